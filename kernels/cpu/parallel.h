@@ -1,0 +1,26 @@
+// One thread pool for everything: OpenMP, shared with OpenBLAS.
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace papilio::cpu {
+
+// Calls f(begin, end) on contiguous parts of [0, n), in parallel when there are at least `grain` items for a second
+// thread. Parts depend only on n, grain and the number of threads, so results repeat.
+template <class F>
+void parallel_for(int64_t n, int64_t grain, F&& f) {
+  if (n <= 0) return;
+  const int64_t wanted = std::max<int64_t>(1, n / std::max<int64_t>(1, grain));
+  const int threads = omp_in_parallel() ? 1 : int(std::min<int64_t>(omp_get_max_threads(), wanted));
+  if (threads == 1) return f(int64_t(0), n);
+#pragma omp parallel num_threads(threads)
+  {
+    const int64_t count = omp_get_num_threads(), t = omp_get_thread_num();
+    f(n * t / count, n * (t + 1) / count);
+  }
+}
+
+}  // namespace papilio::cpu

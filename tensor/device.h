@@ -1,0 +1,27 @@
+// Where a tensor's memory lies.
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+
+namespace papilio {
+
+struct Device {
+  enum class Type : uint8_t { cpu, cuda };
+  Type type = Type::cpu;
+  int index = 0;
+
+  static Device cpu() { return {}; }
+  static Device cuda(int index = 0) { return {Type::cuda, index}; }
+  bool is_cpu() const { return type == Type::cpu; }
+  bool operator==(const Device&) const = default;
+};
+
+// "cpu", "cuda:0"
+std::ostream& operator<<(std::ostream& out, const Device& device);
+
+// Throws ArgumentError where this build or this machine cannot use the device.
+void check_available(const char* operation, Device device);
+
+}  // namespace papilio

@@ -1,0 +1,51 @@
+// A block of memory on a device, and the allocator that keeps blocks for the next step.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "tensor/device.h"
+
+namespace papilio {
+
+// One allocation. Freed blocks go back to a cache and serve later tensors of similar size (first-touch page faults cost
+// more than the arithmetic of a small model). Blocks are 64-byte aligned.
+class Storage {
+ public:
+  // Uninitialised memory. Throws OutOfMemoryError.
+  Storage(size_t bytes, Device device);
+  // Memory owned by something else (a mapped file); `owner` is kept alive.
+  Storage(void* data, size_t bytes, std::shared_ptr<void> owner);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+  // Counts in-place writes; autograd uses it to refuse a backward through values that have changed since.
+  uint64_t version() const { return version_; }
+  void bump_version() { ++version_; }
+
+ private:
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
+  Device device_;
+  uint64_t version_ = 0;
+  std::shared_ptr<void> owner_;
+};
+
+// In bytes, of CPU memory. `in_use` counts live tensors' blocks, `cached` the freed ones kept for reuse.
+struct MemoryStats {
+  size_t in_use = 0, cached = 0, peak_in_use = 0;
+  uint64_t allocations = 0;  // blocks handed out since the start
+};
+MemoryStats memory_stats();
+void reset_peak_memory();
+// Returns every cached block to the system.
+void empty_cache();
+// Makes the k-th allocation from now (k = 1: the next) throw OutOfMemoryError; 0 turns it off. For tests.
+void fail_allocation(uint64_t k);
+
+}  // namespace papilio

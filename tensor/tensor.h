@@ -1,0 +1,76 @@
+// The array type. A Tensor is a value handle: copying it copies no elements, both handles see the same memory.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernels/view.h"
+#include "tensor/device.h"
+#include "tensor/dtype.h"
+#include "tensor/layout.h"
+#include "tensor/storage.h"
+
+namespace papilio {
+
+struct Node;  // autograd/node.h; nothing in tensor/ looks inside
+
+class Tensor {
+ public:
+  Tensor() = default;  // undefined: no storage, used for "absent"
+  Tensor(std::shared_ptr<Storage> storage, Layout layout, DType dtype);
+
+  bool defined() const { return storage_ != nullptr; }
+  explicit operator bool() const { return defined(); }
+
+  const Dims& shape() const { return layout_.shape; }
+  const Dims& strides() const { return layout_.strides; }
+  const Layout& layout() const { return layout_; }
+  int dim() const { return layout_.rank(); }
+  int64_t size(int dim) const { return layout_.shape[wrap_dim("size", dim, layout_.rank())]; }
+  int64_t numel() const { return layout_.numel(); }
+  bool is_contiguous() const { return layout_.is_contiguous(); }
+  DType dtype() const { return dtype_; }
+  Device device() const { return storage_ ? storage_->device() : Device::cpu(); }
+  const std::shared_ptr<Storage>& storage() const { return storage_; }
+
+  // First element. T must be the dtype's C++ type (checked). Strides are the caller's business.
+  template <class T>
+  T* data() const {
+    check_type(dtype_of<T>());
+    return static_cast<T*>(raw_data());
+  }
+  void* raw_data() const;
+
+  // The only element of a one-element tensor, converted to T.
+  template <class T = double>
+  T item() const {
+    return static_cast<T>(item_as_double());
+  }
+  // All elements in row-major order, converted to T.
+  template <class T = float>
+  std::vector<T> to_vector() const;
+
+  // Another view of the same memory, without gradient. `layout` must stay inside the storage.
+  Tensor alias(Layout layout) const;
+  // The same memory without gradient.
+  Tensor detach() const { return alias(layout_); }
+
+  // True for leaves that collect a gradient and for everything computed from them.
+  bool requires_grad() const { return node_ != nullptr; }
+  const std::shared_ptr<Node>& node() const { return node_; }
+  void set_node(std::shared_ptr<Node> node) { node_ = std::move(node); }
+
+ private:
+  void check_type(DType wanted) const;
+  double item_as_double() const;
+
+  std::shared_ptr<Storage> storage_;
+  Layout layout_;
+  DType dtype_ = DType::float32;
+  std::shared_ptr<Node> node_;
+};
+
+// The kernels' view of a tensor.
+View view(const Tensor& x);
+
+}  // namespace papilio
