@@ -1,0 +1,8 @@
+// Where tests find files: golden tensors, images, the sources themselves.
+#pragma once
+
+namespace papilio::test {
+
+extern const char* const source_root;
+
+}  // namespace papilio::test
