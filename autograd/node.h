@@ -4,50 +4,67 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "tensor/tensor.h"
 
 namespace papilio {
 
+// What a node knows of one of its inputs.
+struct Edge {
+  std::shared_ptr<Node> node;  // null where the input needs no gradient
+  Dims shape;
+  DType dtype = DType::float32;
+};
+
 // Which inputs of an operation want a gradient: needs[i] is true for input i.
 class Needs {
  public:
-  explicit Needs(uint64_t bits = 0) : bits_(bits) {}
-  bool operator[](size_t input) const { return bits_ >> input & 1; }
+  explicit Needs(std::span<const Edge> edges) : edges_(edges) {}
+  bool operator[](size_t input) const { return edges_[input].node != nullptr; }
 
  private:
-  uint64_t bits_;
+  std::span<const Edge> edges_;
 };
 
 // One gradient an input, in order; undefined where Needs says no (or where it is zero).
 using Grads = std::vector<Tensor>;
 using Backward = std::function<Grads(const Tensor& dy, Needs needs)>;
 
-struct Node {
-  struct Edge {
-    std::shared_ptr<Node> node;  // null where the input needs no gradient
-    Dims shape;
-    DType dtype;
-    std::weak_ptr<Storage> storage;  // to notice in-place writes between forward and backward
-    uint64_t version;
-  };
+// A tensor's memory as it was when an operation saw it, to notice writes in place between forward and backward.
+class Snapshot {
+ public:
+  explicit Snapshot(const Tensor& x) : storage_(x.storage()), version_(x.storage()->version()) {}
+  bool changed() const {
+    const auto storage = storage_.lock();
+    return storage && storage->version() != version_;
+  }
 
+ private:
+  std::weak_ptr<Storage> storage_;
+  uint64_t version_;
+};
+
+struct Node {
   const char* operation = "leaf";
   uint64_t sequence = 0;  // grows with creation: an operation's inputs always have smaller ones
-  Dims shape;
+  Dims shape;             // of the output
   DType dtype = DType::float32;
   std::vector<Edge> inputs;
-  Backward backward;  // empty for leaves, and after the graph has been freed
+  std::vector<Snapshot> seen;  // the inputs, then the output
+  Backward backward;           // empty for leaves, and after the graph has been freed
   bool freed = false;
   Tensor grad;     // leaves: the accumulated gradient
   Tensor pending;  // during a backward pass: the gradient that has arrived so far
 
-  bool is_leaf() const { return inputs.empty() && !freed; }
-  Needs needs() const;
-  // Frees what the backward function holds. Long chains are taken apart without recursion.
-  void release();
+  Node();
   ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  bool is_leaf() const { return !backward && !freed; }
+  // Lets go of what backward saved and of the inputs. Chains of any length are taken apart without recursion.
+  void release();
 };
 
 }  // namespace papilio

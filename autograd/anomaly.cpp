@@ -1,0 +1,28 @@
+#include "autograd/anomaly.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tensor/copy.h"
+
+namespace papilio {
+
+bool has_nan(const Tensor& x) {
+  if (!x.defined() || !is_floating(x.dtype())) return false;
+  const Tensor values = contiguous_data(x);
+  bool found = false;
+  dispatch_floating(x.dtype(), [&]<class T>() {
+    const T* data = values.data<T>();
+    found = std::any_of(data, data + values.numel(), [](T v) { return std::isnan(compute_t<T>(v)); });
+  });
+  return found;
+}
+
+void check_no_new_nan(const char* operation, const char* pass, const Tensor& made,
+                      std::span<const Tensor> from) {
+  if (!has_nan(made) || std::any_of(from.begin(), from.end(), has_nan)) return;
+  throw Error(str(operation, ": the ", pass, " pass made a NaN (output of shape ", made.shape(),
+                  ") from inputs without one"));
+}
+
+}  // namespace papilio

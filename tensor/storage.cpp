@@ -1,0 +1,139 @@
+#include "tensor/storage.h"
+
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+#include <vector>
+
+#include "tensor/error.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define PAPILIO_NO_CACHE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PAPILIO_NO_CACHE 1
+#endif
+#endif
+
+namespace papilio {
+
+namespace {
+
+constexpr size_t kAlignment = 64;
+
+// Rounds up to one of eight sizes between powers of two: at most 12.5 % is wasted and sizes meet again.
+size_t size_class(size_t bytes) {
+  if (bytes <= 8 * kAlignment) return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  const size_t step = std::bit_floor(bytes - 1) / 8;
+  return (bytes + step - 1) / step * step;
+}
+
+class Cache {
+ public:
+  void* take(size_t bytes) {
+    std::lock_guard lock(mutex_);
+    ++stats_.allocations;
+    if (fail_in_ > 0 && --fail_in_ == 0) return nullptr;
+    const size_t size = size_class(bytes);
+    void* data = nullptr;
+    if (auto& blocks = free_[size]; !blocks.empty()) {
+      data = blocks.back();
+      blocks.pop_back();
+      stats_.cached -= size;
+    } else {
+      data = std::aligned_alloc(kAlignment, size);
+      if (data == nullptr) {
+        release_all();
+        data = std::aligned_alloc(kAlignment, size);
+      }
+      if (data == nullptr) return nullptr;
+    }
+    stats_.in_use += size;
+    stats_.peak_in_use = std::max(stats_.peak_in_use, stats_.in_use);
+    return data;
+  }
+
+  void give(void* data, size_t bytes) {
+    std::lock_guard lock(mutex_);
+    const size_t size = size_class(bytes);
+    stats_.in_use -= size;
+#ifdef PAPILIO_NO_CACHE
+    std::free(data);  // so that AddressSanitizer sees uses after the end
+#else
+    try {
+      free_[size].push_back(data);
+      stats_.cached += size;
+    } catch (const std::bad_alloc&) {
+      std::free(data);
+    }
+#endif
+  }
+
+  void clear() {
+    std::lock_guard lock(mutex_);
+    release_all();
+  }
+  MemoryStats stats() {
+    std::lock_guard lock(mutex_);
+    return stats_;
+  }
+  void reset_peak() {
+    std::lock_guard lock(mutex_);
+    stats_.peak_in_use = stats_.in_use;
+  }
+  void fail_in(uint64_t k) {
+    std::lock_guard lock(mutex_);
+    fail_in_ = k;
+  }
+
+ private:
+  void release_all() {
+    for (auto& [size, blocks] : free_) {
+      for (void* data : blocks) std::free(data);
+      stats_.cached -= size * blocks.size();
+      blocks.clear();
+    }
+  }
+
+  std::mutex mutex_;
+  std::unordered_map<size_t, std::vector<void*>> free_;
+  MemoryStats stats_;
+  uint64_t fail_in_ = 0;
+};
+
+// Never destroyed: tensors with static lifetime may outlive every other object.
+Cache& cache() {
+  static Cache& instance = *new Cache;
+  return instance;
+}
+
+}  // namespace
+
+Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
+  check_available("allocate", device);
+  if (bytes == 0) return;
+  // Above 2^62 rounding up could wrap; no machine has that much.
+  data_ = bytes < (size_t(1) << 62) ? cache().take(bytes) : nullptr;
+  if (data_ == nullptr) {
+    const MemoryStats stats = memory_stats();
+    throw OutOfMemoryError(str("out of memory on ", device, ": requested ", bytes, " bytes; ", stats.in_use,
+                               " in use by tensors, ", stats.cached, " cached"));
+  }
+}
+
+Storage::Storage(void* data, size_t bytes, std::shared_ptr<void> owner)
+    : data_(data), bytes_(bytes), owner_(std::move(owner)) {}
+
+Storage::~Storage() {
+  if (data_ != nullptr && owner_ == nullptr) cache().give(data_, bytes_);
+}
+
+MemoryStats memory_stats() { return cache().stats(); }
+void reset_peak_memory() { cache().reset_peak(); }
+void empty_cache() { cache().clear(); }
+void fail_allocation(uint64_t k) { cache().fail_in(k); }
+
+}  // namespace papilio
