@@ -39,7 +39,7 @@ struct OpCase {
 // same bits twice; NaN; then the wrong uses. Called inside a doctest TEST_CASE.
 void run(const OpCase& c);
 
-// Deterministic test data in [low, high), float64, no two calls with one seed differ.
+// Deterministic float64 test data in [low, high); the same seed and shape give the same values.
 Tensor uniform64(const Dims& shape, double low = -1, double high = 1, uint64_t seed = 1);
 
 }  // namespace papilio::test
