@@ -13,7 +13,8 @@ bool has_nan(const Tensor& x) {
   bool found = false;
   dispatch_floating(x.dtype(), [&]<class T>() {
     const T* data = values.data<T>();
-    found = std::any_of(data, data + values.numel(), [](T v) { return std::isnan(compute_t<T>(v)); });
+    found =
+        std::any_of(data, data + values.numel(), [](T v) { return std::isnan(compute_t<T>(v)); });
   });
   return found;
 }

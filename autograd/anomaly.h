@@ -10,7 +10,8 @@ namespace papilio {
 // True when a floating tensor holds a NaN.
 bool has_nan(const Tensor& x);
 
-// Throws, naming the operation and the pass ("forward", "backward"), when `made` holds a NaN and none of `from` does.
+// Throws, naming the operation and the pass ("forward", "backward"), when `made` holds a NaN and
+// none of `from` does.
 void check_no_new_nan(const char* operation, const char* pass, const Tensor& made,
                       std::span<const Tensor> from);
 

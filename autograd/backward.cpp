@@ -1,6 +1,7 @@
 #include "autograd/backward.h"
 
 #include <queue>
+#include <utility>
 
 #include "autograd/anomaly.h"
 #include "autograd/grad_mode.h"
@@ -12,8 +13,8 @@ namespace papilio {
 
 namespace {
 
-// Nodes whose gradient has begun to arrive. The latest made comes first: everything that uses a node's output was made after
-// it, so by then its gradient is complete.
+// Nodes whose gradient has begun to arrive. The latest made comes first: everything that uses a
+// node's output was made after it, so by then its gradient is complete.
 struct Earlier {
   bool operator()(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) const {
     return a->sequence < b->sequence;
@@ -81,9 +82,10 @@ class Pass {
     for (size_t i = 0; i < grads.size(); ++i) {
       const Edge& input = node.inputs[i];
       if (input.node == nullptr || !grads[i].defined()) continue;
-      check<Error>(grads[i].shape() == input.shape && grads[i].dtype() == input.dtype, "backward of ",
-                   node.operation, ": expected the gradient of input ", i, " to be ", input.dtype, " ",
-                   input.shape, ", got ", grads[i].dtype(), " ", grads[i].shape());
+      check<Error>(grads[i].shape() == input.shape && grads[i].dtype() == input.dtype,
+                   "backward of ", node.operation, ": expected the gradient of input ", i,
+                   " to be ", input.dtype, " ", input.shape, ", got ", grads[i].dtype(), " ",
+                   grads[i].shape());
       if (anomaly_mode()) check_no_new_nan(node.operation, "backward", grads[i], {&dy, 1});
       add(input.node, std::exchange(grads[i], {}));
     }
@@ -121,9 +123,13 @@ Tensor& set_requires_grad(Tensor& x, bool value) {
   return x;
 }
 
-Tensor leaf(Tensor x) { return set_requires_grad(x); }
+Tensor leaf(Tensor x) {
+  return set_requires_grad(x);
+}
 
-Tensor grad(const Tensor& x) { return leaf_node("grad", x)->grad; }
+Tensor grad(const Tensor& x) {
+  return leaf_node("grad", x)->grad;
+}
 
 void set_grad(const Tensor& x, Tensor gradient) {
   const auto& node = leaf_node("set_grad", x);
@@ -133,17 +139,19 @@ void set_grad(const Tensor& x, Tensor gradient) {
   node->grad = gradient.defined() ? contiguous_data(gradient) : Tensor();
 }
 
-void zero_grad(const Tensor& x) { set_grad(x, {}); }
+void zero_grad(const Tensor& x) {
+  set_grad(x, {});
+}
 
 void backward(const Tensor& y, Tensor dy, bool retain_graph) {
   check(y.requires_grad(), "backward: the tensor depends on nothing that collects a gradient");
   if (!dy.defined()) {
-    check(y.numel() == 1, "backward: expected a tensor with one element (or a gradient dy), got shape ",
-          y.shape());
+    check(y.numel() == 1,
+          "backward: expected a tensor with one element (or a gradient dy), got shape ", y.shape());
     dy = ones_like(y);
   }
-  check(dy.shape() == y.shape() && dy.dtype() == y.dtype(), "backward: expected dy of ", y.dtype(), " ",
-        y.shape(), ", got ", dy.dtype(), " ", dy.shape());
+  check(dy.shape() == y.shape() && dy.dtype() == y.dtype(), "backward: expected dy of ", y.dtype(),
+        " ", y.shape(), ", got ", dy.dtype(), " ", dy.shape());
   NoGrad no_grad;
   Pass pass(retain_graph);
   pass.add(y.node(), dy.detach());

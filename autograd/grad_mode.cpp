@@ -9,12 +9,20 @@ thread_local bool recording = true;
 thread_local bool searching = false;
 }  // namespace
 
-bool grad_enabled() { return recording; }
+bool grad_enabled() {
+  return recording;
+}
 NoGrad::NoGrad() : before_(std::exchange(recording, false)) {}
-NoGrad::~NoGrad() { recording = before_; }
+NoGrad::~NoGrad() {
+  recording = before_;
+}
 
-bool anomaly_mode() { return searching; }
+bool anomaly_mode() {
+  return searching;
+}
 AnomalyMode::AnomalyMode() : before_(std::exchange(searching, true)) {}
-AnomalyMode::~AnomalyMode() { searching = before_; }
+AnomalyMode::~AnomalyMode() {
+  searching = before_;
+}
 
 }  // namespace papilio

@@ -19,8 +19,9 @@ class NoGrad {
 
 bool anomaly_mode();
 
-// While it lives, every operation's output and every gradient is searched for NaN, and the first operation that makes
-// one from NaN-free inputs throws an Error that names it. Slow; for finding, not for training.
+// While it lives, every operation's output and every gradient is searched for NaN, and the first
+// operation that makes one from NaN-free inputs throws an Error that names it. Slow; for finding,
+// not for training.
 class AnomalyMode {
  public:
   AnomalyMode();

@@ -73,7 +73,8 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
       element = before;
       const double numeric = (above - below) / (2 * options.eps), value = analytic[size_t(i)];
       if (!(std::abs(value - numeric) <= options.atol + options.rtol * std::abs(numeric))) {
-        return {false, str("input ", k, ", element ", i, ": analytic ", value, ", numeric ", numeric)};
+        return {false,
+                str("input ", k, ", element ", i, ": analytic ", value, ", numeric ", numeric)};
       }
     }
   }

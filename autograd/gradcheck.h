@@ -17,12 +17,14 @@ struct GradcheckOptions {
 
 struct GradcheckResult {
   bool passed = false;
-  std::string message;  // the first element that disagrees: input, index, analytic and numeric value
+  std::string
+      message;  // the first element that disagrees: input, index, analytic and numeric value
   explicit operator bool() const { return passed; }
 };
 
-// f must be deterministic. Inputs of dtype float64 are checked, others (indices, masks) are passed through; none may be
-// required to be a leaf beforehand. The output may have any shape: it is contracted with fixed pseudo-random weights.
+// f must be deterministic. Inputs of dtype float64 are checked, others (indices, masks) are passed
+// through; none may be required to be a leaf beforehand. The output may have any shape: it is
+// contracted with fixed pseudo-random weights.
 GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                           const std::vector<Tensor>& inputs, GradcheckOptions options = {});
 

@@ -8,8 +8,9 @@ namespace {
 
 std::atomic<uint64_t> next_sequence{1};
 
-// What released nodes held. Destroying it may release further nodes, which only append here; the outermost call empties
-// the list, so the depth of the stack does not grow with the length of the graph.
+// What released nodes held. Destroying it may release further nodes, which only append here; the
+// outermost call empties the list, so the depth of the stack does not grow with the length of the
+// graph.
 struct Held {
   Backward backward;
   std::vector<Edge> inputs;
@@ -35,7 +36,9 @@ void destroy(Held held) {
 
 Node::Node() : sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)) {}
 
-Node::~Node() { release(); }
+Node::~Node() {
+  release();
+}
 
 void Node::release() {
   if (backward || !inputs.empty()) destroy({std::move(backward), std::move(inputs)});

@@ -1,4 +1,5 @@
-// The graph behind the tensors: one Node an operation (or a leaf), edges to the nodes of its inputs.
+// The graph behind the tensors: one Node an operation (or a leaf), edges to the nodes of its
+// inputs.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,8 @@ class Needs {
 using Grads = std::vector<Tensor>;
 using Backward = std::function<Grads(const Tensor& dy, Needs needs)>;
 
-// A tensor's memory as it was when an operation saw it, to notice writes in place between forward and backward.
+// A tensor's memory as it was when an operation saw it, to notice writes in place between forward
+// and backward.
 class Snapshot {
  public:
   explicit Snapshot(const Tensor& x) : storage_(x.storage()), version_(x.storage()->version()) {}
@@ -63,7 +65,8 @@ struct Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
   bool is_leaf() const { return !backward && !freed; }
-  // Lets go of what backward saved and of the inputs. Chains of any length are taken apart without recursion.
+  // Lets go of what backward saved and of the inputs. Chains of any length are taken apart without
+  // recursion.
   void release();
 };
 

@@ -57,13 +57,20 @@ using compute_t = std::conditional_t<is_half_type<T>, float, T>;
 
 template <class T>
 constexpr DType dtype_of() {
-  if constexpr (std::is_same_v<T, float>) return DType::float32;
-  else if constexpr (std::is_same_v<T, double>) return DType::float64;
-  else if constexpr (std::is_same_v<T, BFloat16>) return DType::bfloat16;
-  else if constexpr (std::is_same_v<T, Float16>) return DType::float16;
-  else if constexpr (std::is_same_v<T, int64_t>) return DType::int64;
-  else if constexpr (std::is_same_v<T, int32_t>) return DType::int32;
-  else if constexpr (std::is_same_v<T, uint8_t>) return DType::uint8;
+  if constexpr (std::is_same_v<T, float>)
+    return DType::float32;
+  else if constexpr (std::is_same_v<T, double>)
+    return DType::float64;
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return DType::bfloat16;
+  else if constexpr (std::is_same_v<T, Float16>)
+    return DType::float16;
+  else if constexpr (std::is_same_v<T, int64_t>)
+    return DType::int64;
+  else if constexpr (std::is_same_v<T, int32_t>)
+    return DType::int32;
+  else if constexpr (std::is_same_v<T, uint8_t>)
+    return DType::uint8;
   else {
     static_assert(std::is_same_v<T, bool>, "no DType for this C++ type");
     return DType::boolean;
@@ -72,10 +79,18 @@ constexpr DType dtype_of() {
 
 constexpr size_t size_of(DType dtype) {
   switch (dtype) {
-    case DType::float64: case DType::int64: return 8;
-    case DType::float32: case DType::int32: return 4;
-    case DType::bfloat16: case DType::float16: return 2;
-    case DType::uint8: case DType::boolean: return 1;
+    case DType::float64:
+    case DType::int64:
+      return 8;
+    case DType::float32:
+    case DType::int32:
+      return 4;
+    case DType::bfloat16:
+    case DType::float16:
+      return 2;
+    case DType::uint8:
+    case DType::boolean:
+      return 1;
   }
   return 0;
 }
@@ -85,16 +100,22 @@ constexpr bool is_floating(DType dtype) {
          dtype == DType::float16;
 }
 
-// Calls f.template operator()<T>() with the C++ type of a floating dtype: dispatch_floating(t, [&]<class T>() {...}).
-// Operations check their dtypes; any other dtype here is a caller's error and does nothing.
+// Calls f.template operator()<T>() with the C++ type of a floating dtype: dispatch_floating(t,
+// [&]<class T>() {...}). Operations check their dtypes; any other dtype here is a caller's error
+// and does nothing.
 template <class F>
 void dispatch_floating(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::float32: return f.template operator()<float>();
-    case DType::float64: return f.template operator()<double>();
-    case DType::bfloat16: return f.template operator()<BFloat16>();
-    case DType::float16: return f.template operator()<Float16>();
-    default: return;
+    case DType::float32:
+      return f.template operator()<float>();
+    case DType::float64:
+      return f.template operator()<double>();
+    case DType::bfloat16:
+      return f.template operator()<BFloat16>();
+    case DType::float16:
+      return f.template operator()<Float16>();
+    default:
+      return;
   }
 }
 
@@ -102,11 +123,16 @@ void dispatch_floating(DType dtype, F&& f) {
 template <class F>
 void dispatch_all(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::int64: return f.template operator()<int64_t>();
-    case DType::int32: return f.template operator()<int32_t>();
-    case DType::uint8: return f.template operator()<uint8_t>();
-    case DType::boolean: return f.template operator()<bool>();
-    default: return dispatch_floating(dtype, f);
+    case DType::int64:
+      return f.template operator()<int64_t>();
+    case DType::int32:
+      return f.template operator()<int32_t>();
+    case DType::uint8:
+      return f.template operator()<uint8_t>();
+    case DType::boolean:
+      return f.template operator()<bool>();
+    default:
+      return dispatch_floating(dtype, f);
   }
 }
 

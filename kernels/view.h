@@ -1,8 +1,9 @@
 // What a kernel sees of a tensor: a pointer, an element type, sizes and strides (in elements).
 //
-// Contract of every kernel: its header says which arguments may be strided; all others are contiguous, and the
-// operation makes them so. Views arrive already broadcast (stride 0) to the output's shape. Outputs never alias inputs
-// unless the header allows it. Kernels check nothing, allocate nothing that outlives them, and throw nothing.
+// Contract of every kernel: its header says which arguments may be strided; all others are
+// contiguous, and the operation makes them so. Views arrive already broadcast (stride 0) to the
+// output's shape. Outputs never alias inputs unless the header allows it. Kernels check nothing,
+// allocate nothing that outlives them, and throw nothing.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +35,7 @@ struct BasicView {
   // Size of dimension i; negative i counts from the end.
   int64_t size(int i) const { return shape[i < 0 ? i + rank : i]; }
 
-  operator BasicView<const void>() const
-    requires(!std::is_const_v<Void>)
-  {
+  operator BasicView<const void>() const requires(!std::is_const_v<Void>) {
     BasicView<const void> v{data, dtype, rank, {}, {}};
     for (int i = 0; i < rank; ++i) v.shape[i] = shape[i], v.strides[i] = strides[i];
     return v;

@@ -41,8 +41,12 @@ Tensor copy_of(const Tensor& x, DType dtype) {
   return y;
 }
 
-Tensor copy_of(const Tensor& x) { return copy_of(x, x.dtype()); }
+Tensor copy_of(const Tensor& x) {
+  return copy_of(x, x.dtype());
+}
 
-Tensor contiguous_data(const Tensor& x) { return x.is_contiguous() ? x.detach() : copy_of(x); }
+Tensor contiguous_data(const Tensor& x) {
+  return x.is_contiguous() ? x.detach() : copy_of(x);
+}
 
 }  // namespace papilio

@@ -11,8 +11,9 @@ Tensor empty(const Dims& shape, TensorOptions options) {
   check_available("empty", options.device);
   const Layout layout = Layout::contiguous(shape, "empty");
   size_t bytes = 0;
-  check<OutOfMemoryError>(!__builtin_mul_overflow(size_t(layout.numel()), size_of(options.dtype), &bytes),
-                          "empty: shape ", shape, " of ", options.dtype, " needs more than 2^64 bytes");
+  check<OutOfMemoryError>(
+      !__builtin_mul_overflow(size_t(layout.numel()), size_of(options.dtype), &bytes),
+      "empty: shape ", shape, " of ", options.dtype, " needs more than 2^64 bytes");
   return Tensor(std::make_shared<Storage>(bytes, options.device), layout, options.dtype);
 }
 
@@ -22,9 +23,15 @@ Tensor full(const Dims& shape, double value, TensorOptions options) {
   return x;
 }
 
-Tensor zeros(const Dims& shape, TensorOptions options) { return full(shape, 0, options); }
-Tensor ones(const Dims& shape, TensorOptions options) { return full(shape, 1, options); }
-Tensor scalar(double value, TensorOptions options) { return full({}, value, options); }
+Tensor zeros(const Dims& shape, TensorOptions options) {
+  return full(shape, 0, options);
+}
+Tensor ones(const Dims& shape, TensorOptions options) {
+  return full(shape, 1, options);
+}
+Tensor scalar(double value, TensorOptions options) {
+  return full({}, value, options);
+}
 
 namespace {
 
@@ -49,9 +56,8 @@ Tensor arange(int64_t n, TensorOptions options) {
 Tensor linspace(double first, double last, int64_t n, TensorOptions options) {
   check(n >= 0, "linspace: expected n >= 0, got ", n);
   const double step = n > 1 ? (last - first) / double(n - 1) : 0;
-  return generate(n, options, [=](int64_t i) {
-    return i > 0 && i == n - 1 ? last : first + step * double(i);
-  });
+  return generate(n, options,
+                  [=](int64_t i) { return i > 0 && i == n - 1 ? last : first + step * double(i); });
 }
 
 Tensor eye(int64_t n, TensorOptions options) {

@@ -10,6 +10,8 @@ namespace papilio {
 
 // "float32", "float64", "bfloat16", "float16", "int64", "int32", "uint8", "bool": PyTorch's names.
 std::string_view name_of(DType dtype);
-inline std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
+inline std::ostream& operator<<(std::ostream& out, DType dtype) {
+  return out << name_of(dtype);
+}
 
 }  // namespace papilio

@@ -38,7 +38,8 @@ std::string str(const Parts&... parts) {
 // check(x.dim() == 2, "matmul: expected ..., got ", x.shape());
 template <class E = ArgumentError, class... Parts>
 void check(bool condition, const Parts&... parts) {
-  if (!condition) [[unlikely]] throw E(str(parts...));
+  if (!condition) [[unlikely]]
+    throw E(str(parts...));
 }
 
 }  // namespace papilio

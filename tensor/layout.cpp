@@ -192,8 +192,8 @@ Layout::Reshaped Layout::reshape(const char* operation, const Dims& to) const {
     result.offset = offset;
     return {true, result};
   }
-  // Match groups of old dimensions with groups of new ones that hold equally many elements; each old group must be
-  // evenly strided.
+  // Match groups of old dimensions with groups of new ones that hold equally many elements; each
+  // old group must be evenly strided.
   const Layout old = squeeze();
   Layout result{target, Dims::filled(target.size(), 1), offset};
   int next = 0;

@@ -1,4 +1,5 @@
-// Shape, strides and offset of a tensor in its storage: a pure value, tested without any memory behind it.
+// Shape, strides and offset of a tensor in its storage: a pure value, tested without any memory
+// behind it.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +8,8 @@
 
 namespace papilio {
 
-// All strides and the offset count elements. Dimension arguments may be negative (-1 is the last). Every function that
-// takes a wrong one throws ArgumentError, beginning with `operation`.
+// All strides and the offset count elements. Dimension arguments may be negative (-1 is the last).
+// Every function that takes a wrong one throws ArgumentError, beginning with `operation`.
 struct Layout {
   Dims shape;
   Dims strides;
@@ -24,8 +25,8 @@ struct Layout {
 
   Layout transpose(const char* operation, int a, int b) const;
   Layout permute(const char* operation, const Dims& order) const;
-  // Elements start, start + step, ... below stop of one dimension. Negative start and stop count from the end; both are
-  // clipped to the dimension as Python does. step >= 1.
+  // Elements start, start + step, ... below stop of one dimension. Negative start and stop count
+  // from the end; both are clipped to the dimension as Python does. step >= 1.
   Layout slice(const char* operation, int dim, int64_t start, int64_t stop, int64_t step = 1) const;
   // Index `at` of one dimension, which goes away.
   Layout select(const char* operation, int dim, int64_t at) const;
@@ -35,8 +36,8 @@ struct Layout {
   Layout squeeze(const char* operation, int dim) const;
   Layout squeeze() const;
   Layout unsqueeze(const char* operation, int dim) const;
-  // The same elements in row-major order under another shape, without copying; one size may be -1. `fits` is false where
-  // strides forbid it (copy first); a wrong number of elements throws.
+  // The same elements in row-major order under another shape, without copying; one size may be -1.
+  // `fits` is false where strides forbid it (copy first); a wrong number of elements throws.
   struct Reshaped;
   Reshaped reshape(const char* operation, const Dims& to) const;
 

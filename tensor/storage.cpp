@@ -24,7 +24,8 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 
-// Rounds up to one of eight sizes between powers of two: at most 12.5 % is wasted and sizes meet again.
+// Rounds up to one of eight sizes between powers of two: at most 12.5 % is wasted and sizes meet
+// again.
 size_t size_class(size_t bytes) {
   if (bytes <= 8 * kAlignment) return (bytes + kAlignment - 1) / kAlignment * kAlignment;
   const size_t step = std::bit_floor(bytes - 1) / 8;
@@ -119,8 +120,8 @@ Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
   data_ = bytes < (size_t(1) << 62) ? cache().take(bytes) : nullptr;
   if (data_ == nullptr) {
     const MemoryStats stats = memory_stats();
-    throw OutOfMemoryError(str("out of memory on ", device, ": requested ", bytes, " bytes; ", stats.in_use,
-                               " in use by tensors, ", stats.cached, " cached"));
+    throw OutOfMemoryError(str("out of memory on ", device, ": requested ", bytes, " bytes; ",
+                               stats.in_use, " in use by tensors, ", stats.cached, " cached"));
   }
 }
 
@@ -131,9 +132,17 @@ Storage::~Storage() {
   if (data_ != nullptr && owner_ == nullptr) cache().give(data_, bytes_);
 }
 
-MemoryStats memory_stats() { return cache().stats(); }
-void reset_peak_memory() { cache().reset_peak(); }
-void empty_cache() { cache().clear(); }
-void fail_allocation(uint64_t k) { cache().fail_in(k); }
+MemoryStats memory_stats() {
+  return cache().stats();
+}
+void reset_peak_memory() {
+  cache().reset_peak();
+}
+void empty_cache() {
+  cache().clear();
+}
+void fail_allocation(uint64_t k) {
+  cache().fail_in(k);
+}
 
 }  // namespace papilio

@@ -9,8 +9,9 @@
 
 namespace papilio {
 
-// One allocation. Freed blocks go back to a cache and serve later tensors of similar size (first-touch page faults cost
-// more than the arithmetic of a small model). Blocks are 64-byte aligned.
+// One allocation. Freed blocks go back to a cache and serve later tensors of similar size
+// (first-touch page faults cost more than the arithmetic of a small model). Blocks are 64-byte
+// aligned.
 class Storage {
  public:
   // Uninitialised memory. Throws OutOfMemoryError.
@@ -24,7 +25,8 @@ class Storage {
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
-  // Counts in-place writes; autograd uses it to refuse a backward through values that have changed since.
+  // Counts in-place writes; autograd uses it to refuse a backward through values that have changed
+  // since.
   uint64_t version() const { return version_; }
   void bump_version() { ++version_; }
 
@@ -36,7 +38,8 @@ class Storage {
   std::shared_ptr<void> owner_;
 };
 
-// In bytes, of CPU memory. `in_use` counts live tensors' blocks, `cached` the freed ones kept for reuse.
+// In bytes, of CPU memory. `in_use` counts live tensors' blocks, `cached` the freed ones kept for
+// reuse.
 struct MemoryStats {
   size_t in_use = 0, cached = 0, peak_in_use = 0;
   uint64_t allocations = 0;  // blocks handed out since the start
@@ -45,7 +48,8 @@ MemoryStats memory_stats();
 void reset_peak_memory();
 // Returns every cached block to the system.
 void empty_cache();
-// Makes the k-th allocation from now (k = 1: the next) throw OutOfMemoryError; 0 turns it off. For tests.
+// Makes the k-th allocation from now (k = 1: the next) throw OutOfMemoryError; 0 turns it off. For
+// tests.
 void fail_allocation(uint64_t k);
 
 }  // namespace papilio

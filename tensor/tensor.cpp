@@ -22,7 +22,8 @@ double Tensor::item_as_double() const {
   check(defined() && numel() == 1, "item: expected a tensor with one element, got ",
         defined() ? str("shape ", shape()) : std::string("an undefined one"));
   double value = 0;
-  dispatch_all(dtype_, [&]<class T>() { value = double(compute_t<T>(*static_cast<T*>(raw_data()))); });
+  dispatch_all(dtype_,
+               [&]<class T>() { value = double(compute_t<T>(*static_cast<T*>(raw_data()))); });
   return value;
 }
 
@@ -45,7 +46,9 @@ template std::vector<int32_t> Tensor::to_vector() const;
 template std::vector<uint8_t> Tensor::to_vector() const;
 template std::vector<bool> Tensor::to_vector() const;
 
-Tensor Tensor::alias(Layout layout) const { return Tensor(storage_, layout, dtype_); }
+Tensor Tensor::alias(Layout layout) const {
+  return Tensor(storage_, layout, dtype_);
+}
 
 View view(const Tensor& x) {
   View v{x.raw_data(), x.dtype(), x.dim(), {}, {}};

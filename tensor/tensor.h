@@ -1,4 +1,5 @@
-// The array type. A Tensor is a value handle: copying it copies no elements, both handles see the same memory.
+// The array type. A Tensor is a value handle: copying it copies no elements, both handles see the
+// same memory.
 #pragma once
 
 #include <memory>

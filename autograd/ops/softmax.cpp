@@ -16,7 +16,8 @@ Tensor softmax(const Tensor& x) {
   pick("softmax", x.device(), cpu::softmax)(view(y), view(contiguous_data(x)));
   return record("softmax", y, {x}, [y = y.detach()](const Tensor& dy, Needs) {
     Tensor dx = empty_like(y);
-    pick("softmax", y.device(), cpu::softmax_backward)(view(dx), view(y), view(contiguous_data(dy)));
+    pick("softmax", y.device(), cpu::softmax_backward)(view(dx), view(y),
+                                                       view(contiguous_data(dy)));
     return Grads{dx};
   });
 }

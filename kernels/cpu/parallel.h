@@ -8,8 +8,9 @@
 
 namespace papilio::cpu {
 
-// Calls f(begin, end) on contiguous parts of [0, n), in parallel when there are at least `grain` items for a second
-// thread. Parts depend only on n, grain and the number of threads, so results repeat.
+// Calls f(begin, end) on contiguous parts of [0, n), in parallel when there are at least `grain`
+// items for a second thread. Parts depend only on n, grain and the number of threads, so results
+// repeat.
 template <class F>
 void parallel_for(int64_t n, int64_t grain, F&& f) {
   if (n <= 0) return;

@@ -21,10 +21,14 @@ struct Tolerance {
 
 Tolerance tolerance_of(DType dtype) {
   switch (dtype) {
-    case DType::float32: return {1.3e-6, 1e-5};
-    case DType::float16: return {1e-3, 1e-5};
-    case DType::bfloat16: return {1.6e-2, 1e-5};
-    default: return {1e-7, 1e-7};
+    case DType::float32:
+      return {1.3e-6, 1e-5};
+    case DType::float16:
+      return {1e-3, 1e-5};
+    case DType::bfloat16:
+      return {1.6e-2, 1e-5};
+    default:
+      return {1e-7, 1e-7};
   }
 }
 
@@ -86,14 +90,16 @@ Tensors forward_backward(const Sample& sample, const Tensors& inputs, bool diffe
   Tensors x;
   for (const Tensor& input : inputs) {
     x.push_back(input.defined() ? copy_of(input) : input);
-    if (differentiable && input.defined() && is_floating(input.dtype())) set_requires_grad(x.back());
+    if (differentiable && input.defined() && is_floating(input.dtype()))
+      set_requires_grad(x.back());
   }
   const Tensor y = sample.f(x);
   Tensors results{y.detach()};
   if (!y.requires_grad()) return results;
   backward(y, ones_like(y));
   for (const Tensor& leaf : x) {
-    if (leaf.defined() && leaf.requires_grad() && grad(leaf).defined()) results.push_back(grad(leaf));
+    if (leaf.defined() && leaf.requires_grad() && grad(leaf).defined())
+      results.push_back(grad(leaf));
   }
   return results;
 }
@@ -105,7 +111,9 @@ void check_values(const OpCase& c, const Sample& sample) {
     const Tensors inputs = cast_floating(sample.inputs, dtype);
     // Low precision is compared with float64 arithmetic on the same rounded inputs.
     const std::vector<double> exact =
-        dtype == DType::float64 ? want : sample.reference(cast_floating(cast_floating(sample.inputs, dtype), DType::float64));
+        dtype == DType::float64
+            ? want
+            : sample.reference(cast_floating(cast_floating(sample.inputs, dtype), DType::float64));
     Tolerance t = tolerance_of(dtype);
     if (dtype != DType::float64) t.rtol *= c.tolerance_factor, t.atol *= c.tolerance_factor;
     check_close(sample.f(inputs).to_vector<double>(), exact, t);

@@ -13,9 +13,11 @@ using Tensors = std::vector<Tensor>;
 
 struct Sample {
   std::string label;
-  Tensors inputs;  // floating ones in float64 (the driver casts them); indices and masks as they are
+  Tensors
+      inputs;  // floating ones in float64 (the driver casts them); indices and masks as they are
   std::function<Tensor(const Tensors&)> f;
-  // The same in plain float64 loops, or composed of operations that have their own reference; row-major values.
+  // The same in plain float64 loops, or composed of operations that have their own reference;
+  // row-major values.
   std::function<std::vector<double>(const Tensors&)> reference;
 };
 
@@ -27,7 +29,8 @@ struct WrongUse {
 
 struct OpCase {
   std::string name;
-  std::vector<Sample> samples;  // include empty, 0-d and size-1 dimensions and broadcasting where they are legal
+  std::vector<Sample>
+      samples;  // include empty, 0-d and size-1 dimensions and broadcasting where they are legal
   std::vector<WrongUse> errors;
   bool differentiable = true;
   bool propagates_nan = true;  // a NaN anywhere in the first input must reach the output
@@ -35,8 +38,9 @@ struct OpCase {
   double tolerance_factor = 1;  // for long reductions in low precision; say why where it is not 1
 };
 
-// For every sample: the reference; every dtype against float64; strided and offset inputs; gradcheck (contiguous and strided); the
-// same bits twice; NaN; then the wrong uses. Called inside a doctest TEST_CASE.
+// For every sample: the reference; every dtype against float64; strided and offset inputs;
+// gradcheck (contiguous and strided); the same bits twice; NaN; then the wrong uses. Called inside
+// a doctest TEST_CASE.
 void run(const OpCase& c);
 
 // Deterministic float64 test data in [low, high); the same seed and shape give the same values.
