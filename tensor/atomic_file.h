@@ -1,0 +1,45 @@
+// Files that are either the old one or the new one, whole, whatever happens while they are written.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace papilio {
+
+// Writes `.<name>.tmp` beside the file; commit() brings it to the disk (fsync), renames it over the
+// file and brings the folder's entry to the disk. Without commit (an exception on the way) the
+// temporary file goes and the file stays. One that a killed process left behind is overwritten by
+// the next write. A second writer of the same file at the same time is an error. An existing file's
+// permissions are kept; a symbolic link is replaced, not followed. All errors are FileError and
+// name the file.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* data, size_t bytes);
+  void write(std::string_view text) { write(text.data(), text.size()); }
+  void commit();
+
+ private:
+  void open_temporary();
+  [[noreturn]] void fail(const char* step, int error) const;
+  // Reports the step to the test hook; throws what the hook asks for.
+  void reach(const char* step) const;
+
+  std::filesystem::path path_, temporary_;
+  int file_ = -1;
+};
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+// For tests of power cuts and full disks: called before each step ("open", "write", "sync",
+// "rename", "sync folder") of every AtomicFile. A returned errno makes the step fail with it, 0
+// lets it happen. An empty function turns it off.
+void set_file_fault(std::function<int(std::string_view step)> fault);
+
+}  // namespace papilio
