@@ -1,0 +1,29 @@
+#include "autograd/ops/argmax.h"
+
+#include "autograd/ops/check.h"
+#include "autograd/ops/pick.h"
+#include "kernels/argmax.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+
+namespace papilio {
+
+Tensor argmax(const Tensor& x, int dim, bool keep) {
+  check_defined("argmax", x);
+  dim = wrap_dim("argmax", dim, x.dim());
+  check(x.size(dim) > 0, "argmax: dimension ", dim, " of shape ", x.shape(), " is empty");
+  Dims shape = x.shape();
+  int64_t outer = 1, inner = 1;
+  for (int i = 0; i < dim; ++i) outer *= shape[i];
+  for (int i = dim + 1; i < x.dim(); ++i) inner *= shape[i];
+  const Tensor rows = contiguous_data(x).alias(Layout::contiguous({outer, x.size(dim), inner}));
+  if (keep)
+    shape[dim] = 1;
+  else
+    shape.erase(dim);
+  Tensor y = empty(shape, {.dtype = DType::int64, .device = x.device()});
+  if (y.numel() > 0) pick("argmax", x.device(), cpu::argmax)(view(y), view(rows));
+  return y;
+}
+
+}  // namespace papilio
