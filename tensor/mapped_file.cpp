@@ -40,7 +40,8 @@ void on_bus_error(int signal, siginfo_t* info, void* context) {
   if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
     return previous_action.sa_handler(signal);
   }
-  ::signal(signal, SIG_DFL);  // the access is repeated on return, and ends the process
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);  // delivered on return
 }
 
 void install_handler() {

@@ -70,14 +70,14 @@ Tensor normal(const Dims& shape, double mean, double std, TensorOptions options,
   return make_normal("normal", shape, mean, std, options, g);
 }
 
-Tensor randint(int64_t low, int64_t high, const Dims& shape, TensorOptions options, Generator& g) {
-  const int64_t max = largest(options.dtype);
-  check(max > 0, "randint: expected int64, int32 or uint8, got ", options.dtype);
+Tensor randint(int64_t low, int64_t high, const Dims& shape, DType dtype, Generator& g) {
+  const int64_t max = largest(dtype);
+  check(max > 0, "randint: expected int64, int32 or uint8, got ", dtype);
   check(low < high, "randint: expected low < high, got ", low, " and ", high);
-  const int64_t min = options.dtype == DType::uint8 ? 0 : -max - 1;
-  check(low >= min && high - 1 <= max, "randint: expected a range inside ", options.dtype, ", got ",
-        low, " to ", high);
-  auto y = empty(shape, options);
+  const int64_t min = dtype == DType::uint8 ? 0 : -max - 1;
+  check(low >= min && high - 1 <= max, "randint: expected a range inside ", dtype, ", got ", low,
+        " to ", high);
+  auto y = empty(shape, {.dtype = dtype});
   cpu::randint(view(y), g.seed(), reserve_for(y, g), low, uint64_t(high) - uint64_t(low));
   return y;
 }
