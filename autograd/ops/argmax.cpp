@@ -16,7 +16,8 @@ Tensor argmax(const Tensor& x, int dim, bool keep) {
   int64_t outer = 1, inner = 1;
   for (int i = 0; i < dim; ++i) outer *= shape[i];
   for (int i = dim + 1; i < x.dim(); ++i) inner *= shape[i];
-  const Tensor rows = contiguous_data(x).alias(Layout::contiguous({outer, x.size(dim), inner}));
+  const Tensor c = contiguous_data(x);
+  const Tensor rows = c.alias(c.layout().reshape("argmax", {outer, x.size(dim), inner}).layout);
   if (keep)
     shape[dim] = 1;
   else

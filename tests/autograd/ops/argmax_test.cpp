@@ -59,6 +59,8 @@ TEST_CASE("argmax: the first of equal ones, and a NaN before all") {
   CHECK(argmax(tensor<float>({1, 3, 3, 2}), 0).item<int64_t>() == 1);
   CHECK(argmax(tensor<float>({1, NAN, 9, NAN}), 0).item<int64_t>() == 1);
   CHECK(argmax(tensor<int64_t>({-5, -2, -9}), -1).item<int64_t>() == 1);
+  const Tensor x = tensor<float>({9, 1, 1, 2, 3, 1}, {2, 3});
+  CHECK(argmax(x.alias(x.layout().select("test", 0, 1)), 0).item<int64_t>() == 1);  // an offset
   CHECK(argmax(ones({2, 3}), 1, true).shape() == Dims{2, 1});
   CHECK(argmax(ones({2, 3}), 1).dtype() == DType::int64);
 }

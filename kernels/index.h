@@ -1,0 +1,26 @@
+// Rows picked by an index, and the scatter-adds that are their gradients. Indices are int64,
+// checked by the caller. Everything is contiguous. Sums run in the order of the index, whatever the
+// number of threads.
+#pragma once
+
+#include "kernels/view.h"
+
+namespace papilio::cpu {
+
+// y[o, j, :] = x[o, index[j], :].  x: (outer, n, inner) of any dtype, index: (k), y: (outer, k,
+// inner).
+void index_select(View y, ConstView x, ConstView index);
+
+// dx[o, i, :] = sum of dy[o, j, :] over the j with index[j] = i, but 0 for i = `skip`. Floating;
+// 16-bit types are summed in float32. dx: (outer, n, inner), dy: (outer, k, inner).
+void index_select_backward(View dx, ConstView dy, ConstView index, int64_t skip);
+
+// y[o, j, c] = x[o, index[o, j, c], c].  x: (outer, n, inner) of any dtype, index and y: (outer, k,
+// inner).
+void gather(View y, ConstView x, ConstView index);
+
+// dx[o, i, c] = sum of dy[o, j, c] over the j with index[o, j, c] = i.  dy floating; dx: (outer, n,
+// inner), of dy's dtype or, for 16-bit types, float32.
+void gather_backward(View dx, ConstView dy, ConstView index);
+
+}  // namespace papilio::cpu
