@@ -31,6 +31,7 @@ const std::map<std::string, std::vector<std::string>> outside = {
     // POSIX
     {"fcntl.h", {"tensor", "nn", "boft", "samples"}},
     {"signal.h", {"samples"}},
+    {"sys/file.h", {"tensor"}},
     {"sys/ioctl.h", {"nn", "samples"}},
     {"sys/mman.h", {"tensor"}},
     {"sys/stat.h", {"tensor", "nn", "boft", "samples"}},
