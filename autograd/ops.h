@@ -1,6 +1,11 @@
 // Every operation, grouped: one include for users, one line each for readers.
 #pragma once
 
+// Matrix products
+#include "autograd/ops/conv2d.h"  // conv2d(x, weight, bias, {stride, padding, dilation, groups})
+#include "autograd/ops/linear.h"  // linear(x, weight, bias): x W^T + bias
+#include "autograd/ops/matmul.h"  // matmul(a, b): A B, leading dimensions broadcast
+
 // Over dimensions
 #include "autograd/ops/argmax.h"   // argmax(x, dim): index of the largest element
 #include "autograd/ops/reduce.h"   // sum, mean, var, max, min (x, dims, keepdim)

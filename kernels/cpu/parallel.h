@@ -8,20 +8,34 @@
 
 namespace papilio::cpu {
 
+// Into how many parts parallel_for would cut [0, n).
+inline int64_t part_count(int64_t n, int64_t grain) {
+  const int64_t wanted = std::max<int64_t>(1, n / std::max<int64_t>(1, grain));
+  return omp_in_parallel() ? 1 : std::min<int64_t>(omp_get_max_threads(), wanted);
+}
+
 // Calls f(begin, end) on contiguous parts of [0, n), in parallel when there are at least `grain`
 // items for a second thread. Parts depend only on n, grain and the number of threads, so results
 // repeat.
 template <class F>
 void parallel_for(int64_t n, int64_t grain, F&& f) {
   if (n <= 0) return;
-  const int64_t wanted = std::max<int64_t>(1, n / std::max<int64_t>(1, grain));
-  const int threads = omp_in_parallel() ? 1 : int(std::min<int64_t>(omp_get_max_threads(), wanted));
+  const int threads = int(part_count(n, grain));
   if (threads == 1) return f(int64_t(0), n);
 #pragma omp parallel num_threads(threads)
   {
     const int64_t count = omp_get_num_threads(), t = omp_get_thread_num();
     f(n * t / count, n * (t + 1) / count);
   }
+}
+
+// Calls f(part, begin, end) for `parts` equal parts of [0, n), in parallel; the part's number picks
+// its scratch memory, allocated before.
+template <class F>
+void parallel_parts(int64_t n, int64_t parts, F&& f) {
+  parallel_for(parts, 1, [&](int64_t first, int64_t last) {
+    for (int64_t p = first; p < last; ++p) f(p, n * p / parts, n * (p + 1) / parts);
+  });
 }
 
 }  // namespace papilio::cpu

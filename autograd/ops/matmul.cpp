@@ -1,0 +1,83 @@
+#include "autograd/ops/matmul.h"
+
+#include "autograd/backward.h"
+#include "autograd/ops/check.h"
+#include "autograd/ops/matrix.h"
+#include "autograd/ops/pick.h"
+#include "autograd/record.h"
+#include "kernels/gemm.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+
+namespace papilio {
+
+namespace {
+
+Dims leading(const Tensor& x) {
+  return Dims(x.shape().begin(), x.shape().end() - 2);
+}
+
+Dims join(Dims dims, int64_t rows, int64_t cols) {
+  dims.push_back(rows);
+  dims.push_back(cols);
+  return dims;
+}
+
+// A B of tensors with two dimensions and more, without gradient.
+Tensor product(const Tensor& a, const Tensor& b) {
+  const Dims batch = broadcast_shapes("matmul", leading(a), leading(b));
+  const Dims shape = join(batch, a.shape()[a.dim() - 2], b.shape().back());
+  if (b.dim() == 2)  // one tall product instead of many
+    return with_shape(matrix_product("matmul", as_rows(a), b), shape);
+  Tensor c = empty(shape, {a.dtype(), a.device()});
+  const auto operand = [&](const Tensor& x) {
+    const Tensor ready = gemm_operand("matmul", x);
+    const Dims to = join(batch, x.shape()[x.dim() - 2], x.shape().back());
+    return ready.alias(ready.layout().expand("matmul", to));
+  };
+  pick("matmul", a.device(), cpu::gemm)(view(c), view(operand(a)), view(operand(b)), 1, 0);
+  return c;
+}
+
+// dA = dC B^T and dB = A^T dC, summed over the leading dimensions that were broadcast.
+Tensor first_gradient(const Tensor& dc, const Tensor& b, const Dims& shape) {
+  return sum_to(product(dc, transposed(b)), shape);
+}
+Tensor second_gradient(const Tensor& a, const Tensor& dc, const Dims& shape) {
+  if (shape.size() == 2) return matrix_product("matmul", transposed(as_rows(a)), as_rows(dc));
+  return sum_to(product(transposed(a), dc), shape);
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_floating("matmul", a, "first argument");
+  check_floating("matmul", b, "second argument");
+  check_same("matmul", a, b);
+  check(a.dim() >= 1 && b.dim() >= 1, "matmul: expected at least one dimension, got shapes ",
+        a.shape(), " and ", b.shape());
+  const bool row = a.dim() == 1, column = b.dim() == 1;
+  const Tensor a2 = a.alias(row ? a.layout().unsqueeze("matmul", 0) : a.layout());
+  const Tensor b2 = b.alias(column ? b.layout().unsqueeze("matmul", 1) : b.layout());
+  check(a2.shape().back() == b2.shape()[b2.dim() - 2],
+        "matmul: expected (..., M, K) and (..., K, N), got ", a.shape(), " and ", b.shape());
+  const Tensor c = product(a2, b2);
+  Dims shape = c.shape();
+  if (column) shape.erase(shape.size() - 1);
+  if (row) shape.erase(shape.size() - (column ? 1 : 2));
+
+  // Each operand is kept only for the other one's gradient.
+  const Tensor for_b = b.requires_grad() ? a2 : Tensor(), for_a = a.requires_grad() ? b2 : Tensor();
+  return record("matmul", with_shape(c, shape), {a, b},
+                [=, c_shape = c.shape(), a2_shape = a2.shape(), b2_shape = b2.shape(),
+                 a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy, Needs needs) {
+                  const Tensor dc = with_shape(contiguous_data(dy), c_shape);
+                  Grads grads(2);
+                  if (needs[0]) grads[0] = with_shape(first_gradient(dc, for_a, a2_shape), a_shape);
+                  if (needs[1])
+                    grads[1] = with_shape(second_gradient(for_b, dc, b2_shape), b_shape);
+                  return grads;
+                });
+}
+
+}  // namespace papilio

@@ -1,0 +1,55 @@
+#include "autograd/ops/matrix.h"
+
+#include <algorithm>
+
+#include "autograd/ops/pick.h"
+#include "kernels/gemm.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+
+namespace papilio {
+
+Tensor transposed(const Tensor& x) {
+  return x.alias(x.layout().transpose("transpose", -2, -1));
+}
+
+Tensor as_rows(const Tensor& x) {
+  int64_t rows = 1;
+  for (int d = 0; d + 1 < x.dim(); ++d) rows *= x.shape()[d];
+  const Dims matrix{rows, x.shape().back()};
+  if (x.numel() == 0) return empty(matrix, {x.dtype(), x.device()});
+  const auto [fits, layout] = x.layout().reshape("reshape", matrix);
+  return fits ? x.alias(layout) : with_shape(contiguous_data(x), matrix);
+}
+
+Tensor with_shape(const Tensor& x, const Dims& shape) {
+  Layout layout = Layout::contiguous(shape);
+  layout.offset = x.layout().offset;
+  return x.alias(layout);
+}
+
+Tensor gemm_operand(const char* operation, const Tensor& x) {
+  constexpr int64_t kLimit = int64_t(1) << 31;
+  const int row = x.dim() - 2, col = x.dim() - 1;
+  const int64_t rows = x.shape()[row], cols = x.shape()[col];
+  check(std::max(rows, cols) < kLimit, operation, ": expected matrix sizes below 2^31, got ",
+        x.shape());
+  const int64_t row_stride = x.strides()[row], col_stride = x.strides()[col];
+  const bool fits =
+      gemm_takes(rows, cols, row_stride, col_stride) && std::max(row_stride, col_stride) < kLimit;
+  return fits ? x.detach() : contiguous_data(x);
+}
+
+Tensor matrix_product(const char* operation, const Tensor& a, const Tensor& b, const Tensor& bias) {
+  const Tensor left = gemm_operand(operation, a), right = gemm_operand(operation, b);
+  const Tensor c = empty({a.shape()[0], b.shape()[1]}, {a.dtype(), a.device()});
+  if (bias.defined()) {
+    pick(operation, a.device(), cpu::gemm_bias)(view(c), view(left), view(right),
+                                                view(contiguous_data(bias)));
+  } else {
+    pick(operation, a.device(), cpu::gemm)(view(c), view(left), view(right), 1, 0);
+  }
+  return c;
+}
+
+}  // namespace papilio

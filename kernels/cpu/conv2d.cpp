@@ -1,0 +1,164 @@
+#include "kernels/conv2d.h"
+
+#include <memory>
+#include <type_traits>
+
+#include "kernels/cpu/blas.h"
+#include "kernels/cpu/im2col.h"
+#include "kernels/cpu/parallel.h"
+
+namespace papilio::cpu {
+
+namespace {
+
+// Values in the compute type: the memory itself, or a converted copy of 16-bit values.
+template <class T>
+class Converted {
+  using C = compute_t<T>;
+
+ public:
+  Converted(const T* x, int64_t n) {
+    if constexpr (is_half_type<T>) {
+      copy_ = std::make_unique_for_overwrite<C[]>(size_t(n));
+      for (int64_t i = 0; i < n; ++i) copy_[size_t(i)] = C(x[i]);
+      data_ = copy_.get();
+    } else {
+      data_ = x;
+    }
+  }
+  const C* data() const { return data_; }
+
+ private:
+  std::unique_ptr<C[]> copy_;
+  const C* data_;
+};
+
+// Scratch memory for each part of a parallel loop.
+template <class C>
+class Scratch {
+ public:
+  Scratch(int64_t parts, int64_t each)
+      : each_(each), memory_(std::make_unique_for_overwrite<C[]>(size_t(parts * each))) {}
+  C* operator[](int64_t part) const { return memory_.get() + part * each_; }
+
+ private:
+  int64_t each_;
+  std::unique_ptr<C[]> memory_;
+};
+
+// n columns of a row-major matrix with P: as they lie, or 16-bit values converted into `memory`.
+template <class T>
+Matrix<const compute_t<T>> columns(const T* x, int64_t P, int64_t rows, int64_t n,
+                                   compute_t<T>* memory) {
+  if constexpr (is_half_type<T>) {
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t k = 0; k < n; ++k) memory[r * n + k] = x[r * P + k];
+    return {memory, n};
+  } else {
+    return {x, P};
+  }
+}
+
+// Items (an image's group, or a tile of it) that are worth a thread.
+int64_t grain(const Conv2dSizes& s, int64_t columns) {
+  return 1 + (int64_t(1) << 17) / std::max<int64_t>(1, s.O * s.patch() * columns);
+}
+
+}  // namespace
+
+void conv2d(View y, ConstView x, ConstView w, ConstView bias, const Conv2dOptions& options) {
+  const Conv2dSizes s(x, w, y, options);
+  const int64_t P = s.positions(), K = s.patch(), tile = s.tile(), tiles = s.tiles();
+  dispatch_floating(x.dtype, [&]<class T>() {
+    using C = compute_t<T>;
+    const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
+    const int64_t items = s.B * s.groups * tiles;
+    const int64_t parts = part_count(items, grain(s, tile));
+    const Scratch<C> scratch(parts, (K + (is_half_type<T> ? s.O : 0)) * tile);
+    parallel_parts(items, parts, [&](int64_t part, int64_t item, int64_t end) {
+      for (; item < end; ++item) {
+        const int64_t bg = item / tiles, g = bg % s.groups;
+        const int64_t p = item % tiles * tile, n = std::min(tile, P - p);
+        C* const col = scratch[part];
+        im2col(s, x.as<T>() + bg * s.C * s.pixels(), p, p + n, col);
+        T* const out = y.as<T>() + bg * s.O * P + p;
+        Matrix<C> to{col + K * n, n};
+        if constexpr (!is_half_type<T>) to = {out, P};
+        product<C>(s.O, n, K, 1, {weight.data() + g * s.O * K, std::max<int64_t>(K, 1)}, {col, n},
+                   0, to);
+        if (!is_half_type<T> && !bias.data) continue;
+        for (int64_t o = 0; o < s.O; ++o) {
+          const C shift = bias.data ? C(bias.as<T>()[g * s.O + o]) : C(0);
+          const C* from = to.at(o, 0);
+          T* row = out + o * P;
+#pragma omp simd
+          for (int64_t k = 0; k < n; ++k) row[k] = T(from[k] + shift);
+        }
+      }
+    });
+  });
+}
+
+void conv2d_backward_input(View dx, ConstView dy, ConstView w, const Conv2dOptions& options) {
+  const Conv2dSizes s(dx, w, dy, options);
+  const int64_t P = s.positions(), K = s.patch(), tile = s.tile(), pixels = s.C * s.pixels();
+  dispatch_floating(dy.dtype, [&]<class T>() {
+    using C = compute_t<T>;
+    constexpr bool half = is_half_type<T>;
+    const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
+    const int64_t items = s.B * s.groups, parts = part_count(items, grain(s, P));
+    const Scratch<C> scratch(parts, (K + (half ? s.O : 0)) * tile + (half ? pixels : 0));
+    parallel_parts(items, parts, [&](int64_t part, int64_t item, int64_t end) {
+      for (; item < end; ++item) {
+        C *const col = scratch[part], *const dy_tile = col + K * tile;
+        C* sum = dy_tile + s.O * tile;
+        if constexpr (!half) sum = dx.as<T>() + item * pixels;
+        std::fill(sum, sum + pixels, C(0));
+        for (int64_t p = 0; p < P; p += tile) {
+          const int64_t n = std::min(tile, P - p);
+          const auto from = columns(dy.as<T>() + item * s.O * P + p, P, s.O, n, dy_tile);
+          const C* wg = weight.data() + item % s.groups * s.O * K;
+          product<C>(K, n, s.O, 1, {wg, std::max<int64_t>(K, 1), true}, from, 0, {col, n});
+          col2im(s, sum, p, p + n, col);
+        }
+        if constexpr (half)
+          for (int64_t k = 0; k < pixels; ++k) dx.as<T>()[item * pixels + k] = T(sum[k]);
+      }
+    });
+  });
+}
+
+void conv2d_backward_weight(View dw, ConstView dy, ConstView x, const Conv2dOptions& options) {
+  const Conv2dSizes s(x, dw, dy, options);
+  const int64_t P = s.positions(), K = s.patch(), tile = s.tile(), size = s.groups * s.O * K;
+  dispatch_floating(dy.dtype, [&]<class T>() {
+    using C = compute_t<T>;
+    constexpr bool half = is_half_type<T>;
+    // Every part has its own sum: few of them where the weight is large.
+    const int64_t allowed = std::max<int64_t>(1, (int64_t(1) << 25) / std::max<int64_t>(1, size));
+    const int64_t parts = std::min(allowed, part_count(s.B, grain(s, P * s.groups)));
+    const Scratch<C> sums(parts, size), scratch(parts, (K + (half ? s.O : 0)) * tile);
+    parallel_parts(s.B, parts, [&](int64_t part, int64_t image, int64_t end) {
+      C *const col = scratch[part], *const dy_tile = col + K * tile, *const sum = sums[part];
+      std::fill(sum, sum + size, C(0));
+      for (int64_t item = image * s.groups; item < end * s.groups; ++item) {
+        for (int64_t p = 0; p < P; p += tile) {
+          const int64_t n = std::min(tile, P - p);
+          const auto from = columns(dy.as<T>() + item * s.O * P + p, P, s.O, n, dy_tile);
+          im2col(s, x.as<T>() + item * s.C * s.pixels(), p, p + n, col);
+          product<C>(s.O, K, n, 1, from, {col, n, true}, 1,
+                     {sum + item % s.groups * s.O * K, std::max<int64_t>(K, 1)});
+        }
+      }
+    });
+    parallel_for(size, 16384, [&](int64_t begin, int64_t end) {
+      for (int64_t part = 1; part < parts; ++part) {
+#pragma omp simd
+        for (int64_t i = begin; i < end; ++i) sums[0][i] += sums[part][i];
+      }
+      for (int64_t i = begin; i < end; ++i) dw.as<T>()[i] = T(sums[0][i]);
+    });
+  });
+}
+
+}  // namespace papilio::cpu

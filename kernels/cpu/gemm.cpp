@@ -1,0 +1,216 @@
+#include "kernels/gemm.h"
+
+#include <memory>
+
+#include "kernels/cpu/blas.h"
+#include "kernels/cpu/parallel.h"
+
+namespace papilio::cpu {
+
+namespace {
+
+// Multiply-adds that are worth a thread.
+constexpr int64_t kThreadWork = 1 << 18;
+
+struct Sizes {
+  int64_t m, n, k;
+  int64_t work() const { return m * n * std::max<int64_t>(k, 1); }
+};
+
+// The last two dimensions of a view; gemm_takes holds.
+template <class T, class V>
+Matrix<T> matrix(const V& v, int64_t offset) {
+  T* data = v.template as<std::remove_const_t<T>>() + offset;
+  const int64_t rows = v.size(-2), cols = v.size(-1);
+  const int64_t row_stride = v.strides[v.rank - 2], col_stride = v.strides[v.rank - 1];
+  if ((cols <= 1 || col_stride == 1) && (rows <= 1 || row_stride >= std::max<int64_t>(cols, 1)))
+    return {data, std::max<int64_t>(rows <= 1 ? cols : row_stride, 1), false};
+  return {data, std::max<int64_t>(cols <= 1 ? rows : col_stride, 1), true};
+}
+
+template <class T>
+struct Product {
+  Sizes size;
+  compute_t<T> alpha, beta;
+  Matrix<const T> a, b;
+  Matrix<T> c;    // row-major
+  const T* bias;  // null, or size.n values
+  void block(int64_t i, int64_t rows, int64_t j, int64_t cols) const {
+    product(rows, cols, size.k, alpha, a.from(i, 0), b.from(0, j), beta, c.from(i, j));
+    add_bias(i, rows, j, cols);
+  }
+  void add_bias(int64_t i, int64_t rows, int64_t j, int64_t cols) const {
+    if (!bias) return;
+    for (int64_t r = i; r < i + rows; ++r) {
+      T* y = c.at(r, j);
+#pragma omp simd
+      for (int64_t k = 0; k < cols; ++k) y[k] += bias[j + k];
+    }
+  }
+};
+
+// Long sums into a small C (a weight's gradient): each thread sums its share of k in memory of its
+// own, then the shares are added in order.
+template <class T>
+void split_sum(const Product<T>& p, int64_t parts) {
+  const auto [m, n, k] = p.size;
+  const auto memory = std::make_unique_for_overwrite<T[]>(size_t(parts * m * n));
+  T* const shares = memory.get();
+  parallel_parts(k, parts, [&](int64_t part, int64_t begin, int64_t end) {
+    product(m, n, end - begin, p.alpha, p.a.from(0, begin), p.b.from(begin, 0), T(0),
+            {shares + part * m * n, n});
+  });
+  parallel_for(m, 1 + 16384 / n, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      T* c = p.c.at(i, 0);
+      T* sum = shares + i * n;
+      for (int64_t part = 1; part < parts; ++part) {
+        const T* share = sum + part * m * n;
+#pragma omp simd
+        for (int64_t j = 0; j < n; ++j) sum[j] += share[j];
+      }
+      for (int64_t j = 0; j < n; ++j) c[j] = p.beta == 0 ? sum[j] : sum[j] + p.beta * c[j];
+    }
+    p.add_bias(begin, end - begin, 0, n);
+  });
+}
+
+// Tall, wide and deep products are cut here, each thread running its own; OpenBLAS's threads do
+// better only where all three sizes are large.
+template <class T>
+void threaded(const Product<T>& p) {
+  const auto [m, n, k] = p.size;
+  const int64_t parts = part_count(p.size.work(), kThreadWork);
+  const bool large = std::min({m, n, k}) > 512;
+  if (parts == 1 || large) {
+    p.block(0, m, 0, n);
+  } else if (k >= std::max(m, n) && k >= 128 * parts && m * n * parts <= 1 << 20) {
+    split_sum(p, parts);
+  } else if (m >= n && m >= 32 * parts) {
+    parallel_parts(m, parts, [&](int64_t, int64_t i, int64_t end) { p.block(i, end - i, 0, n); });
+  } else if (n >= 32 * parts) {
+    parallel_parts(n, parts, [&](int64_t, int64_t j, int64_t end) { p.block(0, m, j, end - j); });
+  } else {
+    p.block(0, m, 0, n);
+  }
+}
+
+// Tiles of a product in bfloat16 or float16, converted to float32 and summed there.
+template <class T>
+class HalfTiles {
+ public:
+  static constexpr int64_t kM = 128, kN = 256, kK = 256;
+  static constexpr int64_t kScratch = kM * kK + kK * kN + kM * kN;
+
+  static int64_t count(const Sizes& size) {
+    return ((size.m + kM - 1) / kM) * ((size.n + kN - 1) / kN);
+  }
+
+  // Computes one tile of C, of all that count() has.
+  static void run(const Product<T>& p, int64_t tile, float* scratch) {
+    const auto [m, n, k] = p.size;
+    const int64_t across = (n + kN - 1) / kN;
+    const int64_t i = tile / across * kM, j = tile % across * kN;
+    const int64_t rows = std::min(kM, m - i), cols = std::min(kN, n - j);
+    float *a = scratch, *b = a + kM * kK, *c = b + kK * kN;
+    for (int64_t q = 0; q == 0 || q < k; q += kK) {
+      const int64_t depth = std::min(kK, k - q);
+      const auto ta = load(a, p.a.from(i, q), rows, depth),
+                 tb = load(b, p.b.from(q, j), depth, cols);
+      product<float>(rows, cols, depth, 1, ta, tb, q > 0 ? 1 : 0, {c, cols});
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+      T* out = p.c.at(i + r, j);
+      for (int64_t s = 0; s < cols; ++s) {
+        float value = p.alpha * c[r * cols + s];
+        if (p.beta != 0) value += p.beta * out[s];
+        if (p.bias) value += p.bias[j + s];
+        out[s] = value;
+      }
+    }
+  }
+
+ private:
+  // Keeps the orientation, so that reading is along memory.
+  static Matrix<const float> load(float* to, Matrix<const T> x, int64_t rows, int64_t cols) {
+    if (x.transposed) std::swap(rows, cols);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t s = 0; s < cols; ++s) to[r * cols + s] = x.data[r * x.ld + s];
+    return {to, std::max<int64_t>(cols, 1), x.transposed};
+  }
+};
+
+// The products of the leading dimensions' matrices, by number.
+template <class T>
+class Batch {
+ public:
+  Batch(View c, ConstView a, ConstView b, const T* bias, double alpha, double beta)
+      : c_(c), a_(a), b_(b), bias_(bias), alpha_(compute_t<T>(alpha)), beta_(compute_t<T>(beta)) {
+    for (int d = 0; d < c.rank - 2; ++d) count_ *= c.shape[d];
+    // A column-major C is the row-major one of the transposed product.
+    swap_ = matrix<T>(c, 0).transposed;
+  }
+  int64_t count() const { return count_; }
+  Sizes size() const {
+    const int64_t m = c_.size(-2), n = c_.size(-1), k = a_.size(-1);
+    return swap_ ? Sizes{n, m, k} : Sizes{m, n, k};
+  }
+  Product<T> operator[](int64_t index) const {
+    int64_t at_a = 0, at_b = 0, at_c = 0;
+    for (int d = c_.rank - 3; d >= 0; --d, index /= std::max<int64_t>(c_.shape[d + 1], 1)) {
+      const int64_t i = index % c_.shape[d];
+      at_a += i * a_.strides[d], at_b += i * b_.strides[d], at_c += i * c_.strides[d];
+    }
+    const auto a = matrix<const T>(a_, at_a), b = matrix<const T>(b_, at_b);
+    const auto c = matrix<T>(c_, at_c);
+    if (swap_) return {size(), alpha_, beta_, b.t(), a.t(), c.t(), nullptr};
+    return {size(), alpha_, beta_, a, b, c, bias_};
+  }
+
+ private:
+  View c_;
+  ConstView a_, b_;
+  const T* bias_;
+  compute_t<T> alpha_, beta_;
+  int64_t count_ = 1;
+  bool swap_;
+};
+
+template <class T>
+void run(const Batch<T>& batch) {
+  const Sizes size = batch.size();
+  if (size.m == 0 || size.n == 0 || batch.count() == 0) return;
+  if constexpr (is_half_type<T>) {
+    const int64_t tiles = HalfTiles<T>::count(size), items = tiles * batch.count();
+    const int64_t grain = 1 + kThreadWork * tiles / std::max<int64_t>(1, size.work());
+    const int64_t parts = part_count(items, grain);
+    const auto memory =
+        std::make_unique_for_overwrite<float[]>(size_t(parts * HalfTiles<T>::kScratch));
+    parallel_parts(items, parts, [&](int64_t part, int64_t begin, int64_t end) {
+      float* scratch = memory.get() + part * HalfTiles<T>::kScratch;
+      for (int64_t i = begin; i < end; ++i) HalfTiles<T>::run(batch[i / tiles], i % tiles, scratch);
+    });
+  } else {
+    const int64_t grain = 1 + kThreadWork / size.work();
+    const bool fills_threads = batch.count() >= omp_get_max_threads() * grain;
+    if (batch.count() == 1 || (!fills_threads && size.work() > 4 * kThreadWork)) {
+      for (int64_t i = 0; i < batch.count(); ++i) threaded(batch[i]);
+      return;
+    }
+    parallel_for(batch.count(), grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) batch[i].block(0, size.m, 0, size.n);
+    });
+  }
+}
+
+}  // namespace
+
+void gemm(View c, ConstView a, ConstView b, double alpha, double beta) {
+  dispatch_floating(c.dtype, [&]<class T>() { run(Batch<T>(c, a, b, nullptr, alpha, beta)); });
+}
+
+void gemm_bias(View c, ConstView a, ConstView b, ConstView bias) {
+  dispatch_floating(c.dtype, [&]<class T>() { run(Batch<T>(c, a, b, bias.as<T>(), 1, 0)); });
+}
+
+}  // namespace papilio::cpu
