@@ -77,9 +77,9 @@ int64_t Layout::numel() const {
 }
 
 bool Layout::is_contiguous() const {
+  if (numel() == 0) return true;
   int64_t expected = 1;
   for (int i = rank() - 1; i >= 0; --i) {
-    if (shape[i] == 0) return true;
     if (shape[i] != 1 && strides[i] != expected) return false;
     expected *= shape[i];
   }
@@ -119,7 +119,7 @@ Layout Layout::slice(const char* operation, int dim, int64_t start, int64_t stop
   stop = std::max(clip(stop), start);
   Layout result = *this;
   result.shape[dim] = (stop - start) / step + ((stop - start) % step != 0);
-  result.strides[dim] *= step;
+  if (result.shape[dim] > 1) result.strides[dim] *= step;  // a longer step could overflow
   // An empty slice keeps the offset, so that it never points past the storage.
   if (result.shape[dim] > 0) result.offset += start * strides[dim];
   return result;
