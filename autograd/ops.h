@@ -1,6 +1,15 @@
 // Every operation, grouped: one include for users, one line each for readers.
 #pragma once
 
+// Element by element
+#include "autograd/ops/activation.h"  // relu, sigmoid, silu, gelu(x, approximate)
+#include "autograd/ops/arithmetic.h"  // add, sub, mul, div, neg and + - * /
+#include "autograd/ops/cast.h"        // cast(x, dtype): another element type
+#include "autograd/ops/compare.h"     // eq, ne, lt, le, gt, ge
+#include "autograd/ops/extrema.h"     // maximum, minimum, clamp
+#include "autograd/ops/math.h"        // pow, exp, log, sqrt, tanh, abs
+#include "autograd/ops/where.h"       // where(condition, a, b): a choice between two
+
 // Matrix products
 #include "autograd/ops/conv2d.h"  // conv2d(x, weight, bias, {stride, padding, dilation, groups})
 #include "autograd/ops/linear.h"  // linear(x, weight, bias): x W^T + bias

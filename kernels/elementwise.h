@@ -1,9 +1,31 @@
-// Functions of one element at a time, over views of up to three inputs.
+// Functions of one element at a time. Inputs have any strides (0 where broadcast) and the output's shape; outputs are
+// contiguous. F is a functor of kernels/functors.h whose kDomain holds the inputs' dtype; each one is compiled in
+// kernels/cpu/{arithmetic,math,extrema,activation,compare}.cpp.
 #pragma once
 
+#include "kernels/functors.h"
 #include "kernels/view.h"
 
 namespace papilio::cpu {
+
+// y = f(x). y has x's dtype, or bool where f returns bool.
+template <class F>
+void map(View y, ConstView x, F f);
+// dx = dy f'(v), v the output or the input as F::kFromOutput says.
+template <class F>
+void map_backward(View dx, ConstView dy, ConstView v, F f);
+
+// y = f(a, b)
+template <class F>
+void zip(View y, ConstView a, ConstView b, F f);
+// da = dy df/da(a, b); db = dy df/db(a, b)
+template <class F>
+void zip_backward_a(View da, ConstView dy, ConstView a, ConstView b, F f);
+template <class F>
+void zip_backward_b(View db, ConstView dy, ConstView a, ConstView b, F f);
+
+// y = condition ? a : b. condition is bool; y, a and b have one dtype, any.
+void where(View y, ConstView condition, ConstView a, ConstView b);
 
 // dst += src, one floating dtype. dst is contiguous; src has any strides.
 void add_to(View dst, ConstView src);

@@ -31,7 +31,7 @@ struct OpCase {
   std::string name;
   std::vector<Sample>
       samples;  // include empty, 0-d and size-1 dimensions and broadcasting where they are legal
-  std::vector<WrongUse> errors;
+  std::vector<WrongUse> errors = {};
   bool differentiable = true;
   bool propagates_nan = true;  // a NaN anywhere in the first input must reach the output
   std::vector<DType> dtypes = {DType::float32, DType::float64, DType::bfloat16, DType::float16};

@@ -1,0 +1,115 @@
+#include "autograd/ops/arithmetic.h"
+
+#include "autograd/ops/elementwise.h"
+
+namespace papilio {
+
+using namespace elementwise;
+using functor::Left;
+using functor::Right;
+
+namespace {
+
+void check_divisible(const Tensor& x) {
+  check_defined("div", x);
+  check(is_floating(x.dtype()), "div: expected floating tensors, got ", x.dtype(),
+        "; cast(x, dtype) makes them floating");
+}
+
+// f(x) for f one of Right<...>, Left<...>, with its number checked.
+template <class F>
+Tensor with_number(const char* operation, const Tensor& x, F f) {
+  check_domain(operation, x, F::kDomain);
+  check_number(operation, x, f.number);
+  return map(operation, x, f);
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  const Tensor y = zip("add", a, b, a.dtype(), functor::Add());
+  return record("add", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Needs needs) {
+    Grads grads(2);
+    if (needs[0]) grads[0] = sum_to(dy, a);
+    if (needs[1]) grads[1] = sum_to(dy, b);
+    return grads;
+  });
+}
+
+Tensor add(const Tensor& a, double b) {
+  return record("add", with_number("add", a, Right<functor::Add>{b}), {a},
+                [](const Tensor& dy, Needs) { return Grads{dy}; });
+}
+
+Tensor add(double a, const Tensor& b) {
+  return add(b, a);
+}
+
+Tensor sub(const Tensor& a, const Tensor& b) {
+  const Tensor y = zip("sub", a, b, a.dtype(), functor::Sub());
+  return record("sub", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Needs needs) {
+    Grads grads(2);
+    if (needs[0]) grads[0] = sum_to(dy, a);
+    if (needs[1]) grads[1] = neg(sum_to(dy, b));
+    return grads;
+  });
+}
+
+Tensor sub(const Tensor& a, double b) {
+  return record("sub", with_number("sub", a, Right<functor::Add>{-b}), {a},
+                [](const Tensor& dy, Needs) { return Grads{dy}; });
+}
+
+Tensor sub(double a, const Tensor& b) {
+  return record("sub", with_number("sub", b, Left<functor::Sub>{a}), {b},
+                [](const Tensor& dy, Needs) { return Grads{neg(dy)}; });
+}
+
+Tensor mul(const Tensor& a, const Tensor& b) {
+  const Tensor y = zip("mul", a, b, a.dtype(), functor::Mul());
+  return record("mul", y, {a, b}, [a = a.detach(), b = b.detach()](const Tensor& dy, Needs needs) {
+    Grads grads(2);
+    if (needs[0]) grads[0] = sum_to(mul(dy, b), a.shape());
+    if (needs[1]) grads[1] = sum_to(mul(dy, a), b.shape());
+    return grads;
+  });
+}
+
+Tensor mul(const Tensor& a, double b) {
+  return record("mul", with_number("mul", a, Right<functor::Mul>{b}), {a},
+                [b](const Tensor& dy, Needs) { return Grads{mul(dy, b)}; });
+}
+
+Tensor mul(double a, const Tensor& b) {
+  return mul(b, a);
+}
+
+Tensor div(const Tensor& a, const Tensor& b) {
+  check_same("div", a, b);
+  check_divisible(a);
+  const Tensor y = zip("div", a, b, a.dtype(), functor::Div());
+  return record("div", y, {a, b}, [a = a.detach(), b = b.detach()](const Tensor& dy, Needs needs) {
+    Grads grads(2);
+    if (needs[0]) grads[0] = sum_to(div(dy, b), a.shape());
+    if (needs[1]) grads[1] = gradient_b("div", dy, a, b, functor::Div());
+    return grads;
+  });
+}
+
+Tensor div(const Tensor& a, double b) {
+  check_divisible(a);
+  return record("div", with_number("div", a, Right<functor::Div>{b}), {a},
+                [b](const Tensor& dy, Needs) { return Grads{div(dy, b)}; });
+}
+
+Tensor div(double a, const Tensor& b) {
+  check_divisible(b);
+  return differentiable_map("div", b, Left<functor::Div>{a});
+}
+
+Tensor neg(const Tensor& x) {
+  return record("neg", map("neg", x, functor::Neg()), {x},
+                [](const Tensor& dy, Needs) { return Grads{neg(dy)}; });
+}
+
+}  // namespace papilio

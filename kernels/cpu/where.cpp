@@ -1,0 +1,44 @@
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/rows.h"
+#include "kernels/elementwise.h"
+
+namespace papilio::cpu {
+namespace {
+
+// Elements are only moved, so their size is all that matters.
+template <class T>
+void where_sized(View y, ConstView condition, ConstView a, ConstView b) {
+  const Rows<4> rows(y, condition, a, b);
+  const int64_t sc = rows.step(1), sa = rows.step(2), sb = rows.step(3);
+  parallel_for(rows.numel(), 16384, [&](int64_t begin, int64_t end) {
+    rows.walk(begin, end, [&](const int64_t* at, int64_t count) {
+      T* __restrict__ out = y.as<T>() + at[0];
+      const uint8_t* c = condition.as<uint8_t>() + at[1];
+      const T* u = a.as<T>() + at[2];
+      const T* v = b.as<T>() + at[3];
+      if (sc == 1 && sa == 1 && sb == 1) {
+#pragma omp simd
+        for (int64_t i = 0; i < count; ++i) out[i] = c[i] ? u[i] : v[i];
+      } else if (sc == 1 && sa == 1 && sb == 0) {
+        const T other = *v;
+#pragma omp simd
+        for (int64_t i = 0; i < count; ++i) out[i] = c[i] ? u[i] : other;
+      } else {
+        for (int64_t i = 0; i < count; ++i) out[i] = c[i * sc] ? u[i * sa] : v[i * sb];
+      }
+    });
+  });
+}
+
+}  // namespace
+
+void where(View y, ConstView condition, ConstView a, ConstView b) {
+  switch (size_of(y.dtype)) {
+    case 1: return where_sized<uint8_t>(y, condition, a, b);
+    case 2: return where_sized<uint16_t>(y, condition, a, b);
+    case 4: return where_sized<uint32_t>(y, condition, a, b);
+    default: return where_sized<uint64_t>(y, condition, a, b);
+  }
+}
+
+}  // namespace papilio::cpu
