@@ -1,0 +1,176 @@
+#include "boft/ops/boft_linear.h"
+
+#include <cmath>
+#include <limits>
+
+#include "autograd/ops.h"
+#include "autograd/ops/check.h"
+#include "autograd/ops/matrix.h"
+#include "autograd/ops/pick.h"
+#include "autograd/record.h"
+#include "boft/ops/butterfly_rotation.h"
+#include "kernels/boft_linear.h"
+#include "kernels/butterfly_rotation.h"
+#include "kernels/segment_outer.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+
+namespace papilio {
+namespace {
+
+constexpr const char* kName = "boft_linear";
+
+void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& q,
+                     const Tensor& s) {
+  check_floating(kName, x);
+  check_floating(kName, weight, "weight");
+  check_floating(kName, q, "q");
+  check_floating(kName, s, "s");
+  check(weight.dim() == 2, kName, ": expected weight of shape (out, d), got ", weight.shape());
+  const int64_t out = weight.size(0), d = weight.size(1);
+  check(x.dim() >= 1 && x.size(-1) == d, kName, ": expected x of shape (..., ", d, ") for weight ",
+        weight.shape(), ", got ", x.shape());
+  for (const Tensor* t : {&weight, &q, &s}) check_same(kName, x, *t);
+  check_shape(kName, s, {out, 1}, "s");
+  if (!bias.defined()) return;
+  check_same(kName, x, bias);
+  check_shape(kName, bias, {out}, "bias");
+}
+
+// rows R, or rows R^T.
+Tensor rotated(const Tensor& rows, const Tensor& q, bool transposed) {
+  Tensor y = empty_like(rows);
+  pick(kName, rows.device(), cpu::butterfly_rotation)(view(y), view(rows), view(q), transposed);
+  return y;
+}
+
+View view_or_none(const Tensor& x) {
+  return x.defined() ? view(x) : View{};
+}
+
+// The type to sum in.
+DType sum_dtype(DType dtype) {
+  return dtype == DType::float64 ? DType::float64 : DType::float32;
+}
+
+// All that forward and backward share; tensors without gradient, contiguous.
+struct Problem {
+  Tensor x, weight, bias, q, s;  // x: (rows, d), s: (out)
+
+  int64_t rows() const { return x.size(0); }
+  int64_t out() const { return weight.size(0); }
+  // 16-bit results are rounded once only on the weight side, as in linear.
+  bool weight_side() const { return rows() > out() || size_of(x.dtype()) < 4; }
+  bool by_segments() const {
+    return weight_side() && cpu::prefer_segments(rows(), q.size(3), q.size(0));
+  }
+
+  // W' = s o (W R^T)
+  Tensor adapted_weight() const {
+    Tensor w = rotated(weight, q, true);
+    pick(kName, w.device(), cpu::scale_rows)(view(w), view(s));
+    return w;
+  }
+  Tensor forward() const {
+    if (weight_side()) return matrix_product(kName, x, transposed(adapted_weight()), bias);
+    Tensor y = matrix_product(kName, rotated(x, q, false), transposed(weight));
+    pick(kName, y.device(), cpu::scale_columns)(view(y), view(s), view_or_none(bias));
+    return y;
+  }
+  // dq from dL/dx, see the header. Sums in the type to compute in.
+  Tensor dq_by_segments(const Tensor& dx) const {
+    Tensor m = empty({q.size(3) << (q.size(0) - 1), x.size(1)}, {sum_dtype(x.dtype()), x.device()});
+    pick(kName, x.device(), cpu::segment_outer)(view(m), view(x), view(dx));
+    const Tensor dr = rotated(m, copy_of(q, m.dtype()), false);
+    Tensor dq = empty_like(q);
+    pick(kName, x.device(), cpu::butterfly_segment_backward)(view(dq), view(dr), view(q));
+    return dq;
+  }
+  void scale_sums(const Tensor& sums, const Tensor& g, const Tensor& y, const Tensor& bias) const {
+    pick(kName, g.device(), cpu::scale_gradient_sums)(view(sums), view(g), view(y),
+                                                      view_or_none(bias));
+  }
+  Tensor ds(const Tensor& sums, const Tensor& g) const;
+};
+
+// sums: (3, out) as scale_gradient_sums makes them from y.
+Tensor Problem::ds(const Tensor& sums, const Tensor& g) const {
+  // y = s z + bias keeps the digits of z only where |s z| is not small beside |bias| and beside the
+  // smallest normal number.
+  constexpr double kSwamped = 1. / 16;
+  const double tiny = x.dtype() == DType::float16 ? 6e-2 : 1e-30;
+  const auto sum = sums.to_vector<double>(), scale = s.to_vector<double>();
+  const auto b = bias.defined() ? bias.to_vector<double>() : std::vector<double>(out());
+  std::vector<double> values(out());
+  std::vector<int64_t> again;
+  for (int64_t j = 0; j < out(); ++j) {
+    const double mean = sum[out() + j] / double(rows());
+    if (mean > std::max(tiny, kSwamped * std::abs(b[j])))
+      values[j] = sum[j] / scale[j];
+    else if (rows() > 0)
+      again.push_back(j);
+  }
+  if (!again.empty()) {
+    const Tensor columns = tensor(again);
+    const Tensor z =
+        matrix_product(kName, x, transposed(rotated(index_select(weight, 0, columns), q, true)));
+    Tensor exact = empty({3, int64_t(again.size())}, {sums.dtype(), sums.device()});
+    scale_sums(exact, index_select(g, 1, columns), z, {});
+    const auto found = exact.to_vector<double>();
+    for (size_t k = 0; k < again.size(); ++k) values[again[k]] = found[k];
+  }
+  return copy_of(tensor(values, {out(), 1}), s.dtype());
+}
+
+}  // namespace
+
+Tensor boft_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& q,
+                   const Tensor& s) {
+  check_arguments(x, weight, bias, q, s);
+  check_butterfly(kName, q, weight.size(1));
+  if (weight.requires_grad()) return boft_linear_composed(x, weight, bias, q, s);
+
+  const Problem p{as_rows(contiguous_data(x)), contiguous_data(weight),
+                  bias.defined() ? contiguous_data(bias) : Tensor(), contiguous_data(q),
+                  with_shape(contiguous_data(s), {weight.size(0)})};
+  Dims shape = x.shape();
+  shape[shape.size() - 1] = weight.size(0);
+  const Tensor y = with_shape(p.forward(), shape);
+  return record(kName, y, {x, bias, q, s},
+                [p, y = y.detach(), x_shape = x.shape()](const Tensor& dy, Needs needs) {
+                  const Tensor g = as_rows(contiguous_data(dy));
+                  Tensor dx, dq;
+                  if (p.by_segments() || !needs[2]) {
+                    if (needs[0] || needs[2]) dx = matrix_product(kName, g, p.adapted_weight());
+                    if (needs[2]) dq = p.dq_by_segments(dx);
+                  } else {
+                    Tensor scaled = copy_of(g);
+                    pick(kName, g.device(), cpu::scale_columns)(view(scaled), view(p.s), View{});
+                    const Tensor u = matrix_product(kName, scaled, p.weight);
+                    dq = empty_like(p.q);
+                    if (needs[0]) dx = empty_like(u);
+                    pick(kName, g.device(), cpu::butterfly_rotation_backward)(
+                        view_or_none(dx), view(dq), view(u), view(p.x), view(p.q));
+                  }
+                  Grads grads(4);
+                  if (needs[0]) grads[0] = with_shape(dx, x_shape);
+                  if (needs[2]) grads[2] = dq;
+                  if (needs[1] || needs[3]) {
+                    Tensor sums = empty({3, p.out()}, {sum_dtype(g.dtype()), g.device()});
+                    p.scale_sums(sums, g, as_rows(y), p.bias);
+                    if (needs[1])
+                      grads[1] = copy_of(sums.alias(sums.layout().select(kName, 0, 2)), g.dtype());
+                    if (needs[3]) grads[3] = p.ds(sums, g);
+                  }
+                  return grads;
+                });
+}
+
+Tensor boft_linear_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                            const Tensor& q, const Tensor& s) {
+  check_arguments(x, weight, bias, q, s);
+  const Tensor y = linear(butterfly_rotation(x, q), weight) * reshape(s, {weight.size(0)});
+  return bias.defined() ? y + bias : y;
+}
+
+}  // namespace papilio

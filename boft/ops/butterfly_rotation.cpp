@@ -1,0 +1,87 @@
+#include "boft/ops/butterfly_rotation.h"
+
+#include "autograd/ops/check.h"
+#include "autograd/ops/matrix.h"
+#include "autograd/ops/pick.h"
+#include "autograd/record.h"
+#include "boft/ops/butterfly_shape.h"
+#include "kernels/butterfly_rotation.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+
+namespace papilio {
+
+void check_butterfly(const char* operation, const Tensor& q, int64_t d) {
+  check_floating(operation, q, "q");
+  check(q.dim() == 4 && q.size(2) == q.size(3) && q.numel() > 0, operation,
+        ": expected q of shape (m, N, b, b), got ", q.shape());
+  check(q.size(1) * q.size(2) == d, operation, ": expected q of shape (m, N, b, b) with N b = ", d,
+        ", got ", q.shape());
+  butterfly_shape(operation, d, q.size(2), 0, q.size(0));
+}
+
+namespace {
+
+// Coordinates that q's blocks cover.
+int64_t coordinates(const Tensor& q) {
+  return q.dim() == 4 ? q.size(1) * q.size(2) : 0;
+}
+
+// (..., d) as (rows, d).
+View rows(const Tensor& x) {
+  return view(as_rows(contiguous_data(x)));
+}
+
+Tensor rotated(const char* operation, const Tensor& x, const Tensor& q, bool transposed) {
+  Tensor y = empty(x.shape(), {x.dtype(), x.device()});
+  pick(operation, x.device(), cpu::butterfly_rotation)(rows(y), rows(x), view(q), transposed);
+  return y;
+}
+
+Tensor rotate(const char* operation, const Tensor& x, const Tensor& q, bool transposed) {
+  check_floating(operation, x);
+  check_defined(operation, q, "q");
+  const int64_t d = coordinates(q);
+  check_butterfly(operation, q, d);
+  check_same(operation, x, q);
+  check(x.dim() >= 1 && x.size(-1) == d, operation, ": expected x of shape (..., ", d,
+        ") for q of shape ", q.shape(), ", got ", x.shape());
+  const Tensor factors = contiguous_data(q);
+  Tensor y = rotated(operation, x, factors, transposed);
+  const Tensor saved = q.requires_grad() ? contiguous_data(x) : Tensor();
+  return record(operation, y, {x, q}, [=](const Tensor& dy, Needs needs) {
+    const Tensor g = contiguous_data(dy);
+    Grads grads(2);
+    const bool both = needs[0] && needs[1] && !transposed;  // in one pass
+    if (needs[0]) grads[0] = both ? empty_like(g) : rotated(operation, g, factors, !transposed);
+    if (needs[1]) {
+      grads[1] = empty_like(factors);
+      const auto kernel = pick(operation, g.device(), cpu::butterfly_rotation_backward);
+      const View dx = both ? rows(grads[0]) : View{}, dq = view(grads[1]);
+      // <dy, x R^T> = <x, dy R>: under the transpose, x and dy change places.
+      if (transposed)
+        kernel(dx, dq, rows(saved), rows(g), view(factors));
+      else
+        kernel(dx, dq, rows(g), rows(saved), view(factors));
+    }
+    return grads;
+  });
+}
+
+}  // namespace
+
+Tensor butterfly_rotation(const Tensor& x, const Tensor& q) {
+  return rotate("butterfly_rotation", x, q, false);
+}
+
+Tensor butterfly_rotation_transposed(const Tensor& x, const Tensor& q) {
+  return rotate("butterfly_rotation_transposed", x, q, true);
+}
+
+Tensor butterfly_matrix(const Tensor& q) {
+  check_defined("butterfly_matrix", q, "q");
+  check_butterfly("butterfly_matrix", q, coordinates(q));
+  return butterfly_rotation(eye(coordinates(q), {q.dtype(), q.device()}), q);
+}
+
+}  // namespace papilio
