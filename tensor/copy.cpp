@@ -22,8 +22,12 @@ void copy_(const Tensor& dst, const Tensor& src) {
   check(src.defined(), "copy_: the source is undefined");
   check(dst.device() == src.device(), "copy_: expected one device, got ", dst.device(), " and ",
         src.device());
+  const Layout from = src.layout().expand("copy_", dst.shape());
   if (dst.numel() == 0) return;
-  cpu::copy(view(dst), view(src.alias(src.layout().expand("copy_", dst.shape()))));
+  // Two views of one memory may overlap: then the elements must be read before any is written.
+  const bool shared = dst.storage() == src.storage();
+  if (shared && from == dst.layout() && src.dtype() == dst.dtype()) return;
+  cpu::copy(view(dst), view(shared ? copy_of(src.alias(from)) : src.alias(from)));
   dst.storage()->bump_version();
 }
 

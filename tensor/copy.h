@@ -6,8 +6,8 @@
 
 namespace papilio {
 
-// dst = src, broadcast and converted. dst must not require a gradient computed by an operation;
-// writing bumps its version.
+// dst = src, broadcast and converted; views of one memory may overlap. dst must not require a
+// gradient computed by an operation; writing bumps its version.
 void copy_(const Tensor& dst, const Tensor& src);
 // Every element becomes `value`.
 void fill_(const Tensor& dst, double value);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/convert.h"
 #include "tensor/copy.h"
 
 namespace papilio {
@@ -41,7 +42,7 @@ Tensor generate(int64_t n, TensorOptions options, F&& f) {
   Tensor x = empty({n}, options);
   dispatch_all(options.dtype, [&]<class T>() {
     T* data = x.data<T>();
-    for (int64_t i = 0; i < n; ++i) data[i] = T(f(i));
+    for (int64_t i = 0; i < n; ++i) data[i] = convert<T>(f(i));
   });
   return x;
 }

@@ -36,7 +36,6 @@ class Cache {
  public:
   void* take(size_t bytes) {
     std::lock_guard lock(mutex_);
-    ++stats_.allocations;
     if (fail_in_ > 0 && --fail_in_ == 0) return nullptr;
     const size_t size = size_class(bytes);
     void* data = nullptr;
@@ -52,6 +51,7 @@ class Cache {
       }
       if (data == nullptr) return nullptr;
     }
+    ++stats_.allocations;
     stats_.in_use += size;
     stats_.peak_in_use = std::max(stats_.peak_in_use, stats_.in_use);
     return data;

@@ -1,5 +1,6 @@
 #include "tensor/tensor.h"
 
+#include "kernels/convert.h"
 #include "tensor/copy.h"
 
 namespace papilio {
@@ -18,12 +19,12 @@ void Tensor::check_type(DType wanted) const {
   check(dtype_ == wanted, "data: asked for ", wanted, " elements of a tensor of ", dtype_);
 }
 
-double Tensor::item_as_double() const {
+template <class T>
+T Tensor::item() const {
   check(defined() && numel() == 1, "item: expected a tensor with one element, got ",
         defined() ? str("shape ", shape()) : std::string("an undefined one"));
-  double value = 0;
-  dispatch_all(dtype_,
-               [&]<class T>() { value = double(compute_t<T>(*static_cast<T*>(raw_data()))); });
+  T value{};
+  dispatch_all(dtype_, [&]<class S>() { value = convert<T>(*static_cast<const S*>(raw_data())); });
   return value;
 }
 
@@ -34,17 +35,21 @@ std::vector<T> Tensor::to_vector() const {
   std::vector<T> values(size_t(x.numel()));
   dispatch_all(dtype_, [&]<class S>() {
     const S* data = static_cast<const S*>(x.raw_data());
-    for (size_t i = 0; i < values.size(); ++i) values[i] = T(compute_t<S>(data[i]));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = convert<T>(data[i]);
   });
   return values;
 }
 
-template std::vector<float> Tensor::to_vector() const;
-template std::vector<double> Tensor::to_vector() const;
-template std::vector<int64_t> Tensor::to_vector() const;
-template std::vector<int32_t> Tensor::to_vector() const;
-template std::vector<uint8_t> Tensor::to_vector() const;
-template std::vector<bool> Tensor::to_vector() const;
+#define PAPILIO_INSTANTIATE(T)     \
+  template T Tensor::item() const; \
+  template std::vector<T> Tensor::to_vector() const;
+PAPILIO_INSTANTIATE(float)
+PAPILIO_INSTANTIATE(double)
+PAPILIO_INSTANTIATE(int64_t)
+PAPILIO_INSTANTIATE(int32_t)
+PAPILIO_INSTANTIATE(uint8_t)
+PAPILIO_INSTANTIATE(bool)
+#undef PAPILIO_INSTANTIATE
 
 Tensor Tensor::alias(Layout layout) const {
   return Tensor(storage_, layout, dtype_);

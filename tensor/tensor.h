@@ -42,12 +42,11 @@ class Tensor {
   }
   void* raw_data() const;
 
-  // The only element of a one-element tensor, converted to T.
+  // The only element of a one-element tensor, converted to T (a dtype's C++ type, double if none is
+  // given) as copies convert: kernels/copy.h.
   template <class T = double>
-  T item() const {
-    return static_cast<T>(item_as_double());
-  }
-  // All elements in row-major order, converted to T.
+  T item() const;
+  // All elements in row-major order, converted in the same way.
   template <class T = float>
   std::vector<T> to_vector() const;
 
@@ -63,7 +62,6 @@ class Tensor {
 
  private:
   void check_type(DType wanted) const;
-  double item_as_double() const;
 
   std::shared_ptr<Storage> storage_;
   Layout layout_;
