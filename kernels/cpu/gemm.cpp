@@ -53,7 +53,7 @@ struct Product {
 // own, then the shares are added in order.
 template <class T>
 void split_sum(const Product<T>& p, int64_t parts) {
-  const auto [m, n, k] = p.size;
+  const int64_t m = p.size.m, n = p.size.n, k = p.size.k;
   const auto memory = std::make_unique_for_overwrite<T[]>(size_t(parts * m * n));
   T* const shares = memory.get();
   parallel_parts(k, parts, [&](int64_t part, int64_t begin, int64_t end) {
@@ -79,7 +79,7 @@ void split_sum(const Product<T>& p, int64_t parts) {
 // better only where all three sizes are large.
 template <class T>
 void threaded(const Product<T>& p) {
-  const auto [m, n, k] = p.size;
+  const int64_t m = p.size.m, n = p.size.n, k = p.size.k;
   const int64_t parts = part_count(p.size.work(), kThreadWork);
   const bool large = std::min({m, n, k}) > 512;
   if (parts == 1 || large) {
@@ -108,7 +108,7 @@ class HalfTiles {
 
   // Computes one tile of C, of all that count() has.
   static void run(const Product<T>& p, int64_t tile, float* scratch) {
-    const auto [m, n, k] = p.size;
+    const int64_t m = p.size.m, n = p.size.n, k = p.size.k;
     const int64_t across = (n + kN - 1) / kN;
     const int64_t i = tile / across * kM, j = tile % across * kN;
     const int64_t rows = std::min(kM, m - i), cols = std::min(kN, n - j);
