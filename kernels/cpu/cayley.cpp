@@ -61,7 +61,7 @@ void cayley_one(C* q, const C* r, int64_t n) {
       q[i * n + j] = s;
       q[j * n + i] = -s;
     }
-    q[i * n + i] = 1;
+    q[i * n + i] = C(1) + (r[i * n + i] - r[i * n + i]);  // 1, or NaN where r is
   }
   invert(q, n, largest > C(kUnpivoted));
   for (int64_t i = 0; i < n; ++i)

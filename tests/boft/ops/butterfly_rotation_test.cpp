@@ -1,0 +1,217 @@
+#include "boft/ops/butterfly_rotation.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "autograd/backward.h"
+#include "autograd/ops.h"
+#include "boft/ops/cayley.h"
+#include "tensor/copy.h"
+#include "tensor/random.h"
+#include "tests/autograd/op_case.h"
+#include "tests/boft/dense.h"
+
+namespace papilio::test {
+
+namespace {
+
+Tensor rotate(const Tensors& in) {
+  return butterfly_rotation(in[0], in[1]);
+}
+Tensor rotate_back(const Tensors& in) {
+  return butterfly_rotation_transposed(in[0], in[1]);
+}
+
+std::vector<double> dense(const Tensors& in) {
+  return (matrix_of(in[0]) * dense_rotation(in[1])).values;
+}
+std::vector<double> dense_back(const Tensors& in) {
+  return (matrix_of(in[0]) * transposed(dense_rotation(in[1]))).values;
+}
+
+// x: (..., N b), q: any matrices, not only rotations.
+Sample sample(Dims x, int64_t m, int64_t blocks, int64_t b, bool back = false) {
+  x[x.size() - 1] = blocks * b;
+  const double size = 1.5 / std::sqrt(double(b));
+  return {str(x, " m ", m, " N ", blocks, " b ", b),
+          {uniform64(x, -1, 1, 1), uniform64({m, blocks, b, b}, -size, size, 2)},
+          back ? rotate_back : rotate,
+          back ? dense_back : dense};
+}
+
+// A random shape that the rules allow, with at most 96 coordinates.
+Dims random_factors(Generator& g) {
+  const auto draw = [&](int64_t low, int64_t high) {
+    return randint(low, high, {1}, DType::int64, g).item<int64_t>();
+  };
+  for (;;) {
+    const int64_t m = draw(1, 6), b = m == 1 ? draw(1, 20) : 2 * draw(1, 10);
+    const int64_t step = m == 1 ? 1 : int64_t(1) << (m - 1), blocks = step * draw(1, 5);
+    if (blocks * b <= 96) return {m, blocks, b, b};
+  }
+}
+
+}  // namespace
+
+TEST_CASE("butterfly_rotation") {
+  std::vector<Sample> samples{sample({7, 0}, 1, 2, 5),       sample({3, 0}, 2, 4, 2),
+                              sample({5, 0}, 2, 2, 6),       sample({2, 3, 0}, 3, 4, 4),
+                              sample({0}, 1, 3, 3),          sample({1, 0}, 1, 1, 1),
+                              sample({0, 0}, 2, 2, 4),       sample({20, 0}, 2, 8, 4),
+                              sample({3, 0}, 4, 8, 2),       sample({2, 0}, 2, 2, 16),
+                              sample({2, 0}, 1, 1, 17),      sample({40, 0}, 2, 2, 4),
+                              sample({6, 0}, 2, 4, 2, true), sample({2, 2, 0}, 3, 4, 4, true),
+                              sample({20, 0}, 1, 2, 5, true)};
+  run({.name = "butterfly_rotation",
+       .samples = samples,
+       .errors = {
+           {"width",
+            [] {
+              butterfly_rotation(ones({2, 8}), ones({1, 3, 4, 4}));
+            },
+            "butterfly_rotation: expected x of shape (..., 12) for q of shape (1, 3, 4, 4), got "
+            "(2, 8)"},
+           {"0-d",
+            [] {
+              butterfly_rotation(scalar(1), ones({1, 3, 4, 4}));
+            },
+            "butterfly_rotation: expected x of shape (..., 12) for q of shape (1, 3, 4, 4), got "
+            "()"},
+           {"q's dimensions",
+            [] {
+              butterfly_rotation(ones({2, 8}), ones({2, 4, 4}));
+            },
+            "butterfly_rotation: expected q of shape (m, N, b, b), got (2, 4, 4)"},
+           {"blocks not square",
+            [] {
+              butterfly_rotation(ones({2, 8}), ones({1, 2, 4, 3}));
+            },
+            "butterfly_rotation: expected q of shape (m, N, b, b), got (1, 2, 4, 3)"},
+           {"no factor",
+            [] {
+              butterfly_rotation(ones({2, 8}), ones({0, 2, 4, 4}));
+            },
+            "butterfly_rotation: expected q of shape (m, N, b, b), got (0, 2, 4, 4)"},
+           {"odd blocks",
+            [] {
+              butterfly_rotation(ones({2, 12}), ones({2, 4, 3, 3}));
+            },
+            "butterfly_rotation: boft_n_butterfly_factor 2 needs an even block size, got 3; "
+            "nearest valid "
+            "boft_block_size: 2 and 6, or boft_n_butterfly_factor up to 1"},
+           {"too many factors",
+            [] {
+              butterfly_rotation_transposed(ones({2, 24}), ones({3, 6, 4, 4}));
+            },
+            "butterfly_rotation_transposed: boft_n_butterfly_factor 3 needs a number of blocks "
+            "divisible by 2^2, got 6 "
+            "blocks of 4; nearest valid boft_block_size: 2 and 6, or boft_n_butterfly_factor up to "
+            "2"},
+           {"dtypes",
+            [] {
+              butterfly_rotation(ones({2, 8}), ones({1, 2, 4, 4}, {.dtype = DType::float64}));
+            },
+            "butterfly_rotation: expected tensors of one dtype, got float32 and float64"},
+           {"integers",
+            [] {
+              butterfly_rotation(ones({2, 8}, {.dtype = DType::int64}), ones({1, 2, 4, 4}));
+            },
+            "butterfly_rotation: expected a floating x, got int64"},
+           {"undefined q",
+            [] {
+              butterfly_rotation(ones({2, 8}), Tensor());
+            },
+            "butterfly_rotation: q is undefined"},
+           {"matrix of no factors",
+            [] {
+              butterfly_matrix(ones({4, 4}));
+            },
+            "butterfly_matrix: expected q of shape (m, N, b, b), got (4, 4)"}}});
+}
+
+TEST_CASE("butterfly_rotation is the product of dense factors, for random shapes") {
+  Generator g(7);
+  for (int round = 0; round < 60; ++round) {
+    const Dims factors = random_factors(g);
+    CAPTURE(str(factors));
+    const Tensor q = cayley(normal(factors, 0, 0.5, {.dtype = DType::float64}, g));
+    const Matrix r = matrix_of(butterfly_matrix(q)), want = dense_rotation(q);
+    CHECK(largest(r - want) < 1e-13);
+    CHECK(orthogonality_error(r) < 1e-12);
+    CHECK(std::abs(determinant(r) - 1) < 1e-10);
+    const Matrix single = matrix_of(butterfly_matrix(copy_of(q, DType::float32)));
+    CHECK(largest(single - want) < 3e-6);
+    const Matrix half = matrix_of(butterfly_matrix(copy_of(q, DType::bfloat16)));
+    CHECK(largest(half - want) < 0.05);
+  }
+}
+
+TEST_CASE("butterfly_rotation by identities changes no bit") {
+  Generator g(8);
+  for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::float16})
+    for (int round = 0; round < 12; ++round) {
+      const Dims factors = random_factors(g);
+      CAPTURE(str(factors));
+      const Tensor x = normal({19, factors[1] * factors[2]}, 0, 1, {.dtype = dtype}, g);
+      const Tensor q = cayley(zeros(factors, {.dtype = dtype}));
+      for (const Tensor& y : {butterfly_rotation(x, q), butterfly_rotation_transposed(x, q)})
+        CHECK(std::memcmp(x.raw_data(), y.raw_data(), size_t(x.numel()) * size_of(dtype)) == 0);
+    }
+}
+
+TEST_CASE("butterfly_rotation's gradients over many rows, by segments and by walking") {
+  // dq of y = x R: with B = above_i Q_i below_i, dL/dB_i = (x above)^T (dy below^T); here through
+  // dense factors.
+  const auto check = [](int64_t rows, const Dims& factors) {
+    CAPTURE(str(factors));
+    const int64_t d = factors[1] * factors[2];
+    Tensor x = uniform64({rows, d}, -1, 1, 3), q = uniform64(factors, -0.6, 0.6, 4);
+    const Tensor dy = uniform64({rows, d}, -1, 1, 5);
+    // One-hot changes of q through the dense product are exact: R is linear in each entry.
+    set_requires_grad(x), set_requires_grad(q);
+    backward(butterfly_rotation(x, q), dy);
+    const Matrix outer = transposed(matrix_of(x)) * matrix_of(dy);  // dL/dR
+    const auto got = grad(q).to_vector<double>();
+    double worst = 0;
+    for (int64_t e = 0; e < q.numel(); e += 1 + q.numel() / 23) {
+      Tensor one = copy_of(q), other = copy_of(q);
+      one.data<double>()[e] += 0.5, other.data<double>()[e] -= 0.5;
+      const Matrix slope = dense_rotation(one) - dense_rotation(other);
+      double want = 0;
+      for (size_t i = 0; i < slope.values.size(); ++i) want += slope.values[i] * outer.values[i];
+      worst = std::max(worst, std::abs(want - got[size_t(e)]) / (1 + std::abs(want)));
+    }
+    CHECK(worst < 1e-11);
+    CHECK(largest(matrix_of(grad(x)) - matrix_of(dy) * transposed(dense_rotation(q))) < 1e-12);
+    // float32 against float64
+    Tensor x32 = copy_of(x, DType::float32), q32 = copy_of(q, DType::float32);
+    set_requires_grad(x32), set_requires_grad(q32);
+    backward(butterfly_rotation(x32, q32), copy_of(dy, DType::float32));
+    CHECK(largest(matrix_of(grad(q32)) - matrix_of(grad(q))) < 1e-5 * std::sqrt(double(rows)));
+  };
+  check(700, {2, 8, 4, 4});
+  check(300, {1, 5, 7, 7});
+  check(400, {2, 4, 6, 6});
+  check(130, {3, 4, 8, 8});
+  check(150, {1, 2, 32, 32});
+  check(12, {3, 4, 8, 8});    // fewer rows than a segment has columns: walks
+  check(260, {7, 64, 2, 2});  // segments of 128 columns: walks
+}
+
+TEST_CASE("butterfly_rotation computes only the gradients that are wanted") {
+  for (const auto rotate : {butterfly_rotation, butterfly_rotation_transposed}) {
+    const Tensor x0 = uniform64({30, 16}, -1, 1, 1), q0 = uniform64({2, 4, 4, 4}, -1, 1, 2);
+    const Tensor dy = uniform64({30, 16}, -1, 1, 3);
+    Tensor x = leaf(copy_of(x0)), q = leaf(copy_of(q0)), x1 = leaf(copy_of(x0)),
+           q1 = leaf(copy_of(q0));
+    backward(rotate(x, q), dy);
+    backward(rotate(x1, q0), dy);
+    backward(rotate(x0, q1), dy);
+    CHECK(largest(matrix_of(grad(x)) - matrix_of(grad(x1))) < 1e-13);
+    CHECK(largest(matrix_of(grad(q)) - matrix_of(grad(q1))) < 1e-12);
+  }
+}
+
+}  // namespace papilio::test
