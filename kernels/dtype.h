@@ -55,6 +55,11 @@ constexpr bool is_half_type = std::is_same_v<T, BFloat16> || std::is_same_v<T, F
 template <class T>
 using compute_t = std::conditional_t<is_half_type<T>, float, T>;
 
+// The dtype of statistics a kernel keeps for its backward pass: that of compute_t.
+constexpr DType compute_dtype(DType dtype) {
+  return dtype == DType::bfloat16 || dtype == DType::float16 ? DType::float32 : dtype;
+}
+
 template <class T>
 constexpr DType dtype_of() {
   if constexpr (std::is_same_v<T, float>)
