@@ -1,13 +1,13 @@
-// Softmax over the last dimension.
+// Softmax over one dimension.
 #pragma once
 
 #include "tensor/tensor.h"
 
 namespace papilio {
 
-// y_i = exp(x_i) / sum_j exp(x_j) over the last dimension, shifted by the row's maximum so that
-// nothing overflows. x: (..., C) floating with at least one dimension; y has x's shape and dtype.
+// y_i = exp(x_i) / sum_j exp(x_j) over dimension `dim`, shifted by the maximum so that nothing
+// overflows. x: floating with at least one dimension; y has x's shape and dtype.
 // Gradient: dx = y (dy - sum_j dy_j y_j).
-Tensor softmax(const Tensor& x);
+Tensor softmax(const Tensor& x, int64_t dim = -1);
 
 }  // namespace papilio

@@ -18,7 +18,8 @@ void softmax(View y, ConstView x) {
         T* yr = y.as<T>() + r * n;
         C* e = buffer.data();
         if constexpr (!is_half_type<T>) e = yr;
-        const C scale = 1 / row_exp(e, xr, row_max(xr, n), n);
+        row_exp(e, xr, row_max(xr, n), n);
+        const C scale = 1 / row_sum(e, n);
 #pragma omp simd
         for (int64_t i = 0; i < n; ++i) yr[i] = T(e[i] * scale);
       }
