@@ -7,21 +7,12 @@
 #include <utility>
 
 #include "kernels/cpu/parallel.h"
-#include "kernels/philox.h"
+#include "kernels/cpu/philox_words.h"
 
 namespace papilio::cpu {
 namespace {
 
-constexpr int kBlocks = 64, kWords = 4 * kBlocks;  // one batch: enough lanes for any vector unit
-
-// Words 4 * first ... 4 * (first + kBlocks) - 1 of the stream.
-void fill_words(uint64_t seed, uint64_t first, uint32_t* words) {
-#pragma omp simd
-  for (int b = 0; b < kBlocks; ++b) {
-    const Philox4 four = philox_block(seed, first + uint64_t(b));
-    for (int w = 0; w < 4; ++w) words[4 * b + w] = four.word[w];
-  }
-}
+constexpr int kBlocks = kPhiloxBlocks, kWords = kPhiloxWords;
 
 // Calls convert(words, values) for batches of kWords words, which always makes kWords / PerElement
 // values, and stores them. Whole batches always: no element's bits depend on where threads or

@@ -1,0 +1,26 @@
+#include "autograd/ops/dropout.h"
+
+#include "autograd/ops/check.h"
+#include "autograd/ops/pick.h"
+#include "autograd/record.h"
+#include "kernels/dropout.h"
+#include "tensor/copy.h"
+
+namespace papilio {
+
+Tensor dropout(const Tensor& x, double p, bool training, Generator& g) {
+  check_floating("dropout", x);
+  check(p >= 0 && p <= 1, "dropout: expected p in [0, 1], got ", p);
+  if (!training || p == 0) return x;
+  const uint64_t seed = g.seed(), offset = g.reserve(uint64_t(x.numel()));
+  const auto apply = [=](const Tensor& from) {
+    const Tensor to = empty(from.shape(), {.dtype = from.dtype(), .device = from.device()});
+    pick("dropout", from.device(), cpu::dropout)(view(to), view(contiguous_data(from)), p, seed,
+                                                 offset);
+    return to;
+  };
+  return record("dropout", apply(x), {x},
+                [apply](const Tensor& dy, Needs) { return Grads{apply(dy)}; });
+}
+
+}  // namespace papilio
