@@ -1,0 +1,106 @@
+#include "autograd/ops/layer_norm.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "autograd/backward.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+#include "tests/autograd/op_case.h"
+
+namespace papilio::test {
+
+namespace {
+
+constexpr double kEps = 1e-5;
+
+// in: x, weight, bias; the last two may be undefined.
+std::vector<double> reference(const Tensors& in) {
+  std::vector<double> x = in[0].to_vector<double>();
+  const size_t n = size_t(in[0].shape().back());
+  const auto parameter = [&](size_t i, double absent) {
+    return in[i].defined() ? in[i].to_vector<double>() : std::vector<double>(n, absent);
+  };
+  const std::vector<double> w = parameter(1, 1), b = parameter(2, 0);
+  for (size_t row = 0; row + n <= x.size() && n; row += n) {
+    double mean = 0, variance = 0;
+    for (size_t i = 0; i < n; ++i) mean += x[row + i] / double(n);
+    for (size_t i = 0; i < n; ++i) variance += std::pow(x[row + i] - mean, 2) / double(n);
+    for (size_t i = 0; i < n; ++i)
+      x[row + i] = (x[row + i] - mean) / std::sqrt(variance + kEps) * w[i] + b[i];
+  }
+  return x;
+}
+
+Tensor normal(const Tensors& in) {
+  return layer_norm(in[0], in[1], in[2], kEps);
+}
+
+Tensors inputs(const Dims& shape, bool weight = true, bool bias = true) {
+  return {uniform64(shape, -2, 2, 1), weight ? uniform64({shape.back()}, 0.5, 1.5, 2) : Tensor(),
+          bias ? uniform64({shape.back()}, -1, 1, 3) : Tensor()};
+}
+
+}  // namespace
+
+TEST_CASE("layer_norm") {
+  run({.name = "layer_norm",
+       .samples = {{"one row", inputs({8}), normal, reference},
+                   {"rows", inputs({2, 3, 7}), normal, reference},
+                   {"rows of vectors and a rest", inputs({5, 37}), normal, reference},
+                   {"more rows than one group", inputs({40, 3}), normal, reference},
+                   {"no weight", inputs({3, 16}, false, true), normal, reference},
+                   {"no bias", inputs({3, 16}, true, false), normal, reference},
+                   {"neither", inputs({3, 16}, false, false), normal, reference},
+                   {"size-1 rows", inputs({3, 1}), normal, reference},
+                   {"no rows", inputs({0, 4}), normal, reference},
+                   {"empty rows", inputs({3, 0}), normal, reference}},
+       .errors = {{"0-d", [] { layer_norm(scalar(1)); },
+                   "layer_norm: expected at least one dimension, got a 0-d tensor"},
+                  {"integers", [] { layer_norm(arange(3)); },
+                   "layer_norm: expected a floating x, got int64"},
+                  {"weight's shape",
+                   [] {
+                     layer_norm(ones({2, 3}), ones({2}));
+                   },
+                   "layer_norm: expected weight of shape (3), got (2)"},
+                  {"bias's shape",
+                   [] {
+                     layer_norm(ones({2, 3}), {}, ones({3, 1}));
+                   },
+                   "layer_norm: expected bias of shape (3), got (3, 1)"},
+                  {"two dtypes",
+                   [] {
+                     layer_norm(ones({2, 3}), ones({3}, {.dtype = DType::float64}));
+                   },
+                   "layer_norm: expected tensors of one dtype, got float32 and float64"}}});
+}
+
+TEST_CASE("layer_norm: x around 100 keeps the variance's digits") {
+  // mean(x^2) - mean(x)^2 would lose four of float32's seven.
+  auto x = uniform64({4, 64}, -1, 1);
+  for (int64_t i = 0; i < x.numel(); ++i) x.data<double>()[i] += 100;
+  const Tensor single = copy_of(x, DType::float32);
+  const auto want = reference({copy_of(single, DType::float64), {}, {}});
+  const auto got = layer_norm(single).to_vector<double>();
+  for (size_t i = 0; i < got.size(); ++i) CHECK(std::abs(got[i] - want[i]) < 5e-5);
+}
+
+TEST_CASE("layer_norm: float32 gradients agree with float64 over many rows") {
+  const auto gradients = [](DType dtype) {
+    Tensors x;
+    for (const Tensor& in : inputs({3000, 48})) x.push_back(leaf(copy_of(in, dtype)));
+    backward(normal(x), copy_of(uniform64({3000, 48}, -1, 1, 4), dtype));
+    return Tensors{grad(x[0]), grad(x[1]), grad(x[2])};
+  };
+  const Tensors want = gradients(DType::float64), got = gradients(DType::float32);
+  for (size_t k = 0; k < 3; ++k) {
+    const auto a = want[k].to_vector<double>(), b = got[k].to_vector<double>();
+    double worst = 0;
+    for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
+    CHECK(worst < (k == 0 ? 1e-5 : 1e-4));
+  }
+}
+
+}  // namespace papilio::test
