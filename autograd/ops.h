@@ -16,9 +16,16 @@
 #include "autograd/ops/matmul.h"  // matmul(a, b): A B, leading dimensions broadcast
 
 // Over dimensions
-#include "autograd/ops/argmax.h"   // argmax(x, dim): index of the largest element
-#include "autograd/ops/reduce.h"   // sum, mean, var, max, min (x, dims, keepdim)
-#include "autograd/ops/softmax.h"  // softmax(x): exp(x) / sum exp(x) over the last dimension
+#include "autograd/ops/argmax.h"       // argmax(x, dim): index of the largest element
+#include "autograd/ops/log_softmax.h"  // log_softmax(x, dim): x - log sum exp(x)
+#include "autograd/ops/reduce.h"       // sum, mean, var, max, min (x, dims, keepdim)
+#include "autograd/ops/softmax.h"      // softmax(x, dim): exp(x) / sum exp(x)
+
+// Layers of networks
+#include "autograd/ops/attention.h"      // scaled_dot_product_attention(q, k, v, {scale, mask})
+#include "autograd/ops/cross_entropy.h"  // cross_entropy(logits, target, {label_smoothing, reduction})
+#include "autograd/ops/dropout.h"        // dropout(x, p, training, generator)
+#include "autograd/ops/layer_norm.h"     // layer_norm(x, weight, bias, eps): over the last dimension
 
 // Shapes
 #include "autograd/ops/shape.h"  // reshape, flatten, transpose, permute, expand, squeeze, unsqueeze, select, slice, contiguous, clone, pad, flip

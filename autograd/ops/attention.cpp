@@ -1,0 +1,78 @@
+#include "autograd/ops/attention.h"
+
+#include <cmath>
+
+#include "autograd/ops/check.h"
+#include "autograd/ops/pick.h"
+#include "autograd/record.h"
+#include "kernels/attention.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+
+namespace papilio {
+
+namespace {
+
+constexpr const char* kName = "scaled_dot_product_attention";
+
+void check_operand(const Tensor& q, const Tensor& x, const char* what) {
+  check_same(kName, q, x);
+  check(x.dim() == 4, kName, ": expected ", what, " of shape (B, H, T, D), got ", x.shape());
+  check(x.size(0) == q.size(0) && x.size(1) == q.size(1), kName, ": expected ", what,
+        " with q's batch and heads (", q.size(0), ", ", q.size(1), ", ...), got ", x.shape());
+}
+
+// The same memory where features lie side by side, as kernels want them.
+Tensor dense_features(const Tensor& x) {
+  return x.size(3) <= 1 || x.strides()[3] == 1 ? x.detach() : contiguous_data(x);
+}
+
+// (B, H, T, D) in (B, T, H, D) memory.
+Tensor empty_heads(const Dims& shape, const Tensor& like) {
+  const Tensor memory = empty({shape[0], shape[2], shape[1], shape[3]},
+                              {.dtype = like.dtype(), .device = like.device()});
+  return memory.alias(memory.layout().transpose(kName, 1, 2));
+}
+
+}  // namespace
+
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    const AttentionOptions& options) {
+  check_floating(kName, q, "q");
+  check_operand(q, q, "q");
+  check_operand(q, k, "k");
+  check_operand(q, v, "v");
+  check(k.size(3) == q.size(3), kName, ": expected k with q's ", q.size(3), " features, got ",
+        k.shape());
+  check(v.size(2) == k.size(2), kName, ": expected v with k's ", k.size(2), " keys, got ",
+        v.shape());
+  const Dims scores{q.size(0), q.size(1), q.size(2), k.size(2)};
+  Tensor mask = options.mask;
+  if (mask.defined()) {
+    check_dtype(kName, mask, DType::boolean, "mask");
+    check(broadcast_shapes(kName, mask.shape(), scores) == scores, kName,
+          ": expected a mask that broadcasts to ", scores, ", got ", mask.shape());
+    mask = mask.alias(mask.layout().expand(kName, scores));
+  }
+  const double scale = options.scale.value_or(1 / std::sqrt(double(q.size(3))));
+
+  const Tensor qd = dense_features(q), kd = dense_features(k), vd = dense_features(v);
+  const Tensor y = empty_heads({q.size(0), q.size(1), q.size(2), v.size(3)}, q);
+  const Tensor statistics = empty({q.size(0), q.size(1), q.size(2), 2},
+                                  {.dtype = compute_dtype(q.dtype()), .device = q.device()});
+  pick(kName, q.device(), cpu::attention)(view(y), view(statistics), view(qd), view(kd), view(vd),
+                                          view_or_none(mask), scale);
+  return record(kName, y, {q, k, v, mask},
+                [qd, kd, vd, y, statistics, mask, scale](const Tensor& dy, Needs needs) {
+                  const Tensor dq = needs[0] ? empty_heads(qd.shape(), qd) : Tensor();
+                  const Tensor dk = needs[1] ? empty_heads(kd.shape(), kd) : Tensor();
+                  const Tensor dv = needs[2] ? empty_heads(vd.shape(), vd) : Tensor();
+                  pick(kName, y.device(), cpu::attention_backward)(
+                      view_or_none(dq), view_or_none(dk), view_or_none(dv),
+                      view(dense_features(dy)), view(y), view(statistics), view(qd), view(kd),
+                      view(vd), view_or_none(mask), scale);
+                  return Grads{dq, dk, dv, {}};
+                });
+}
+
+}  // namespace papilio

@@ -1,0 +1,26 @@
+// Scaled dot product attention.
+#pragma once
+
+#include <optional>
+
+#include "tensor/tensor.h"
+
+namespace papilio {
+
+struct AttentionOptions {
+  std::optional<double> scale;  // 1 / sqrt(D) where nothing is given
+  Tensor mask;  // bool, broadcast to (B, H, T, S): true where the query may see the key; undefined:
+                // everything
+};
+
+// y = softmax(scale q k^T) v for every head: y_t = sum_s p_ts v_s, p_t = softmax_s(scale q_t .
+// k_s). q: (B, H, T, D), k: (B, H, S, D), v: (B, H, S, E), of one floating dtype; y: (B, H, T, E).
+// The (T, S) matrix is never stored: memory grows with T + S (Dao and others: "FlashAttention",
+// 2022). Views of (B, T, H, D) projections are read as they lie, and y lies in memory as (B, T, H,
+// E), so that transpose(y, 1, 2) reshapes to (B, T, H E) without a copy; so do the gradients. A
+// query whose mask hides every key gets NaN, as softmax over nothing does. Gradients: ds = p (dy
+// v^T - sum(dy y)), dq = scale ds k, dk = scale ds^T q, dv = p^T dy; p is computed again.
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    const AttentionOptions& options = {});
+
+}  // namespace papilio

@@ -1,0 +1,231 @@
+#include "kernels/attention.h"
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/cpu/pack.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/scratch.h"
+#include "kernels/cpu/small_gemm.h"
+#include "kernels/math.h"
+
+namespace papilio::cpu {
+namespace {
+
+constexpr int64_t kQueries = 48,
+                  kKeys = 128;  // of a tile; its scores stay in the first-level cache
+
+// Sizes of one call: heads in all, queries, keys, features of q and k, features of v.
+struct Sizes {
+  int64_t heads, T, S, D, E;
+  Sizes(const ConstView& q, const ConstView& v)
+      : heads(q.shape[0] * q.shape[1]),
+        T(q.shape[2]),
+        S(v.shape[2]),
+        D(q.shape[3]),
+        E(v.shape[3]) {}
+  // Keys of a tile: all tiles nearly the same size.
+  template <class C>
+  int64_t keys() const {
+    const int64_t tiles = std::max<int64_t>(1, (S + kKeys - 1) / kKeys);
+    return std::max<int64_t>(kLanes<C>, round_up_to_lanes<C>((S + tiles - 1) / tiles));
+  }
+  int64_t grain() const { return 1 + (1 << 16) / (1 + T * S * (D + E)); }
+};
+
+// Matrix number `head` of a (B, H, rows, columns) view.
+template <class T, class AnyView>
+auto* matrix(const AnyView& x, int64_t head) {
+  return x.template as<T>() + head / x.shape[1] * x.strides[0] + head % x.shape[1] * x.strides[1];
+}
+template <class T>
+Rows<T> rows_of(const ConstView& x, int64_t head) {
+  return {matrix<T>(x, head), x.strides[2]};
+}
+
+// Scores no query may see, and the padding behind the last key, become -inf.
+template <class C>
+void hide(C* s, int64_t n, int64_t padded, const bool* mask, int64_t mask_stride) {
+  constexpr C kHidden = -std::numeric_limits<C>::infinity();
+  if (mask)
+    for (int64_t j = 0; j < n; ++j) s[j] = mask[j * mask_stride] ? s[j] : kHidden;
+  for (int64_t j = n; j < padded; ++j) s[j] = kHidden;
+}
+
+template <class C>
+C maximum(const C* s, int64_t padded) {
+  Simd<C> m = load(s);
+  for (int64_t j = kLanes<C>; j < padded; j += kLanes<C>) {
+    const Simd<C> x = load(s + j);
+    m = x > m ? x : m;
+  }
+  return reduce_max<C>(m);
+}
+
+// s = exp(s - shift); returns the sum.
+template <class C>
+C exponentials(C* s, C shift, int64_t padded) {
+  Simd<C> sum = {};
+  for (int64_t j = 0; j < padded; j += kLanes<C>) {
+    for (int l = 0; l < kLanes<C>; ++l) s[j + l] = math::exp(s[j + l] - shift);
+    sum += load(s + j);
+  }
+  return reduce_add<C>(sum);
+}
+
+template <class T>
+compute_t<T> dot(const T* x, const T* y, int64_t n) {
+  using C = compute_t<T>;
+  Simd<C> sum = {};
+  int64_t i = 0;
+  if constexpr (!is_half_type<T>)
+    for (; i + kLanes<C> <= n; i += kLanes<C>) sum += load(x + i) * load(y + i);
+  C rest = 0;
+  for (; i < n; ++i) rest += C(x[i]) * C(y[i]);
+  return reduce_add<C>(sum) + rest;
+}
+
+template <class T>
+void store_rows(T* to, int64_t stride, const compute_t<T>* from, int64_t from_stride, int64_t rows,
+                int64_t columns) {
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j) to[i * stride + j] = T(from[i * from_stride + j]);
+}
+
+}  // namespace
+
+void attention(View out, View statistics, ConstView q, ConstView k, ConstView v, ConstView mask,
+               double scale) {
+  dispatch_floating(q.dtype, [&]<class T>() {
+    using C = compute_t<T>;
+    const Sizes n(q, v);
+    const int64_t keys = n.keys<C>(), Sp = round_up_to_lanes<C>(n.S);
+    const int64_t Dp = round_up_to_lanes<C>(n.D), Ep = round_up_to_lanes<C>(n.E);
+    parallel_for(n.heads, n.grain(), [&](int64_t begin, int64_t end) {
+      const Scratch<C> kt(n.D * Sp), v_packed(n.S * Ep), q_packed(kQueries * Dp);
+      const Scratch<C> scores(kQueries * keys), sum_pv(kQueries * Ep);
+      C shift[kQueries], sum[kQueries];
+      for (int64_t head = begin; head < end; ++head) {
+        pack_transposed<T>(kt, rows_of<T>(k, head), n.S, n.D, C(scale));
+        const auto vh = ready_rows<T>(rows_of<T>(v, head), n.S, n.E, true, v_packed);
+        for (int64_t i0 = 0; i0 < n.T; i0 += kQueries) {
+          const int64_t rows = std::min(kQueries, n.T - i0);
+          const Rows<T> q_tile{rows_of<T>(q, head)[i0], q.strides[2]};
+          const auto qh = ready_rows<T>(q_tile, rows, n.D, false, q_packed);
+          C max[kQueries];
+          for (int64_t r = 0; r < rows; ++r)
+            max[r] = -std::numeric_limits<C>::infinity(), sum[r] = 0;
+          if (n.S == 0) std::fill_n(static_cast<C*>(sum_pv), rows * Ep, C(0));
+          for (int64_t j0 = 0; j0 < n.S; j0 += keys) {
+            const int64_t count = std::min(keys, n.S - j0), padded = round_up_to_lanes<C>(count);
+            small_gemm<C>(rows, count, n.D, scores, keys, {qh.data, qh.stride, 1}, kt + j0, Sp,
+                          false);
+            for (int64_t r = 0; r < rows; ++r) {
+              C* s = scores + r * keys;
+              const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +
+                                              j0 * mask.strides[3]
+                                        : nullptr;
+              hide(s, count, padded, m, mask.strides[3]);
+              const C before = max[r], here = maximum(s, padded);
+              max[r] = before > here ? before : here;
+              shift[r] = max[r] == -std::numeric_limits<C>::infinity() ? C(0) : max[r];
+              const C part = exponentials(s, shift[r], padded);
+              const C keep = j0 ? math::exp(before - shift[r]) : C(0);
+              sum[r] = sum[r] * keep + part;
+              if (j0 && keep != 1)
+                for (int64_t c = 0; c < Ep; ++c) sum_pv[r * Ep + c] *= keep;
+            }
+            small_gemm<C>(rows, n.E, count, sum_pv, Ep, {scores, keys, 1}, vh[j0], vh.stride,
+                          j0 > 0);
+          }
+          C* stats = statistics.as<C>() + 2 * (head * n.T + i0);
+          T* y = matrix<T>(out, head) + i0 * out.strides[2];
+          for (int64_t r = 0; r < rows; ++r) {
+            const C inverse = 1 / sum[r];
+            stats[2 * r] = shift[r], stats[2 * r + 1] = inverse;
+            for (int64_t c = 0; c < n.E; ++c)
+              y[r * out.strides[2] + c] = T(sum_pv[r * Ep + c] * inverse);
+          }
+        }
+      }
+    });
+  });
+}
+
+void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out,
+                        ConstView statistics, ConstView q, ConstView k, ConstView v, ConstView mask,
+                        double scale) {
+  const bool need_ds = dq.data || dk.data;
+  dispatch_floating(q.dtype, [&]<class T>() {
+    using C = compute_t<T>;
+    constexpr int L = kLanes<C>;
+    const Sizes n(q, v);
+    const int64_t keys = n.keys<C>(), Sp = round_up_to_lanes<C>(n.S);
+    const int64_t Dp = round_up_to_lanes<C>(n.D), Ep = round_up_to_lanes<C>(n.E);
+    parallel_for(n.heads, n.grain(), [&](int64_t begin, int64_t end) {
+      const Scratch<C> kt(n.D * Sp), vt(n.E * Sp), k_packed(n.S * Dp), q_packed(kQueries * Dp);
+      const Scratch<C> dout_packed(kQueries * Ep), p(kQueries * keys), ds(kQueries * keys);
+      const Scratch<C> dq_tile(kQueries * Dp), dk_sum(n.S * Dp), dv_sum(n.S * Ep);
+      for (int64_t head = begin; head < end; ++head) {
+        const Rows<T> kh = rows_of<T>(k, head);
+        pack_transposed<T>(kt, kh, n.S, n.D, C(scale));
+        if (need_ds) pack_transposed<T>(vt, rows_of<T>(v, head), n.S, n.E, C(1));
+        Rows<C> k_rows{};
+        if (dq.data) k_rows = ready_rows<T>(kh, n.S, n.D, true, k_packed);
+        if (n.T == 0) {  // no tile writes them
+          std::fill_n(static_cast<C*>(dk_sum), n.S * Dp, C(0));
+          std::fill_n(static_cast<C*>(dv_sum), n.S * Ep, C(0));
+        }
+        for (int64_t i0 = 0; i0 < n.T; i0 += kQueries) {
+          const int64_t rows = std::min(kQueries, n.T - i0);
+          if (n.S == 0) std::fill_n(static_cast<C*>(dq_tile), rows * Dp, C(0));
+          const Rows<T> q_tile{rows_of<T>(q, head)[i0], q.strides[2]};
+          const Rows<T> dout_tile{rows_of<T>(dout, head)[i0], dout.strides[2]};
+          const Rows<T> out_tile{rows_of<T>(out, head)[i0], out.strides[2]};
+          const auto qh = ready_rows<T>(q_tile, rows, n.D, true, q_packed);
+          const auto dy = ready_rows<T>(dout_tile, rows, n.E, true, dout_packed);
+          const C* stats = statistics.as<C>() + 2 * (head * n.T + i0);
+          C delta[kQueries];
+          for (int64_t r = 0; r < rows && need_ds; ++r)
+            delta[r] = dot(dout_tile[r], out_tile[r], n.E);
+          for (int64_t j0 = 0; j0 < n.S; j0 += keys) {
+            const int64_t count = std::min(keys, n.S - j0), padded = round_up_to_lanes<C>(count);
+            small_gemm<C>(rows, count, n.D, p, keys, {qh.data, qh.stride, 1}, kt + j0, Sp, false);
+            if (need_ds)
+              small_gemm<C>(rows, count, n.E, ds, keys, {dy.data, dy.stride, 1}, vt + j0, Sp,
+                            false);
+            for (int64_t r = 0; r < rows; ++r) {
+              C *s = p + r * keys, *d = ds + r * keys;
+              const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +
+                                              j0 * mask.strides[3]
+                                        : nullptr;
+              hide(s, count, padded, m, mask.strides[3]);
+              const C shift = stats[2 * r], inverse = stats[2 * r + 1];
+              for (int64_t j = 0; j < padded; j += L)
+                for (int l = 0; l < L; ++l) s[j + l] = math::exp(s[j + l] - shift) * inverse;
+              if (need_ds)
+                for (int64_t j = 0; j < padded; j += L)
+                  store<C>(d + j, load(s + j) * (load(d + j) - delta[r]) * C(scale));
+            }
+            const Elements<C> pt{p, 1, keys}, dst{ds, 1, keys};
+            if (dv.data)
+              small_gemm<C>(count, n.E, rows, dv_sum + j0 * Ep, Ep, pt, dy.data, dy.stride, i0 > 0);
+            if (dk.data)
+              small_gemm<C>(count, n.D, rows, dk_sum + j0 * Dp, Dp, dst, qh.data, qh.stride,
+                            i0 > 0);
+            if (dq.data)
+              small_gemm<C>(rows, n.D, count, dq_tile, Dp, {ds, keys, 1}, k_rows[j0], k_rows.stride,
+                            j0 > 0);
+          }
+          if (dq.data)
+            store_rows<T>(matrix<T>(dq, head) + i0 * dq.strides[2], dq.strides[2], dq_tile, Dp,
+                          rows, n.D);
+        }
+        if (dk.data) store_rows<T>(matrix<T>(dk, head), dk.strides[2], dk_sum, Dp, n.S, n.D);
+        if (dv.data) store_rows<T>(matrix<T>(dv, head), dv.strides[2], dv_sum, Ep, n.S, n.E);
+      }
+    });
+  });
+}
+
+}  // namespace papilio::cpu

@@ -1,0 +1,91 @@
+// Rows of a strided matrix made ready for small_gemm: converted to the compute type, padded with
+// zeros to whole vectors, or transposed.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/cpu/simd.h"
+#include "kernels/dtype.h"
+
+namespace papilio::cpu {
+
+// Row-major, `stride` elements from row to row.
+template <class T>
+struct Rows {
+  const T* data;
+  int64_t stride;
+  const T* operator[](int64_t row) const { return data + row * stride; }
+};
+
+// to[i * round_up_to_lanes(columns) + j] = from (i, j)
+template <class T>
+void pack_rows(compute_t<T>* to, Rows<T> from, int64_t rows, int64_t columns) {
+  const int64_t padded = round_up_to_lanes<compute_t<T>>(columns);
+  for (int64_t i = 0; i < rows; ++i, to += padded) {
+    for (int64_t j = 0; j < columns; ++j) to[j] = compute_t<T>(from[i][j]);
+    for (int64_t j = columns; j < padded; ++j) to[j] = 0;
+  }
+}
+
+// The rows as they lie if small_gemm can read them (`padded`: as whole vectors), else packed into
+// `buffer`.
+template <class T>
+Rows<compute_t<T>> ready_rows(Rows<T> from, int64_t rows, int64_t columns, bool padded,
+                              compute_t<T>* buffer) {
+  using C = compute_t<T>;
+  const int64_t whole = round_up_to_lanes<C>(columns);
+  if constexpr (!is_half_type<T>)
+    if (!padded || columns == whole) return from;
+  pack_rows(buffer, from, rows, columns);
+  return {buffer, whole};
+}
+
+namespace detail {
+
+// Swaps the off-diagonal h x h blocks of every 2h x 2h block of a square of vectors.
+template <class C, int h, int... lane>
+inline void swap_blocks(Simd<C>* v, std::integer_sequence<int, lane...>) {
+  constexpr int L = kLanes<C>;
+#pragma GCC unroll 16
+  for (int i = 0; i < L; ++i)
+    if (!(i & h)) {
+      const Simd<C> a = v[i], b = v[i + h];
+      v[i] = __builtin_shufflevector(a, b, (lane & h ? L + lane - h : lane)...);
+      v[i + h] = __builtin_shufflevector(a, b, (lane & h ? L + lane : lane + h)...);
+    }
+}
+template <class C, int h = kLanes<C> / 2>
+inline void transpose_square(Simd<C>* v) {
+  swap_blocks<C, h>(v, std::make_integer_sequence<int, kLanes<C>>{});
+  if constexpr (h > 1) transpose_square<C, h / 2>(v);
+}
+
+}  // namespace detail
+
+// to[j * round_up_to_lanes(rows) + i] = scale * from (i, j)
+template <class T>
+void pack_transposed(compute_t<T>* to, Rows<T> from, int64_t rows, int64_t columns,
+                     compute_t<T> scale) {
+  using C = compute_t<T>;
+  constexpr int L = kLanes<C>;
+  const int64_t padded = round_up_to_lanes<C>(rows);
+  for (int64_t i = 0; i < rows; i += L)
+    for (int64_t j = 0; j < columns; j += L) {
+      const int64_t n = std::min<int64_t>(L, columns - j);
+      Simd<C> square[L];
+      if (!is_half_type<T> && n == L && i + L <= rows) {
+        for (int r = 0; r < L; ++r) std::memcpy(&square[r], from[i + r] + j, sizeof square[r]);
+      } else {
+        for (int r = 0; r < L; ++r) {
+          C part[L] = {};
+          if (i + r < rows)
+            for (int64_t c = 0; c < n; ++c) part[c] = C(from[i + r][j + c]);
+          square[r] = load(part);
+        }
+      }
+      detail::transpose_square<C>(square);
+      for (int64_t c = 0; c < n; ++c) store<C>(to + (j + c) * padded + i, square[c] * scale);
+    }
+}
+
+}  // namespace papilio::cpu

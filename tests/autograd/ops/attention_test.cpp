@@ -1,0 +1,239 @@
+#include "autograd/ops/attention.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "autograd/backward.h"
+#include "autograd/gradcheck.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+#include "tests/autograd/op_case.h"
+
+namespace papilio::test {
+
+namespace {
+
+struct Result {
+  std::vector<double> y, dq, dk, dv;  // row-major (B, H, T or S, D or E)
+};
+
+// Plain loops; dy and mask may be undefined.
+Result plain(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& dy,
+             const Tensor& mask, double scale) {
+  const int64_t heads = q.size(0) * q.size(1), T = q.size(2), S = k.size(2), D = q.size(3),
+                E = v.size(3);
+  const auto qd = q.to_vector<double>(), kd = k.to_vector<double>(), vd = v.to_vector<double>();
+  const auto g = dy.defined() ? dy.to_vector<double>() : std::vector<double>(size_t(heads * T * E));
+  Result r{std::vector<double>(size_t(heads * T * E)), std::vector<double>(qd.size()),
+           std::vector<double>(kd.size()), std::vector<double>(vd.size())};
+  std::vector<double> visible(size_t(heads * T * S), 1);
+  if (mask.defined())
+    visible =
+        contiguous_data(mask.alias(mask.layout().expand("mask", {q.size(0), q.size(1), T, S})))
+            .to_vector<double>();
+  std::vector<double> p(static_cast<size_t>(S));
+  for (int64_t h = 0; h < heads; ++h)
+    for (int64_t t = 0; t < T; ++t) {
+      const double* qt = qd.data() + (h * T + t) * D;
+      const double* gt = g.data() + (h * T + t) * E;
+      double sum = 0, delta = 0;
+      for (int64_t s = 0; s < S; ++s) {
+        double dot = 0;
+        for (int64_t d = 0; d < D; ++d) dot += qt[d] * kd[size_t((h * S + s) * D + d)];
+        p[size_t(s)] = visible[size_t((h * T + t) * S + s)] != 0 ? std::exp(scale * dot) : 0;
+        sum += p[size_t(s)];
+      }
+      for (double& x : p) x /= sum;
+      for (int64_t e = 0; e < E; ++e) {
+        double& y = r.y[size_t((h * T + t) * E + e)];
+        for (int64_t s = 0; s < S; ++s) y += p[size_t(s)] * vd[size_t((h * S + s) * E + e)];
+        delta += y * gt[e];
+      }
+      for (int64_t s = 0; s < S; ++s) {
+        double dp = 0;
+        for (int64_t e = 0; e < E; ++e) {
+          dp += gt[e] * vd[size_t((h * S + s) * E + e)];
+          r.dv[size_t((h * S + s) * E + e)] += p[size_t(s)] * gt[e];
+        }
+        const double ds = p[size_t(s)] * (dp - delta) * scale;
+        for (int64_t d = 0; d < D; ++d) {
+          r.dq[size_t((h * T + t) * D + d)] += ds * kd[size_t((h * S + s) * D + d)];
+          r.dk[size_t((h * S + s) * D + d)] += ds * qt[d];
+        }
+      }
+    }
+  return r;
+}
+
+double worst(const Tensor& got, const std::vector<double>& want) {
+  const auto x = got.to_vector<double>();
+  REQUIRE(x.size() == want.size());
+  double d = 0;
+  for (size_t i = 0; i < x.size(); ++i)
+    d = std::max(d, std::isnan(x[i]) ? INFINITY : std::abs(x[i] - want[i]));
+  return d;
+}
+
+// (B, H, T, D) as a view of (B, T, H, D) memory, the way projections come.
+Tensor projection(const Dims& shape, DType dtype, uint64_t seed) {
+  const Tensor x =
+      copy_of(uniform64({shape[0], shape[2], shape[1], shape[3]}, -1.5, 1.5, seed), dtype);
+  return x.alias(x.layout().transpose("projection", 1, 2));
+}
+
+void compare(int64_t T, int64_t S, int64_t D, int64_t E, DType dtype, double tolerance,
+             const Tensor& mask = {}) {
+  INFO("T ", T, ", S ", S, ", D ", D, ", E ", E, ", ", dtype);
+  const Tensor q = leaf(projection({2, 3, T, D}, dtype, 1)),
+               k = leaf(projection({2, 3, S, D}, dtype, 2));
+  const Tensor v = leaf(projection({2, 3, S, E}, dtype, 3)),
+               dy = projection({2, 3, T, E}, dtype, 4);
+  const Tensor y = scaled_dot_product_attention(q, k, v, {.mask = mask});
+  backward(y, dy);
+  const Result want = plain(q, k, v, dy, mask, 1 / std::sqrt(double(D)));
+  CHECK(worst(y, want.y) < tolerance);
+  CHECK(worst(grad(q), want.dq) < tolerance);
+  CHECK(worst(grad(k), want.dk) < tolerance);
+  CHECK(worst(grad(v), want.dv) < tolerance);
+}
+
+Tensor attend(const Tensors& in) {
+  return scaled_dot_product_attention(in[0], in[1], in[2],
+                                      {.scale = 0.7, .mask = in.size() > 3 ? in[3] : Tensor()});
+}
+std::vector<double> attend_reference(const Tensors& in) {
+  return plain(in[0], in[1], in[2], {}, in.size() > 3 ? in[3] : Tensor(), 0.7).y;
+}
+Tensors operands(int64_t B, int64_t H, int64_t T, int64_t S, int64_t D, int64_t E) {
+  return {uniform64({B, H, T, D}, -1, 1, 1), uniform64({B, H, S, D}, -1, 1, 2),
+          uniform64({B, H, S, E}, -1, 1, 3)};
+}
+
+// Causal: query t sees keys 0 ... t.
+Tensor causal(int64_t T, int64_t S) {
+  const Tensor mask = empty({T, S}, {.dtype = DType::boolean});
+  for (int64_t t = 0; t < T; ++t)
+    for (int64_t s = 0; s < S; ++s) mask.data<bool>()[t * S + s] = s <= t;
+  return mask;
+}
+
+}  // namespace
+
+TEST_CASE("scaled_dot_product_attention") {
+  Tensors masked = operands(1, 2, 4, 4, 3, 3);
+  masked.push_back(causal(4, 4));
+  const Tensor x = ones({1, 2, 3, 4});
+  using F = std::function<void()>;
+  const auto attention = [](Tensor q, Tensor k, Tensor v, Tensor mask = {}) -> F {
+    return [=] { scaled_dot_product_attention(q, k, v, {.mask = mask}); };
+  };
+  const std::string name = "scaled_dot_product_attention: ";
+  run({.name = "scaled_dot_product_attention",
+       .samples = {{"small", operands(2, 2, 3, 3, 4, 4), attend, attend_reference},
+                   {"cross attention, other features", operands(1, 2, 3, 5, 4, 2), attend,
+                    attend_reference},
+                   {"whole vectors", operands(1, 1, 17, 17, 16, 16), attend, attend_reference},
+                   {"one of everything", operands(1, 1, 1, 1, 1, 1), attend, attend_reference},
+                   {"causal mask", masked, attend, attend_reference},
+                   {"no batch", operands(0, 2, 3, 3, 4, 4), attend, attend_reference},
+                   {"no queries", operands(1, 2, 0, 3, 4, 4), attend, attend_reference}},
+       .errors = {{"rank", attention(ones({2, 3, 4}), x, x),
+                   name + "expected q of shape (B, H, T, D), got (2, 3, 4)"},
+                  {"heads", attention(x, ones({1, 1, 3, 4}), x),
+                   name + "expected k with q's batch and heads (1, 2, ...), got (1, 1, 3, 4)"},
+                  {"features", attention(x, ones({1, 2, 3, 5}), x),
+                   name + "expected k with q's 4 features, got (1, 2, 3, 5)"},
+                  {"keys", attention(x, x, ones({1, 2, 4, 4})),
+                   name + "expected v with k's 3 keys, got (1, 2, 4, 4)"},
+                  {"two dtypes", attention(x, ones({1, 2, 3, 4}, {.dtype = DType::float64}), x),
+                   name + "expected tensors of one dtype, got float32 and float64"},
+                  {"mask's dtype", attention(x, x, x, ones({3, 3})),
+                   name + "expected mask of bool, got float32"},
+                  {"mask's shape",
+                   attention(x, x, x, ones({2, 2, 3, 3}, {.dtype = DType::boolean})),
+                   name + "expected a mask that broadcasts to (1, 2, 3, 3), got (2, 2, 3, 3)"}},
+       // Products of rounded inputs are summed in another order than the reference's.
+       .tolerance_factor = 2});
+}
+
+TEST_CASE("attention: values and gradients over sizes, from strided projections") {
+  for (int64_t T : {1, 5, 17, 64, 65, 130, 197})
+    for (int64_t D : {1, 8, 16, 64}) {
+      compare(T, T, D, D, DType::float64, 1e-12);
+      compare(T, T, D, D, DType::float32, 5e-6);
+    }
+  compare(50, 300, 24, 40, DType::float64, 1e-12);
+  compare(300, 50, 40, 24, DType::float32, 5e-6);
+}
+
+TEST_CASE("attention: half precision computes in float32") {
+  compare(65, 65, 20, 20, DType::bfloat16, 0.06);
+  compare(65, 65, 20, 20, DType::float16, 0.008);
+}
+
+TEST_CASE("attention: masks over several tiles of keys") {
+  compare(197, 197, 16, 16, DType::float64, 1e-12, causal(197, 197));
+  compare(197, 197, 16, 16, DType::float32, 5e-6, causal(197, 197));
+  Tensor later = empty({2, 1, 1, 300}, {.dtype = DType::boolean});  // hides the whole first tile
+  for (int64_t i = 0; i < 600; ++i) later.data<bool>()[i] = i % 300 >= (i < 300 ? 250 : 3);
+  compare(20, 300, 8, 8, DType::float64, 1e-12, later);
+}
+
+TEST_CASE("attention: a query that sees nothing gets NaN, the others their values") {
+  Tensors in = operands(1, 1, 3, 3, 4, 4);
+  const Tensor mask = tensor<int64_t>({1, 1, 1, 0, 0, 0, 1, 0, 1}, {3, 3});
+  in.push_back(copy_of(mask, DType::boolean));
+  const auto y = attend(in).to_vector<double>(), want = attend_reference(in);
+  for (size_t i = 0; i < 12; ++i) {
+    CHECK(std::isnan(y[i]) == (i / 4 == 1));
+    if (i / 4 != 1) CHECK(y[i] == doctest::Approx(want[i]));
+  }
+}
+
+TEST_CASE("attention: scores of 10^4 choose the largest without overflow") {
+  const Tensor q = leaf(full({1, 1, 1, 1}, 100)),
+               k = leaf(tensor<float>({100, -100, 90}, {1, 1, 3, 1}));
+  const Tensor v = leaf(tensor<float>({2, 3, 4}, {1, 1, 3, 1}));
+  const Tensor y = scaled_dot_product_attention(q, k, v, {.scale = 1});
+  CHECK(y.item() == 2);
+  backward(y);
+  CHECK(grad(v).to_vector() == std::vector<float>{1, 0, 0});
+  for (const Tensor& x : {q, k})
+    for (float g : grad(x).to_vector()) CHECK(g == 0);
+}
+
+TEST_CASE("attention: two equal scores of 10^4 share exactly, also in the backward pass") {
+  // Saving log(sum exp) in float32 would round 10^4 + log 2 and make the probabilities sum
+  // to 1.0005.
+  const Tensor q = full({1, 1, 1, 1}, 100), k = full({1, 1, 2, 1}, 100);
+  const Tensor v = leaf(tensor<float>({1, 3}, {1, 1, 2, 1}));
+  backward(scaled_dot_product_attention(q, k, v, {.scale = 1}));
+  CHECK(grad(v).to_vector() == std::vector<float>{0.5f, 0.5f});
+}
+
+TEST_CASE(
+    "attention: output and gradients lie as (B, T, H, D), so that merging heads copies nothing") {
+  const Tensor q = leaf(projection({2, 3, 5, 4}, DType::float32, 1));
+  const Tensor y = scaled_dot_product_attention(q, q.detach(), q.detach());
+  CHECK(y.strides() == Dims{60, 4, 12, 1});
+  CHECK(y.layout().transpose("test", 1, 2).is_contiguous());
+}
+
+TEST_CASE("attention: only the gradients that are wanted") {
+  const Tensor q = projection({1, 2, 70, 8}, DType::float64, 1),
+               k = projection({1, 2, 70, 8}, DType::float64, 2);
+  const Tensor v = projection({1, 2, 70, 8}, DType::float64, 3),
+               dy = projection({1, 2, 70, 8}, DType::float64, 4);
+  const Result want = plain(q, k, v, dy, {}, 1 / std::sqrt(8.0));
+  for (size_t i = 0; i < 3; ++i) {
+    Tensors in{q, k, v};
+    in[i] = leaf(in[i]);
+    backward(scaled_dot_product_attention(in[0], in[1], in[2]), dy);
+    const auto& gradient = i == 0 ? want.dq : i == 1 ? want.dk : want.dv;
+    CHECK(worst(grad(in[i]), gradient) < 1e-12);
+    for (size_t j = 0; j < 3; ++j) CHECK((j == i || !in[j].requires_grad()));
+  }
+}
+
+}  // namespace papilio::test
