@@ -9,6 +9,8 @@ namespace papilio {
 
 // True when a floating tensor holds a NaN.
 bool has_nan(const Tensor& x);
+// True when it holds neither NaN nor infinity.
+bool all_finite(const Tensor& x);
 
 // Throws, naming the operation and the pass ("forward", "backward"), when `made` holds a NaN and
 // none of `from` does.

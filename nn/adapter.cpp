@@ -1,0 +1,103 @@
+#include "nn/adapter.h"
+
+#include <algorithm>
+
+#include "autograd/anomaly.h"
+#include "autograd/grad_mode.h"
+#include "autograd/ops/linear.h"
+#include "autograd/ops/shape.h"
+
+namespace papilio::nn {
+
+Tensor AdaptedWeight::linear(const Tensor& x, const Tensor& bias) const {
+  if (adapters_.empty()) return papilio::linear(x, weight_, bias);
+  return adapters_.back()->linear(x, {weight_, adapters_.first(adapters_.size() - 1)}, bias);
+}
+
+Tensor AdaptedWeight::weight(bool training) const {
+  Tensor w = weight_;
+  for (Adapter* adapter : adapters_) w = adapter->weight(w, training);
+  return w;
+}
+
+Tensor Adapter::linear(const Tensor& x, const AdaptedWeight& inside, const Tensor& bias) {
+  return papilio::linear(x, weight(inside.weight(training), training), bias);
+}
+
+Adapter* AdapterSocket::find(const std::string& name) const {
+  for (const Slot& slot : slots_) {
+    if (slot.name == name) return slot.adapter.get();
+  }
+  return nullptr;
+}
+
+void AdapterSocket::add(const std::string& name, std::unique_ptr<Adapter> adapter) {
+  check(find(name) == nullptr, "add_adapter: an adapter named ", name, " exists already");
+  slots_.push_back({name, std::move(adapter)});
+}
+
+void AdapterSocket::remove(const std::string& name) {
+  check(find(name) != nullptr, "delete_adapter: there is no adapter named ", name);
+  check(std::ranges::find(merged_, name) == merged_.end(), "delete_adapter: ", name,
+        " is merged; unmerge it first");
+  std::erase(active_, name);
+  std::erase_if(slots_, [&](const Slot& slot) { return slot.name == name; });
+}
+
+void AdapterSocket::activate(const std::vector<std::string>& names) {
+  active_.clear();
+  std::ranges::copy_if(names, std::back_inserter(active_),
+                       [this](const std::string& name) { return find(name) != nullptr; });
+}
+
+std::vector<Adapter*> AdapterSocket::working() const {
+  std::vector<Adapter*> result;
+  if (!enabled_) return result;
+  for (const std::string& name : active_) {
+    if (std::ranges::find(merged_, name) == merged_.end()) result.push_back(find(name));
+  }
+  return result;
+}
+
+Tensor AdapterSocket::merged_weight(const Tensor& weight, const std::vector<std::string>& names,
+                                    bool safe) const {
+  const NoGrad no_grad;
+  Tensor w = reshape(weight.detach(), {weight.size(0), -1});
+  for (const std::string& name : names) {
+    Adapter* adapter = find(name);
+    if (adapter == nullptr || std::ranges::find(merged_, name) != merged_.end()) continue;
+    w = adapter->weight(w, false);
+    check<Error>(!safe || all_finite(w), "NaNs detected in the merged weights. The adapter ", name,
+                 " seems to be broken");
+  }
+  return reshape(w, weight.shape());
+}
+
+void AdapterSocket::set_merged(Tensor& weight, Tensor result,
+                               const std::vector<std::string>& names) {
+  if (merged_.empty()) kept_ = weight;
+  weight = std::move(result);
+  for (const std::string& name : names) {
+    if (find(name) != nullptr && std::ranges::find(merged_, name) == merged_.end()) {
+      merged_.push_back(name);
+    }
+  }
+}
+
+void AdapterSocket::unmerge(Tensor& weight) {
+  if (merged_.empty()) return;
+  if (enabled_) weight = kept_;
+  kept_ = {};
+  merged_.clear();
+}
+
+void AdapterSocket::enable(Tensor& weight, bool on) {
+  if (on != enabled_ && !merged_.empty()) std::swap(weight, kept_);
+  enabled_ = on;
+}
+
+void AdapterSocket::visit(Visitor& v) {
+  for (Slot& slot : slots_) v("adapters." + slot.name, *slot.adapter);
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,101 @@
+// The adapter socket: how finetuning methods plug into Linear and Conv2d without these knowing any
+// of them.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nn/module.h"
+
+namespace papilio::nn {
+
+struct Adapter;
+
+// What an adapter finds inside itself: the layer's weight with the adapters activated before it.
+class AdaptedWeight {
+ public:
+  AdaptedWeight(const Tensor& weight, std::span<Adapter* const> adapters)
+      : weight_(weight), adapters_(adapters) {}
+
+  // y = x W'^T + bias; x: (..., in), bias: (out) or undefined.
+  Tensor linear(const Tensor& x, const Tensor& bias) const;
+  // W' itself, (out, d).
+  Tensor weight(bool training) const;
+  // The plain weight of the layer, undefined when other adapters lie between.
+  Tensor base() const { return adapters_.empty() ? weight_ : Tensor(); }
+
+ private:
+  Tensor weight_;
+  std::span<Adapter* const> adapters_;
+};
+
+// One method's parameters at one layer. A layer's weight is seen as a matrix W (out, d); d counts
+// inputs: in_features, or in_channels / groups * kernel_h * kernel_w.
+struct Adapter : Module {
+  // W' of the matrix W, differentiable in the adapter's parameters: what merging writes and what a
+  // convolution uses. `training` switches the method's dropout on.
+  virtual Tensor weight(const Tensor& w, bool training) = 0;
+  // y = x W'^T + bias, in the way that costs least. The default multiplies with weight().
+  virtual Tensor linear(const Tensor& x, const AdaptedWeight& inside, const Tensor& bias);
+};
+
+// The adapters of one layer by name. Those active apply in the order they were activated (the last
+// meets the input first). Merging replaces the layer's weight and keeps the original beside it, so
+// unmerging is exact.
+class AdapterSocket {
+ public:
+  struct Slot {
+    std::string name;
+    std::unique_ptr<Adapter> adapter;
+  };
+
+  bool empty() const { return slots_.empty(); }
+  Adapter* find(const std::string& name) const;
+  // Throws where the name is taken. Does not activate.
+  void add(const std::string& name, std::unique_ptr<Adapter> adapter);
+  // Throws where there is no such adapter or it is merged.
+  void remove(const std::string& name);
+
+  // Replaces the list of active adapters; names this layer does not have are passed over.
+  void activate(const std::vector<std::string>& names);
+  // Active and enabled adapters, in order, without those merged.
+  std::vector<Adapter*> working() const;
+
+  // `weight` with the named adapters written in, in order; those that are not here or merged
+  // already are passed over. With `safe`, a result that is not finite throws.
+  Tensor merged_weight(const Tensor& weight, const std::vector<std::string>& names,
+                       bool safe) const;
+  // Puts such a result in the weight's place.
+  void set_merged(Tensor& weight, Tensor result, const std::vector<std::string>& names);
+  // Puts the weight from before the first merge back.
+  void unmerge(Tensor& weight);
+  const std::vector<std::string>& merged() const { return merged_; }
+
+  // Off: the layer computes with its original weight and no adapter.
+  void enable(Tensor& weight, bool on);
+  bool enabled() const { return enabled_; }
+
+  void visit(Visitor& v);
+
+ private:
+  std::vector<Slot> slots_;
+  std::vector<std::string> active_, merged_;
+  Tensor kept_;  // while something is merged: the original weight, or the merged one while disabled
+  bool enabled_ = true;
+};
+
+// A layer with a weight that adapters can plug into.
+struct AdaptableLayer : Module {
+  Tensor weight;
+  AdapterSocket adapters;
+
+  // The matrix's columns: d of the adapters.
+  int64_t adapted_inputs() const {
+    return weight.size(0) > 0 ? weight.numel() / weight.size(0) : 0;
+  }
+  int64_t adapted_outputs() const { return weight.size(0); }
+};
+
+}  // namespace papilio::nn

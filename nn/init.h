@@ -1,0 +1,17 @@
+// Initialisers: they fill a tensor in place from a generator.
+#pragma once
+
+#include "tensor/random.h"
+#include "tensor/tensor.h"
+
+namespace papilio::nn {
+
+// N(0, std^2) cut off at two standard deviations, as vision transformers begin.
+void trunc_normal_(const Tensor& x, double std, Generator& generator = default_generator());
+// U(-a, a) with a = 1 / sqrt(fan_in): PyTorch's start of Linear and Conv2d. weight: (out, in, ...);
+// fan_in = in * ...
+void kaiming_uniform_(const Tensor& weight, Generator& generator = default_generator());
+// U(-a, a) with a = sqrt(6 / (fan_in + fan_out)).
+void xavier_uniform_(const Tensor& weight, Generator& generator = default_generator());
+
+}  // namespace papilio::nn

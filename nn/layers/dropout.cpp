@@ -1,0 +1,36 @@
+#include "nn/layers/dropout.h"
+
+#include "autograd/ops/arithmetic.h"
+#include "autograd/ops/dropout.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+#include "tensor/random.h"
+
+namespace papilio::nn {
+
+namespace {
+
+double probability(const char* layer, double p) {
+  check(p >= 0 && p < 1, layer, ": expected p in [0, 1), got ", p);
+  return p;
+}
+
+}  // namespace
+
+Dropout::Dropout(double p_) : p(probability("Dropout", p_)) {}
+
+Tensor Dropout::operator()(const Tensor& x) {
+  return dropout(x, p, training, default_generator());
+}
+
+DropPath::DropPath(double p_) : p(probability("DropPath", p_)) {}
+
+Tensor DropPath::operator()(const Tensor& x) {
+  if (p == 0 || !training) return x;
+  check(x.dim() >= 1, "DropPath: expected x of shape (B, ...), got a 0-d tensor");
+  Dims one_a_sample = Dims::filled(x.dim(), 1);
+  one_a_sample[0] = x.size(0);
+  return x * (copy_of(bernoulli(one_a_sample, 1 - p), x.dtype()) / (1 - p));
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "nn/module.h"
+
+namespace papilio::nn {
+
+// Row lookup. indices: int64 of any shape (...) -> (..., dim); weight: (count, dim) ~ N(0, 1).
+struct Embedding : Module {
+  Tensor weight;
+
+  Embedding(int64_t count, int64_t dim);
+  Tensor operator()(const Tensor& indices);
+  void visit(Visitor& v) override;
+  std::string describe() const override;
+};
+
+}  // namespace papilio::nn

@@ -1,0 +1,25 @@
+#include "nn/layers/layer_norm.h"
+
+#include "autograd/backward.h"
+#include "autograd/ops/layer_norm.h"
+#include "tensor/creation.h"
+
+namespace papilio::nn {
+
+LayerNorm::LayerNorm(int64_t features, double eps_)
+    : weight(leaf(ones({features}))), bias(leaf(zeros({features}))), eps(eps_) {}
+
+Tensor LayerNorm::operator()(const Tensor& x) {
+  return layer_norm(x, weight, bias, eps);
+}
+
+void LayerNorm::visit(Visitor& v) {
+  v("weight", weight);
+  v("bias", bias);
+}
+
+std::string LayerNorm::describe() const {
+  return str("LayerNorm(", weight.size(0), ")");
+}
+
+}  // namespace papilio::nn

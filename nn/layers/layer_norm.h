@@ -1,0 +1,18 @@
+#pragma once
+
+#include "nn/module.h"
+
+namespace papilio::nn {
+
+// (x - mean) / sqrt(var + eps) * weight + bias over the last dimension, of `features` elements.
+struct LayerNorm : Module {
+  Tensor weight, bias;
+  double eps;
+
+  explicit LayerNorm(int64_t features, double eps = 1e-5);
+  Tensor operator()(const Tensor& x);
+  void visit(Visitor& v) override;
+  std::string describe() const override;
+};
+
+}  // namespace papilio::nn

@@ -1,0 +1,33 @@
+#include "nn/layers/linear.h"
+
+#include "autograd/backward.h"
+#include "autograd/ops/linear.h"
+#include "nn/init.h"
+#include "tensor/creation.h"
+
+namespace papilio::nn {
+
+Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
+  weight = empty({out_features, in_features});
+  kaiming_uniform_(weight);
+  set_requires_grad(weight);
+  if (with_bias) bias = leaf(zeros({out_features}));
+}
+
+Tensor Linear::operator()(const Tensor& x) {
+  if (adapters.empty()) return linear(x, weight, bias);
+  const std::vector<Adapter*> working = adapters.working();
+  return AdaptedWeight(weight, working).linear(x, bias);
+}
+
+void Linear::visit(Visitor& v) {
+  v("weight", weight);
+  v("bias", bias);
+  adapters.visit(v);
+}
+
+std::string Linear::describe() const {
+  return str("Linear(", in_features(), " -> ", out_features(), bias ? ")" : ", no bias)");
+}
+
+}  // namespace papilio::nn

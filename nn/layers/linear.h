@@ -1,0 +1,20 @@
+#pragma once
+
+#include "nn/adapter.h"
+
+namespace papilio::nn {
+
+// y = x W^T + b. x: (..., in_features), W: (out_features, in_features), b: (out_features). Adapters
+// plug in.
+struct Linear : AdaptableLayer {
+  Tensor bias;  // undefined without
+
+  Linear(int64_t in_features, int64_t out_features, bool with_bias = true);
+  int64_t in_features() const { return weight.size(1); }
+  int64_t out_features() const { return weight.size(0); }
+  Tensor operator()(const Tensor& x);
+  void visit(Visitor& v) override;
+  std::string describe() const override;
+};
+
+}  // namespace papilio::nn

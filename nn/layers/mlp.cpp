@@ -1,0 +1,20 @@
+#include "nn/layers/mlp.h"
+
+#include "autograd/ops/activation.h"
+
+namespace papilio::nn {
+
+Mlp::Mlp(int64_t features, int64_t hidden, double dropout_)
+    : fc1(features, hidden), fc2(hidden, features), dropout(dropout_) {}
+
+Tensor Mlp::operator()(const Tensor& x) {
+  return dropout(fc2(dropout(gelu(fc1(x)))));
+}
+
+void Mlp::visit(Visitor& v) {
+  v("fc1", fc1);
+  v("fc2", fc2);
+  v("dropout", dropout);
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "nn/layers/dropout.h"
+#include "nn/layers/linear.h"
+
+namespace papilio::nn {
+
+// fc2(gelu(fc1(x))), with dropout after each. x: (..., features).
+struct Mlp : Module {
+  Linear fc1, fc2;
+  Dropout dropout;
+
+  Mlp(int64_t features, int64_t hidden, double dropout = 0);
+  Tensor operator()(const Tensor& x);
+  void visit(Visitor& v) override;
+  std::string describe() const override { return "Mlp"; }
+};
+
+}  // namespace papilio::nn

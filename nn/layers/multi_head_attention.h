@@ -1,0 +1,28 @@
+#pragma once
+
+#include "nn/layers/dropout.h"
+#include "nn/layers/linear.h"
+
+namespace papilio::nn {
+
+// Self-attention with separate query, key and value projections, named as in Hugging Face
+// Transformers: attention.query, attention.key, attention.value, output.dense. x: (B, T, D), D
+// divisible by the number of heads.
+struct MultiHeadAttention : Module {
+  Linear query, key, value, output;
+  Dropout dropout;  // after output
+  int64_t heads;
+
+  MultiHeadAttention(int64_t features, int64_t heads, bool qkv_bias = true, double dropout = 0);
+  Tensor operator()(const Tensor& x);
+  // softmax(q k^T / sqrt(d)), (B, heads, T, T), for pictures.
+  Tensor probabilities(const Tensor& x);
+  void visit(Visitor& v) override;
+  std::string describe() const override { return str("MultiHeadAttention(", heads, " heads)"); }
+
+ private:
+  // (B, T, D) -> (B, heads, T, D / heads), a view.
+  Tensor split_heads(const Tensor& x) const;
+};
+
+}  // namespace papilio::nn

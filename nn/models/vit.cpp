@@ -1,0 +1,154 @@
+#include "nn/models/vit.h"
+
+#include "autograd/backward.h"
+#include "autograd/ops.h"
+#include "nn/init.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+
+namespace papilio::nn {
+
+void ViTConfig::validate() const {
+  const auto positive = [](const char* name, int64_t value) {
+    check(value >= 1, "ViTConfig: expected ", name, " >= 1, got ", value);
+  };
+  positive("image_size", image_size);
+  positive("patch_size", patch_size);
+  positive("num_channels", num_channels);
+  positive("hidden_size", hidden_size);
+  positive("num_attention_heads", num_attention_heads);
+  positive("intermediate_size", intermediate_size);
+  positive("num_labels", num_labels);
+  check(num_hidden_layers >= 0, "ViTConfig: expected num_hidden_layers >= 0, got ",
+        num_hidden_layers);
+  check(image_size % patch_size == 0, "ViTConfig: image_size ", image_size,
+        " is not a multiple of patch_size ", patch_size);
+  check(hidden_size % num_attention_heads == 0, "ViTConfig: hidden_size ", hidden_size,
+        " is not a multiple of num_attention_heads ", num_attention_heads);
+  check(layer_norm_eps > 0, "ViTConfig: expected layer_norm_eps > 0, got ", layer_norm_eps);
+  for (double rate : {hidden_dropout_prob, drop_path_rate}) {
+    check(rate >= 0 && rate < 1, "ViTConfig: expected rates in [0, 1), got ", rate);
+  }
+}
+
+namespace {
+
+const ViTConfig& validated(const ViTConfig& config) {
+  config.validate();
+  return config;
+}
+
+// The transformer's own start: truncated normal weights, zero biases.
+void initialise(Module& module, double std) {
+  for (const auto& [name, tensor] : named_parameters(module)) {
+    if (name.find("layernorm") != std::string::npos) continue;
+    if (name.ends_with("bias")) {
+      fill_(*tensor, 0);
+    } else {
+      trunc_normal_(*tensor, std);
+    }
+  }
+}
+
+}  // namespace
+
+ViTEmbeddings::ViTEmbeddings(const ViTConfig& c)
+    : patch_embeddings(c.num_channels, c.patch_size, c.hidden_size),
+      dropout(c.hidden_dropout_prob) {
+  const int64_t side = c.image_size / c.patch_size;
+  const bool with_token = c.pooling == Pooling::class_token;
+  if (with_token) cls_token = leaf(zeros({1, 1, c.hidden_size}));
+  position_embeddings = leaf(zeros({1, side * side + with_token, c.hidden_size}));
+}
+
+Tensor ViTEmbeddings::operator()(const Tensor& images) {
+  Tensor x = patch_embeddings(images);
+  const int64_t tokens = x.size(1) + cls_token.defined();
+  check(tokens == position_embeddings.size(1), "ViTEmbeddings: expected images with ",
+        position_embeddings.size(1) - cls_token.defined(), " patches, got ", images.shape());
+  if (cls_token) x = concat({expand(cls_token, {x.size(0), 1, x.size(2)}), x}, 1);
+  return dropout(x + position_embeddings);
+}
+
+void ViTEmbeddings::visit(Visitor& v) {
+  v("cls_token", cls_token);
+  v("position_embeddings", position_embeddings);
+  v("patch_embeddings", patch_embeddings);
+  v("dropout", dropout);
+}
+
+ViTLayer::ViTLayer(const ViTConfig& c, double drop_path_rate)
+    : layernorm_before(c.hidden_size, c.layer_norm_eps),
+      layernorm_after(c.hidden_size, c.layer_norm_eps),
+      attention(c.hidden_size, c.num_attention_heads, c.qkv_bias, c.hidden_dropout_prob),
+      intermediate(c.hidden_size, c.intermediate_size),
+      output(c.intermediate_size, c.hidden_size),
+      dropout(c.hidden_dropout_prob),
+      drop_path(drop_path_rate) {}
+
+Tensor ViTLayer::operator()(const Tensor& x) {
+  const Tensor h = x + drop_path(attention(layernorm_before(x)));
+  return h + drop_path(dropout(output(gelu(intermediate(layernorm_after(h))))));
+}
+
+void ViTLayer::visit(Visitor& v) {
+  v("attention", attention);
+  v("intermediate.dense", intermediate);
+  v("output.dense", output);
+  v("layernorm_before", layernorm_before);
+  v("layernorm_after", layernorm_after);
+  v("dropout", dropout);
+  v("drop_path", drop_path);
+}
+
+ViTModel::ViTModel(const ViTConfig& c)
+    : config(validated(c)), embeddings(c), layernorm(c.hidden_size, c.layer_norm_eps) {
+  layer.reserve(size_t(c.num_hidden_layers));
+  for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
+    const double depth = c.num_hidden_layers > 1 ? double(i) / double(c.num_hidden_layers - 1) : 1;
+    layer.emplace_back(c, c.drop_path_rate * depth);
+  }
+  initialise(*this, c.initializer_range);
+}
+
+Tensor ViTModel::operator()(const Tensor& images) { return encode(embeddings(images)); }
+
+Tensor ViTModel::encode(const Tensor& tokens) {
+  Tensor x = tokens;
+  for (ViTLayer& block : layer) x = block(x);
+  // The norm works on each token alone: taking the class token first gives the same for less.
+  if (config.pooling == Pooling::class_token) return layernorm(select(x, 1, 0));
+  return mean(layernorm(x), {1});
+}
+
+std::vector<Tensor> ViTModel::attention_probabilities(const Tensor& images) {
+  std::vector<Tensor> result;
+  Tensor x = embeddings(images);
+  for (ViTLayer& block : layer) {
+    result.push_back(block.attention.probabilities(block.layernorm_before(x)));
+    x = block(x);
+  }
+  return result;
+}
+
+void ViTModel::visit(Visitor& v) {
+  v("embeddings", embeddings);
+  v("encoder.layer", layer);
+  v("layernorm", layernorm);
+}
+
+ViTForImageClassification::ViTForImageClassification(const ViTConfig& c)
+    : vit(c), classifier(c.hidden_size, c.num_labels) {
+  initialise(classifier, c.initializer_range);
+}
+
+Tensor ViTForImageClassification::operator()(const Tensor& images) {
+  return classifier(vit(images));
+}
+
+void ViTForImageClassification::visit(Visitor& v) {
+  v("vit", vit);
+  v("classifier", classifier);
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,199 @@
+#include "nn/module.h"
+
+#include <cstdio>
+#include <set>
+
+#include "autograd/backward.h"
+#include "tensor/copy.h"
+
+namespace papilio::nn {
+
+std::string Visitor::path_of(std::string_view name) const {
+  return path_.empty() ? std::string(name) : path_ + '.' + std::string(name);
+}
+
+void Visitor::operator()(std::string_view name, Tensor& parameter) {
+  if (parameter.defined() && on_tensor_) on_tensor_(path_of(name), parameter, Kind::parameter);
+}
+
+void Visitor::buffer(std::string_view name, Tensor& field) {
+  if (field.defined() && on_tensor_) on_tensor_(path_of(name), field, Kind::buffer);
+}
+
+void Visitor::operator()(std::string_view name, Module& child) {
+  const std::string outside = path_;
+  path_ = path_of(name);
+  if (on_module_) on_module_(path_, child);
+  child.visit(*this);
+  path_ = outside;
+}
+
+std::vector<NamedTensor> named_parameters(Module& module, bool buffers) {
+  std::vector<NamedTensor> result;
+  Visitor v(
+      [&](const std::string& path, Tensor& field, Visitor::Kind kind) {
+        if (buffers || kind == Visitor::Kind::parameter) result.push_back({path, &field});
+      },
+      nullptr);
+  module.visit(v);
+  return result;
+}
+
+std::vector<Tensor> trainable_parameters(Module& module) {
+  std::vector<Tensor> result;
+  for (const auto& [name, tensor] : named_parameters(module)) {
+    if (tensor->requires_grad()) result.push_back(*tensor);
+  }
+  return result;
+}
+
+void for_each_module(Module& module, const Visitor::OnModule& f) {
+  f("", module);
+  Visitor v(nullptr, f);
+  module.visit(v);
+}
+
+void train(Module& module, bool on) {
+  for_each_module(module, [on](const std::string&, Module& m) { m.training = on; });
+}
+
+void set_trainable(Module& module, bool on) {
+  for (const auto& [name, tensor] : named_parameters(module)) set_requires_grad(*tensor, on);
+}
+
+void zero_grad(Module& module) {
+  for (const Tensor& p : trainable_parameters(module)) papilio::zero_grad(p);
+}
+
+void to(Module& module, DType dtype) {
+  check(is_floating(dtype), "to: expected a floating dtype, got ", dtype);
+  for (const auto& [name, tensor] : named_parameters(module, true)) {
+    if (!is_floating(tensor->dtype()) || tensor->dtype() == dtype) continue;
+    const bool trainable = tensor->requires_grad();
+    *tensor = copy_of(*tensor, dtype);
+    set_requires_grad(*tensor, trainable);
+  }
+}
+
+void to(Module& module, Device device) {
+  for (const auto& [name, tensor] : named_parameters(module, true)) {
+    if (!(tensor->device() == device)) check_available("to", device);
+  }
+}
+
+StateDict state_dict(Module& module) {
+  StateDict result;
+  for (const auto& [name, tensor] : named_parameters(module, true)) result[name] = tensor->detach();
+  return result;
+}
+
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string result;
+  for (const std::string& name : names) result += (result.empty() ? "" : ", ") + name;
+  return result;
+}
+
+std::string with_commas(int64_t n) {
+  std::string digits = std::to_string(n);
+  for (int at = int(digits.size()) - 3; at > 0; at -= 3) digits.insert(size_t(at), ",");
+  return digits;
+}
+
+}  // namespace
+
+LoadResult load_state_dict(Module& module, const StateDict& state, bool strict) {
+  LoadResult result;
+  std::vector<std::pair<Tensor, Tensor>> copies;
+  std::set<std::string> known;
+  for (const auto& [name, tensor] : named_parameters(module, true)) {
+    known.insert(name);
+    const auto found = state.find(name);
+    if (found == state.end()) {
+      result.missing.push_back(name);
+      continue;
+    }
+    check(found->second.shape() == tensor->shape(), "load_state_dict: ", name, " has shape ",
+          tensor->shape(), " in the model and ", found->second.shape(), " in the state dict");
+    copies.emplace_back(*tensor, found->second);
+  }
+  for (const auto& [name, tensor] : state) {
+    if (!known.contains(name)) result.unexpected.push_back(name);
+  }
+  if (strict) {
+    check(result.missing.empty(), "load_state_dict: missing ", joined(result.missing));
+    check(result.unexpected.empty(), "load_state_dict: unexpected ", joined(result.unexpected));
+  }
+  for (const auto& [to, from] : copies) copy_(to, from);
+  return result;
+}
+
+ParameterCount count_parameters(Module& module) {
+  ParameterCount count;
+  for (const auto& [name, tensor] : named_parameters(module)) {
+    count.all += tensor->numel();
+    if (tensor->requires_grad()) count.trainable += tensor->numel();
+  }
+  return count;
+}
+
+std::string trainable_parameters_line(Module& module) {
+  const auto [trainable, all] = count_parameters(module);
+  char percent[32];
+  std::snprintf(percent, sizeof percent, "%.4f",
+                all > 0 ? 100.0 * double(trainable) / double(all) : 0.0);
+  return "trainable params: " + with_commas(trainable) + " || all params: " + with_commas(all) +
+         " || trainable%: " + percent;
+}
+
+namespace {
+
+// The module's own tensors, without those of its children.
+struct OwnTensors {
+  std::string shapes;
+  int64_t all = 0, trainable = 0;
+};
+
+OwnTensors own_tensors(Module& module) {
+  OwnTensors own;
+  for (const auto& [name, tensor] : named_parameters(module, true)) {
+    if (name.find('.') != std::string::npos) continue;
+    own.shapes += str(own.shapes.empty() ? "" : " ", name, tensor->shape());
+    own.all += tensor->numel();
+    if (tensor->requires_grad()) own.trainable += tensor->numel();
+  }
+  return own;
+}
+
+}  // namespace
+
+std::string summary(Module& module) {
+  std::vector<std::vector<std::string>> rows{
+      {"module", "type", "parameters", "number", "trainable"}};
+  for_each_module(module, [&](const std::string& path, Module& m) {
+    const OwnTensors own = own_tensors(m);
+    rows.push_back(
+        {path, m.describe(), own.shapes, with_commas(own.all), with_commas(own.trainable)});
+  });
+  const auto [trainable, all] = count_parameters(module);
+  rows.push_back({"total", "", "", with_commas(all), with_commas(trainable)});
+
+  std::vector<size_t> width(rows[0].size());
+  for (const auto& row : rows) {
+    for (size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], row[c].size());
+  }
+  std::string table;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t c = 0; c < row.size(); ++c) {
+      const std::string space(width[c] - row[c].size(), ' ');
+      line += (c > 0 ? "  " : "") + (c >= 3 ? space + row[c] : row[c] + space);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    table += line + '\n';
+  }
+  return table;
+}
+
+}  // namespace papilio::nn

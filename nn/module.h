@@ -1,0 +1,71 @@
+// Module: a plain struct with value members, and what can be done with any of them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "nn/visitor.h"
+
+namespace papilio::nn {
+
+struct Module {
+  bool training = true;  // dropout and its like act only then; set it with train() and eval()
+
+  Module() = default;
+  Module(Module&&) = default;
+  Module& operator=(Module&&) = default;
+  virtual ~Module() = default;
+  // Names every field once: v("weight", weight); v("attention", attention);
+  virtual void visit(Visitor& v) = 0;
+  // Short description for the summary table: "Linear(64 -> 128)".
+  virtual std::string describe() const = 0;
+};
+
+struct NamedTensor {
+  std::string name;
+  Tensor* tensor;  // the module's own field
+};
+
+// Every parameter (buffers too, where asked), in the order of the fields.
+std::vector<NamedTensor> named_parameters(Module& module, bool buffers = false);
+// Those that collect a gradient, as handles: what an optimiser takes.
+std::vector<Tensor> trainable_parameters(Module& module);
+// Calls f(path, module) for the module itself (path "") and everything inside, parents first.
+void for_each_module(Module& module, const Visitor::OnModule& f);
+
+void train(Module& module, bool on = true);
+inline void eval(Module& module) {
+  train(module, false);
+}
+// Makes every parameter a leaf, or freezes it.
+void set_trainable(Module& module, bool on);
+// Drops every accumulated gradient.
+void zero_grad(Module& module);
+// Converts floating parameters and buffers. Optimisers hold the old handles: make them afterwards.
+void to(Module& module, DType dtype);
+// Moves parameters and buffers; throws ArgumentError where the device is not available.
+void to(Module& module, Device device);
+
+// All parameters and buffers by name, detached, sharing the module's memory.
+using StateDict = std::map<std::string, Tensor>;
+StateDict state_dict(Module& module);
+
+struct LoadResult {
+  std::vector<std::string> missing;     // in the module, not in the dict
+  std::vector<std::string> unexpected;  // in the dict, not in the module
+};
+// Copies values in (converting the dtype). Nothing is written unless everything fits: a shape
+// mismatch throws and shows both shapes; with `strict`, missing and unexpected names throw too.
+LoadResult load_state_dict(Module& module, const StateDict& state, bool strict = true);
+
+struct ParameterCount {
+  int64_t trainable = 0, all = 0;
+};
+ParameterCount count_parameters(Module& module);
+// "trainable params: 1,234 || all params: 5,678 || trainable%: 21.7330": PEFT's line.
+std::string trainable_parameters_line(Module& module);
+// A table: path, module, shapes of its own parameters, their number, how many train.
+std::string summary(Module& module);
+
+}  // namespace papilio::nn
