@@ -1,0 +1,123 @@
+#include "kernels/optim.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels/cpu/parallel.h"
+
+namespace papilio::cpu {
+
+namespace {
+
+constexpr int64_t kChunk = 8192;  // elements: small enough to share out, large enough to stream
+
+struct Chunk {
+  size_t tensor;
+  int64_t begin, end;
+};
+
+// Cuts tensors of the given sizes into chunks and calls f(chunk) for all of them in parallel.
+template <class Size, class F>
+void for_each_chunk(size_t tensors, Size&& size, F&& f) {
+  std::vector<Chunk> chunks;
+  for (size_t i = 0; i < tensors; ++i) {
+    const int64_t n = size(i);
+    for (int64_t at = 0; at < n; at += kChunk) chunks.push_back({i, at, std::min(n, at + kChunk)});
+  }
+  parallel_for(int64_t(chunks.size()), 2, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) f(chunks[size_t(c)], size_t(c));
+  });
+}
+
+template <class T>
+void adamw_chunk(const ParameterSlot& s, const Chunk& c, const AdamWStep& step) {
+  T* p = s.parameter.as<T>();
+  T* m = s.first.as<T>();
+  T* v = s.second.as<T>();
+  const T* g = s.gradient.as<T>();
+  const T beta1 = T(step.beta1), beta2 = T(step.beta2), eps = T(step.eps);
+  const T keep = T(1 - s.lr * s.weight_decay), rate = T(s.lr / step.correction1);
+  const T root = T(1 / std::sqrt(step.correction2));
+#pragma omp simd
+  for (int64_t i = c.begin; i < c.end; ++i) {
+    m[i] = beta1 * m[i] + (1 - beta1) * g[i];
+    v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
+    p[i] = keep * p[i] - rate * m[i] / (std::sqrt(v[i]) * root + eps);
+  }
+}
+
+template <class T>
+void sgd_chunk(const ParameterSlot& s, const Chunk& c, const SgdStep& step) {
+  T* p = s.parameter.as<T>();
+  T* b = s.first.as<T>();
+  const T* g = s.gradient.as<T>();
+  const T lr = T(s.lr), decay = T(s.weight_decay), momentum = T(step.momentum);
+  if (b == nullptr) {
+#pragma omp simd
+    for (int64_t i = c.begin; i < c.end; ++i) p[i] -= lr * (g[i] + decay * p[i]);
+    return;
+  }
+  const T look_ahead = step.nesterov ? momentum : T(1);
+  const T now = step.nesterov ? T(1) : T(0);
+#pragma omp simd
+  for (int64_t i = c.begin; i < c.end; ++i) {
+    const T gradient = g[i] + decay * p[i];
+    b[i] = momentum * b[i] + gradient;
+    p[i] -= lr * (now * gradient + look_ahead * b[i]);
+  }
+}
+
+}  // namespace
+
+void adamw(std::span<const ParameterSlot> slots, AdamWStep step) {
+  const auto size = [&](size_t i) { return slots[i].parameter.numel(); };
+  for_each_chunk(slots.size(), size, [&](const Chunk& c, size_t) {
+    const ParameterSlot& s = slots[c.tensor];
+    s.parameter.dtype == DType::float64 ? adamw_chunk<double>(s, c, step)
+                                        : adamw_chunk<float>(s, c, step);
+  });
+}
+
+void sgd(std::span<const ParameterSlot> slots, SgdStep step) {
+  const auto size = [&](size_t i) { return slots[i].parameter.numel(); };
+  for_each_chunk(slots.size(), size, [&](const Chunk& c, size_t) {
+    const ParameterSlot& s = slots[c.tensor];
+    s.parameter.dtype == DType::float64 ? sgd_chunk<double>(s, c, step)
+                                        : sgd_chunk<float>(s, c, step);
+  });
+}
+
+double sum_of_squares(std::span<const ConstView> tensors) {
+  const auto size = [&](size_t i) { return tensors[i].numel(); };
+  size_t count = 0;
+  for (const ConstView& t : tensors) count += size_t((t.numel() + kChunk - 1) / kChunk);
+  std::vector<double> partial(count);
+  for_each_chunk(tensors.size(), size, [&](const Chunk& c, size_t index) {
+    dispatch_floating(tensors[c.tensor].dtype, [&]<class T>() {
+      const T* x = tensors[c.tensor].template as<T>();
+      double sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (int64_t i = c.begin; i < c.end; ++i)
+        sum += double(compute_t<T>(x[i])) * double(compute_t<T>(x[i]));
+      partial[index] = sum;
+    });
+  });
+  double sum = 0;
+  for (double part : partial) sum += part;
+  return sum;
+}
+
+void scale(std::span<const View> tensors, double factor) {
+  const auto size = [&](size_t i) { return tensors[i].numel(); };
+  for_each_chunk(tensors.size(), size, [&](const Chunk& c, size_t) {
+    dispatch_floating(tensors[c.tensor].dtype, [&]<class T>() {
+      T* x = tensors[c.tensor].template as<T>();
+      const auto f = compute_t<T>(factor);
+#pragma omp simd
+      for (int64_t i = c.begin; i < c.end; ++i) x[i] = T(compute_t<T>(x[i]) * f);
+    });
+  });
+}
+
+}  // namespace papilio::cpu

@@ -1,0 +1,102 @@
+// What every optimiser shares: parameter groups, the learning rate, and state that can be saved and
+// restored.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/optim.h"
+#include "tensor/tensor.h"
+
+namespace papilio::nn {
+
+// Leaves that train with a rate of lr_scale times the optimiser's, and a weight decay of their own.
+struct ParameterGroup {
+  std::vector<Tensor> parameters;
+  double lr_scale = 1;
+  double weight_decay = 0;
+};
+
+// Parameters with fewer than two dimensions (biases, norms) in a group without decay, all others
+// with it.
+std::vector<ParameterGroup> decay_groups(const std::vector<Tensor>& parameters,
+                                         double weight_decay);
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  // Updates every parameter that has a gradient, in one pass over memory.
+  void step();
+  // Drops all gradients.
+  void zero_grad();
+
+  double lr() const { return lr_; }
+  void set_lr(double lr);
+  int64_t steps() const { return steps_; }
+  std::vector<Tensor> parameters() const;
+
+  // Moments by "<parameter's index>.<name>", and "steps"; sharing memory.
+  std::map<std::string, Tensor> state_dict() const;
+  // Copies them back. Throws ArgumentError where names or shapes do not fit, and then changes
+  // nothing.
+  void load_state_dict(const std::map<std::string, Tensor>& state);
+
+ protected:
+  // `moments` are the names of the tensors kept for each parameter (at most two), zero at the
+  // start.
+  Optimizer(std::vector<ParameterGroup> groups, double lr, std::vector<std::string> moments);
+  virtual void update(std::span<const cpu::ParameterSlot> slots) = 0;
+
+ private:
+  struct Entry {
+    Tensor parameter;
+    std::vector<Tensor> moments;
+    double lr_scale, weight_decay;
+  };
+
+  std::vector<Entry> entries_;
+  std::vector<std::string> moment_names_;
+  double lr_;
+  int64_t steps_ = 0;
+};
+
+struct AdamWOptions {
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;
+};
+
+// Adam with decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW computes it.
+class AdamW : public Optimizer {
+ public:
+  explicit AdamW(std::vector<ParameterGroup> groups, AdamWOptions options = {});
+
+ private:
+  void update(std::span<const cpu::ParameterSlot> slots) override;
+  AdamWOptions options_;
+};
+
+struct SgdOptions {
+  double lr = 1e-2;
+  double momentum = 0;
+  bool nesterov = false;
+};
+
+// Stochastic gradient descent with momentum, as torch.optim.SGD computes it (dampening 0).
+class Sgd : public Optimizer {
+ public:
+  explicit Sgd(std::vector<ParameterGroup> groups, SgdOptions options = {});
+
+ private:
+  void update(std::span<const cpu::ParameterSlot> slots) override;
+  SgdOptions options_;
+};
+
+// Scales all gradients so that their joint 2-norm is at most max_norm. Returns the norm before. A
+// norm that is not finite leaves the gradients as they are.
+double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm);
+
+}  // namespace papilio::nn
