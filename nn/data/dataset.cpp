@@ -1,0 +1,134 @@
+#include "nn/data/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+
+namespace papilio::nn {
+
+Dataset subset(const Dataset& data, const std::vector<int64_t>& positions) {
+  Dims shape = data.images.shape();
+  shape[0] = int64_t(positions.size());
+  Dataset result{empty(shape), empty({shape[0]}, {.dtype = DType::int64}), data.class_names};
+  const int64_t pixels = data.size() > 0 ? data.images.numel() / data.size() : 0;
+  for (size_t i = 0; i < positions.size(); ++i) {
+    check(positions[i] >= 0 && positions[i] < data.size(), "subset: position ", positions[i],
+          " is out of range for ", data.size(), " samples");
+    const float* from = data.images.data<float>() + positions[i] * pixels;
+    std::copy(from, from + pixels, result.images.data<float>() + int64_t(i) * pixels);
+    result.labels.data<int64_t>()[i] = data.labels.data<int64_t>()[positions[i]];
+  }
+  return result;
+}
+
+Dataset with_classes(const Dataset& data, const std::vector<int64_t>& classes) {
+  std::vector<int64_t> positions;
+  for (int64_t i = 0; i < data.size(); ++i) {
+    if (std::ranges::find(classes, data.labels.data<int64_t>()[i]) != classes.end())
+      positions.push_back(i);
+  }
+  Dataset result = subset(data, positions);
+  result.class_names.clear();
+  for (int64_t c : classes) {
+    check(c >= 0 && c < int64_t(data.class_names.size()), "with_classes: class ", c,
+          " is out of range for ", data.class_names.size(), " classes");
+    result.class_names.push_back(data.class_names[size_t(c)]);
+  }
+  for (int64_t i = 0; i < result.size(); ++i) {
+    int64_t& label = result.labels.data<int64_t>()[i];
+    label = std::ranges::find(classes, label) - classes.begin();
+  }
+  return result;
+}
+
+namespace {
+
+// out(y, x) = in at the point that (y, x) comes from, moved and turned about the centre.
+struct Warp {
+  double cos, sin, dy, dx;
+};
+
+void warp_plane(float* out, const float* in, int64_t h, int64_t w, const Warp& warp) {
+  const double cy = double(h - 1) / 2, cx = double(w - 1) / 2;
+  const auto pixel = [&](int64_t y, int64_t x) {
+    return y >= 0 && y < h && x >= 0 && x < w ? double(in[y * w + x]) : 0.0;
+  };
+  for (int64_t y = 0; y < h; ++y) {
+    for (int64_t x = 0; x < w; ++x) {
+      const double v = double(y) - cy - warp.dy, u = double(x) - cx - warp.dx;
+      const double sy = cy + warp.cos * v + warp.sin * u, sx = cx - warp.sin * v + warp.cos * u;
+      const int64_t y0 = int64_t(std::floor(sy)), x0 = int64_t(std::floor(sx));
+      const double fy = sy - double(y0), fx = sx - double(x0);
+      out[y * w + x] = float((1 - fy) * ((1 - fx) * pixel(y0, x0) + fx * pixel(y0, x0 + 1)) +
+                             fy * ((1 - fx) * pixel(y0 + 1, x0) + fx * pixel(y0 + 1, x0 + 1)));
+    }
+  }
+}
+
+}  // namespace
+
+Tensor augment(const Tensor& images, const Augmentation& a, Generator& generator) {
+  check(images.defined() && images.dim() == 4 && images.dtype() == DType::float32,
+        "augment: expected float32 images of shape (B, C, H, W)");
+  check(a.shift_pixels >= 0 && a.rotation_degrees >= 0,
+        "augment: expected a shift and a rotation >= 0");
+  if (!a.any()) return images;
+  const Tensor in = contiguous_data(images);
+  Tensor out = empty_like(in);
+  const int64_t channels = in.size(1), h = in.size(2), w = in.size(3);
+  const std::vector<double> r =
+      uniform({in.size(0), 3}, -1, 1, {.dtype = DType::float64}, generator).to_vector<double>();
+  for (int64_t b = 0; b < in.size(0); ++b) {
+    const double* draw = r.data() + 3 * b;
+    const double angle = draw[0] * a.rotation_degrees * std::numbers::pi / 180;
+    const Warp warp{std::cos(angle), std::sin(angle), draw[1] * a.shift_pixels,
+                    draw[2] * a.shift_pixels};
+    for (int64_t c = 0; c < channels; ++c) {
+      const int64_t plane = (b * channels + c) * h * w;
+      warp_plane(out.data<float>() + plane, in.data<float>() + plane, h, w, warp);
+    }
+  }
+  return out;
+}
+
+Loader::Loader(Dataset data, Options options) : data_(std::move(data)), options_(options) {
+  check(data_.size() > 0, "Loader: the data set is empty");
+  check(options.batch_size >= 1, "Loader: expected batch_size >= 1, got ", options.batch_size);
+}
+
+int64_t Loader::batches_per_epoch() const {
+  return (data_.size() + options_.batch_size - 1) / options_.batch_size;
+}
+
+void Loader::seek(int64_t epoch, int64_t position) {
+  check(epoch >= 0 && position >= 0 && position <= batches_per_epoch(), "Loader: no batch ",
+        position, " in epoch ", epoch);
+  epoch_ = epoch;
+  position_ = position;
+}
+
+Batch Loader::next() {
+  if (position_ == batches_per_epoch()) {
+    ++epoch_;
+    position_ = 0;
+  }
+  // One generator an epoch for the order, one a batch for its changes: nothing depends on what was
+  // drawn before.
+  const uint64_t epoch_seed = options_.seed + 0x9e3779b97f4a7c15u * uint64_t(epoch_ + 1);
+  if (order_epoch_ != epoch_) {
+    Generator generator(epoch_seed);
+    order_ = randperm(data_.size(), generator).to_vector<int64_t>();
+    order_epoch_ = epoch_;
+  }
+  const int64_t begin = position_ * options_.batch_size;
+  const int64_t end = std::min(begin + options_.batch_size, data_.size());
+  const Dataset picked = subset(data_, {order_.begin() + begin, order_.begin() + end});
+  Generator generator(epoch_seed ^ (0xbf58476d1ce4e5b9u * uint64_t(position_ + 1)));
+  ++position_;
+  return {augment(picked.images, options_.augmentation, generator), picked.labels};
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,60 @@
+// Training and evaluating a classifier: plain loops that say what happens.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "nn/data/dataset.h"
+#include "nn/module.h"
+#include "nn/optim/optimizer.h"
+#include "nn/optim/schedule.h"
+
+namespace papilio::nn {
+
+// images (B, C, H, W) -> logits (B, classes)
+using Forward = std::function<Tensor(const Tensor& images)>;
+
+struct StepReport {
+  int64_t step;  // 1 after the first
+  double loss;
+  double lr;
+  double gradient_norm;  // before clipping
+  int64_t images;        // in this step
+  double seconds;        // of this step
+};
+
+struct FitOptions {
+  int64_t steps = 1;
+  Schedule schedule = {};  // on the optimiser's rate as it is when fit begins
+  double label_smoothing = 0;
+  double max_gradient_norm = 1;
+  // Called after each step; returning false ends the training.
+  std::function<bool(const StepReport&)> on_step = nullptr;
+};
+
+// A loss or gradient that is not finite. The parameters are those of the last good step.
+struct NonFiniteError : Error {
+  using Error::Error;
+};
+
+// Runs options.steps optimiser steps of cross-entropy, the module in training mode (it is in
+// evaluation mode afterwards). A loss or gradient that is not finite throws NonFiniteError with the
+// step and the first operation that made it. Returns the steps made.
+int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& optimizer,
+            const FitOptions& options);
+
+struct Evaluation {
+  std::vector<int64_t> predicted;   // a class for each sample, in the data set's order
+  std::vector<double> probability;  // of the predicted class
+  double accuracy = 0;              // fraction
+  double loss = 0;                  // mean cross-entropy
+};
+// In evaluation mode and without gradients; puts the module's mode back.
+Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
+                    int64_t batch_size = 256);
+
+// counts[true class][predicted class]
+std::vector<std::vector<int64_t>> confusion_matrix(const Evaluation& evaluation,
+                                                   const Dataset& data);
+
+}  // namespace papilio::nn
