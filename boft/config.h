@@ -1,0 +1,99 @@
+// What a user says about an adapter. Field names, defaults and rules are PEFT's (BoftConfig:
+// BOFTConfig; LoraConfig: LoraConfig).
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace papilio::boft {
+
+// Which modules a configuration names: nothing, a regular expression that must match a module's
+// whole path, or a list of names and suffixes. {.target_modules = {"query", "value"}} or
+// {.target_modules = ".*query"}.
+class ModuleNames {
+ public:
+  enum class Kind { none, pattern, list };
+
+  ModuleNames() = default;
+  ModuleNames(std::string pattern) : kind_(Kind::pattern), names_{std::move(pattern)} {}
+  ModuleNames(const char* pattern) : ModuleNames(std::string(pattern)) {}
+  ModuleNames(std::vector<std::string> names) : kind_(Kind::list), names_(std::move(names)) {}
+  ModuleNames(std::initializer_list<std::string> names)
+      : ModuleNames(std::vector<std::string>(names)) {}
+
+  Kind kind() const { return kind_; }
+  bool given() const { return kind_ != Kind::none; }
+  const std::string& pattern() const { return names_.front(); }
+  const std::vector<std::string>& names() const { return names_; }
+  bool operator==(const ModuleNames&) const = default;
+
+ private:
+  Kind kind_ = Kind::none;
+  std::vector<std::string> names_;
+};
+
+// The rules that choose modules, the same for every method.
+struct TargetRules {
+  ModuleNames target_modules;
+  ModuleNames exclude_modules;
+  std::vector<std::string> modules_to_save;
+  std::vector<int64_t> layers_to_transform;
+  std::vector<std::string> layers_pattern;
+};
+
+// Orthogonal finetuning with m butterfly factors (arXiv 2311.06243); m = 1 is OFT's block-diagonal
+// rotation. Exactly one of boft_block_size and boft_block_num is given, the other is 0.
+struct BoftConfig {
+  int64_t boft_block_size = 4;
+  int64_t boft_block_num = 0;
+  int64_t boft_n_butterfly_factor = 1;
+  double boft_dropout =
+      0;  // multiplicative dropout: the share of blocks replaced by the identity in one factor
+  ModuleNames target_modules;
+  ModuleNames exclude_modules;
+  bool fan_in_fan_out = false;  // the weight is stored (in, out)
+  std::string bias = "none";    // "none", "all" or "boft_only": which biases train
+  std::vector<std::string> modules_to_save;
+  bool init_weights = true;  // false: R ~ N(0, 0.1), s ~ N(1, 0.1), for tests
+  std::vector<int64_t> layers_to_transform;
+  std::vector<std::string> layers_pattern;
+  std::string task_type, base_model_name_or_path, revision;  // kept in the file; empty is null
+
+  // Throws ArgumentError as PEFT does: both or neither of size and num, layers_pattern without
+  // layers_to_transform, an unknown bias, and numbers out of range.
+  void validate() const;
+  TargetRules targets() const {
+    return {target_modules, exclude_modules, modules_to_save, layers_to_transform, layers_pattern};
+  }
+};
+
+// Low-rank adaptation (arXiv 2106.09685), the baseline: W' = W + lora_alpha / r * B A.
+struct LoraConfig {
+  int64_t r = 8;
+  double lora_alpha = 8;
+  double lora_dropout = 0;
+  ModuleNames target_modules;
+  ModuleNames exclude_modules;
+  bool fan_in_fan_out = false;
+  std::string bias = "none";  // "none", "all" or "lora_only"
+  std::vector<std::string> modules_to_save;
+  bool init_lora_weights = true;  // false: B ~ N(0, 0.1) too, for tests
+  std::vector<int64_t> layers_to_transform;
+  std::vector<std::string> layers_pattern;
+  std::string task_type, base_model_name_or_path, revision;  // kept in the file; empty is null
+
+  void validate() const;
+  TargetRules targets() const {
+    return {target_modules, exclude_modules, modules_to_save, layers_to_transform, layers_pattern};
+  }
+};
+
+using AdapterConfig = std::variant<BoftConfig, LoraConfig>;
+
+// PEFT's peft_type: "BOFT", "LORA".
+const char* peft_type(const AdapterConfig& config);
+
+}  // namespace papilio::boft

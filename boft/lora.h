@@ -1,0 +1,25 @@
+// LoRA at one layer: the low-rank baseline that rotations are compared with.
+#pragma once
+
+#include "boft/config.h"
+#include "nn/adapter.h"
+#include "nn/layers/dropout.h"
+
+namespace papilio::boft {
+
+// y = x W^T + lora_alpha / r * (dropout(x) A^T) B^T (arXiv 2106.09685, equation 3). W: (out, d).
+struct LoraLayer : nn::Adapter {
+  Tensor lora_A;  // (r, d), Kaiming-uniform; for a convolution seen as its matrix
+  Tensor lora_B;  // (out, r), zero at the start
+  nn::Dropout dropout;
+  double scaling;
+
+  LoraLayer(const nn::AdaptableLayer& layer, const LoraConfig& config);
+
+  Tensor weight(const Tensor& w, bool training) override;
+  Tensor linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) override;
+  void visit(nn::Visitor& v) override;
+  std::string describe() const override;
+};
+
+}  // namespace papilio::boft

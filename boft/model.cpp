@@ -1,0 +1,259 @@
+#include "boft/model.h"
+
+#include <algorithm>
+#include <map>
+
+#include "autograd/backward.h"
+#include "boft/lora.h"
+#include "tensor/check_name.h"
+#include "tensor/copy.h"
+
+namespace papilio::boft {
+
+namespace {
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::unique_ptr<nn::Adapter> make_adapter(const std::string& path, const nn::AdaptableLayer& layer,
+                                          const AdapterConfig& config) {
+  if (const auto* boft = std::get_if<BoftConfig>(&config))
+    return std::make_unique<BoftLayer>(path, layer, *boft);
+  return std::make_unique<LoraLayer>(layer, std::get<LoraConfig>(config));
+}
+
+const std::string& bias_of(const AdapterConfig& config) {
+  return std::visit([](const auto& c) -> const std::string& { return c.bias; }, config);
+}
+
+TargetRules targets_of(const AdapterConfig& config) {
+  return std::visit([](const auto& c) { return c.targets(); }, config);
+}
+
+}  // namespace
+
+AdapterModel::AdapterModel(nn::Module& model) : model_(model) {
+  nn::set_trainable(model, false);
+}
+
+const AdapterModel::Entry& AdapterModel::entry(const char* operation,
+                                               const std::string& name) const {
+  const auto found = std::ranges::find(adapters_, name, &Entry::name);
+  if (found != adapters_.end()) return *found;
+  std::string known;
+  for (const Entry& e : adapters_) known += (known.empty() ? "" : ", ") + e.name;
+  throw ArgumentError(str(operation, ": there is no adapter named ", name,
+                          "; there are: ", known.empty() ? "none" : known));
+}
+
+AdapterModel::Entry AdapterModel::make_entry(const std::string& name, const AdapterConfig& config) {
+  std::visit([](const auto& c) { c.validate(); }, config);
+  const TargetSelection targets = select_targets(model_, targets_of(config));
+  Entry e{name, config, targets.warnings, {}, {}};
+  nn::for_each_module(model_, [&](const std::string& path, nn::Module& module) {
+    if (contains(targets.adapted, path))
+      e.layers.push_back({path, dynamic_cast<nn::AdaptableLayer*>(&module)});
+  });
+  if (std::visit([](const auto& c) { return c.fan_in_fan_out; }, config)) {
+    e.warnings.push_back("fan_in_fan_out is ignored: every adapted layer stores its weight (out, in)");
+  }
+  const std::string& bias = bias_of(config);
+  if (bias != "none") {
+    for (const Entry& other : adapters_) {
+      check(bias_of(other.config) == "none", "add_adapter: adapter ", other.name,
+            " trains biases already (bias = \"", bias_of(other.config),
+            "\"); only one adapter may");
+    }
+  }
+  const auto is_saved = [&](const std::string& parameter) {
+    return std::ranges::any_of(
+        targets.saved, [&](const std::string& path) { return parameter.starts_with(path + '.'); });
+  };
+  const auto trains_bias = [&](const std::string& parameter) {
+    if (!parameter.ends_with(".bias") || bias == "none") return false;
+    return bias == "all" || contains(targets.adapted, parameter.substr(0, parameter.size() - 5));
+  };
+  for (const auto& [path, field] : nn::named_parameters(model_)) {
+    if (path.find(".adapters.") != std::string::npos) continue;
+    if (is_saved(path) || trains_bias(path))
+      e.own.push_back({path, field, *field, copy_of(*field)});
+  }
+  return e;
+}
+
+std::vector<std::string> AdapterModel::add_adapter(const std::string& name,
+                                                   const AdapterConfig& config) {
+  check_name("add_adapter", name);
+  check(std::ranges::find(adapters_, name, &Entry::name) == adapters_.end(),
+        "add_adapter: an adapter named ", name, " exists already");
+  check(merged_.empty(), "add_adapter: adapters are merged; unmerge first");
+  check(enabled_, "add_adapter: the adapters are disabled");
+  show_own_tensors(false);
+  std::vector<std::pair<nn::AdaptableLayer*, std::unique_ptr<nn::Adapter>>> made;
+  try {
+    adapters_.push_back(make_entry(name, config));
+    for (const auto& [path, layer] : adapters_.back().layers) {
+      made.emplace_back(layer, make_adapter(path, *layer, config));
+      made.back().second->training = layer->training;
+      nn::set_trainable(*made.back().second, false);
+    }
+  } catch (...) {
+    std::erase_if(adapters_, [&](const Entry& e) { return e.name == name; });
+    show_own_tensors(true);
+    throw;
+  }
+  for (auto& [layer, adapter] : made) layer->adapters.add(name, std::move(adapter));
+  show_own_tensors(true);
+  if (adapters_.size() == 1) set_adapter({name});
+  return adapters_.back().warnings;
+}
+
+void AdapterModel::delete_adapter(const std::string& name) {
+  const Entry& gone = entry("delete_adapter", name);
+  check(!contains(merged_, name), "delete_adapter: ", name, " is merged; unmerge it first");
+  show_own_tensors(false);
+  for (const LayerRef& ref : gone.layers) ref.layer->adapters.remove(name);
+  std::erase_if(adapters_, [&](const Entry& e) { return e.name == name; });
+  std::erase(active_, name);
+  show_own_tensors(enabled_);
+}
+
+void AdapterModel::set_adapter(const std::vector<std::string>& names) {
+  check(merged_.empty(), "set_adapter: adapters are merged; unmerge first");
+  std::map<std::string, std::string> owner;
+  for (size_t i = 0; i < names.size(); ++i) {
+    check(std::find(names.begin(), names.begin() + int64_t(i), names[i]) ==
+              names.begin() + int64_t(i),
+          "set_adapter: ", names[i], " appears twice");
+    for (const OwnTensor& own : entry("set_adapter", names[i]).own) {
+      const auto [other, first] = owner.emplace(own.path, names[i]);
+      check(first, "set_adapter: adapters ", other->second, " and ", names[i],
+            " both have their own ", own.path, "; only one of them can be active");
+    }
+  }
+  show_own_tensors(false);
+  active_ = names;
+  for (const Entry& e : adapters_) {
+    const bool on = contains(active_, e.name);
+    for (const LayerRef& ref : e.layers) {
+      ref.layer->adapters.activate(active_);
+      nn::set_trainable(*ref.layer->adapters.find(e.name), on);
+    }
+  }
+  for (Entry& e : adapters_) {
+    for (OwnTensor& own : e.own) set_requires_grad(own.copy, contains(active_, e.name));
+  }
+  show_own_tensors(enabled_);
+}
+
+std::vector<std::string> AdapterModel::names() const {
+  std::vector<std::string> result;
+  for (const Entry& e : adapters_) result.push_back(e.name);
+  return result;
+}
+
+const AdapterConfig& AdapterModel::config(const std::string& name) const {
+  return entry("config", name).config;
+}
+
+const std::vector<AdapterModel::OwnTensor>& AdapterModel::own_tensors(
+    const std::string& name) const {
+  return entry("own_tensors", name).own;
+}
+
+const std::vector<AdapterModel::LayerRef>& AdapterModel::layers(const std::string& name) const {
+  return entry("layers", name).layers;
+}
+
+void AdapterModel::show_own_tensors(bool adapters) {
+  for (const Entry& e : adapters_) {
+    for (const OwnTensor& own : e.own) *own.field = own.original;
+  }
+  if (!adapters) return;
+  for (const Entry& e : adapters_) {
+    if (!contains(active_, e.name)) continue;
+    for (const OwnTensor& own : e.own) *own.field = own.copy;
+  }
+}
+
+void AdapterModel::set_enabled(bool on) {
+  enabled_ = on;
+  show_own_tensors(on);
+  for (const Entry& e : adapters_) {
+    for (const LayerRef& ref : e.layers) ref.layer->adapters.enable(ref.layer->weight, on);
+  }
+}
+
+AdapterModel::Disabled::Disabled(AdapterModel& model) : model_(model), before_(model.enabled_) {
+  model_.set_enabled(false);
+}
+
+AdapterModel::Disabled::~Disabled() {
+  model_.set_enabled(before_);
+}
+
+void AdapterModel::check_order(const std::vector<std::string>& names) const {
+  std::string outside;
+  for (const std::string& name : active_) {
+    if (contains(merged_, name)) continue;
+    if (!contains(names, name)) {
+      if (outside.empty()) outside = name;
+    } else {
+      check(outside.empty(), "merge: adapter ", outside, " is active, was activated before ", name,
+            " and would then apply after it; merge it too, or deactivate it");
+    }
+  }
+}
+
+void AdapterModel::merge(bool safe, std::vector<std::string> names, const Progress& progress) {
+  check(enabled_, "merge: the adapters are disabled");
+  if (names.empty()) names = active_;
+  for (const std::string& name : names) entry("merge", name);
+  check_order(names);
+  std::vector<LayerRef> touched;
+  for (const std::string& name : names) {
+    for (const LayerRef& ref : layers(name)) {
+      if (std::ranges::find(touched, ref.layer, &LayerRef::layer) == touched.end())
+        touched.push_back(ref);
+    }
+  }
+  std::vector<Tensor> results;
+  for (const LayerRef& ref : touched) {
+    results.push_back(ref.layer->adapters.merged_weight(ref.layer->weight, names, safe));
+    if (progress) progress(results.size(), touched.size(), ref.path);
+  }
+  for (size_t i = 0; i < touched.size(); ++i) {
+    touched[i].layer->adapters.set_merged(touched[i].layer->weight, results[i], names);
+  }
+  for (const std::string& name : names) {
+    if (!contains(merged_, name)) merged_.push_back(name);
+  }
+}
+
+void AdapterModel::unmerge() {
+  for (const Entry& e : adapters_) {
+    for (const LayerRef& ref : e.layers) ref.layer->adapters.unmerge(ref.layer->weight);
+  }
+  merged_.clear();
+}
+
+void AdapterModel::merge_and_unload(bool safe, std::vector<std::string> names,
+                                    const Progress& progress) {
+  merge(safe, std::move(names), progress);
+  std::vector<std::pair<Tensor*, Tensor>> keep;
+  for (const Entry& e : adapters_) {
+    for (const LayerRef& ref : e.layers) keep.emplace_back(&ref.layer->weight, ref.layer->weight);
+    for (const OwnTensor& own : e.own) keep.emplace_back(own.field, own.field->detach());
+  }
+  unload();
+  for (auto& [field, value] : keep) *field = value;
+}
+
+void AdapterModel::unload() {
+  set_enabled(true);
+  unmerge();
+  while (!adapters_.empty()) delete_adapter(std::string(adapters_.back().name));
+}
+
+}  // namespace papilio::boft

@@ -1,0 +1,154 @@
+#include "boft/targets.h"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+#include <regex>
+
+#include "nn/adapter.h"
+
+namespace papilio::boft {
+
+namespace {
+
+std::regex compiled(const char* field, const std::string& pattern) {
+  try {
+    return std::regex(pattern, std::regex::ECMAScript | std::regex::optimize);
+  } catch (const std::regex_error& e) {
+    throw ArgumentError(
+        str(field, ": \"", pattern, "\" is not a regular expression (", e.what(), ")"));
+  }
+}
+
+bool full_match(const char* field, const std::string& pattern, const std::string& path) {
+  return std::regex_match(path, compiled(field, pattern));
+}
+
+bool has_name_or_suffix(const std::vector<std::string>& names, const std::string& path) {
+  return std::ranges::any_of(
+      names, [&](const std::string& name) { return path == name || path.ends_with('.' + name); });
+}
+
+// The number that layers_pattern (or any list of layers) gives a path: encoder.layer.3.output -> 3.
+std::optional<int64_t> layer_index(const std::vector<std::string>& patterns,
+                                   const std::string& path) {
+  const auto index_by = [&](const std::string& pattern) -> std::optional<int64_t> {
+    std::smatch match;
+    const std::regex regex = compiled("layers_pattern", pattern);
+    // PEFT anchors at the start: a lazy prefix, the list's name, the number.
+    if (!std::regex_search(path, match, regex, std::regex_constants::match_continuous)) return {};
+    return std::stoll(match[1].str());
+  };
+  if (patterns.empty()) return index_by(R"(.*?\.[^.]*\.(\d+)\.)");
+  for (const std::string& pattern : patterns) {
+    if (const auto index = index_by(R"(.*?\.)" + pattern + R"(\.(\d+)\.)")) return index;
+  }
+  return {};
+}
+
+bool is_all_linear(const TargetRules& rules) {
+  if (rules.target_modules.kind() != ModuleNames::Kind::pattern) return false;
+  std::string lower = rules.target_modules.pattern();
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  return lower == "all-linear";
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+std::string described(const ModuleNames& names) {
+  return names.kind() == ModuleNames::Kind::pattern ? '"' + names.pattern() + '"'
+                                                    : '{' + listed(names.names()) + '}';
+}
+
+// The last parts of the paths, each once: what a user would write into target_modules.
+std::string existing_names(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const std::string& path : paths) {
+    // layer.3.output.dense -> output.dense: a bare "dense" would name several kinds of layers.
+    std::smatch match;
+    static const std::regex after_number(R"(.*\.\d+\.(.*))");
+    const std::string name = std::regex_match(path, match, after_number) ? match[1].str() : path;
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return listed(names);
+}
+
+}  // namespace
+
+bool is_excluded(const TargetRules& rules, const std::string& path) {
+  const ModuleNames& exclude = rules.exclude_modules;
+  if (!exclude.given()) return false;
+  if (exclude.kind() == ModuleNames::Kind::pattern)
+    return full_match("exclude_modules", exclude.pattern(), path);
+  return has_name_or_suffix(exclude.names(), path);
+}
+
+bool is_saved(const TargetRules& rules, const std::string& path) {
+  return std::ranges::any_of(rules.modules_to_save, [&](const std::string& name) {
+    return full_match("modules_to_save", R"((^|.*\.))" + name + R"(($|\..*))", path);
+  });
+}
+
+bool matches_target(const TargetRules& rules, const std::string& path) {
+  const ModuleNames& target = rules.target_modules;
+  if (!target.given()) return false;
+  if (target.kind() == ModuleNames::Kind::pattern)
+    return full_match("target_modules", target.pattern(), path);
+  if (std::ranges::find(target.names(), path) != target.names().end()) return true;
+  if (!has_name_or_suffix(target.names(), path)) return false;
+  if (rules.layers_to_transform.empty()) return true;
+  const auto index = layer_index(rules.layers_pattern, path);
+  return index &&
+         std::ranges::find(rules.layers_to_transform, *index) != rules.layers_to_transform.end();
+}
+
+TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
+  check(rules.target_modules.given(),
+        "target_modules: not given; name the layers to adapt, or \"all-linear\"");
+  TargetSelection selection;
+  std::vector<std::string> adaptable;
+  bool excluded_any = false;
+  const bool all_linear = is_all_linear(rules);
+  if (rules.target_modules.kind() == ModuleNames::Kind::pattern &&
+      !rules.layers_to_transform.empty()) {
+    selection.warnings.push_back(
+        "layers_to_transform is ignored because target_modules is a regular expression");
+  }
+  nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
+    if (path.empty()) return;
+    auto* layer = dynamic_cast<nn::AdaptableLayer*>(&module);
+    if (layer != nullptr) adaptable.push_back(path);
+    if (is_excluded(rules, path)) {
+      excluded_any = true;
+      return;
+    }
+    if (is_saved(rules, path)) {
+      const auto inside = [&](const std::string& outer) { return path.starts_with(outer + '.'); };
+      if (std::ranges::none_of(selection.saved, inside)) selection.saved.push_back(path);
+      return;
+    }
+    if (all_linear) {
+      // Every linear map (2-d weight) but the classification head.
+      const bool head = path == "classifier" || path.ends_with(".classifier");
+      if (layer != nullptr && layer->weight.dim() == 2 && !head) selection.adapted.push_back(path);
+      return;
+    }
+    if (!matches_target(rules, path)) return;
+    check(layer != nullptr, "target_modules: ", path, " is a ", module.describe(),
+          ", which cannot be adapted; Linear and Conv2d can");
+    selection.adapted.push_back(path);
+  });
+  if (rules.exclude_modules.given() && !excluded_any) {
+    selection.warnings.push_back("exclude_modules " + described(rules.exclude_modules) +
+                                 " matches no module");
+  }
+  check(!selection.adapted.empty(), "target_modules: ", described(rules.target_modules),
+        " matches no module that can be adapted; there are: ", existing_names(adaptable));
+  return selection;
+}
+
+}  // namespace papilio::boft
