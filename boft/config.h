@@ -37,11 +37,11 @@ class ModuleNames {
 
 // The rules that choose modules, the same for every method.
 struct TargetRules {
-  ModuleNames target_modules;
-  ModuleNames exclude_modules;
-  std::vector<std::string> modules_to_save;
-  std::vector<int64_t> layers_to_transform;
-  std::vector<std::string> layers_pattern;
+  ModuleNames target_modules = {};
+  ModuleNames exclude_modules = {};
+  std::vector<std::string> modules_to_save = {};
+  std::vector<int64_t> layers_to_transform = {};
+  std::vector<std::string> layers_pattern = {};
 };
 
 // Orthogonal finetuning with m butterfly factors (arXiv 2311.06243); m = 1 is OFT's block-diagonal
@@ -52,15 +52,16 @@ struct BoftConfig {
   int64_t boft_n_butterfly_factor = 1;
   double boft_dropout =
       0;  // multiplicative dropout: the share of blocks replaced by the identity in one factor
-  ModuleNames target_modules;
-  ModuleNames exclude_modules;
+  ModuleNames target_modules = {};
+  ModuleNames exclude_modules = {};
   bool fan_in_fan_out = false;  // the weight is stored (in, out)
   std::string bias = "none";    // "none", "all" or "boft_only": which biases train
-  std::vector<std::string> modules_to_save;
+  std::vector<std::string> modules_to_save = {};
   bool init_weights = true;  // false: R ~ N(0, 0.1), s ~ N(1, 0.1), for tests
-  std::vector<int64_t> layers_to_transform;
-  std::vector<std::string> layers_pattern;
-  std::string task_type, base_model_name_or_path, revision;  // kept in the file; empty is null
+  std::vector<int64_t> layers_to_transform = {};
+  std::vector<std::string> layers_pattern = {};
+  // Kept in the file; empty is null.
+  std::string task_type = {}, base_model_name_or_path = {}, revision = {};
 
   // Throws ArgumentError as PEFT does: both or neither of size and num, layers_pattern without
   // layers_to_transform, an unknown bias, and numbers out of range.
@@ -75,15 +76,16 @@ struct LoraConfig {
   int64_t r = 8;
   double lora_alpha = 8;
   double lora_dropout = 0;
-  ModuleNames target_modules;
-  ModuleNames exclude_modules;
+  ModuleNames target_modules = {};
+  ModuleNames exclude_modules = {};
   bool fan_in_fan_out = false;
   std::string bias = "none";  // "none", "all" or "lora_only"
-  std::vector<std::string> modules_to_save;
+  std::vector<std::string> modules_to_save = {};
   bool init_lora_weights = true;  // false: B ~ N(0, 0.1) too, for tests
-  std::vector<int64_t> layers_to_transform;
-  std::vector<std::string> layers_pattern;
-  std::string task_type, base_model_name_or_path, revision;  // kept in the file; empty is null
+  std::vector<int64_t> layers_to_transform = {};
+  std::vector<std::string> layers_pattern = {};
+  // Kept in the file; empty is null.
+  std::string task_type = {}, base_model_name_or_path = {}, revision = {};
 
   void validate() const;
   TargetRules targets() const {

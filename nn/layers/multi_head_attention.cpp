@@ -1,7 +1,12 @@
 #include "nn/layers/multi_head_attention.h"
 
+#include <cmath>
+
+#include "autograd/ops/arithmetic.h"
 #include "autograd/ops/attention.h"
+#include "autograd/ops/matmul.h"
 #include "autograd/ops/shape.h"
+#include "autograd/ops/softmax.h"
 
 namespace papilio::nn {
 
@@ -29,7 +34,8 @@ Tensor MultiHeadAttention::operator()(const Tensor& x) {
 }
 
 Tensor MultiHeadAttention::probabilities(const Tensor& x) {
-  return attention_probabilities(split_heads(query(x)), split_heads(key(x)));
+  const Tensor q = split_heads(query(x)), k = split_heads(key(x));
+  return softmax(matmul(q, transpose(k, -1, -2)) * (1 / std::sqrt(double(q.size(-1)))));
 }
 
 void MultiHeadAttention::visit(Visitor& v) {
