@@ -77,7 +77,7 @@ void im2col(const Conv2dSizes& s, const T* x, int64_t begin, int64_t end, comput
           if (from < 0) {
             std::fill(to, to + count, C(0));
           } else if (step == 1) {
-            for (int64_t k = 0; k < count; ++k) to[k] = C(x[from + k]);
+            std::copy(x + from, x + from + count, to);
           } else {
             for (int64_t k = 0; k < count; ++k) to[k] = C(x[from + k * step]);
           }
