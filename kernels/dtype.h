@@ -14,6 +14,11 @@ enum class DType : uint8_t { float32, float64, bfloat16, float16, int64, int32, 
 struct BFloat16 {
   uint16_t bits = 0;
   BFloat16() = default;
+  BFloat16(const BFloat16&) = default;
+  BFloat16& operator=(const BFloat16& other) {
+    bits = other.bits;  // written out, or compilers do not vectorise stores
+    return *this;
+  }
   BFloat16(float value) {
     const auto u = std::bit_cast<uint32_t>(value);
     const bool nan = (u & 0x7fffffffu) > 0x7f800000u;
@@ -26,6 +31,11 @@ struct BFloat16 {
 struct Float16 {
   uint16_t bits = 0;
   Float16() = default;
+  Float16(const Float16&) = default;
+  Float16& operator=(const Float16& other) {
+    bits = other.bits;  // written out, or compilers do not vectorise stores
+    return *this;
+  }
   Float16(float value) {
     const auto u = std::bit_cast<uint32_t>(value);
     const uint32_t sign = (u >> 16) & 0x8000u, magnitude = u & 0x7fffffffu;

@@ -10,13 +10,17 @@ namespace papilio::cpu {
 namespace {
 
 constexpr int64_t kGrainBytes = int64_t(1) << 19;  // parallel from 1 MB on
-constexpr int64_t kTile = 32;
+
+// Copies n elements; steps count elements.
+using CopyRow = void (*)(void* dst, int64_t dst_step, const void* src, int64_t src_step, int64_t n);
 
 template <class To, class From>
-void copy_row(To* dst, int64_t dst_step, const From* src, int64_t src_step, int64_t n) {
+void copy_row(void* to, int64_t dst_step, const void* from, int64_t src_step, int64_t n) {
+  auto* __restrict__ dst = static_cast<To*>(to);
+  const auto* src = static_cast<const From*>(from);
   if (dst_step == 1 && src_step == 1) {
     if constexpr (std::is_same_v<To, From>) {
-      std::memcpy(dst, src, size_t(n) * sizeof(To));
+      std::memcpy(to, from, size_t(n) * sizeof(To));
     } else {
 #pragma omp simd
       for (int64_t i = 0; i < n; ++i) dst[i] = convert<To>(src[i]);
@@ -28,16 +32,37 @@ void copy_row(To* dst, int64_t dst_step, const From* src, int64_t src_step, int6
   }
 }
 
-// dst rows run along the last dimension, src rows along the one before it: square tiles keep both
-// in cache.
-template <class To, class From>
-void copy_transposed(To* dst, const From* src, const Rows<2>& rows, int64_t grain) {
+CopyRow copy_row_for(DType to, DType from) {
+  CopyRow row = nullptr;
+  dispatch_all(
+      to, [&]<class To>() { dispatch_all(from, [&]<class From>() { row = copy_row<To, From>; }); });
+  return row;
+}
+
+void copy_rows(View dst, ConstView src, const Rows<2>& rows) {
+  const auto dst_size = int64_t(size_of(dst.dtype)), src_size = int64_t(size_of(src.dtype));
+  const CopyRow row = copy_row_for(dst.dtype, src.dtype);
+  const int64_t grain = kGrainBytes / std::max(dst_size, src_size);
+  parallel_for(rows.numel(), grain, [&](int64_t begin, int64_t end) {
+    rows.walk(begin, end, [&](const int64_t* at, int64_t count) {
+      row(dst.as<char>() + at[0] * dst_size, rows.step(0), src.as<char>() + at[1] * src_size,
+          rows.step(1), count);
+    });
+  });
+}
+
+// dst is contiguous along the last dimension, src along the one before it. Square tiles go through
+// a buffer, so that every cache line on either side is used up at once, whatever the strides.
+template <class T>
+void copy_transposed(View dst, ConstView src, const Rows<2>& rows) {
+  constexpr int64_t kTile = sizeof(T) == 8 ? 16 : 32;
   const int r = rows.rank;
   const int64_t height = rows.shape[r - 2], width = rows.shape[r - 1];
-  const int64_t dst_row = rows.strides[r - 2][0], dst_step = rows.strides[r - 1][0];
-  const int64_t src_step = rows.strides[r - 2][1], src_row = rows.strides[r - 1][1];
+  const int64_t dst_row = rows.strides[r - 2][0], src_row = rows.strides[r - 1][1];
   const int64_t bands = (height + kTile - 1) / kTile, matrices = rows.numel() / (height * width);
-  parallel_for(matrices * bands, grain / (kTile * width), [&](int64_t begin, int64_t end) {
+  const int64_t grain = kGrainBytes / (int64_t(sizeof(T)) * kTile * width);
+  parallel_for(matrices * bands, grain, [&](int64_t begin, int64_t end) {
+    alignas(64) T tile[kTile][kTile];
     for (int64_t item = begin; item < end; ++item) {
       int64_t rest = item / bands, to = 0, from = 0;
       for (int d = r - 3; d >= 0; --d) {
@@ -45,82 +70,68 @@ void copy_transposed(To* dst, const From* src, const Rows<2>& rows, int64_t grai
         from += rest % rows.shape[d] * rows.strides[d][1];
         rest /= rows.shape[d];
       }
-      const int64_t i0 = item % bands * kTile, i1 = std::min(height, i0 + kTile);
+      const int64_t i0 = item % bands * kTile, di = std::min(height - i0, kTile);
       for (int64_t j0 = 0; j0 < width; j0 += kTile) {
-        const int64_t j1 = std::min(width, j0 + kTile);
-        for (int64_t i = i0; i < i1; ++i) {
-          To* out = dst + to + i * dst_row;
-          const From* in = src + from + i * src_step;
-          for (int64_t j = j0; j < j1; ++j) out[j * dst_step] = convert<To>(in[j * src_row]);
+        const int64_t dj = std::min(width - j0, kTile);
+        const T* in = src.as<T>() + from + i0 + j0 * src_row;
+        T* out = dst.as<T>() + to + i0 * dst_row + j0;
+        for (int64_t j = 0; j < dj; ++j) std::copy_n(in + j * src_row, di, tile[j]);
+        for (int64_t i = 0; i < di; ++i) {
+          T* __restrict__ o = out + i * dst_row;
+          if (dj == kTile) {
+            for (int64_t j = 0; j < kTile; ++j) o[j] = tile[j][i];
+          } else {
+            for (int64_t j = 0; j < dj; ++j) o[j] = tile[j][i];
+          }
         }
       }
     }
   });
 }
 
-// The dimension before the last along which src is contiguous while its rows are not, or -1.
-int transposed_dim(const Rows<2>& rows) {
-  if (rows.step(1) == 0 || rows.step(1) == 1 || rows.length() < 8) return -1;
+// The dimension along which src is contiguous where dst's is another one, or -1.
+int transposed_dim(View dst, ConstView src, const Rows<2>& rows) {
+  if (dst.dtype != src.dtype || rows.step(0) != 1 || rows.step(1) <= 1 || rows.length() < 8)
+    return -1;
   for (int d = 0; d < rows.rank - 1; ++d) {
     if (rows.strides[d][1] == 1 && rows.shape[d] >= 8) return d;
   }
   return -1;
 }
 
-template <class To, class From>
-void copy_typed(View dst, ConstView src) {
-  Rows<2> rows(Rows<2>::AnyOrder{}, dst, src);
-  const int64_t n = rows.numel();
-  if (n == 0) return;
-  const int64_t grain = kGrainBytes / int64_t(std::max(sizeof(To), sizeof(From)));
-  auto* to = static_cast<To*>(dst.data);
-  auto* from = static_cast<const From*>(src.data);
-  if (const int d = transposed_dim(rows); d >= 0) {
-    rows.swap(d, rows.rank - 2);
-    return copy_transposed(to, from, rows, grain);
-  }
-  parallel_for(n, grain, [&](int64_t begin, int64_t end) {
-    rows.walk(begin, end, [&](const int64_t* at, int64_t count) {
-      copy_row(to + at[0], rows.step(0), from + at[1], rows.step(1), count);
-    });
-  });
-}
-
 }  // namespace
 
 void copy(View dst, ConstView src) {
-  if (dst.dtype == src.dtype) {  // only the size of an element matters
-    switch (size_of(dst.dtype)) {
-      case 1:
-        return copy_typed<uint8_t, uint8_t>(dst, src);
-      case 2:
-        return copy_typed<uint16_t, uint16_t>(dst, src);
-      case 4:
-        return copy_typed<uint32_t, uint32_t>(dst, src);
-      default:
-        return copy_typed<uint64_t, uint64_t>(dst, src);
-    }
+  Rows<2> rows(Rows<2>::AnyOrder{}, dst, src);
+  if (rows.numel() == 0) return;
+  const int d = transposed_dim(dst, src, rows);
+  if (d < 0) return copy_rows(dst, src, rows);
+  rows.swap(d, rows.rank - 2);
+  switch (size_of(dst.dtype)) {  // elements are only moved: their size is all that matters
+    case 1:
+      return copy_transposed<uint8_t>(dst, src, rows);
+    case 2:
+      return copy_transposed<uint16_t>(dst, src, rows);
+    case 4:
+      return copy_transposed<uint32_t>(dst, src, rows);
+    default:
+      return copy_transposed<uint64_t>(dst, src, rows);
   }
-  dispatch_all(dst.dtype, [&]<class To>() {
-    dispatch_all(src.dtype, [&]<class From>() {
-      if constexpr (!std::is_same_v<To, From>) copy_typed<To, From>(dst, src);
-    });
-  });
 }
 
 void fill(View dst, double value) {
   const Rows<1> rows(Rows<1>::AnyOrder{}, dst);
-  const int64_t n = rows.numel(), step = rows.step(0);
-  if (n == 0) return;
+  const int64_t step = rows.step(0);
   dispatch_all(dst.dtype, [&]<class T>() {
     const T v = convert<T>(value);
-    parallel_for(n, kGrainBytes / int64_t(sizeof(T)), [&](int64_t begin, int64_t end) {
+    parallel_for(rows.numel(), kGrainBytes / int64_t(sizeof(T)), [&](int64_t begin, int64_t end) {
       rows.walk(begin, end, [&](const int64_t* at, int64_t count) {
         T* row = dst.as<T>() + at[0];
-        if (step == 1)
+        if (step == 1) {
           std::fill_n(row, count, v);
-        else
+        } else {
           for (int64_t i = 0; i < count; ++i) row[i * step] = v;
+        }
       });
     });
   });
