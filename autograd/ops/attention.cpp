@@ -1,9 +1,15 @@
 #include "autograd/ops/attention.h"
 
 #include <cmath>
+#include <limits>
 
+#include "autograd/ops/arithmetic.h"
 #include "autograd/ops/check.h"
+#include "autograd/ops/matmul.h"
 #include "autograd/ops/pick.h"
+#include "autograd/ops/shape.h"
+#include "autograd/ops/softmax.h"
+#include "autograd/ops/where.h"
 #include "autograd/record.h"
 #include "kernels/attention.h"
 #include "tensor/copy.h"
@@ -20,6 +26,10 @@ void check_operand(const Tensor& q, const Tensor& x, const char* what) {
   check(x.dim() == 4, kName, ": expected ", what, " of shape (B, H, T, D), got ", x.shape());
   check(x.size(0) == q.size(0) && x.size(1) == q.size(1), kName, ": expected ", what,
         " with q's batch and heads (", q.size(0), ", ", q.size(1), ", ...), got ", x.shape());
+}
+
+double scale_of(const Tensor& q, const AttentionOptions& options) {
+  return options.scale.value_or(1 / std::sqrt(double(q.size(-1))));
 }
 
 // The same memory where features lie side by side, as kernels want them.
@@ -54,7 +64,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
           ": expected a mask that broadcasts to ", scores, ", got ", mask.shape());
     mask = mask.alias(mask.layout().expand(kName, scores));
   }
-  const double scale = options.scale.value_or(1 / std::sqrt(double(q.size(3))));
+  const double scale = scale_of(q, options);
 
   const Tensor qd = dense_features(q), kd = dense_features(k), vd = dense_features(v);
   const Tensor y = empty_heads({q.size(0), q.size(1), q.size(2), v.size(3)}, q);
@@ -73,6 +83,22 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                       view(vd), view_or_none(mask), scale);
                   return Grads{dq, dk, dv, {}};
                 });
+}
+
+Tensor attention_probabilities(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
+  check_floating("attention_probabilities", q, "q");
+  check_same("attention_probabilities", q, k);
+  check(q.dim() >= 2 && k.dim() >= 2 && q.size(-1) == k.size(-1),
+        "attention_probabilities: expected q of shape (..., T, D) and k of shape (..., S, D), got ",
+        q.shape(), " and ", k.shape());
+  const Tensor scores = matmul(q, transpose(k, -2, -1)) * scale_of(q, options);
+  if (!options.mask.defined()) return softmax(scores);
+  return softmax(where(options.mask, scores, -std::numeric_limits<double>::infinity()));
+}
+
+Tensor scaled_dot_product_attention_composed(const Tensor& q, const Tensor& k, const Tensor& v,
+                                             const AttentionOptions& options) {
+  return matmul(attention_probabilities(q, k, options), v);
 }
 
 }  // namespace papilio

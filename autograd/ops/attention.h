@@ -8,9 +8,9 @@
 namespace papilio {
 
 struct AttentionOptions {
-  std::optional<double> scale;  // 1 / sqrt(D) where nothing is given
-  Tensor mask;  // bool, broadcast to (B, H, T, S): true where the query may see the key; undefined:
-                // everything
+  std::optional<double> scale = {};  // 1 / sqrt(D) where nothing is given
+  // bool, broadcast to (B, H, T, S): true where the query may see the key. Undefined: everywhere.
+  Tensor mask = {};
 };
 
 // y = softmax(scale q k^T) v for every head: y_t = sum_s p_ts v_s, p_t = softmax_s(scale q_t .
@@ -22,5 +22,15 @@ struct AttentionOptions {
 // v^T - sum(dy y)), dq = scale ds k, dk = scale ds^T q, dv = p^T dy; p is computed again.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
+
+// The same composed of matmul, where and softmax, which stores the (T, S) matrix: the fused form's
+// twin, for tests and for reading. Here leading dimensions may be any that broadcast: q: (..., T,
+// D), k: (..., S, D), v: (..., S, E).
+Tensor scaled_dot_product_attention_composed(const Tensor& q, const Tensor& k, const Tensor& v,
+                                             const AttentionOptions& options = {});
+
+// p = softmax(scale q k^T): (..., T, S), what each query looks at; for pictures of attention.
+Tensor attention_probabilities(const Tensor& q, const Tensor& k,
+                               const AttentionOptions& options = {});
 
 }  // namespace papilio

@@ -44,10 +44,6 @@ Tensor rotated(const Tensor& rows, const Tensor& q, bool transposed) {
   return y;
 }
 
-View view_or_none(const Tensor& x) {
-  return x.defined() ? view(x) : View{};
-}
-
 // The type to sum in.
 DType sum_dtype(DType dtype) {
   return dtype == DType::float64 ? DType::float64 : DType::float32;

@@ -5,7 +5,8 @@
 #include <cmath>
 
 #include "autograd/backward.h"
-#include "autograd/gradcheck.h"
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/reduce.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
@@ -157,6 +158,36 @@ TEST_CASE("scaled_dot_product_attention") {
        .tolerance_factor = 2});
 }
 
+TEST_CASE("scaled_dot_product_attention_composed") {
+  const auto composed = [](const Tensors& in) {
+    const Tensor mask = in.size() > 3 ? in[3] : Tensor();
+    return scaled_dot_product_attention_composed(in[0], in[1], in[2], {.scale = 0.7, .mask = mask});
+  };
+  Tensors masked = operands(1, 2, 4, 4, 3, 3);
+  masked.push_back(causal(4, 4));
+  run({.name = "scaled_dot_product_attention_composed",
+       .samples = {{"small", operands(2, 2, 3, 3, 4, 4), composed, attend_reference},
+                   {"cross attention", operands(1, 2, 3, 5, 4, 2), composed, attend_reference},
+                   {"causal mask", masked, composed, attend_reference}},
+       .errors = {},
+       .dtypes = {DType::float32,
+                  DType::float64}});  // 16-bit scores are rounded before the softmax
+}
+
+TEST_CASE("attention_probabilities: rows sum to 1, and weigh v into the attention's output") {
+  const Tensors in = operands(2, 2, 5, 7, 4, 3);
+  const Tensor p = attention_probabilities(in[0], in[1], {.scale = 0.7});
+  CHECK(p.shape() == Dims{2, 2, 5, 7});
+  for (double s : sum(p, {-1}).to_vector<double>()) CHECK(s == doctest::Approx(1));
+  CHECK(worst(matmul(p, in[2]), attend_reference(in)) < 1e-12);
+  const Tensor flat = attention_probabilities(ones({3, 4}), ones({5, 4}));
+  CHECK(flat.shape() == Dims{3, 5});
+  CHECK_THROWS_WITH_AS(attention_probabilities(ones({3, 4}), ones({3, 5})),
+                       "attention_probabilities: expected q of shape (..., T, D) and k of shape "
+                       "(..., S, D), got (3, 4) and (3, 5)",
+                       ArgumentError);
+}
+
 TEST_CASE("attention: values and gradients over sizes, from strided projections") {
   for (int64_t T : {1, 5, 17, 64, 65, 130, 197})
     for (int64_t D : {1, 8, 16, 64}) {
@@ -170,6 +201,27 @@ TEST_CASE("attention: values and gradients over sizes, from strided projections"
 TEST_CASE("attention: half precision computes in float32") {
   compare(65, 65, 20, 20, DType::bfloat16, 0.06);
   compare(65, 65, 20, 20, DType::float16, 0.008);
+}
+
+TEST_CASE("attention: fused and composed agree in value and every gradient") {
+  for (int64_t T : {1, 5, 17, 64, 65, 130, 197})
+    for (int64_t D : {1, 8, 16, 64}) {
+      INFO("T ", T, ", D ", D);
+      const auto results = [&](auto attention, const Tensor& mask) {
+        Tensors x;
+        for (uint64_t seed : {1, 2, 3})
+          x.push_back(leaf(projection({2, 2, T, D}, DType::float64, seed)));
+        const Tensor y = attention(x[0], x[1], x[2], AttentionOptions{.mask = mask});
+        backward(y, projection({2, 2, T, D}, DType::float64, 4));
+        return Tensors{y, grad(x[0]), grad(x[1]), grad(x[2])};
+      };
+      for (const Tensor& mask : {Tensor(), causal(T, T)}) {
+        const Tensors fused = results(scaled_dot_product_attention, mask);
+        const Tensors composed = results(scaled_dot_product_attention_composed, mask);
+        for (size_t i = 0; i < 4; ++i)
+          CHECK(worst(fused[i], composed[i].to_vector<double>()) < 1e-12);
+      }
+    }
 }
 
 TEST_CASE("attention: masks over several tiles of keys") {
