@@ -96,6 +96,25 @@ TEST_CASE("random: values follow from the documented words") {
   for (size_t i = 0; i < 6; ++i) CHECK(coin[i] == (philox_bits(42, 36 + i) < 0.4 * 0x1p32));
 }
 
+TEST_CASE(
+    "random: element i comes from its own words, far beyond the first batch and block counter "
+    "2^32") {
+  const GeneratorState state{9, (uint64_t(1) << 34) - 400};
+  Generator g;
+  g.set_state(state);
+  const auto x = rand({100000}, {}, g).to_vector<float>();
+  g.set_state(state);
+  const auto y = rand({100000}, {.dtype = DType::float64}, g).to_vector<double>();
+  size_t wrong = 0;
+  for (uint64_t i = 0; i < 100000; ++i) {
+    const uint64_t at = state.offset + i, first = philox_bits(9, at + i);
+    const uint64_t bits = first << 32 | philox_bits(9, at + i + 1);
+    wrong += x[i] != float(philox_bits(9, at) >> 8) * 0x1p-24f;
+    wrong += y[i] != double(bits >> 11) * 0x1p-53;
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("random: the number of threads changes nothing") {
   const int before = omp_get_max_threads();
   omp_set_num_threads(1);
