@@ -40,7 +40,7 @@ Tensor BoftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const
   const Tensor q = rotations(training);
   const Tensor s = reshape(boft_s, {-1, 1});
   if (const Tensor w = inside.base(); w && w.dtype() == q.dtype())
-    return boft_linear(x, w, q, s, bias);
+    return boft_linear(x, w, bias, q, s);
   const Tensor rotated = cast(butterfly_rotation(cast(x, q.dtype()), q), x.dtype());
   const Tensor y = inside.linear(rotated, {}) * cast(reshape(s, {-1}), x.dtype());
   return bias ? y + bias : y;
