@@ -62,8 +62,8 @@ Dataset read_digits(std::string_view gzip, const std::string& name) {
 Splits fixed_splits(const Dataset& data) {
   std::vector<int64_t> seen(data.class_names.size(), 0), train, validation, test;
   for (int64_t i = 0; i < data.size(); ++i) {
-    const int64_t nth = seen[size_t(data.labels.data<int64_t>()[i])]++ % 8;
-    (nth == 1 ? validation : nth == 3 || nth == 7 ? test : train).push_back(i);
+    const int64_t nth = seen[size_t(data.labels.data<int64_t>()[i])]++ % 10;
+    (nth == 1 ? validation : nth == 4 || nth == 8 ? test : train).push_back(i);
   }
   return {subset(data, train), subset(data, validation), subset(data, test)};
 }

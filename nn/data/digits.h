@@ -13,8 +13,8 @@ namespace papilio::nn {
 // [-1, 1]. Throws FileError, with the line, for anything else. `name` stands in messages.
 Dataset read_digits(std::string_view gzip, const std::string& name = "optdigits.csv.gz");
 
-// Fixed parts of a data set, each class spread evenly over them in the file's order: of every eight
-// samples of a class one goes to validation, two to test and five to training.
+// Fixed parts of a data set, each class spread evenly over them in the file's order: of every ten
+// samples of a class seven go to training, one to validation and two to test.
 struct Splits {
   Dataset train, validation, test;
 };

@@ -2,7 +2,7 @@
 
 namespace papilio::demo {
 
-const std::vector<double> kRates{3e-4, 1e-3, 3e-3, 1e-2, 3e-2};
+const std::vector<double> kRates{3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1};
 const char* const kRateRule =
     "Every method is trained once (seed 0) with each rate of one grid, and keeps the one with the "
     "best accuracy "
@@ -48,11 +48,12 @@ nn::ViTConfig model_config() {
           .num_hidden_layers = 4,
           .num_attention_heads = 4,
           .intermediate_size = 256,
-          .num_labels = 5};
+          .num_labels = 5,
+          .initializer_range = 0.1};
 }
 
 nn::Augmentation augmentation() {
-  return {.shift_pixels = 1, .rotation_degrees = 12};
+  return {.shift_pixels = 0.5, .rotation_degrees = 8};
 }
 
 }  // namespace papilio::demo

@@ -33,7 +33,7 @@ nn::ViTConfig model_config();
 nn::Augmentation augmentation();
 
 struct Schedule {
-  int64_t pretrain_epochs = 60, adapt_epochs = 40;
+  int64_t pretrain_epochs = 100, adapt_epochs = 60;
   int64_t batch_size = 64;
   double pretrain_lr = 2e-3;
   double weight_decay = 0.05;

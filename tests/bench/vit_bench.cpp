@@ -1,0 +1,168 @@
+// Training steps of vision transformers: frozen, BOFT, OFT, LoRA, full. Each iteration makes the
+// frozen step and then the measured one, so that their ratio does not depend on what else the
+// machine does.
+#include <benchmark/benchmark.h>
+
+#include "autograd/backward.h"
+#include "autograd/grad_mode.h"
+#include "autograd/ops.h"
+#include "boft/model.h"
+#include "nn/models/vit.h"
+#include "nn/optim/optimizer.h"
+#include "tensor/creation.h"
+#include "tensor/random.h"
+#include "tests/bench/targets.h"
+
+namespace papilio::bench {
+namespace {
+
+struct Size {
+  const char* name;
+  nn::ViTConfig config;
+  int64_t batch;
+  int64_t tokens() const {
+    const int64_t side = config.image_size / config.patch_size;
+    return side * side + 1;
+  }
+};
+
+const Size kDigits{"digits",
+                   {.image_size = 8,
+                    .patch_size = 2,
+                    .num_channels = 1,
+                    .hidden_size = 64,
+                    .num_hidden_layers = 4,
+                    .num_attention_heads = 4,
+                    .intermediate_size = 256,
+                    .num_labels = 10},
+                   128};
+const Size kImages32{"32x32 patch 4",
+                     {.image_size = 32,
+                      .patch_size = 4,
+                      .num_channels = 3,
+                      .hidden_size = 192,
+                      .num_hidden_layers = 6,
+                      .num_attention_heads = 3,
+                      .intermediate_size = 768,
+                      .num_labels = 10},
+                     64};
+
+enum class Method { frozen, boft, oft, lora, full };
+
+// A model, its optimiser and one training step.
+class Step {
+ public:
+  Step(const Size& size, Method method)
+      : frozen_(method == Method::frozen),
+        model_(size.config),
+        images_(randn({size.batch, size.config.num_channels, size.config.image_size,
+                       size.config.image_size})),
+        labels_(randint(0, size.config.num_labels, {size.batch})) {
+    const boft::ModuleNames every{
+        "query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"};
+    if (method == Method::frozen) {
+      nn::set_trainable(model_.vit, false);
+    } else if (method != Method::full) {
+      adapters_ = std::make_unique<boft::AdapterModel>(model_);
+      if (method == Method::lora) {
+        adapters_->add_adapter(
+            "a",
+            boft::LoraConfig{.r = 8, .target_modules = every, .modules_to_save = {"classifier"}});
+      } else {
+        adapters_->add_adapter(
+            "a", boft::BoftConfig{.boft_block_size = method == Method::oft ? 8 : 4,
+                                  .boft_n_butterfly_factor = method == Method::oft ? 1 : 2,
+                                  .target_modules = every,
+                                  .modules_to_save = {"classifier"}});
+      }
+    }
+    optimizer_ =
+        std::make_unique<nn::AdamW>(nn::decay_groups(nn::trainable_parameters(model_), 0.05));
+  }
+
+  void operator()() {
+    optimizer_->zero_grad();
+    Tensor tokens = model_.vit.embeddings(images_);
+    // Gradients of all activations, though nothing below the head trains: what any adapter has to
+    // pay.
+    if (frozen_) tokens = leaf(tokens.detach());
+    backward(cross_entropy(model_.classifier(model_.vit.encode(tokens)), labels_));
+    optimizer_->step();
+  }
+
+ private:
+  bool frozen_;
+  nn::ViTForImageClassification model_;
+  std::unique_ptr<boft::AdapterModel> adapters_;
+  std::unique_ptr<nn::AdamW> optimizer_;
+  Tensor images_, labels_;
+};
+
+// Seconds that all matrix products of one full step take by themselves: forward, and the two of
+// backward.
+double gemm_seconds(const Size& size) {
+  const nn::ViTConfig& c = size.config;
+  const int64_t rows = size.batch * size.tokens();
+  const NoGrad no_grad;
+  const auto seconds = [&](int64_t in, int64_t out) {
+    const Tensor x = randn({rows, in}), w = randn({out, in}), g = randn({rows, out});
+    return best_seconds(20, [&] { linear(x, w); }) + best_seconds(20, [&] { matmul(g, w); }) +
+           best_seconds(20, [&] { matmul(transpose(g, 0, 1), x); });
+  };
+  return double(c.num_hidden_layers) *
+         (4 * seconds(c.hidden_size, c.hidden_size) + seconds(c.hidden_size, c.intermediate_size) +
+          seconds(c.intermediate_size, c.hidden_size));
+}
+
+void vit_step(benchmark::State& state, const Size& size, Method method) {
+  Step frozen(size, Method::frozen), step(size, method);
+  std::vector<double> seconds, ratios;
+  for (int i = 0; i < 3; ++i) frozen(), step();
+  for (auto _ : state) {
+    const double base = best_seconds(1, frozen), now = best_seconds(1, step);
+    seconds.push_back(now);
+    ratios.push_back(now / base);
+    state.SetIterationTime(now);
+  }
+  const double ratio = median(ratios);
+  state.counters["x_frozen"] = ratio;
+  state.counters["images/s"] = double(size.batch) / median(seconds);
+  const std::string at = std::string(size.name);
+  if (method == Method::boft) {
+    report_target({"BOFT b=4 m=2 step against frozen step, " + at, ratio, 1.10, true});
+    Step lora(size, Method::lora);
+    std::vector<double> against;
+    for (int i = 0; i < 30; ++i) {
+      const double other = best_seconds(1, lora);
+      against.push_back(best_seconds(1, step) / other);
+    }
+    report_target({"BOFT b=4 m=2 step against LoRA r=8 step, " + at, median(against), 1.0, true});
+  }
+  if (method == Method::full) {
+    const double fraction = gemm_seconds(size) / median(seconds);
+    state.counters["sgemm_fraction"] = fraction;
+    report_target(
+        {"full step: share of the time its sgemm alone takes, " + at, fraction, 0.6, false});
+  }
+}
+
+[[maybe_unused]] const int registered = [] {
+  const std::pair<const char*, Method> methods[] = {{"frozen", Method::frozen},
+                                                    {"boft", Method::boft},
+                                                    {"oft", Method::oft},
+                                                    {"lora", Method::lora},
+                                                    {"full", Method::full}};
+  for (const Size* size : {&kDigits, &kImages32}) {
+    for (const auto& [name, method] : methods) {
+      benchmark::RegisterBenchmark((std::string("vit_step/") + size->name + '/' + name).c_str(),
+                                   vit_step, *size, method)
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond)
+          ->MinTime(1.5);
+    }
+  }
+  return 0;
+}();
+
+}  // namespace
+}  // namespace papilio::bench
