@@ -151,8 +151,8 @@ TEST_CASE("boft_linear in float32 is as exact as its composed twin") {
           {900, 20, {2, 4, 12, 12}},
           {20, 64, {2, 16, 4, 4}},
           {200, 32, {1, 1, 64, 64}}}) {
-      CAPTURE(str(factors, " ", bias));
       const Tensors in = random_layer(rows, out, factors, bias);
+      CAPTURE(str(in[1].shape(), " ", bias));
       const Result exact = step(boft_linear_composed, in, DType::float64),
                    twice = step(boft_linear, in, DType::float64);
       const Result fast = step(boft_linear, in, DType::float32),
@@ -170,9 +170,9 @@ TEST_CASE("boft_linear in float32 is as exact as its composed twin") {
 TEST_CASE("boft_linear in 16 bits stays within their roundings") {
   const Tensors in = random_layer(200, 24, {2, 8, 4, 4}, 0.5);
   for (const auto& [dtype, bound] : {std::pair{DType::bfloat16, 0.04}, {DType::float16, 0.005}}) {
-    CAPTURE(dtype);
     const Result exact = step(boft_linear_composed, in, DType::float64),
                  got = step(boft_linear, in, dtype);
+    CAPTURE(got.y.dtype());
     for (Tensor Result::*part : {&Result::y, &Result::dx, &Result::dbias, &Result::dr, &Result::ds})
       CHECK(difference(got.*part, exact.*part) < bound);
   }
