@@ -1,7 +1,6 @@
 #include "boft/ops/boft_linear.h"
 
 #include <cmath>
-#include <limits>
 
 #include "autograd/ops.h"
 #include "autograd/ops/check.h"

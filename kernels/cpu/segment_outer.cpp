@@ -13,16 +13,16 @@ namespace {
 // accurate.
 constexpr int64_t kBlock = 32;
 
-// v with lane l holding v[l - l % w + k]: entry k of every group of w lanes.
+// acc += g times v with entry k of every group of w lanes spread over its group.
 template <class C, int w, int k>
-inline Vec<C> spread(const Vec<C>& v) {
-  return [&]<int... l>(std::integer_sequence<int, l...>) {
-    return __builtin_shufflevector(v, v, (l - l % w + k)...);
+inline void add_spread(Vec<C>& acc, const Vec<C>& v, const Vec<C>& g) {
+  [&]<int... l>(std::integer_sequence<int, l...>) {
+    acc += __builtin_shufflevector(v, v, (l - l % w + k)...) * g;
   }
   (std::make_integer_sequence<int, kLanes<C>>{});
 }
 
-// w < lanes, several segments a vector: sums[k] (stride ld) += spread_k(x) * g over the rows of one
+// w < lanes, several segments a vector: sums[k] (stride ld) += x[:, k] * g over the rows of one
 // vector of columns.
 template <int w, class C, class T>
 void narrow(C* sums, int64_t ld, const T* x, const T* g, int64_t stride, int64_t rows) {
@@ -32,7 +32,7 @@ void narrow(C* sums, int64_t ld, const T* x, const T* g, int64_t stride, int64_t
       Vec<C> xr, gr;
       load_lanes<C>(xr, x + r * stride);
       load_lanes<C>(gr, g + r * stride);
-      ((acc[k] += spread<C, w, k>(xr) * gr), ...);
+      (add_spread<C, w, k>(acc[k], xr, gr), ...);
     }
     for (int i = 0; i < w; ++i) {
       Vec<C> sum;
