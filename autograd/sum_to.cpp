@@ -15,7 +15,7 @@ Tensor sum_to(const Tensor& dy, const Dims& shape) {
     if (shape[i] == 1 && dy.shape()[i + added] != 1) set |= DimSet(1) << (i + added);
   }
   check(added >= 0, "sum_to: ", shape, " does not broadcast to ", dy.shape());
-  const Tensor y = without(reduced("sum_to", Reduction::sum, dy, set), leading);
+  const Tensor y = without(reduced("sum_to", Reducer::sum, dy, set), leading);
   return y.dtype() == dy.dtype() ? y : copy_of(y, dy.dtype());
 }
 

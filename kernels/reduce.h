@@ -18,7 +18,7 @@ constexpr DType accumulator(DType x) {
   return is_floating(x) ? DType::float32 : DType::int64;
 }
 
-enum class Reduction : uint8_t {
+enum class Reducer : uint8_t {
   sum,                // sum of x
   max,                // largest x; NaN if there is one
   min,                // smallest x; NaN if there is one
@@ -28,9 +28,9 @@ enum class Reduction : uint8_t {
 
 namespace cpu {
 
-// y = factor * reduction(x); factor must be 1 for integers. `center` has y's shape and dtype, any
+// y = factor * reducer(x); factor must be 1 for integers. `center` has y's shape and dtype, any
 // strides, and is looked at by the last two reductions only.
-void reduce(Reduction reduction, View y, ConstView x, ConstView center, double factor);
+void reduce(Reducer reducer, View y, ConstView x, ConstView center, double factor);
 
 // dx = dy / count where x equals y (or both are NaN), else 0. All of one shape, any strides, dtype
 // of dx; count has dtype accumulator(dx.dtype).

@@ -38,19 +38,19 @@ Tensor sum_or_mean(const char* operation, const Tensor& x, const Dims& dims, boo
   const DimSet set = dim_set(operation, dims, x.dim());
   const double factor = divide ? 1.0 / double(count(x, set)) : 1;
   const bool floating = is_floating(x.dtype());
-  Tensor y = reduced(operation, Reduction::sum, floating ? x : cast(x, DType::int64), set, factor);
+  Tensor y = reduced(operation, Reducer::sum, floating ? x : cast(x, DType::int64), set, factor);
   if (divide && x.numel() == 0) fill_(y, std::nan(""));
   y = cast(y, floating ? x.dtype() : DType::int64);
   return record(operation, keep ? y : without(y, set), {x},
                 [operation, set, keep, factor, shape = x.shape()](const Tensor& dy, Needs) {
                   Tensor d = keep_dims(dy, set, keep);
                   if (factor != 1)
-                    d = cast(reduced(operation, Reduction::sum, d, 0, factor), dy.dtype());
+                    d = cast(reduced(operation, Reducer::sum, d, 0, factor), dy.dtype());
                   return Grads{expanded(d, shape)};
                 });
 }
 
-Tensor extremum(const char* operation, Reduction reduction, const Tensor& x, const Dims& dims,
+Tensor extremum(const char* operation, Reducer reducer, const Tensor& x, const Dims& dims,
                 bool keep) {
   check_defined(operation, x);
   const DimSet set = dim_set(operation, dims, x.dim());
@@ -58,11 +58,11 @@ Tensor extremum(const char* operation, Reduction reduction, const Tensor& x, con
         x.shape());
   const bool floating = is_floating(x.dtype());
   Tensor y =
-      cast(reduced(operation, reduction, floating ? x : cast(x, DType::int64), set), x.dtype());
+      cast(reduced(operation, reducer, floating ? x : cast(x, DType::int64), set), x.dtype());
   return record(operation, keep ? y : without(y, set), {x},
                 [operation, set, keep, x = x.detach(), y](const Tensor& dy, Needs) {
                   Tensor dx = empty(x.shape(), {.dtype = x.dtype(), .device = x.device()});
-                  const Tensor ties = reduced(operation, Reduction::count_equal, x, set, 1,
+                  const Tensor ties = reduced(operation, Reducer::count_equal, x, set, 1,
                                               cast(y, accumulator(y.dtype())));
                   pick(operation, x.device(), cpu::max_backward)(
                       view(dx), view(expanded(keep_dims(dy, set, keep), x.shape())), view(x),
@@ -88,8 +88,8 @@ Tensor var(const Tensor& x, const Dims& dims, bool keep, int64_t correction) {
   const DimSet set = dim_set("var", dims, x.dim());
   const int64_t n = count(x, set);
   const double factor = 1.0 / double(std::max<int64_t>(0, n - correction));
-  const Tensor center = reduced("var", Reduction::sum, x, set, 1.0 / double(n));
-  Tensor y = reduced("var", Reduction::squared_deviation, x, set, factor, center);
+  const Tensor center = reduced("var", Reducer::sum, x, set, 1.0 / double(n));
+  Tensor y = reduced("var", Reducer::squared_deviation, x, set, factor, center);
   if (n == 0) fill_(y, std::nan(""));
   y = cast(y, x.dtype());
   return record("var", keep ? y : without(y, set), {x},
@@ -103,11 +103,11 @@ Tensor var(const Tensor& x, const Dims& dims, bool keep, int64_t correction) {
 }
 
 Tensor max(const Tensor& x, const Dims& dims, bool keep) {
-  return extremum("max", Reduction::max, x, dims, keep);
+  return extremum("max", Reducer::max, x, dims, keep);
 }
 
 Tensor min(const Tensor& x, const Dims& dims, bool keep) {
-  return extremum("min", Reduction::min, x, dims, keep);
+  return extremum("min", Reducer::min, x, dims, keep);
 }
 
 }  // namespace papilio

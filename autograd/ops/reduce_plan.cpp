@@ -81,8 +81,8 @@ DimSet dim_set(const char* operation, const Dims& dims, int rank) {
   return set;
 }
 
-Tensor reduced(const char* operation, Reduction reduction, const Tensor& x, DimSet set,
-               double factor, const Tensor& center) {
+Tensor reduced(const char* operation, Reducer reducer, const Tensor& x, DimSet set, double factor,
+               const Tensor& center) {
   Dims shape = x.shape();
   for (int i = 0; i < x.dim(); ++i)
     if (set >> i & 1) shape[i] = 1;
@@ -104,7 +104,7 @@ Tensor reduced(const char* operation, Reduction reduction, const Tensor& x, DimS
     p = plan(source.layout().permute(operation, back), y.layout(), set);
   }
   const auto kernel = pick(operation, x.device(), cpu::reduce);
-  kernel(reduction, view(y.alias(p.y)), view(source.alias(p.x)),
+  kernel(reducer, view(y.alias(p.y)), view(source.alias(p.x)),
          center ? ConstView(view(center.alias(p.y))) : ConstView(), factor);
   return y;
 }

@@ -15,7 +15,7 @@ DimSet dim_set(const char* operation, const Dims& dims, int rank);
 // x reduced over `set`: dtype accumulator(x.dtype), shape x's with 1 in those dimensions. Not
 // recorded. x is floating or int64. Without elements to reduce: zeros. `center`: of the result's
 // shape and dtype, contiguous.
-Tensor reduced(const char* operation, Reduction reduction, const Tensor& x, DimSet set,
+Tensor reduced(const char* operation, Reducer reducer, const Tensor& x, DimSet set,
                double factor = 1, const Tensor& center = {});
 
 // x without the dimensions of `set`, which have size 1. No copy, not recorded.

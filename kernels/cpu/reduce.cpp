@@ -132,20 +132,20 @@ void reduce_as(View y, ConstView x, ConstView center, double factor) {
 
 }  // namespace
 
-void reduce(Reduction reduction, View y, ConstView x, ConstView center, double factor) {
+void reduce(Reducer reducer, View y, ConstView x, ConstView center, double factor) {
   const auto run = [&]<class T>() {
-    switch (reduction) {
-      case Reduction::sum:
+    switch (reducer) {
+      case Reducer::sum:
         return reduce_as<Sum, T>(y, x, {}, factor);
-      case Reduction::max:
+      case Reducer::max:
         return reduce_as<Max, T>(y, x, {}, factor);
-      case Reduction::min:
+      case Reducer::min:
         return reduce_as<Min, T>(y, x, {}, factor);
       default:
         break;
     }
     if constexpr (std::is_floating_point_v<compute_t<T>>) {
-      if (reduction == Reduction::squared_deviation)
+      if (reducer == Reducer::squared_deviation)
         reduce_as<SquaredDeviation, T>(y, x, center, factor);
       else
         reduce_as<CountEqual, T>(y, x, center, factor);
