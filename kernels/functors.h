@@ -1,7 +1,8 @@
 // The elementwise functions, one functor each, shared by host and device.
 //
-// forward(x) and derivative(v), where v is the output if kFromOutput and the input otherwise; with two inputs
-// forward(a, b), derivative_a(a, b) and derivative_b(a, b). C is the type to compute in. kDomain says for which dtypes.
+// forward(x) and derivative(v), where v is the output if kFromOutput and the input otherwise; with
+// two inputs forward(a, b), derivative_a(a, b) and derivative_b(a, b). C is the type to compute in.
+// kDomain says for which dtypes.
 #pragma once
 
 #include "kernels/convert.h"
@@ -26,7 +27,9 @@ struct Wrapping<C, true> {
 template <class C>
 using wrapping_t = typename Wrapping<C>::type;
 
-#define PAPILIO_FUNCTION template <class C> PAPILIO_INLINE
+#define PAPILIO_FUNCTION \
+  template <class C>     \
+  PAPILIO_INLINE
 
 struct FromInput {
   static constexpr Domain kDomain = Domain::floating;
@@ -59,8 +62,10 @@ struct Div {
 struct Neg {
   static constexpr Domain kDomain = Domain::numeric;
   PAPILIO_FUNCTION C forward(C x) const {
-    if constexpr (std::is_integral_v<C>) return C(wrapping_t<C>(0) - wrapping_t<C>(x));
-    else return -x;
+    if constexpr (std::is_integral_v<C>)
+      return C(wrapping_t<C>(0) - wrapping_t<C>(x));
+    else
+      return -x;
   }
 };
 
@@ -102,8 +107,10 @@ struct Tanh : FromOutput {
 struct Abs : FromInput {
   static constexpr Domain kDomain = Domain::numeric;
   PAPILIO_FUNCTION C forward(C x) const {
-    if constexpr (std::is_integral_v<C>) return x < 0 ? Neg{}.forward(x) : x;
-    else return std::fabs(x);
+    if constexpr (std::is_integral_v<C>)
+      return x < 0 ? Neg{}.forward(x) : x;
+    else
+      return std::fabs(x);
   }
   PAPILIO_FUNCTION C derivative(C x) const { return x > C(0) ? C(1) : x < C(0) ? C(-1) : C(0); }
 };
@@ -185,13 +192,10 @@ struct Silu : FromInput {
 };
 // x Phi(x), Phi the normal distribution function.
 struct Gelu : FromInput {
-  PAPILIO_FUNCTION C forward(C x) const { return x * phi(x); }
+  PAPILIO_FUNCTION C forward(C x) const { return x * math::normal(x).cdf; }
   PAPILIO_FUNCTION C derivative(C x) const {
-    constexpr C density = C(0.39894228040143267794);  // 1 / sqrt(2 pi)
-    return phi(x) + x * (density * math::exp(C(-0.5) * x * x));
-  }
-  PAPILIO_FUNCTION C phi(C x) const {
-    return C(0.5) * (C(1) + math::erf(x * C(0.70710678118654752440)));
+    const math::Normal<C> n = math::normal(x);
+    return n.cdf + x * n.density;
   }
 };
 // x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
@@ -209,10 +213,10 @@ struct GeluTanh : FromInput {
 
 // --- comparisons: forward returns bool. a > b is b < a. ---
 
-#define PAPILIO_COMPARISON(Name, op)                                   \
-  struct Name {                                                        \
-    static constexpr Domain kDomain = Domain::any;                     \
-    PAPILIO_FUNCTION bool forward(C a, C b) const { return a op b; }   \
+#define PAPILIO_COMPARISON(Name, op)                                 \
+  struct Name {                                                      \
+    static constexpr Domain kDomain = Domain::any;                   \
+    PAPILIO_FUNCTION bool forward(C a, C b) const { return a op b; } \
   };
 PAPILIO_COMPARISON(Eq, ==)
 PAPILIO_COMPARISON(Ne, !=)

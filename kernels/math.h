@@ -93,6 +93,24 @@ PAPILIO_INLINE float erf_fast(float x) {
   return std::copysign(t < 0.9f ? t + t * q : far, x);
 }
 
+// The normal distribution's Phi(x) and its density exp(-x^2 / 2) / sqrt(2 pi).
+template <class T>
+struct Normal {
+  T cdf, density;
+};
+
+// With t = |x| / sqrt 2, s = 1 / (1 + t / 3): erfc(t) = exp(-t^2) s P(s - 5/8). One exponential for
+// both; no cancellation where Phi is small.
+PAPILIO_INLINE Normal<float> normal_fast(float x) {
+  const float e = exp_fast(-0.5f * x * x);
+  const float s = 1.f / (1.f + 0.235702260f * std::fabs(x));
+  const float p =
+      polynomial(s - 0.625f, 0.445696145f, 0.829802096f, 1.1626097f, 1.18918705f, 0.800816178f,
+                 0.220792398f, -0.15013507f, -0.141929924f, 0.0214063972f, 0.0571956933f);
+  const float tail = 0.5f * e * s * p;
+  return {x < 0.f ? tail : 1.f - tail, 0.398942280f * e};
+}
+
 template <class T>
 PAPILIO_INLINE T exp(T x) {
 #ifndef __CUDA_ARCH__
@@ -123,6 +141,15 @@ PAPILIO_INLINE T erf(T x) {
   if constexpr (std::is_same_v<T, float>) return erf_fast(x);
 #endif
   return std::erf(x);
+}
+
+template <class T>
+PAPILIO_INLINE Normal<T> normal(T x) {
+#ifndef __CUDA_ARCH__
+  if constexpr (std::is_same_v<T, float>) return normal_fast(x);
+#endif
+  return {T(0.5) * std::erfc(x * T(-0.70710678118654752440)),
+          T(0.39894228040143267794) * math::exp(T(-0.5) * x * x)};
 }
 
 // 1 / (1 + exp(-x)); float32 results below 1.2e-38 become 0.

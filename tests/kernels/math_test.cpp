@@ -44,6 +44,24 @@ TEST_CASE("math: float32 functions against double, over all magnitudes") {
               [](double x) { return x < -88 ? 0 : 1 / (1 + std::exp(-x)); }) <= 2.5);
 }
 
+TEST_CASE("math: the normal distribution, its small tail to 6 digits") {
+  for (float x = -12; x < 12; x += 1.0f / 1024) {
+    const double cdf = std::erfc(-double(x) / std::sqrt(2.0)) / 2;
+    const double density = std::exp(-0.5 * double(x) * double(x)) * 0.3989422804014327;
+    // exp(-x^2 / 2) magnifies the rounding of x^2 / 2.
+    const double tolerance = 4e-7 * (1 + double(x) * double(x) / 2);
+    const auto n = math::normal(x);
+    if (std::fabs(double(n.cdf) - cdf) > tolerance * cdf)
+      FAIL_CHECK("cdf at ", x, ": ", n.cdf, ", ", cdf);
+    if (std::fabs(double(n.density) - density) > tolerance * density) FAIL_CHECK("density at ", x);
+  }
+  CHECK(math::normal(0.0f).cdf == doctest::Approx(0.5).epsilon(1e-7));
+  CHECK(math::normal(-HUGE_VALF).cdf == 0);
+  CHECK(math::normal(HUGE_VALF).cdf == 1);
+  CHECK(std::isnan(math::normal(std::nanf("")).cdf));
+  CHECK(math::normal(-3.0).cdf == doctest::Approx(0.0013498980316300946).epsilon(1e-14));
+}
+
 TEST_CASE("math: special values") {
   const float inf = HUGE_VALF, nan = std::numeric_limits<float>::quiet_NaN();
   const float tiny = std::numeric_limits<float>::denorm_min();
