@@ -1,5 +1,6 @@
-// Functions of one element at a time. Inputs have any strides (0 where broadcast) and the output's shape; outputs are
-// contiguous. F is a functor of kernels/functors.h whose kDomain holds the inputs' dtype; each one is compiled in
+// Functions of one element at a time. Inputs have any strides (0 where broadcast) and the output's
+// shape; outputs are contiguous. F is a functor of kernels/functors.h whose kDomain holds the
+// inputs' dtype; each one is compiled in
 // kernels/cpu/{arithmetic,math,extrema,activation,compare}.cpp.
 #pragma once
 

@@ -25,8 +25,12 @@ template <class T>
 const T* in_place(const T* x, int64_t step) {
   return step == 1 ? x : nullptr;
 }
-inline const float* in_place(const BFloat16*, int64_t) { return nullptr; }
-inline const float* in_place(const Float16*, int64_t) { return nullptr; }
+inline const float* in_place(const BFloat16*, int64_t) {
+  return nullptr;
+}
+inline const float* in_place(const Float16*, int64_t) {
+  return nullptr;
+}
 
 template <class Rows, class R, class T, int N>
 void run(const Rows& rows, int64_t begin, int64_t end, View out, const ConstView (&in)[N],
@@ -80,8 +84,8 @@ void for_each_row(View out, const ConstView (&in)[N], RowFunction<compute_t<R>, 
   });
 }
 
-#define PAPILIO_ROWS(R, T, N)                                                                      \
-  template void for_each_row<R, T, N>(View, const ConstView(&)[N],                                 \
+#define PAPILIO_ROWS(R, T, N)                                      \
+  template void for_each_row<R, T, N>(View, const ConstView(&)[N], \
                                       RowFunction<compute_t<R>, compute_t<T>>, const void*);
 #define PAPILIO_FLOATING(T) \
   PAPILIO_ROWS(T, T, 1) PAPILIO_ROWS(T, T, 2) PAPILIO_ROWS(T, T, 3) PAPILIO_ROWS(bool, T, 2)

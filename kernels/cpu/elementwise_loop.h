@@ -1,5 +1,6 @@
-// The loop behind kernels/elementwise.h. What depends on the function is one dense row; finding the rows, and bringing
-// strided, broadcast and 16-bit elements into dense buffers, is compiled once a dtype (elementwise_loop.cpp).
+// The loop behind kernels/elementwise.h. What depends on the function is one dense row; finding the
+// rows, and bringing strided, broadcast and 16-bit elements into dense buffers, is compiled once a
+// dtype (elementwise_loop.cpp).
 #pragma once
 
 #include <utility>
@@ -14,7 +15,8 @@ constexpr int64_t kElementwiseGrain = 16384;
 template <class R, class C>
 using RowFunction = void (*)(const void* f, R* out, const C* const* in, int64_t n);
 
-// Calls `row` for all of out: elements of T come in as compute_t<T>, results of compute_t<R> are stored as R.
+// Calls `row` for all of out: elements of T come in as compute_t<T>, results of compute_t<R> are
+// stored as R.
 template <class R, class T, int N>
 void for_each_row(View out, const ConstView (&in)[N], RowFunction<compute_t<R>, compute_t<T>> row,
                   const void* f);
@@ -34,7 +36,8 @@ void for_each_element(View out, const G& g, const In&... in) {
     };
     [&]<size_t... I>(std::index_sequence<I...>) {
       dense(to, from[I]...);
-    }(std::make_index_sequence<N>());
+    }
+    (std::make_index_sequence<N>());
   };
   for_each_row<R, T, N>(out, views, row, &g);
 }
@@ -55,7 +58,8 @@ void dispatch_domain(DType dtype, Body&& body) {
 template <class F>
 void map(View y, ConstView x, F f) {
   dispatch_domain<F>(x.dtype, [&]<class T>() {
-    for_each_element<T, T>(y, [f](compute_t<T> v) { return f.forward(v); }, x);
+    for_each_element<T, T>(
+        y, [f](compute_t<T> v) { return f.forward(v); }, x);
   });
 }
 
@@ -63,7 +67,8 @@ template <class F>
 void map_backward(View dx, ConstView dy, ConstView v, F f) {
   dispatch_floating(dx.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    for_each_element<T, T>(dx, [f](C d, C at) { return d * f.derivative(at); }, dy, v);
+    for_each_element<T, T>(
+        dx, [f](C d, C at) { return d * f.derivative(at); }, dy, v);
   });
 }
 
@@ -73,7 +78,8 @@ void zip(View y, ConstView a, ConstView b, F f) {
     using C = compute_t<T>;
     constexpr bool compares = F::kDomain == Domain::any;
     using R = std::conditional_t<compares, bool, T>;
-    for_each_element<R, T>(y, [f](C u, C v) { return f.forward(u, v); }, a, b);
+    for_each_element<R, T>(
+        y, [f](C u, C v) { return f.forward(u, v); }, a, b);
   });
 }
 

@@ -4,9 +4,9 @@ namespace papilio::cpu {
 
 using namespace functor;
 
-#define PAPILIO_EXTREMUM(F)                                                    \
-  template void zip(View, ConstView, ConstView, F);                            \
-  template void zip_backward_a(View, ConstView, ConstView, ConstView, F);      \
+#define PAPILIO_EXTREMUM(F)                                               \
+  template void zip(View, ConstView, ConstView, F);                       \
+  template void zip_backward_a(View, ConstView, ConstView, ConstView, F); \
   template void zip_backward_b(View, ConstView, ConstView, ConstView, F);
 PAPILIO_EXTREMUM(Maximum)
 PAPILIO_EXTREMUM(Minimum)

@@ -34,10 +34,14 @@ void where_sized(View y, ConstView condition, ConstView a, ConstView b) {
 
 void where(View y, ConstView condition, ConstView a, ConstView b) {
   switch (size_of(y.dtype)) {
-    case 1: return where_sized<uint8_t>(y, condition, a, b);
-    case 2: return where_sized<uint16_t>(y, condition, a, b);
-    case 4: return where_sized<uint32_t>(y, condition, a, b);
-    default: return where_sized<uint64_t>(y, condition, a, b);
+    case 1:
+      return where_sized<uint8_t>(y, condition, a, b);
+    case 2:
+      return where_sized<uint16_t>(y, condition, a, b);
+    case 4:
+      return where_sized<uint32_t>(y, condition, a, b);
+    default:
+      return where_sized<uint64_t>(y, condition, a, b);
   }
 }
 
