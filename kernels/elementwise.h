@@ -9,14 +9,14 @@
 
 namespace papilio::cpu {
 
-// y = f(x). y has x's dtype, or bool where f returns bool.
+// y = f(x), of x's dtype.
 template <class F>
 void map(View y, ConstView x, F f);
 // dx = dy f'(v), v the output or the input as F::kFromOutput says.
 template <class F>
 void map_backward(View dx, ConstView dy, ConstView v, F f);
 
-// y = f(a, b)
+// y = f(a, b), of their dtype, or bool for comparisons.
 template <class F>
 void zip(View y, ConstView a, ConstView b, F f);
 // da = dy df/da(a, b); db = dy df/db(a, b)
