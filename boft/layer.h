@@ -6,11 +6,11 @@
 
 namespace papilio::boft {
 
-// W' = s * (W R_total^T), so that y = s * ((x R_total) W^T) + bias (arXiv 2311.06243, equation 5
-// with a scale an output). W: (out, d).
+// W' = s * (W R_total^T), so that y = s * ((x R_total) W^T) + bias: BOFT's forward pass (arXiv
+// 2311.06243, section 4) with a scale for each output (arXiv 2306.07280, section 3.5). W: (out, d).
 struct BoftLayer : nn::Adapter {
-  Tensor boft_R;  // (m, N, b, b) float32, zero at the start; only its skew-symmetric part acts
-  Tensor boft_s;  // (out, 1), or (1, out) at a convolution as PEFT stores it
+  Tensor boft_R;   // (m, N, b, b) float32, zero at the start; only its skew-symmetric part acts
+  Tensor boft_s;   // (out, 1), or (1, out) at a convolution as PEFT stores it
   double dropout;  // multiplicative, in training
 
   // `path` names the layer in errors. Throws ArgumentError where d does not divide; the message
