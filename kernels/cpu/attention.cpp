@@ -43,13 +43,24 @@ Rows<T> rows_of(const ConstView& x, int64_t head) {
   return {matrix<T>(x, head), x.strides[2]};
 }
 
-// Scores no query may see, and the padding behind the last key, become -inf.
+// Adding it to the last vector of a row of `count` scores makes the padding behind them -inf.
 template <class C>
-void hide(C* s, int64_t n, int64_t padded, const bool* mask, int64_t mask_stride) {
-  constexpr C kHidden = -std::numeric_limits<C>::infinity();
+Simd<C> padding(int64_t count) {
+  C lane[kLanes<C>];
+  for (int l = 0; l < kLanes<C>; ++l) {
+    const bool behind = count % kLanes<C> != 0 && l >= count % kLanes<C>;
+    lane[l] = behind ? -std::numeric_limits<C>::infinity() : C(0);
+  }
+  return load(lane);
+}
+
+// Scores no query may see, and the padding, become -inf.
+template <class C>
+void hide(C* s, int64_t count, int64_t padded, Simd<C> pad, const bool* mask, int64_t mask_stride) {
   if (mask)
-    for (int64_t j = 0; j < n; ++j) s[j] = mask[j * mask_stride] ? s[j] : kHidden;
-  for (int64_t j = n; j < padded; ++j) s[j] = kHidden;
+    for (int64_t j = 0; j < count; ++j)
+      s[j] = mask[j * mask_stride] ? s[j] : -std::numeric_limits<C>::infinity();
+  store<C>(s + padded - kLanes<C>, load(s + padded - kLanes<C>) + pad);
 }
 
 template <class C>
@@ -85,11 +96,20 @@ compute_t<T> dot(const T* x, const T* y, int64_t n) {
   return reduce_add<C>(sum) + rest;
 }
 
+// to_i = scale from_i for i < n
+template <class T>
+void store_row(T* to, const compute_t<T>* from, compute_t<T> scale, int64_t n) {
+  constexpr int L = kLanes<compute_t<T>>;
+  int64_t i = 0;
+  for (; i + L <= n; i += L)
+    for (int l = 0; l < L; ++l) to[i + l] = T(from[i + l] * scale);
+  for (; i < n; ++i) to[i] = T(from[i] * scale);
+}
 template <class T>
 void store_rows(T* to, int64_t stride, const compute_t<T>* from, int64_t from_stride, int64_t rows,
                 int64_t columns) {
   for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < columns; ++j) to[i * stride + j] = T(from[i * from_stride + j]);
+    store_row<T>(to + i * stride, from + i * from_stride, compute_t<T>(1), columns);
 }
 
 }  // namespace
@@ -118,6 +138,7 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
           if (n.S == 0) std::fill_n(static_cast<C*>(sum_pv), rows * Ep, C(0));
           for (int64_t j0 = 0; j0 < n.S; j0 += keys) {
             const int64_t count = std::min(keys, n.S - j0), padded = round_up_to_lanes<C>(count);
+            const Simd<C> pad = padding<C>(count);
             small_gemm<C>(rows, count, n.D, scores, keys, {qh.data, qh.stride, 1}, kt + j0, Sp,
                           false);
             for (int64_t r = 0; r < rows; ++r) {
@@ -125,7 +146,7 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
               const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +
                                               j0 * mask.strides[3]
                                         : nullptr;
-              hide(s, count, padded, m, mask.strides[3]);
+              hide(s, count, padded, pad, m, mask.strides[3]);
               const C before = max[r], here = maximum(s, padded);
               max[r] = before > here ? before : here;
               shift[r] = max[r] == -std::numeric_limits<C>::infinity() ? C(0) : max[r];
@@ -143,8 +164,7 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
           for (int64_t r = 0; r < rows; ++r) {
             const C inverse = 1 / sum[r];
             stats[2 * r] = shift[r], stats[2 * r + 1] = inverse;
-            for (int64_t c = 0; c < n.E; ++c)
-              y[r * out.strides[2] + c] = T(sum_pv[r * Ep + c] * inverse);
+            store_row<T>(y + r * out.strides[2], sum_pv + r * Ep, inverse, n.E);
           }
         }
       }
@@ -190,6 +210,7 @@ void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out
             delta[r] = dot(dout_tile[r], out_tile[r], n.E);
           for (int64_t j0 = 0; j0 < n.S; j0 += keys) {
             const int64_t count = std::min(keys, n.S - j0), padded = round_up_to_lanes<C>(count);
+            const Simd<C> pad = padding<C>(count);
             small_gemm<C>(rows, count, n.D, p, keys, {qh.data, qh.stride, 1}, kt + j0, Sp, false);
             if (need_ds)
               small_gemm<C>(rows, count, n.E, ds, keys, {dy.data, dy.stride, 1}, vt + j0, Sp,
@@ -199,7 +220,7 @@ void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out
               const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +
                                               j0 * mask.strides[3]
                                         : nullptr;
-              hide(s, count, padded, m, mask.strides[3]);
+              hide(s, count, padded, pad, m, mask.strides[3]);
               const C shift = stats[2 * r], inverse = stats[2 * r + 1];
               for (int64_t j = 0; j < padded; j += L)
                 for (int l = 0; l < L; ++l) s[j + l] = math::exp(s[j + l] - shift) * inverse;

@@ -1,12 +1,11 @@
 #include "samples/cli/demo/demo.h"
 
-#include <omp.h>
-
 #include <chrono>
 #include <cstdio>
 
 #include "boft/checkpoint.h"
 #include "boft/energy.h"
+#include "kernels/threads.h"
 #include "nn/models/vit_checkpoint.h"
 #include "nn/train/progress.h"
 #include "samples/cli/demo/pictures.h"
@@ -163,7 +162,7 @@ void describe(report::DemoReport& page, const Schedule& schedule, const DemoOpti
       {"augmentation", str("shift up to ", a.shift_pixels, " pixel, rotation up to ",
                            a.rotation_degrees, " degrees")}};
   page.environment = {
-      {"threads", str(omp_get_max_threads())},
+      {"threads", str(num_threads())},
       {"compiler", __VERSION__},
       {"seeds", str("pretraining ", options.seed, ", adapting 0 to ", schedule.seeds - 1)},
       {"command", options.quick ? "papilio demo --quick" : "papilio demo"}};

@@ -1,0 +1,33 @@
+// The digits of the repository, for tests.
+#pragma once
+
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "nn/data/digits.h"
+#include "tensor/creation.h"
+#include "tests/paths.h"
+
+namespace papilio::test {
+
+inline std::string digits_file() {
+  std::ifstream file(std::string(source_root) + "/samples/data/optdigits.csv.gz",
+                     std::ios::binary);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  return bytes.str();
+}
+
+inline const nn::Dataset& digits() {
+  static const nn::Dataset data = nn::read_digits(digits_file());
+  return data;
+}
+
+// n images of one pixel, 0, 1, 2, ...
+inline Tensor reshape_rows(int64_t n) {
+  const Tensor x = arange(n, {.dtype = DType::float32});
+  return x.alias(Layout::contiguous({n, 1, 1, 1}));
+}
+
+}  // namespace papilio::test

@@ -1,0 +1,139 @@
+#include "nn/optim/optimizer.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "autograd/backward.h"
+#include "nn/optim/schedule.h"
+#include "tensor/creation.h"
+#include "tests/autograd/op_case.h"
+
+namespace papilio::test {
+
+namespace {
+
+// Gradients as training would leave them: another one each step.
+Tensor gradient(const Tensor& p, uint64_t step) {
+  return uniform64(p.shape(), -1, 1, 100 + step);
+}
+
+std::vector<double> trained(nn::Optimizer& optimizer, const Tensor& p, int steps) {
+  for (int i = 0; i < steps; ++i) {
+    set_grad(p, gradient(p, uint64_t(i)));
+    optimizer.step();
+  }
+  return p.to_vector<double>();
+}
+
+}  // namespace
+
+TEST_CASE("AdamW: the update of the paper, written out") {
+  Tensor p = leaf(uniform64({5}));
+  std::vector<double> want = p.to_vector<double>(), m(5), v(5);
+  for (int t = 1; t <= 4; ++t) {
+    const auto g = gradient(p, uint64_t(t - 1)).to_vector<double>();
+    for (size_t i = 0; i < 5; ++i) {
+      want[i] -= 0.01 * 0.1 * want[i];
+      m[i] = 0.8 * m[i] + 0.2 * g[i];
+      v[i] = 0.9 * v[i] + 0.1 * g[i] * g[i];
+      const double mh = m[i] / (1 - std::pow(0.8, t)), vh = v[i] / (1 - std::pow(0.9, t));
+      want[i] -= 0.01 * mh / (std::sqrt(vh) + 1e-8);
+    }
+  }
+  nn::AdamW adam({{{p}, 1, 0.1}}, {.lr = 0.01, .beta1 = 0.8, .beta2 = 0.9});
+  const auto got = trained(adam, p, 4);
+  for (size_t i = 0; i < 5; ++i) CHECK(got[i] == doctest::Approx(want[i]).epsilon(1e-12));
+}
+
+TEST_CASE("SGD: plain, with momentum, Nesterov and decay, written out") {
+  for (const nn::SgdOptions options : {nn::SgdOptions{.lr = 0.1},
+                                       {.lr = 0.1, .momentum = 0.9},
+                                       {.lr = 0.1, .momentum = 0.9, .nesterov = true}}) {
+    Tensor p = leaf(uniform64({3}));
+    std::vector<double> want = p.to_vector<double>(), buffer(3);
+    for (int t = 0; t < 3; ++t) {
+      const auto g = gradient(p, uint64_t(t)).to_vector<double>();
+      for (size_t i = 0; i < 3; ++i) {
+        const double d = g[i] + 0.05 * want[i];
+        buffer[i] = options.momentum * buffer[i] + d;
+        want[i] -= 0.1 * (options.nesterov ? d + options.momentum * buffer[i] : buffer[i]);
+      }
+    }
+    nn::Sgd sgd({{{p}, 1, 0.05}}, options);
+    const auto got = trained(sgd, p, 3);
+    for (size_t i = 0; i < 3; ++i) CHECK(got[i] == doctest::Approx(want[i]).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("optimisers: a parameter without a gradient stays; rates of groups scale") {
+  Tensor a = leaf(ones({2})), b = leaf(ones({2})), c = leaf(ones({2}));
+  nn::Sgd sgd({{{a, b}, 1, 0}, {{c}, 0.5, 0}}, {.lr = 1});
+  set_grad(a, ones({2}));
+  set_grad(c, ones({2}));
+  sgd.step();
+  CHECK(a.to_vector() == std::vector<float>{0, 0});
+  CHECK(b.to_vector() == std::vector<float>{1, 1});
+  CHECK(c.to_vector() == std::vector<float>{0.5, 0.5});
+  sgd.zero_grad();
+  CHECK_FALSE(grad(a).defined());
+}
+
+TEST_CASE("optimisers: N + M steps are N, save, load, M, bit for bit") {
+  Tensor one = leaf(uniform64({4})), two = leaf(uniform64({4}));
+  nn::AdamW straight({{{one}, 1, 0.1}});
+  trained(straight, one, 3);
+  nn::AdamW before({{{two}, 1, 0.1}});
+  trained(before, two, 3);
+  nn::AdamW after({{{two}, 1, 0.1}});
+  after.load_state_dict(before.state_dict());
+  CHECK(after.steps() == 3);
+  CHECK(trained(straight, one, 2) == trained(after, two, 2));
+  CHECK_THROWS_WITH(nn::Sgd({{{two}}}, {.momentum = 0.9}).load_state_dict(before.state_dict()),
+                    "Optimizer: the state has no 0.momentum_buffer");
+}
+
+TEST_CASE("clip_grad_norm: the joint norm, scaled only when above") {
+  Tensor a = leaf(ones({2})), b = leaf(ones({1}));
+  set_grad(a, tensor<float>({3, 0}));
+  set_grad(b, tensor<float>({4}));
+  CHECK(nn::clip_grad_norm({a, b}, 10) == doctest::Approx(5));
+  CHECK(grad(b).item() == 4);
+  CHECK(nn::clip_grad_norm({a, b}, 1) == doctest::Approx(5));
+  CHECK(grad(b).item() == doctest::Approx(0.8));
+  set_grad(a, tensor<float>({std::nanf(""), 0}));
+  CHECK(std::isnan(nn::clip_grad_norm({a, b}, 1)));
+  CHECK(grad(b).item() == doctest::Approx(0.8));
+}
+
+TEST_CASE("optimisers: wrong use") {
+  Tensor p = leaf(ones({2})), frozen = ones({2});
+  CHECK_THROWS_WITH(nn::Sgd({{{frozen}}}),
+                    "Optimizer: a parameter of shape (2) collects no gradient");
+  CHECK_THROWS_WITH(nn::AdamW({{{p}}}, {.lr = -1}),
+                    "Optimizer: expected a learning rate >= 0, got -1");
+  CHECK_THROWS_WITH(nn::AdamW({{{p}}}, {.beta1 = 1}), "AdamW: expected betas in [0, 1), got 1");
+  CHECK_THROWS_WITH(nn::Sgd({{{p}}}, {.nesterov = true}), "Sgd: nesterov needs momentum");
+  CHECK(nn::decay_groups({leaf(ones({2, 2})), p}, 0.1)[0].parameters.size() == 1);
+}
+
+TEST_CASE("schedules: warm-up, then constant, linear or cosine, and never below the end") {
+  using nn::Schedule;
+  const Schedule cosine{
+      .kind = Schedule::Kind::cosine, .warmup_steps = 4, .total_steps = 24, .min_factor = 0.1};
+  CHECK(cosine.factor(0) == doctest::Approx(0.2));
+  CHECK(cosine.factor(3) == doctest::Approx(0.8));
+  CHECK(cosine.factor(4) == 1);
+  CHECK(cosine.factor(14) == doctest::Approx(0.55));
+  CHECK(cosine.factor(24) == doctest::Approx(0.1));
+  CHECK(cosine.factor(99) == doctest::Approx(0.1));
+  const Schedule linear{.kind = Schedule::Kind::linear, .total_steps = 10};
+  CHECK(linear.factor(0) == 1);
+  CHECK(linear.factor(5) == doctest::Approx(0.5));
+  CHECK(linear.factor(10) == 0);
+  CHECK(Schedule{.kind = Schedule::Kind::constant, .total_steps = 3}.factor(7) == 1);
+  CHECK_THROWS_WITH(nn::schedule_kind("step"),
+                    "schedule: expected constant, linear or cosine, got step");
+}
+
+}  // namespace papilio::test

@@ -1,0 +1,200 @@
+#include "nn/models/vit.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "autograd/backward.h"
+#include "autograd/grad_mode.h"
+#include "autograd/ops.h"
+#include "boft/model.h"
+#include "nn/models/vit_checkpoint.h"
+#include "nn/train/fit.h"
+#include "tensor/random.h"
+#include "tests/nn/digits.h"
+
+namespace papilio::test {
+
+namespace {
+
+nn::ViTConfig small() {
+  return {.image_size = 8,
+          .patch_size = 4,
+          .num_channels = 1,
+          .hidden_size = 32,
+          .num_hidden_layers = 2,
+          .num_attention_heads = 4,
+          .intermediate_size = 64,
+          .num_labels = 10,
+          .initializer_range = 0.1};
+}
+
+struct Trained {
+  double first_loss = 0, last_loss = 0, accuracy = 0;
+  std::vector<float> weight;
+};
+
+Trained train_on_digits(uint64_t seed, int64_t steps, bool boft) {
+  manual_seed(seed);
+  nn::ViTForImageClassification model(small());
+  std::unique_ptr<boft::AdapterModel> adapters;
+  if (boft) {
+    adapters = std::make_unique<boft::AdapterModel>(model);
+    adapters->add_adapter("default", boft::BoftConfig{.boft_n_butterfly_factor = 2,
+                                                      .boft_dropout = 0.25,
+                                                      .target_modules = "all-linear",
+                                                      .modules_to_save = {"classifier"}});
+  }
+  const nn::Splits splits = nn::fixed_splits(digits());
+  nn::Loader loader(splits.train,
+                    {.batch_size = 64, .seed = seed, .augmentation = {.shift_pixels = 0.5}});
+  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), 0.01),
+                      {.lr = boft ? 1e-2 : 3e-3});
+  const nn::Forward forward = [&](const Tensor& images) { return model(images); };
+  Trained result;
+  nn::fit(
+      model, forward, loader, optimizer,
+      {.steps = steps, .schedule = {.total_steps = steps}, .on_step = [&](const nn::StepReport& r) {
+         if (r.step == 1) result.first_loss = r.loss;
+         result.last_loss = r.loss;
+         return true;
+       }});
+  result.accuracy = nn::evaluate(model, forward, splits.test).accuracy;
+  for (const auto& [name, tensor] : nn::named_parameters(model)) {
+    for (float v : tensor->to_vector()) result.weight.push_back(v);
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("ViT: parameters have the names of Transformers") {
+  nn::ViTForImageClassification model(small());
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : nn::named_parameters(model)) names.push_back(name);
+  for (const char* name :
+       {"vit.embeddings.cls_token", "vit.embeddings.position_embeddings",
+        "vit.embeddings.patch_embeddings.projection.weight",
+        "vit.encoder.layer.1.attention.attention.query.weight",
+        "vit.encoder.layer.1.attention.output.dense.bias",
+        "vit.encoder.layer.0.intermediate.dense.weight", "vit.encoder.layer.0.output.dense.weight",
+        "vit.encoder.layer.0.layernorm_before.weight", "vit.encoder.layer.0.layernorm_after.bias",
+        "vit.layernorm.weight", "classifier.weight"}) {
+    CHECK_MESSAGE(std::ranges::count(names, name) == 1, name);
+  }
+  CHECK(names.size() == 8 + 2 * 16);
+}
+
+TEST_CASE("ViT: class token and mean pooling, sizes that do not fit") {
+  nn::ViTConfig config = small();
+  for (nn::Pooling pooling : {nn::Pooling::class_token, nn::Pooling::mean}) {
+    config.pooling = pooling;
+    nn::ViTForImageClassification model(config);
+    CHECK(model(randn({3, 1, 8, 8})).shape() == Dims{3, 10});
+    CHECK(model.vit.attention_probabilities(randn({2, 1, 8, 8})).size() == 2);
+    CHECK_THROWS_AS(model(randn({3, 1, 12, 12})), ArgumentError);
+    CHECK_THROWS_AS(model(randn({3, 3, 8, 8})), ArgumentError);
+  }
+  config.patch_size = 3;
+  CHECK_THROWS_WITH(nn::ViTModel{config},
+                    "ViTConfig: image_size 8 is not a multiple of patch_size 3");
+  config = small();
+  config.num_attention_heads = 5;
+  CHECK_THROWS_AS(nn::ViTModel{config}, ArgumentError);
+}
+
+TEST_CASE(
+    "ViT: trained on digits the loss falls below a bound, and the same seed gives the same bits") {
+  const Trained a = train_on_digits(1, 150, false);
+  CHECK(a.first_loss > 1.8);
+  CHECK(a.last_loss < 0.8);
+  CHECK(a.accuracy > 0.8);
+  const Trained b = train_on_digits(1, 150, false);
+  CHECK(a.weight == b.weight);
+  CHECK(a.last_loss == b.last_loss);
+  CHECK(a.weight != train_on_digits(2, 150, false).weight);
+}
+
+TEST_CASE(
+    "BOFT with multiplicative dropout learns digits on a random frozen backbone, bit for bit "
+    "repeatable") {
+  const Trained a = train_on_digits(1, 150, true);
+  CHECK(a.last_loss < 1.2);
+  CHECK(a.accuracy > 0.6);
+  CHECK(a.weight == train_on_digits(1, 150, true).weight);
+}
+
+TEST_CASE(
+    "fit: NaN ends the training with the step and the operation, and the last good parameters") {
+  manual_seed(1);
+  nn::ViTForImageClassification model(small());
+  nn::Loader loader(nn::fixed_splits(digits()).train, {.batch_size = 8});
+  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), 0));
+  int calls = 0;
+  const nn::Forward forward = [&](const Tensor& images) {
+    const Tensor logits = model(images);
+    return ++calls > 3 ? sqrt(logits * 0.0 - 1.0) : logits;
+  };
+  std::vector<float> before;
+  const auto remember = [&](const nn::StepReport&) {
+    before = model.classifier.weight.to_vector();
+    return true;
+  };
+  try {
+    nn::fit(model, forward, loader, optimizer, {.steps = 10, .on_step = remember});
+    FAIL("no error");
+  } catch (const nn::NonFiniteError& e) {
+    const std::string message = e.what();
+    CHECK(message.starts_with("training stopped at step 4: the loss is "));
+    CHECK(message.find("sqrt: the forward pass made a NaN") != std::string::npos);
+  }
+  CHECK(model.classifier.weight.to_vector() == before);
+}
+
+TEST_CASE("model folder: written and read back, same logits; what is wrong is named") {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::temp_directory_path() / ("papilio_vit_" + std::to_string(::getpid()));
+  nn::ViTForImageClassification model(small());
+  std::vector<std::string> classes;
+  for (int i = 0; i < 10; ++i) classes.push_back("digit " + std::to_string(i));
+  nn::save_vit(model, classes, folder);
+  const nn::LoadedViT loaded = nn::load_vit(folder);
+  CHECK(loaded.class_names == classes);
+  const Tensor x = randn({2, 1, 8, 8});
+  CHECK((*loaded.model)(x).to_vector() == model(x).to_vector());
+  std::ofstream(folder / "config.json") << R"({"model_type": "vit", "hidden_size": "big"})";
+  CHECK_THROWS_WITH(nn::load_vit(folder),
+                    ((folder / "config.json").string() +
+                     ": hidden_size: expected a whole number >= 1, got \"big\"")
+                        .c_str());
+  std::ofstream(folder / "config.json") << R"({"model_type": "bert"})";
+  CHECK_THROWS_AS(nn::load_vit(folder), FileError);
+  fs::remove_all(folder);
+}
+
+TEST_CASE("training goes on after running out of memory at any allocation") {
+  manual_seed(1);
+  nn::ViTForImageClassification model(small());
+  nn::Loader loader(nn::fixed_splits(digits()).train, {.batch_size = 4});
+  const nn::Batch batch = loader.next();
+  const auto step = [&] { backward(cross_entropy(model(batch.images), batch.labels)); };
+  step();
+  const uint64_t before = memory_stats().allocations;
+  nn::zero_grad(model);
+  step();
+  const uint64_t needed = memory_stats().allocations - before;
+  std::vector<float> want = grad(model.classifier.weight).to_vector();
+  for (uint64_t k = 1; k <= needed; k += 7) {
+    nn::zero_grad(model);
+    fail_allocation(k);
+    CHECK_THROWS_AS(step(), OutOfMemoryError);
+    fail_allocation(0);
+    nn::zero_grad(model);
+    step();
+    CHECK(grad(model.classifier.weight).to_vector() == want);
+  }
+}
+
+}  // namespace papilio::test
