@@ -4,5 +4,6 @@
 namespace papilio::test {
 
 extern const char* const source_root;
+extern const char* const papilio_program;
 
 }  // namespace papilio::test

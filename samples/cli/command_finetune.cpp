@@ -1,0 +1,263 @@
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "boft/checkpoint.h"
+#include "nn/models/vit_checkpoint.h"
+#include "samples/cli/commands.h"
+#include "samples/cli/demo/methods.h"
+#include "samples/cli/digits.h"
+#include "samples/cli/model.h"
+#include "samples/cli/table.h"
+#include "samples/cli/training.h"
+#include "tensor/atomic_file.h"
+#include "tensor/random.h"
+
+namespace papilio::cli {
+
+namespace {
+
+struct Settings {
+  std::string model, method = "boft", out, classes = "all", head = "auto";
+  bool overwrite = false;
+  int64_t block_size = 4, block_num = 0, factors = 2, rank = 4;
+  double alpha = 8, dropout = 0;
+  std::string target_modules = "query,key,value,intermediate.dense,output.dense", exclude_modules,
+              modules_to_save = "classifier", layers_to_transform, bias = "none";
+  TrainingSettings training = demo_recipe();
+  Common common;
+
+  bool rotates() const { return method == "boft" || method == "oft"; }
+  bool has_adapter() const { return rotates() || method == "lora"; }
+};
+
+Options declare(Settings& s) {
+  Options options(
+      "finetune", "MODEL [options]",
+      "Adapts a model folder to digits it may not know. boft, oft and lora freeze the model and "
+      "train an adapter, written as a folder in PEFT's format; linear trains a new head only, full "
+      "everything, and both write a model folder. log.csv and run.toml, every setting of this run, "
+      "lie beside.");
+  options.section("Model and data");
+  options.add("MODEL", &s.model, "", "model folder to begin with").required();
+  options.add("classes", &s.classes, "LIST", "digits to learn: 5-9, or 0,1,7");
+  options
+      .add("head", &s.head, "WAY",
+           "new (drawn), keep, or auto: keep where the classes are the model's own")
+      .choices({"auto", "new", "keep"});
+  options.add("o,out", &s.out, "DIR", "folder to write").default_is("runs/METHOD");
+  options
+      .flag("overwrite", s.overwrite, "write into a folder that holds a model or adapter already")
+      .line_only();
+  options.section("Method");
+  options
+      .add("method", &s.method, "NAME",
+           "boft: a rotation of m butterfly factors; oft: one block-diagonal rotation, for now "
+           "written as BOFT with m = 1; lora: low-rank; linear: a new head; full")
+      .choices({"boft", "oft", "lora", "linear", "full"});
+  options.add("b,block-size", &s.block_size, "B", "boft, oft: size of a rotation's blocks")
+      .range(1)
+      .default_is("boft 4, oft 8");
+  options
+      .add("n,block-num", &s.block_num, "N", "boft, oft: number of blocks, instead of their size")
+      .range(0)
+      .default_is("none");
+  options.add("m,factors", &s.factors, "M", "boft: butterfly factors").range(1, 60);
+  options.add("r,rank", &s.rank, "R", "lora: rank").range(1, 65536);
+  options.add("a,alpha", &s.alpha, "A", "lora: the update counts A / R times");
+  options
+      .add("dropout", &s.dropout, "P",
+           "boft, oft: share of blocks switched off in one factor; lora: of inputs")
+      .below(0, 1);
+  options.add(
+      "t,target-modules", &s.target_modules, "NAMES",
+      "layers to adapt: names or endings a,b,c; a regular expression for the whole path; or "
+      "all-linear");
+  options.add("exclude-modules", &s.exclude_modules, "NAMES", "layers to leave alone, said alike");
+  options.add("layers-to-transform", &s.layers_to_transform, "LIST",
+              "only in these transformer layers: 0-2, or 1,3");
+  options.add("modules-to-save", &s.modules_to_save, "NAMES",
+              "modules that train in full beside the adapter");
+  options.add("bias", &s.bias, "WHICH", "biases that train: none, all, boft_only or lora_only")
+      .choices({"none", "all", "boft_only", "lora_only"});
+  s.training.epochs = demo::Schedule{}.adapt_epochs;
+  add_training(options, s.training);
+  options.option("lr").default_is("by method, as the demo");
+  options.option("weight-decay").default_is(str("full ", s.training.weight_decay, ", else 0"));
+  add_common(options, s.common);
+  options.example("papilio finetune runs/base --classes 5-9 -b 4 -m 2 --out runs/boft");
+  options.example("papilio finetune runs/base --classes 5-9 --method oft -b 8");
+  options.example("papilio finetune runs/base --classes 5-9 --method lora -r 4 -a 8");
+  options.example("papilio finetune runs/base -t query,value --layers-to-transform 2-3");
+  return options;
+}
+
+// The rate that the demo's rule chose.
+double demo_rate(const std::string& method) {
+  const std::string name = method == "boft" ? "boft_b4_m2" : method == "linear" ? "probe" : method;
+  for (const demo::Method& m : demo::methods()) {
+    if (m.name == name) return m.lr;
+  }
+  throw Error("finetune: the demo has no method " + name);
+}
+
+// What an option means that was not given depends on the method.
+void resolve_method(Options& options, Settings& s) {
+  if (s.out.empty()) s.out = "runs/" + s.method;
+  options.applies_when(s.rotates(), {"block-size", "block-num"}, "--method boft or oft");
+  options.applies_when(s.method == "boft", {"factors"}, "--method boft (oft has one)");
+  options.applies_when(s.method == "lora", {"rank", "alpha"}, "--method lora");
+  options.applies_when(s.has_adapter(),
+                       {"dropout", "target-modules", "exclude-modules", "layers-to-transform",
+                        "modules-to-save", "bias"},
+                       "--method boft, oft or lora");
+  if (s.method == "oft") s.factors = 1;
+  if (s.method == "oft" && !options.given("block-size")) s.block_size = 8;
+  if (s.block_num > 0) {
+    check<UsageError>(options.origin("block-size") != Options::Origin::line,
+                      "--block-num: give it or --block-size, not both");
+    s.block_size = 0;
+    options.applies_when(false, {"block-size"}, "");
+  }
+  if (!options.given("lr")) s.training.lr = demo_rate(s.method);
+  if (!options.given("weight-decay") && s.method != "full") s.training.weight_decay = 0;
+}
+
+std::vector<std::string> split_names(const std::string& text) {
+  std::vector<std::string> names;
+  std::string name;
+  for (char c : text + ',') {
+    if (c != ',' && c != ' ') {
+      name += c;
+    } else if (!name.empty()) {
+      names.push_back(std::move(name));
+      name.clear();
+    }
+  }
+  return names;
+}
+
+boft::ModuleNames module_names(const std::string& text) {
+  const bool pattern = text == "all-linear" || text.find_first_of("*+?()[]{}|^$\\") != text.npos;
+  if (pattern) return text;
+  const std::vector<std::string> names = split_names(text);
+  return names.empty() ? boft::ModuleNames() : boft::ModuleNames(names);
+}
+
+template <class Config>
+Config with_shared(Config c, const Settings& s, int64_t layers) {
+  c.target_modules = module_names(s.target_modules);
+  c.exclude_modules = module_names(s.exclude_modules);
+  c.modules_to_save = split_names(s.modules_to_save);
+  if (!s.layers_to_transform.empty()) {
+    c.layers_to_transform =
+        parse_ranges("--layers-to-transform", s.layers_to_transform, layers, "layer");
+  }
+  c.bias = s.bias;
+  c.base_model_name_or_path = s.model;
+  return c;
+}
+
+boft::AdapterConfig adapter_config(const Settings& s, int64_t layers) {
+  if (s.method == "lora") {
+    return with_shared(
+        boft::LoraConfig{.r = s.rank, .lora_alpha = s.alpha, .lora_dropout = s.dropout}, s, layers);
+  }
+  return with_shared(boft::BoftConfig{.boft_block_size = s.block_size,
+                                      .boft_block_num = s.block_num,
+                                      .boft_n_butterfly_factor = s.factors,
+                                      .boft_dropout = s.dropout},
+                     s, layers);
+}
+
+void choose_head(const Settings& s, LoadedModel& loaded,
+                 const std::vector<std::string>& class_names) {
+  const bool same = class_names == loaded.class_names;
+  if (s.head == "keep" || (s.head == "auto" && same)) {
+    std::string known;
+    for (const std::string& name : loaded.class_names) known += (known.empty() ? "" : ", ") + name;
+    check<UsageError>(same, "--head keep: the classes differ from the model's, which are ", known);
+    return;
+  }
+  const std::vector<std::string> saved = split_names(s.modules_to_save);
+  check<UsageError>(!s.has_adapter() || std::ranges::count(saved, "classifier") > 0,
+                    "--modules-to-save: the head is new, so classifier must be among them, got ",
+                    s.modules_to_save.empty() ? "nothing" : s.modules_to_save);
+  replace_head(loaded, class_names);
+}
+
+// Freezes, attaches, and returns the trainable parameters' line.
+std::string prepare(Options& options, const Settings& s, LoadedModel& loaded) {
+  nn::ViTForImageClassification& model = *loaded.model;
+  if (s.has_adapter()) {
+    loaded.adapters = std::make_unique<boft::AdapterModel>(model);
+    warn(options, loaded.adapters->add_adapter(
+                      "default", adapter_config(s, model.config().num_hidden_layers)));
+  } else {
+    nn::set_trainable(model, s.method == "full");
+    nn::set_trainable(model.classifier, true);
+  }
+  return nn::trainable_parameters_line(model);
+}
+
+}  // namespace
+
+int finetune(const Words& words) {
+  Settings s;
+  Options options = declare(s);
+  if (!options.parse(words)) return 0;
+  resolve_method(options, s);
+  resolve(options, s.training);
+  const nn::Dataset digits = all_digits();
+  const std::vector<int64_t> classes = parse_classes(s.classes, int64_t(digits.class_names.size()));
+  set_threads(s.common);
+
+  manual_seed(uint64_t(s.training.seed));
+  LoadedModel loaded = load_model(s.model);
+  check_takes_digits(s.model, loaded.model->config());
+  const nn::Dataset chosen = nn::with_classes(digits, classes);
+  choose_head(s, loaded, chosen.class_names);
+  const std::string parameters = prepare(options, s, loaded);
+  const nn::ParameterCount count = nn::count_parameters(*loaded.model);
+
+  make_output_folder(s.out, s.overwrite);
+  const std::filesystem::path out = s.out;
+  write_file_atomically(out / "run.toml", options.toml());
+  if (!s.common.json) {
+    std::printf("%s\n", parameters.c_str());
+    std::fflush(stdout);
+  }
+  const nn::Splits data = nn::fixed_splits(chosen);
+  const nn::Forward forward = [&](const Tensor& images) { return loaded(images); };
+  const TrainingEnd end =
+      run_training(*loaded.model, forward, data, s.training, out / "log.csv", s.common, s.method);
+  if (s.has_adapter()) {
+    boft::save_adapter(*loaded.adapters, out);
+    save_class_names(out, chosen.class_names);
+  } else {
+    nn::save_vit(*loaded.model, chosen.class_names, out);
+  }
+
+  const nn::Evaluation test = nn::evaluate(*loaded.model, forward, data.test);
+  if (s.common.json) {
+    nlohmann::json result{{"command", "finetune"},
+                          {"method", s.method},
+                          {"model", s.model},
+                          {"out", s.out},
+                          {"classes", chosen.class_names},
+                          {"trainable_parameters", count.trainable},
+                          {"all_parameters", count.all},
+                          {"test_accuracy", test.accuracy},
+                          {"test_loss", test.loss}};
+    add_to_json(result, end);
+    print_json(result);
+  } else {
+    std::printf("test accuracy %s, loss %s\n%s: %s, log.csv, run.toml\n",
+                percent(test.accuracy).c_str(), short_number(test.loss).c_str(), s.out.c_str(),
+                s.has_adapter() ? "adapter_config.json, adapter_model.safetensors, id2label.json"
+                                : "config.json, model.safetensors");
+  }
+  return report_end(options, end, s.out);
+}
+
+}  // namespace papilio::cli

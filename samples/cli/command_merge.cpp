@@ -1,0 +1,106 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "autograd/grad_mode.h"
+#include "nn/models/vit_checkpoint.h"
+#include "nn/train/progress.h"
+#include "samples/cli/commands.h"
+#include "samples/cli/common.h"
+#include "samples/cli/digits.h"
+#include "samples/cli/model.h"
+#include "samples/cli/table.h"
+#include "tensor/atomic_file.h"
+#include "tensor/random.h"
+
+namespace papilio::cli {
+
+namespace {
+
+struct Settings {
+  std::string model, adapter, out;
+  bool safe = false, overwrite = false;
+  Common common;
+};
+
+Options declare(Settings& s) {
+  Options options("merge", "MODEL ADAPTER --out DIR [options]",
+                  "Writes an adapter into the weights it adapts: a plain model folder that needs "
+                  "neither the adapter nor more time than the base. Says how far merged and "
+                  "unmerged logits are apart on the test digits.");
+  options.section("What to merge");
+  options.add("MODEL", &s.model, "", "model folder").required();
+  options.add("ADAPTER", &s.adapter, "", "adapter folder made for it").required();
+  options.add("o,out", &s.out, "DIR", "folder to write").required();
+  options.flag("safe", s.safe, "refuse weights that are not finite");
+  options
+      .flag("overwrite", s.overwrite, "write into a folder that holds a model or adapter already")
+      .line_only();
+  add_common(options, s.common);
+  options.example("papilio merge runs/base runs/boft --out runs/merged --safe");
+  return options;
+}
+
+// The digits where the model takes them, else noise.
+Tensor probe_images(const nn::ViTConfig& c) {
+  if (c.image_size == 8 && c.num_channels == 1) return split_of(all_digits(), "test").images;
+  Generator generator;
+  return randn({4, c.num_channels, c.image_size, c.image_size}, {}, generator);
+}
+
+std::vector<double> logits(LoadedModel& loaded, const Tensor& images) {
+  const NoGrad no_grad;
+  return loaded(images).to_vector<double>();
+}
+
+}  // namespace
+
+int merge(const Words& words) {
+  Settings s;
+  Options options = declare(s);
+  if (!options.parse(words)) return 0;
+  set_threads(s.common);
+  LoadedModel loaded = load_model(s.model, s.adapter);
+  warn(options, loaded.warnings);
+  nn::eval(*loaded.model);
+  const size_t layers = loaded.adapters->layers("default").size();
+  const Tensor images = probe_images(loaded.model->config());
+  const std::vector<double> before = logits(loaded, images);
+  {
+    nn::Progress progress(s.common.progress(), "merge", int64_t(layers));
+    loaded.adapters->merge_and_unload(s.safe, {},
+                                      [&](size_t done, size_t, const std::string& path) {
+                                        progress.update(int64_t(done), 0, path);
+                                      });
+  }
+  const std::vector<double> after = logits(loaded, images);
+  double difference = 0;
+  for (size_t i = 0; i < before.size(); ++i) {
+    const double d = std::abs(after[i] - before[i]);
+    if (!(d <= difference)) difference = d;  // NaN stays
+  }
+
+  make_output_folder(s.out, s.overwrite);
+  const std::filesystem::path out = s.out;
+  write_file_atomically(out / "run.toml", options.toml());
+  nn::save_vit(*loaded.model, loaded.class_names, out);
+  if (s.common.json) {
+    print_json({{"command", "merge"},
+                {"model", s.model},
+                {"adapter", s.adapter},
+                {"out", s.out},
+                {"layers", layers},
+                {"images", images.size(0)},
+                {"largest_logit_difference", difference}});
+  } else {
+    std::printf(
+        "merged %zu layers; largest difference of merged and unmerged logits on %lld images: %s\n"
+        "%s: config.json, model.safetensors, run.toml\n",
+        layers, static_cast<long long>(images.size(0)), short_number(difference).c_str(),
+        s.out.c_str());
+  }
+  return 0;
+}
+
+}  // namespace papilio::cli

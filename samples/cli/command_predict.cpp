@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops/join.h"
+#include "autograd/ops/softmax.h"
+#include "samples/cli/commands.h"
+#include "samples/cli/common.h"
+#include "samples/cli/digits.h"
+#include "samples/cli/images.h"
+#include "samples/cli/model.h"
+#include "samples/cli/table.h"
+
+namespace papilio::cli {
+
+namespace {
+
+struct Settings {
+  std::string model, adapter, digit;
+  std::vector<std::string> images;
+  int64_t top = 3;
+  Common common;
+};
+
+Options declare(Settings& s) {
+  Options options(
+      "predict", "MODEL [IMAGE...] [options]",
+      "Classes and probabilities. An IMAGE is a CSV file with one image of 8x8 pixels a "
+      "line: 64 numbers from 0 to 16, and a label if there is one.");
+  options.section("What to predict");
+  options.add("MODEL", &s.model, "", "model folder").required();
+  options.add("IMAGE", &s.images, "", "CSV files");
+  options.add("digit", &s.digit, "LIST",
+              "built-in digits by number: 17, 0-9 or 3,5 (of 0 to 1796)");
+  options.add("adapter", &s.adapter, "DIR", "adapter folder to put on the model");
+  options.add("top", &s.top, "N", "classes to show for an image").range(1, 1000);
+  add_common(options, s.common);
+  options.example("papilio predict runs/base --digit 0-9");
+  options.example("papilio predict runs/base --adapter runs/boft mine.csv --top 1");
+  return options;
+}
+
+std::vector<NamedImage> gather(const Settings& s) {
+  std::vector<NamedImage> images;
+  for (const std::string& path : s.images) {
+    for (NamedImage& image : read_image_file(path)) images.push_back(std::move(image));
+  }
+  if (s.digit.empty()) return images;
+  const nn::Dataset digits = all_digits();
+  for (int64_t i : parse_ranges("--digit", s.digit, digits.size(), "digit")) {
+    const nn::Dataset one = nn::subset(digits, {i});
+    images.push_back(
+        {str("digit ", i), one.images, digits.class_names[size_t(one.labels.data<int64_t>()[0])]});
+  }
+  return images;
+}
+
+struct Guess {
+  size_t index;
+  double probability;
+};
+
+// The most probable classes of each row, best first.
+std::vector<std::vector<Guess>> best(const std::vector<double>& probabilities, size_t classes,
+                                     size_t top) {
+  std::vector<std::vector<Guess>> result;
+  for (size_t begin = 0; begin < probabilities.size(); begin += classes) {
+    std::vector<Guess>& row = result.emplace_back();
+    for (size_t c = 0; c < classes; ++c) row.push_back({c, probabilities[begin + c]});
+    std::ranges::stable_sort(row, std::greater(), &Guess::probability);
+    row.resize(std::min(top, classes));
+  }
+  return result;
+}
+
+}  // namespace
+
+int predict(const Words& words) {
+  Settings s;
+  Options options = declare(s);
+  if (!options.parse(words)) return 0;
+  check<UsageError>(!s.images.empty() || !s.digit.empty(),
+                    "nothing to predict: give IMAGE files, or --digit 0-9");
+  set_threads(s.common);
+  const std::vector<NamedImage> images = gather(s);
+  LoadedModel loaded = load_model(s.model, s.adapter);
+  warn(options, loaded.warnings);
+  check_takes_digits(s.model, loaded.model->config());
+
+  nn::eval(*loaded.model);
+  const NoGrad no_grad;
+  std::vector<Tensor> pixels;
+  for (const NamedImage& image : images) pixels.push_back(image.pixels);
+  const Tensor probabilities = softmax(loaded(concat(pixels, 0)));
+  const auto guesses =
+      best(probabilities.to_vector<double>(), loaded.class_names.size(), size_t(s.top));
+
+  nlohmann::json predictions = nlohmann::json::array();
+  std::vector<std::vector<std::string>> rows{{"image", "label", "class", "probability"}};
+  const bool labelled =
+      std::ranges::any_of(images, [](const NamedImage& i) { return !i.label.empty(); });
+  if (guesses[0].size() > 1) rows[0].emplace_back("then");
+  for (size_t i = 0; i < images.size(); ++i) {
+    const NamedImage& image = images[i];
+    nlohmann::json top = nlohmann::json::array();
+    std::string then;
+    for (size_t k = 0; k < guesses[i].size(); ++k) {
+      const auto& [index, probability] = guesses[i][k];
+      const std::string& name = loaded.class_names[index];
+      top.push_back({{"class", name}, {"probability", probability}});
+      if (k > 0) then += (k > 1 ? ", " : "") + printable(name) + ' ' + percent(probability);
+    }
+    const Guess& first = guesses[i][0];
+    predictions.push_back(
+        {{"image", image.name},
+         {"label", image.label.empty() ? nlohmann::json(nullptr) : nlohmann::json(image.label)},
+         {"class", loaded.class_names[first.index]},
+         {"probability", first.probability},
+         {"top", top}});
+    rows.push_back({printable(image.name), image.label, printable(loaded.class_names[first.index]),
+                    percent(first.probability)});
+    if (rows[0].size() > 4) rows.back().push_back(then);
+  }
+  if (!labelled) {
+    for (auto& row : rows) row.erase(row.begin() + 1);
+  }
+  if (s.common.json) {
+    print_json({{"command", "predict"}, {"model", s.model}, {"predictions", predictions}});
+  } else {
+    std::printf("%s", table(rows, 100).c_str());
+  }
+  return 0;
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,107 @@
+#include "samples/cli/digits.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "samples/cli/options.h"
+#include "samples/cli/toml.h"
+
+// samples/data/optdigits.csv.gz, a source file made by the build.
+extern const unsigned char papilio_optdigits[];
+extern const unsigned papilio_optdigits_size;
+
+namespace papilio::cli {
+
+nn::Dataset all_digits() {
+  return nn::read_digits(
+      {reinterpret_cast<const char*>(papilio_optdigits), size_t(papilio_optdigits_size)});
+}
+
+std::vector<int64_t> parse_ranges(const std::string& name, const std::string& text, int64_t count,
+                                  const std::string& what) {
+  std::vector<int64_t> result;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  const auto number = [&] {
+    int64_t value = 0;
+    const auto [next, error] = std::from_chars(at, end, value);
+    check<UsageError>(error == std::errc() && *at != '-', name,
+                      ": expected numbers like 3, 0-4 or 0,2,5-7, got ", toml_string(text));
+    check<UsageError>(value < count, name, ": there is no ", what, ' ', value, "; there are 0 to ",
+                      count - 1);
+    at = next;
+    return value;
+  };
+  for (;;) {
+    const int64_t first = number();
+    int64_t last = first;
+    if (at != end && *at == '-') {
+      ++at;
+      last = number();
+      check<UsageError>(last >= first, name, ": the range ", first, '-', last, " runs backwards");
+    }
+    for (int64_t i = first; i <= last; ++i) {
+      check<UsageError>(std::ranges::find(result, i) == result.end(), name, ": ", what, ' ', i,
+                        " is named twice");
+      result.push_back(i);
+    }
+    if (at == end) return result;
+    check<UsageError>(*at == ',', name, ": expected numbers like 3, 0-4 or 0,2,5-7, got ",
+                      toml_string(text));
+    ++at;
+  }
+}
+
+std::vector<int64_t> parse_classes(const std::string& text, int64_t count) {
+  return parse_ranges("--classes", text == "all" ? str("0-", count - 1) : text, count, "class");
+}
+
+std::string classes_text(const std::vector<int64_t>& classes) {
+  std::string text;
+  for (size_t i = 0; i < classes.size(); ++i) {
+    size_t last = i;
+    while (last + 1 < classes.size() && classes[last + 1] == classes[last] + 1) ++last;
+    text += str(text.empty() ? "" : ",", classes[i]);
+    if (last > i) text += str('-', classes[last]);
+    i = last;
+  }
+  return text;
+}
+
+nn::Dataset split_of(const nn::Dataset& data, const std::string& split) {
+  if (split == "all") return data;
+  nn::Splits splits = nn::fixed_splits(data);
+  if (split == "train") return splits.train;
+  return split == "validation" ? splits.validation : splits.test;
+}
+
+nn::Dataset for_model(const nn::Dataset& data, const std::vector<std::string>& model_classes,
+                      const std::vector<int64_t>& classes) {
+  // Of each of the data's classes, the model's number or -1.
+  std::vector<int64_t> number;
+  for (size_t c = 0; c < data.class_names.size(); ++c) {
+    const auto found = std::ranges::find(model_classes, data.class_names[c]);
+    const bool wanted = classes.empty() || std::ranges::find(classes, int64_t(c)) != classes.end();
+    number.push_back(found != model_classes.end() && wanted ? found - model_classes.begin() : -1);
+  }
+  std::string known;
+  for (const std::string& name : model_classes) known += (known.empty() ? "" : ", ") + name;
+  for (int64_t c : classes) {
+    check<UsageError>(number[size_t(c)] >= 0, "--classes: the model has no class ",
+                      data.class_names[size_t(c)], "; it has ", known);
+  }
+  std::vector<int64_t> positions;
+  for (int64_t i = 0; i < data.size(); ++i) {
+    if (number[size_t(data.labels.data<int64_t>()[i])] >= 0) positions.push_back(i);
+  }
+  check<UsageError>(!positions.empty(), "none of the model's classes (", known, ") is in the data");
+  nn::Dataset result = nn::subset(data, positions);
+  result.class_names = model_classes;
+  for (int64_t i = 0; i < result.size(); ++i) {
+    int64_t& label = result.labels.data<int64_t>()[i];
+    label = number[size_t(label)];
+  }
+  return result;
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,145 @@
+#include "samples/cli/inspect.h"
+
+#include <nlohmann/json.hpp>
+
+#include "boft/config_json.h"
+#include "boft/model.h"
+#include "nn/models/vit_checkpoint.h"
+#include "samples/cli/common.h"
+#include "samples/cli/model.h"
+#include "samples/cli/table.h"
+#include "tensor/safetensors.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text;
+  for (int64_t n : shape) text += str(text.empty() ? "" : ", ", n);
+  return '[' + text + ']';
+}
+
+int64_t elements(const std::vector<int64_t>& shape) {
+  int64_t n = 1;
+  for (int64_t s : shape) n *= s;
+  return n;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + printable(name);
+  return text;
+}
+
+}  // namespace
+
+Report inspect_safetensors(const fs::path& file) {
+  const SafetensorsReader reader(file);
+  std::vector<std::vector<std::string>> rows{{"tensor", "dtype", "shape", "elements"}};
+  json tensors = json::array();
+  int64_t all = 0;
+  uint64_t bytes = 0;
+  for (const auto& [name, entry] : reader.entries()) {
+    const int64_t n = elements(entry.shape);
+    all += n;
+    bytes += entry.end - entry.begin;
+    rows.push_back(
+        {printable(name), std::string(entry.type->name), shape_text(entry.shape), with_commas(n)});
+    tensors.push_back({{"name", name},
+                       {"dtype", entry.type->name},
+                       {"shape", entry.shape},
+                       {"bytes", entry.end - entry.begin}});
+  }
+  rows.push_back({"total", "", "", with_commas(all)});
+  std::string text = str(printable(file.string()), ": ", reader.entries().size(), " tensors, ",
+                         with_commas(int64_t(bytes)), " bytes\n");
+  for (const auto& [key, value] : reader.metadata())
+    text += "metadata " + printable(key) + ": " + printable(value) + '\n';
+  return {text + '\n' + table(rows, 3),
+          std::make_shared<json>(json{{"kind", "safetensors"},
+                                      {"path", file.string()},
+                                      {"tensors", tensors},
+                                      {"elements", all},
+                                      {"metadata", reader.metadata()}})};
+}
+
+Report inspect_model(const fs::path& folder) {
+  const LoadedModel loaded = load_model(folder);
+  nn::ViTForImageClassification& model = *loaded.model;
+  const nn::ViTConfig& c = model.config();
+  const std::string size = str(c.image_size, 'x', c.image_size);
+  std::string text =
+      str(printable(folder.string()), ": vision transformer for images of ", size, " pixels with ",
+          c.num_channels, c.num_channels == 1 ? " channel" : " channels", ", ",
+          loaded.class_names.size(), " classes\n", c.num_hidden_layers, " layers, width ",
+          c.hidden_size, ", ", c.num_attention_heads, " heads, MLP ", c.intermediate_size,
+          ", patches of ", c.patch_size, 'x', c.patch_size, ", ",
+          c.pooling == nn::Pooling::mean ? "mean pooling" : "class token", '\n');
+  if (loaded.class_names.size() <= 20) text += "classes: " + listed(loaded.class_names) + '\n';
+  json modules = json::array();
+  nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
+    modules.push_back({{"path", path}, {"type", module.describe()}});
+  });
+  return {text + '\n' + nn::summary(model),
+          std::make_shared<json>(json{{"kind", "model"},
+                                      {"path", folder.string()},
+                                      {"classes", loaded.class_names},
+                                      {"image_size", c.image_size},
+                                      {"patch_size", c.patch_size},
+                                      {"num_channels", c.num_channels},
+                                      {"hidden_size", c.hidden_size},
+                                      {"num_hidden_layers", c.num_hidden_layers},
+                                      {"num_attention_heads", c.num_attention_heads},
+                                      {"intermediate_size", c.intermediate_size},
+                                      {"parameters", nn::count_parameters(model).all},
+                                      {"modules", modules}})};
+}
+
+Report would_adapt(const fs::path& adapter_config, const fs::path& folder) {
+  const auto [config, warnings] = boft::read_config(adapter_config);
+  nn::ViTForImageClassification model(nn::read_vit_config(folder / "config.json").config);
+  const int64_t base = nn::count_parameters(model).all;
+  boft::AdapterModel adapters(model);
+  std::vector<std::string> notes = warnings;
+  for (const std::string& note : adapters.add_adapter("default", config)) notes.push_back(note);
+
+  std::vector<std::vector<std::string>> rows{{"layer", "weight", "adapter", "parameters"}};
+  json layers = json::array(), own = json::array();
+  int64_t all = 0;
+  for (const auto& [path, layer] : adapters.layers("default")) {
+    nn::Adapter& adapter = *layer->adapters.find("default");
+    const int64_t n = nn::count_parameters(adapter).all;
+    all += n;
+    const std::string shape = str(layer->weight.shape());
+    rows.push_back({path, shape, adapter.describe(), with_commas(n)});
+    layers.push_back({{"path", path},
+                      {"shape", {layer->adapted_outputs(), layer->adapted_inputs()}},
+                      {"adapter", adapter.describe()},
+                      {"parameters", n}});
+  }
+  for (const auto& tensor : adapters.own_tensors("default")) {
+    all += tensor.copy.numel();
+    rows.push_back({tensor.path, str(tensor.copy.shape()), "trains in full",
+                    with_commas(tensor.copy.numel())});
+    own.push_back({{"path", tensor.path}, {"parameters", tensor.copy.numel()}});
+  }
+  rows.push_back({"total", "", "", with_commas(all)});
+  std::string text =
+      str(peft_type(config), " would adapt ", layers.size(), " layers: ", with_commas(all),
+          " trainable parameters beside the model's ", with_commas(base), '\n');
+  for (const std::string& note : notes) text += "note: " + printable(note) + '\n';
+  return {text + '\n' + table(rows, 3),
+          std::make_shared<json>(json{{"kind", "would_adapt"},
+                                      {"peft_type", peft_type(config)},
+                                      {"layers", layers},
+                                      {"trained_in_full", own},
+                                      {"trainable_parameters", all},
+                                      {"model_parameters", base},
+                                      {"notes", notes}})};
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,18 @@
+// Ctrl-C as a question that loops ask.
+#pragma once
+
+namespace papilio::cli {
+
+// While it lives, the first SIGINT or SIGTERM is only noted; the second ends the program.
+class Interruptible {
+ public:
+  Interruptible();
+  ~Interruptible();
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+
+  // The signal that came, 0 before.
+  static int signal();
+};
+
+}  // namespace papilio::cli

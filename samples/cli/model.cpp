@@ -1,0 +1,151 @@
+#include "samples/cli/model.h"
+
+#include <nlohmann/json.hpp>
+
+#include "boft/checkpoint.h"
+#include "nn/init.h"
+#include "nn/models/vit_checkpoint.h"
+#include "samples/cli/options.h"
+#include "tensor/atomic_file.h"
+#include "tensor/copy.h"
+#include "tensor/json.h"
+#include "tensor/safetensors.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kClassNames = "id2label.json";
+
+bool has(const fs::path& folder, const char* file) {
+  std::error_code ignored;
+  return fs::exists(folder / file, ignored);
+}
+
+void check_folder(const fs::path& folder) {
+  std::error_code ignored;
+  check<FileError>(fs::exists(folder, ignored), folder.string(), ": there is no such folder");
+  check<FileError>(fs::is_directory(folder, ignored), folder.string(), ": is not a folder");
+}
+
+// What is wrong with a file is no wrong use of the command line.
+template <class F>
+auto as_file_error(const fs::path& path, F&& f) {
+  try {
+    return f();
+  } catch (const ArgumentError& e) {
+    throw FileError(path.string() + ": " + e.what());
+  }
+}
+
+// Outputs of the classifier that an adapter has saved, or 0.
+int64_t saved_head_size(const fs::path& adapter) {
+  const SafetensorsReader reader(adapter / "adapter_model.safetensors");
+  const auto found = reader.entries().find("base_model.model.classifier.weight");
+  return found == reader.entries().end() || found->second.shape.size() != 2
+             ? 0
+             : found->second.shape[0];
+}
+
+std::vector<std::string> numbered(int64_t count) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
+  return names;
+}
+
+}  // namespace
+
+bool is_model_folder(const fs::path& folder) {
+  return has(folder, "config.json") || has(folder, "model.safetensors");
+}
+
+bool is_adapter_folder(const fs::path& folder) {
+  return has(folder, "adapter_config.json") || has(folder, "adapter_model.safetensors");
+}
+
+LoadedModel load_model(const fs::path& folder) {
+  check_folder(folder);
+  check<FileError>(is_model_folder(folder) || !is_adapter_folder(folder), folder.string(),
+                   ": holds an adapter, not a model; it goes on top of the model it was made for");
+  check<FileError>(is_model_folder(folder), folder.string(),
+                   ": holds no model (config.json and model.safetensors)");
+  nn::LoadedViT loaded = as_file_error(folder, [&] { return nn::load_vit(folder); });
+  const int64_t count = loaded.model->config().num_labels;
+  if (loaded.class_names.empty()) loaded.class_names = numbered(count);
+  check<FileError>(int64_t(loaded.class_names.size()) == count, folder.string(),
+                   ": config.json names ", loaded.class_names.size(), " classes for ", count,
+                   " outputs");
+  return {std::move(loaded.model), nullptr, std::move(loaded.class_names), {}};
+}
+
+LoadedModel load_model(const fs::path& folder, const fs::path& adapter) {
+  LoadedModel loaded = load_model(folder);
+  if (adapter.empty()) return loaded;
+  check_folder(adapter);
+  check<FileError>(is_adapter_folder(adapter), adapter.string(),
+                   ": holds no adapter (adapter_config.json and adapter_model.safetensors)");
+  if (const int64_t size = saved_head_size(adapter); size > 0) {
+    const std::vector<std::string> names = read_class_names(adapter);
+    check<FileError>(names.empty() || int64_t(names.size()) == size,
+                     (adapter / kClassNames).string(), ": names ", names.size(), " classes for ",
+                     size, " outputs");
+    if (!names.empty() || size != loaded.model->config().num_labels)
+      replace_head(loaded, names.empty() ? numbered(size) : names);
+  }
+  loaded.adapters = std::make_unique<boft::AdapterModel>(*loaded.model);
+  loaded.warnings =
+      as_file_error(adapter, [&] { return boft::load_adapter(*loaded.adapters, adapter); });
+  return loaded;
+}
+
+void replace_head(LoadedModel& loaded, std::vector<std::string> class_names) {
+  nn::ViTForImageClassification& model = *loaded.model;
+  nn::ViTConfig& config = model.vit.config;
+  config.num_labels = int64_t(class_names.size());
+  model.classifier = nn::Linear(config.hidden_size, config.num_labels);
+  nn::trunc_normal_(model.classifier.weight, config.initializer_range);
+  fill_(model.classifier.bias, 0);
+  loaded.class_names = std::move(class_names);
+}
+
+void check_takes_digits(const fs::path& folder, const nn::ViTConfig& config) {
+  check<UsageError>(config.image_size == 8 && config.num_channels == 1, folder.string(),
+                    ": this model takes images of ", config.image_size, 'x', config.image_size,
+                    " pixels with ", config.num_channels,
+                    " channels; the digits have 8x8 pixels with 1");
+}
+
+void save_class_names(const fs::path& folder, const std::vector<std::string>& class_names) {
+  json names = json::object();
+  for (size_t i = 0; i < class_names.size(); ++i) names[std::to_string(i)] = class_names[i];
+  write_file_atomically(folder / kClassNames, names.dump(2) + '\n');
+}
+
+std::vector<std::string> read_class_names(const fs::path& folder) {
+  if (!has(folder, kClassNames)) return {};
+  const fs::path path = folder / kClassNames;
+  const json document = read_json(path);
+  check<FileError>(document.is_object(), path.string(), ": expected names by number");
+  std::vector<std::string> names;
+  for (size_t i = 0; i < document.size(); ++i) {
+    const auto found = document.find(std::to_string(i));
+    check<FileError>(found != document.end() && found->is_string(), path.string(),
+                     ": expected names for 0, 1, 2, ...");
+    names.push_back(found->get<std::string>());
+  }
+  return names;
+}
+
+void make_output_folder(const fs::path& folder, bool overwrite) {
+  check<UsageError>(overwrite || !(is_model_folder(folder) || is_adapter_folder(folder)),
+                    "--out: ", folder.string(),
+                    " holds a model or an adapter already; choose another folder, or --overwrite");
+  std::error_code error;
+  fs::create_directories(folder, error);
+  check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,7 @@
+#pragma once
+
+namespace papilio::cli {
+
+constexpr const char* kVersion = PAPILIO_VERSION;
+
+}  // namespace papilio::cli

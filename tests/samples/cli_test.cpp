@@ -1,0 +1,312 @@
+// The papilio program: what its commands write and say, on models that train in moments.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <thread>
+
+#include "boft/checkpoint.h"
+#include "nn/models/vit_checkpoint.h"
+#include "tests/samples/program.h"
+
+using namespace papilio;
+using test::words;
+using test::Workplace;
+
+namespace {
+
+// Four steps of a model of 5 tokens of width 16.
+const std::string kTiny =
+    "--hidden-size 16 --layers 1 --heads 2 --patch-size 4 --epochs 1 --batch-size 70 ";
+
+void train_base(const Workplace& at) {
+  at.json(words("train --classes 0-1 --out base " + kTiny));
+}
+
+bool exists(const Workplace& at, const char* file) {
+  return std::filesystem::exists(at / file);
+}
+
+}  // namespace
+
+TEST_CASE("train writes a model folder, its log and its settings") {
+  const Workplace at;
+  const auto result = at.run(words("train --classes 0,3-4 --out runs/m " + kTiny));
+  REQUIRE_MESSAGE(result.code == 0, result.err);
+  CHECK(result.out.find("test accuracy") != std::string::npos);
+  const nn::LoadedViT loaded = nn::load_vit(at / "runs/m");
+  CHECK(loaded.class_names == std::vector<std::string>{"0", "3", "4"});
+  CHECK(loaded.model->config().hidden_size == 16);
+  CHECK(loaded.model->config().intermediate_size == 64);
+  CHECK(at.bytes("runs/m/log.csv").starts_with("epoch,step,loss,lr,"));
+  const std::string settings = at.bytes("runs/m/run.toml");
+  CHECK(settings.starts_with("version = \""));
+  for (const char* line : {"command = \"train\"\n", "classes = \"0,3-4\"\n", "hidden-size = 16\n",
+                           "intermediate-size = 64\n", "seed = 0\n"})
+    CHECK_MESSAGE(settings.find(line) != std::string::npos, line);
+}
+
+TEST_CASE("the same seed gives the same files, another seed others; run.toml runs again") {
+  const Workplace at;
+  const std::string line = "train --classes 0-1 --dropout 0.1 " + kTiny;
+  for (const char* seed : {"a --seed 3", "b --seed 3", "c --seed 4"})
+    at.json(words(line + "--out " + seed));
+  at.json(words("train --config a/run.toml --out d"));
+  at.json(words("train --config a/run.toml --out e --seed 4"));
+  const std::string bytes = at.bytes("a/model.safetensors");
+  CHECK(bytes == at.bytes("b/model.safetensors"));
+  CHECK(bytes == at.bytes("d/model.safetensors"));
+  CHECK(bytes != at.bytes("c/model.safetensors"));
+  CHECK(at.bytes("c/model.safetensors") == at.bytes("e/model.safetensors"));
+  CHECK(at.bytes("a/config.json") == at.bytes("b/config.json"));
+}
+
+TEST_CASE("every method finetunes; evaluating and merging agree with it") {
+  const Workplace at;
+  train_base(at);
+  for (const char* method : {"boft -b 4 -m 2 --bias boft_only", "oft -b 8",
+                             "lora -r 2 -t query,value", "linear", "full"}) {
+    CAPTURE(method);
+    const bool adapter = method[0] != 'f' && std::string(method) != "linear";
+    std::filesystem::remove_all(at / "tuned");
+    std::filesystem::remove_all(at / "merged");
+    const auto tuned = at.json(words(
+        "finetune base --classes 5-7 --epochs 2 --out tuned --method " + std::string(method)));
+    CHECK(tuned["classes"] == std::vector<std::string>{"5", "6", "7"});
+    CHECK(tuned["trainable_parameters"] <= tuned["all_parameters"]);
+    const auto loaded =
+        at.json(words(adapter ? "evaluate base --adapter tuned" : "evaluate tuned"));
+    CHECK(loaded["accuracy"] == tuned["test_accuracy"]);
+    CHECK(loaded["loss"] == tuned["test_loss"]);
+    if (!adapter) continue;
+    const auto merged = at.json(words("merge base tuned --out merged --safe"));
+    CHECK(merged["largest_logit_difference"] < 1e-4);
+    const auto plain = at.json(words("evaluate merged"));
+    CHECK(plain["accuracy"] == tuned["test_accuracy"]);
+    CHECK(plain["loss"].get<double>() == doctest::Approx(tuned["test_loss"].get<double>()));
+    CHECK(plain["confusion"] == loaded["confusion"]);
+  }
+}
+
+TEST_CASE("an adapter's settings follow the options") {
+  const Workplace at;
+  train_base(at);
+  at.json({"finetune", "base", "--classes", "0-1", "--epochs", "1", "-n", "2", "--dropout", "0.5",
+           "-t", ".*\\.(query|value)", "--exclude-modules", "key", "--out", "a"});
+  nn::LoadedViT loaded = nn::load_vit(at / "base");
+  boft::AdapterModel model(*loaded.model);
+  boft::load_adapter(model, at / "a");
+  const auto config = std::get<boft::BoftConfig>(model.config("default"));
+  CHECK(config.boft_block_size == 0);
+  CHECK(config.boft_block_num == 2);
+  CHECK(config.boft_n_butterfly_factor == 2);
+  CHECK(config.boft_dropout == 0.5);
+  CHECK(config.target_modules == boft::ModuleNames(".*\\.(query|value)"));
+  CHECK(config.exclude_modules == boft::ModuleNames{"key"});
+  CHECK(model.layers("default").size() == 2);
+  // What the file says survives its way through TOML.
+  at.json(words("finetune --config a/run.toml --out b"));
+  CHECK(at.bytes("a/adapter_config.json") == at.bytes("b/adapter_config.json"));
+  CHECK(at.bytes("a/adapter_model.safetensors") == at.bytes("b/adapter_model.safetensors"));
+  // The pattern of a whole path knows no layers: that is said.
+  const auto warned =
+      at.run(words("finetune base --epochs 1 -t .*query --layers-to-transform 0 "
+                   "--quiet --out c"));
+  CHECK(warned.code == 0);
+  CHECK(warned.err.starts_with("papilio finetune: warning: layers_to_transform is ignored"));
+}
+
+TEST_CASE("predict: built-in digits and CSV files") {
+  const Workplace at;
+  train_base(at);
+  const auto two = at.json(words("predict base --digit 0,10-11 --top 1"));
+  REQUIRE(two["predictions"].size() == 3);
+  CHECK(two["predictions"][0]["label"] == "0");
+  CHECK(two["predictions"][0]["top"].size() == 1);
+  std::string line, values;
+  for (int i = 0; i < 64; ++i) values += (i > 0 ? "," : "") + std::to_string(i % 17);
+  test::write_bytes(at / "mine.csv", values + "\r\n" + values + ",7\n");
+  const auto mine = at.json(words("predict base mine.csv"));
+  REQUIRE(mine["predictions"].size() == 2);
+  CHECK(mine["predictions"][0]["label"].is_null());
+  CHECK(mine["predictions"][1]["label"] == "7");
+  CHECK(mine["predictions"][0]["probability"] == mine["predictions"][1]["probability"]);
+  CHECK(at.run(words("predict base mine.csv")).out.find("mine.csv, line 2  7") !=
+        std::string::npos);
+}
+
+TEST_CASE("inspect: models, adapters, files, and what a configuration would adapt") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 2-4 --epochs 1 -b 4 -m 2 -t query --out a"));
+  at.json(words("finetune base --classes 2-4 --epochs 1 --method lora -r 2 -t query --out l"));
+  const auto model = at.json(words("inspect base --json=false --json"));
+  CHECK(model["kind"] == "model");
+  CHECK(model["classes"] == std::vector<std::string>{"0", "1"});
+  const auto adapter = at.json(words("inspect a"));
+  CHECK(adapter["kind"] == "adapter");
+  REQUIRE(adapter["layers"].size() == 1);
+  const auto& layer = adapter["layers"][0];
+  CHECK(layer["path"] == "vit.encoder.layer.0.attention.attention.query");
+  CHECK(layer["block_size"] == 4);
+  CHECK(layer["block_num"] == 4);
+  CHECK(layer["factors"] == 2);
+  CHECK(layer["parameters"] == 2 * 4 * 16 + 16);
+  CHECK(layer["degrees_of_freedom"] == 2 * 4 * 6 + 16);
+  CHECK(layer["orthogonality_error"] < 1e-5);
+  CHECK(layer["largest_angle_degrees"] > 0);
+  const auto lora = at.json(words("inspect l"));
+  CHECK(lora["layers"][0]["r"] == 2);
+  CHECK(lora["parameters"] == 64);
+  const auto file = at.json(words("inspect a/adapter_model.safetensors"));
+  CHECK(file["kind"] == "safetensors");
+  CHECK(file["metadata"]["format"] == "pt");
+  CHECK(file["tensors"].size() == 4);
+  const auto would = at.json(words("inspect --would-adapt a/adapter_config.json base"));
+  CHECK(would["layers"][0]["parameters"] == layer["parameters"]);
+  CHECK(would["trained_in_full"].size() == 2);
+  for (const char* path : {"base", "a", "l", "a/adapter_model.safetensors"})
+    CHECK(at.run({"inspect", path}).code == 0);
+}
+
+namespace {
+
+struct WrongUse {
+  std::string line;
+  int code;
+  std::string says;
+};
+
+}  // namespace
+
+TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 2-4 --epochs 1 -t query --out a"));
+  std::filesystem::copy(at / "base", at / "cut");
+  std::filesystem::resize_file(at / "cut/model.safetensors", 1000);
+  std::filesystem::create_directory(at / "empty");
+  test::write_bytes(at / "bad.toml", "epochs = 3\nepoch = 4\n");
+  test::write_bytes(at / "broken.toml", "epochs = 3\nout = runs\n");
+  test::write_bytes(at / "short.csv", "1,2,3\n");
+  test::write_bytes(at / "loud.csv", std::string(40, 'x') + "\n");
+  test::write_bytes(at / "photo.png", "\x89PNG\r\n\x1a\n");
+  test::write_bytes(at / "noise.safetensors", "\x3c\xff\xff");
+  const std::vector<WrongUse> cases{
+      {"frobnicate", 2, "papilio: unknown command frobnicate"},
+      {"tarin", 2, "papilio: unknown command tarin; did you mean train?"},
+      {"--verison", 2, "papilio: unknown option --verison; did you mean --version?"},
+      {"train --epoch 3", 2, "papilio train: unknown option --epoch; did you mean --epochs?"},
+      {"train --epochs", 2, "papilio train: --epochs: expected a value behind it"},
+      {"train --epochs 1 --epochs 2", 2, "papilio train: --epochs: given more than once"},
+      {"train --epochs many", 2,
+       "papilio train: --epochs: expected a whole number from 1 to 1e+06, got \"many\""},
+      {"train --lr -1", 2, "papilio train: --lr: expected a number >= 0, got \"-1\""},
+      {"train --label-smoothing 1", 2,
+       "papilio train: --label-smoothing: expected a number from 0 to below 1, got \"1\""},
+      {"train --schedule cosin", 2,
+       "papilio train: --schedule: expected cosine, linear, constant, got \"cosin\"; did you mean "
+       "cosine?"},
+      {"train --classes 5-12", 2,
+       "papilio train: --classes: there is no class 12; there are 0 to 9"},
+      {"train --classes zero", 2,
+       "papilio train: --classes: expected numbers like 3, 0-4 or 0,2,5-7, got \"zero\""},
+      {"train --hidden-size 10 --heads 4", 2,
+       "papilio train: ViTConfig: hidden_size 10 is not a multiple of num_attention_heads 4"},
+      {"train --json=maybe", 2, "papilio train: --json: expected true or false, got \"maybe\""},
+      {"train --momentum 0.5", 2,
+       "papilio train: --momentum: has a meaning only with --optimizer sgd"},
+      {"train surplus", 2, "papilio train: unexpected \"surplus\"; usage: papilio train [options]"},
+      {"train --out base", 2,
+       "papilio train: --out: base holds a model or an adapter already; choose another folder, or "
+       "--overwrite"},
+      {"train --config bad.toml", 2,
+       "papilio train: bad.toml, line 2: unknown key epoch; did you mean epochs?"},
+      {"train --config broken.toml", 1,
+       "papilio train: broken.toml, line 2: expected a number, true, false, [...] or a string in "
+       "quotes, got 'runs'"},
+      {"train --config base/run.toml --config a/run.toml", 2,
+       "papilio train: --config: given more than once"},
+      {"train --config a/run.toml", 2,
+       "papilio train: a/run.toml, line 2: settings of papilio finetune, not of train"},
+      {"train --config missing.toml", 1, "papilio train: missing.toml: cannot be read"},
+      {"finetune", 2, "papilio finetune: missing MODEL; usage: papilio finetune MODEL [options]"},
+      {"finetune nowhere", 1, "papilio finetune: nowhere: there is no such folder"},
+      {"finetune a", 1, "papilio finetune: a: holds an adapter, not a model"},
+      {"finetune cut", 1, "cut/model.safetensors"},
+      {"finetune base -b 5", 2, "boft_block_size 5 does not divide 16 coordinates"},
+      {"finetune base -m 4", 2, "nearest valid boft_block_size: 2"},
+      {"finetune base --method oft -m 2", 2,
+       "papilio finetune: --factors: has a meaning only with"},
+      {"finetune base --method full -b 4", 2, "papilio finetune: --block-size: has a meaning only"},
+      {"finetune base -b 4 -n 4", 2, "papilio finetune: --block-num: give it or --block-size"},
+      {"finetune base -t qury", 2, "qury"},
+      {"finetune base --bias lora_only", 2, "expected bias to be"},
+      {"finetune base --head keep", 2, "papilio finetune: --head keep: the classes differ"},
+      {"finetune base --layers-to-transform 4", 2, "there is no layer 4; there are 0 to 0"},
+      {"evaluate base --classes 1-2", 2,
+       "papilio evaluate: --classes: the model has no class 2; it has 0, 1"},
+      {"evaluate empty", 1, "papilio evaluate: empty: holds no model"},
+      {"evaluate base --adapter empty", 1, "papilio evaluate: empty: holds no adapter"},
+      {"merge base a", 2,
+       "papilio merge: missing --out; usage: papilio merge MODEL ADAPTER --out DIR [options]"},
+      {"predict base", 2, "papilio predict: nothing to predict"},
+      {"predict base --digit 1797", 2, "there is no digit 1797; there are 0 to 1796"},
+      {"predict base short.csv", 1,
+       "papilio predict: short.csv, line 1: expected 64 pixels, and a label if there is one, got 3 "
+       "values"},
+      {"predict base loud.csv", 1, "loud.csv, line 1: expected 64 pixels"},
+      {"predict base photo.png", 1, "papilio predict: photo.png: is a PNG picture"},
+      {"inspect noise.safetensors", 1, "papilio inspect: noise.safetensors"},
+      {"inspect cut", 1, "cut/model.safetensors"},
+      {"inspect empty", 1, "papilio inspect: empty: holds neither a model"},
+      {"inspect --would-adapt base/config.json base", 1, "peft_type"},
+  };
+  for (const auto& [line, code, says] : cases) {
+    CAPTURE(line);
+    const auto outcome = at.run(words(line));
+    CHECK(outcome.code == code);
+    CHECK(outcome.out == "");
+    CHECK_MESSAGE(outcome.err.find(says) != std::string::npos, outcome.err);
+    CHECK_MESSAGE(outcome.err.find('\n') + 1 == outcome.err.size(), outcome.err);
+  }
+  // None of them left results behind.
+  CHECK(!exists(at, "runs"));
+}
+
+TEST_CASE("help, version, and the help of every command") {
+  const Workplace at;
+  CHECK(at.run({}).code == 2);
+  CHECK(at.run({"--help"}).code == 0);
+  CHECK(at.run({"--version"}).out.starts_with("papilio 0."));
+  for (const char* command :
+       {"train", "finetune", "evaluate", "merge", "predict", "inspect", "demo"}) {
+    CAPTURE(command);
+    const auto help = at.run({command, "--help"});
+    CHECK(help.code == 0);
+    CHECK(help.err == "");
+    CHECK(help.out.starts_with(std::string("papilio ") + command));
+    CHECK(help.out.find("Examples\n") != std::string::npos);
+    std::istringstream lines(help.out);
+    for (std::string line; std::getline(lines, line);) CHECK_MESSAGE(line.size() <= 100, line);
+  }
+}
+
+TEST_CASE("Ctrl-C ends the step, saves and says so") {
+  const Workplace at;
+  const auto outcome = at.run(
+      words("train --classes 0-1 --out base --hidden-size 16 --layers 1 --heads 2 "
+            "--patch-size 4 --epochs 100000 --quiet"),
+      [&](int process) {
+        // The log's first line of numbers: training goes on.
+        using namespace std::chrono_literals;
+        for (int i = 0; i < 2000 && at.bytes("base/log.csv").find("\n1,") == std::string::npos; ++i)
+          std::this_thread::sleep_for(10ms);
+        kill(process, SIGINT);
+      });
+  CHECK(outcome.code == 130);
+  CHECK_MESSAGE(outcome.err.starts_with("papilio train: interrupted after step "), outcome.err);
+  CHECK(outcome.err.find("what it learned is in base\n") != std::string::npos);
+  const auto result = at.json(words("evaluate base"));
+  CHECK(result["classes"].size() == 2);
+}
