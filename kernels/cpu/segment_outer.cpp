@@ -29,6 +29,9 @@ void narrow(C* sums, int64_t ld, const T* x, const T* g, int64_t stride, int64_t
   [&]<int... k>(std::integer_sequence<int, k...>) {
     Vec<C> acc[w] = {};
     for (int64_t r = 0; r < rows; ++r) {
+      // Columns are walked across rows, which hardware does not foresee: ask for the next block.
+      __builtin_prefetch(x + (r + kBlock) * stride);
+      __builtin_prefetch(g + (r + kBlock) * stride);
       Vec<C> xr, gr;
       load_lanes<C>(xr, x + r * stride);
       load_lanes<C>(gr, g + r * stride);
