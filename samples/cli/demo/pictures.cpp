@@ -78,10 +78,9 @@ void add_inside(report::MethodReport& method, Run& run, const Task& task,
     const int64_t label = test.labels.data<int64_t>()[i],
                   predicted = evaluation.predicted[size_t(i)];
     if (label == predicted) continue;
-    method.misclassified.push_back(
-        {picture(test, i),
-         {},
-         test.class_names[size_t(label)] + " → " + test.class_names[size_t(predicted)]});
+    method.misclassified.emplace_back(
+        picture(test, i), report::Matrix(),
+        test.class_names[size_t(label)] + " → " + test.class_names[size_t(predicted)]);
   }
 }
 

@@ -18,7 +18,7 @@ struct MethodResult {
   Method method;
   int64_t trainable_parameters = 0;
   double trainable_fraction = 0;               // of all parameters of the model with the adapter
-  std::vector<double> new_digits, old_digits;  // test accuracy by seed, fractions
+  std::vector<double> new_digits = {}, old_digits = {};  // test accuracy by seed, fractions
   double energy_before = 0, energy_after = 0;  // of the adapted layers, mean over the seeds
   double step_seconds = 0, step_ratio = 0;
 };
@@ -30,7 +30,7 @@ struct Trial {
 
 struct Results {
   double pretrain_accuracy = 0;
-  std::vector<MethodResult> methods;
+  std::vector<MethodResult> methods = {};
   double merge_max_difference = 0;
   double seconds = 0;
 };

@@ -57,10 +57,10 @@ void add_attention(Document& page, const DemoView& view) {
   grid.column_titles.insert(grid.column_titles.end(), titles.begin(), titles.end());
   grid.tile = 92;
   for (const AttentionExample& example : view.data.attention) {
-    grid.tiles.push_back({example.picture, {}, "a " + std::to_string(example.label)});
+    grid.tiles.emplace_back(example.picture, Matrix(), "a " + std::to_string(example.label));
     for (std::size_t i = 0; i < titles.size(); ++i) {
       const Matrix map = i < example.maps.size() ? example.maps[i] : Matrix{};
-      grid.tiles.push_back({example.picture, map, ""});
+      grid.tiles.emplace_back(example.picture, map, "");
     }
   }
   page.section("attention", "Where the model looks");

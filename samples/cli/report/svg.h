@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "axis.h"
@@ -110,9 +111,12 @@ struct HeatMap {
 };
 
 struct Tile {
-  Matrix picture{};  // 0 paper .. 1 ink
-  Matrix overlay{};  // optional, any grid stretched over the picture; full colour at its maximum
-  std::string caption{};
+  Tile(const Matrix& picture_, const Matrix& overlay_, std::string caption_)
+      : picture(picture_), overlay(overlay_), caption(std::move(caption_)) {}
+
+  Matrix picture;  // 0 paper .. 1 ink
+  Matrix overlay;  // may be empty; any grid stretched over the picture; full colour at its maximum
+  std::string caption;
 };
 
 struct ImageGrid {
