@@ -220,7 +220,7 @@ int finetune(const Words& words) {
   const std::string parameters = prepare(options, s, loaded);
   const nn::ParameterCount count = nn::count_parameters(*loaded.model);
 
-  make_output_folder(s.out, s.overwrite);
+  make_output_folder(s.out, s.has_adapter() ? Result::adapter : Result::model, s.overwrite);
   const std::filesystem::path out = s.out;
   write_file_atomically(out / "run.toml", options.toml());
   if (!s.common.json) {
@@ -251,7 +251,7 @@ int finetune(const Words& words) {
                           {"test_loss", test.loss}};
     add_to_json(result, end);
     print_json(result);
-  } else {
+  } else if (end.failure.empty()) {
     std::printf("test accuracy %s, loss %s\n%s: %s, log.csv, run.toml\n",
                 percent(test.accuracy).c_str(), short_number(test.loss).c_str(), s.out.c_str(),
                 s.has_adapter() ? "adapter_config.json, adapter_model.safetensors, id2label.json"

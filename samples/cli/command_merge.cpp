@@ -81,7 +81,7 @@ int merge(const Words& words) {
     if (!(d <= difference)) difference = d;  // NaN stays
   }
 
-  make_output_folder(s.out, s.overwrite);
+  make_output_folder(s.out, Result::model, s.overwrite);
   const std::filesystem::path out = s.out;
   write_file_atomically(out / "run.toml", options.toml());
   nn::save_vit(*loaded.model, loaded.class_names, out);

@@ -77,7 +77,7 @@ int train(const Words& words) {
   config.num_labels = int64_t(classes.size());
   config.validate();
   set_threads(s.common);
-  make_output_folder(s.out, s.overwrite);
+  make_output_folder(s.out, Result::model, s.overwrite);
   const std::filesystem::path out = s.out;
   write_file_atomically(out / "run.toml", options.toml());
 
@@ -111,7 +111,7 @@ int train(const Words& words) {
                           {"test_loss", test.loss}};
     add_to_json(result, end);
     print_json(result);
-  } else {
+  } else if (end.failure.empty()) {
     std::printf(
         "test accuracy %s, loss %s\n%s: config.json, model.safetensors, log.csv, run.toml\n",
         percent(test.accuracy).c_str(), short_number(test.loss).c_str(), s.out.c_str());

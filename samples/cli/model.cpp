@@ -139,10 +139,14 @@ std::vector<std::string> read_class_names(const fs::path& folder) {
   return names;
 }
 
-void make_output_folder(const fs::path& folder, bool overwrite) {
-  check<UsageError>(overwrite || !(is_model_folder(folder) || is_adapter_folder(folder)),
-                    "--out: ", folder.string(),
-                    " holds a model or an adapter already; choose another folder, or --overwrite");
+void make_output_folder(const fs::path& folder, Result result, bool overwrite) {
+  const bool model = is_model_folder(folder), adapter = is_adapter_folder(folder);
+  const bool other = result == Result::model ? adapter : model;
+  check<UsageError>(!other, "--out: ", folder.string(), " holds ", model ? "a model" : "an adapter",
+                    "; choose another folder");
+  check<UsageError>(overwrite || !(model || adapter), "--out: ", folder.string(), " holds ",
+                    model ? "a model" : "an adapter",
+                    " already; choose another folder, or --overwrite");
   std::error_code error;
   fs::create_directories(folder, error);
   check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());

@@ -40,8 +40,9 @@ void save_class_names(const std::filesystem::path& folder,
 // Empty where the file is missing.
 std::vector<std::string> read_class_names(const std::filesystem::path& folder);
 
-// Makes a folder for results. Throws UsageError where it holds a model or an adapter already and
-// `overwrite` is false, FileError where it cannot be made.
-void make_output_folder(const std::filesystem::path& folder, bool overwrite);
+// Makes a folder for a model or an adapter. Throws UsageError where it holds one already and
+// `overwrite` is false, or the other kind in any case, and FileError where it cannot be made.
+enum class Result { model, adapter };
+void make_output_folder(const std::filesystem::path& folder, Result result, bool overwrite);
 
 }  // namespace papilio::cli

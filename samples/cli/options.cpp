@@ -20,6 +20,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
 
 std::string number_text(double value) {
   char text[32];
@@ -234,12 +236,14 @@ void Options::parse_line(const std::vector<std::string>& words) {
   } catch (const CLI::ParseError& e) {
     throw UsageError(e.what());
   }
-  for (const std::string& word : app.remaining()) {
+  std::vector<std::string> rest = app.remaining();
+  std::erase(rest, "--");
+  for (const std::string& word : rest) {
     if (!word.starts_with('-') || word == "-") continue;
     const std::string name = word.substr(0, word.find('='));
     throw UsageError("unknown option " + name + did_you_mean(name, known));
   }
-  if (const auto rest = app.remaining(); !rest.empty())
+  if (!rest.empty())
     throw UsageError("unexpected " + toml_string(rest[0]) + "; usage: " + usage_line());
   for (size_t i = 0; i < options_.size(); ++i) {
     Option& o = options_[i];

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <thread>
 
+#include "autograd/anomaly.h"
 #include "boft/checkpoint.h"
 #include "nn/models/vit_checkpoint.h"
 #include "tests/samples/program.h"
@@ -218,8 +219,11 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
        "papilio train: --momentum: has a meaning only with --optimizer sgd"},
       {"train surplus", 2, "papilio train: unexpected \"surplus\"; usage: papilio train [options]"},
       {"train --out base", 2,
-       "papilio train: --out: base holds a model or an adapter already; choose another folder, or "
+       "papilio train: --out: base holds a model already; choose another folder, or "
        "--overwrite"},
+      {"finetune base --out base --overwrite", 2,
+       "papilio finetune: --out: base holds a model; choose another folder"},
+      {"inspect -- --odd", 1, "papilio inspect: --odd: there is no such file or folder"},
       {"train --config bad.toml", 2,
        "papilio train: bad.toml, line 2: unknown key epoch; did you mean epochs?"},
       {"train --config broken.toml", 1,
@@ -262,12 +266,12 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
       {"inspect empty", 1, "papilio inspect: empty: holds neither a model"},
       {"inspect --would-adapt base/config.json base", 1, "peft_type"},
   };
-  for (const auto& [line, code, says] : cases) {
-    CAPTURE(line);
-    const auto outcome = at.run(words(line));
-    CHECK(outcome.code == code);
+  for (const WrongUse& wrong : cases) {
+    CAPTURE(wrong.line);
+    const auto outcome = at.run(words(wrong.line));
+    CHECK(outcome.code == wrong.code);
     CHECK(outcome.out == "");
-    CHECK_MESSAGE(outcome.err.find(says) != std::string::npos, outcome.err);
+    CHECK_MESSAGE(outcome.err.find(wrong.says) != std::string::npos, outcome.err);
     CHECK_MESSAGE(outcome.err.find('\n') + 1 == outcome.err.size(), outcome.err);
   }
   // None of them left results behind.
@@ -290,6 +294,19 @@ TEST_CASE("help, version, and the help of every command") {
     std::istringstream lines(help.out);
     for (std::string line; std::getline(lines, line);) CHECK_MESSAGE(line.size() <= 100, line);
   }
+}
+
+TEST_CASE("training that meets NaN keeps the last good step, says so and fails") {
+  const Workplace at;
+  const auto outcome =
+      at.run(words("train --lr 1e30 --clip 0 --optimizer sgd --quiet --json --out m " + kTiny));
+  CHECK(outcome.code == 1);
+  CHECK_MESSAGE(outcome.err.starts_with("papilio train: training stopped at step "), outcome.err);
+  CHECK(outcome.err.find("the model of the step before is in m\n") != std::string::npos);
+  CHECK(nlohmann::json::parse(outcome.out)["failure"].is_string());
+  nn::LoadedViT loaded = nn::load_vit(at / "m");
+  for (const nn::NamedTensor& parameter : nn::named_parameters(*loaded.model))
+    CHECK_MESSAGE(all_finite(*parameter.tensor), parameter.name);
 }
 
 TEST_CASE("Ctrl-C ends the step, saves and says so") {
