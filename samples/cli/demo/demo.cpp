@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <limits>
 
 #include "boft/checkpoint.h"
 #include "boft/energy.h"
@@ -91,19 +92,19 @@ double merge_difference(Run& run, const Task& task) {
 // Every method with every rate on the validation digits: how the rates in methods.cpp were found.
 int tune(const DemoOptions& options, const Task& task, const Pretrained& pretrained) {
   const Schedule schedule = schedule_of(options);
-  std::printf("%s\n\n%-18s", kRateRule, "method");
-  for (double lr : kRates) std::printf(" %8.0e", lr);
+  std::printf("%s\n\n%-18s", kRateRule, "validation loss");
+  for (double lr : kRates) std::printf(" %15.0e", lr);
   std::printf("     best\n");
   for (Method method : methods()) {
-    double best = -1, best_lr = 0;
+    double best = std::numeric_limits<double>::infinity(), best_lr = 0;
     std::printf("%-18s", method.label.c_str());
     for (double lr : kRates) {
       method.lr = lr;
-      Run run(pretrained, method, 0);
-      run.train(task, schedule, schedule.adapt_epochs * 1000, nullptr);
-      const double accuracy = run.accuracy_new(task.new_digits.validation);
-      if (accuracy > best) best = accuracy, best_lr = lr;
-      std::printf(" %7.2f%%", 100 * accuracy);
+      Run run(pretrained, method, kTuneSeed);
+      run.train(task, schedule, std::numeric_limits<int64_t>::max(), nullptr);
+      const nn::Evaluation e = run.evaluate_new(task.new_digits.validation);
+      if (e.loss < best) best = e.loss, best_lr = lr;
+      std::printf(" %6.4f (%5.1f%%)", e.loss, 100 * e.accuracy);
       std::fflush(stdout);
     }
     std::printf(" %8.0e\n", best_lr);

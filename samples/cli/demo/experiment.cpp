@@ -8,7 +8,6 @@
 #include "autograd/ops.h"
 #include "boft/energy.h"
 #include "nn/init.h"
-#include "nn/train/fit.h"
 #include "tensor/copy.h"
 #include "tensor/random.h"
 
@@ -99,7 +98,7 @@ void Run::train(const Task& task, const Schedule& schedule, int64_t every, const
                       {.lr = method_.lr});
   const auto measure = [&](int64_t step) {
     accuracies_.push_back(
-        {step, accuracy_new(task.new_digits.test), accuracy_old(task.old_digits.test)});
+        {step, evaluate_new(task.new_digits.test).accuracy, accuracy_old(task.old_digits.test)});
   };
   measure(0);
   nn::FitOptions options = fit_options(schedule, steps);
@@ -114,10 +113,9 @@ void Run::train(const Task& task, const Schedule& schedule, int64_t every, const
       options);
 }
 
-double Run::accuracy_new(const nn::Dataset& data) {
+nn::Evaluation Run::evaluate_new(const nn::Dataset& data) {
   return nn::evaluate(
-             *model_, [this](const Tensor& images) { return (*model_)(images); }, data)
-      .accuracy;
+      *model_, [this](const Tensor& images) { return (*model_)(images); }, data);
 }
 
 double Run::accuracy_old(const nn::Dataset& data) {

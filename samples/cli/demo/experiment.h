@@ -10,6 +10,7 @@
 #include "boft/model.h"
 #include "nn/data/digits.h"
 #include "nn/models/vit.h"
+#include "nn/train/fit.h"
 #include "samples/cli/demo/methods.h"
 
 namespace papilio::demo {
@@ -48,7 +49,7 @@ class Run {
   // Trains; measures accuracy on the test digits at the start, every `every` steps and at the end.
   void train(const Task& task, const Schedule& schedule, int64_t every, const OnStep& on_step);
 
-  double accuracy_new(const nn::Dataset& data);
+  nn::Evaluation evaluate_new(const nn::Dataset& data);
   double accuracy_old(const nn::Dataset& data);  // through the pretrained head
   Tensor logits(const Tensor& images);
   int64_t trainable_parameters();

@@ -4,9 +4,9 @@ namespace papilio::demo {
 
 const std::vector<double> kRates{3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1};
 const char* const kRateRule =
-    "Every method is trained once (seed 0) with each rate of one grid, and keeps the one with the "
-    "best accuracy "
-    "on the validation digits of the new classes; between equals the smaller.";
+    "Every method is trained once, with a seed of its own, with each rate of one grid, and keeps "
+    "the one with the "
+    "lowest cross-entropy on the validation digits of the new classes.";
 
 namespace {
 
@@ -33,10 +33,10 @@ boft::LoraConfig lora(int64_t r) {
 std::vector<Method> methods() {
   using Kind = Method::Kind;
   return {{"boft_b4_m2", "BOFT b=4 m=2", Kind::adapter, boft(4, 2), 1e-2},
-          {"boft_b2_m4", "BOFT b=2 m=4", Kind::adapter, boft(2, 4), 1e-2},
+          {"boft_b2_m4", "BOFT b=2 m=4", Kind::adapter, boft(2, 4), 3e-2},
           {"oft", "OFT b=8", Kind::adapter, boft(8, 1), 1e-2},
-          {"lora", "LoRA r=4", Kind::adapter, lora(4), 3e-3},
-          {"probe", "linear probe", Kind::probe, {}, 1e-2},
+          {"lora", "LoRA r=4", Kind::adapter, lora(4), 1e-2},
+          {"probe", "linear probe", Kind::probe, {}, 1e-1},
           {"full", "full finetuning", Kind::full, {}, 1e-3}};
 }
 

@@ -17,7 +17,7 @@ Estimate estimate(const std::vector<double>& values);
 struct MethodResult {
   Method method;
   int64_t trainable_parameters = 0;
-  double trainable_fraction = 0;               // of all parameters of the model with the adapter
+  double trainable_fraction = 0;  // of all parameters of the model with the adapter
   std::vector<double> new_digits = {}, old_digits = {};  // test accuracy by seed, fractions
   double energy_before = 0, energy_after = 0;  // of the adapted layers, mean over the seeds
   double step_seconds = 0, step_ratio = 0;
