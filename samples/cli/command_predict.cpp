@@ -92,6 +92,7 @@ int predict(const Words& words) {
   nn::eval(*loaded.model);
   const NoGrad no_grad;
   std::vector<Tensor> pixels;
+  pixels.reserve(images.size());
   for (const NamedImage& image : images) pixels.push_back(image.pixels);
   const Tensor probabilities = softmax(loaded(concat(pixels, 0)));
   const auto guesses =

@@ -107,7 +107,7 @@ Report inspect_adapter(const fs::path& folder) {
   const SafetensorsReader reader(file);
   const bool boft = std::holds_alternative<boft::BoftConfig>(config);
   const Rows rows = boft ? boft_layers(reader, file.string()) : lora_layers(reader, file.string());
-  check<FileError>(rows.list.size() > 0, file.string(), ": holds no ", peft_type(config),
+  check<FileError>(!rows.list.empty(), file.string(), ": holds no ", peft_type(config),
                    " parameters (", boft ? "boft_R" : "lora_A", ')');
 
   json others = json::array();

@@ -98,7 +98,7 @@ class Parser {
     if (peek() == '\'') {
       const size_t begin = ++at_;
       while (peek() != '\'' && peek() != '\n') ++at_;
-      const std::string text(text_.substr(begin, at_ - begin));
+      std::string text(text_.substr(begin, at_ - begin));
       expect('\'', "' at the end of the string");
       return text;
     }

@@ -14,6 +14,7 @@ int Workplace::start(const std::vector<std::string>& words) const {
   std::vector<std::string> all{"papilio"};
   all.insert(all.end(), words.begin(), words.end());
   std::vector<char*> pointers;
+  pointers.reserve(all.size() + 1);
   for (std::string& word : all) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   const std::string out = folder_ / "stdout", err = folder_ / "stderr";
