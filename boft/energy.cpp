@@ -80,7 +80,8 @@ double orthogonality_error(const Tensor& q) {
   for (size_t i = 0; i < product.size(); ++i) {
     const int64_t at = int64_t(i) % (n * n);
     const double error = std::abs(product[i] - (at % (n + 1) == 0 ? 1 : 0));
-    if (!(error <= worst)) worst = error;  // NaN stays
+    if (std::isnan(error)) return error;
+    worst = std::max(worst, error);
   }
   return worst;
 }

@@ -11,6 +11,7 @@ namespace papilio::boft {
 LoraLayer::LoraLayer(const nn::AdaptableLayer& layer, const LoraConfig& config)
     : dropout(config.lora_dropout), scaling(config.lora_alpha / double(config.r)) {
   config.validate();
+  check(layer.weight.dim() == 2, "LoRA: ", layer.describe(), " cannot be adapted; Linear can");
   lora_A = empty({config.r, layer.adapted_inputs()});
   nn::kaiming_uniform_(lora_A);
   set_requires_grad(lora_A);

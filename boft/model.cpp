@@ -56,7 +56,8 @@ AdapterModel::Entry AdapterModel::make_entry(const std::string& name, const Adap
       e.layers.push_back({path, dynamic_cast<nn::AdaptableLayer*>(&module)});
   });
   if (std::visit([](const auto& c) { return c.fan_in_fan_out; }, config)) {
-    e.warnings.push_back("fan_in_fan_out is ignored: every adapted layer stores its weight (out, in)");
+    e.warnings.push_back(
+        "fan_in_fan_out is ignored: every adapted layer stores its weight (out, in)");
   }
   const std::string& bias = bias_of(config);
   if (bias != "none") {
@@ -111,6 +112,7 @@ std::vector<std::string> AdapterModel::add_adapter(const std::string& name,
 
 void AdapterModel::delete_adapter(const std::string& name) {
   const Entry& gone = entry("delete_adapter", name);
+  check(enabled_, "delete_adapter: the adapters are disabled");
   check(!contains(merged_, name), "delete_adapter: ", name, " is merged; unmerge it first");
   show_own_tensors(false);
   for (const LayerRef& ref : gone.layers) ref.layer->adapters.remove(name);
@@ -194,6 +196,14 @@ AdapterModel::Disabled::~Disabled() {
 }
 
 void AdapterModel::check_order(const std::vector<std::string>& names) const {
+  auto next = names.begin();
+  for (const std::string& name : active_) {
+    const auto at = std::ranges::find(names, name);
+    if (at == names.end()) continue;
+    check(at >= next, "merge: ", name,
+          " is named too early; name active adapters in the order of their activation");
+    next = at + 1;
+  }
   std::string outside;
   for (const std::string& name : active_) {
     if (contains(merged_, name)) continue;
@@ -209,7 +219,12 @@ void AdapterModel::check_order(const std::vector<std::string>& names) const {
 void AdapterModel::merge(bool safe, std::vector<std::string> names, const Progress& progress) {
   check(enabled_, "merge: the adapters are disabled");
   if (names.empty()) names = active_;
-  for (const std::string& name : names) entry("merge", name);
+  for (const std::string& name : names) {
+    check(std::ranges::count(names, name) == 1, "merge: ", name, " appears twice");
+    check(contains(active_, name) || entry("merge", name).own.empty(), "merge: adapter ", name,
+          " has its own ", entry("merge", name).own.empty() ? "" : entry("merge", name).own[0].path,
+          " and is not active; activate it first");
+  }
   check_order(names);
   std::vector<LayerRef> touched;
   for (const std::string& name : names) {

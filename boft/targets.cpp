@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <optional>
 #include <regex>
 
@@ -37,7 +38,11 @@ std::optional<int64_t> layer_index(const std::vector<std::string>& patterns,
     const std::regex regex = compiled("layers_pattern", pattern);
     // PEFT anchors at the start: a lazy prefix, the list's name, the number.
     if (!std::regex_search(path, match, regex, std::regex_constants::match_continuous)) return {};
-    return std::stoll(match[1].str());
+    int64_t index = 0;
+    const std::string digits = match[1].str();
+    const auto end = digits.data() + digits.size();
+    if (std::from_chars(digits.data(), end, index).ec != std::errc()) return {};
+    return index;
   };
   if (patterns.empty()) return index_by(R"(.*?\.[^.]*\.(\d+)\.)");
   for (const std::string& pattern : patterns) {
@@ -119,7 +124,7 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
         "layers_to_transform is ignored because target_modules is a regular expression");
   }
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
-    if (path.empty()) return;
+    if (path.empty() || path.find(".adapters.") != std::string::npos) return;
     auto* layer = dynamic_cast<nn::AdaptableLayer*>(&module);
     if (layer != nullptr) adaptable.push_back(path);
     if (is_excluded(rules, path)) {
@@ -145,6 +150,12 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
   if (rules.exclude_modules.given() && !excluded_any) {
     selection.warnings.push_back("exclude_modules " + described(rules.exclude_modules) +
                                  " matches no module");
+  }
+  for (const std::string& name : rules.modules_to_save) {
+    const bool found = std::ranges::any_of(selection.saved, [&](const std::string& path) {
+      return is_saved({.modules_to_save = {name}}, path);
+    });
+    if (!found) selection.warnings.push_back("modules_to_save " + name + " matches no module");
   }
   check(!selection.adapted.empty(), "target_modules: ", described(rules.target_modules),
         " matches no module that can be adapted; there are: ", existing_names(adaptable));

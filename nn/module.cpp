@@ -4,6 +4,7 @@
 #include <set>
 
 #include "autograd/backward.h"
+#include "nn/adapter.h"
 #include "tensor/copy.h"
 
 namespace papilio::nn {
@@ -67,6 +68,11 @@ void zero_grad(Module& module) {
 
 void to(Module& module, DType dtype) {
   check(is_floating(dtype), "to: expected a floating dtype, got ", dtype);
+  for_each_module(module, [](const std::string& path, Module& m) {
+    const auto* layer = dynamic_cast<const AdaptableLayer*>(&m);
+    check(layer == nullptr || layer->adapters.empty(), "to: ", path,
+          " carries adapters, which keep float32; convert the model before attaching them");
+  });
   for (const auto& [name, tensor] : named_parameters(module, true)) {
     if (!is_floating(tensor->dtype()) || tensor->dtype() == dtype) continue;
     const bool trainable = tensor->requires_grad();

@@ -131,7 +131,7 @@ Tensor boft_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, co
   Dims shape = x.shape();
   shape[shape.size() - 1] = weight.size(0);
   const Tensor y = with_shape(p.forward(), shape);
-  return record(kName, y, {x, bias, q, s},
+  return record(kName, y, {x, bias, q, s, weight},
                 [p, y = y.detach(), x_shape = x.shape()](const Tensor& dy, Needs needs) {
                   const Tensor g = as_rows(contiguous_data(dy));
                   Tensor dx, dq;
@@ -147,7 +147,7 @@ Tensor boft_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, co
                     pick(kName, g.device(), cpu::butterfly_rotation_backward)(
                         view_or_none(dx), view(dq), view(u), view(p.x), view(p.q));
                   }
-                  Grads grads(4);
+                  Grads grads(5);  // none for the weight, which is frozen here
                   if (needs[0]) grads[0] = with_shape(dx, x_shape);
                   if (needs[2]) grads[2] = dq;
                   if (needs[1] || needs[3]) {

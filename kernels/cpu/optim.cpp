@@ -37,12 +37,13 @@ void adamw_chunk(const ParameterSlot& s, const Chunk& c, const AdamWStep& step) 
   T* v = s.second.as<T>();
   const T* g = s.gradient.as<T>();
   const T beta1 = T(step.beta1), beta2 = T(step.beta2), eps = T(step.eps);
+  const T rest1 = T(1 - step.beta1), rest2 = T(1 - step.beta2);  // 1 - 0.999f would be 1e-5 off
   const T keep = T(1 - s.lr * s.weight_decay), rate = T(s.lr / step.correction1);
   const T root = T(1 / std::sqrt(step.correction2));
 #pragma omp simd
   for (int64_t i = c.begin; i < c.end; ++i) {
-    m[i] = beta1 * m[i] + (1 - beta1) * g[i];
-    v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
+    m[i] = beta1 * m[i] + rest1 * g[i];
+    v[i] = beta2 * v[i] + rest2 * g[i] * g[i];
     p[i] = keep * p[i] - rate * m[i] / (std::sqrt(v[i]) * root + eps);
   }
 }

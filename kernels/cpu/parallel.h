@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 
 namespace papilio::cpu {
 
@@ -16,17 +17,24 @@ inline int64_t part_count(int64_t n, int64_t grain) {
 
 // Calls f(begin, end) on contiguous parts of [0, n), in parallel when there are at least `grain`
 // items for a second thread. Parts depend only on n, grain and the number of threads, so results
-// repeat.
+// repeat. An exception (out of memory, say) leaves through the caller, not through the region.
 template <class F>
 void parallel_for(int64_t n, int64_t grain, F&& f) {
   if (n <= 0) return;
   const int threads = int(part_count(n, grain));
   if (threads == 1) return f(int64_t(0), n);
+  std::exception_ptr error;
 #pragma omp parallel num_threads(threads)
   {
     const int64_t count = omp_get_num_threads(), t = omp_get_thread_num();
-    f(n * t / count, n * (t + 1) / count);
+    try {
+      f(n * t / count, n * (t + 1) / count);
+    } catch (...) {
+#pragma omp critical(papilio_parallel_error)
+      error = std::current_exception();
+    }
   }
+  if (error) std::rethrow_exception(error);
 }
 
 // Calls f(part, begin, end) for `parts` equal parts of [0, n), in parallel; the part's number picks

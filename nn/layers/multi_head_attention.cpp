@@ -23,7 +23,7 @@ MultiHeadAttention::MultiHeadAttention(int64_t features, int64_t heads_, bool qk
 }
 
 Tensor MultiHeadAttention::split_heads(const Tensor& x) const {
-  return transpose(reshape(x, {x.size(0), x.size(1), heads, -1}), 1, 2);
+  return transpose(reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}), 1, 2);
 }
 
 Tensor MultiHeadAttention::operator()(const Tensor& x) {

@@ -111,7 +111,9 @@ ViTModel::ViTModel(const ViTConfig& c)
   initialise(*this, c.initializer_range);
 }
 
-Tensor ViTModel::operator()(const Tensor& images) { return encode(embeddings(images)); }
+Tensor ViTModel::operator()(const Tensor& images) {
+  return encode(embeddings(images));
+}
 
 Tensor ViTModel::encode(const Tensor& tokens) {
   Tensor x = tokens;

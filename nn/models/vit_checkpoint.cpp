@@ -33,6 +33,9 @@ ViTDescription read_vit_config(const std::filesystem::path& path) {
   JsonFields fields(document, path.string());
   if (fields.string("model_type", "") != "vit") fields.fail("model_type", "\"vit\"");
   if (fields.string("hidden_act", "gelu") != "gelu") fields.fail("hidden_act", "\"gelu\"");
+  if (fields.number("attention_probs_dropout_prob", 0) != 0) {
+    fields.fail("attention_probs_dropout_prob", "0 (not supported otherwise)");
+  }
   ViTDescription d;
   ViTConfig& c = d.config;
   c.image_size = fields.integer("image_size", c.image_size, 1);
@@ -71,6 +74,11 @@ LoadedViT load_vit(const std::filesystem::path& folder) {
 
 void save_vit(ViTForImageClassification& model, const std::vector<std::string>& class_names,
               const std::filesystem::path& folder) {
+  for (const auto& [name, tensor] : named_parameters(model)) {
+    check(
+        name.find(".adapters.") == std::string::npos,
+        "save_vit: the model carries adapters; save them as an adapter, or merge_and_unload first");
+  }
   const ViTConfig& c = model.config();
   check(int64_t(class_names.size()) == c.num_labels, "save_vit: expected ", c.num_labels,
         " class names, got ", class_names.size());

@@ -1,5 +1,6 @@
 #include "nn/optim/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/backward.h"
@@ -36,6 +37,9 @@ Optimizer::Optimizer(std::vector<ParameterGroup> groups, double lr,
       check(p.dtype() == DType::float32 || p.dtype() == DType::float64,
             "Optimizer: expected float32 or float64 parameters, got ", p.dtype());
       check(p.is_contiguous(), "Optimizer: expected contiguous parameters");
+      const auto same = [&](const Entry& e) { return e.parameter.node() == p.node(); };
+      check(std::ranges::none_of(entries_, same), "Optimizer: a parameter of shape ", p.shape(),
+            " is given twice");
       Entry entry{p, {}, group.lr_scale, group.weight_decay};
       for (size_t i = 0; i < moment_names_.size(); ++i) entry.moments.push_back(zeros_like(p));
       entries_.push_back(std::move(entry));

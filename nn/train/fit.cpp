@@ -34,18 +34,31 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
             const FitOptions& options) {
   using Clock = std::chrono::steady_clock;
   const double base_lr = optimizer.lr();
+  // Whatever ends the training leaves the rate, the gradients and the mode as they belong.
+  const struct AtEnd {
+    Module& model;
+    Optimizer& optimizer;
+    double lr;
+    ~AtEnd() {
+      optimizer.zero_grad();
+      optimizer.set_lr(lr);
+      eval(model);
+    }
+  } at_end{model, optimizer, base_lr};
   const std::vector<Tensor> parameters = optimizer.parameters();
   train(model);
   int64_t step = 0;
   while (step < options.steps) {
     const auto begin = Clock::now();
     const Batch batch = loader.next();
+    const GeneratorState random = default_generator().state();
     optimizer.zero_grad();
     const Tensor loss = cross_entropy(forward(batch.images), batch.labels,
                                       {.label_smoothing = options.label_smoothing});
     backward(loss);
     const double norm = clip_grad_norm(parameters, options.max_gradient_norm);
     if (!std::isfinite(loss.item()) || !std::isfinite(norm)) {
+      default_generator().set_state(random);  // the same dropout masks once more
       report_non_finite(forward, batch, options, step + 1, loss.item(), norm);
     }
     optimizer.set_lr(base_lr * options.schedule.factor(step));
@@ -57,9 +70,6 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
       break;
     }
   }
-  optimizer.zero_grad();
-  optimizer.set_lr(base_lr);
-  eval(model);
   return step;
 }
 
@@ -67,7 +77,11 @@ Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
                     int64_t batch_size) {
   check(data.size() > 0, "evaluate: the data set is empty");
   check(batch_size >= 1, "evaluate: expected batch_size >= 1, got ", batch_size);
-  const bool was_training = model.training;
+  const struct ModeBack {
+    Module& model;
+    bool training = model.training;
+    ~ModeBack() { train(model, training); }
+  } mode_back{model};
   eval(model);
   const NoGrad no_grad;
   Evaluation result;
@@ -83,8 +97,8 @@ Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
     const std::vector<int64_t> wanted = labels.to_vector<int64_t>();
     const size_t classes = size_t(logits.size(1));
     for (size_t i = 0; i < wanted.size(); ++i) {
-      check(wanted[i] < int64_t(classes), "evaluate: label ", wanted[i], " at sample ",
-            begin + int64_t(i), " is out of range for ", classes, " logits");
+      check(wanted[i] >= 0 && wanted[i] < int64_t(classes), "evaluate: label ", wanted[i],
+            " at sample ", begin + int64_t(i), " is out of range for ", classes, " logits");
       right += predicted[i] == wanted[i];
       loss -= values[i * classes + size_t(wanted[i])];
       result.predicted.push_back(predicted[i]);
@@ -93,7 +107,6 @@ Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
   }
   result.accuracy = double(right) / double(data.size());
   result.loss = loss / double(data.size());
-  train(model, was_training);
   return result;
 }
 

@@ -53,22 +53,30 @@ TEST_CASE("adapter folder: PEFT's keys and shapes") {
   const SafetensorsFile file = load_safetensors(folder.path / "adapter_model.safetensors");
   CHECK(file.metadata.at("format") == "pt");
   CHECK(file.tensors.size() == 4 * 3 + 2);
-  CHECK(file.tensors.at("base_model.model.encoder.layer.1.attention.query.boft_R").shape() == Dims{2, 4, 2, 2});
-  CHECK(file.tensors.at("base_model.model.encoder.layer.1.attention.query.boft_s").shape() == Dims{8, 1});
-  CHECK(file.tensors.at("base_model.model.encoder.layer.1.attention.query.base_layer.bias").shape() == Dims{8});
+  CHECK(file.tensors.at("base_model.model.encoder.layer.1.attention.query.boft_R").shape() ==
+        Dims{2, 4, 2, 2});
+  CHECK(file.tensors.at("base_model.model.encoder.layer.1.attention.query.boft_s").shape() ==
+        Dims{8, 1});
+  CHECK(
+      file.tensors.at("base_model.model.encoder.layer.1.attention.query.base_layer.bias").shape() ==
+      Dims{8});
   CHECK(file.tensors.at("base_model.model.stem.boft_s").shape() == Dims{1, 8});
   CHECK(file.tensors.contains("base_model.model.classifier.weight"));
 }
 
-TEST_CASE("adapter folder: saved, loaded into a fresh model, same outputs; a named one in its subfolder") {
+TEST_CASE(
+    "adapter folder: saved, loaded into a fresh model, same outputs; a named one in its "
+    "subfolder") {
   Folder folder;
   for (const auto& [name, config] :
        {std::pair<std::string, boft::AdapterConfig>{"default", boft_config()},
-        {"second", LoraConfig{.r = 2, .target_modules = {"query", "value"}, .init_lora_weights = false}}}) {
+        {"second",
+         LoraConfig{.r = 2, .target_modules = {"query", "value"}, .init_lora_weights = false}}}) {
     TinyModel model;
     AdapterModel adapters(model);
     adapters.add_adapter(name, config);
-    for (const auto& own : adapters.own_tensors(name)) copy_(own.copy, normal(own.copy.shape(), 0, 1));
+    for (const auto& own : adapters.own_tensors(name))
+      copy_(own.copy, normal(own.copy.shape(), 0, 1));
     const auto expected = outputs(model);
     const fs::path where = boft::save_adapter(adapters, folder.path, name);
     CHECK(where == (name == "default" ? folder.path : folder.path / "second"));
@@ -79,7 +87,9 @@ TEST_CASE("adapter folder: saved, loaded into a fresh model, same outputs; a nam
   }
 }
 
-TEST_CASE("adapter folder: missing and unexpected tensors are named, mismatches refused without a trace") {
+TEST_CASE(
+    "adapter folder: missing and unexpected tensors are named, mismatches refused without a "
+    "trace") {
   Folder folder;
   TinyModel model;
   const auto base = outputs(model);
@@ -99,18 +109,20 @@ TEST_CASE("adapter folder: missing and unexpected tensors are named, mismatches 
   const auto warnings = boft::load_adapter(loaded, folder.path);
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[0] == weights.string() + ": missing, left as initialised: " + r);
-  CHECK(warnings[1] ==
-        weights.string() +
-            ": not used: base_model.model.encoder.layer.0.attention.query.boft_P (a permutation that old releases "
-            "of PEFT stored; it follows from the configuration)");
+  CHECK(warnings[1] == weights.string() +
+                           ": not used: base_model.model.encoder.layer.0.attention.query.boft_P (a "
+                           "permutation that old releases "
+                           "of PEFT stored; it follows from the configuration)");
 
   changed = file.tensors;
   changed[r] = zeros({1, 4, 2, 2});
   save_safetensors(weights, changed);
   TinyModel other;
   AdapterModel refused(other);
-  CHECK_THROWS_WITH(boft::load_adapter(refused, folder.path),
-                    (weights.string() + ": " + r + " has shape (1, 4, 2, 2), the model wants (1, 2, 4, 4)").c_str());
+  CHECK_THROWS_WITH(
+      boft::load_adapter(refused, folder.path),
+      (weights.string() + ": " + r + " has shape (1, 4, 2, 2), the model wants (1, 2, 4, 4)")
+          .c_str());
   CHECK(refused.names().empty());
   CHECK(outputs(other) == base);
 

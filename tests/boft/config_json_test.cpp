@@ -41,7 +41,9 @@ TEST_CASE("adapter_config.json: what is written is read back, every field") {
   CHECK(read.task_type == "IMAGE_CLASSIFICATION");
   CHECK(read.revision.empty());
   const auto lora = std::get<LoraConfig>(
-      parse_config(config_text(LoraConfig{.r = 3, .lora_alpha = 5, .target_modules = "all-linear"}), "x").config);
+      parse_config(config_text(LoraConfig{.r = 3, .lora_alpha = 5, .target_modules = "all-linear"}),
+                   "x")
+          .config);
   CHECK(lora.r == 3);
   CHECK(lora.lora_alpha == 5);
   CHECK(lora.target_modules == boft::ModuleNames("all-linear"));
@@ -49,16 +51,20 @@ TEST_CASE("adapter_config.json: what is written is read back, every field") {
 
 TEST_CASE("adapter_config.json: PEFT's own text, indent 2 and sorted keys") {
   const std::string text = config_text(BoftConfig{.target_modules = {"query"}});
-  CHECK(text.starts_with("{\n  \"auto_mapping\": null,\n  \"base_model_name_or_path\": null,\n  \"bias\": \"none\","));
+  CHECK(text.starts_with(
+      "{\n  \"auto_mapping\": null,\n  \"base_model_name_or_path\": null,\n  \"bias\": \"none\","));
   CHECK(text.find("\"inference_mode\": true") != std::string::npos);
   CHECK(text.find("\"peft_type\": \"BOFT\"") != std::string::npos);
 }
 
 TEST_CASE("adapter_config.json: null means the default, unknown keys are named") {
-  const auto loaded = parse_config(R"({"peft_type": "BOFT", "target_modules": ["q"], "boft_dropout": null,
-                                       "layers_pattern": null, "new_trick": 3, "off": false})", "a.json");
+  const auto loaded =
+      parse_config(R"({"peft_type": "BOFT", "target_modules": ["q"], "boft_dropout": null,
+                                       "layers_pattern": null, "new_trick": 3, "off": false})",
+                   "a.json");
   CHECK(std::get<BoftConfig>(loaded.config).boft_block_size == 4);
-  CHECK(loaded.warnings == std::vector<std::string>{"a.json: unknown key \"new_trick\" is ignored"});
+  CHECK(loaded.warnings ==
+        std::vector<std::string>{"a.json: unknown key \"new_trick\" is ignored"});
 }
 
 TEST_CASE("adapter_config.json: wrong files get one clear line") {
@@ -72,8 +78,10 @@ TEST_CASE("adapter_config.json: wrong files get one clear line") {
   };
   CHECK(message("{").starts_with("a.json: not valid JSON: "));
   CHECK(message("[]") == "a.json: expected a JSON object, got array");
-  CHECK(message(R"({"peft_type": "BOFT", "peft_type": "LORA"})") == "a.json: the key \"peft_type\" appears twice");
-  CHECK(message(R"({"peft_type": "IA3"})") == "a.json: peft_type: expected \"BOFT\" or \"LORA\", got \"IA3\"");
+  CHECK(message(R"({"peft_type": "BOFT", "peft_type": "LORA"})") ==
+        "a.json: the key \"peft_type\" appears twice");
+  CHECK(message(R"({"peft_type": "IA3"})") ==
+        "a.json: peft_type: expected \"BOFT\" or \"LORA\", got \"IA3\"");
   CHECK(message(R"({})") == "a.json: peft_type: expected \"BOFT\" or \"LORA\", got nothing");
   CHECK(message(R"({"peft_type": "BOFT", "boft_block_size": "4"})") ==
         "a.json: boft_block_size: expected a whole number >= 0, got \"4\"");
@@ -81,13 +89,16 @@ TEST_CASE("adapter_config.json: wrong files get one clear line") {
         "a.json: boft_block_size: expected a whole number >= 0, got -4");
   CHECK(message(R"({"peft_type": "BOFT", "boft_block_size": 4.5})") ==
         "a.json: boft_block_size: expected a whole number >= 0, got 4.5");
-  CHECK(message(R"({"peft_type": "BOFT", "boft_block_size": 1e400})").starts_with("a.json: not valid JSON: "));
+  CHECK(message(R"({"peft_type": "BOFT", "boft_block_size": 1e400})")
+            .starts_with("a.json: not valid JSON: "));
   CHECK(message(R"({"peft_type": "BOFT", "bias": "some"})") ==
         "BoftConfig: expected bias to be \"none\", \"all\" or \"boft_only\", got \"some\"");
   CHECK(message(R"({"peft_type": "BOFT", "target_modules": 3})") ==
         "a.json: target_modules: expected a string or a list of strings, got 3");
-  CHECK(message(R"({"peft_type": "BOFT", "init_weights": 1})") == "a.json: init_weights: expected true or false, got 1");
-  CHECK(message(R"({"peft_type": "LORA", "use_dora": true})") == "a.json: use_dora: expected false (not supported), got true");
+  CHECK(message(R"({"peft_type": "BOFT", "init_weights": 1})") ==
+        "a.json: init_weights: expected true or false, got 1");
+  CHECK(message(R"({"peft_type": "LORA", "use_dora": true})") ==
+        "a.json: use_dora: expected false (not supported), got true");
   CHECK(message("{\"a\": " + std::string(100000, '[') + std::string(100000, ']') + "}") ==
         "a.json: JSON nested deeper than 64");
   CHECK(message("\xff").starts_with("a.json: not valid JSON: "));
@@ -96,11 +107,13 @@ TEST_CASE("adapter_config.json: wrong files get one clear line") {
 TEST_CASE("configurations contradict themselves as in PEFT") {
   CHECK_THROWS_WITH(BoftConfig({.boft_block_size = 0}).validate(),
                     "BoftConfig: boft_block_size and boft_block_num are both 0; give one of them");
-  CHECK_THROWS_WITH(BoftConfig({.boft_block_num = 2}).validate(),
-                    "BoftConfig: give boft_block_size or boft_block_num, not both (4 and 2); set the other to 0");
+  CHECK_THROWS_WITH(
+      BoftConfig({.boft_block_num = 2}).validate(),
+      "BoftConfig: give boft_block_size or boft_block_num, not both (4 and 2); set the other to 0");
   CHECK_THROWS_WITH(BoftConfig({.boft_n_butterfly_factor = 0}).validate(),
                     "BoftConfig: expected boft_n_butterfly_factor >= 1, got 0");
-  CHECK_THROWS_WITH(BoftConfig({.boft_dropout = 1}).validate(), "BoftConfig: expected boft_dropout in [0, 1), got 1");
+  CHECK_THROWS_WITH(BoftConfig({.boft_dropout = 1}).validate(),
+                    "BoftConfig: expected boft_dropout in [0, 1), got 1");
   CHECK_THROWS_WITH(BoftConfig({.layers_pattern = {"layer"}}).validate(),
                     "BoftConfig: layers_pattern needs layers_to_transform");
   CHECK_THROWS_WITH(LoraConfig({.r = 0}).validate(), "LoraConfig: expected r >= 1, got 0");

@@ -46,6 +46,14 @@ TEST_CASE("AdamW: the update of the paper, written out") {
   for (size_t i = 0; i < 5; ++i) CHECK(got[i] == doctest::Approx(want[i]).epsilon(1e-12));
 }
 
+TEST_CASE("AdamW: the first float32 step is the rate to float32's precision") {
+  Tensor p = leaf(zeros({1}));
+  nn::AdamW adam({{{p}}}, {.lr = 1, .eps = 0});
+  set_grad(p, ones({1}));
+  adam.step();
+  CHECK(std::abs(p.item() + 1) < 1.3e-6);
+}
+
 TEST_CASE("SGD: plain, with momentum, Nesterov and decay, written out") {
   for (const nn::SgdOptions options : {nn::SgdOptions{.lr = 0.1},
                                        {.lr = 0.1, .momentum = 0.9},
@@ -110,6 +118,7 @@ TEST_CASE("optimisers: wrong use") {
   Tensor p = leaf(ones({2})), frozen = ones({2});
   CHECK_THROWS_WITH(nn::Sgd({{{frozen}}}),
                     "Optimizer: a parameter of shape (2) collects no gradient");
+  CHECK_THROWS_WITH(nn::Sgd({{{p}}, {{p}}}), "Optimizer: a parameter of shape (2) is given twice");
   CHECK_THROWS_WITH(nn::AdamW({{{p}}}, {.lr = -1}),
                     "Optimizer: expected a learning rate >= 0, got -1");
   CHECK_THROWS_WITH(nn::AdamW({{{p}}}, {.beta1 = 1}), "AdamW: expected betas in [0, 1), got 1");
