@@ -27,14 +27,15 @@ int64_t coordinates(const Tensor& q) {
   return q.dim() == 4 ? q.size(1) * q.size(2) : 0;
 }
 
-// (..., d) as (rows, d).
+// (..., d) as (rows, d); x is contiguous and must outlive the view.
 View rows(const Tensor& x) {
-  return view(as_rows(contiguous_data(x)));
+  return view(as_rows(x));
 }
 
 Tensor rotated(const char* operation, const Tensor& x, const Tensor& q, bool transposed) {
   Tensor y = empty(x.shape(), {x.dtype(), x.device()});
-  pick(operation, x.device(), cpu::butterfly_rotation)(rows(y), rows(x), view(q), transposed);
+  const Tensor in = contiguous_data(x);
+  pick(operation, x.device(), cpu::butterfly_rotation)(rows(y), rows(in), view(q), transposed);
   return y;
 }
 
