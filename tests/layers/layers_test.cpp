@@ -28,6 +28,8 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"nlohmann/json_fwd.hpp", {"tensor", "samples"}},
     {"nlohmann/json.hpp", {"tensor", "nn", "boft", "samples"}},
     {"zlib.h", {"nn"}},
+    {"jpeglib.h", {"nn"}},
+    {"png.h", {"nn"}},
     {"CLI/CLI.hpp", {"samples"}},
     // POSIX
     {"fcntl.h", {"tensor", "nn", "boft", "samples"}},

@@ -1,0 +1,44 @@
+// Pictures: 8-bit pixels out of JPEG and PNG files, and PNG files out of pixels.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace papilio::nn {
+
+struct Image {
+  int64_t width = 0, height = 0, channels = 0;  // 1 channel is grey, 3 are RGB
+  std::vector<uint8_t> pixels;                  // (height, width, channels), row-major
+
+  bool operator==(const Image&) const = default;
+};
+
+// What a file may ask for before it is refused: a small one can claim to hold a huge picture.
+struct ImageLimits {
+  int64_t max_width = 16384, max_height = 16384;
+  int64_t max_pixels = 89'478'485;  // 256 MB of RGB, as Pillow's MAX_IMAGE_PIXELS
+  int64_t max_scans = 100;          // of a progressive JPEG: each goes over the whole picture
+};
+
+// The picture in a JPEG or PNG file's bytes, upright (EXIF orientation applied). Palettes become
+// RGB, 16-bit channels 8-bit (rounded), CMYK becomes RGB as (1 - c)(1 - k); transparency is dropped
+// and colour profiles are ignored, as Pillow's convert("RGB") does. Throws FileError, beginning
+// with `name`, for anything else: other formats, data that is truncated or corrupt in any way that
+// libjpeg-turbo or libpng notices (their warnings are errors here), and pictures beyond the limits.
+Image decode_image(std::string_view bytes, const std::string& name, const ImageLimits& limits = {});
+// The same of a file of at most 1 GB.
+Image read_image(const std::filesystem::path& path, const ImageLimits& limits = {});
+// Whether a file's name says that it is one: .jpg, .jpeg or .png, in any case.
+bool has_image_extension(const std::filesystem::path& path);
+
+// With 1 channel or 3. Grey of RGB is (19595 R + 38470 G + 7471 B) / 2^16, rounded (ITU-R 601-2
+// luma, as Pillow's convert("L")).
+Image with_channels(const Image& image, int64_t channels);
+
+// A PNG file of an image of 1 or 3 channels.
+std::string encode_png(const Image& image);
+
+}  // namespace papilio::nn
