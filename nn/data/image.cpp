@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 
+#include "nn/data/file.h"
 #include "nn/data/image_codec.h"
 #include "tensor/error.h"
 
@@ -95,16 +95,7 @@ Image decode_image(std::string_view bytes, const std::string& name, const ImageL
 }
 
 Image read_image(const std::filesystem::path& path, const ImageLimits& limits) {
-  constexpr std::streamoff kLargest = 1'000'000'000;
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  const std::streamoff size = file.tellg();
-  check<FileError>(bool(file) && std::filesystem::is_regular_file(path), path.string(),
-                   ": cannot be read");
-  check<FileError>(size <= kLargest, path.string(), ": is larger than 1 GB");
-  std::string bytes(size_t(size), '\0');
-  file.seekg(0).read(bytes.data(), size);
-  check<FileError>(bool(file), path.string(), ": cannot be read");
-  return decode_image(bytes, path.string(), limits);
+  return decode_image(read_file(path, 1'000'000'000), path.string(), limits);
 }
 
 bool has_image_extension(const std::filesystem::path& path) {
