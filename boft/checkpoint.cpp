@@ -62,6 +62,12 @@ std::string explained(const std::string& key) {
              : key;
 }
 
+// With bias = "all" PEFT lists a saved module's biases once more, under the names its wrapper has.
+bool is_repeated(const std::string& key) {
+  return key.ends_with(".bias") && (key.find(".modules_to_save.") != std::string::npos ||
+                                    key.find(".original_module.") != std::string::npos);
+}
+
 }  // namespace
 
 std::filesystem::path save_adapter(const AdapterModel& model, const std::filesystem::path& folder,
@@ -97,7 +103,7 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
                        tensor.shape());
     }
     for (const auto& [key, tensor] : file.tensors) {
-      if (!mine.contains(key)) unexpected.push_back(explained(key));
+      if (!mine.contains(key) && !is_repeated(key)) unexpected.push_back(explained(key));
     }
     check<FileError>(mine.empty() || missing.size() < mine.size(), (folder / kWeights).string(),
                      ": holds none of the adapter's tensors; missing: ", listed(missing));

@@ -1,0 +1,145 @@
+// Whole models beside PEFT's own results: the folders that tests/peers/make_golden.py wrote.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops.h"
+#include "boft/checkpoint.h"
+#include "nn/models/vit_checkpoint.h"
+#include "tensor/safetensors.h"
+#include "tests/paths.h"
+#include "tests/peers/gradients.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+namespace fs = std::filesystem;
+using boft::AdapterModel;
+
+namespace {
+
+constexpr const char* kWeights = "adapter_model.safetensors";
+
+fs::path folder_of(const fs::path& folder, const std::string& adapter) {
+  return adapter == "default" ? folder : folder / adapter;
+}
+
+// |got - want| within 1e-5 of the largest |want|; of `least` where all of them are smaller.
+void check_close(const Tensor& got, const Tensor& want, double tolerance = 1e-5, double least = 0) {
+  REQUIRE(got.shape() == want.shape());
+  const auto a = got.to_vector<double>(), b = want.to_vector<double>();
+  double largest = least, worst = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    largest = std::max(largest, std::abs(b[i]));
+    worst = std::max(worst, std::abs(a[i] - b[i]));
+  }
+  CHECK(worst <= tolerance * largest);
+}
+
+// A base, a batch, and one of PEFT's results.
+struct Golden {
+  fs::path folder;
+  SafetensorsFile batch, expected;
+  std::vector<std::string> names;
+  nn::LoadedViT base;
+  AdapterModel adapters;
+
+  explicit Golden(const fs::path& f)
+      : folder(f),
+        batch(load_safetensors(f.parent_path() / "batch.safetensors")),
+        expected(load_safetensors(f / "expected.safetensors")),
+        base(nn::load_vit(f.parent_path() / "base")),
+        adapters(*base.model) {
+    std::istringstream words(expected.metadata.at("adapters"));
+    for (std::string name; words >> name;) names.push_back(name);
+    for (const std::string& name : names)
+      CHECK(boft::load_adapter(adapters, folder_of(folder, name), name).empty());
+    adapters.set_adapter(names);
+  }
+
+  Tensor logits() {
+    const NoGrad no_grad;
+    nn::eval(*base.model);
+    return (*base.model)(batch.tensors.at("pixel_values"));
+  }
+  bool has(const char* what) const { return expected.tensors.contains(what); }
+};
+
+void check_files(const Golden& g) {
+  const TemporaryFolder out;
+  for (const std::string& name : g.names) {
+    const fs::path saved = boft::save_adapter(g.adapters, out.path(), name);
+    const auto ours = load_safetensors(saved / kWeights).tensors;
+    const auto theirs = load_safetensors(folder_of(g.folder, name) / kWeights).tensors;
+    for (const auto& [key, tensor] : theirs) {
+      CAPTURE(key);
+      // With bias "all" PEFT writes a saved module's bias under its wrapper's two names as well.
+      if (key.ends_with(".modules_to_save.bias") || key.ends_with(".original_module.bias"))
+        continue;
+      REQUIRE(ours.contains(key));
+      CHECK(ours.at(key).shape() == tensor.shape());
+      CHECK(ours.at(key).to_vector<double>() == tensor.to_vector<double>());
+    }
+    for (const auto& [key, tensor] : ours) CHECK(theirs.contains(key));
+  }
+}
+
+void check_gradients(Golden& g) {
+  backward(cross_entropy((*g.base.model)(g.batch.tensors.at("pixel_values")),
+                         g.batch.tensors.at("labels")));
+  become_gradients(*g.base.model);
+  const TemporaryFolder out;
+  size_t seen = 0;
+  double largest = 0;
+  for (const auto& [key, want] : g.expected.tensors) {
+    if (key.find('/') == std::string::npos) continue;
+    for (const double value : want.to_vector<double>())
+      largest = std::max(largest, std::abs(value));
+  }
+  for (const std::string& name : g.names) {
+    const fs::path saved = boft::save_adapter(g.adapters, out.path(), name);
+    for (const auto& [key, got] : load_safetensors(saved / kWeights).tensors) {
+      CAPTURE(key);
+      const auto want = g.expected.tensors.find(name + '/' + key);
+      REQUIRE(want != g.expected.tensors.end());
+      // A gradient of 0 (a key's bias under softmax) is rounding here and there.
+      check_close(got, want->second, 1e-4, largest / 100);
+      ++seen;
+    }
+  }
+  CHECK(seen + 2 == g.expected.tensors.size());
+}
+
+int check_all(const std::string& prefix) {
+  int count = 0;
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(source_root) / "tests/golden/peers/vit")) {
+    if (!entry.path().filename().string().starts_with(prefix)) continue;
+    CAPTURE(entry.path().string());
+    Golden g(entry.path());
+    check_files(g);
+    const Tensor logits = g.logits();
+    g.adapters.merge(true);
+    check_close(g.logits(), g.expected.tensors.at("merged_logits"));
+    g.adapters.unmerge();
+    check_close(logits, g.expected.tensors.at(g.has("logits") ? "logits" : "merged_logits"));
+    if (g.has("logits")) check_gradients(g);
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("PEFT's BOFT on a whole ViT: files, logits, merged logits and every gradient agree") {
+  CHECK(check_all("boft_") == 6);
+}
+
+TEST_CASE("PEFT's LoRA on a whole ViT: files, logits, merged logits and every gradient agree") {
+  CHECK(check_all("lora_") == 1);
+}
+
+}  // namespace papilio::test

@@ -1,0 +1,101 @@
+"""The grid: what is adapted, how, in groups that make one row of the table each."""
+
+from dataclasses import dataclass
+
+from peft import BOFTConfig, LoraConfig, OFTConfig
+
+from names import target_to_theirs
+
+
+@dataclass
+class Case:
+    group: str
+    adapters: dict  # name -> (configuration class, arguments), in the order of activation
+    merged_only: bool = False  # PEFT's forward pass disagrees with its own merged weights; gradients are not compared
+
+    def config(self, name, model_type, ours):
+        """The adapter's configuration, with targets named as here (ours) or as in the installed Transformers."""
+        kind, arguments = self.adapters[name]
+        arguments = dict(arguments)
+        if not ours:
+            targets = arguments["target_modules"]
+            if isinstance(targets, list):
+                arguments["target_modules"] = [target_to_theirs(t, model_type) for t in targets]
+        return kind(**arguments)
+
+
+TARGETS = {
+    "vit": ["query", "value", "attention.output.dense", "intermediate.dense"],
+    "dinov2": ["query", "value", "attention.output.dense", "mlp.fc1", "mlp.fc2"],
+}
+
+
+def one(group, kind, **arguments):
+    return Case(group, {"default": (kind, arguments)})
+
+
+def boft_cases(targets):
+    for b in (2, 4, 8):
+        for m in (1, 2, 3):
+            for bias in ("none", "boft_only", "all"):
+                for save in (None, ["classifier"]):
+                    for layers in (None, [1]):
+                        yield one(f"BOFT b {b} m {m}", BOFTConfig, boft_block_size=b, boft_n_butterfly_factor=m,
+                                  bias=bias, modules_to_save=save, layers_to_transform=layers, target_modules=targets)
+    for num, m in ((8, 2), (4, 3), (1, 1)):
+        yield one("BOFT by block_num", BOFTConfig, boft_block_size=0, boft_block_num=num, boft_n_butterfly_factor=m,
+                  target_modules=targets)
+    yield one("BOFT patch convolution", BOFTConfig, boft_block_size=4, boft_n_butterfly_factor=2,
+              target_modules=["projection", "query"], bias="boft_only")
+    yield one("BOFT patch convolution", BOFTConfig, boft_block_size=6, boft_n_butterfly_factor=1,
+              target_modules=["projection"])
+    yield one("BOFT with dropout, evaluated", BOFTConfig, boft_block_size=4, boft_n_butterfly_factor=2,
+              boft_dropout=0.5, target_modules=targets)
+    for first, second in (((4, 2), (4, 2)), ((2, 1), (8, 1))):
+        yield Case("BOFT, two adapters active", {
+            name: (BOFTConfig, dict(boft_block_size=b, boft_n_butterfly_factor=m, target_modules=targets))
+            for name, (b, m) in (("first", first), ("second", second))})
+
+
+def lora_cases(targets):
+    for r in (1, 4):
+        for bias in ("none", "lora_only", "all"):
+            for save in (None, ["classifier"]):
+                yield one(f"LoRA r {r}", LoraConfig, r=r, lora_alpha=3, bias=bias, modules_to_save=save,
+                          target_modules=targets)
+    yield Case("LoRA, two adapters active", {
+        name: (LoraConfig, dict(r=r, target_modules=targets)) for name, r in (("first", 2), ("second", 4))})
+
+
+def oft_cases(targets):
+    exact = dict(use_cayley_neumann=False)
+    for b in (2, 4, 8):
+        for rotation in (exact, *(dict(num_cayley_neumann_terms=n) for n in (1, 2, 3, 4, 5, 6, 9))):
+            yield one(f"OFT b {b}, " + ("exact" if rotation is exact else "Cayley-Neumann"), OFTConfig,
+                      oft_block_size=b, target_modules=targets, **rotation)
+    for bias in ("none", "oft_only", "all"):
+        for save in (None, ["classifier"]):
+            for layers in (None, [1]):
+                yield one("OFT bias x saved x layers", OFTConfig, oft_block_size=4, bias=bias, modules_to_save=save,
+                          layers_to_transform=layers, target_modules=targets)
+    for r in (1, 2, 8):
+        yield one("OFT by r", OFTConfig, r=r, oft_block_size=0, target_modules=targets, **exact)
+    for size in (5, 7, 12, 100):
+        yield one("OFT, nearest divisor", OFTConfig, oft_block_size=size, target_modules=targets, **exact)
+    for rotation in (exact, {}):
+        yield one("OFT block_share", OFTConfig, oft_block_size=4, block_share=True, target_modules=targets, **rotation)
+        yield one("OFT coft", OFTConfig, oft_block_size=4, coft=True, eps=0.1, target_modules=targets, **rotation)
+        yield one("OFT coft", OFTConfig, oft_block_size=4, coft=True, eps=100.0, target_modules=targets, **rotation)
+    yield Case("OFT patch convolution", {
+        "default": (OFTConfig, dict(oft_block_size=4, target_modules=["projection", "query"], **exact))},
+        merged_only=True)
+    yield Case("OFT, two adapters active", {
+        name: (OFTConfig, dict(oft_block_size=b, target_modules=targets, **exact))
+        for name, b in (("first", 4), ("second", 8))}, merged_only=True)
+
+
+def cases(model_type, methods):
+    targets = TARGETS[model_type]
+    for name, make in (("boft", boft_cases), ("oft", oft_cases), ("lora", lora_cases)):
+        if name in methods:
+            yield from make(targets)

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Writes tests/golden/peers/MODEL: a tiny base, a batch, and PEFT's adapter folders with what PEFT computes from them.
+
+    make_golden.py [OUT [NAME...]]      only the named cases (all by default); the base is written where it is missing
+"""
+
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+import transformers
+from peft import BOFTConfig, LoraConfig, OFTConfig
+from safetensors.torch import load_file, save_file
+
+import side_peft
+from cases import TARGETS, Case, one
+
+HIDDEN = 16
+
+
+def golden_cases(model_type):
+    targets = TARGETS[model_type]
+    yield "boft_b4_m2_saved", one("", BOFTConfig, boft_block_size=4, boft_n_butterfly_factor=2, bias="boft_only",
+                                  modules_to_save=["classifier"], target_modules=targets)
+    yield "boft_b2_m3_layer1", one("", BOFTConfig, boft_block_size=2, boft_n_butterfly_factor=3, bias="all",
+                                   layers_to_transform=[1], target_modules=targets)
+    yield "boft_two", Case("", {
+        name: (BOFTConfig, dict(boft_block_size=4, boft_n_butterfly_factor=2, target_modules=found))
+        for name, found in (("first", targets), ("second", targets[:2]))})
+    if model_type != "vit":
+        return
+    yield "boft_num4", one("", BOFTConfig, boft_block_size=0, boft_block_num=4, target_modules=targets)
+    yield "boft_convolution", one("", BOFTConfig, boft_block_size=4, boft_n_butterfly_factor=2, bias="boft_only",
+                                  target_modules=["projection", "query"])
+    yield "boft_all_saved", one("", BOFTConfig, boft_block_size=4, bias="all", modules_to_save=["classifier"],
+                                target_modules=targets[:2])
+    yield "lora_r2_saved", one("", LoraConfig, r=2, lora_alpha=3, bias="lora_only", modules_to_save=["classifier"],
+                               target_modules=targets)
+    yield "oft_exact_saved", one("", OFTConfig, oft_block_size=4, use_cayley_neumann=False, bias="oft_only",
+                                 modules_to_save=["classifier"], target_modules=targets)
+    yield "oft_neumann_r2", one("", OFTConfig, r=2, oft_block_size=0, target_modules=targets)
+    yield "oft_coft_share", one("", OFTConfig, oft_block_size=4, coft=True, eps=0.1, block_share=True,
+                                num_cayley_neumann_terms=4, target_modules=targets)
+    yield "oft_nearest", one("", OFTConfig, oft_block_size=5, use_cayley_neumann=False, target_modules=targets)
+    yield "oft_convolution", Case("", {
+        "default": (OFTConfig, dict(oft_block_size=4, use_cayley_neumann=False, target_modules=["projection"]))},
+        merged_only=True)
+
+
+def write(folder, case, base, model_type):
+    batch = load_file(folder.parent / "batch.safetensors")
+    model = side_peft.make_adapted(side_peft.load_base(base, model_type), case, model_type)
+    side_peft.save_for_ours(model, case, folder, model_type)
+    expected = {"merged_logits": side_peft.merged_logits(model, batch)}
+    if not case.merged_only:
+        expected["logits"] = side_peft.logits(model, batch)
+        for name, tensors in side_peft.gradients(model, batch, case, model_type).items():
+            expected |= {f"{name}/{key}": value for key, value in tensors.items()
+                         if ".modules_to_save." not in key and ".original_module." not in key}
+    expected = {key: value.detach().to(torch.float32).contiguous() for key, value in expected.items()}
+    save_file(expected, folder / "expected.safetensors", {"adapters": " ".join(case.adapters)})
+
+
+def main():
+    warnings.simplefilter("ignore")
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "golden" / "peers")
+    for model_type in ("vit", "dinov2"):
+        here = root / model_type
+        here.mkdir(parents=True, exist_ok=True)
+        if not (here / "base").exists():
+            side_peft.make_base(here / "base", model_type, HIDDEN)
+        side_peft.make_batch(here / "batch.safetensors")
+        for name, case in golden_cases(model_type):
+            if not sys.argv[2:] or name in sys.argv[2:]:
+                write(here / name, case, here / "base", model_type)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""PEFT's half of the comparison: random models and adapters, logits and gradients in float64, files."""
+
+import json
+import shutil
+import warnings
+from pathlib import Path
+
+import torch
+import transformers
+from peft import PeftModel, get_peft_model
+from peft.utils import get_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+
+import peft_patch  # noqa: F401 (its import is its effect)
+from names import key_to_ours, key_to_theirs
+
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+
+
+def make_base(folder, model_type, hidden=32, layers=2):
+    """A random-weight image classifier of 3 classes on 8x8 RGB images, written as Transformers writes it."""
+    torch.manual_seed(1)
+    sizes = dict(hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=2, image_size=8, patch_size=4,
+                 num_labels=3)
+    if model_type == "vit":
+        config = transformers.ViTConfig(intermediate_size=2 * hidden, **sizes)
+        model = transformers.ViTForImageClassification(config)
+    else:
+        config = transformers.Dinov2Config(mlp_ratio=2, **sizes)
+        model = transformers.Dinov2ForImageClassification(config)
+    with torch.no_grad():  # Transformers starts with zeros and ones; nothing here shall be either
+        for name, parameter in model.named_parameters():
+            norm_weight = "norm" in name and name.endswith("weight")
+            scale = 0.2 if parameter.dim() < 2 else 1 / parameter[0].numel() ** 0.5
+            parameter.copy_(torch.randn_like(parameter) * scale + (1 if norm_weight or "lambda1" in name else 0))
+    model.save_pretrained(folder)
+
+
+def make_batch(path):
+    generator = torch.Generator().manual_seed(2)
+    save_file({"pixel_values": torch.randn(4, 3, 8, 8, generator=generator),
+               "labels": torch.tensor([0, 2, 1, 2])}, path)
+
+
+def load_base(folder, model_type):
+    kind = {"vit": transformers.ViTForImageClassification, "dinov2": transformers.Dinov2ForImageClassification}
+    return kind[model_type].from_pretrained(folder, attn_implementation="eager").eval()
+
+
+def randomise(model):
+    """Adapter values far from the start: rotations by tens of degrees, scales around 1, moved biases."""
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            noise = torch.randn(parameter.shape, generator=generator)
+            if "boft_s" in name:
+                parameter.copy_(1 + 0.2 * noise)
+            elif "lora_" in name:
+                parameter.copy_(0.3 * noise)
+            elif "oft_R" in name:
+                parameter.copy_((0.4 if "boft" in name else 0.15) * noise)
+            else:
+                parameter.add_(0.1 * noise)
+
+
+def make_adapted(base, case, model_type):
+    names = list(case.adapters)
+    model = get_peft_model(base, case.config(names[0], model_type, ours=False), names[0])
+    for name in names[1:]:
+        model.add_adapter(name, case.config(name, model_type, ours=False))
+    model.base_model.set_adapter(names)
+    randomise(model)
+    return model.eval()
+
+
+def folder_of(folder, name):
+    return folder if name == "default" else folder / name
+
+
+def save_for_ours(model, case, folder, model_type):
+    """PEFT's own files; under Transformers 5 with the names of Transformers 4 in them."""
+    model.save_pretrained(folder)
+    for name in case.adapters:
+        here = folder_of(Path(folder), name)
+        tensors = load_file(here / WEIGHTS)
+        save_file({key_to_ours(k, model_type): v for k, v in tensors.items()}, here / WEIGHTS, {"format": "pt"})
+        config = json.loads((here / CONFIG).read_text())
+        targets = case.config(name, model_type, ours=True).target_modules
+        config["target_modules"] = sorted(targets) if isinstance(targets, set) else targets
+        config["base_model_name_or_path"] = "base"
+        (here / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True))
+    (Path(folder) / "README.md").unlink(missing_ok=True)  # the template of a model card
+
+
+def load_from_ours(base, case, folder, model_type, scratch):
+    """Papilio's files into PEFT. Complaints about missing keys are errors."""
+    model = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for name in case.adapters:
+            here, there = folder_of(Path(folder), name), Path(scratch) / name
+            shutil.rmtree(there, ignore_errors=True)
+            there.mkdir(parents=True)
+            tensors = load_file(here / WEIGHTS)
+            save_file({key_to_theirs(k, model_type): v for k, v in tensors.items()}, there / WEIGHTS)
+            config = json.loads((here / CONFIG).read_text())
+            targets = case.config(name, model_type, ours=False).target_modules
+            config["target_modules"] = sorted(targets) if isinstance(targets, set) else targets
+            (there / CONFIG).write_text(json.dumps(config))
+            if model is None:
+                model = PeftModel.from_pretrained(base, there, adapter_name=name)
+            else:
+                model.load_adapter(there, adapter_name=name)
+    complaints = [str(w.message) for w in caught if "missing" in str(w.message) or "nexpected" in str(w.message)]
+    if complaints:
+        raise RuntimeError(f"PEFT on Papilio's files: {complaints}")
+    model.base_model.set_adapter(list(case.adapters))
+    return model.eval()
+
+
+def logits(model, batch):
+    with torch.no_grad():
+        return model.double()(pixel_values=batch["pixel_values"].double()).logits
+
+
+def merged_logits(model, batch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.merge_adapter(safe_merge=True)
+        result = logits(model, batch)
+        model.unmerge_adapter()
+    return result
+
+
+def gradients(model, batch, case, model_type):
+    """Gradients of the mean cross entropy by adapter and file key, in float64."""
+    model.double().zero_grad()
+    output = model(pixel_values=batch["pixel_values"].double()).logits
+    torch.nn.functional.cross_entropy(output, batch["labels"]).backward()
+    state = {n: torch.zeros_like(p) if p.grad is None else p.grad
+             for n, p in model.named_parameters() if p.requires_grad}
+    frozen = {n: torch.full_like(p, torch.nan) for n, p in model.named_parameters() if not p.requires_grad}
+    result = {}
+    for name in case.adapters:
+        found = get_peft_model_state_dict(model, state_dict=frozen | state, adapter_name=name)
+        result[name] = {key_to_ours(k, model_type): v for k, v in found.items() if not v.isnan().any()}
+    return result
