@@ -17,9 +17,10 @@ constexpr const char* kPrefix = "base_model.model.";
 constexpr const char* kWeights = "adapter_model.safetensors";
 constexpr const char* kConfig = "adapter_config.json";
 
-// PEFT's key of a layer's parameter: LoRA's two are modules with a weight, BOFT's are parameters.
+// PEFT's key of a layer's parameter: BOFT's are parameters, those of OFT and LoRA are modules with
+// a weight.
 std::string parameter_key(const std::string& layer, const std::string& parameter) {
-  const bool module = parameter.starts_with("lora_");
+  const bool module = !parameter.starts_with("boft_");
   return kPrefix + layer + '.' + parameter + (module ? ".weight" : "");
 }
 

@@ -40,6 +40,20 @@ void BoftConfig::validate() const {
   check_rate("BoftConfig", "boft_dropout", boft_dropout);
 }
 
+void OftConfig::validate() const {
+  validate_shared("OftConfig", "oft_only", *this);
+  check(r >= 0 && oft_block_size >= 0, "OftConfig: expected r and oft_block_size >= 0, got ", r,
+        " and ", oft_block_size);
+  check(r != 0 || oft_block_size != 0,
+        "OftConfig: r and oft_block_size are both 0; give one of them");
+  check(r == 0 || oft_block_size == 0, "OftConfig: give r or oft_block_size, not both (", r,
+        " and ", oft_block_size, "); set the other to 0");
+  check(std::isfinite(eps) && eps >= 0, "OftConfig: expected eps >= 0, got ", eps);
+  check(num_cayley_neumann_terms >= 1, "OftConfig: expected num_cayley_neumann_terms >= 1, got ",
+        num_cayley_neumann_terms);
+  check_rate("OftConfig", "module_dropout", module_dropout);
+}
+
 void LoraConfig::validate() const {
   validate_shared("LoraConfig", "lora_only", *this);
   check(r >= 1, "LoraConfig: expected r >= 1, got ", r);
@@ -48,7 +62,8 @@ void LoraConfig::validate() const {
 }
 
 const char* peft_type(const AdapterConfig& config) {
-  return std::holds_alternative<BoftConfig>(config) ? "BOFT" : "LORA";
+  constexpr const char* kTypes[] = {"BOFT", "OFT", "LORA"};
+  return kTypes[config.index()];
 }
 
 }  // namespace papilio::boft

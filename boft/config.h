@@ -1,5 +1,5 @@
 // What a user says about an adapter. Field names, defaults and rules are PEFT's (BoftConfig:
-// BOFTConfig; LoraConfig: LoraConfig).
+// BOFTConfig, OftConfig: OFTConfig, LoraConfig: LoraConfig).
 #pragma once
 
 #include <cstdint>
@@ -71,6 +71,36 @@ struct BoftConfig {
   }
 };
 
+// Orthogonal finetuning (arXiv 2306.07280) with parameters of its own: the upper triangles of skew-
+// symmetric blocks, and no scale. Exactly one of r (blocks a layer) and oft_block_size is given,
+// the other is 0; one that does not divide a layer's inputs moves to the nearest divisor, with a
+// warning.
+struct OftConfig {
+  int64_t r = 0;
+  int64_t oft_block_size = 32;
+  double module_dropout = 0;  // in training, the share of blocks replaced by the identity
+  bool coft = false;          // constrained: each block's |A| stays below eps / sqrt(blocks)
+  double eps = 6e-5;
+  bool block_share = false;        // one block, used N times
+  bool use_cayley_neumann = true;  // a series instead of the inverse; turns the other way
+  int64_t num_cayley_neumann_terms = 5;
+  ModuleNames target_modules = {};
+  ModuleNames exclude_modules = {};
+  bool fan_in_fan_out = false;  // the weight is stored (in, out)
+  std::string bias = "none";    // "none", "all" or "oft_only": which biases train
+  std::vector<std::string> modules_to_save = {};
+  bool init_weights = true;  // false: ~ N(0, 0.1), for tests
+  std::vector<int64_t> layers_to_transform = {};
+  std::vector<std::string> layers_pattern = {};
+  // Kept in the file; empty is null.
+  std::string task_type = {}, base_model_name_or_path = {}, revision = {};
+
+  void validate() const;
+  TargetRules targets() const {
+    return {target_modules, exclude_modules, modules_to_save, layers_to_transform, layers_pattern};
+  }
+};
+
 // Low-rank adaptation (arXiv 2106.09685), the baseline: W' = W + lora_alpha / r * B A.
 struct LoraConfig {
   int64_t r = 8;
@@ -93,9 +123,9 @@ struct LoraConfig {
   }
 };
 
-using AdapterConfig = std::variant<BoftConfig, LoraConfig>;
+using AdapterConfig = std::variant<BoftConfig, OftConfig, LoraConfig>;
 
-// PEFT's peft_type: "BOFT", "LORA".
+// PEFT's peft_type: "BOFT", "OFT", "LORA".
 const char* peft_type(const AdapterConfig& config);
 
 }  // namespace papilio::boft

@@ -1,5 +1,6 @@
 #include "boft/config_json.h"
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "tensor/error.h"
@@ -57,6 +58,46 @@ BoftConfig read_boft(JsonFields& fields) {
   c.boft_dropout = fields.number("boft_dropout", c.boft_dropout);
   c.init_weights = fields.boolean("init_weights", c.init_weights);
   read_shared(fields, c);
+  return c;
+}
+
+// peft_version >= 0.18? Earlier releases did not write it.
+bool since_0_18(JsonFields& fields) {
+  std::pair<int, int> version{0, 0};
+  std::sscanf(fields.string("peft_version", "").c_str(), "%d.%d", &version.first, &version.second);
+  return version >= std::pair{0, 18};
+}
+
+OftConfig read_oft(JsonFields& fields, const std::string& where,
+                   std::vector<std::string>& warnings) {
+  check<FileError>(
+      !fields.value("oft_block_size").is_null(), where,
+      ": no oft_block_size: an OFT adapter from before PEFT 0.14, whose parameters mean "
+      "something else; train it again, or merge it with PEFT 0.13 and use the result");
+  OftConfig c;
+  c.r = fields.integer("r", c.r, 0);
+  c.oft_block_size = fields.integer("oft_block_size", c.oft_block_size, 0);
+  c.module_dropout = fields.number("module_dropout", c.module_dropout);
+  c.coft = fields.boolean("coft", c.coft);
+  c.eps = fields.number("eps", c.eps);
+  c.block_share = fields.boolean("block_share", c.block_share);
+  if (fields.value("use_cayley_neumann").is_null() && !since_0_18(fields)) {
+    c.use_cayley_neumann = false;
+    warnings.push_back(str(where,
+                           ": no use_cayley_neumann: read as the exact Cayley transform, the only "
+                           "one that releases of PEFT without this key had"));
+  }
+  c.use_cayley_neumann = fields.boolean("use_cayley_neumann", c.use_cayley_neumann);
+  c.num_cayley_neumann_terms =
+      fields.integer("num_cayley_neumann_terms", c.num_cayley_neumann_terms, 1);
+  c.init_weights = fields.boolean("init_weights", c.init_weights);
+  read_shared(fields, c);
+  if (c.use_cayley_neumann && !since_0_18(fields)) {
+    warnings.push_back(
+        str(where,
+            ": written by a PEFT before 0.18, whose Cayley-Neumann series was another one; the "
+            "rotations differ slightly from those trained"));
+  }
   return c;
 }
 
@@ -130,6 +171,21 @@ json to_json(const BoftConfig& c) {
   return j;
 }
 
+json to_json(const OftConfig& c) {
+  json j = shared_json(c);
+  j["peft_type"] = "OFT";
+  j["r"] = c.r;
+  j["oft_block_size"] = c.oft_block_size;
+  j["module_dropout"] = c.module_dropout;
+  j["coft"] = c.coft;
+  j["eps"] = c.eps;
+  j["block_share"] = c.block_share;
+  j["use_cayley_neumann"] = c.use_cayley_neumann;
+  j["num_cayley_neumann_terms"] = c.num_cayley_neumann_terms;
+  j["init_weights"] = c.init_weights;
+  return j;
+}
+
 json to_json(const LoraConfig& c) {
   json j = shared_json(c);
   j["peft_type"] = "LORA";
@@ -146,10 +202,12 @@ LoadedConfig from_json(const json& document, const std::string& where) {
   LoadedConfig loaded;
   if (type == "BOFT") {
     loaded.config = read_boft(fields);
+  } else if (type == "OFT") {
+    loaded.config = read_oft(fields, where, loaded.warnings);
   } else if (type == "LORA") {
     loaded.config = read_lora(fields);
   } else {
-    fields.fail("peft_type", "\"BOFT\" or \"LORA\"");
+    fields.fail("peft_type", "\"BOFT\", \"OFT\" or \"LORA\"");
   }
   std::visit([](const auto& c) { c.validate(); }, loaded.config);
   for (const std::string& key : fields.unread()) {

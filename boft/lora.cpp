@@ -3,24 +3,35 @@
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "nn/init.h"
+#include "nn/layers/conv2d.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 
 namespace papilio::boft {
 
-LoraLayer::LoraLayer(const nn::AdaptableLayer& layer, const LoraConfig& config)
+LoraLayer::LoraLayer(const std::string& path, const nn::AdaptableLayer& layer,
+                     const LoraConfig& config)
     : dropout(config.lora_dropout), scaling(config.lora_alpha / double(config.r)) {
   config.validate();
-  check(layer.weight.dim() == 2, "LoRA: ", layer.describe(), " cannot be adapted; Linear can");
-  lora_A = empty({config.r, layer.adapted_inputs()});
+  Dims a{config.r, layer.adapted_inputs()}, b{layer.adapted_outputs(), config.r};
+  if (const auto* conv = dynamic_cast<const nn::Conv2d*>(&layer)) {
+    check(conv->options.groups == 1, path, ": LoRA adapts no convolution in groups (this one has ",
+          conv->options.groups, "); BOFT and OFT do");
+    check(config.lora_dropout == 0, path,
+          ": LoRA adapts a convolution through its weight, without lora_dropout; got ",
+          config.lora_dropout);
+    a = layer.weight.shape();
+    a[0] = config.r;
+    b = {layer.adapted_outputs(), config.r, 1, 1};
+  }
+  lora_A = empty(a);
   nn::kaiming_uniform_(lora_A);
   set_requires_grad(lora_A);
-  const Dims b{layer.adapted_outputs(), config.r};
   lora_B = leaf(config.init_lora_weights ? zeros(b) : normal(b, 0, 0.1));
 }
 
 Tensor LoraLayer::weight(const Tensor& w, bool) {
-  const Tensor delta = matmul(lora_B, lora_A) * scaling;
+  const Tensor delta = matmul(flatten(lora_B, 1), flatten(lora_A, 1)) * scaling;
   return cast(cast(w, delta.dtype()) + delta, w.dtype());
 }
 

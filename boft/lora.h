@@ -9,12 +9,13 @@ namespace papilio::boft {
 
 // y = x W^T + lora_alpha / r * (dropout(x) A^T) B^T (arXiv 2106.09685, equation 3). W: (out, d).
 struct LoraLayer : nn::Adapter {
-  Tensor lora_A;  // (r, d), Kaiming-uniform; for a convolution seen as its matrix
-  Tensor lora_B;  // (out, r), zero at the start
+  Tensor lora_A;  // (r, d), Kaiming-uniform; at a convolution (r, in_channels, kh, kw)
+  Tensor lora_B;  // (out, r), zero at the start; at a convolution (out, r, 1, 1)
   nn::Dropout dropout;
   double scaling;
 
-  LoraLayer(const nn::AdaptableLayer& layer, const LoraConfig& config);
+  // Throws, naming the layer by `path`, for a convolution in groups or with dropout.
+  LoraLayer(const std::string& path, const nn::AdaptableLayer& layer, const LoraConfig& config);
 
   Tensor weight(const Tensor& w, bool training) override;
   Tensor linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) override;

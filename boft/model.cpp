@@ -5,6 +5,9 @@
 
 #include "autograd/backward.h"
 #include "boft/lora.h"
+#include "boft/oft.h"
+#include "nn/layers/conv1d.h"
+#include "nn/layers/embedding.h"
 #include "tensor/check_name.h"
 #include "tensor/copy.h"
 
@@ -17,10 +20,25 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 }
 
 std::unique_ptr<nn::Adapter> make_adapter(const std::string& path, const nn::AdaptableLayer& layer,
-                                          const AdapterConfig& config) {
+                                          const AdapterConfig& config,
+                                          std::vector<std::string>& warnings) {
+  if (const auto* oft = std::get_if<OftConfig>(&config))
+    return std::make_unique<OftLayer>(path, layer, *oft, warnings);
+  check(dynamic_cast<const nn::Embedding*>(&layer) == nullptr, "target_modules: ", path, " is an ",
+        layer.describe(), ", which ", peft_type(config), " cannot adapt; OFT can");
   if (const auto* boft = std::get_if<BoftConfig>(&config))
     return std::make_unique<BoftLayer>(path, layer, *boft);
-  return std::make_unique<LoraLayer>(layer, std::get<LoraConfig>(config));
+  return std::make_unique<LoraLayer>(path, layer, std::get<LoraConfig>(config));
+}
+
+// PEFT corrects fan_in_fan_out and says so; what a layer stores is known here anyway.
+void check_storage(const std::string& path, const nn::AdaptableLayer& layer, bool fan_in_fan_out,
+                   std::vector<std::string>& warnings) {
+  const bool transposed = dynamic_cast<const nn::Conv1D*>(&layer) != nullptr;
+  if (transposed == fan_in_fan_out) return;
+  warnings.push_back(str("fan_in_fan_out is ", fan_in_fan_out ? "true" : "false", ", but ", path,
+                         " is a ", layer.describe(), ", whose weight is stored ",
+                         transposed ? "(in, out)" : "(out, in)", "; it is read as it is stored"));
 }
 
 const std::string& bias_of(const AdapterConfig& config) {
@@ -55,9 +73,11 @@ AdapterModel::Entry AdapterModel::make_entry(const std::string& name, const Adap
     if (contains(targets.adapted, path))
       e.layers.push_back({path, dynamic_cast<nn::AdaptableLayer*>(&module)});
   });
-  if (std::visit([](const auto& c) { return c.fan_in_fan_out; }, config)) {
-    e.warnings.push_back(
-        "fan_in_fan_out is ignored: every adapted layer stores its weight (out, in)");
+  const bool transposed = std::visit([](const auto& c) { return c.fan_in_fan_out; }, config);
+  for (const LayerRef& ref : e.layers) {
+    const size_t before = e.warnings.size();
+    check_storage(ref.path, *ref.layer, transposed, e.warnings);
+    if (e.warnings.size() > before) break;  // once
   }
   const std::string& bias = bias_of(config);
   if (bias != "none") {
@@ -95,7 +115,7 @@ std::vector<std::string> AdapterModel::add_adapter(const std::string& name,
   try {
     adapters_.push_back(make_entry(name, config));
     for (const auto& [path, layer] : adapters_.back().layers) {
-      made.emplace_back(layer, make_adapter(path, *layer, config));
+      made.emplace_back(layer, make_adapter(path, *layer, config, adapters_.back().warnings));
       made.back().second->training = layer->training;
       nn::set_trainable(*made.back().second, false);
     }
@@ -235,7 +255,7 @@ void AdapterModel::merge(bool safe, std::vector<std::string> names, const Progre
   }
   std::vector<Tensor> results;
   for (const LayerRef& ref : touched) {
-    results.push_back(ref.layer->adapters.merged_weight(ref.layer->weight, names, safe));
+    results.push_back(ref.layer->merged_weight(names, safe));
     if (progress) progress(results.size(), touched.size(), ref.path);
   }
   for (size_t i = 0; i < touched.size(); ++i) {

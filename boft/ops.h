@@ -1,8 +1,10 @@
 // The method's operations: one include for users, one line each for readers.
 #pragma once
 
-#include "boft/ops/boft_linear.h"             // boft_linear(x, weight, bias, q, s): y = s o (x R W^T) + bias
-#include "boft/ops/butterfly_rotation.h"      // butterfly_rotation(x, q): x R; _transposed: x R^T; butterfly_matrix(q): R
-#include "boft/ops/butterfly_shape.h"         // butterfly_shape(who, d, b, N, m): which sizes fit
-#include "boft/ops/cayley.h"                  // cayley(r): a rotation from any square matrix
+#include "boft/ops/boft_linear.h"  // boft_linear(x, weight, bias, q, s): y = s o (x R W^T) + bias
+#include "boft/ops/butterfly_rotation.h"  // butterfly_rotation(x, q): x R; _transposed: x R^T; butterfly_matrix(q): R
+#include "boft/ops/butterfly_shape.h"  // butterfly_shape(who, d, b, N, m): which sizes fit
+#include "boft/ops/cayley.h"           // cayley(r): a rotation from any square matrix
+#include "boft/ops/cayley_neumann.h"   // cayley_neumann(a, terms): the same by a series, nearly
 #include "boft/ops/multiplicative_dropout.h"  // multiplicative_dropout(q, p, training): blocks become the identity
+#include "boft/ops/skew_symmetric.h"  // skew_symmetric(upper, b): A from its upper triangle, and back

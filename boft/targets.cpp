@@ -6,7 +6,7 @@
 #include <optional>
 #include <regex>
 
-#include "nn/adapter.h"
+#include "nn/layers/embedding.h"
 
 namespace papilio::boft {
 
@@ -127,24 +127,25 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
     if (path.empty() || path.find(".adapters.") != std::string::npos) return;
     auto* layer = dynamic_cast<nn::AdaptableLayer*>(&module);
     if (layer != nullptr) adaptable.push_back(path);
-    if (is_excluded(rules, path)) {
-      excluded_any = true;
-      return;
-    }
-    if (is_saved(rules, path)) {
+    const bool excluded = is_excluded(rules, path);
+    excluded_any |= excluded;
+    if (is_saved(rules, path)) {  // exclude_modules speaks of adapters only
       const auto inside = [&](const std::string& outer) { return path.starts_with(outer + '.'); };
       if (std::ranges::none_of(selection.saved, inside)) selection.saved.push_back(path);
       return;
     }
+    if (excluded) return;
     if (all_linear) {
       // Every linear map (2-d weight) but the classification head.
       const bool head = path == "classifier" || path.ends_with(".classifier");
-      if (layer != nullptr && layer->weight.dim() == 2 && !head) selection.adapted.push_back(path);
+      const bool linear = layer != nullptr && layer->weight.dim() == 2 &&
+                          dynamic_cast<nn::Embedding*>(layer) == nullptr;
+      if (linear && !head) selection.adapted.push_back(path);
       return;
     }
     if (!matches_target(rules, path)) return;
     check(layer != nullptr, "target_modules: ", path, " is a ", module.describe(),
-          ", which cannot be adapted; Linear and Conv2d can");
+          ", which cannot be adapted; Linear, Conv1D, Conv2d and Embedding can");
     selection.adapted.push_back(path);
   });
   if (rules.exclude_modules.given() && !excluded_any) {

@@ -59,10 +59,10 @@ std::vector<Adapter*> AdapterSocket::working() const {
   return result;
 }
 
-Tensor AdapterSocket::merged_weight(const Tensor& weight, const std::vector<std::string>& names,
+Tensor AdapterSocket::merged_weight(const Tensor& matrix, const std::vector<std::string>& names,
                                     bool safe) const {
   const NoGrad no_grad;
-  Tensor w = reshape(weight.detach(), {weight.size(0), -1});
+  Tensor w = matrix.detach();
   for (const std::string& name : names) {
     Adapter* adapter = find(name);
     if (adapter == nullptr || std::ranges::find(merged_, name) != merged_.end()) continue;
@@ -70,7 +70,7 @@ Tensor AdapterSocket::merged_weight(const Tensor& weight, const std::vector<std:
     check<Error>(!safe || all_finite(w), "NaNs detected in the merged weights. The adapter ", name,
                  " seems to be broken");
   }
-  return reshape(w, weight.shape());
+  return w;
 }
 
 void AdapterSocket::set_merged(Tensor& weight, Tensor result,
@@ -98,6 +98,18 @@ void AdapterSocket::enable(Tensor& weight, bool on) {
 
 void AdapterSocket::visit(Visitor& v) {
   for (Slot& slot : slots_) v("adapters." + slot.name, *slot.adapter);
+}
+
+Tensor AdaptableLayer::to_matrix(const Tensor& w) const {
+  return flatten(w, 1);
+}
+
+Tensor AdaptableLayer::from_matrix(const Tensor& w) const {
+  return reshape(w, weight.shape());
+}
+
+Tensor AdaptableLayer::merged_weight(const std::vector<std::string>& names, bool safe) const {
+  return from_matrix(adapters.merged_weight(to_matrix(weight.detach()), names, safe));
 }
 
 }  // namespace papilio::nn

@@ -1,5 +1,5 @@
-// The adapter socket: how finetuning methods plug into Linear and Conv2d without these knowing any
-// of them.
+// The adapter socket: how finetuning methods plug into Linear, Conv1D, Conv2d and Embedding without
+// these knowing any of them.
 #pragma once
 
 #include <memory>
@@ -32,10 +32,12 @@ class AdaptedWeight {
 };
 
 // One method's parameters at one layer. A layer's weight is seen as a matrix W (out, d); d counts
-// inputs: in_features, or in_channels / groups * kernel_h * kernel_w.
+// inputs: in_features, in_channels / groups * kernel_h * kernel_w, or an embedding's dim (whose
+// rows are its entries).
 struct Adapter : Module {
   // W' of the matrix W, differentiable in the adapter's parameters: what merging writes and what a
-  // convolution uses. `training` switches the method's dropout on.
+  // convolution uses. `training` switches the method's dropout on. At an embedding, row i of W'
+  // depends on row i of W only: it is also called with the rows looked up.
   virtual Tensor weight(const Tensor& w, bool training) = 0;
   // y = x W'^T + bias, in the way that costs least. The default multiplies with weight().
   virtual Tensor linear(const Tensor& x, const AdaptedWeight& inside, const Tensor& bias);
@@ -63,10 +65,9 @@ class AdapterSocket {
   // Active and enabled adapters, in order, without those merged.
   std::vector<Adapter*> working() const;
 
-  // `weight` with the named adapters written in, in order; those that are not here or merged
+  // The matrix W with the named adapters written in, in order; those that are not here or merged
   // already are passed over. With `safe`, a result that is not finite throws.
-  Tensor merged_weight(const Tensor& weight, const std::vector<std::string>& names,
-                       bool safe) const;
+  Tensor merged_weight(const Tensor& w, const std::vector<std::string>& names, bool safe) const;
   // Puts such a result in the weight's place.
   void set_merged(Tensor& weight, Tensor result, const std::vector<std::string>& names);
   // Puts the weight from before the first merge back.
@@ -91,11 +92,14 @@ struct AdaptableLayer : Module {
   Tensor weight;
   AdapterSocket adapters;
 
-  // The matrix's columns: d of the adapters.
-  int64_t adapted_inputs() const {
-    return weight.size(0) > 0 ? weight.numel() / weight.size(0) : 0;
-  }
-  int64_t adapted_outputs() const { return weight.size(0); }
+  // The weight as the adapters' matrix W (out, d), a view; and a matrix in the weight's form.
+  virtual Tensor to_matrix(const Tensor& w) const;
+  virtual Tensor from_matrix(const Tensor& w) const;
+  // The matrix's columns (d of the adapters) and rows.
+  int64_t adapted_inputs() const { return to_matrix(weight.detach()).size(1); }
+  int64_t adapted_outputs() const { return to_matrix(weight.detach()).size(0); }
+  // The weight that merging these adapters gives, see AdapterSocket::merged_weight.
+  Tensor merged_weight(const std::vector<std::string>& names, bool safe) const;
 };
 
 }  // namespace papilio::nn

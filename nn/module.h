@@ -42,7 +42,8 @@ inline void eval(Module& module) {
 void set_trainable(Module& module, bool on);
 // Drops every accumulated gradient.
 void zero_grad(Module& module);
-// Converts floating parameters and buffers; throws where adapters are attached. Optimisers hold the old handles: make them afterwards.
+// Converts floating parameters and buffers; throws where adapters are attached. Optimisers hold the
+// old handles: make them afterwards.
 void to(Module& module, DType dtype);
 // Moves parameters and buffers; throws ArgumentError where the device is not available.
 void to(Module& module, Device device);

@@ -5,14 +5,21 @@
 
 namespace papilio::nn {
 
+// What lies around the image: zeros, the image mirrored at its outermost pixels, these repeated, or
+// the image's other end.
+enum class PaddingMode { zeros, reflect, replicate, circular };
+
 // 2-d convolution. x: (B, in_channels, H, W), weight: (out_channels, in_channels / groups, kh, kw),
-// bias: (out_channels). Adapters plug in through the weight.
+// bias: (out_channels). Adapters plug in through the weight. Throws where a mirrored or circular
+// padding is wider than the image allows.
 struct Conv2d : AdaptableLayer {
   Tensor bias;  // undefined without
   Conv2dOptions options;
+  PaddingMode padding_mode;
 
   Conv2d(int64_t in_channels, int64_t out_channels, std::array<int64_t, 2> kernel_size,
-         Conv2dOptions options = {}, bool with_bias = true);
+         Conv2dOptions options = {}, bool with_bias = true,
+         PaddingMode padding_mode = PaddingMode::zeros);
   Tensor operator()(const Tensor& x);
   void visit(Visitor& v) override;
   std::string describe() const override;

@@ -2,18 +2,26 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops/index.h"
+#include "autograd/ops/shape.h"
 #include "tensor/random.h"
 
 namespace papilio::nn {
 
-Embedding::Embedding(int64_t count, int64_t dim) : weight(leaf(randn({count, dim}))) {}
+Embedding::Embedding(int64_t count, int64_t dim) {
+  weight = leaf(randn({count, dim}));
+}
 
 Tensor Embedding::operator()(const Tensor& indices) {
-  return embedding(weight, indices);
+  const Tensor rows = embedding(weight, indices);
+  const std::vector<Adapter*> working = adapters.working();
+  if (working.empty()) return rows;
+  const Tensor matrix = reshape(rows, {indices.numel(), weight.size(1)});
+  return reshape(AdaptedWeight(matrix, working).weight(training), rows.shape());
 }
 
 void Embedding::visit(Visitor& v) {
   v("weight", weight);
+  adapters.visit(v);
 }
 
 std::string Embedding::describe() const {

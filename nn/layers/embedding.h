@@ -1,13 +1,12 @@
 #pragma once
 
-#include "nn/module.h"
+#include "nn/adapter.h"
 
 namespace papilio::nn {
 
 // Row lookup. indices: int64 of any shape (...) -> (..., dim); weight: (count, dim) ~ N(0, 1).
-struct Embedding : Module {
-  Tensor weight;
-
+// Adapters plug in: they change the rows looked up.
+struct Embedding : AdaptableLayer {
   Embedding(int64_t count, int64_t dim);
   Tensor operator()(const Tensor& indices);
   void visit(Visitor& v) override;

@@ -5,12 +5,11 @@
 #include <filesystem>
 #include <fstream>
 
-#include <unistd.h>
-
 #include "autograd/grad_mode.h"
 #include "tensor/creation.h"
 #include "tensor/safetensors.h"
 #include "tests/boft/tiny_model.h"
+#include "tests/temporary_folder.h"
 
 namespace papilio::test {
 
@@ -20,13 +19,6 @@ using boft::LoraConfig;
 namespace fs = std::filesystem;
 
 namespace {
-
-// A folder of its own, gone at the end.
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("papilio_checkpoint_" + std::to_string(::getpid()));
-  Folder() { fs::remove_all(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 
 std::vector<double> outputs(TinyModel& model) {
   const NoGrad no_grad;
@@ -45,12 +37,12 @@ BoftConfig boft_config() {
 }  // namespace
 
 TEST_CASE("adapter folder: PEFT's keys and shapes") {
-  Folder folder;
+  TemporaryFolder folder;
   TinyModel model;
   AdapterModel adapters(model);
   adapters.add_adapter("default", boft_config());
-  CHECK(boft::save_adapter(adapters, folder.path) == folder.path);
-  const SafetensorsFile file = load_safetensors(folder.path / "adapter_model.safetensors");
+  CHECK(boft::save_adapter(adapters, folder.path()) == folder.path());
+  const SafetensorsFile file = load_safetensors(folder.path() / "adapter_model.safetensors");
   CHECK(file.metadata.at("format") == "pt");
   CHECK(file.tensors.size() == 4 * 3 + 2);
   CHECK(file.tensors.at("base_model.model.encoder.layer.1.attention.query.boft_R").shape() ==
@@ -67,7 +59,7 @@ TEST_CASE("adapter folder: PEFT's keys and shapes") {
 TEST_CASE(
     "adapter folder: saved, loaded into a fresh model, same outputs; a named one in its "
     "subfolder") {
-  Folder folder;
+  TemporaryFolder folder;
   for (const auto& [name, config] :
        {std::pair<std::string, boft::AdapterConfig>{"default", boft_config()},
         {"second",
@@ -78,8 +70,8 @@ TEST_CASE(
     for (const auto& own : adapters.own_tensors(name))
       copy_(own.copy, normal(own.copy.shape(), 0, 1));
     const auto expected = outputs(model);
-    const fs::path where = boft::save_adapter(adapters, folder.path, name);
-    CHECK(where == (name == "default" ? folder.path : folder.path / "second"));
+    const fs::path where = boft::save_adapter(adapters, folder.path(), name);
+    CHECK(where == (name == "default" ? folder.path() : folder.path() / "second"));
     TinyModel fresh;
     AdapterModel loaded(fresh);
     CHECK(boft::load_adapter(loaded, where, name).empty());
@@ -90,13 +82,13 @@ TEST_CASE(
 TEST_CASE(
     "adapter folder: missing and unexpected tensors are named, mismatches refused without a "
     "trace") {
-  Folder folder;
+  TemporaryFolder folder;
   TinyModel model;
   const auto base = outputs(model);
   AdapterModel adapters(model);
   adapters.add_adapter("default", BoftConfig{.boft_block_size = 4, .target_modules = {"query"}});
-  boft::save_adapter(adapters, folder.path);
-  const fs::path weights = folder.path / "adapter_model.safetensors";
+  boft::save_adapter(adapters, folder.path());
+  const fs::path weights = folder.path() / "adapter_model.safetensors";
   SafetensorsFile file = load_safetensors(weights);
   const std::string r = "base_model.model.encoder.layer.0.attention.query.boft_R";
 
@@ -106,7 +98,7 @@ TEST_CASE(
   save_safetensors(weights, changed);
   TinyModel fresh;
   AdapterModel loaded(fresh);
-  const auto warnings = boft::load_adapter(loaded, folder.path);
+  const auto warnings = boft::load_adapter(loaded, folder.path());
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[0] == weights.string() + ": missing, left as initialised: " + r);
   CHECK(warnings[1] == weights.string() +
@@ -120,15 +112,15 @@ TEST_CASE(
   TinyModel other;
   AdapterModel refused(other);
   CHECK_THROWS_WITH(
-      boft::load_adapter(refused, folder.path),
+      boft::load_adapter(refused, folder.path()),
       (weights.string() + ": " + r + " has shape (1, 4, 2, 2), the model wants (1, 2, 4, 4)")
           .c_str());
   CHECK(refused.names().empty());
   CHECK(outputs(other) == base);
 
   std::ofstream(weights, std::ios::trunc) << "short";
-  CHECK_THROWS_AS(boft::load_adapter(refused, folder.path), FileError);
-  CHECK_THROWS_AS(boft::load_adapter(refused, folder.path / "nowhere"), FileError);
+  CHECK_THROWS_AS(boft::load_adapter(refused, folder.path()), FileError);
+  CHECK_THROWS_AS(boft::load_adapter(refused, folder.path() / "nowhere"), FileError);
 }
 
 }  // namespace papilio::test

@@ -9,6 +9,7 @@ namespace papilio::test {
 using boft::BoftConfig;
 using boft::config_text;
 using boft::LoraConfig;
+using boft::OftConfig;
 using boft::parse_config;
 
 TEST_CASE("adapter_config.json: what is written is read back, every field") {
@@ -81,8 +82,9 @@ TEST_CASE("adapter_config.json: wrong files get one clear line") {
   CHECK(message(R"({"peft_type": "BOFT", "peft_type": "LORA"})") ==
         "a.json: the key \"peft_type\" appears twice");
   CHECK(message(R"({"peft_type": "IA3"})") ==
-        "a.json: peft_type: expected \"BOFT\" or \"LORA\", got \"IA3\"");
-  CHECK(message(R"({})") == "a.json: peft_type: expected \"BOFT\" or \"LORA\", got nothing");
+        "a.json: peft_type: expected \"BOFT\", \"OFT\" or \"LORA\", got \"IA3\"");
+  CHECK(message(R"({})") ==
+        "a.json: peft_type: expected \"BOFT\", \"OFT\" or \"LORA\", got nothing");
   CHECK(message(R"({"peft_type": "BOFT", "boft_block_size": "4"})") ==
         "a.json: boft_block_size: expected a whole number >= 0, got \"4\"");
   CHECK(message(R"({"peft_type": "BOFT", "boft_block_size": -4})") ==
@@ -104,7 +106,76 @@ TEST_CASE("adapter_config.json: wrong files get one clear line") {
   CHECK(message("\xff").starts_with("a.json: not valid JSON: "));
 }
 
+TEST_CASE("adapter_config.json: OFT keeps every field") {
+  const OftConfig c{.r = 4,
+                    .oft_block_size = 0,
+                    .module_dropout = 0.25,
+                    .coft = true,
+                    .eps = 1e-3,
+                    .block_share = true,
+                    .use_cayley_neumann = false,
+                    .num_cayley_neumann_terms = 7,
+                    .target_modules = {"q"},
+                    .bias = "oft_only",
+                    .init_weights = false};
+  const auto loaded = parse_config(config_text(c), "a.json");
+  CHECK(loaded.warnings.empty());
+  const auto read = std::get<OftConfig>(loaded.config);
+  CHECK(read.r == 4);
+  CHECK(read.oft_block_size == 0);
+  CHECK(read.module_dropout == 0.25);
+  CHECK(read.coft);
+  CHECK(read.eps == 1e-3);
+  CHECK(read.block_share);
+  CHECK(!read.use_cayley_neumann);
+  CHECK(read.num_cayley_neumann_terms == 7);
+  CHECK(read.bias == "oft_only");
+  CHECK(!read.init_weights);
+}
+
+TEST_CASE("adapter_config.json: OFT files of older releases are recognised") {
+  CHECK_THROWS_WITH(
+      parse_config(R"({"peft_type": "OFT", "r": 8})", "a.json"),
+      "a.json: no oft_block_size: an OFT adapter from before PEFT 0.14, whose "
+      "parameters mean something else; train it again, or merge it with PEFT 0.13 and "
+      "use the result");
+  // Before the series existed: the exact transform, whatever today's default.
+  const auto exact = parse_config(R"({"peft_type": "OFT", "oft_block_size": 8})", "a.json");
+  CHECK(!std::get<OftConfig>(exact.config).use_cayley_neumann);
+  CHECK(exact.warnings == std::vector<std::string>{
+                              "a.json: no use_cayley_neumann: read as the exact Cayley transform, "
+                              "the only one that releases of PEFT without this key had"});
+  for (const char* version : {"", R"(, "peft_version": "0.17.1")"}) {
+    const auto old =
+        parse_config(str(R"({"peft_type": "OFT", "oft_block_size": 8, "use_cayley_neumann": true)",
+                         version, "}"),
+                     "a.json");
+    CHECK(std::get<OftConfig>(old.config).use_cayley_neumann);
+    CHECK(old.warnings ==
+          std::vector<std::string>{
+              "a.json: written by a PEFT before 0.18, whose Cayley-Neumann series was another one; "
+              "the rotations differ slightly from those trained"});
+  }
+  for (const char* version : {"0.18.0", "0.20.1.dev0@abc", "1.0"}) {
+    const auto now = parse_config(
+        str(R"({"peft_type": "OFT", "oft_block_size": 8, "peft_version": ")", version, "\"}"),
+        "a.json");
+    CHECK(now.warnings.empty());
+    CHECK(std::get<OftConfig>(now.config).use_cayley_neumann);
+  }
+}
+
 TEST_CASE("configurations contradict themselves as in PEFT") {
+  CHECK_THROWS_WITH(OftConfig({.oft_block_size = 0}).validate(),
+                    "OftConfig: r and oft_block_size are both 0; give one of them");
+  CHECK_THROWS_WITH(OftConfig({.r = 4}).validate(),
+                    "OftConfig: give r or oft_block_size, not both (4 and 32); set the other to 0");
+  CHECK_THROWS_WITH(OftConfig({.num_cayley_neumann_terms = 0}).validate(),
+                    "OftConfig: expected num_cayley_neumann_terms >= 1, got 0");
+  CHECK_THROWS_WITH(OftConfig({.eps = -1}).validate(), "OftConfig: expected eps >= 0, got -1");
+  CHECK_THROWS_WITH(OftConfig({.bias = "boft_only"}).validate(),
+                    "OftConfig: expected bias to be \"none\", \"all\" or \"oft_only\", got "
+                    "\"boft_only\"");
   CHECK_THROWS_WITH(BoftConfig({.boft_block_size = 0}).validate(),
                     "BoftConfig: boft_block_size and boft_block_num are both 0; give one of them");
   CHECK_THROWS_WITH(

@@ -8,10 +8,12 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "boft/oft.h"
 #include "boft/ops/boft_linear.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "boft/ops/butterfly_shape.h"
 #include "boft/ops/cayley.h"
+#include "nn/layers/linear.h"
 #include "tensor/copy.h"
 #include "tensor/safetensors.h"
 #include "tests/paths.h"
@@ -140,7 +142,41 @@ void check_conv2d(Golden& g) {
   g.expect_gradients();
 }
 
-// Checks every BOFT file of a folder; returns how many there were.
+// The whole layer, at a Linear of the file's sizes.
+void check_oft(Golden& g) {
+  nn::Linear base(g.number("in_features"), g.number("out_features"));
+  base.weight = g.get("weight");
+  base.bias = leaf(g.get("bias"));
+  const auto flag = [&](const char* key) { return g.file.metadata.at(key) == "true"; };
+  const boft::OftConfig config{
+      .oft_block_size = g.number("oft_block_size"),
+      .coft = flag("coft"),
+      .eps = std::stod(g.file.metadata.at("eps")),
+      .block_share = flag("block_share"),
+      .use_cayley_neumann = flag("use_cayley_neumann"),
+      .num_cayley_neumann_terms = g.number("num_cayley_neumann_terms"),
+  };
+  if (config.coft && g.tolerance < 1e-8) g.tolerance = 1e-8;
+  std::vector<std::string> warnings;
+  auto adapter = std::make_unique<boft::OftLayer>("golden", base, config, warnings);
+  boft::OftLayer& oft = *adapter;
+  CHECK(warnings.empty());
+  oft.oft_R = leaf(g.get("oft_R.default.weight"));
+  base.adapters.add("default", std::move(adapter));
+  base.adapters.activate({"default"});
+  const Tensor x = leaf(g.get("x"));
+  const Tensor y = base(x);
+  g.expect("y", y);
+  g.expect("oft_R_after_forward.default.weight", oft.oft_R);
+  backward(y, g.get("grad_y"));
+  g.expect("grad_x", grad(x));
+  g.expect("grad_bias", grad(base.bias));
+  g.expect("grad_oft_R.default.weight", grad(oft.oft_R));
+  g.expect("rotation.default", butterfly_matrix(oft.rotations(false)));
+  g.expect("merged_weight", base.merged_weight({"default"}, true));
+}
+
+// Checks every file of a folder; returns how many there were.
 int check_folder(const std::filesystem::path& folder) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -150,14 +186,15 @@ int check_folder(const std::filesystem::path& folder) {
     const std::string kind = g.file.metadata.count("kind") ? g.file.metadata.at("kind") : "";
     if (kind == "boft_linear") check_linear(g), ++count;
     if (kind == "boft_conv2d") check_conv2d(g), ++count;
+    if (kind == "oft_linear") check_oft(g), ++count;
   }
   return count;
 }
 
 }  // namespace
 
-TEST_CASE("golden: BOFT layers agree with PEFT's tensors") {
-  CHECK(check_folder(std::filesystem::path(source_root) / "tests/golden/peft") >= 15);
+TEST_CASE("golden: BOFT and OFT layers agree with PEFT's tensors") {
+  CHECK(check_folder(std::filesystem::path(source_root) / "tests/golden/peft") >= 24);
   if (const char* more = std::getenv("PAPILIO_GOLDEN_DIR")) CHECK(check_folder(more) > 0);
 }
 

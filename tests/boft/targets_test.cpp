@@ -96,7 +96,7 @@ TEST_CASE("targets: errors help") {
                     "target_modules: not given; name the layers to adapt, or \"all-linear\"");
   CHECK_THROWS_WITH(select_targets(model, {.target_modules = {"layer.1"}}),
                     "target_modules: encoder.layer.1 is a TinyLayer, which cannot be adapted; "
-                    "Linear and Conv2d can");
+                    "Linear, Conv1D, Conv2d and Embedding can");
   CHECK_THROWS_AS(select_targets(model, {.target_modules = "query["}), ArgumentError);
 }
 

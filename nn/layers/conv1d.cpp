@@ -1,0 +1,38 @@
+#include "nn/layers/conv1d.h"
+
+#include "autograd/backward.h"
+#include "autograd/ops/linear.h"
+#include "autograd/ops/shape.h"
+#include "tensor/creation.h"
+#include "tensor/random.h"
+
+namespace papilio::nn {
+
+Conv1D::Conv1D(int64_t out_features, int64_t in_features) : bias(leaf(zeros({out_features}))) {
+  weight = leaf(normal({in_features, out_features}, 0, 0.02));
+}
+
+Tensor Conv1D::operator()(const Tensor& x) {
+  const std::vector<Adapter*> working = adapters.working();
+  return AdaptedWeight(to_matrix(weight), working).linear(x, bias);
+}
+
+Tensor Conv1D::to_matrix(const Tensor& w) const {
+  return transpose(w, 0, 1);
+}
+
+Tensor Conv1D::from_matrix(const Tensor& w) const {
+  return contiguous(transpose(w, 0, 1));
+}
+
+void Conv1D::visit(Visitor& v) {
+  v("weight", weight);
+  v("bias", bias);
+  adapters.visit(v);
+}
+
+std::string Conv1D::describe() const {
+  return str("Conv1D(", in_features(), " -> ", out_features(), ")");
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "nn/adapter.h"
+
+namespace papilio::nn {
+
+// GPT-2's linear layer, whose weight lies transposed (PEFT's fan_in_fan_out): y = x W + b. x: (...,
+// in_features), weight: (in_features, out_features) ~ N(0, 0.02), b: (out_features). The name and
+// the argument order are Transformers'. Adapters plug in.
+struct Conv1D : AdaptableLayer {
+  Tensor bias;
+
+  Conv1D(int64_t out_features, int64_t in_features);
+  int64_t in_features() const { return weight.size(0); }
+  int64_t out_features() const { return weight.size(1); }
+  Tensor operator()(const Tensor& x);
+  Tensor to_matrix(const Tensor& w) const override;
+  Tensor from_matrix(const Tensor& w) const override;
+  void visit(Visitor& v) override;
+  std::string describe() const override;
+};
+
+}  // namespace papilio::nn
