@@ -1,0 +1,132 @@
+#include "nn/data/transforms/color.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+namespace papilio::nn {
+
+namespace {
+
+// out + factor (image - out), cut to 8 bits.
+Image blend(Image out, const Image& image, double factor) {
+  const auto f = double(float(factor));
+  for (size_t i = 0; i < out.pixels.size(); ++i) {
+    const int from = out.pixels[i], to = image.pixels[i];
+    out.pixels[i] = uint8_t(std::clamp(float(from + f * (to - from)), 0.0f, 255.0f));
+  }
+  return out;
+}
+
+Image filled(const Image& like, uint8_t value) {
+  return {like.width, like.height, like.channels, std::vector<uint8_t>(like.pixels.size(), value)};
+}
+
+using Table = std::array<uint8_t, 256>;
+using Histogram = std::array<int64_t, 256>;
+
+// Each channel through the table that make() gives for its histogram.
+template <class Make>
+Image by_channel(Image image, Make&& make) {
+  for (int64_t c = 0; c < image.channels; ++c) {
+    Histogram histogram{};
+    const auto step = size_t(image.channels);
+    for (size_t i = size_t(c); i < image.pixels.size(); i += step) ++histogram[image.pixels[i]];
+    const Table table = make(histogram);
+    for (size_t i = size_t(c); i < image.pixels.size(); i += step)
+      image.pixels[i] = table[image.pixels[i]];
+  }
+  return image;
+}
+
+Table identity() {
+  Table table;
+  std::iota(table.begin(), table.end(), uint8_t(0));
+  return table;
+}
+
+Table stretched(const Histogram& histogram) {
+  Table table = identity();
+  int low = 0, high = 255;
+  while (low < 255 && histogram[size_t(low)] == 0) ++low;
+  while (high > 0 && histogram[size_t(high)] == 0) --high;
+  if (high <= low) return table;
+  for (int i = 0; i < 256; ++i)
+    table[size_t(i)] = uint8_t(std::clamp(255 * (i - low) / (high - low), 0, 255));
+  return table;
+}
+
+Table equalized(const Histogram& histogram) {
+  Table table = identity();
+  const int64_t all = std::accumulate(histogram.begin(), histogram.end(), int64_t(0));
+  const auto last = std::find_if(histogram.rbegin(), histogram.rend(), [](int64_t n) { return n; });
+  const int64_t step = last == histogram.rend() ? 0 : (all - *last) / 255;
+  if (step == 0) return table;
+  int64_t n = step / 2;
+  for (size_t i = 0; i < 256; ++i) {
+    table[i] = uint8_t(std::min<int64_t>(n / step, 255));
+    n += histogram[i];
+  }
+  return table;
+}
+
+// The 3x3 mean with the middle counted five times; the border stays.
+Image smoothed(const Image& image) {
+  Image out = image;
+  const int64_t c = image.channels, row = image.width * c;
+  for (int64_t y = 1; y + 1 < image.height; ++y) {
+    for (int64_t x = c; x + c < row; ++x) {
+      const uint8_t* middle = image.pixels.data() + y * row + x;
+      int sum = 4 * *middle;
+      for (int64_t dy : {-row, int64_t(0), row}) {
+        for (int64_t dx : {-c, int64_t(0), c}) sum += middle[dy + dx];
+      }
+      out.pixels[size_t(y * row + x)] = uint8_t((2 * sum + 13) / 26);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Image adjust_brightness(const Image& image, double factor) {
+  return blend(filled(image, 0), image, factor);
+}
+
+Image adjust_color(const Image& image, double factor) {
+  return blend(with_channels(with_channels(image, 1), image.channels), image, factor);
+}
+
+Image adjust_contrast(const Image& image, double factor) {
+  const Image grey = with_channels(image, 1);
+  const double sum = std::accumulate(grey.pixels.begin(), grey.pixels.end(), 0.0);
+  return blend(filled(image, uint8_t(sum / double(grey.pixels.size()) + 0.5)), image, factor);
+}
+
+Image adjust_sharpness(const Image& image, double factor) {
+  return blend(smoothed(image), image, factor);
+}
+
+Image posterize(const Image& image, int bits) {
+  Image out = image;
+  for (uint8_t& value : out.pixels) value = uint8_t(value & (0xff00 >> bits));
+  return out;
+}
+
+Image solarize(const Image& image, double threshold) {
+  Image out = image;
+  for (uint8_t& value : out.pixels) {
+    if (value >= threshold) value = uint8_t(255 - value);
+  }
+  return out;
+}
+
+Image autocontrast(const Image& image) {
+  return by_channel(image, stretched);
+}
+
+Image equalize(const Image& image) {
+  return by_channel(image, equalized);
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,177 @@
+#include "nn/data/transforms/resize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "tensor/error.h"
+
+namespace papilio::nn {
+
+namespace {
+
+struct Name {
+  Interpolation interpolation;
+  const char* name;
+};
+constexpr Name kNames[] = {{Interpolation::nearest, "nearest"},
+                           {Interpolation::lanczos, "lanczos"},
+                           {Interpolation::bilinear, "bilinear"},
+                           {Interpolation::bicubic, "bicubic"}};
+
+double sinc(double x) {
+  return x == 0 ? 1 : std::sin(std::numbers::pi * x) / (std::numbers::pi * x);
+}
+
+// The filter at x >= 0, and where it ends.
+double filter(Interpolation interpolation, double x) {
+  switch (interpolation) {
+    case Interpolation::lanczos:
+      return x < 3 ? sinc(x) * sinc(x / 3) : 0;
+    case Interpolation::bicubic:
+      if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+      return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+    default:
+      return x < 1 ? 1 - x : 0;
+  }
+}
+
+double reach(Interpolation interpolation) {
+  return interpolation == Interpolation::lanczos   ? 3
+         : interpolation == Interpolation::bicubic ? 2
+                                                   : 1;
+}
+
+// Weights are whole numbers of 2^-22, so that a sum of 8-bit values fits 32 bits.
+constexpr int kBits = 22;
+
+// Output i is the sum of weights[k] * input[begin + k].
+struct Taps {
+  int64_t begin;
+  std::vector<int32_t> weights;
+};
+
+std::vector<Taps> taps_of(int64_t in, int64_t out, Interpolation interpolation) {
+  const double scale = double(in) / double(out), stretch = std::max(scale, 1.0),
+               support = reach(interpolation) * stretch;
+  std::vector<Taps> all;
+  std::vector<double> weights;
+  for (int64_t i = 0; i < out; ++i) {
+    const double center = (double(i) + 0.5) * scale;
+    const int64_t begin = std::max<int64_t>(int64_t(center - support + 0.5), 0),
+                  end = std::min(int64_t(center + support + 0.5), in);
+    weights.clear();
+    double sum = 0;
+    for (int64_t k = begin; k < end; ++k) {
+      weights.push_back(
+          filter(interpolation, std::abs((double(k) - center + 0.5) * (1 / stretch))));
+      sum += weights.back();
+    }
+    Taps& taps = all.emplace_back(Taps{begin, {}});
+    for (double w : weights) {
+      if (sum != 0) w /= sum;
+      taps.weights.push_back(int32_t((w < 0 ? -0.5 : 0.5) + w * (1 << kBits)));
+    }
+  }
+  return all;
+}
+
+uint8_t rounded(int32_t sum) {
+  return uint8_t(std::clamp(sum >> kBits, 0, 255));
+}
+
+// One channel count at compile time, so that the sums stay in registers.
+template <int C>
+void resize_rows(const Image& in, Image& out, const std::vector<Taps>& taps) {
+  for (int64_t y = 0; y < in.height; ++y) {
+    const uint8_t* row = in.pixels.data() + y * in.width * C;
+    uint8_t* to = out.pixels.data() + y * out.width * C;
+    for (const Taps& t : taps) {
+      int32_t sum[C];
+      std::fill_n(sum, C, 1 << (kBits - 1));
+      const uint8_t* from = row + t.begin * C;
+      for (int32_t w : t.weights) {
+        for (int c = 0; c < C; ++c) sum[c] += w * *from++;
+      }
+      for (int c = 0; c < C; ++c) *to++ = rounded(sum[c]);
+    }
+  }
+}
+
+Image with_width(const Image& in, int64_t width, Interpolation interpolation) {
+  if (width == in.width) return in;
+  Image out{width, in.height, in.channels, {}};
+  out.pixels.resize(size_t(out.width * out.height * out.channels));
+  const std::vector<Taps> taps = taps_of(in.width, width, interpolation);
+  in.channels == 1 ? resize_rows<1>(in, out, taps) : resize_rows<3>(in, out, taps);
+  return out;
+}
+
+Image with_height(const Image& in, int64_t height, Interpolation interpolation) {
+  if (height == in.height) return in;
+  const int64_t row = in.width * in.channels;
+  Image out{in.width, height, in.channels, {}};
+  out.pixels.resize(size_t(row * height));
+  std::vector<int32_t> sums;
+  uint8_t* to = out.pixels.data();
+  for (const Taps& t : taps_of(in.height, height, interpolation)) {
+    sums.assign(size_t(row), 1 << (kBits - 1));
+    const uint8_t* from = in.pixels.data() + t.begin * row;
+    for (int32_t w : t.weights) {
+      for (int64_t x = 0; x < row; ++x) sums[size_t(x)] += w * from[x];
+      from += row;
+    }
+    to = std::ranges::transform(sums, to, rounded).out;
+  }
+  return out;
+}
+
+Image nearest(const Image& in, int64_t height, int64_t width) {
+  Image out{width, height, in.channels, {}};
+  out.pixels.reserve(size_t(height * width * in.channels));
+  const auto source = [](int64_t i, int64_t from, int64_t to) {
+    return std::min(int64_t((double(i) + 0.5) * (double(from) / double(to))), from - 1);
+  };
+  for (int64_t y = 0; y < height; ++y) {
+    const int64_t row = source(y, in.height, height) * in.width;
+    for (int64_t x = 0; x < width; ++x) {
+      const auto from = in.pixels.begin() + (row + source(x, in.width, width)) * in.channels;
+      out.pixels.insert(out.pixels.end(), from, from + in.channels);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Interpolation interpolation(const std::string& name) {
+  for (const Name& n : kNames) {
+    if (name == n.name) return n.interpolation;
+  }
+  throw ArgumentError("interpolation: expected nearest, lanczos, bilinear or bicubic, got " + name);
+}
+
+const char* interpolation_name(Interpolation interpolation) {
+  return kNames[size_t(interpolation)].name;
+}
+
+Image resize(const Image& image, int64_t height, int64_t width, Interpolation interpolation) {
+  check(height >= 1 && width >= 1, "resize: expected a height and a width >= 1, got ", height, 'x',
+        width);
+  if (interpolation == Interpolation::nearest) return nearest(image, height, width);
+  const int64_t fewer_rows = image.height - height, fewer_columns = image.width - width;
+  if (fewer_rows > 0 && fewer_rows > 2 * fewer_columns)  // the cheaper order there
+    return with_width(with_height(image, height, interpolation), width, interpolation);
+  return with_height(with_width(image, width, interpolation), height, interpolation);
+}
+
+Image resize_shortest_edge(const Image& image, int64_t size, Interpolation interpolation) {
+  const bool wide = image.width >= image.height;
+  const int64_t shorter = wide ? image.height : image.width,
+                longer = wide ? image.width : image.height,
+                other = std::max<int64_t>(size * longer / shorter, 1);
+  return wide ? resize(image, size, other, interpolation)
+              : resize(image, other, size, interpolation);
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,26 @@
+// Resizing, to the bit as Pillow 13 does it (and torchvision with it on Pillow's images).
+#pragma once
+
+#include <string>
+
+#include "nn/data/image.h"
+
+namespace papilio::nn {
+
+// The numbers are Pillow's, as preprocessor_config.json has them.
+enum class Interpolation { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3 };
+// "bicubic" and so on. Throws ArgumentError for other names.
+Interpolation interpolation(const std::string& name);
+const char* interpolation_name(Interpolation interpolation);
+
+// Antialiased: when shrinking, the filter grows with the scale. Bicubic is Keys' with a = -0.5,
+// Lanczos has three lobes. One axis after the other, each rounded to 8 bits, in the order that
+// Pillow 13 takes (before, it was always the width first, which may differ by 1). Throws
+// ArgumentError for sizes below 1.
+Image resize(const Image& image, int64_t height, int64_t width, Interpolation interpolation);
+
+// So that the shorter edge is `size` and the other in proportion, rounded down, as torchvision's
+// Resize(size).
+Image resize_shortest_edge(const Image& image, int64_t size, Interpolation interpolation);
+
+}  // namespace papilio::nn

@@ -1,0 +1,119 @@
+// Resizing, colours and moves against Pillow's own pixels.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "nn/data/transforms/color.h"
+#include "nn/data/transforms/crop.h"
+#include "nn/data/transforms/rand_augment.h"
+#include "tensor/safetensors.h"
+#include "tests/paths.h"
+
+namespace papilio::test {
+
+namespace {
+
+nn::Image golden(const SafetensorsFile& file, const std::string& name) {
+  const Tensor& t = file.tensors.at(name);
+  return {t.size(1), t.size(0), t.size(2), t.to_vector<uint8_t>()};
+}
+
+// "resize.bicubic.8x9", "rotate.-30", "equalize"
+nn::Image made(const nn::Image& image, const std::string& what) {
+  const size_t dot = what.find('.');
+  const std::string op = what.substr(0, dot), rest = dot == what.npos ? "" : what.substr(dot + 1);
+  if (op == "resize") {
+    const size_t second = rest.find('.'), cross = rest.find('x', second);
+    return nn::resize(image, std::stoi(rest.substr(second + 1)), std::stoi(rest.substr(cross + 1)),
+                      nn::interpolation(rest.substr(0, second)));
+  }
+  const double value = rest.empty() ? 0 : std::stod(rest);
+  if (op == "brightness") return nn::adjust_brightness(image, value);
+  if (op == "color") return nn::adjust_color(image, value);
+  if (op == "contrast") return nn::adjust_contrast(image, value);
+  if (op == "sharpness") return nn::adjust_sharpness(image, value);
+  if (op == "posterize") return nn::posterize(image, int(value));
+  if (op == "solarize") return nn::solarize(image, value);
+  if (op == "autocontrast") return nn::autocontrast(image);
+  if (op == "equalize") return nn::equalize(image);
+  if (op == "shear_x") return nn::affine(image, {1, value, 0, 0, 1, 0});
+  if (op == "shear_y") return nn::affine(image, {1, 0, 0, value, 1, 0});
+  if (op == "translate_x") return nn::affine(image, {1, 0, -value, 0, 1, 0});
+  REQUIRE(op == "rotate");
+  return nn::rotate(image, value);
+}
+
+}  // namespace
+
+TEST_CASE("transforms give Pillow's pixels, all of them") {
+  const SafetensorsFile file =
+      load_safetensors(std::string(source_root) + "/tests/golden/transforms.safetensors");
+  int compared = 0;
+  for (const auto& [name, tensor] : file.tensors) {
+    const size_t dot = name.find('.');
+    if (dot == name.npos) continue;
+    CAPTURE(name);
+    const nn::Image want = golden(file, name),
+                    got = made(golden(file, name.substr(0, dot)), name.substr(dot + 1));
+    REQUIRE(got.height == want.height);
+    REQUIRE(got.width == want.width);
+    int largest = 0;
+    for (size_t i = 0; i < want.pixels.size(); ++i)
+      largest = std::max(largest, std::abs(int(want.pixels[i]) - int(got.pixels[i])));
+    // Pillow's float arithmetic falls just short of whole numbers there.
+    CHECK(largest <= (name.ends_with("autocontrast") ? 1 : 0));
+    ++compared;
+  }
+  CHECK(compared == 2 * 37);
+}
+
+TEST_CASE("resizing: the whole picture, its own size, one value everywhere, wrong sizes") {
+  const nn::Image flat{5, 4, 3, std::vector<uint8_t>(60, 77)};
+  for (auto kind : {nn::Interpolation::nearest, nn::Interpolation::lanczos,
+                    nn::Interpolation::bilinear, nn::Interpolation::bicubic}) {
+    CHECK(nn::resize(flat, 4, 5, kind) == flat);
+    CHECK(nn::resize(flat, 9, 3, kind) == nn::Image{3, 9, 3, std::vector<uint8_t>(81, 77)});
+    CHECK(nn::interpolation(nn::interpolation_name(kind)) == kind);
+  }
+  const nn::Image shorter = nn::resize_shortest_edge(flat, 10, nn::Interpolation::bilinear);
+  CHECK(shorter.height == 10);
+  CHECK(shorter.width == 12);  // 12.5, rounded down
+  CHECK(nn::resize_shortest_edge({1, 900, 1, std::vector<uint8_t>(900)}, 2,
+                                 nn::Interpolation::bilinear)
+            .height == 1800);
+  CHECK_THROWS_WITH_AS(nn::resize(flat, 0, 3, nn::Interpolation::bilinear),
+                       "resize: expected a height and a width >= 1, got 0x3", ArgumentError);
+  CHECK_THROWS_AS(nn::interpolation("box"), ArgumentError);
+}
+
+TEST_CASE("crops: inside, across the border, the middle; a flip") {
+  const nn::Image image{3, 2, 1, {1, 2, 3, 4, 5, 6}};
+  CHECK(nn::crop(image, 0, 1, 2, 2) == nn::Image{2, 2, 1, {2, 3, 5, 6}});
+  CHECK(nn::crop(image, -1, -1, 2, 2, 9) == nn::Image{2, 2, 1, {9, 9, 9, 1}});
+  CHECK(nn::crop(image, 1, 2, 2, 2) == nn::Image{2, 2, 1, {6, 0, 0, 0}});
+  CHECK(nn::crop(image, 5, 5, 1, 1, 7) == nn::Image{1, 1, 1, {7}});
+  CHECK(nn::center_crop(image, 2, 1) == nn::Image{1, 2, 1, {2, 5}});
+  CHECK(nn::center_crop(image, 1, 2) == nn::Image{2, 1, 1, {1, 2}});  // 0.5 rows, 0.5 columns: 0
+  CHECK(nn::center_crop(image, 2, 5) == nn::Image{5, 2, 1, {0, 1, 2, 3, 0, 0, 4, 5, 6, 0}});
+  CHECK(nn::hflip(image) == nn::Image{3, 2, 1, {3, 2, 1, 6, 5, 4}});
+  CHECK(nn::hflip(nn::with_channels(image, 3)) == nn::with_channels(nn::hflip(image), 3));
+  CHECK_THROWS_AS(nn::crop(image, 0, 0, 0, 1), ArgumentError);
+}
+
+TEST_CASE("colours at their limits: factor 1, no contrast to stretch, all bits or none") {
+  const nn::Image flat{4, 4, 3, std::vector<uint8_t>(48, 90)};
+  nn::Image some{4, 4, 3, {}};
+  for (int i = 0; i < 48; ++i) some.pixels.push_back(uint8_t(i * 5));
+  for (auto* adjust :
+       {nn::adjust_brightness, nn::adjust_color, nn::adjust_contrast, nn::adjust_sharpness})
+    CHECK(adjust(some, 1) == some);
+  CHECK(nn::autocontrast(flat) == flat);
+  CHECK(nn::equalize(flat) == flat);
+  CHECK(nn::posterize(some, 8) == some);
+  CHECK(nn::posterize(some, 0).pixels == std::vector<uint8_t>(48, 0));
+  CHECK(nn::solarize(some, 256) == some);
+  CHECK(nn::solarize(flat, 0).pixels == std::vector<uint8_t>(48, 165));
+}
+
+}  // namespace papilio::test
