@@ -38,10 +38,11 @@ def key_to_theirs(key, model_type):
 
 
 def target_to_theirs(target, model_type):
-    """A suffix of target_modules, in this comparison's own small vocabulary."""
+    """A suffix of target_modules, in this comparison's own small vocabulary. ("output.dense" is attention's as well in
+    Transformers 4: name both.)"""
     if not RENAMED:
         return target
     names = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "attention.output.dense": "o_proj"}
     if model_type == "vit":
-        names |= {"intermediate.dense": "fc1"}
+        names |= {"intermediate.dense": "fc1", "output.dense": "fc2"}
     return names.get(target, target)

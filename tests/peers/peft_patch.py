@@ -5,19 +5,20 @@ Without its CUDA extension PEFT sets boft_n_butterfly_factor to 1. The extension
 """
 
 import peft.tuners.boft.layer as boft_layer
-import torch
 
 
 class BlockDiagonal:
     @staticmethod
     def forward(blocks):
-        return [torch.stack([torch.block_diag(*factor) for factor in blocks])]
+        n, d, h, _ = blocks.shape
+        tiles = blocks.new_zeros(n, d, h, d, h)
+        tiles.diagonal(dim1=1, dim2=3).copy_(blocks.permute(0, 2, 3, 1))
+        return [tiles.view(n, d * h, d * h)]
 
     @staticmethod
     def backward(gradient, blocks):
         n, d, h, _ = blocks.shape
-        tiles = gradient.view(n, d, h, d, h)
-        return [torch.stack([tiles[:, i, :, i, :] for i in range(d)], dim=1)]
+        return [gradient.view(n, d, h, d, h).diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)]
 
 
 boft_layer._FBD_CUDA = BlockDiagonal  # get_fbd_cuda() returns it and compiles nothing

@@ -42,9 +42,9 @@ def make_batch(path):
                "labels": torch.tensor([0, 2, 1, 2])}, path)
 
 
-def load_base(folder, model_type):
+def load_base(folder, model_type, attention="eager"):
     kind = {"vit": transformers.ViTForImageClassification, "dinov2": transformers.Dinov2ForImageClassification}
-    return kind[model_type].from_pretrained(folder, attn_implementation="eager").eval()
+    return kind[model_type].from_pretrained(folder, attn_implementation=attention).eval()
 
 
 def randomise(model):

@@ -1,0 +1,136 @@
+// Papilio's half of the timing beside PEFT; bench_peft.py starts it and reads its one line.
+//
+//   papilio_times step BASE BATCH METHOD SECONDS    METHOD: full, frozen, or an adapter's folder
+//   papilio_times layer IN OUT B M ROWS SECONDS     one adapted Linear, forward and backward
+//   papilio_times cayley B COUNT SECONDS            forward and backward
+//
+// Prints the shortest call in seconds and by how many bytes the process grew at its largest.
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "autograd/backward.h"
+#include "autograd/ops.h"
+#include "boft/checkpoint.h"
+#include "boft/ops/cayley.h"
+#include "nn/models/vit_checkpoint.h"
+#include "nn/optim/optimizer.h"
+#include "tensor/copy.h"
+#include "tensor/random.h"
+#include "tensor/safetensors.h"
+#include "tests/bench/targets.h"
+
+namespace papilio::test {
+namespace {
+
+// A line of Linux's /proc/self/status, in bytes: VmRSS now, VmHWM the largest so far.
+int64_t process_bytes(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    std::istringstream words(line);
+    std::string name;
+    int64_t kib = 0;
+    if (words >> name >> kib && name == key + ':') return 1024 * kib;
+  }
+  return 0;
+}
+
+template <class F>
+void report(int64_t before, double seconds, F&& call) {
+  for (int i = 0; i < 3; ++i) call();
+  double best = std::numeric_limits<double>::infinity(), spent = 0;
+  while (spent < seconds) {
+    const double one = bench::best_seconds(1, call);
+    best = std::min(best, one);
+    spent += one;
+  }
+  std::cout << best << ' ' << process_bytes("VmHWM") - before << '\n';
+}
+
+void time_step(const std::string& base_folder, const std::string& batch_file,
+               const std::string& method, double seconds) {
+  const nn::LoadedViT base = nn::load_vit(base_folder);
+  nn::ViTForImageClassification& model = *base.model;
+  const SafetensorsFile batch = load_safetensors(batch_file);
+  const Tensor images = copy_of(batch.tensors.at("pixel_values")),
+               labels = copy_of(batch.tensors.at("labels"));
+  const int64_t before = process_bytes("VmRSS");
+  const bool frozen = method == "frozen";
+  std::unique_ptr<boft::AdapterModel> adapters;
+  nn::train(model);
+  nn::set_trainable(model, !frozen);
+  if (frozen) {
+    nn::set_trainable(model.classifier, true);
+  } else if (method != "full") {
+    adapters = std::make_unique<boft::AdapterModel>(model);
+    boft::load_adapter(*adapters, method);
+  }
+  nn::AdamW optimizer({{.parameters = nn::trainable_parameters(model)}});
+  report(before, seconds, [&] {
+    optimizer.zero_grad();
+    Tensor tokens = model.vit.embeddings(images);
+    // Gradients of all activations, though nothing below the head trains: what any adapter pays.
+    if (frozen) tokens = leaf(tokens.detach());
+    backward(cross_entropy(model.classifier(model.vit.encode(tokens)), labels));
+    optimizer.step();
+  });
+}
+
+struct OneLayer : nn::Module {
+  nn::Linear linear;
+  OneLayer(int64_t in, int64_t out) : linear(in, out) {}
+  void visit(nn::Visitor& v) override { v("linear", linear); }
+  std::string describe() const override { return "OneLayer"; }
+};
+
+void time_layer(int64_t in, int64_t out, int64_t b, int64_t m, int64_t rows, double seconds) {
+  OneLayer model(in, out);
+  const Tensor x = leaf(randn({rows, in})), dy = randn({rows, out});
+  const int64_t before = process_bytes("VmRSS");
+  boft::AdapterModel adapters(model);
+  adapters.add_adapter("default", boft::BoftConfig{.boft_block_size = b,
+                                                   .boft_n_butterfly_factor = m,
+                                                   .target_modules = {"linear"},
+                                                   .init_weights = false});
+  report(before, seconds, [&] {
+    nn::zero_grad(model);
+    zero_grad(x);
+    backward(model.linear(x), dy);
+  });
+}
+
+void time_cayley(int64_t b, int64_t count, double seconds) {
+  const Tensor r = leaf(normal({count, b, b}, 0, 0.1)), dq = normal({count, b, b}, 0, 1);
+  report(process_bytes("VmRSS"), seconds, [&] {
+    zero_grad(r);
+    backward(cayley(r), dq);
+  });
+}
+
+int run(const std::vector<std::string>& words) {
+  const auto number = [&](size_t i) { return std::stoll(words.at(i)); };
+  const double seconds = std::stod(words.back());
+  if (words[0] == "step" && words.size() == 5) {
+    time_step(words[1], words[2], words[3], seconds);
+  } else if (words[0] == "layer" && words.size() == 7) {
+    time_layer(number(1), number(2), number(3), number(4), number(5), seconds);
+  } else {
+    check(words[0] == "cayley" && words.size() == 4,
+          "papilio_times: expected step, layer or cayley");
+    time_cayley(number(1), number(2), seconds);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace papilio::test
+
+int main(int argc, char** argv) {
+  try {
+    papilio::check(argc > 1, "papilio_times: expected step, layer or cayley");
+    return papilio::test::run({argv + 1, argv + argc});
+  } catch (const std::exception& e) {
+    std::cerr << e.what() << '\n';
+    return 1;
+  }
+}
