@@ -4,6 +4,7 @@
 #include <map>
 
 #include "boft/config_json.h"
+#include "nn/models/transformers_names.h"
 #include "tensor/atomic_file.h"
 #include "tensor/check_name.h"
 #include "tensor/copy.h"
@@ -12,6 +13,8 @@
 namespace papilio::boft {
 
 namespace {
+
+using Tensors = std::map<std::string, Tensor>;
 
 constexpr const char* kPrefix = "base_model.model.";
 constexpr const char* kWeights = "adapter_model.safetensors";
@@ -34,8 +37,8 @@ std::string own_key(const AdapterModel& model, const std::string& adapter,
 }
 
 // Everything of one adapter that training changed, by PEFT's key; sharing memory.
-std::map<std::string, Tensor> adapter_tensors(const AdapterModel& model, const std::string& name) {
-  std::map<std::string, Tensor> tensors;
+Tensors adapter_tensors(const AdapterModel& model, const std::string& name) {
+  Tensors tensors;
   for (const auto& [path, layer] : model.layers(name)) {
     for (const auto& [parameter, tensor] : nn::named_parameters(*layer->adapters.find(name))) {
       tensors[parameter_key(path, parameter)] = tensor->detach();
@@ -69,33 +72,73 @@ bool is_repeated(const std::string& key) {
                                     key.find(".original_module.") != std::string::npos);
 }
 
+// The same under other module names.
+template <class Rename>
+Tensors renamed(const Tensors& tensors, Rename&& rename) {
+  const std::string prefix = kPrefix;
+  Tensors result;
+  for (const auto& [key, tensor] : tensors) {
+    const bool ours = key.starts_with(prefix);
+    result[ours ? prefix + rename(key.substr(prefix.size())) : key] = tensor;
+  }
+  return result;
+}
+
+// A configuration that means the same layers by their whole names.
+AdapterConfig naming_layers(const AdapterModel& model, const std::string& name,
+                            bool transformers5) {
+  std::vector<std::string> paths;
+  for (const auto& [path, layer] : model.layers(name))
+    paths.push_back(transformers5 ? nn::transformers5_name(path) : path);
+  AdapterConfig config = model.config(name);
+  std::visit(
+      [&](auto& c) {
+        c.target_modules = paths;
+        c.exclude_modules = {};
+        c.layers_to_transform = {};
+        c.layers_pattern = {};
+      },
+      config);
+  return config;
+}
+
 }  // namespace
 
 std::filesystem::path save_adapter(const AdapterModel& model, const std::filesystem::path& folder,
-                                   const std::string& name) {
+                                   const std::string& name, ModuleNaming naming) {
   check_name("save_adapter", name);
-  const std::map<std::string, Tensor> tensors = adapter_tensors(model, name);
+  const bool configured = model.transformers5_names(name);
+  const bool transformers5 =
+      naming == ModuleNaming::as_configured ? configured : naming == ModuleNaming::transformers5;
+  const AdapterConfig config =
+      transformers5 == configured ? model.config(name) : naming_layers(model, name, transformers5);
+  Tensors tensors = adapter_tensors(model, name);
+  if (transformers5) tensors = renamed(tensors, nn::transformers5_name);
   const std::filesystem::path to = name == "default" ? folder : folder / name;
   std::error_code error;
   std::filesystem::create_directories(to, error);
   check<FileError>(!error, "save_adapter: cannot make the folder ", to.string(), ": ",
                    error.message());
   save_safetensors(to / kWeights, tensors, {{"format", "pt"}});
-  write_file_atomically(to / kConfig, config_text(model.config(name)));
+  write_file_atomically(to / kConfig, config_text(config));
   return to;
 }
 
 std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem::path& folder,
                                       const std::string& name) {
   auto [config, warnings] = read_config(folder / kConfig);
-  const SafetensorsFile file = load_safetensors(folder / kWeights);
+  const Tensors in_file = load_safetensors(folder / kWeights).tensors;
   for (const std::string& warning : model.add_adapter(name, config)) warnings.push_back(warning);
-  const std::map<std::string, Tensor> mine = adapter_tensors(model, name);
+  const Tensors mine = adapter_tensors(model, name);
+  // A model of the user's own may have modules that sound like Transformers 5's.
+  const Tensors tensors = renamed(in_file, [&](const std::string& path) {
+    return mine.contains(kPrefix + path) ? path : nn::checkpoint_name(path);
+  });
   std::vector<std::string> missing, unexpected;
   try {
     for (const auto& [key, tensor] : mine) {
-      const auto found = file.tensors.find(key);
-      if (found == file.tensors.end()) {
+      const auto found = tensors.find(key);
+      if (found == tensors.end()) {
         missing.push_back(key);
         continue;
       }
@@ -103,7 +146,7 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
                        key, " has shape ", found->second.shape(), ", the model wants ",
                        tensor.shape());
     }
-    for (const auto& [key, tensor] : file.tensors) {
+    for (const auto& [key, tensor] : tensors) {
       if (!mine.contains(key) && !is_repeated(key)) unexpected.push_back(explained(key));
     }
     check<FileError>(mine.empty() || missing.size() < mine.size(), (folder / kWeights).string(),
@@ -113,8 +156,7 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
     throw;
   }
   for (const auto& [key, tensor] : mine) {
-    if (const auto found = file.tensors.find(key); found != file.tensors.end())
-      copy_(tensor, found->second);
+    if (const auto found = tensors.find(key); found != tensors.end()) copy_(tensor, found->second);
   }
   const std::string where = (folder / kWeights).string();
   if (!missing.empty()) {

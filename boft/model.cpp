@@ -68,7 +68,7 @@ const AdapterModel::Entry& AdapterModel::entry(const char* operation,
 AdapterModel::Entry AdapterModel::make_entry(const std::string& name, const AdapterConfig& config) {
   std::visit([](const auto& c) { c.validate(); }, config);
   const TargetSelection targets = select_targets(model_, targets_of(config));
-  Entry e{name, config, targets.warnings, {}, {}};
+  Entry e{name, config, targets.warnings, {}, {}, targets.transformers5_names};
   nn::for_each_module(model_, [&](const std::string& path, nn::Module& module) {
     if (contains(targets.adapted, path))
       e.layers.push_back({path, dynamic_cast<nn::AdaptableLayer*>(&module)});
@@ -177,6 +177,10 @@ std::vector<std::string> AdapterModel::names() const {
 
 const AdapterConfig& AdapterModel::config(const std::string& name) const {
   return entry("config", name).config;
+}
+
+bool AdapterModel::transformers5_names(const std::string& name) const {
+  return entry("transformers5_names", name).transformers5_names;
 }
 
 const std::vector<AdapterModel::OwnTensor>& AdapterModel::own_tensors(

@@ -34,6 +34,8 @@ class AdapterModel {
   const std::vector<std::string>& active() const { return active_; }
   std::vector<std::string> names() const;
   const AdapterConfig& config(const std::string& name) const;
+  // Whether its configuration names modules as Transformers 5 does (boft/targets.h).
+  bool transformers5_names(const std::string& name) const;
 
   // While it lives, the model computes with its original weights, biases and modules, and without
   // adapters; merged or not.
@@ -91,6 +93,7 @@ class AdapterModel {
     std::vector<std::string> warnings;
     std::vector<LayerRef> layers;
     std::vector<OwnTensor> own;
+    bool transformers5_names = false;
   };
 
   const Entry& entry(const char* operation, const std::string& name) const;

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "nn/layers/embedding.h"
+#include "nn/models/transformers_names.h"
 
 namespace papilio::boft {
 
@@ -82,9 +83,15 @@ std::string existing_names(const std::vector<std::string>& paths) {
   return listed(names);
 }
 
-}  // namespace
+// Whether a rule holds for the path under the name that Transformers 4 or 5 gives it.
+template <class Rule>
+bool by_either_name(const std::string& path, Rule&& rule) {
+  if (rule(path)) return true;
+  const std::string other = nn::transformers5_name(path);
+  return other != path && rule(other);
+}
 
-bool is_excluded(const TargetRules& rules, const std::string& path) {
+bool excludes(const TargetRules& rules, const std::string& path) {
   const ModuleNames& exclude = rules.exclude_modules;
   if (!exclude.given()) return false;
   if (exclude.kind() == ModuleNames::Kind::pattern)
@@ -92,13 +99,13 @@ bool is_excluded(const TargetRules& rules, const std::string& path) {
   return has_name_or_suffix(exclude.names(), path);
 }
 
-bool is_saved(const TargetRules& rules, const std::string& path) {
+bool saves(const TargetRules& rules, const std::string& path) {
   return std::ranges::any_of(rules.modules_to_save, [&](const std::string& name) {
     return full_match("modules_to_save", R"((^|.*\.))" + name + R"(($|\..*))", path);
   });
 }
 
-bool matches_target(const TargetRules& rules, const std::string& path) {
+bool targets(const TargetRules& rules, const std::string& path) {
   const ModuleNames& target = rules.target_modules;
   if (!target.given()) return false;
   if (target.kind() == ModuleNames::Kind::pattern)
@@ -109,6 +116,20 @@ bool matches_target(const TargetRules& rules, const std::string& path) {
   const auto index = layer_index(rules.layers_pattern, path);
   return index &&
          std::ranges::find(rules.layers_to_transform, *index) != rules.layers_to_transform.end();
+}
+
+}  // namespace
+
+bool is_excluded(const TargetRules& rules, const std::string& path) {
+  return by_either_name(path, [&](const std::string& name) { return excludes(rules, name); });
+}
+
+bool is_saved(const TargetRules& rules, const std::string& path) {
+  return by_either_name(path, [&](const std::string& name) { return saves(rules, name); });
+}
+
+bool matches_target(const TargetRules& rules, const std::string& path) {
+  return by_either_name(path, [&](const std::string& name) { return targets(rules, name); });
 }
 
 TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
@@ -147,6 +168,7 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
     check(layer != nullptr, "target_modules: ", path, " is a ", module.describe(),
           ", which cannot be adapted; Linear, Conv1D, Conv2d and Embedding can");
     selection.adapted.push_back(path);
+    if (!targets(rules, path)) selection.transformers5_names = true;
   });
   if (rules.exclude_modules.given() && !excluded_any) {
     selection.warnings.push_back("exclude_modules " + described(rules.exclude_modules) +

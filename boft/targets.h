@@ -13,13 +13,16 @@ struct TargetSelection {
   std::vector<std::string> adapted;   // paths, in the model's order
   std::vector<std::string> saved;     // paths of modules_to_save
   std::vector<std::string> warnings;  // one line each
+  // Some of them are meant only under the names of Transformers 5 (nn/models/transformers_names.h).
+  bool transformers5_names = false;
 };
 
-// exclude_modules first; then modules_to_save, which are never adapted; then target_modules as a
-// pattern (layers_to_transform is ignored, with a warning), "all-linear", an exact name, or a
-// suffix ".name" under the layer filter. Only layers with an adapter socket can be adapted; another
-// one that is named throws ArgumentError, and so does a configuration that matches nothing: its
-// message lists the targets and the names that exist.
+// Names may be those of Transformers 4 and the checkpoints or those of Transformers 5: a module
+// matches under either. exclude_modules first; then modules_to_save, which are never adapted; then
+// target_modules as a pattern (layers_to_transform is ignored, with a warning), "all-linear", an
+// exact name, or a suffix ".name" under the layer filter. Only layers with an adapter socket can be
+// adapted; another one that is named throws ArgumentError, and so does a configuration that matches
+// nothing: its message lists the targets and the names that exist.
 TargetSelection select_targets(nn::Module& model, const TargetRules& rules);
 
 // Does one path match? For `inspect` and tests; the parts of select_targets that need no model.

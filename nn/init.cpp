@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -10,17 +11,27 @@ namespace papilio::nn {
 
 namespace {
 
+thread_local bool skip_init = false;
+
 int64_t fan_in(const Tensor& weight) {
   return weight.size(0) > 0 ? weight.numel() / weight.size(0) : 0;
 }
 
 void uniform_(const Tensor& x, double a, Generator& generator) {
+  if (skip_init) return;
   copy_(x, uniform(x.shape(), -a, a, {.dtype = x.dtype(), .device = x.device()}, generator));
 }
 
 }  // namespace
 
+SkipInit::SkipInit() : before_(std::exchange(skip_init, true)) {}
+
+SkipInit::~SkipInit() {
+  skip_init = before_;
+}
+
 void trunc_normal_(const Tensor& x, double std, Generator& generator) {
+  if (skip_init) return;
   // Draws beyond two deviations are drawn again: 4.6 % of them each time.
   std::vector<double> values =
       randn(x.shape(), {.dtype = DType::float64}, generator).to_vector<double>();

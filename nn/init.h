@@ -14,4 +14,17 @@ void kaiming_uniform_(const Tensor& weight, Generator& generator = default_gener
 // U(-a, a) with a = sqrt(6 / (fan_in + fan_out)).
 void xavier_uniform_(const Tensor& weight, Generator& generator = default_generator());
 
+// While one lives in this thread, the three above leave tensors as they are, for models whose
+// values come from elsewhere: drawing those of a large model takes seconds.
+class SkipInit {
+ public:
+  SkipInit();
+  ~SkipInit();
+  SkipInit(const SkipInit&) = delete;
+  SkipInit& operator=(const SkipInit&) = delete;
+
+ private:
+  bool before_;
+};
+
 }  // namespace papilio::nn

@@ -11,12 +11,13 @@
 namespace papilio::nn {
 
 MultiHeadAttention::MultiHeadAttention(int64_t features, int64_t heads_, bool qkv_bias,
-                                       double dropout_)
+                                       double dropout_, double attention_dropout_)
     : query(features, features, qkv_bias),
       key(features, features, qkv_bias),
       value(features, features, qkv_bias),
       output(features, features),
       dropout(dropout_),
+      attention_dropout(attention_dropout_),
       heads(heads_) {
   check(heads >= 1 && features % heads == 0, "MultiHeadAttention: ", features,
         " features do not divide into ", heads, " heads");
@@ -28,8 +29,11 @@ Tensor MultiHeadAttention::split_heads(const Tensor& x) const {
 
 Tensor MultiHeadAttention::operator()(const Tensor& x) {
   check(x.dim() == 3, "MultiHeadAttention: expected x of shape (B, T, D), got ", x.shape());
-  const Tensor y = scaled_dot_product_attention(split_heads(query(x)), split_heads(key(x)),
-                                                split_heads(value(x)));
+  const bool drops = attention_dropout.p > 0 && training;
+  const Tensor v = split_heads(value(x));
+  const Tensor y =
+      drops ? matmul(attention_dropout(probabilities(x)), v)
+            : scaled_dot_product_attention(split_heads(query(x)), split_heads(key(x)), v);
   return dropout(output(reshape(transpose(y, 1, 2), x.shape())));
 }
 
@@ -44,6 +48,7 @@ void MultiHeadAttention::visit(Visitor& v) {
   v("attention.value", value);
   v("output.dense", output);
   v("dropout", dropout);
+  v("attention_dropout", attention_dropout);
 }
 
 }  // namespace papilio::nn

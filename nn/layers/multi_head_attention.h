@@ -10,10 +10,12 @@ namespace papilio::nn {
 // divisible by the number of heads.
 struct MultiHeadAttention : Module {
   Linear query, key, value, output;
-  Dropout dropout;  // after output
+  Dropout dropout;            // after output
+  Dropout attention_dropout;  // of the probabilities; in training it asks for the (T, T) matrix
   int64_t heads;
 
-  MultiHeadAttention(int64_t features, int64_t heads, bool qkv_bias = true, double dropout = 0);
+  MultiHeadAttention(int64_t features, int64_t heads, bool qkv_bias = true, double dropout = 0,
+                     double attention_dropout = 0);
   Tensor operator()(const Tensor& x);
   // softmax(q k^T / sqrt(d)), (B, heads, T, T), for pictures.
   Tensor probabilities(const Tensor& x);

@@ -2,8 +2,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
-#include "nn/init.h"
-#include "tensor/copy.h"
+#include "nn/models/position_embeddings.h"
 #include "tensor/creation.h"
 
 namespace papilio::nn {
@@ -26,7 +25,8 @@ void ViTConfig::validate() const {
   check(hidden_size % num_attention_heads == 0, "ViTConfig: hidden_size ", hidden_size,
         " is not a multiple of num_attention_heads ", num_attention_heads);
   check(layer_norm_eps > 0, "ViTConfig: expected layer_norm_eps > 0, got ", layer_norm_eps);
-  for (double rate : {hidden_dropout_prob, drop_path_rate}) {
+  nn::hidden_act(hidden_act);
+  for (double rate : {hidden_dropout_prob, attention_probs_dropout_prob, drop_path_rate}) {
     check(rate >= 0 && rate < 1, "ViTConfig: expected rates in [0, 1), got ", rate);
   }
 }
@@ -36,18 +36,6 @@ namespace {
 const ViTConfig& validated(const ViTConfig& config) {
   config.validate();
   return config;
-}
-
-// The transformer's own start: truncated normal weights, zero biases.
-void initialise(Module& module, double std) {
-  for (const auto& [name, tensor] : named_parameters(module)) {
-    if (name.find("layernorm") != std::string::npos) continue;
-    if (name.ends_with("bias")) {
-      fill_(*tensor, 0);
-    } else {
-      trunc_normal_(*tensor, std);
-    }
-  }
 }
 
 }  // namespace
@@ -63,11 +51,16 @@ ViTEmbeddings::ViTEmbeddings(const ViTConfig& c)
 
 Tensor ViTEmbeddings::operator()(const Tensor& images) {
   Tensor x = patch_embeddings(images);
-  const int64_t tokens = x.size(1) + cls_token.defined();
-  check(tokens == position_embeddings.size(1), "ViTEmbeddings: expected images with ",
-        position_embeddings.size(1) - cls_token.defined(), " patches, got ", images.shape());
+  const int64_t rows = images.size(2) / patch_embeddings.patch_size,
+                columns = images.size(3) / patch_embeddings.patch_size;
+  const int64_t patches = position_embeddings.size(1) - cls_token.defined();
+  const bool fits = rows == columns && rows * columns == patches;
+  check(fits || interpolate_pos_encoding, "ViTEmbeddings: expected images with ", patches,
+        " patches, got ", images.shape());
   if (cls_token) x = concat({expand(cls_token, {x.size(0), 1, x.size(2)}), x}, 1);
-  return dropout(x + position_embeddings);
+  return dropout(
+      x + (fits ? position_embeddings
+                : interpolate_positions(position_embeddings, cls_token.defined(), rows, columns)));
 }
 
 void ViTEmbeddings::visit(Visitor& v) {
@@ -80,15 +73,17 @@ void ViTEmbeddings::visit(Visitor& v) {
 ViTLayer::ViTLayer(const ViTConfig& c, double drop_path_rate)
     : layernorm_before(c.hidden_size, c.layer_norm_eps),
       layernorm_after(c.hidden_size, c.layer_norm_eps),
-      attention(c.hidden_size, c.num_attention_heads, c.qkv_bias, c.hidden_dropout_prob),
+      attention(c.hidden_size, c.num_attention_heads, c.qkv_bias, c.hidden_dropout_prob,
+                c.attention_probs_dropout_prob),
       intermediate(c.hidden_size, c.intermediate_size),
       output(c.intermediate_size, c.hidden_size),
+      act(hidden_act(c.hidden_act)),
       dropout(c.hidden_dropout_prob),
       drop_path(drop_path_rate) {}
 
 Tensor ViTLayer::operator()(const Tensor& x) {
   const Tensor h = x + drop_path(attention(layernorm_before(x)));
-  return h + drop_path(dropout(output(gelu(intermediate(layernorm_after(h))))));
+  return h + drop_path(dropout(output(activate(intermediate(layernorm_after(h)), act))));
 }
 
 void ViTLayer::visit(Visitor& v) {
@@ -108,7 +103,7 @@ ViTModel::ViTModel(const ViTConfig& c)
     const double depth = c.num_hidden_layers > 1 ? double(i) / double(c.num_hidden_layers - 1) : 1;
     layer.emplace_back(c, c.drop_path_rate * depth);
   }
-  initialise(*this, c.initializer_range);
+  initialise_transformer(*this, c.initializer_range);
 }
 
 Tensor ViTModel::operator()(const Tensor& images) {
@@ -139,13 +134,31 @@ void ViTModel::visit(Visitor& v) {
   v("layernorm", layernorm);
 }
 
-ViTForImageClassification::ViTForImageClassification(const ViTConfig& c)
-    : vit(c), classifier(c.hidden_size, c.num_labels) {
-  initialise(classifier, c.initializer_range);
+ViTForImageClassification::ViTForImageClassification(const ViTConfig& c) : vit(c) {
+  reset_classifier(c.hidden_size, c.num_labels);
 }
 
-Tensor ViTForImageClassification::operator()(const Tensor& images) {
-  return classifier(vit(images));
+std::vector<Tensor> ViTForImageClassification::attention_probabilities(const Tensor& images) {
+  return vit.attention_probabilities(images);
+}
+
+ImageClassifier::Shape ViTForImageClassification::shape() const {
+  const ViTConfig& c = vit.config;
+  return {"vit",
+          c.image_size,
+          c.num_channels,
+          c.patch_size,
+          c.hidden_size,
+          c.num_hidden_layers,
+          c.num_attention_heads,
+          c.intermediate_size,
+          c.pooling == Pooling::class_token ? 1 : 0,
+          c.num_labels};
+}
+
+double ViTForImageClassification::set_num_labels(int64_t num_labels) {
+  vit.config.num_labels = num_labels;
+  return vit.config.initializer_range;
 }
 
 void ViTForImageClassification::visit(Visitor& v) {

@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "nn/layers/dropout.h"
+#include "nn/layers/hidden_act.h"
 #include "nn/layers/layer_norm.h"
 #include "nn/layers/linear.h"
 #include "nn/layers/multi_head_attention.h"
 #include "nn/layers/patch_embed.h"
+#include "nn/models/image_classifier.h"
 
 namespace papilio::nn {
 
@@ -26,7 +28,9 @@ struct ViTConfig {
   int64_t num_attention_heads = 12;
   int64_t intermediate_size = 3072;
   int64_t num_labels = 1000;
+  std::string hidden_act = "gelu";  // nn/layers/hidden_act.h
   double hidden_dropout_prob = 0;
+  double attention_probs_dropout_prob = 0;
   double drop_path_rate = 0;  // of the last layer; grows linearly from 0 at the first
   double layer_norm_eps = 1e-12;
   double initializer_range = 0.02;
@@ -34,7 +38,7 @@ struct ViTConfig {
   Pooling pooling = Pooling::class_token;
 
   // Throws ArgumentError for sizes below 1, an image that is no multiple of the patch, heads that
-  // do not divide, and rates outside [0, 1).
+  // do not divide, an unknown activation, and rates outside [0, 1).
   void validate() const;
 };
 
@@ -43,6 +47,9 @@ struct ViTEmbeddings : Module {
   Tensor position_embeddings;  // (1, T, D)
   PatchEmbed patch_embeddings;
   Dropout dropout;
+  // Take images of any size, as interpolate_pos_encoding=True does in Transformers; without, one of
+  // another size than the configuration's throws.
+  bool interpolate_pos_encoding = false;
 
   explicit ViTEmbeddings(const ViTConfig& config);
   Tensor operator()(const Tensor& images);  // (B, C, H, W) -> (B, T, D)
@@ -55,6 +62,7 @@ struct ViTLayer : Module {
   LayerNorm layernorm_before, layernorm_after;
   MultiHeadAttention attention;
   Linear intermediate, output;
+  HiddenAct act;
   Dropout dropout;
   DropPath drop_path;
 
@@ -72,22 +80,26 @@ struct ViTModel : Module {
 
   explicit ViTModel(const ViTConfig& config);
   Tensor operator()(const Tensor& images);  // (B, C, H, W) -> (B, D): the pooled, normalised token
-  Tensor encode(const Tensor& tokens);      // the same from the embeddings' output, (B, T, D) -> (B, D)
+  Tensor encode(const Tensor& tokens);  // the same from the embeddings' output, (B, T, D) -> (B, D)
   // Attention of every layer for one batch, each (B, heads, T, T).
   std::vector<Tensor> attention_probabilities(const Tensor& images);
   void visit(Visitor& v) override;
   std::string describe() const override { return "ViTModel"; }
 };
 
-struct ViTForImageClassification : Module {
+struct ViTForImageClassification : ImageClassifier {
   ViTModel vit;
-  Linear classifier;
 
   explicit ViTForImageClassification(const ViTConfig& config);
-  Tensor operator()(const Tensor& images);  // (B, C, H, W) -> logits (B, num_labels)
+  Tensor features(const Tensor& images) override { return vit(images); }
+  std::vector<Tensor> attention_probabilities(const Tensor& images) override;
+  Shape shape() const override;
   const ViTConfig& config() const { return vit.config; }
   void visit(Visitor& v) override;
   std::string describe() const override { return "ViTForImageClassification"; }
+
+ protected:
+  double set_num_labels(int64_t num_labels) override;
 };
 
 }  // namespace papilio::nn

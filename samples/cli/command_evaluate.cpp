@@ -66,7 +66,7 @@ int evaluate(const Words& words) {
 
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
-  check_takes_digits(s.model, loaded.model->config());
+  check_takes_digits(s.model, *loaded.model);
   const nn::Dataset data = for_model(split_of(digits, s.split), loaded.class_names, classes);
   const nn::Evaluation result = nn::evaluate(
       *loaded.model, [&](const Tensor& images) { return loaded(images); }, data, s.batch_size);

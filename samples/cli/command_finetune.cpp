@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "boft/checkpoint.h"
-#include "nn/models/vit_checkpoint.h"
+#include "nn/models/pretrained.h"
 #include "samples/cli/commands.h"
 #include "samples/cli/demo/methods.h"
 #include "samples/cli/digits.h"
@@ -188,11 +188,11 @@ void choose_head(const Settings& s, LoadedModel& loaded,
 
 // Freezes, attaches, and returns the trainable parameters' line.
 std::string prepare(Options& options, const Settings& s, LoadedModel& loaded) {
-  nn::ViTForImageClassification& model = *loaded.model;
+  nn::ImageClassifier& model = *loaded.model;
   if (s.has_adapter()) {
     loaded.adapters = std::make_unique<boft::AdapterModel>(model);
-    warn(options, loaded.adapters->add_adapter(
-                      "default", adapter_config(s, model.config().num_hidden_layers)));
+    warn(options, loaded.adapters->add_adapter("default",
+                                               adapter_config(s, model.shape().num_hidden_layers)));
   } else {
     nn::set_trainable(model, s.method == "full");
     nn::set_trainable(model.classifier, true);
@@ -214,7 +214,8 @@ int finetune(const Words& words) {
 
   manual_seed(uint64_t(s.training.seed));
   LoadedModel loaded = load_model(s.model);
-  check_takes_digits(s.model, loaded.model->config());
+  warn(options, loaded.warnings);
+  check_takes_digits(s.model, *loaded.model);
   const nn::Dataset chosen = nn::with_classes(digits, classes);
   choose_head(s, loaded, chosen.class_names);
   const std::string parameters = prepare(options, s, loaded);
@@ -235,7 +236,7 @@ int finetune(const Words& words) {
     boft::save_adapter(*loaded.adapters, out);
     save_class_names(out, chosen.class_names);
   } else {
-    nn::save_vit(*loaded.model, chosen.class_names, out);
+    nn::save_pretrained(*loaded.model, chosen.class_names, out);
   }
 
   const nn::Evaluation test = nn::evaluate(*loaded.model, forward, data.test);

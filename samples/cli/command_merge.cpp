@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/grad_mode.h"
-#include "nn/models/vit_checkpoint.h"
+#include "nn/models/pretrained.h"
 #include "nn/train/progress.h"
 #include "samples/cli/commands.h"
 #include "samples/cli/common.h"
@@ -43,7 +43,7 @@ Options declare(Settings& s) {
 }
 
 // The digits where the model takes them, else noise.
-Tensor probe_images(const nn::ViTConfig& c) {
+Tensor probe_images(const nn::ImageClassifier::Shape& c) {
   if (c.image_size == 8 && c.num_channels == 1) return split_of(all_digits(), "test").images;
   Generator generator;
   return randn({4, c.num_channels, c.image_size, c.image_size}, {}, generator);
@@ -65,7 +65,7 @@ int merge(const Words& words) {
   warn(options, loaded.warnings);
   nn::eval(*loaded.model);
   const size_t layers = loaded.adapters->layers("default").size();
-  const Tensor images = probe_images(loaded.model->config());
+  const Tensor images = probe_images(loaded.model->shape());
   const std::vector<double> before = logits(loaded, images);
   {
     nn::Progress progress(s.common.progress(), "merge", int64_t(layers));
@@ -84,7 +84,7 @@ int merge(const Words& words) {
   make_output_folder(s.out, Result::model, s.overwrite);
   const std::filesystem::path out = s.out;
   write_file_atomically(out / "run.toml", options.toml());
-  nn::save_vit(*loaded.model, loaded.class_names, out);
+  nn::save_pretrained(*loaded.model, loaded.class_names, out);
   if (s.common.json) {
     print_json({{"command", "merge"},
                 {"model", s.model},

@@ -87,7 +87,7 @@ int predict(const Words& words) {
   const std::vector<NamedImage> images = gather(s);
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
-  check_takes_digits(s.model, loaded.model->config());
+  check_takes_digits(s.model, *loaded.model);
 
   nn::eval(*loaded.model);
   const NoGrad no_grad;

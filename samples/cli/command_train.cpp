@@ -1,7 +1,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "nn/models/vit_checkpoint.h"
+#include "nn/models/pretrained.h"
+#include "nn/models/vit.h"
 #include "samples/cli/commands.h"
 #include "samples/cli/demo/methods.h"
 #include "samples/cli/digits.h"
@@ -99,7 +100,7 @@ int train(const Words& words) {
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
   const TrainingEnd end =
       run_training(model, forward, data, s.training, out / "log.csv", s.common, "train");
-  nn::save_vit(model, chosen.class_names, out);
+  nn::save_pretrained(model, chosen.class_names, out);
 
   const nn::Evaluation test = nn::evaluate(model, forward, data.test);
   if (s.common.json) {

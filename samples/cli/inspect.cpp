@@ -4,7 +4,8 @@
 
 #include "boft/config_json.h"
 #include "boft/model.h"
-#include "nn/models/vit_checkpoint.h"
+#include "nn/init.h"
+#include "nn/models/pretrained.h"
 #include "samples/cli/common.h"
 #include "samples/cli/model.h"
 #include "samples/cli/table.h"
@@ -69,8 +70,8 @@ Report inspect_safetensors(const fs::path& file) {
 
 Report inspect_model(const fs::path& folder) {
   const LoadedModel loaded = load_model(folder);
-  nn::ViTForImageClassification& model = *loaded.model;
-  const nn::ViTConfig& c = model.config();
+  nn::ImageClassifier& model = *loaded.model;
+  const nn::ImageClassifier::Shape c = model.shape();
   const std::string size = str(c.image_size, 'x', c.image_size);
   std::string text =
       str(printable(folder.string()), ": vision transformer for images of ", size, " pixels with ",
@@ -78,7 +79,7 @@ Report inspect_model(const fs::path& folder) {
           loaded.class_names.size(), " classes\n", c.num_hidden_layers, " layers, width ",
           c.hidden_size, ", ", c.num_attention_heads, " heads, MLP ", c.intermediate_size,
           ", patches of ", c.patch_size, 'x', c.patch_size, ", ",
-          c.pooling == nn::Pooling::mean ? "mean pooling" : "class token", '\n');
+          c.prefix_tokens == 0 ? "mean pooling" : "class token", '\n');
   if (loaded.class_names.size() <= 20) text += "classes: " + listed(loaded.class_names) + '\n';
   json modules = json::array();
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
@@ -101,7 +102,9 @@ Report inspect_model(const fs::path& folder) {
 
 Report would_adapt(const fs::path& adapter_config, const fs::path& folder) {
   const auto [config, warnings] = boft::read_config(adapter_config);
-  nn::ViTForImageClassification model(nn::read_vit_config(folder / "config.json").config);
+  const nn::SkipInit skip;  // only shapes count
+  const nn::PretrainedClassifier described = nn::from_config(folder / "config.json");
+  nn::ImageClassifier& model = *described.model;
   const int64_t base = nn::count_parameters(model).all;
   boft::AdapterModel adapters(model);
   std::vector<std::string> notes = warnings;

@@ -3,11 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "boft/checkpoint.h"
-#include "nn/init.h"
-#include "nn/models/vit_checkpoint.h"
+#include "nn/models/pretrained.h"
 #include "samples/cli/options.h"
 #include "tensor/atomic_file.h"
-#include "tensor/copy.h"
 #include "tensor/json.h"
 #include "tensor/safetensors.h"
 
@@ -72,13 +70,15 @@ LoadedModel load_model(const fs::path& folder) {
                    ": holds an adapter, not a model; it goes on top of the model it was made for");
   check<FileError>(is_model_folder(folder), folder.string(),
                    ": holds no model (config.json and model.safetensors)");
-  nn::LoadedViT loaded = as_file_error(folder, [&] { return nn::load_vit(folder); });
-  const int64_t count = loaded.model->config().num_labels;
+  nn::PretrainedClassifier loaded =
+      as_file_error(folder, [&] { return nn::from_pretrained(folder); });
+  const int64_t count = loaded.model->shape().num_labels;
   if (loaded.class_names.empty()) loaded.class_names = numbered(count);
   check<FileError>(int64_t(loaded.class_names.size()) == count, folder.string(),
                    ": config.json names ", loaded.class_names.size(), " classes for ", count,
                    " outputs");
-  return {std::move(loaded.model), nullptr, std::move(loaded.class_names), {}};
+  return {std::move(loaded.model), nullptr, std::move(loaded.class_names),
+          std::move(loaded.warnings)};
 }
 
 LoadedModel load_model(const fs::path& folder, const fs::path& adapter) {
@@ -92,29 +92,27 @@ LoadedModel load_model(const fs::path& folder, const fs::path& adapter) {
     check<FileError>(names.empty() || int64_t(names.size()) == size,
                      (adapter / kClassNames).string(), ": names ", names.size(), " classes for ",
                      size, " outputs");
-    if (!names.empty() || size != loaded.model->config().num_labels)
+    if (!names.empty() || size != loaded.model->shape().num_labels)
       replace_head(loaded, names.empty() ? numbered(size) : names);
   }
   loaded.adapters = std::make_unique<boft::AdapterModel>(*loaded.model);
-  loaded.warnings =
-      as_file_error(adapter, [&] { return boft::load_adapter(*loaded.adapters, adapter); });
+  for (const std::string& warning :
+       as_file_error(adapter, [&] { return boft::load_adapter(*loaded.adapters, adapter); })) {
+    loaded.warnings.push_back(warning);
+  }
   return loaded;
 }
 
 void replace_head(LoadedModel& loaded, std::vector<std::string> class_names) {
-  nn::ViTForImageClassification& model = *loaded.model;
-  nn::ViTConfig& config = model.vit.config;
-  config.num_labels = int64_t(class_names.size());
-  model.classifier = nn::Linear(config.hidden_size, config.num_labels);
-  nn::trunc_normal_(model.classifier.weight, config.initializer_range);
-  fill_(model.classifier.bias, 0);
+  loaded.model->reset_classifier(int64_t(class_names.size()));
   loaded.class_names = std::move(class_names);
 }
 
-void check_takes_digits(const fs::path& folder, const nn::ViTConfig& config) {
-  check<UsageError>(config.image_size == 8 && config.num_channels == 1, folder.string(),
-                    ": this model takes images of ", config.image_size, 'x', config.image_size,
-                    " pixels with ", config.num_channels,
+void check_takes_digits(const fs::path& folder, const nn::ImageClassifier& model) {
+  const nn::ImageClassifier::Shape shape = model.shape();
+  check<UsageError>(shape.image_size == 8 && shape.num_channels == 1, folder.string(),
+                    ": this model takes images of ", shape.image_size, 'x', shape.image_size,
+                    " pixels with ", shape.num_channels,
                     " channels; the digits have 8x8 pixels with 1");
 }
 

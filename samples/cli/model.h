@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "boft/model.h"
-#include "nn/models/vit.h"
+#include "nn/models/image_classifier.h"
 
 namespace papilio::cli {
 
 struct LoadedModel {
-  std::unique_ptr<nn::ViTForImageClassification> model;  // adapters hold pointers into it
-  std::unique_ptr<boft::AdapterModel> adapters;          // null without
+  std::unique_ptr<nn::ImageClassifier> model;    // adapters hold pointers into it
+  std::unique_ptr<boft::AdapterModel> adapters;  // null without
   std::vector<std::string> class_names;
   std::vector<std::string> warnings;
 
@@ -29,7 +29,7 @@ LoadedModel load_model(const std::filesystem::path& folder, const std::filesyste
 void replace_head(LoadedModel& loaded, std::vector<std::string> class_names);
 
 // Throws UsageError where the model takes other images than the digits.
-void check_takes_digits(const std::filesystem::path& folder, const nn::ViTConfig& config);
+void check_takes_digits(const std::filesystem::path& folder, const nn::ImageClassifier& model);
 
 bool is_model_folder(const std::filesystem::path& folder);
 bool is_adapter_folder(const std::filesystem::path& folder);

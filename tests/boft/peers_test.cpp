@@ -8,7 +8,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/checkpoint.h"
-#include "nn/models/vit_checkpoint.h"
+#include "nn/models/pretrained.h"
 #include "tensor/safetensors.h"
 #include "tests/paths.h"
 #include "tests/peers/gradients.h"
@@ -44,14 +44,14 @@ struct Golden {
   fs::path folder;
   SafetensorsFile batch, expected;
   std::vector<std::string> names;
-  nn::LoadedViT base;
+  nn::PretrainedClassifier base;
   AdapterModel adapters;
 
   explicit Golden(const fs::path& f)
       : folder(f),
         batch(load_safetensors(f.parent_path() / "batch.safetensors")),
         expected(load_safetensors(f / "expected.safetensors")),
-        base(nn::load_vit(f.parent_path() / "base")),
+        base(nn::from_pretrained(f.parent_path() / "base")),
         adapters(*base.model) {
     std::istringstream words(expected.metadata.at("adapters"));
     for (std::string name; words >> name;) names.push_back(name);

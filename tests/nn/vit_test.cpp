@@ -10,7 +10,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/model.h"
-#include "nn/models/vit_checkpoint.h"
+#include "nn/models/pretrained.h"
 #include "nn/train/fit.h"
 #include "tensor/random.h"
 #include "tests/nn/digits.h"
@@ -159,18 +159,18 @@ TEST_CASE("model folder: written and read back, same logits; what is wrong is na
   nn::ViTForImageClassification model(small());
   std::vector<std::string> classes;
   for (int i = 0; i < 10; ++i) classes.push_back("digit " + std::to_string(i));
-  nn::save_vit(model, classes, folder);
-  const nn::LoadedViT loaded = nn::load_vit(folder);
+  nn::save_pretrained(model, classes, folder);
+  const nn::PretrainedClassifier loaded = nn::from_pretrained(folder);
   CHECK(loaded.class_names == classes);
   const Tensor x = randn({2, 1, 8, 8});
   CHECK((*loaded.model)(x).to_vector() == model(x).to_vector());
   std::ofstream(folder / "config.json") << R"({"model_type": "vit", "hidden_size": "big"})";
-  CHECK_THROWS_WITH(nn::load_vit(folder),
+  CHECK_THROWS_WITH(nn::from_pretrained(folder),
                     ((folder / "config.json").string() +
                      ": hidden_size: expected a whole number >= 1, got \"big\"")
                         .c_str());
   std::ofstream(folder / "config.json") << R"({"model_type": "bert"})";
-  CHECK_THROWS_AS(nn::load_vit(folder), FileError);
+  CHECK_THROWS_AS(nn::from_pretrained(folder), FileError);
   fs::remove_all(folder);
 }
 

@@ -15,7 +15,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/checkpoint.h"
-#include "nn/models/vit_checkpoint.h"
+#include "nn/models/pretrained.h"
 #include "nn/optim/optimizer.h"
 #include "tensor/safetensors.h"
 #include "tests/peers/gradients.h"
@@ -98,7 +98,7 @@ void compare(Model& model, const SafetensorsFile& batch, const fs::path& out, in
 int run(int argc, char** argv) {
   check(argc >= 6, "papilio_peer: expected BASE BATCH OUT STEPS NAME=FOLDER...");
   const SafetensorsFile batch = load_safetensors(argv[2]);
-  const nn::LoadedViT base = nn::load_vit(argv[1]);
+  const nn::PretrainedClassifier base = nn::from_pretrained(argv[1]);
   compare(*base.model, batch, argv[3], std::stoll(argv[4]), parse(argc - 5, argv + 5));
   return 0;
 }

@@ -7,7 +7,7 @@
 
 #include "autograd/anomaly.h"
 #include "boft/checkpoint.h"
-#include "nn/models/vit_checkpoint.h"
+#include "nn/models/pretrained.h"
 #include "tests/samples/program.h"
 
 using namespace papilio;
@@ -35,10 +35,10 @@ TEST_CASE("train writes a model folder, its log and its settings") {
   const auto result = at.run(words("train --classes 0,3-4 --out runs/m " + kTiny));
   REQUIRE_MESSAGE(result.code == 0, result.err);
   CHECK(result.out.find("test accuracy") != std::string::npos);
-  const nn::LoadedViT loaded = nn::load_vit(at / "runs/m");
+  const nn::PretrainedClassifier loaded = nn::from_pretrained(at / "runs/m");
   CHECK(loaded.class_names == std::vector<std::string>{"0", "3", "4"});
-  CHECK(loaded.model->config().hidden_size == 16);
-  CHECK(loaded.model->config().intermediate_size == 64);
+  CHECK(loaded.model->shape().hidden_size == 16);
+  CHECK(loaded.model->shape().intermediate_size == 64);
   CHECK(at.bytes("runs/m/log.csv").starts_with("epoch,step,loss,lr,"));
   const std::string settings = at.bytes("runs/m/run.toml");
   CHECK(settings.starts_with("version = \""));
@@ -94,7 +94,7 @@ TEST_CASE("an adapter's settings follow the options") {
   train_base(at);
   at.json({"finetune", "base", "--classes", "0-1", "--epochs", "1", "-n", "2", "--dropout", "0.5",
            "-t", ".*\\.(query|value)", "--exclude-modules", "key", "--out", "a"});
-  nn::LoadedViT loaded = nn::load_vit(at / "base");
+  nn::PretrainedClassifier loaded = nn::from_pretrained(at / "base");
   boft::AdapterModel model(*loaded.model);
   boft::load_adapter(model, at / "a");
   const auto config = std::get<boft::BoftConfig>(model.config("default"));
@@ -306,7 +306,7 @@ TEST_CASE("training that meets NaN keeps the last good step, says so and fails")
   CHECK_MESSAGE(outcome.err.starts_with("papilio train: training stopped at step "), outcome.err);
   CHECK(outcome.err.find("the model of the step before is in m\n") != std::string::npos);
   CHECK(nlohmann::json::parse(outcome.out)["failure"].is_string());
-  nn::LoadedViT loaded = nn::load_vit(at / "m");
+  nn::PretrainedClassifier loaded = nn::from_pretrained(at / "m");
   for (const nn::NamedTensor& parameter : nn::named_parameters(*loaded.model))
     CHECK_MESSAGE(all_finite(*parameter.tensor), parameter.name);
 }

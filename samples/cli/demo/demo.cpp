@@ -7,7 +7,7 @@
 #include "boft/checkpoint.h"
 #include "boft/energy.h"
 #include "kernels/threads.h"
-#include "nn/models/vit_checkpoint.h"
+#include "nn/models/pretrained.h"
 #include "nn/train/progress.h"
 #include "samples/cli/demo/pictures.h"
 #include "samples/cli/demo/results.h"
@@ -186,7 +186,7 @@ int run(const DemoOptions& options) {
     page.row_angles_layer = kPictureLayer;
     page.base_row_angles = row_angles(base.weights().at(kPictureLayer));
     page.model_parameters = nn::count_parameters(base.model()).all;
-    nn::save_vit(base.model(), task.old_digits.test.class_names, options.out / "pretrained");
+    nn::save_pretrained(base.model(), task.old_digits.test.class_names, options.out / "pretrained");
     return total_energy(base.weights());
   }();
 
@@ -213,7 +213,7 @@ int run(const DemoOptions& options) {
   add_rotation(page, boft, kPictureLayer);
   add_attention(page, pretrained, {&boft, &runs.back().front()}, task);
   boft.adapters()->merge_and_unload(true);
-  nn::save_vit(boft.model(), task.new_digits.test.class_names, options.out / "merged");
+  nn::save_pretrained(boft.model(), task.new_digits.test.class_names, options.out / "merged");
 
   results.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   page.environment.push_back({"running time", seconds_text(results.seconds)});

@@ -1,0 +1,52 @@
+#include "nn/layers/hidden_act.h"
+
+#include <utility>
+
+#include "autograd/ops/activation.h"
+#include "autograd/ops/arithmetic.h"
+#include "tensor/error.h"
+
+namespace papilio::nn {
+
+namespace {
+
+constexpr std::pair<std::string_view, HiddenAct> kNames[] = {
+    {"gelu", HiddenAct::gelu},           {"gelu_python", HiddenAct::gelu},
+    {"gelu_new", HiddenAct::gelu_tanh},  {"gelu_pytorch_tanh", HiddenAct::gelu_tanh},
+    {"gelu_fast", HiddenAct::gelu_tanh}, {"quick_gelu", HiddenAct::quick_gelu},
+    {"relu", HiddenAct::relu},           {"silu", HiddenAct::silu},
+    {"swish", HiddenAct::silu},
+};
+
+}  // namespace
+
+HiddenAct hidden_act(std::string_view name) {
+  for (const auto& [known, act] : kNames) {
+    if (name == known) return act;
+  }
+  throw ArgumentError(str("hidden_act: expected one of ", hidden_act_names(), ", got ", name));
+}
+
+std::string hidden_act_names() {
+  std::string names;
+  for (const auto& [name, act] : kNames) names += (names.empty() ? "" : ", ") + std::string(name);
+  return names;
+}
+
+Tensor activate(const Tensor& x, HiddenAct act) {
+  switch (act) {
+    case HiddenAct::gelu_tanh:
+      return gelu(x, GeluApproximate::tanh);
+    case HiddenAct::quick_gelu:
+      return x * sigmoid(x * 1.702);
+    case HiddenAct::relu:
+      return relu(x);
+    case HiddenAct::silu:
+      return silu(x);
+    case HiddenAct::gelu:
+      break;
+  }
+  return gelu(x);
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,15 @@
+#include "nn/layers/layer_scale.h"
+
+#include "autograd/backward.h"
+#include "autograd/ops/arithmetic.h"
+#include "tensor/creation.h"
+
+namespace papilio::nn {
+
+LayerScale::LayerScale(int64_t features, double start) : lambda1(leaf(full({features}, start))) {}
+
+Tensor LayerScale::operator()(const Tensor& x) {
+  return x * lambda1;
+}
+
+}  // namespace papilio::nn

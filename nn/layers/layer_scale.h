@@ -1,0 +1,17 @@
+#pragma once
+
+#include "nn/module.h"
+
+namespace papilio::nn {
+
+// x * lambda1, a learned factor for each channel (arXiv 2103.17239). x: (..., features).
+struct LayerScale : Module {
+  Tensor lambda1;  // (features), all `start` at first
+
+  LayerScale(int64_t features, double start);
+  Tensor operator()(const Tensor& x);
+  void visit(Visitor& v) override { v("lambda1", lambda1); }
+  std::string describe() const override { return str("LayerScale(", lambda1.size(0), ")"); }
+};
+
+}  // namespace papilio::nn

@@ -1,0 +1,57 @@
+#include "nn/models/checkpoint_weights.h"
+
+#include <nlohmann/json.hpp>
+
+#include "tensor/check_name.h"
+#include "tensor/json.h"
+#include "tensor/safetensors.h"
+
+namespace papilio::nn {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kWeights = "model.safetensors";
+constexpr const char* kIndex = "model.safetensors.index.json";
+
+std::map<std::string, Tensor> read_shards(const fs::path& folder) {
+  const std::string where = (folder / kIndex).string();
+  const json index = read_json(folder / kIndex);
+  const json map = index.is_object() ? index.value("weight_map", json()) : json();
+  check<FileError>(map.is_object() && !map.empty(), where,
+                   ": weight_map: expected an object of file names by tensor");
+  std::map<std::string, SafetensorsReader> files;
+  std::map<std::string, Tensor> tensors;
+  for (const auto& [name, value] : map.items()) {
+    check<FileError>(value.is_string(), where, ": weight_map: ", name,
+                     ": expected a file's name, got ", value.dump());
+    const auto file = value.get<std::string>();
+    if (!files.contains(file)) {
+      try {
+        check_name("weight_map", file);
+      } catch (const ArgumentError& e) {
+        throw FileError(where + ": " + e.what());
+      }
+      files.emplace(file, folder / file);
+    }
+    const SafetensorsReader& reader = files.at(file);
+    check<FileError>(reader.entries().contains(name), (folder / file).string(), ": has no tensor ",
+                     name, ", which ", kIndex, " says is there");
+    tensors[name] = reader.tensor(name);
+  }
+  return tensors;
+}
+
+}  // namespace
+
+std::map<std::string, Tensor> read_checkpoint_weights(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder / kWeights, ignored)) return load_safetensors(folder / kWeights).tensors;
+  check<FileError>(fs::exists(folder / kIndex, ignored), folder.string(), ": holds neither ",
+                   kWeights, " nor ", kIndex);
+  return read_shards(folder);
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,17 @@
+// The weights of a model folder in Hugging Face's layout.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "tensor/tensor.h"
+
+namespace papilio::nn {
+
+// model.safetensors, or the files that model.safetensors.index.json lists, by the names that stand
+// in them; on top of the mapped files. Throws FileError for a folder that has neither, an index
+// that is broken, a file outside the folder, and a tensor that is not where the index says.
+std::map<std::string, Tensor> read_checkpoint_weights(const std::filesystem::path& folder);
+
+}  // namespace papilio::nn

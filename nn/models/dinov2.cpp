@@ -1,0 +1,191 @@
+#include "nn/models/dinov2.h"
+
+#include "autograd/backward.h"
+#include "autograd/ops.h"
+#include "nn/models/position_embeddings.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+
+namespace papilio::nn {
+
+void Dinov2Config::validate() const {
+  const auto positive = [](const char* name, int64_t value) {
+    check(value >= 1, "Dinov2Config: expected ", name, " >= 1, got ", value);
+  };
+  positive("image_size", image_size);
+  positive("patch_size", patch_size);
+  positive("num_channels", num_channels);
+  positive("hidden_size", hidden_size);
+  positive("num_attention_heads", num_attention_heads);
+  positive("num_labels", num_labels);
+  check(mlp_ratio > 0 && mlp_ratio <= 1024, "Dinov2Config: expected mlp_ratio from 0 to 1024, got ",
+        mlp_ratio);
+  positive("hidden_size * mlp_ratio", intermediate_size());
+  check(num_hidden_layers >= 0, "Dinov2Config: expected num_hidden_layers >= 0, got ",
+        num_hidden_layers);
+  check(num_register_tokens >= -1, "Dinov2Config: expected num_register_tokens >= 0, got ",
+        num_register_tokens);
+  check(image_size % patch_size == 0, "Dinov2Config: image_size ", image_size,
+        " is not a multiple of patch_size ", patch_size);
+  check(hidden_size % num_attention_heads == 0, "Dinov2Config: hidden_size ", hidden_size,
+        " is not a multiple of num_attention_heads ", num_attention_heads);
+  check(layer_norm_eps > 0, "Dinov2Config: expected layer_norm_eps > 0, got ", layer_norm_eps);
+  nn::hidden_act(hidden_act);
+  for (double rate : {hidden_dropout_prob, attention_probs_dropout_prob, drop_path_rate}) {
+    check(rate >= 0 && rate < 1, "Dinov2Config: expected rates in [0, 1), got ", rate);
+  }
+}
+
+namespace {
+
+const Dinov2Config& validated(const Dinov2Config& config) {
+  config.validate();
+  return config;
+}
+
+}  // namespace
+
+Dinov2Embeddings::Dinov2Embeddings(const Dinov2Config& c)
+    : cls_token(leaf(zeros({1, 1, c.hidden_size}))),
+      patch_embeddings(c.num_channels, c.patch_size, c.hidden_size),
+      dropout(c.hidden_dropout_prob) {
+  const int64_t side = c.image_size / c.patch_size;
+  if (c.use_mask_token) mask_token = leaf(zeros({1, c.hidden_size}));
+  if (c.with_registers()) register_tokens = leaf(zeros({1, c.num_register_tokens, c.hidden_size}));
+  position_embeddings = leaf(zeros({1, 1 + side * side, c.hidden_size}));
+}
+
+Tensor Dinov2Embeddings::operator()(const Tensor& images) {
+  const Tensor patches = patch_embeddings(images);
+  const int64_t B = patches.size(0), D = patches.size(2);
+  const int64_t rows = images.size(2) / patch_embeddings.patch_size,
+                columns = images.size(3) / patch_embeddings.patch_size;
+  const bool fits = rows == columns && rows * columns + 1 == position_embeddings.size(1);
+  // As there: DINOv2's positions are resized plainly, those of the registers' variant smoothed.
+  const Tensor positions = fits ? position_embeddings
+                                : interpolate_positions(position_embeddings, 1, rows, columns,
+                                                        register_tokens.defined());
+  const Tensor x = concat({expand(cls_token, {B, 1, D}), patches}, 1) + positions;
+  if (!register_tokens) return dropout(x);
+  // Registers have no position.
+  const Tensor registers = expand(register_tokens, {B, register_tokens.size(1), D});
+  return dropout(concat({slice(x, 1, 0, 1), registers, slice(x, 1, 1)}, 1));
+}
+
+void Dinov2Embeddings::visit(Visitor& v) {
+  v("cls_token", cls_token);
+  v("mask_token", mask_token);
+  v("register_tokens", register_tokens);
+  v("position_embeddings", position_embeddings);
+  v("patch_embeddings", patch_embeddings);
+  v("dropout", dropout);
+}
+
+Dinov2Layer::Dinov2Layer(const Dinov2Config& c)
+    : norm1(c.hidden_size, c.layer_norm_eps),
+      norm2(c.hidden_size, c.layer_norm_eps),
+      attention(c.hidden_size, c.num_attention_heads, c.qkv_bias, 0,
+                c.attention_probs_dropout_prob),
+      layer_scale1(c.hidden_size, c.layerscale_value),
+      layer_scale2(c.hidden_size, c.layerscale_value),
+      drop_path(c.drop_path_rate) {
+  if (c.use_swiglu_ffn) {
+    swiglu = std::make_unique<SwiGlu>(c.hidden_size, c.intermediate_size());
+  } else {
+    mlp = std::make_unique<Mlp>(c.hidden_size, c.intermediate_size(), 0, hidden_act(c.hidden_act));
+  }
+}
+
+Tensor Dinov2Layer::operator()(const Tensor& x) {
+  const Tensor h = x + drop_path(layer_scale1(attention(norm1(x))));
+  const Tensor n = norm2(h);
+  return h + drop_path(layer_scale2(swiglu ? (*swiglu)(n) : (*mlp)(n)));
+}
+
+void Dinov2Layer::visit(Visitor& v) {
+  v("norm1", norm1);
+  v("attention", attention);
+  v("layer_scale1", layer_scale1);
+  v("norm2", norm2);
+  v("mlp", mlp);
+  v("mlp", swiglu);
+  v("layer_scale2", layer_scale2);
+  v("drop_path", drop_path);
+}
+
+Dinov2Model::Dinov2Model(const Dinov2Config& c)
+    : config(validated(c)), embeddings(c), layernorm(c.hidden_size, c.layer_norm_eps) {
+  layer.reserve(size_t(c.num_hidden_layers));
+  for (int64_t i = 0; i < c.num_hidden_layers; ++i) layer.emplace_back(c);
+  initialise_transformer(*this, c.initializer_range);
+  for (const Tensor& token : {embeddings.mask_token, embeddings.register_tokens}) {
+    if (token) fill_(token, 0);
+  }
+}
+
+Tensor Dinov2Model::operator()(const Tensor& images) {
+  Tensor x = embeddings(images);
+  for (Dinov2Layer& block : layer) x = block(x);
+  return layernorm(x);
+}
+
+std::vector<Tensor> Dinov2Model::attention_probabilities(const Tensor& images) {
+  std::vector<Tensor> result;
+  Tensor x = embeddings(images);
+  for (Dinov2Layer& block : layer) {
+    result.push_back(block.attention.probabilities(block.norm1(x)));
+    x = block(x);
+  }
+  return result;
+}
+
+void Dinov2Model::visit(Visitor& v) {
+  v("embeddings", embeddings);
+  v("encoder.layer", layer);
+  v("layernorm", layernorm);
+}
+
+Dinov2ForImageClassification::Dinov2ForImageClassification(const Dinov2Config& c) : dinov2(c) {
+  reset_classifier(2 * c.hidden_size, c.num_labels);
+}
+
+Tensor Dinov2ForImageClassification::features(const Tensor& images) {
+  const Tensor x = dinov2(images);
+  const int64_t first_patch = shape().prefix_tokens;
+  return concat({select(x, 1, 0), mean(slice(x, 1, first_patch), {1})}, 1);
+}
+
+std::vector<Tensor> Dinov2ForImageClassification::attention_probabilities(const Tensor& images) {
+  return dinov2.attention_probabilities(images);
+}
+
+ImageClassifier::Shape Dinov2ForImageClassification::shape() const {
+  const Dinov2Config& c = dinov2.config;
+  return {c.with_registers() ? "dinov2_with_registers" : "dinov2",
+          c.image_size,
+          c.num_channels,
+          c.patch_size,
+          c.hidden_size,
+          c.num_hidden_layers,
+          c.num_attention_heads,
+          c.intermediate_size(),
+          1 + std::max<int64_t>(c.num_register_tokens, 0),
+          c.num_labels};
+}
+
+void Dinov2ForImageClassification::visit(Visitor& v) {
+  v(dinov2.config.with_registers() ? "dinov2_with_registers" : "dinov2", dinov2);
+  v("classifier", classifier);
+}
+
+std::string Dinov2ForImageClassification::describe() const {
+  return dinov2.config.with_registers() ? "Dinov2WithRegistersForImageClassification"
+                                        : "Dinov2ForImageClassification";
+}
+
+double Dinov2ForImageClassification::set_num_labels(int64_t num_labels) {
+  dinov2.config.num_labels = num_labels;
+  return dinov2.config.initializer_range;
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,30 @@
+#include "nn/models/image_classifier.h"
+
+#include "nn/init.h"
+#include "tensor/copy.h"
+
+namespace papilio::nn {
+
+void ImageClassifier::reset_classifier(int64_t num_labels) {
+  check(num_labels >= 1, "reset_classifier: expected num_labels >= 1, got ", num_labels);
+  check(classifier.adapters.empty(), "reset_classifier: the classifier carries adapters");
+  reset_classifier(classifier.in_features(), num_labels);
+}
+
+void ImageClassifier::reset_classifier(int64_t inputs, int64_t num_labels) {
+  const double std = set_num_labels(num_labels);
+  classifier = Linear(inputs, num_labels);
+  initialise_transformer(classifier, std);
+}
+
+void initialise_transformer(Module& module, double std) {
+  for (const auto& [name, tensor] : named_parameters(module)) {
+    if (name.ends_with("bias")) {
+      fill_(*tensor, 0);
+    } else if (tensor->dim() >= 2) {
+      trunc_normal_(*tensor, std);
+    }
+  }
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,49 @@
+// What every model that tells classes of images apart has: a backbone and a linear classifier.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "nn/layers/linear.h"
+
+namespace papilio::nn {
+
+struct ImageClassifier : Module {
+  Linear classifier;
+  // Keys of the config.json it came from that say nothing about its computation, as JSON text by
+  // name: they are written back.
+  std::map<std::string, std::string> other_config;
+
+  // What the classifier sees: (B, C, H, W) -> (B, classifier's inputs).
+  virtual Tensor features(const Tensor& images) = 0;
+  // (B, C, H, W) -> logits (B, number of classes)
+  Tensor operator()(const Tensor& images) { return classifier(features(images)); }
+  // Attention of every layer for one batch, each (B, heads, T, T).
+  virtual std::vector<Tensor> attention_probabilities(const Tensor& images) = 0;
+
+  // What it is and takes, in the words that every one of these models has.
+  struct Shape {
+    std::string model_type;  // as in config.json: "vit", "dinov2", ...
+    int64_t image_size, num_channels, patch_size, hidden_size, num_hidden_layers,
+        num_attention_heads, intermediate_size;
+    int64_t prefix_tokens;  // before the patches' tokens: class token, registers
+    int64_t num_labels;
+  };
+  virtual Shape shape() const = 0;
+  // A new classifier, drawn from the default generator, for another number of classes.
+  void reset_classifier(int64_t num_labels);
+
+ protected:
+  // The classifier comes last: reset_classifier(inputs, num_labels) in the model's constructor.
+  ImageClassifier() : classifier(0, 0) {}
+  void reset_classifier(int64_t inputs, int64_t num_labels);
+  // Notes the number in the configuration; returns initializer_range.
+  virtual double set_num_labels(int64_t num_labels) = 0;
+};
+
+// A transformer's start: weights of two and more dimensions N(0, std^2) cut off at two deviations,
+// tokens and positions too, biases 0. Norms and layer scales stay.
+void initialise_transformer(Module& module, double std);
+
+}  // namespace papilio::nn

@@ -1,0 +1,36 @@
+// Model folders as Hugging Face Transformers has them: config.json with model.safetensors, or with
+// several files and their index.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/models/image_classifier.h"
+
+namespace papilio::nn {
+
+struct PretrainedClassifier {
+  std::unique_ptr<ImageClassifier> model;  // on the heap: adapters hold pointers into it
+  std::vector<std::string> class_names;    // id2label; empty where it is missing
+  std::vector<std::string> warnings;       // one line each
+};
+
+// The model that a config.json describes (model_type vit, dinov2, dinov2_with_registers), with
+// random weights. Throws FileError that names the key for wrong types and for settings that would
+// change the computation in a way the model does not have, ArgumentError for sizes that contradict
+// each other. Keys that are not known here are warned about, and kept for save_pretrained.
+PretrainedClassifier from_config(const std::filesystem::path& config_json);
+
+// The same with the folder's weights, under the names that Transformers 4 or 5 gives them. A file
+// of the backbone alone is fine: the classifier is then new, and a warning says so. Tensors that
+// the model has no use for are named in a warning; missing ones, and other shapes, throw FileError.
+PretrainedClassifier from_pretrained(const std::filesystem::path& folder);
+
+// Writes config.json and model.safetensors atomically, as Transformers 4 and 5 read them; the
+// folder is made where it is missing. Throws where the model carries adapters.
+void save_pretrained(ImageClassifier& model, const std::vector<std::string>& class_names,
+                     const std::filesystem::path& folder);
+
+}  // namespace papilio::nn
