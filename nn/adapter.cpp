@@ -31,6 +31,12 @@ Adapter* AdapterSocket::find(const std::string& name) const {
   return nullptr;
 }
 
+std::vector<std::string> AdapterSocket::names() const {
+  std::vector<std::string> result;
+  for (const Slot& slot : slots_) result.push_back(slot.name);
+  return result;
+}
+
 void AdapterSocket::add(const std::string& name, std::unique_ptr<Adapter> adapter) {
   check(find(name) == nullptr, "add_adapter: an adapter named ", name, " exists already");
   slots_.push_back({name, std::move(adapter)});

@@ -54,6 +54,9 @@ class AdapterSocket {
   };
 
   bool empty() const { return slots_.empty(); }
+  // In the order they were added; in the order they were activated.
+  std::vector<std::string> names() const;
+  const std::vector<std::string>& active() const { return active_; }
   Adapter* find(const std::string& name) const;
   // Throws where the name is taken. Does not activate.
   void add(const std::string& name, std::unique_ptr<Adapter> adapter);

@@ -5,6 +5,7 @@
 
 #include "autograd/backward.h"
 #include "nn/adapter.h"
+#include "nn/text_table.h"
 #include "tensor/copy.h"
 
 namespace papilio::nn {
@@ -101,12 +102,6 @@ std::string joined(const std::vector<std::string>& names) {
   return result;
 }
 
-std::string with_commas(int64_t n) {
-  std::string digits = std::to_string(n);
-  for (int at = int(digits.size()) - 3; at > 0; at -= 3) digits.insert(size_t(at), ",");
-  return digits;
-}
-
 }  // namespace
 
 LoadResult load_state_dict(Module& module, const StateDict& state, bool strict) {
@@ -184,22 +179,7 @@ std::string summary(Module& module) {
   });
   const auto [trainable, all] = count_parameters(module);
   rows.push_back({"total", "", "", with_commas(all), with_commas(trainable)});
-
-  std::vector<size_t> width(rows[0].size());
-  for (const auto& row : rows) {
-    for (size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], row[c].size());
-  }
-  std::string table;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t c = 0; c < row.size(); ++c) {
-      const std::string space(width[c] - row[c].size(), ' ');
-      line += (c > 0 ? "  " : "") + (c >= 3 ? space + row[c] : row[c] + space);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    table += line + '\n';
-  }
-  return table;
+  return table(rows, 3);
 }
 
 }  // namespace papilio::nn

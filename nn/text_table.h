@@ -1,0 +1,17 @@
+// Aligned columns of text.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace papilio::nn {
+
+// Rows of equal length, the first one the headings. Columns from `right_from` on are aligned to the
+// right. Ends with a newline.
+std::string table(const std::vector<std::vector<std::string>>& rows, size_t right_from = 1);
+
+// 1234567 -> "1,234,567"
+std::string with_commas(int64_t n);
+
+}  // namespace papilio::nn
