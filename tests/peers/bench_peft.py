@@ -7,7 +7,6 @@ The shortest call of each counts.
 
 import argparse
 import datetime
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import time
 import warnings
 from pathlib import Path
 
-EVERY = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
 MODELS = {  # Transformers' ViTConfig, and the batch
     "digits (d 64, 4 layers, batch 128)": (dict(
         image_size=8, patch_size=2, num_channels=1, hidden_size=64, num_hidden_layers=4, num_attention_heads=4,
@@ -55,12 +53,14 @@ def report(before, seconds, call):
     print(best, process_bytes("VmHWM") - before)
 
 
-def make_config(arguments, targets):
+def make_config(kind, **arguments):
     import peft
 
-    arguments = dict(arguments)
-    kind = getattr(peft, arguments.pop("kind"))
-    return kind(target_modules=targets, modules_to_save=["classifier"], **arguments)
+    from cases import RENAMED
+
+    every = ["q_proj", "k_proj", "v_proj", "o_proj", "fc1", "fc2"] if RENAMED else [
+        "query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
+    return getattr(peft, kind)(target_modules=every, modules_to_save=["classifier"], **arguments)
 
 
 def make_files(folder, name, method):
@@ -81,10 +81,8 @@ def make_files(folder, name, method):
                "labels": torch.randint(0, sizes["num_labels"], (batch,))}, folder / "batch.safetensors")
     arguments, _ = METHODS[method]
     if arguments:
-        (folder / "method.json").write_text(json.dumps(arguments))
-        case = Case("", {"default": (lambda target_modules, **_: make_config(arguments, target_modules),
-                                     dict(target_modules=EVERY))})
-        side_peft.save_for_ours(side_peft.make_adapted(model, case, "vit"), case, folder / "adapter", "vit")
+        case = Case("", {"default": (make_config, arguments)})
+        side_peft.make_adapted(model, case).save_pretrained(folder / "adapter")
 
 
 def time_step(folder, method, seconds):
@@ -93,15 +91,12 @@ def time_step(folder, method, seconds):
     from safetensors.torch import load_file
 
     import side_peft
-    from names import RENAMED
-
     batch = load_file(folder / "batch.safetensors")
     model = side_peft.load_base(folder / "base", "vit", attention="sdpa").train()
     arguments, _ = METHODS[method]
     before = process_bytes("VmRSS")
     if arguments:
-        every = ["q_proj", "k_proj", "v_proj", "o_proj", "fc1", "fc2"] if RENAMED else EVERY
-        model = get_peft_model(model, make_config(arguments, every))
+        model = get_peft_model(model, make_config(**arguments))
         side_peft.randomise(model)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad])
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+import transformers
 from peft import BOFTConfig, LoraConfig, OFTConfig
 
-from names import target_to_theirs
+RENAMED = int(transformers.__version__.split(".")[0]) >= 5  # Transformers 5 has other names for some modules
 
 
 @dataclass
@@ -13,20 +14,16 @@ class Case:
     adapters: dict  # name -> (configuration class, arguments), in the order of activation
     merged_only: bool = False  # PEFT's forward pass disagrees with its own merged weights; gradients are not compared
 
-    def config(self, name, model_type, ours):
-        """The adapter's configuration, with targets named as here (ours) or as in the installed Transformers."""
+    def config(self, name):
         kind, arguments = self.adapters[name]
-        arguments = dict(arguments)
-        if not ours:
-            targets = arguments["target_modules"]
-            if isinstance(targets, list):
-                arguments["target_modules"] = [target_to_theirs(t, model_type) for t in targets]
         return kind(**arguments)
 
 
 TARGETS = {
-    "vit": ["query", "value", "attention.output.dense", "intermediate.dense"],
-    "dinov2": ["query", "value", "attention.output.dense", "mlp.fc1", "mlp.fc2"],
+    "vit": ["q_proj", "v_proj", "o_proj", "fc1"] if RENAMED else
+           ["query", "value", "attention.output.dense", "intermediate.dense"],
+    "dinov2": ["q_proj", "v_proj", "o_proj", "fc1", "fc2"] if RENAMED else
+              ["query", "value", "attention.output.dense", "fc1", "fc2"],
 }
 
 
@@ -46,7 +43,7 @@ def boft_cases(targets):
         yield one("BOFT by block_num", BOFTConfig, boft_block_size=0, boft_block_num=num, boft_n_butterfly_factor=m,
                   target_modules=targets)
     yield one("BOFT patch convolution", BOFTConfig, boft_block_size=4, boft_n_butterfly_factor=2,
-              target_modules=["projection", "query"], bias="boft_only")
+              target_modules=["projection", targets[0]], bias="boft_only")
     yield one("BOFT patch convolution", BOFTConfig, boft_block_size=6, boft_n_butterfly_factor=1,
               target_modules=["projection"])
     yield one("BOFT with dropout, evaluated", BOFTConfig, boft_block_size=4, boft_n_butterfly_factor=2,
@@ -70,7 +67,7 @@ def lora_cases(targets):
 def oft_cases(targets):
     exact = dict(use_cayley_neumann=False)
     for b in (2, 4, 8):
-        for rotation in (exact, *(dict(num_cayley_neumann_terms=n) for n in (1, 2, 3, 4, 5, 6, 9))):
+        for rotation in (exact, *(dict(num_cayley_neumann_terms=n) for n in (2, 3, 4, 5, 6, 9))):
             yield one(f"OFT b {b}, " + ("exact" if rotation is exact else "Cayley-Neumann"), OFTConfig,
                       oft_block_size=b, target_modules=targets, **rotation)
     for bias in ("none", "oft_only", "all"):
@@ -87,7 +84,7 @@ def oft_cases(targets):
         yield one("OFT coft", OFTConfig, oft_block_size=4, coft=True, eps=0.1, target_modules=targets, **rotation)
         yield one("OFT coft", OFTConfig, oft_block_size=4, coft=True, eps=100.0, target_modules=targets, **rotation)
     yield Case("OFT patch convolution", {
-        "default": (OFTConfig, dict(oft_block_size=4, target_modules=["projection", "query"], **exact))},
+        "default": (OFTConfig, dict(oft_block_size=4, target_modules=["projection", targets[0]], **exact))},
         merged_only=True)
     yield Case("OFT, two adapters active", {
         name: (OFTConfig, dict(oft_block_size=b, target_modules=targets, **exact))

@@ -2,8 +2,11 @@
 """Writes tests/golden/peers/MODEL: a tiny base, a batch, and PEFT's adapter folders with what PEFT computes from them.
 
     make_golden.py [OUT [NAME...]]      only the named cases (all by default); the base is written where it is missing
+
+Under Transformers 4; under Transformers 5 it writes the cases that show that one's module names.
 """
 
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -14,13 +17,17 @@ from peft import BOFTConfig, LoraConfig, OFTConfig
 from safetensors.torch import load_file, save_file
 
 import side_peft
-from cases import TARGETS, Case, one
+from cases import RENAMED, TARGETS, Case, one
 
 HIDDEN = 16
 
 
 def golden_cases(model_type):
     targets = TARGETS[model_type]
+    if RENAMED:
+        yield "boft_transformers5", one("", BOFTConfig, boft_block_size=4, bias="all", layers_to_transform=[0],
+                                        modules_to_save=["classifier"], target_modules=targets)
+        return
     yield "boft_b4_m2_saved", one("", BOFTConfig, boft_block_size=4, boft_n_butterfly_factor=2, bias="boft_only",
                                   modules_to_save=["classifier"], target_modules=targets)
     yield "boft_b2_m3_layer1", one("", BOFTConfig, boft_block_size=2, boft_n_butterfly_factor=3, bias="all",
@@ -48,16 +55,27 @@ def golden_cases(model_type):
         merged_only=True)
 
 
+def clean(folder):
+    """What PEFT wrote, without the base's path and the template of a model card, and in one order."""
+    for path in folder.rglob("adapter_config.json"):
+        config = json.loads(path.read_text())
+        config["base_model_name_or_path"] = "base"
+        if isinstance(config["target_modules"], list):
+            config["target_modules"].sort()
+        path.write_text(json.dumps(config, indent=2, sort_keys=True))
+    (folder / "README.md").unlink(missing_ok=True)
+
+
 def write(folder, case, base, model_type):
     batch = load_file(folder.parent / "batch.safetensors")
-    model = side_peft.make_adapted(side_peft.load_base(base, model_type), case, model_type)
-    side_peft.save_for_ours(model, case, folder, model_type)
+    model = side_peft.make_adapted(side_peft.load_base(base, model_type), case)
+    model.save_pretrained(folder)
+    clean(folder)
     expected = {"merged_logits": side_peft.merged_logits(model, batch)}
     if not case.merged_only:
         expected["logits"] = side_peft.logits(model, batch)
-        for name, tensors in side_peft.gradients(model, batch, case, model_type).items():
-            expected |= {f"{name}/{key}": value for key, value in tensors.items()
-                         if ".modules_to_save." not in key and ".original_module." not in key}
+        for name, tensors in side_peft.gradients(model, batch, case).items():
+            expected |= {f"{name}/{key}": value for key, value in tensors.items()}
     expected = {key: value.detach().to(torch.float32).contiguous() for key, value in expected.items()}
     save_file(expected, folder / "expected.safetensors", {"adapters": " ".join(case.adapters)})
 

@@ -1,6 +1,6 @@
 // Papilio's half of the timing beside PEFT; bench_peft.py starts it and reads its one line.
 //
-//   papilio_times step BASE BATCH METHOD SECONDS    METHOD: full, frozen, or an adapter's folder
+//   papilio_times step BASE BATCH METHOD SECONDS    METHOD: full, or an adapter's folder
 //   papilio_times layer IN OUT B M ROWS SECONDS     one adapted Linear, forward and backward
 //   papilio_times cayley B COUNT SECONDS            forward and backward
 //
@@ -13,7 +13,7 @@
 #include "autograd/ops.h"
 #include "boft/checkpoint.h"
 #include "boft/ops/cayley.h"
-#include "nn/models/vit_checkpoint.h"
+#include "nn/models/pretrained.h"
 #include "nn/optim/optimizer.h"
 #include "tensor/copy.h"
 #include "tensor/random.h"
@@ -49,29 +49,24 @@ void report(int64_t before, double seconds, F&& call) {
 
 void time_step(const std::string& base_folder, const std::string& batch_file,
                const std::string& method, double seconds) {
-  const nn::LoadedViT base = nn::load_vit(base_folder);
-  nn::ViTForImageClassification& model = *base.model;
+  const nn::PretrainedClassifier base = nn::from_pretrained(base_folder);
+  nn::ImageClassifier& model = *base.model;
   const SafetensorsFile batch = load_safetensors(batch_file);
   const Tensor images = copy_of(batch.tensors.at("pixel_values")),
                labels = copy_of(batch.tensors.at("labels"));
   const int64_t before = process_bytes("VmRSS");
-  const bool frozen = method == "frozen";
   std::unique_ptr<boft::AdapterModel> adapters;
   nn::train(model);
-  nn::set_trainable(model, !frozen);
-  if (frozen) {
-    nn::set_trainable(model.classifier, true);
-  } else if (method != "full") {
+  if (method == "full") {
+    nn::set_trainable(model, true);
+  } else {
     adapters = std::make_unique<boft::AdapterModel>(model);
     boft::load_adapter(*adapters, method);
   }
   nn::AdamW optimizer({{.parameters = nn::trainable_parameters(model)}});
   report(before, seconds, [&] {
     optimizer.zero_grad();
-    Tensor tokens = model.vit.embeddings(images);
-    // Gradients of all activations, though nothing below the head trains: what any adapter pays.
-    if (frozen) tokens = leaf(tokens.detach());
-    backward(cross_entropy(model.classifier(model.vit.encode(tokens)), labels));
+    backward(cross_entropy(model(images), labels));
     optimizer.step();
   });
 }

@@ -1,20 +1,16 @@
 """PEFT's half of the comparison: random models and adapters, logits and gradients in float64, files."""
 
-import json
-import shutil
 import warnings
-from pathlib import Path
 
 import torch
 import transformers
 from peft import PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 import peft_patch  # noqa: F401 (its import is its effect)
-from names import key_to_ours, key_to_theirs
 
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
 
 
 def make_base(folder, model_type, hidden=32, layers=2):
@@ -65,11 +61,11 @@ def randomise(model):
                 parameter.add_(0.1 * noise)
 
 
-def make_adapted(base, case, model_type):
+def make_adapted(base, case):
     names = list(case.adapters)
-    model = get_peft_model(base, case.config(names[0], model_type, ours=False), names[0])
+    model = get_peft_model(base, case.config(names[0]), names[0])
     for name in names[1:]:
-        model.add_adapter(name, case.config(name, model_type, ours=False))
+        model.add_adapter(name, case.config(name))
     model.base_model.set_adapter(names)
     randomise(model)
     return model.eval()
@@ -79,40 +75,16 @@ def folder_of(folder, name):
     return folder if name == "default" else folder / name
 
 
-def save_for_ours(model, case, folder, model_type):
-    """PEFT's own files; under Transformers 5 with the names of Transformers 4 in them."""
-    model.save_pretrained(folder)
-    for name in case.adapters:
-        here = folder_of(Path(folder), name)
-        tensors = load_file(here / WEIGHTS)
-        save_file({key_to_ours(k, model_type): v for k, v in tensors.items()}, here / WEIGHTS, {"format": "pt"})
-        config = json.loads((here / CONFIG).read_text())
-        targets = case.config(name, model_type, ours=True).target_modules
-        config["target_modules"] = sorted(targets) if isinstance(targets, set) else targets
-        config["base_model_name_or_path"] = "base"
-        (here / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True))
-    (Path(folder) / "README.md").unlink(missing_ok=True)  # the template of a model card
-
-
-def load_from_ours(base, case, folder, model_type, scratch):
-    """Papilio's files into PEFT. Complaints about missing keys are errors."""
+def load(base, case, folder):
+    """An adapter folder into PEFT. Complaints about missing keys are errors."""
     model = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for name in case.adapters:
-            here, there = folder_of(Path(folder), name), Path(scratch) / name
-            shutil.rmtree(there, ignore_errors=True)
-            there.mkdir(parents=True)
-            tensors = load_file(here / WEIGHTS)
-            save_file({key_to_theirs(k, model_type): v for k, v in tensors.items()}, there / WEIGHTS)
-            config = json.loads((here / CONFIG).read_text())
-            targets = case.config(name, model_type, ours=False).target_modules
-            config["target_modules"] = sorted(targets) if isinstance(targets, set) else targets
-            (there / CONFIG).write_text(json.dumps(config))
             if model is None:
-                model = PeftModel.from_pretrained(base, there, adapter_name=name)
+                model = PeftModel.from_pretrained(base, folder_of(folder, name), adapter_name=name)
             else:
-                model.load_adapter(there, adapter_name=name)
+                model.load_adapter(folder_of(folder, name), adapter_name=name)
     complaints = [str(w.message) for w in caught if "missing" in str(w.message) or "nexpected" in str(w.message)]
     if complaints:
         raise RuntimeError(f"PEFT on Papilio's files: {complaints}")
@@ -134,7 +106,7 @@ def merged_logits(model, batch):
     return result
 
 
-def gradients(model, batch, case, model_type):
+def gradients(model, batch, case):
     """Gradients of the mean cross entropy by adapter and file key, in float64."""
     model.double().zero_grad()
     output = model(pixel_values=batch["pixel_values"].double()).logits
@@ -145,5 +117,7 @@ def gradients(model, batch, case, model_type):
     result = {}
     for name in case.adapters:
         found = get_peft_model_state_dict(model, state_dict=frozen | state, adapter_name=name)
-        result[name] = {key_to_ours(k, model_type): v for k, v in found.items() if not v.isnan().any()}
+        # With bias "all" PEFT lists the saved modules' biases once more, under their wrappers' names.
+        result[name] = {k: v for k, v in found.items() if not v.isnan().any()
+                        and ".modules_to_save." not in k and ".original_module." not in k}
     return result
