@@ -94,41 +94,4 @@ Tensor augment(const Tensor& images, const Augmentation& a, Generator& generator
   return out;
 }
 
-Loader::Loader(Dataset data, Options options) : data_(std::move(data)), options_(options) {
-  check(data_.size() > 0, "Loader: the data set is empty");
-  check(options.batch_size >= 1, "Loader: expected batch_size >= 1, got ", options.batch_size);
-}
-
-int64_t Loader::batches_per_epoch() const {
-  return (data_.size() + options_.batch_size - 1) / options_.batch_size;
-}
-
-void Loader::seek(int64_t epoch, int64_t position) {
-  check(epoch >= 0 && position >= 0 && position <= batches_per_epoch(), "Loader: no batch ",
-        position, " in epoch ", epoch);
-  epoch_ = epoch;
-  position_ = position;
-}
-
-Batch Loader::next() {
-  if (position_ == batches_per_epoch()) {
-    ++epoch_;
-    position_ = 0;
-  }
-  // One generator an epoch for the order, one a batch for its changes: nothing depends on what was
-  // drawn before.
-  const uint64_t epoch_seed = options_.seed + 0x9e3779b97f4a7c15u * uint64_t(epoch_ + 1);
-  if (order_epoch_ != epoch_) {
-    Generator generator(epoch_seed);
-    order_ = randperm(data_.size(), generator).to_vector<int64_t>();
-    order_epoch_ = epoch_;
-  }
-  const int64_t begin = position_ * options_.batch_size;
-  const int64_t end = std::min(begin + options_.batch_size, data_.size());
-  const Dataset picked = subset(data_, {order_.begin() + begin, order_.begin() + end});
-  Generator generator(epoch_seed ^ (0xbf58476d1ce4e5b9u * uint64_t(position_ + 1)));
-  ++position_;
-  return {augment(picked.images, options_.augmentation, generator), picked.labels};
-}
-
 }  // namespace papilio::nn

@@ -1,4 +1,4 @@
-// Labelled images in memory, and how they become batches.
+// Labelled images in memory, as a model takes them.
 #pragma once
 
 #include <cstdint>
@@ -31,36 +31,5 @@ struct Augmentation {
 };
 // Bilinear; what comes from outside the image is 0. images: (B, C, H, W) float32.
 Tensor augment(const Tensor& images, const Augmentation& augmentation, Generator& generator);
-
-struct Batch {
-  Tensor images;  // (B, C, H, W)
-  Tensor labels;  // (B)
-};
-
-// Shuffled batches without end. Every random choice follows from the seed, the epoch and the
-// position, so a run can go on from any place. The last batch of an epoch may be smaller.
-class Loader {
- public:
-  struct Options {
-    int64_t batch_size = 128;
-    uint64_t seed = 0;
-    Augmentation augmentation = {};
-  };
-
-  Loader(Dataset data, Options options);
-  Batch next();
-
-  int64_t batches_per_epoch() const;
-  int64_t epoch() const { return epoch_; }
-  int64_t position() const { return position_; }  // batches of this epoch that next() has given
-  void seek(int64_t epoch, int64_t position);
-
- private:
-  Dataset data_;
-  Options options_;
-  int64_t epoch_ = 0, position_ = 0;
-  std::vector<int64_t> order_;  // of the epoch order_epoch_
-  int64_t order_epoch_ = -1;
-};
 
 }  // namespace papilio::nn

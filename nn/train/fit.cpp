@@ -1,8 +1,9 @@
 #include "nn/train/fit.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
+#include <iterator>
 
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
@@ -19,7 +20,7 @@ namespace {
   std::string cause = "no operation made a NaN by itself: it grew out of range";
   try {
     const AnomalyMode anomaly;
-    backward(cross_entropy(forward(batch.images), batch.labels,
+    backward(cross_entropy(forward(batch.images), batch.target(),
                            {.label_smoothing = options.label_smoothing}));
   } catch (const Error& e) {
     cause = e.what();
@@ -53,7 +54,7 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
     const Batch batch = loader.next();
     const GeneratorState random = default_generator().state();
     optimizer.zero_grad();
-    const Tensor loss = cross_entropy(forward(batch.images), batch.labels,
+    const Tensor loss = cross_entropy(forward(batch.images), batch.target(),
                                       {.label_smoothing = options.label_smoothing});
     backward(loss);
     const double norm = clip_grad_norm(parameters, options.max_gradient_norm);
@@ -73,10 +74,41 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
   return step;
 }
 
+namespace {
+
+// Sums up one batch; accuracy, top5 and loss are still sums.
+void add_batch(Evaluation& result, const Tensor& logits, const std::vector<int64_t>& wanted) {
+  const std::vector<double> values = log_softmax(logits).to_vector<double>();
+  const auto classes = size_t(logits.size(1));
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const int64_t label = wanted[i];
+    check(label >= 0 && label < int64_t(classes), "evaluate: label ", label, " at sample ",
+          result.labels.size(), " is out of range for ", classes, " logits");
+    const double* row = values.data() + i * classes;
+    const auto best = size_t(std::max_element(row, row + classes) - row);
+    size_t before = 0;  // likelier classes than the true one
+    for (size_t c = 0; c < classes; ++c)
+      before += row[c] > row[label] || (row[c] == row[label] && c < size_t(label));
+    result.accuracy += double(best == size_t(label));
+    result.top5 += double(before < 5 && !std::isnan(row[label]));
+    result.loss -= row[label];
+    result.predicted.push_back(int64_t(best));
+    result.probability.push_back(std::exp(row[best]));
+    result.labels.push_back(label);
+  }
+}
+
+}  // namespace
+
 Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
                     int64_t batch_size) {
   check(data.size() > 0, "evaluate: the data set is empty");
   check(batch_size >= 1, "evaluate: expected batch_size >= 1, got ", batch_size);
+  Loader loader(data, {.batch_size = batch_size, .shuffle = false});
+  return evaluate(model, forward, loader);
+}
+
+Evaluation evaluate(Module& model, const Forward& forward, Loader& loader) {
   const struct ModeBack {
     Module& model;
     bool training = model.training;
@@ -85,41 +117,31 @@ Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
   eval(model);
   const NoGrad no_grad;
   Evaluation result;
-  int64_t right = 0;
-  double loss = 0;
-  for (int64_t begin = 0; begin < data.size(); begin += batch_size) {
-    const int64_t end = std::min(begin + batch_size, data.size());
-    const Tensor logits = forward(slice(data.images, 0, begin, end));
-    const Tensor labels = slice(data.labels, 0, begin, end);
-    const Tensor log_probability = log_softmax(logits);
-    const std::vector<int64_t> predicted = argmax(logits, 1).to_vector<int64_t>();
-    const std::vector<double> values = log_probability.to_vector<double>();
-    const std::vector<int64_t> wanted = labels.to_vector<int64_t>();
-    const size_t classes = size_t(logits.size(1));
-    for (size_t i = 0; i < wanted.size(); ++i) {
-      check(wanted[i] >= 0 && wanted[i] < int64_t(classes), "evaluate: label ", wanted[i],
-            " at sample ", begin + int64_t(i), " is out of range for ", classes, " logits");
-      right += predicted[i] == wanted[i];
-      loss -= values[i * classes + size_t(wanted[i])];
-      result.predicted.push_back(predicted[i]);
-      result.probability.push_back(std::exp(values[i * classes + size_t(predicted[i])]));
-    }
+  loader.seek(0, 0);
+  const auto at_end = [&] {
+    return loader.epoch() > 0 || loader.position() == loader.batches_per_epoch();
+  };
+  while (!at_end()) {
+    Batch batch = loader.next();
+    std::ranges::move(batch.skipped, std::back_inserter(result.skipped));
+    if (loader.epoch() > 0) break;  // the last batches were skipped whole
+    add_batch(result, forward(batch.images), batch.labels.to_vector<int64_t>());
   }
-  result.accuracy = double(right) / double(data.size());
-  result.loss = loss / double(data.size());
+  const auto count = double(result.labels.size());
+  result.accuracy /= count;
+  result.top5 /= count;
+  result.loss /= count;
   return result;
 }
 
-std::vector<std::vector<int64_t>> confusion_matrix(const Evaluation& evaluation,
-                                                   const Dataset& data) {
-  const size_t classes = data.class_names.size();
-  std::vector<std::vector<int64_t>> counts(classes, std::vector<int64_t>(classes, 0));
-  const std::vector<int64_t> labels = data.labels.to_vector<int64_t>();
-  for (size_t i = 0; i < labels.size(); ++i) {
-    const auto predicted = size_t(evaluation.predicted[i]);
-    check(predicted < classes, "confusion_matrix: class ", predicted, " is out of range for ",
-          classes, " names");
-    ++counts[size_t(labels[i])][predicted];
+std::vector<std::vector<int64_t>> confusion_matrix(const Evaluation& evaluation, int64_t classes) {
+  const auto n = size_t(classes);
+  std::vector<std::vector<int64_t>> counts(n, std::vector<int64_t>(n, 0));
+  for (size_t i = 0; i < evaluation.labels.size(); ++i) {
+    const auto label = size_t(evaluation.labels[i]), predicted = size_t(evaluation.predicted[i]);
+    check(predicted < n && label < n, "confusion_matrix: class ", std::max(label, predicted),
+          " is out of range for ", classes, " classes");
+    ++counts[label][predicted];
   }
   return counts;
 }

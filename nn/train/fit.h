@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "nn/data/dataset.h"
+#include "nn/data/loader.h"
 #include "nn/module.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/schedule.h"
@@ -44,17 +44,23 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
             const FitOptions& options);
 
 struct Evaluation {
-  std::vector<int64_t> predicted;   // a class for each sample, in the data set's order
-  std::vector<double> probability;  // of the predicted class
-  double accuracy = 0;              // fraction
-  double loss = 0;                  // mean cross-entropy
+  std::vector<int64_t> predicted;    // a class for each sample, in the data's order
+  std::vector<double> probability;   // of the predicted class
+  std::vector<int64_t> labels;       // the true classes
+  double accuracy = 0;               // fraction whose class is the predicted one
+  double top5 = 0;                   // fraction whose class is among the five likeliest
+  double loss = 0;                   // mean cross-entropy
+  std::vector<std::string> skipped;  // what was wrong with images that are left out
 };
-// In evaluation mode and without gradients; puts the module's mode back.
+// In evaluation mode and without gradients; puts the module's mode back. Of equal logits the lower
+// class is the likelier one.
 Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
                     int64_t batch_size = 256);
+// One epoch of `loader`, from its beginning and in its order (Options::shuffle = false keeps the
+// data's).
+Evaluation evaluate(Module& model, const Forward& forward, Loader& loader);
 
 // counts[true class][predicted class]
-std::vector<std::vector<int64_t>> confusion_matrix(const Evaluation& evaluation,
-                                                   const Dataset& data);
+std::vector<std::vector<int64_t>> confusion_matrix(const Evaluation& evaluation, int64_t classes);
 
 }  // namespace papilio::nn

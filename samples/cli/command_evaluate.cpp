@@ -70,7 +70,7 @@ int evaluate(const Words& words) {
   const nn::Dataset data = for_model(split_of(digits, s.split), loaded.class_names, classes);
   const nn::Evaluation result = nn::evaluate(
       *loaded.model, [&](const Tensor& images) { return loaded(images); }, data, s.batch_size);
-  const auto confusion = nn::confusion_matrix(result, data);
+  const auto confusion = nn::confusion_matrix(result, int64_t(data.class_names.size()));
   if (s.common.json) {
     print_json(
         {{"command", "evaluate"},

@@ -7,6 +7,7 @@
 
 #include "nn/data/digits.h"
 #include "nn/data/gzip.h"
+#include "nn/data/loader.h"
 #include "tensor/creation.h"
 #include "tests/nn/digits.h"
 

@@ -1,0 +1,57 @@
+// Where a Loader's batches come from.
+#pragma once
+
+#include "nn/data/dataset.h"
+#include "nn/data/image_dataset.h"
+#include "nn/data/image_processor.h"
+#include "nn/data/transforms/mixup.h"
+
+namespace papilio::nn {
+
+struct Batch {
+  Tensor images;                     // (B, C, H, W)
+  Tensor labels;                     // (B) int64
+  Tensor targets = {};               // (B, classes) float32 after mixing, else undefined
+  std::vector<std::string> skipped;  // what was wrong with images that are not in the batch
+
+  // What cross_entropy takes.
+  const Tensor& target() const { return targets.defined() ? targets : labels; }
+};
+
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+
+  virtual int64_t size() const = 0;
+  virtual Dims image_shape() const = 0;  // (C, H, W)
+  virtual const std::vector<std::string>& class_names() const = 0;
+  virtual std::vector<int64_t> labels() const = 0;
+  // For people: a file's path, or a number.
+  virtual std::string name(int64_t position) const = 0;
+  // The samples at these positions; every random choice comes from `generator`. Several threads may
+  // call it at a time.
+  virtual Batch batch(const std::vector<int64_t>& positions, Generator& generator) const = 0;
+};
+using Batches = std::shared_ptr<const BatchSource>;
+
+// Of images in memory.
+struct DatasetSourceOptions {
+  Augmentation augmentation = {};
+  Mixup mixup = {};
+};
+Batches batches_of(Dataset data, const DatasetSourceOptions& options = {});
+
+// What an image that cannot be read does: end the work with a FileError, or stay out of its batch,
+// which says so in `skipped`.
+enum class OnCorrupt { fail, skip };
+
+// Of pictures, each read and transformed when its batch is made.
+struct ImageSourceOptions {
+  TrainTransform transform = {};
+  Mixup mixup = {};
+  OnCorrupt on_corrupt = OnCorrupt::fail;
+};
+// Throws ArgumentError for a processor that makes no sense.
+Batches batches_of(ImageData data, const ImageSourceOptions& options);
+
+}  // namespace papilio::nn

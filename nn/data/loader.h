@@ -1,0 +1,59 @@
+// Batches without end, prepared ahead by threads of their own where asked.
+#pragma once
+
+#include <memory>
+
+#include "nn/data/batch_source.h"
+
+namespace papilio::nn {
+
+// Where a Loader is: what next() has given, not what was prepared ahead. The rest says what it
+// loads, so that a state is not restored into another run's loader.
+struct LoaderState {
+  int64_t epoch = 0, position = 0;
+  uint64_t seed = 0;
+  int64_t batch_size = 0, samples = 0;
+  bool operator==(const LoaderState&) const = default;
+};
+
+// Every random choice follows from the seed, the epoch and the position in it: the same batches
+// come whatever the number of workers, and from any place on. The last batch of an epoch may be
+// smaller. One thread at a time uses a Loader.
+class Loader {
+ public:
+  struct Options {
+    int64_t batch_size = 128;
+    uint64_t seed = 0;
+    Augmentation augmentation = {};  // of a Dataset
+    int64_t workers = 0;   // threads that prepare batches; 0: next() does, when it is called
+    int64_t prefetch = 2;  // batches ahead, for each worker
+    bool shuffle = true;
+  };
+
+  Loader(Dataset data, Options options);
+  Loader(Batches source, Options options);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  // Never empty: a batch all of whose images are skipped is passed over. Throws what the source
+  // throws, again at each call, and FileError where a whole epoch is skipped.
+  Batch next();
+
+  const BatchSource& source() const;
+  int64_t batches_per_epoch() const;
+  int64_t epoch() const;
+  int64_t position() const;  // batches of this epoch that next() has given
+  void seek(int64_t epoch, int64_t position);
+
+  LoaderState state() const;
+  // Throws ArgumentError where seed, batch size or number of samples are not this loader's.
+  void set_state(const LoaderState& state);
+
+ private:
+  class Workers;
+
+  std::unique_ptr<Workers> workers_;
+};
+
+}  // namespace papilio::nn

@@ -1,0 +1,316 @@
+#include "nn/data/loader.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include "autograd/ops.h"
+#include "nn/data/image_folder.h"
+#include "nn/layers/linear.h"
+#include "nn/train/fit.h"
+#include "tensor/creation.h"
+#include "tests/nn/data/files.h"
+#include "tests/nn/digits.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+using Labels = std::vector<int64_t>;
+
+// n pictures of 12x10 pixels in three classes.
+nn::ImageData pictures(int64_t n) {
+  std::vector<uint8_t> pixels;
+  Labels labels;
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t k = 0; k < 360; ++k) pixels.push_back(uint8_t(i * 31 + k * 7));
+    labels.push_back(i % 3);
+  }
+  return nn::images_in_memory(12, 10, 3, std::move(pixels), labels, {"a", "b", "c"}, "m");
+}
+
+nn::ImageSourceOptions augmented() {
+  return {.transform = {.processor = nn::image_processor_for(8, 8, 3),
+                        .crop = nn::TrainTransform::Crop::resized,
+                        .hflip = 0.5,
+                        .rand_augment = {},
+                        .random_erasing = {.p = 0.3, .noise = true}},
+          .mixup = {.mixup_alpha = 0.8, .cutmix_alpha = 1}};
+}
+
+struct Seen {
+  std::vector<float> images, targets;
+  Labels labels;
+  bool operator==(const Seen&) const = default;
+};
+
+Seen take(nn::Loader& loader) {
+  const nn::Batch batch = loader.next();
+  return {batch.images.to_vector(), batch.target().to_vector<float>(),
+          batch.labels.to_vector<int64_t>()};
+}
+
+std::vector<Seen> take(nn::Loader& loader, int count) {
+  std::vector<Seen> seen;
+  for (int i = 0; i < count; ++i) seen.push_back(take(loader));
+  return seen;
+}
+
+// Samples whose number is their label; takes its time, and fails where asked.
+class SlowSource : public nn::BatchSource {
+ public:
+  explicit SlowSource(int64_t size) : size_(size) {}
+  int64_t size() const override { return size_; }
+  Dims image_shape() const override { return {1, 1, 1}; }
+  const std::vector<std::string>& class_names() const override { return names_; }
+  Labels labels() const override { return Labels(size_t(size_), 0); }
+  std::string name(int64_t) const override { return ""; }
+  nn::Batch batch(const Labels& positions, Generator& generator) const override {
+    ++calls;
+    std::this_thread::sleep_for(std::chrono::microseconds(generator.seed() % 700));
+    if (positions[0] == fail_at) throw FileError("batch of 6 is broken");
+    return {zeros({int64_t(positions.size()), 1, 1, 1}), tensor<int64_t>(positions), {}, {}};
+  }
+  mutable std::atomic<int> calls = 0;
+  int64_t fail_at = -1;
+
+ private:
+  int64_t size_;
+  std::vector<std::string> names_{"a"};
+};
+
+}  // namespace
+
+TEST_CASE("loader: the same batches for 0, 1, 2 and 5 workers, to the bit") {
+  for (const nn::Batches& source :
+       {nn::batches_of(pictures(25), augmented()),
+        nn::batches_of(nn::subset(digits(), Labels{0, 5, 9, 11, 30, 31, 32, 40}),
+                       {.augmentation = {.shift_pixels = 1, .rotation_degrees = 10},
+                       .mixup = {.mixup_alpha = 0.4}})}) {
+    nn::Loader alone(source, {.batch_size = 4, .seed = 7});
+    const std::vector<Seen> want = take(alone, 20);
+    CHECK(want[0].images != want[1].images);
+    for (int64_t workers : {1, 2, 5}) {
+      for (int64_t prefetch : {1, 3}) {
+        nn::Loader loader(source,
+                          {.batch_size = 4, .seed = 7, .workers = workers, .prefetch = prefetch});
+        CHECK(take(loader, 20) == want);
+        CHECK(loader.epoch() == alone.epoch());
+        CHECK(loader.position() == alone.position());
+      }
+    }
+    nn::Loader other(source, {.batch_size = 4, .seed = 8, .workers = 2});
+    CHECK(take(other, 20) != want);
+  }
+}
+
+TEST_CASE("loader: the place is what was given, not what was prepared; it can be saved") {
+  const nn::Batches source = nn::batches_of(pictures(25), augmented());
+  const nn::Loader::Options options{.batch_size = 4, .seed = 3, .workers = 3};
+  nn::Loader whole(source, options);
+  const std::vector<Seen> want = take(whole, 30);
+  for (int stop : {0, 1, 6, 7, 8, 13, 14, 20}) {  // 7 batches an epoch
+    CAPTURE(stop);
+    nn::Loader first(source, options);
+    take(first, stop);
+    const nn::LoaderState state = first.state();
+    CHECK(state.epoch * 7 + state.position == stop);
+    nn::Loader second(source, {.batch_size = 4, .seed = 3, .workers = stop % 2});
+    take(second, 2);  // it was elsewhere
+    second.set_state(state);
+    CHECK(second.state() == state);
+    CHECK(take(second, 30 - stop) == std::vector<Seen>(want.begin() + stop, want.end()));
+    CHECK(take(first, 30 - stop) == std::vector<Seen>(want.begin() + stop, want.end()));
+  }
+  whole.seek(1, 0);
+  CHECK(whole.epoch() == 1);
+  CHECK(whole.position() == 0);
+  CHECK(take(whole) == want[7]);
+  whole.seek(0, 7);
+  CHECK(take(whole) == want[7]);
+  CHECK(whole.epoch() == 1);
+}
+
+TEST_CASE("loader: another run's state is refused") {
+  nn::Loader loader(nn::batches_of(pictures(25), augmented()), {.batch_size = 4, .seed = 3});
+  CHECK_THROWS_WITH_AS(
+      loader.set_state({0, 1, 4, 4, 25}),
+      "Loader: expected the state of a loader with seed 3, batch size 4 and 25 samples, got 4, 4 "
+      "and 25",
+      ArgumentError);
+  CHECK_THROWS_AS(loader.set_state({0, 1, 3, 5, 25}), ArgumentError);
+  CHECK_THROWS_AS(loader.set_state({0, 1, 3, 4, 24}), ArgumentError);
+  CHECK_THROWS_WITH_AS(loader.set_state({0, 8, 3, 4, 25}), "Loader: no batch 8 in epoch 0",
+                       ArgumentError);
+  CHECK_THROWS_AS(loader.seek(-1, 0), ArgumentError);
+  const nn::Batches none = nn::batches_of(nn::subset(pictures(3), {}), augmented());
+  CHECK_THROWS_WITH_AS(nn::Loader(none, {}), "Loader: the data set is empty", ArgumentError);
+  const nn::Batches some = nn::batches_of(pictures(3), augmented());
+  CHECK_THROWS_AS(nn::Loader(some, {.batch_size = 0}), ArgumentError);
+  CHECK_THROWS_AS(nn::Loader(some, {.workers = -1}), ArgumentError);
+  CHECK_THROWS_AS(nn::Loader(some, {.prefetch = 0}), ArgumentError);
+}
+
+TEST_CASE("loader: every sample once an epoch, in the data's order without shuffling") {
+  const auto source = std::make_shared<SlowSource>(23);
+  nn::Loader loader(source, {.batch_size = 5, .workers = 4});
+  std::multiset<int64_t> seen;
+  Labels order;
+  for (int i = 0; i < 10; ++i) {
+    for (int64_t label : take(loader).labels) {
+      seen.insert(label);
+      order.push_back(label);
+    }
+  }
+  for (int64_t i = 0; i < 23; ++i) CHECK(seen.count(i) == 2);
+  CHECK(Labels(order.begin(), order.begin() + 23) != Labels(order.begin() + 23, order.end()));
+  nn::Loader straight(source, {.batch_size = 5, .workers = 4, .shuffle = false});
+  for (int64_t i = 0; i < 23; i += 5) CHECK(take(straight).labels[0] == i);
+}
+
+TEST_CASE("loader: no more is prepared than asked; leaving and seeking drop what is under way") {
+  const auto source = std::make_shared<SlowSource>(1000);
+  {
+    nn::Loader loader(source, {.batch_size = 1, .workers = 2, .prefetch = 3});
+    take(loader, 4);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    CHECK(source->calls <= 4 + 6);
+  }
+  nn::Loader loader(source, {.batch_size = 1, .workers = 3, .shuffle = false});
+  for (int64_t i = 0; i < 100; ++i) {
+    loader.seek(i % 3, i * 7);
+    CHECK(take(loader).labels[0] == i * 7);
+  }
+}
+
+TEST_CASE("loader: an error comes at its batch, each time, and seeking leads past it") {
+  for (int64_t workers : {0, 3}) {
+    const auto source = std::make_shared<SlowSource>(20);
+    source->fail_at = 6;
+    nn::Loader loader(source, {.batch_size = 2, .workers = workers, .shuffle = false});
+    take(loader, 3);
+    for (int i = 0; i < 2; ++i)
+      CHECK_THROWS_WITH_AS(loader.next(), "batch of 6 is broken", FileError);
+    CHECK(loader.position() == 3);
+    loader.seek(0, 4);
+    CHECK(take(loader).labels == Labels{8, 9});
+  }
+}
+
+TEST_CASE("loader: corrupt images end the work or stay out of it, as asked") {
+  TemporaryFolder folder;
+  for (const char* name : {"a", "b"}) {
+    fs::create_directories(folder / name);
+    for (int i = 0; i < 6; ++i)
+      write_bytes(folder / name / (std::to_string(i) + ".png"), plain_png(8, 8, i, 0, 0));
+  }
+  const nn::ImageData data = nn::image_folder(folder.path());
+  for (int i = 0; i < 4; ++i) write_bytes(folder / "a" / (std::to_string(i) + ".png"), "broken");
+  nn::ImageSourceOptions options{.transform = {.processor = nn::image_processor_for(8, 8, 3)}};
+  const std::string broken =
+      (folder / "a/0.png").string() + ": expected a JPEG or PNG picture, got no picture";
+  for (int64_t workers : {0, 2}) {
+    options.on_corrupt = nn::OnCorrupt::fail;
+    nn::Loader strict(nn::batches_of(data, options), {.workers = workers, .shuffle = false});
+    CHECK_THROWS_WITH_AS(strict.next(), broken.c_str(), FileError);
+    options.on_corrupt = nn::OnCorrupt::skip;
+    const nn::Batches source = nn::batches_of(data, options);
+    nn::Loader loader(source, {.batch_size = 3, .workers = workers, .shuffle = false});
+    nn::Batch batch = loader.next();  // the first three are broken: this is the second batch
+    CHECK(batch.labels.to_vector<int64_t>() == Labels{0, 0});
+    CHECK(batch.images.shape() == Dims{2, 3, 8, 8});
+    REQUIRE(batch.skipped.size() == 4);
+    CHECK(batch.skipped[0] == broken);
+    CHECK(loader.position() == 2);
+    CHECK(loader.next().labels.to_vector<int64_t>() == Labels{1, 1, 1});
+    // What is drawn for one image does not depend on the one before being broken.
+    const nn::Loader::Options evaluation{.batch_size = 5, .workers = workers, .shuffle = false};
+    nn::Loader all(source, evaluation);
+    nn::Linear module(1, 1);
+    const nn::Evaluation result = nn::evaluate(
+        module,
+        [](const Tensor& x) {
+          return zeros({x.size(0), 2});
+        },
+        all);
+    CHECK(result.labels.size() == 8);
+    CHECK(result.skipped.size() == 4);
+    CHECK(result.accuracy == 0.25);
+  }
+  for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+    if (entry.is_regular_file()) write_bytes(entry.path(), "");
+  }
+  nn::Loader hopeless(nn::batches_of(data, options), {.batch_size = 5, .workers = 2});
+  CHECK_THROWS_AS(hopeless.next(), FileError);
+}
+
+TEST_CASE("evaluate: top-1, top-5, loss and confusion against plain loops") {
+  constexpr int64_t n = 40, classes = 7;
+  Generator generator(4);
+  const Tensor logits = randn({n, classes, 1, 1}, {}, generator);
+  const Tensor labels = randint(0, classes, {n}, DType::int64, generator);
+  const nn::Dataset data{logits, labels, std::vector<std::string>(classes, "c")};
+  nn::Linear module(1, 1);
+  const nn::Evaluation got = nn::evaluate(
+      module,
+      [](const Tensor& x) {
+        return x.alias(Layout::contiguous({x.size(0), classes}));
+      },
+      data, 6);
+  const auto x = logits.to_vector<double>();
+  const auto y = labels.to_vector<int64_t>();
+  double right = 0, five = 0, loss = 0;
+  std::vector<Labels> confusion(classes, Labels(classes, 0));
+  for (size_t i = 0; i < size_t(n); ++i) {
+    const double* row = x.data() + i * size_t(classes);
+    double sum = 0;
+    int64_t best = 0, before = 0;
+    for (int64_t c = 0; c < classes; ++c) {
+      sum += std::exp(row[c]);
+      if (row[c] > row[best]) best = c;
+      before += row[c] > row[y[i]];
+    }
+    right += best == y[i];
+    five += before < 5;
+    loss += std::log(sum) - row[y[i]];
+    ++confusion[size_t(y[i])][size_t(best)];
+    CHECK(got.predicted[i] == best);
+    CHECK(got.probability[i] == doctest::Approx(std::exp(row[best]) / sum));
+  }
+  CHECK(got.labels == y);
+  CHECK(got.accuracy == doctest::Approx(right / n));
+  CHECK(got.top5 == doctest::Approx(five / n));
+  CHECK(got.loss == doctest::Approx(loss / n));
+  CHECK(nn::confusion_matrix(got, classes) == confusion);
+  CHECK_THROWS_AS(nn::confusion_matrix(got, 3), ArgumentError);
+}
+
+TEST_CASE("fit trains on the mixed targets") {
+  const nn::Batches source =
+      nn::batches_of(nn::subset(digits(), Labels{0, 1, 2, 3}), {.mixup = {.mixup_alpha = 1}});
+  nn::Loader loader(source, {.batch_size = 4, .workers = 1});
+  nn::Linear model(64, 10);
+  const nn::Forward forward = [&](const Tensor& x) {
+    return model(x.alias(Layout::contiguous({x.size(0), 64})));
+  };
+  const nn::Batch first = loader.next();
+  REQUIRE(first.targets.shape() == Dims{4, 10});
+  const double want = cross_entropy(forward(first.images), first.targets).item();
+  CHECK(want != doctest::Approx(cross_entropy(forward(first.images), first.labels).item()));
+  loader.seek(0, 0);
+  double loss = 0;
+  nn::Sgd optimizer(nn::decay_groups(nn::trainable_parameters(model), 0), {.lr = 0.1});
+  nn::fit(model, forward, loader, optimizer, {.on_step = [&](const nn::StepReport& r) {
+            loss = r.loss;
+            return true;
+          }});
+  CHECK(loss == doctest::Approx(want));
+}
+
+}  // namespace papilio::test
