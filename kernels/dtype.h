@@ -14,9 +14,9 @@ enum class DType : uint8_t { float32, float64, bfloat16, float16, int64, int32, 
 struct BFloat16 {
   uint16_t bits = 0;
   BFloat16() = default;
-  BFloat16(const BFloat16&) = default;
-  BFloat16& operator=(const BFloat16& other) {
-    bits = other.bits;  // written out, or compilers do not vectorise stores
+  BFloat16(const BFloat16&) = default;  // assignment is written out: stores of it then vectorise
+  BFloat16& operator=(const BFloat16& other) {  // NOLINT(modernize-use-equals-default)
+    bits = other.bits;
     return *this;
   }
   BFloat16(float value) {
@@ -31,9 +31,9 @@ struct BFloat16 {
 struct Float16 {
   uint16_t bits = 0;
   Float16() = default;
-  Float16(const Float16&) = default;
-  Float16& operator=(const Float16& other) {
-    bits = other.bits;  // written out, or compilers do not vectorise stores
+  Float16(const Float16&) = default;  // assignment is written out: stores of it then vectorise
+  Float16& operator=(const Float16& other) {  // NOLINT(modernize-use-equals-default)
+    bits = other.bits;
     return *this;
   }
   Float16(float value) {

@@ -37,6 +37,7 @@ std::vector<std::string> texts_of(const std::vector<double>& values) {
   const bool exponents = largest >= 1e6 || smallest < 1e-4;
   const char* const format = exponents ? "%.4e" : whole ? "%.0f." : "%.4f";
   std::vector<std::string> texts;
+  texts.reserve(values.size());
   for (const double value : values) {
     texts.push_back(std::isnan(value)   ? "nan"
                     : std::isinf(value) ? (value > 0 ? "inf" : "-inf")

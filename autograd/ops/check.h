@@ -14,7 +14,8 @@ inline void check_floating(const char* operation, const Tensor& x, const char* w
   check(is_floating(x.dtype()), operation, ": expected a floating ", what, ", got ", x.dtype());
 }
 
-inline void check_dtype(const char* operation, const Tensor& x, DType wanted, const char* what = "x") {
+inline void check_dtype(const char* operation, const Tensor& x, DType wanted,
+                        const char* what = "x") {
   check_defined(operation, x, what);
   check(x.dtype() == wanted, operation, ": expected ", what, " of ", wanted, ", got ", x.dtype());
 }
@@ -23,14 +24,17 @@ inline void check_dtype(const char* operation, const Tensor& x, DType wanted, co
 inline void check_same(const char* operation, const Tensor& a, const Tensor& b) {
   check_defined(operation, a, "first argument");
   check_defined(operation, b, "second argument");
-  check(a.dtype() == b.dtype(), operation, ": expected tensors of one dtype, got ", a.dtype(), " and ", b.dtype());
-  check(a.device() == b.device(), operation, ": expected tensors on one device, got ", a.device(), " and ",
-        b.device());
+  check(a.dtype() == b.dtype(), operation, ": expected tensors of one dtype, got ", a.dtype(),
+        " and ", b.dtype());
+  check(a.device() == b.device(), operation, ": expected tensors on one device, got ", a.device(),
+        " and ", b.device());
 }
 
-inline void check_shape(const char* operation, const Tensor& x, const Dims& wanted, const char* what = "x") {
+inline void check_shape(const char* operation, const Tensor& x, const Dims& wanted,
+                        const char* what = "x") {
   check_defined(operation, x, what);
-  check(x.shape() == wanted, operation, ": expected ", what, " of shape ", wanted, ", got ", x.shape());
+  check(x.shape() == wanted, operation, ": expected ", what, " of shape ", wanted, ", got ",
+        x.shape());
 }
 
 }  // namespace papilio

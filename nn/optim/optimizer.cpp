@@ -24,7 +24,7 @@ std::vector<ParameterGroup> decay_groups(const std::vector<Tensor>& parameters,
   return {with, without};
 }
 
-Optimizer::Optimizer(std::vector<ParameterGroup> groups, double lr,
+Optimizer::Optimizer(const std::vector<ParameterGroup>& groups, double lr,
                      std::vector<std::string> moments)
     : moment_names_(std::move(moments)), lr_(lr) {
   check_lr(lr);
@@ -105,8 +105,8 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& state) {
   steps_ = state.at("steps").item<int64_t>();
 }
 
-AdamW::AdamW(std::vector<ParameterGroup> groups, AdamWOptions options)
-    : Optimizer(std::move(groups), options.lr, {"exp_avg", "exp_avg_sq"}), options_(options) {
+AdamW::AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options)
+    : Optimizer(groups, options.lr, {"exp_avg", "exp_avg_sq"}), options_(options) {
   for (double beta : {options.beta1, options.beta2}) {
     check(beta >= 0 && beta < 1, "AdamW: expected betas in [0, 1), got ", beta);
   }
@@ -128,8 +128,8 @@ std::vector<std::string> sgd_moments(const SgdOptions& options) {
 
 }  // namespace
 
-Sgd::Sgd(std::vector<ParameterGroup> groups, SgdOptions options)
-    : Optimizer(std::move(groups), options.lr, sgd_moments(options)), options_(options) {
+Sgd::Sgd(const std::vector<ParameterGroup>& groups, SgdOptions options)
+    : Optimizer(groups, options.lr, sgd_moments(options)), options_(options) {
   check(options.momentum >= 0 && options.momentum < 1, "Sgd: expected momentum in [0, 1), got ",
         options.momentum);
   check(!options.nesterov || options.momentum > 0, "Sgd: nesterov needs momentum");

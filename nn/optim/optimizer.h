@@ -47,7 +47,7 @@ class Optimizer {
  protected:
   // `moments` are the names of the tensors kept for each parameter (at most two), zero at the
   // start.
-  Optimizer(std::vector<ParameterGroup> groups, double lr, std::vector<std::string> moments);
+  Optimizer(const std::vector<ParameterGroup>& groups, double lr, std::vector<std::string> moments);
   virtual void update(std::span<const cpu::ParameterSlot> slots) = 0;
 
  private:
@@ -72,7 +72,7 @@ struct AdamWOptions {
 // Adam with decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW computes it.
 class AdamW : public Optimizer {
  public:
-  explicit AdamW(std::vector<ParameterGroup> groups, AdamWOptions options = {});
+  explicit AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options = {});
 
  private:
   void update(std::span<const cpu::ParameterSlot> slots) override;
@@ -88,7 +88,7 @@ struct SgdOptions {
 // Stochastic gradient descent with momentum, as torch.optim.SGD computes it (dampening 0).
 class Sgd : public Optimizer {
  public:
-  explicit Sgd(std::vector<ParameterGroup> groups, SgdOptions options = {});
+  explicit Sgd(const std::vector<ParameterGroup>& groups, SgdOptions options = {});
 
  private:
   void update(std::span<const cpu::ParameterSlot> slots) override;

@@ -12,8 +12,7 @@
 namespace papilio::test {
 
 inline std::string digits_file() {
-  std::ifstream file(std::string(source_root) + "/samples/data/optdigits.csv.gz",
-                     std::ios::binary);
+  std::ifstream file(std::string(source_root) + "/samples/data/optdigits.csv.gz", std::ios::binary);
   std::ostringstream bytes;
   bytes << file.rdbuf();
   return bytes.str();
