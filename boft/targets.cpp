@@ -4,8 +4,8 @@
 #include <cctype>
 #include <charconv>
 #include <optional>
-#include <regex>
 
+#include "boft/path_pattern.h"
 #include "nn/layers/embedding.h"
 #include "nn/models/transformers_names.h"
 
@@ -13,17 +13,8 @@ namespace papilio::boft {
 
 namespace {
 
-std::regex compiled(const char* field, const std::string& pattern) {
-  try {
-    return std::regex(pattern, std::regex::ECMAScript | std::regex::optimize);
-  } catch (const std::regex_error& e) {
-    throw ArgumentError(
-        str(field, ": \"", pattern, "\" is not a regular expression (", e.what(), ")"));
-  }
-}
-
 bool full_match(const char* field, const std::string& pattern, const std::string& path) {
-  return std::regex_match(path, compiled(field, pattern));
+  return PathPattern(field, pattern).full_match(path);
 }
 
 bool has_name_or_suffix(const std::vector<std::string>& names, const std::string& path) {
@@ -35,14 +26,12 @@ bool has_name_or_suffix(const std::vector<std::string>& names, const std::string
 std::optional<int64_t> layer_index(const std::vector<std::string>& patterns,
                                    const std::string& path) {
   const auto index_by = [&](const std::string& pattern) -> std::optional<int64_t> {
-    std::smatch match;
-    const std::regex regex = compiled("layers_pattern", pattern);
     // PEFT anchors at the start: a lazy prefix, the list's name, the number.
-    if (!std::regex_search(path, match, regex, std::regex_constants::match_continuous)) return {};
+    const auto digits = PathPattern("layers_pattern", pattern).first_group(path);
     int64_t index = 0;
-    const std::string digits = match[1].str();
-    const auto end = digits.data() + digits.size();
-    if (std::from_chars(digits.data(), end, index).ec != std::errc()) return {};
+    if (!digits ||
+        std::from_chars(digits->data(), digits->data() + digits->size(), index).ec != std::errc())
+      return {};
     return index;
   };
   if (patterns.empty()) return index_by(R"(.*?\.[^.]*\.(\d+)\.)");
@@ -75,9 +64,8 @@ std::string existing_names(const std::vector<std::string>& paths) {
   std::vector<std::string> names;
   for (const std::string& path : paths) {
     // layer.3.output.dense -> output.dense: a bare "dense" would name several kinds of layers.
-    std::smatch match;
-    static const std::regex after_number(R"(.*\.\d+\.(.*))");
-    const std::string name = std::regex_match(path, match, after_number) ? match[1].str() : path;
+    static const PathPattern after_number("target_modules", R"(.*\.\d+\.(.*))");
+    const std::string name = after_number.first_group(path).value_or(path);
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
   return listed(names);

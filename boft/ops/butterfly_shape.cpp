@@ -28,7 +28,7 @@ std::string advice(int64_t d, int64_t b, int64_t n, int64_t m) {
       b ? nearest(b, d, [&](int64_t size) { return fits(d, size, m); })
         : nearest(n, d, [&](int64_t count) { return d % count == 0 && fits(d, d / count, m); });
   if (good.empty()) {
-    int64_t most = m;
+    int64_t most = std::min<int64_t>(m, 61);  // above, no number of coordinates fits
     while (most > 1 && nearest(0, d, [&](int64_t size) { return fits(d, size, most); }).empty())
       --most;
     return str("no block size fits; boft_n_butterfly_factor can be at most ", most);
@@ -50,19 +50,19 @@ ButterflyShape butterfly_shape(std::string_view who, int64_t d, int64_t block_si
         ": expected exactly one of boft_block_size and boft_block_num above 0, got ", b, " and ",
         n);
   check(m >= 1, who, ": expected boft_n_butterfly_factor of at least 1, got ", m);
-  if (b)
-    check(d % b == 0, who, ": boft_block_size ", b, " does not divide ", d, " coordinates; ",
-          advice(d, b, n, m));
-  if (n)
-    check(d % n == 0, who, ": boft_block_num ", n, " does not divide ", d, " coordinates; ",
-          advice(d, b, n, m));
+  // Advice is sought only where it is needed: a layer checks its shape in every forward.
+  const auto expect = [&](bool good, const auto&... parts) {
+    if (!good) throw ArgumentError(str(who, ": ", parts..., "; ", advice(d, b, n, m)));
+  };
+  expect(b == 0 || d % b == 0, "boft_block_size ", b, " does not divide ", d, " coordinates");
+  expect(n == 0 || d % n == 0, "boft_block_num ", n, " does not divide ", d, " coordinates");
   const ButterflyShape shape{d, n ? d / n : b, m, n ? n : d / b};
   if (m == 1) return shape;
-  check(shape.b % 2 == 0, who, ": boft_n_butterfly_factor ", m, " needs an even block size, got ",
-        shape.b, "; ", advice(d, b, n, m));
-  check(fits(d, shape.b, m), who, ": boft_n_butterfly_factor ", m,
-        " needs a number of blocks divisible by 2^", m - 1, ", got ", shape.blocks, " blocks of ",
-        shape.b, "; ", advice(d, b, n, m));
+  expect(shape.b % 2 == 0, "boft_n_butterfly_factor ", m, " needs an even block size, got ",
+         shape.b);
+  expect(fits(d, shape.b, m), "boft_n_butterfly_factor ", m,
+         " needs a number of blocks divisible by 2^", m - 1, ", got ", shape.blocks,
+         shape.blocks == 1 ? " block of " : " blocks of ", shape.b);
   return shape;
 }
 

@@ -30,6 +30,7 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"zlib.h", {"nn"}},
     {"jpeglib.h", {"nn"}},
     {"png.h", {"nn"}},
+    {"pcre2.h", {"boft"}},
     {"CLI/CLI.hpp", {"samples"}},
     // POSIX
     {"fcntl.h", {"tensor", "nn", "boft", "samples"}},

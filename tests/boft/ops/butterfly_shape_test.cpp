@@ -79,6 +79,19 @@ TEST_CASE("butterfly_shape's errors name the numbers and what would work") {
         "layer.q: boft_n_butterfly_factor 100 needs a number of blocks divisible by 2^99, got 12 "
         "blocks of 4; no block "
         "size fits; boft_n_butterfly_factor can be at most 4");
+  CHECK(message(64, 64, 0, 2) ==
+        "layer.q: boft_n_butterfly_factor 2 needs a number of blocks divisible by 2^1, got 1 block "
+        "of 64; nearest valid boft_block_size: 32, or boft_n_butterfly_factor up to 1");
+}
+
+TEST_CASE("butterfly_shape answers at once, however many factors are asked for") {
+  for (int64_t m : {int64_t(62), int64_t(1) << 62, INT64_MAX}) {
+    CHECK(
+        message(48, 4, 0, m) ==
+        str("layer.q: boft_n_butterfly_factor ", m, " needs a number of blocks divisible by 2^",
+            m - 1,
+            ", got 12 blocks of 4; no block size fits; boft_n_butterfly_factor can be at most 4"));
+  }
 }
 
 }  // namespace papilio::test
