@@ -74,14 +74,18 @@ void JsonFields::fail(const char* key, const char* expected) const {
   throw FileError(str(where_, ": ", key, ": expected ", expected, ", got ", came));
 }
 
-int64_t JsonFields::integer(const char* key, int64_t otherwise, int64_t least) {
+int64_t JsonFields::integer(const char* key, int64_t otherwise, int64_t least, int64_t most) {
   const json& v = value(key);
   if (v.is_null()) return otherwise;
-  const std::string expected =
-      least == INT64_MIN ? "a whole number" : str("a whole number >= ", least);
+  std::string expected = "a whole number";
+  if (most != INT64_MAX) {
+    expected += str(" from ", least, " to ", most);
+  } else if (least != INT64_MIN) {
+    expected += str(" >= ", least);
+  }
   if (!v.is_number_integer() ||
       (v.is_number_unsigned() && v.get<uint64_t>() > uint64_t(INT64_MAX)) ||
-      v.get<int64_t>() < least) {
+      v.get<int64_t>() < least || v.get<int64_t>() > most) {
     fail(key, expected.c_str());
   }
   return v.get<int64_t>();

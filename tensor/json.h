@@ -24,7 +24,8 @@ class JsonFields {
   // Throws where `object` is no object. Refers to it.
   JsonFields(const nlohmann::json& object, std::string where);
 
-  int64_t integer(const char* key, int64_t otherwise, int64_t least = INT64_MIN);
+  int64_t integer(const char* key, int64_t otherwise, int64_t least = INT64_MIN,
+                  int64_t most = INT64_MAX);
   double number(const char* key, double otherwise);
   bool boolean(const char* key, bool otherwise);
   std::string string(const char* key, std::string otherwise);

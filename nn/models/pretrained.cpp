@@ -137,7 +137,11 @@ PretrainedClassifier from_config(const fs::path& path) {
   PretrainedClassifier result;
   result.class_names = read_class_names(fields);
   const int64_t named = result.class_names.empty() ? 2 : int64_t(result.class_names.size());
-  result.model = make_model(fields, fields.integer("num_labels", named, 1));
+  try {
+    result.model = make_model(fields, fields.integer("num_labels", named, 1));
+  } catch (const ArgumentError& e) {  // sizes that do not go together, or beyond all memory
+    throw FileError(path.string() + ": " + e.what());
+  }
   const std::string problem = fields.string("problem_type", "");
   if (!problem.empty() && problem != "single_label_classification")
     result.warnings.push_back(path.string() + ": problem_type " + problem +

@@ -240,6 +240,10 @@ TEST_CASE("config.json: settings that would compute something else are refused, 
   refused(
       "image_size: expected one whole number >= 1, or two equal ones (square images and patches), "
       "got [12,16]");
+  with("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 100000");
+  refused("num_hidden_layers: expected a whole number from 0 to 1000, got 100000");
+  with("\"patch_size\": 4", "\"patch_size\": 5");
+  refused("ViTConfig: image_size 12 is not a multiple of patch_size 5");
   with("\"model_type\": \"vit\"", "\"model_type\": \"bert\"");
   refused("model_type: expected \"vit\", \"dinov2\" or \"dinov2_with_registers\", got \"bert\"");
   with("\"mlp_ratio\": 2", "\"mlp_ratio\": \"two\"", "dinov2");
