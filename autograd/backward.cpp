@@ -8,6 +8,7 @@
 #include "kernels/elementwise.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 
@@ -36,7 +37,7 @@ class Pass {
       return;
     }
     own(node->pending);
-    cpu::add_to(view(node->pending), view(gradient));
+    add_to(node->pending, gradient);
   }
 
   void run() {
@@ -59,13 +60,17 @@ class Pass {
     if (x.storage().use_count() > 1 || !x.is_contiguous()) x = copy_of(x);
   }
 
+  static void add_to(const Tensor& dst, const Tensor& src) {
+    pick("backward", dst.device(), cpu::add_to)(view(dst), view(src));
+  }
+
   static void accumulate(Node& leaf, const Tensor& dy) {
     if (!leaf.grad.defined()) {
       leaf.grad = dy;
       // `dy` in run() is the one other handle that may exist.
       if (dy.storage().use_count() > 2 || !dy.is_contiguous()) leaf.grad = copy_of(dy);
     } else {
-      cpu::add_to(view(leaf.grad), view(dy));
+      add_to(leaf.grad, dy);
     }
   }
 

@@ -1,7 +1,6 @@
 #include "autograd/gradcheck.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
@@ -14,14 +13,18 @@ namespace {
 
 // A copy that keeps the strides, so that operations are checked on the layouts they were given.
 Tensor copy_with_strides(const Tensor& x) {
-  auto storage = std::make_shared<Storage>(x.storage()->bytes(), x.device());
-  if (storage->bytes() > 0) std::memcpy(storage->data(), x.storage()->data(), storage->bytes());
+  const auto bytes = int64_t(x.storage()->bytes());
+  const auto whole = [&](const std::shared_ptr<Storage>& storage) {
+    return Tensor(storage, Layout::contiguous({bytes}), DType::uint8);
+  };
+  auto storage = std::make_shared<Storage>(size_t(bytes), x.device());
+  copy_(whole(storage), whole(x.storage()));
   return Tensor(std::move(storage), x.layout(), x.dtype());
 }
 
-// Place of the i-th element in row-major order, from the first one.
+// Place of the i-th element in row-major order, in the storage.
 int64_t place_of(const Layout& layout, int64_t i) {
-  int64_t place = 0;
+  int64_t place = layout.offset;
   for (int d = layout.rank() - 1; d >= 0; --d) {
     place += i % layout.shape[d] * layout.strides[d];
     i /= layout.shape[d];
@@ -48,7 +51,7 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
   const Tensor y = f(x);
   check(y.dtype() == DType::float64, "gradcheck: expected a float64 output, got ", y.dtype());
   const Tensor w = contraction_weights(y.shape());
-  if (y.requires_grad()) backward(y, w);
+  if (y.requires_grad()) backward(y, copy_of(w, y.device()));
 
   const auto loss = [&] {
     NoGrad no_grad;
@@ -62,15 +65,14 @@ GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)
     const Tensor dx = grad(x[k]);
     const std::vector<double> analytic =
         dx.defined() ? dx.to_vector<double>() : std::vector<double>(size_t(x[k].numel()), 0.0);
-    double* data = x[k].data<double>();
     for (int64_t i = 0; i < x[k].numel(); ++i) {
-      double& element = data[place_of(x[k].layout(), i)];
-      const double before = element;
-      element = before + options.eps;
+      const Tensor element = x[k].alias({{}, {}, place_of(x[k].layout(), i)});
+      const double before = element.item();
+      fill_(element, before + options.eps);
       const double above = loss();
-      element = before - options.eps;
+      fill_(element, before - options.eps);
       const double below = loss();
-      element = before;
+      fill_(element, before);
       const double numeric = (above - below) / (2 * options.eps), value = analytic[size_t(i)];
       if (!(std::abs(value - numeric) <= options.atol + options.rtol * std::abs(numeric))) {
         return {false,

@@ -30,6 +30,9 @@
 // Shapes
 #include "autograd/ops/shape.h"  // reshape, flatten, transpose, permute, expand, squeeze, unsqueeze, select, slice, contiguous, clone, pad, flip
 
+// Devices
+#include "autograd/ops/to.h"  // to(x, device)
+
 // Joining and picking
 #include "autograd/ops/index.h"  // index_select(x, dim, index), gather(x, dim, index), embedding(weight, indices)
 #include "autograd/ops/join.h"  // concat(tensors, dim), stack(tensors, dim), split(x, sizes, dim)

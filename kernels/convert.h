@@ -11,7 +11,7 @@ namespace papilio {
 // Floating to integer truncates, saturates and makes NaN 0; to bool is "not zero"; between integers
 // the low bits stay.
 template <class To, class From>
-inline To convert(From value) {
+PAPILIO_HOST_DEVICE inline To convert(From value) {
   if constexpr (std::is_same_v<To, From>) {
     return value;
   } else if constexpr (is_half_type<From>) {

@@ -13,3 +13,10 @@ void copy(View dst, ConstView src);
 void fill(View dst, double value);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void copy(View dst, ConstView src);
+PAPILIO_CUDA void fill(View dst, double value);
+
+}  // namespace papilio::cuda

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/host_device.h"
+
 namespace papilio {
 
 enum class DType : uint8_t { float32, float64, bfloat16, float16, int64, int32, uint8, boolean };
@@ -15,16 +17,17 @@ struct BFloat16 {
   uint16_t bits = 0;
   BFloat16() = default;
   BFloat16(const BFloat16&) = default;  // assignment is written out: stores of it then vectorise
-  BFloat16& operator=(const BFloat16& other) {  // NOLINT(modernize-use-equals-default)
+  PAPILIO_HOST_DEVICE BFloat16& operator=(
+      const BFloat16& other) {  // NOLINT(modernize-use-equals-default)
     bits = other.bits;
     return *this;
   }
-  BFloat16(float value) {
+  PAPILIO_HOST_DEVICE BFloat16(float value) {
     const auto u = std::bit_cast<uint32_t>(value);
     const bool nan = (u & 0x7fffffffu) > 0x7f800000u;
     bits = nan ? uint16_t((u >> 16) | 0x40u) : uint16_t((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
   }
-  operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
+  PAPILIO_HOST_DEVICE operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
 };
 
 // IEEE binary16; conversion rounds to nearest even, overflows to infinity and keeps NaN.
@@ -32,11 +35,12 @@ struct Float16 {
   uint16_t bits = 0;
   Float16() = default;
   Float16(const Float16&) = default;  // assignment is written out: stores of it then vectorise
-  Float16& operator=(const Float16& other) {  // NOLINT(modernize-use-equals-default)
+  PAPILIO_HOST_DEVICE Float16& operator=(
+      const Float16& other) {  // NOLINT(modernize-use-equals-default)
     bits = other.bits;
     return *this;
   }
-  Float16(float value) {
+  PAPILIO_HOST_DEVICE Float16(float value) {
     const auto u = std::bit_cast<uint32_t>(value);
     const uint32_t sign = (u >> 16) & 0x8000u, magnitude = u & 0x7fffffffu;
     if (magnitude >= 0x47800000u) {  // 65536 and above, infinity, NaN
@@ -49,7 +53,7 @@ struct Float16 {
       bits = uint16_t(sign | ((magnitude - 0x38000000u + 0xfffu + odd) >> 13));
     }
   }
-  operator float() const {
+  PAPILIO_HOST_DEVICE operator float() const {
     const uint32_t sign = uint32_t(bits & 0x8000u) << 16, magnitude = bits & 0x7fffu;
     if (magnitude >= 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | (magnitude << 13));
     // 2^112 moves the exponent's bias from 15 to 127 and normalises subnormals.

@@ -11,11 +11,8 @@
 #include <limits>
 #include <type_traits>
 
-#ifdef __CUDACC__
-#define PAPILIO_HOST_DEVICE __host__ __device__
-#else
-#define PAPILIO_HOST_DEVICE
-#endif
+#include "kernels/host_device.h"
+
 #define PAPILIO_INLINE PAPILIO_HOST_DEVICE inline __attribute__((always_inline))
 
 namespace papilio::math {

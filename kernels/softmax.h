@@ -15,3 +15,12 @@ void log_softmax(View y, ConstView x);
 void log_softmax_backward(View dx, ConstView y, ConstView dy);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void softmax(View y, ConstView x);
+PAPILIO_CUDA void softmax_backward(View dx, ConstView y, ConstView dy);
+PAPILIO_CUDA void log_softmax(View y, ConstView x);
+PAPILIO_CUDA void log_softmax_backward(View dx, ConstView y, ConstView dy);
+
+}  // namespace papilio::cuda

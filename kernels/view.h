@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "kernels/dtype.h"
+#include "kernels/host_device.h"
 
 namespace papilio {
 

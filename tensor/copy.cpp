@@ -1,7 +1,9 @@
 #include "tensor/copy.h"
 
 #include "kernels/copy.h"
+#include "kernels/cuda.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 
@@ -15,26 +17,44 @@ void check_writable(const char* operation, const Tensor& dst) {
   }
 }
 
+// Moves contiguous elements of one dtype between two devices, one of them the CPU.
+void transfer(const Tensor& dst, const Tensor& src) {
+  const size_t bytes = size_t(dst.numel()) * size_of(dst.dtype());
+  if (dst.device().is_cpu())
+    cuda::copy_to_host(dst.raw_data(), src.raw_data(), bytes, src.device().index);
+  else
+    cuda::copy_from_host(dst.raw_data(), src.raw_data(), bytes, dst.device().index);
+}
+
 }  // namespace
 
 void copy_(const Tensor& dst, const Tensor& src) {
   check_writable("copy_", dst);
   check(src.defined(), "copy_: the source is undefined");
-  check(dst.device() == src.device(), "copy_: expected one device, got ", dst.device(), " and ",
-        src.device());
   const Layout from = src.layout().expand("copy_", dst.shape());
   if (dst.numel() == 0) return;
+  if (!(dst.device() == src.device())) {
+    // Elements travel as they are; layouts and dtypes change on the device that has them.
+    const Tensor ready = contiguous_data(src.alias(from));
+    const bool straight = dst.is_contiguous() && dst.dtype() == src.dtype() &&
+                          (dst.device().is_cpu() || src.device().is_cpu());
+    if (!straight) return copy_(dst, copy_of(ready, dst.device()));
+    transfer(dst, ready);
+    dst.storage()->bump_version();
+    return;
+  }
   // Two views of one memory may overlap: then the elements must be read before any is written.
   const bool shared = dst.storage() == src.storage();
   if (shared && from == dst.layout() && src.dtype() == dst.dtype()) return;
-  cpu::copy(view(dst), view(shared ? copy_of(src.alias(from)) : src.alias(from)));
+  pick("copy_", dst.device(), cpu::copy, cuda::copy)(
+      view(dst), view(shared ? copy_of(src.alias(from)) : src.alias(from)));
   dst.storage()->bump_version();
 }
 
 void fill_(const Tensor& dst, double value) {
   check_writable("fill_", dst);
   if (dst.numel() == 0) return;
-  cpu::fill(view(dst), value);
+  pick("fill_", dst.device(), cpu::fill, cuda::fill)(view(dst), value);
   dst.storage()->bump_version();
 }
 
@@ -47,6 +67,21 @@ Tensor copy_of(const Tensor& x, DType dtype) {
 
 Tensor copy_of(const Tensor& x) {
   return copy_of(x, x.dtype());
+}
+
+Tensor copy_of(const Tensor& x, Device device) {
+  check(x.defined(), "copy_of: the tensor is undefined");
+  if (x.device() == device) return copy_of(x);
+  // From one GPU to another by way of the host.
+  if (!x.device().is_cpu() && !device.is_cpu()) return copy_of(cpu_data(x), device);
+  const Tensor from = contiguous_data(x);
+  Tensor y = empty(x.shape(), {.dtype = x.dtype(), .device = device});
+  if (y.numel() > 0) transfer(y, from);
+  return y;
+}
+
+Tensor cpu_data(const Tensor& x) {
+  return x.device().is_cpu() ? x.detach() : copy_of(x, Device::cpu());
 }
 
 Tensor contiguous_data(const Tensor& x) {

@@ -39,12 +39,12 @@ namespace {
 // x[i] = f(i), converted to x's dtype.
 template <class F>
 Tensor generate(int64_t n, TensorOptions options, F&& f) {
-  Tensor x = empty({n}, options);
+  const Tensor x = empty({n}, {.dtype = options.dtype});
   dispatch_all(options.dtype, [&]<class T>() {
     T* data = x.data<T>();
     for (int64_t i = 0; i < n; ++i) data[i] = convert<T>(f(i));
   });
-  return x;
+  return options.device.is_cpu() ? x : copy_of(x, options.device);
 }
 
 }  // namespace

@@ -2,15 +2,11 @@
 #pragma once
 
 #include <sstream>
-#include <stdexcept>
 #include <string>
 
-namespace papilio {
+#include "kernels/error.h"
 
-// Everything Papilio throws. what() is one line for a person.
-struct Error : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+namespace papilio {
 
 // Wrong arguments: shapes, dtypes, values out of range.
 struct ArgumentError : Error {
@@ -19,11 +15,6 @@ struct ArgumentError : Error {
 
 // A file that could not be read or written, or that breaks its format's rules.
 struct FileError : Error {
-  using Error::Error;
-};
-
-// Memory could not be had; the message says how much was asked for. Work can go on.
-struct OutOfMemoryError : Error {
   using Error::Error;
 };
 

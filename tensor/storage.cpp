@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "kernels/cuda.h"
 #include "tensor/error.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -35,8 +36,8 @@ size_t size_class(size_t bytes) {
 class Cache {
  public:
   void* take(size_t bytes) {
+    if (told_to_fail()) return nullptr;
     std::lock_guard lock(mutex_);
-    if (fail_in_ > 0 && --fail_in_ == 0) return nullptr;
     const size_t size = size_class(bytes);
     void* data = nullptr;
     if (auto& blocks = free_[size]; !blocks.empty()) {
@@ -89,6 +90,10 @@ class Cache {
     std::lock_guard lock(mutex_);
     fail_in_ = k;
   }
+  bool told_to_fail() {
+    std::lock_guard lock(mutex_);
+    return fail_in_ > 0 && --fail_in_ == 0;
+  }
 
  private:
   void release_all() {
@@ -116,6 +121,11 @@ Cache& cache() {
 Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
   check_available("allocate", device);
   if (bytes == 0) return;
+  if (!device.is_cpu()) {
+    if (cache().told_to_fail()) cuda::throw_out_of_memory(bytes, device.index);
+    data_ = cuda::allocate(bytes, device.index);
+    return;
+  }
   // Above 2^62 rounding up could wrap; no machine has that much.
   data_ = bytes < (size_t(1) << 62) ? cache().take(bytes) : nullptr;
   if (data_ == nullptr) {
@@ -129,7 +139,11 @@ Storage::Storage(void* data, size_t bytes, std::shared_ptr<void> owner)
     : data_(data), bytes_(bytes), owner_(std::move(owner)) {}
 
 Storage::~Storage() {
-  if (data_ != nullptr && owner_ == nullptr) cache().give(data_, bytes_);
+  if (data_ == nullptr || owner_ != nullptr) return;
+  if (device_.is_cpu())
+    cache().give(data_, bytes_);
+  else
+    cuda::release(data_, device_.index);
 }
 
 MemoryStats memory_stats() {

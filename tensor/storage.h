@@ -38,8 +38,8 @@ class Storage {
   std::shared_ptr<void> owner_;
 };
 
-// In bytes, of CPU memory. `in_use` counts live tensors' blocks, `cached` the freed ones kept for
-// reuse.
+// In bytes, of CPU memory (a GPU's pool is the driver's: kernels/cuda.h). `in_use` counts live
+// tensors' blocks, `cached` the freed ones kept for reuse.
 struct MemoryStats {
   size_t in_use = 0, cached = 0, peak_in_use = 0;
   uint64_t allocations = 0;  // blocks handed out since the start
@@ -48,8 +48,8 @@ MemoryStats memory_stats();
 void reset_peak_memory();
 // Returns every cached block to the system.
 void empty_cache();
-// Makes the k-th allocation from now (k = 1: the next) throw OutOfMemoryError; 0 turns it off. For
-// tests.
+// Makes the k-th allocation from now (k = 1: the next), on any device, throw OutOfMemoryError; 0
+// turns it off. For tests.
 void fail_allocation(uint64_t k);
 
 }  // namespace papilio

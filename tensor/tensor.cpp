@@ -17,6 +17,7 @@ void* Tensor::raw_data() const {
 void Tensor::check_type(DType wanted) const {
   check(defined(), "data: the tensor is undefined");
   check(dtype_ == wanted, "data: asked for ", wanted, " elements of a tensor of ", dtype_);
+  check(device().is_cpu(), "data: the tensor is on ", device(), "; copy it to the CPU first");
 }
 
 template <class T>
@@ -24,14 +25,16 @@ T Tensor::item() const {
   check(defined() && numel() == 1, "item: expected a tensor with one element, got ",
         defined() ? str("shape ", shape()) : std::string("an undefined one"));
   T value{};
-  dispatch_all(dtype_, [&]<class S>() { value = convert<T>(*static_cast<const S*>(raw_data())); });
+  const Tensor x = cpu_data(*this);
+  dispatch_all(dtype_,
+               [&]<class S>() { value = convert<T>(*static_cast<const S*>(x.raw_data())); });
   return value;
 }
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
   check(defined(), "to_vector: the tensor is undefined");
-  const Tensor x = contiguous_data(*this);
+  const Tensor x = contiguous_data(cpu_data(*this));
   std::vector<T> values(size_t(x.numel()));
   dispatch_all(dtype_, [&]<class S>() {
     const S* data = static_cast<const S*>(x.raw_data());

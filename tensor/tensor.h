@@ -34,12 +34,14 @@ class Tensor {
   Device device() const { return storage_ ? storage_->device() : Device::cpu(); }
   const std::shared_ptr<Storage>& storage() const { return storage_; }
 
-  // First element. T must be the dtype's C++ type (checked). Strides are the caller's business.
+  // First element, of a tensor on the CPU. T must be the dtype's C++ type (both checked). Strides
+  // are the caller's business.
   template <class T>
   T* data() const {
     check_type(dtype_of<T>());
     return static_cast<T*>(raw_data());
   }
+  // The same of any dtype and on any device, for kernels.
   void* raw_data() const;
 
   // The only element of a one-element tensor, converted to T (a dtype's C++ type, double if none is

@@ -1,10 +1,10 @@
 #include "autograd/ops/argmax.h"
 
 #include "autograd/ops/check.h"
-#include "autograd/ops/pick.h"
 #include "kernels/argmax.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 

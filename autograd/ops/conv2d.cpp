@@ -3,10 +3,10 @@
 #include "autograd/backward.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"
-#include "autograd/ops/pick.h"
 #include "autograd/record.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 

@@ -1,10 +1,10 @@
 #include "autograd/ops/dropout.h"
 
 #include "autograd/ops/check.h"
-#include "autograd/ops/pick.h"
 #include "autograd/record.h"
 #include "kernels/dropout.h"
 #include "tensor/copy.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 

@@ -6,10 +6,10 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops/check.h"
-#include "autograd/ops/pick.h"
 #include "autograd/record.h"
 #include "kernels/elementwise.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio::elementwise {
 

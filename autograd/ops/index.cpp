@@ -1,12 +1,12 @@
 #include "autograd/ops/index.h"
 
 #include "autograd/ops/check.h"
-#include "autograd/ops/pick.h"
 #include "autograd/record.h"
 #include "kernels/index.h"
 #include "kernels/reduce.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 

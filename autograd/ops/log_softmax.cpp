@@ -2,9 +2,9 @@
 
 #include "autograd/ops/along_rows.h"
 #include "autograd/ops/check.h"
-#include "autograd/ops/pick.h"
 #include "autograd/record.h"
 #include "kernels/softmax.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 
@@ -14,11 +14,11 @@ Tensor log_softmax(const Tensor& x, int64_t dim) {
   const int d = wrap_dim("log_softmax", dim, x.dim());
   const Tensor rows = rows_along(x, d);
   const Tensor y = empty_like(rows);
-  pick("log_softmax", x.device(), cpu::log_softmax)(view(y), view(rows));
+  pick("log_softmax", x.device(), cpu::log_softmax, cuda::log_softmax)(view(y), view(rows));
   return record("log_softmax", from_rows(y, d), {x}, [y, d](const Tensor& dy, Needs) {
     const Tensor dx = empty_like(y);
-    pick("log_softmax", y.device(), cpu::log_softmax_backward)(view(dx), view(y),
-                                                               view(rows_along(dy, d)));
+    pick("log_softmax", y.device(), cpu::log_softmax_backward, cuda::log_softmax_backward)(
+        view(dx), view(y), view(rows_along(dy, d)));
     return Grads{from_rows(dx, d)};
   });
 }

@@ -3,11 +3,11 @@
 #include "autograd/backward.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"
-#include "autograd/ops/pick.h"
 #include "autograd/record.h"
 #include "kernels/gemm.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "autograd/ops/pick.h"
 #include "kernels/gemm.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 

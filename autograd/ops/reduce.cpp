@@ -3,11 +3,11 @@
 #include <cmath>
 
 #include "autograd/ops/check.h"
-#include "autograd/ops/pick.h"
 #include "autograd/ops/reduce_plan.h"
 #include "autograd/record.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 

@@ -1,8 +1,8 @@
 #include "autograd/ops/reduce_plan.h"
 
-#include "autograd/ops/pick.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 

@@ -2,9 +2,9 @@
 
 #include "autograd/ops/along_rows.h"
 #include "autograd/ops/check.h"
-#include "autograd/ops/pick.h"
 #include "autograd/record.h"
 #include "kernels/softmax.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 
@@ -14,10 +14,11 @@ Tensor softmax(const Tensor& x, int64_t dim) {
   const int d = wrap_dim("softmax", dim, x.dim());
   const Tensor rows = rows_along(x, d);
   const Tensor y = empty_like(rows);
-  pick("softmax", x.device(), cpu::softmax)(view(y), view(rows));
+  pick("softmax", x.device(), cpu::softmax, cuda::softmax)(view(y), view(rows));
   return record("softmax", from_rows(y, d), {x}, [y, d](const Tensor& dy, Needs) {
     const Tensor dx = empty_like(y);
-    pick("softmax", y.device(), cpu::softmax_backward)(view(dx), view(y), view(rows_along(dy, d)));
+    pick("softmax", y.device(), cpu::softmax_backward, cuda::softmax_backward)(
+        view(dx), view(y), view(rows_along(dy, d)));
     return Grads{from_rows(dx, d)};
   });
 }

@@ -5,7 +5,6 @@
 #include "autograd/ops.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"
-#include "autograd/ops/pick.h"
 #include "autograd/record.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "kernels/boft_linear.h"
@@ -13,6 +12,7 @@
 #include "kernels/segment_outer.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 namespace {

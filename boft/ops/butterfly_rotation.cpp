@@ -2,12 +2,12 @@
 
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"
-#include "autograd/ops/pick.h"
 #include "autograd/record.h"
 #include "boft/ops/butterfly_shape.h"
 #include "kernels/butterfly_rotation.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 

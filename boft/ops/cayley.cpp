@@ -1,11 +1,11 @@
 #include "boft/ops/cayley.h"
 
 #include "autograd/ops/check.h"
-#include "autograd/ops/pick.h"
 #include "autograd/record.h"
 #include "kernels/cayley.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 

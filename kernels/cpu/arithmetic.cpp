@@ -1,6 +1,6 @@
 #include "kernels/cpu/elementwise_loop.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/rows.h"
+#include "kernels/rows.h"
 
 namespace papilio::cpu {
 

@@ -4,7 +4,7 @@
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/reduction.h"
-#include "kernels/cpu/rows.h"
+#include "kernels/rows.h"
 
 namespace papilio::cpu {
 namespace {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -32,6 +33,12 @@ Tolerance tolerance_of(DType dtype) {
   }
 }
 
+Tolerance tolerance_of(const OpCase& c, DType dtype) {
+  Tolerance t = tolerance_of(dtype);
+  if (dtype != DType::float64) t.rtol *= c.tolerance_factor, t.atol *= c.tolerance_factor;
+  return t;
+}
+
 bool close(double got, double want, Tolerance t) {
   if (std::isnan(want) || std::isnan(got)) return std::isnan(want) && std::isnan(got);
   if (std::isinf(want) || std::isinf(got)) return got == want;
@@ -56,6 +63,13 @@ Tensors cast_floating(const Tensors& inputs, DType dtype) {
   return result;
 }
 
+Tensors on(Device device, const Tensors& inputs) {
+  Tensors result;
+  for (const Tensor& x : inputs)
+    result.push_back(x.defined() && !(x.device() == device) ? copy_of(x, device) : x);
+  return result;
+}
+
 // The same values in memory with gaps, a reversed order of dimensions and an offset.
 Tensor strided(const Tensor& x) {
   if (!x.defined()) return x;
@@ -65,7 +79,7 @@ Tensor strided(const Tensor& x) {
     layout.strides[i] = stride;
     stride *= std::max<int64_t>(x.shape()[i], 1);
   }
-  const Tensor memory = empty({stride + 3}, {.dtype = x.dtype()});
+  const Tensor memory = empty({stride + 3}, {.dtype = x.dtype(), .device = x.device()});
   fill_(memory, is_floating(x.dtype()) ? std::nan("") : 0);  // reading a gap shows
   const Tensor y = memory.alias(layout);
   if (x.numel() > 0) copy_(y, x);
@@ -79,7 +93,7 @@ Tensors strided(const Tensors& inputs) {
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
-  const Tensor x = contiguous_data(a), y = contiguous_data(b);
+  const Tensor x = contiguous_data(cpu_data(a)), y = contiguous_data(cpu_data(b));
   const size_t bytes = size_t(x.numel()) * size_of(x.dtype());
   return x.shape() == y.shape() && x.dtype() == y.dtype() &&
          (bytes == 0 || std::memcmp(x.raw_data(), y.raw_data(), bytes) == 0);
@@ -104,34 +118,54 @@ Tensors forward_backward(const Sample& sample, const Tensors& inputs, bool diffe
   return results;
 }
 
-void check_values(const OpCase& c, const Sample& sample) {
+void check_values(const OpCase& c, const Sample& sample, Device device) {
   const std::vector<double> want = sample.reference(sample.inputs);
   for (DType dtype : c.dtypes) {
     CAPTURE(dtype);
-    const Tensors inputs = cast_floating(sample.inputs, dtype);
+    const Tensors inputs = on(device, cast_floating(sample.inputs, dtype));
     // Low precision is compared with float64 arithmetic on the same rounded inputs.
     const std::vector<double> exact =
         dtype == DType::float64
             ? want
             : sample.reference(cast_floating(cast_floating(sample.inputs, dtype), DType::float64));
-    Tolerance t = tolerance_of(dtype);
-    if (dtype != DType::float64) t.rtol *= c.tolerance_factor, t.atol *= c.tolerance_factor;
+    const Tolerance t = tolerance_of(c, dtype);
     check_close(sample.f(inputs).to_vector<double>(), exact, t);
     check_close(sample.f(strided(inputs)).to_vector<double>(), exact, t);
   }
 }
 
-void check_gradients(const Sample& sample) {
-  const GradcheckResult plain = gradcheck(sample.f, sample.inputs);
+// On a device only of few elements: there the gradients are compared with the CPU's as well.
+void check_gradients(const Sample& sample, Device device) {
+  int64_t elements = 0;
+  for (const Tensor& x : sample.inputs) elements += x.defined() ? x.numel() : 0;
+  if (!device.is_cpu() && elements > 64) return;
+  const Tensors inputs = on(device, sample.inputs);
+  const GradcheckResult plain = gradcheck(sample.f, inputs);
   CHECK_MESSAGE(plain.passed, plain.message);
-  const GradcheckResult with_strides = gradcheck(sample.f, strided(sample.inputs));
+  const GradcheckResult with_strides = gradcheck(sample.f, strided(inputs));
   CHECK_MESSAGE(with_strides.passed, "strided inputs: ", with_strides.message);
 }
 
-void check_repeats(const OpCase& c, const Sample& sample) {
+// The output and the gradients of each dtype, as the CPU has them.
+void check_against_cpu(const OpCase& c, const Sample& sample, Device device) {
   for (DType dtype : c.dtypes) {
     CAPTURE(dtype);
     const Tensors inputs = cast_floating(sample.inputs, dtype);
+    const Tensors want = forward_backward(sample, inputs, c.differentiable);
+    const Tensors got = forward_backward(sample, on(device, inputs), c.differentiable);
+    REQUIRE(got.size() == want.size());
+    for (size_t i = 0; i < got.size(); ++i) {
+      CAPTURE(i);
+      CHECK(got[i].device() == device);
+      check_close(got[i].to_vector<double>(), want[i].to_vector<double>(), tolerance_of(c, dtype));
+    }
+  }
+}
+
+void check_repeats(const OpCase& c, const Sample& sample, Device device) {
+  for (DType dtype : c.dtypes) {
+    CAPTURE(dtype);
+    const Tensors inputs = on(device, cast_floating(sample.inputs, dtype));
     const Tensors a = forward_backward(sample, inputs, c.differentiable);
     const Tensors b = forward_backward(sample, inputs, c.differentiable);
     REQUIRE(a.size() == b.size());
@@ -139,7 +173,7 @@ void check_repeats(const OpCase& c, const Sample& sample) {
   }
 }
 
-void check_nan(const OpCase& c, const Sample& sample) {
+void check_nan(const OpCase& c, const Sample& sample, Device device) {
   if (sample.inputs.empty() || !sample.inputs[0].defined() || sample.inputs[0].numel() == 0 ||
       sample.inputs[0].dtype() != DType::float64) {
     return;
@@ -150,21 +184,34 @@ void check_nan(const OpCase& c, const Sample& sample) {
     Tensors inputs = cast_floating(sample.inputs, dtype);
     inputs[0] = copy_of(inputs[0]);
     fill_(inputs[0], std::nan(""));
-    const std::vector<double> y = sample.f(inputs).to_vector<double>();
+    const std::vector<double> y = sample.f(on(device, inputs)).to_vector<double>();
     const auto is_nan = [](double v) { return std::isnan(v); };
     if (!y.empty()) CHECK(std::any_of(y.begin(), y.end(), is_nan));
   }
 }
 
+// PAPILIO_TEST_DEVICE, "cpu" or "cuda", leaves the other one out.
+std::vector<Device> devices_of(const OpCase& c) {
+  const char* value = std::getenv("PAPILIO_TEST_DEVICE");
+  const std::string only = value == nullptr ? "" : value;
+  std::vector<Device> devices;
+  if (only != "cuda") devices.push_back(Device::cpu());
+  if (only != "cpu" && c.on_device && cuda_device_count() > 0) devices.push_back(Device::cuda());
+  return devices;
+}
+
 }  // namespace
 
 void run(const OpCase& c) {
-  for (const Sample& sample : c.samples) {
-    INFO(c.name, ", ", sample.label);
-    check_values(c, sample);
-    if (c.differentiable) check_gradients(sample);
-    check_repeats(c, sample);
-    if (c.propagates_nan) check_nan(c, sample);
+  for (const Device device : devices_of(c)) {
+    for (const Sample& sample : c.samples) {
+      INFO(c.name, ", ", sample.label, ", ", device);
+      check_values(c, sample, device);
+      if (c.differentiable) check_gradients(sample, device);
+      if (!device.is_cpu()) check_against_cpu(c, sample, device);
+      check_repeats(c, sample, device);
+      if (c.propagates_nan) check_nan(c, sample, device);
+    }
   }
   for (const WrongUse& wrong : c.errors) {
     INFO(c.name, ", ", wrong.label);

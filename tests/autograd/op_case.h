@@ -36,11 +36,13 @@ struct OpCase {
   bool propagates_nan = true;  // a NaN anywhere in the first input must reach the output
   std::vector<DType> dtypes = {DType::float32, DType::float64, DType::bfloat16, DType::float16};
   double tolerance_factor = 1;  // for long reductions in low precision; say why where it is not 1
+  bool on_device = true;        // false: the CPU only
 };
 
 // For every sample: the reference; every dtype against float64; strided and offset inputs;
-// gradcheck (contiguous and strided); the same bits twice; NaN; then the wrong uses. Called inside
-// a doctest TEST_CASE.
+// gradcheck (contiguous and strided); the same bits twice; NaN; then the wrong uses. Where there is
+// a GPU (or the emulator), all of these there, and the gradients of every dtype against the CPU's.
+// Called inside a doctest TEST_CASE.
 void run(const OpCase& c);
 
 // Deterministic float64 test data in [low, high); the same seed and shape give the same values.

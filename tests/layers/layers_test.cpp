@@ -23,6 +23,10 @@ const std::vector<std::string> rooms = {"kernels", "tensor", "autograd", "nn", "
 // may have none of it: users of Papilio need no other library's headers.
 const std::map<std::string, std::vector<std::string>> outside = {
     {"cblas.h", {"kernels"}},
+    {"cublas_v2.h", {"kernels"}},
+    {"cxxabi.h", {"kernels"}},
+    {"cuda_runtime.h", {"kernels"}},
+    {"cuda_runtime_api.h", {"kernels"}},
     {"omp.h", {"kernels"}},
     {"immintrin.h", {"kernels"}},
     {"nlohmann/json_fwd.hpp", {"tensor", "samples"}},

@@ -7,7 +7,7 @@
 
 #include "kernels/view.h"
 
-namespace papilio::cpu {
+namespace papilio {
 
 // The common shape of N operands after dropping sizes of 1 and merging neighbours that every
 // operand steps through as one. Rank is at least 1; the last dimension is "the row".
@@ -112,4 +112,4 @@ struct Rows {
   }
 };
 
-}  // namespace papilio::cpu
+}  // namespace papilio

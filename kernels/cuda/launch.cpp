@@ -1,0 +1,55 @@
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+#include <string>
+
+#include "kernels/cuda/runtime.h"
+#include "kernels/error.h"
+
+namespace papilio::cuda {
+namespace {
+
+bool synchronous() {
+  static const bool on = [] {
+    const char* value = std::getenv("PAPILIO_CUDA_SYNC");
+    return value != nullptr && *value != '\0' && *value != '0';
+  }();
+  return on;
+}
+
+// "papilio::cuda::(anonymous namespace)::softmax_rows<float>(float*, float const*, long)"
+std::string name_of(const void* kernel) {
+  const char* mangled = nullptr;
+  if (cudaFuncGetName(&mangled, kernel) != cudaSuccess || mangled == nullptr) {
+    cudaGetLastError();
+    return "kernel";
+  }
+  int status = 0;
+  char* plain = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
+  const std::string name = status == 0 ? plain : mangled;
+  std::free(plain);
+  return name;
+}
+
+}  // namespace
+
+void check_launch(cudaError_t status, const void* kernel, dim3 grid, dim3 block,
+                  size_t shared_bytes, cudaStream_t stream) {
+  if (status == cudaSuccess && synchronous()) status = cudaStreamSynchronize(stream);
+  if (status == cudaSuccess) return;
+  cudaGetLastError();
+  std::ostringstream message;
+  message << "cuda: " << name_of(kernel) << ", grid (" << grid.x << ", " << grid.y << ", " << grid.z
+          << "), block (" << block.x << ", " << block.y << ", " << block.z << "), " << shared_bytes
+          << " bytes shared: " << cudaGetErrorString(status);
+  throw Error(message.str());
+}
+
+unsigned blocks_for(int64_t n, int64_t per_block) {
+  const int64_t all = (n + per_block - 1) / per_block;
+  return unsigned(std::min(all, int64_t(multiprocessors()) * 32));
+}
+
+}  // namespace papilio::cuda

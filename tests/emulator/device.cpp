@@ -1,0 +1,265 @@
+#include "tests/emulator/device.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace emulator {
+namespace {
+
+constexpr size_t kRange = size_t(4) << 30;   // addresses; pages come when they are touched
+constexpr size_t kAlign = 256, kZone = 256;  // before and after each allocation
+constexpr unsigned char kZoneByte = 0xff;    // NaN, for kernels that read there
+
+std::recursive_mutex mutex;
+cudaError_t last_error = cudaSuccess;
+
+class Memory {
+ public:
+  Memory() {
+    void* range =
+        mmap(nullptr, kRange, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (range == MAP_FAILED) std::perror("emulator: device memory"), std::abort();
+    base_ = static_cast<unsigned char*>(range);
+  }
+
+  // First fit. Fresh memory is full of NaN.
+  void* take(size_t bytes) {
+    const size_t size = whole(bytes);
+    if (used_ + size > std::min(total_, kRange)) return nullptr;
+    size_t at = 0;
+    for (const auto& [begin, b] : blocks_) {
+      if (begin - at >= size) break;
+      at = begin + whole(b);
+    }
+    if (at + size > kRange) return nullptr;
+    blocks_[at] = bytes;
+    used_ += size;
+    if (at + size > end_) {
+      end_ = at + size;
+      protect();
+    }
+    open();
+    std::memset(base_ + at, kZoneByte, size);
+    close();
+    return base_ + at + kZone;
+  }
+
+  bool give(void* data) {
+    const auto found = find(data);
+    if (found == blocks_.end()) return false;
+    open();
+    std::memset(data, 0xff, found->second);  // uses after the end read NaN
+    close();
+    used_ -= whole(found->second);
+    blocks_.erase(found);
+    return true;
+  }
+
+  void open() {
+    if (opened_++ == 0) protect();
+  }
+  void close() {
+    if (--opened_ == 0) protect();
+  }
+
+  // Zones that were written are mended, so that the next launch is judged by itself.
+  std::string written_zone() {
+    std::string report;
+    const auto mend = [&](unsigned char* zone, size_t n, const char* where, size_t bytes) {
+      if (std::all_of(zone, zone + n, [](unsigned char byte) { return byte == kZoneByte; })) return;
+      std::memset(zone, kZoneByte, n);
+      if (report.empty())
+        report =
+            std::string("wrote ") + where + " an allocation of " + std::to_string(bytes) + " bytes";
+    };
+    for (const auto& [begin, bytes] : blocks_) {
+      unsigned char* zone = base_ + begin;
+      mend(zone, kZone, "before", bytes);
+      mend(zone + kZone + bytes, whole(bytes) - kZone - bytes, "behind", bytes);
+    }
+    return report;
+  }
+
+  size_t alive() const { return blocks_.size(); }
+  size_t free() const { return total_ - std::min(total_, used_); }
+  size_t total() const { return total_; }
+  void set_total(size_t bytes) { total_ = bytes; }
+
+ private:
+  static size_t whole(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign + 2 * kZone; }
+  std::map<size_t, size_t>::iterator find(void* data) {
+    return blocks_.find(size_t(static_cast<unsigned char*>(data) - base_) - kZone);
+  }
+  void protect() const {
+    if (end_ > 0)
+      mprotect(base_, (end_ + 4095) / 4096 * 4096,
+               opened_ > 0 ? PROT_READ | PROT_WRITE : PROT_NONE);
+  }
+
+  unsigned char* base_;
+  std::map<size_t, size_t> blocks_;  // where each begins (zone included): the bytes asked for
+  size_t used_ = 0, end_ = 0, total_ = size_t(1) << 30;
+  int opened_ = 0;
+};
+
+Memory& memory() {
+  static Memory& instance = *new Memory;
+  return instance;
+}
+
+}  // namespace
+
+DeviceMemoryOpen::DeviceMemoryOpen() {
+  mutex.lock();
+  memory().open();
+}
+DeviceMemoryOpen::~DeviceMemoryOpen() {
+  memory().close();
+  mutex.unlock();
+}
+
+std::string check_zones() {
+  return memory().written_zone();
+}
+
+cudaError_t keep_error(cudaError_t status) {
+  const std::lock_guard lock(mutex);
+  if (status != cudaSuccess) last_error = status;
+  return status;
+}
+
+size_t allocations_alive() {
+  const std::lock_guard lock(mutex);
+  return memory().alive();
+}
+void set_total_memory(size_t bytes) {
+  const std::lock_guard lock(mutex);
+  memory().set_total(bytes);
+}
+
+}  // namespace emulator
+
+using emulator::keep_error;
+using emulator::memory;
+
+const char* cudaGetErrorString(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorInvalidValue:
+      return "invalid argument";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorInvalidConfiguration:
+      return "invalid configuration argument";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+    case cudaErrorIllegalAddress:
+      return "an illegal memory access was encountered";
+    default:
+      return "unspecified launch failure";
+  }
+}
+
+cudaError_t cudaGetLastError() {
+  const std::lock_guard lock(emulator::mutex);
+  return std::exchange(emulator::last_error, cudaSuccess);
+}
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 1;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  return device == 0 ? cudaSuccess : keep_error(cudaErrorInvalidDevice);
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  switch (attribute) {
+    case cudaDevAttrMultiProcessorCount:
+      *value = 1;  // so that kernels have to walk on in steps of a small grid
+      break;
+    case cudaDevAttrMaxSharedMemoryPerBlock:
+      *value = 48 * 1024;
+      break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = int(emulator::kMaxSharedOptin);
+      break;
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = 9;
+      break;
+    case cudaDevAttrComputeCapabilityMinor:
+      *value = 0;
+      break;
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  const std::lock_guard lock(emulator::mutex);
+  *free = memory().free();
+  *total = memory().total();
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t*, int) {
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) {
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) {
+  return cudaSuccess;
+}
+cudaError_t cudaMallocAsync(void** data, size_t bytes, cudaStream_t) {
+  const std::lock_guard lock(emulator::mutex);
+  *data = memory().take(bytes);
+  return *data != nullptr ? cudaSuccess : keep_error(cudaErrorMemoryAllocation);
+}
+cudaError_t cudaFreeAsync(void* data, cudaStream_t) {
+  const std::lock_guard lock(emulator::mutex);
+  return memory().give(data) ? cudaSuccess : keep_error(cudaErrorInvalidValue);
+}
+cudaError_t cudaMallocHost(void** data, size_t bytes) {
+  *data = std::malloc(bytes);
+  return *data != nullptr ? cudaSuccess : keep_error(cudaErrorMemoryAllocation);
+}
+cudaError_t cudaMemcpyAsync(void* dst, const void* src, size_t bytes, cudaMemcpyKind,
+                            cudaStream_t) {
+  const emulator::DeviceMemoryOpen open;
+  std::memcpy(dst, src, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t) {
+  const emulator::DeviceMemoryOpen open;
+  std::memset(data, value, bytes);
+  return cudaSuccess;
+}
+
+// Everything is done when it is asked for: streams and events have nothing to do.
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  static char one;
+  *stream = reinterpret_cast<cudaStream_t>(&one);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned) {
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  return cudaSuccess;
+}

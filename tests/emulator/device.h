@@ -1,0 +1,32 @@
+// The emulated device's memory: a range of addresses that is closed to the program while no kernel
+// and no copy runs, so that host code that reads a device's pointer stops at once.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <string>
+
+namespace emulator {
+
+constexpr size_t kMaxSharedOptin = 227 * 1024;  // as sm_90
+
+// Open while it lives.
+struct DeviceMemoryOpen {
+  DeviceMemoryOpen();
+  ~DeviceMemoryOpen();
+  DeviceMemoryOpen(const DeviceMemoryOpen&) = delete;
+  DeviceMemoryOpen& operator=(const DeviceMemoryOpen&) = delete;
+};
+
+// Which allocation's surroundings were written, or nothing. The memory must be open.
+std::string check_zones();
+
+// Keeps `status` for cudaGetLastError and returns it.
+cudaError_t keep_error(cudaError_t status);
+
+// Allocations that are alive.
+size_t allocations_alive();
+// How much memory the device claims to have: 1 GiB at the start.
+void set_total_memory(size_t bytes);
+
+}  // namespace emulator
