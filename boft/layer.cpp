@@ -30,20 +30,19 @@ Tensor BoftLayer::rotations(bool training) const {
 }
 
 Tensor BoftLayer::weight(const Tensor& w, bool training) {
-  // The adapter works in its own float32 whatever the weight's dtype.
-  const Tensor rows = cast(w, boft_R.dtype());
-  const Tensor rotated = butterfly_rotation_transposed(rows, rotations(training));
-  return cast(rotated * reshape(boft_s, {-1, 1}), w.dtype());
+  const DType dtype = working_dtype(w.dtype(), boft_R.dtype());
+  const Tensor q = cast(rotations(training), dtype), s = cast(reshape(boft_s, {-1, 1}), dtype);
+  return cast(butterfly_rotation_transposed(cast(w, dtype), q) * s, w.dtype());
 }
 
 Tensor BoftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
-  const Tensor q = rotations(training);
-  const Tensor s = reshape(boft_s, {-1, 1});
-  if (const Tensor w = inside.base(); w && w.dtype() == q.dtype())
-    return boft_linear(x, w, bias, q, s);
-  const Tensor rotated = cast(butterfly_rotation(cast(x, q.dtype()), q), x.dtype());
-  const Tensor y = inside.linear(rotated, {}) * cast(reshape(s, {-1}), x.dtype());
-  return bias ? y + bias : y;
+  const DType dtype = working_dtype(x.dtype(), boft_R.dtype());
+  const Tensor q = cast(rotations(training), dtype), s = cast(reshape(boft_s, {-1, 1}), dtype);
+  if (const Tensor w = inside.base(); w && w.dtype() == dtype) return boft_linear(x, w, bias, q, s);
+  const Tensor rotated = cast(butterfly_rotation(cast(x, dtype), q), x.dtype());
+  const Tensor scale = reshape(s, {-1}), y = inside.linear(rotated, bias) * cast(scale, x.dtype());
+  // s o (y - bias) + bias, so arranged that s = 1 leaves every bit of y in 16 bits too.
+  return bias ? y + bias * cast(1 - scale, x.dtype()) : y;
 }
 
 void BoftLayer::visit(nn::Visitor& v) {

@@ -6,6 +6,11 @@
 
 namespace papilio::boft {
 
+// What an adapter computes in at a layer of dtype `layer`: its own float32, or the layer's float64.
+inline DType working_dtype(DType layer, DType own) {
+  return layer == DType::float64 ? layer : own;
+}
+
 // W' = s * (W R_total^T), so that y = s * ((x R_total) W^T) + bias: BOFT's forward pass (arXiv
 // 2311.06243, section 4) with a scale for each output (arXiv 2306.07280, section 3.5). W: (out, d).
 struct BoftLayer : nn::Adapter {

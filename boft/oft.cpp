@@ -5,6 +5,7 @@
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
+#include "boft/layer.h"
 #include "boft/ops/boft_linear.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "boft/ops/cayley.h"
@@ -68,18 +69,19 @@ Tensor OftLayer::rotations(bool training) {
 }
 
 Tensor OftLayer::weight(const Tensor& w, bool training) {
-  // The adapter works in its own float32 whatever the weight's dtype.
-  const Tensor rows = cast(w, oft_R.dtype()), q = rotations(training);
+  const DType dtype = working_dtype(w.dtype(), oft_R.dtype());
+  const Tensor rows = cast(w, dtype), q = cast(rotations(training), dtype);
   return cast(embedding_ ? butterfly_rotation(rows, q) : butterfly_rotation_transposed(rows, q),
               w.dtype());
 }
 
 Tensor OftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
-  const Tensor q = rotations(training);
+  const DType dtype = working_dtype(x.dtype(), oft_R.dtype());
+  const Tensor q = cast(rotations(training), dtype);
   // boft_linear takes orthogonal factors only, which the series is not.
-  if (const Tensor w = inside.base(); w && w.dtype() == q.dtype() && !config.use_cayley_neumann)
-    return boft_linear(x, w, bias, q, cast(one_, q.dtype()));
-  return inside.linear(cast(butterfly_rotation(cast(x, q.dtype()), q), x.dtype()), bias);
+  if (const Tensor w = inside.base(); w && w.dtype() == dtype && !config.use_cayley_neumann)
+    return boft_linear(x, w, bias, q, cast(one_, dtype));
+  return inside.linear(cast(butterfly_rotation(cast(x, dtype), q), x.dtype()), bias);
 }
 
 void OftLayer::visit(nn::Visitor& v) {

@@ -1,0 +1,47 @@
+// A model of one layer that adapters plug into, and what the method says its adapted weight is.
+#pragma once
+
+#include <utility>
+
+#include "autograd/ops.h"
+#include "boft/model.h"
+#include "boft/ops/cayley.h"
+#include "tensor/copy.h"
+#include "tensor/random.h"
+#include "tests/boft/dense.h"
+
+namespace papilio::test {
+
+template <class Layer>
+struct OneLayer : nn::Module {
+  Layer layer;
+
+  template <class... Arguments>
+  explicit OneLayer(Arguments&&... arguments) : layer(std::forward<Arguments>(arguments)...) {
+    for (const auto& [name, tensor] : nn::named_parameters(*this))
+      copy_(*tensor, normal(tensor->shape(), 0, 0.5));
+  }
+  Tensor operator()(const Tensor& x) { return layer(x); }
+  void visit(nn::Visitor& v) override { v("layer", layer); }
+  std::string describe() const override { return "OneLayer"; }
+
+  boft::BoftLayer& boft(const std::string& name) {
+    return dynamic_cast<boft::BoftLayer&>(*layer.adapters.find(name));
+  }
+};
+
+inline Matrix dense_rotation(const boft::BoftLayer& adapter) {
+  return dense_rotation(cayley(copy_of(adapter.boft_R, DType::float64)));
+}
+
+// s o (W R^T) in float64. w: (out, d)
+inline Matrix dense_adapted(const Matrix& w, const boft::BoftLayer& adapter) {
+  Matrix result = w * transposed(dense_rotation(adapter));
+  const auto s = adapter.boft_s.to_vector<double>();
+  for (int64_t i = 0; i < result.rows; ++i) {
+    for (int64_t j = 0; j < result.columns; ++j) result(i, j) *= s[size_t(i)];
+  }
+  return result;
+}
+
+}  // namespace papilio::test
