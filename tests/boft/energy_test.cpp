@@ -51,6 +51,19 @@ TEST_CASE("rotation angles of known rotations; 2 atan of the skew matrix's entry
   CHECK(rotation_angles(squeeze(cayley(uniform64({2, 5, 5})))).size() == 4);
 }
 
+TEST_CASE(
+    "rotation angles of float32 rotations down to the dtype's resolution, and near 180 degrees") {
+  for (double sigma : {1e-6, 1e-5, 1e-4, 1e-3, 0.1, 1e3, 1e4, 1e5}) {
+    const auto s = float(sigma);
+    const Tensor r =
+        tensor<float>({0, s, 0, 0, -s, 0, 0, 0, 0, 0, 0, s / 2, 0, 0, -s / 2, 0}, {1, 4, 4});
+    const auto angles = rotation_angles(cayley(r));
+    REQUIRE(angles.size() == 2);
+    CHECK(std::abs(angles[0] - 2 * std::atan(sigma)) < 3e-7);
+    CHECK(std::abs(angles[1] - 2 * std::atan(sigma / 2)) < 3e-7);
+  }
+}
+
 TEST_CASE("orthogonality error") {
   CHECK(orthogonality_error(eye(4)) == 0);
   CHECK(orthogonality_error(eye(4) * 1.1) == doctest::Approx(0.21));
