@@ -162,7 +162,7 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
           C* stats = statistics.as<C>() + 2 * (head * n.T + i0);
           T* y = matrix<T>(out, head) + i0 * out.strides[2];
           for (int64_t r = 0; r < rows; ++r) {
-            const C inverse = 1 / sum[r];
+            const C inverse = n.S == 0 ? C(0) : 1 / sum[r];  // an empty sum of values is 0
             stats[2 * r] = shift[r], stats[2 * r + 1] = inverse;
             store_row<T>(y + r * out.strides[2], sum_pv + r * Ep, inverse, n.E);
           }

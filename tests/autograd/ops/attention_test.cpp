@@ -243,6 +243,19 @@ TEST_CASE("attention: a query that sees nothing gets NaN, the others their value
   }
 }
 
+TEST_CASE("attention: without any keys the output is 0, fused and composed") {
+  const Tensors in = operands(1, 2, 3, 0, 4, 5);
+  for (const auto attention :
+       {scaled_dot_product_attention, scaled_dot_product_attention_composed}) {
+    const Tensor q = leaf(in[0]);
+    const Tensor y = attention(q, in[1], in[2], {});
+    CHECK(y.shape() == Dims{1, 2, 3, 5});
+    backward(sum(y));
+    for (double value : y.to_vector<double>()) CHECK(value == 0);
+    for (double value : grad(q).to_vector<double>()) CHECK(value == 0);
+  }
+}
+
 TEST_CASE("attention: scores of 10^4 choose the largest without overflow") {
   const Tensor q = leaf(full({1, 1, 1, 1}, 100)),
                k = leaf(tensor<float>({100, -100, 90}, {1, 1, 3, 1}));
