@@ -112,6 +112,7 @@ std::filesystem::path save_adapter(const AdapterModel& model, const std::filesys
       naming == ModuleNaming::as_configured ? configured : naming == ModuleNaming::transformers5;
   const AdapterConfig config =
       transformers5 == configured ? model.config(name) : naming_layers(model, name, transformers5);
+  const std::string text = config_text(config);  // throws before anything is written
   Tensors tensors = adapter_tensors(model, name);
   if (transformers5) tensors = renamed(tensors, nn::transformers5_name);
   const std::filesystem::path to = name == "default" ? folder : folder / name;
@@ -120,7 +121,7 @@ std::filesystem::path save_adapter(const AdapterModel& model, const std::filesys
   check<FileError>(!error, "save_adapter: cannot make the folder ", to.string(), ": ",
                    error.message());
   save_safetensors(to / kWeights, tensors, {{"format", "pt"}});
-  write_file_atomically(to / kConfig, config_text(config));
+  write_file_atomically(to / kConfig, text);
   return to;
 }
 

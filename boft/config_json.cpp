@@ -227,7 +227,11 @@ LoadedConfig read_config(const std::filesystem::path& path) {
 }
 
 std::string config_text(const AdapterConfig& config) {
-  return std::visit([](const auto& c) { return to_json(c).dump(2) + '\n'; }, config);
+  try {
+    return std::visit([](const auto& c) { return to_json(c).dump(2) + '\n'; }, config);
+  } catch (const json::exception&) {
+    throw ArgumentError("adapter_config.json: expected names in UTF-8, got other bytes");
+  }
 }
 
 }  // namespace papilio::boft

@@ -135,7 +135,6 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
     if (path.empty() || path.find(".adapters.") != std::string::npos) return;
     auto* layer = dynamic_cast<nn::AdaptableLayer*>(&module);
-    if (layer != nullptr) adaptable.push_back(path);
     const bool excluded = is_excluded(rules, path);
     excluded_any |= excluded;
     if (is_saved(rules, path)) {  // exclude_modules speaks of adapters only
@@ -143,6 +142,7 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
       if (std::ranges::none_of(selection.saved, inside)) selection.saved.push_back(path);
       return;
     }
+    if (layer != nullptr) adaptable.push_back(path);
     if (excluded) return;
     if (all_linear) {
       // Every linear map (2-d weight) but the classification head.

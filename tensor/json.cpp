@@ -37,7 +37,9 @@ json parse_json(std::string_view text, const std::string& where) {
   try {
     return json::parse(text.begin(), text.end(), callback);
   } catch (const json::exception& e) {
-    throw FileError(str(where, ": not valid JSON: ", e.what()));
+    // "[json.exception.parse_error.101] parse error at ...": the words for people come behind.
+    const std::string text = e.what();
+    throw FileError(str(where, ": not valid JSON: ", text.substr(text.find("] ") + 2)));
   }
 }
 

@@ -25,8 +25,10 @@ namespace {
   } catch (const Error& e) {
     cause = e.what();
   }
-  throw NonFiniteError(str("training stopped at step ", step, ": the loss is ", loss,
-                           " and the gradient's norm ", norm, " (", cause, ")"));
+  // A NaN's sign says nothing.
+  throw NonFiniteError(str("training stopped at step ", step, ": the loss is ",
+                           std::isnan(loss) ? std::abs(loss) : loss, " and the gradient's norm ",
+                           std::isnan(norm) ? std::abs(norm) : norm, " (", cause, ")"));
 }
 
 }  // namespace

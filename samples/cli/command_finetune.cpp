@@ -211,6 +211,7 @@ int finetune(const Words& words) {
   const nn::Dataset digits = all_digits();
   const std::vector<int64_t> classes = parse_classes(s.classes, int64_t(digits.class_names.size()));
   set_threads(s.common);
+  const std::string settings = options.toml();
 
   manual_seed(uint64_t(s.training.seed));
   LoadedModel loaded = load_model(s.model);
@@ -223,7 +224,7 @@ int finetune(const Words& words) {
 
   make_output_folder(s.out, s.has_adapter() ? Result::adapter : Result::model, s.overwrite);
   const std::filesystem::path out = s.out;
-  write_file_atomically(out / "run.toml", options.toml());
+  write_file_atomically(out / "run.toml", settings);
   if (!s.common.json) {
     std::printf("%s\n", parameters.c_str());
     std::fflush(stdout);

@@ -63,6 +63,8 @@ int merge(const Words& words) {
   set_threads(s.common);
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
+  const std::string settings = options.toml();
+  make_output_folder(s.out, Result::model, s.overwrite);
   nn::eval(*loaded.model);
   const size_t layers = loaded.adapters->layers("default").size();
   const Tensor images = probe_images(loaded.model->shape());
@@ -81,9 +83,8 @@ int merge(const Words& words) {
     if (!(d <= difference)) difference = d;  // NaN stays
   }
 
-  make_output_folder(s.out, Result::model, s.overwrite);
   const std::filesystem::path out = s.out;
-  write_file_atomically(out / "run.toml", options.toml());
+  write_file_atomically(out / "run.toml", settings);
   nn::save_pretrained(*loaded.model, loaded.class_names, out);
   if (s.common.json) {
     print_json({{"command", "merge"},

@@ -78,9 +78,10 @@ int train(const Words& words) {
   config.num_labels = int64_t(classes.size());
   config.validate();
   set_threads(s.common);
+  const std::string settings = options.toml();
   make_output_folder(s.out, Result::model, s.overwrite);
   const std::filesystem::path out = s.out;
-  write_file_atomically(out / "run.toml", options.toml());
+  write_file_atomically(out / "run.toml", settings);
 
   const nn::Dataset chosen = nn::with_classes(digits, classes);
   const nn::Splits data = nn::fixed_splits(chosen);

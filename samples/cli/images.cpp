@@ -1,9 +1,9 @@
 #include "samples/cli/images.h"
 
 #include <charconv>
-#include <fstream>
 #include <sstream>
 
+#include "nn/data/file.h"
 #include "tensor/creation.h"
 
 namespace papilio::cli {
@@ -53,15 +53,11 @@ NamedImage image_of(std::string_view line, const std::string& where) {
 }  // namespace
 
 std::vector<NamedImage> read_image_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  check<FileError>(bool(file), path, ": cannot be read");
-  const std::string text = bytes.str();
+  std::string text = nn::read_file(path, kLargest);
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // UTF-8's mark, as spreadsheets write it
   const std::string format = picture_format(text);
   check<FileError>(format.empty(), path, ": is a ", format,
                    " picture, which papilio cannot read yet; expected a CSV file of 8x8 pixels");
-  check<FileError>(text.size() <= kLargest, path, ": expected a CSV file of at most 100 MB");
   check<FileError>(text.find('\0') == text.npos, path, ": expected a CSV file of 8x8 pixels");
   std::vector<NamedImage> images;
   std::istringstream lines(text);

@@ -51,6 +51,7 @@ int run(const cli::Words& words) {
     return 2;
   }
   const std::string& first = words[0];
+  if (first == "help" && words.size() > 1) return run({words[1], "--help"});
   if (first == "--help" || first == "-h" || first == "help") {
     print_help();
     return 0;

@@ -1,5 +1,9 @@
 #include "samples/cli/model.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "boft/checkpoint.h"
@@ -138,6 +142,7 @@ std::vector<std::string> read_class_names(const fs::path& folder) {
 }
 
 void make_output_folder(const fs::path& folder, Result result, bool overwrite) {
+  check<UsageError>(!folder.empty(), "--out: expected a folder's name, got \"\"");
   const bool model = is_model_folder(folder), adapter = is_adapter_folder(folder);
   const bool other = result == Result::model ? adapter : model;
   check<UsageError>(!other, "--out: ", folder.string(), " holds ", model ? "a model" : "an adapter",
@@ -148,6 +153,8 @@ void make_output_folder(const fs::path& folder, Result result, bool overwrite) {
   std::error_code error;
   fs::create_directories(folder, error);
   check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
+  check<FileError>(access(folder.c_str(), W_OK | X_OK) == 0, folder.string(),
+                   ": cannot be written: ", std::strerror(errno));
 }
 
 }  // namespace papilio::cli

@@ -3,9 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "nn/data/file.h"
 #include "samples/cli/nearest.h"
 #include "samples/cli/toml.h"
 #include "samples/cli/version.h"
@@ -25,6 +28,8 @@ Overloaded(F...) -> Overloaded<F...>;
 
 std::string number_text(double value) {
   char text[32];
+  if (value == std::trunc(value) && std::abs(value) < 1e15)
+    return std::to_string(int64_t(value));  // 1000000, where to_chars says 1e+06
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
@@ -61,7 +66,8 @@ std::string bounds_text(const Options::Option& o) {
 }
 
 bool within(const Options::Option& o, double value) {
-  return value >= o.least && (o.most_excluded ? value < o.most : value <= o.most);
+  return std::isfinite(value) && value >= o.least &&
+         (o.most_excluded ? value < o.most : value <= o.most);
 }
 
 template <class Number>
@@ -90,6 +96,17 @@ std::string wrapped(const std::string& text, size_t indent) {
     column += word.size();
   }
   return result;
+}
+
+// run.toml and adapter_config.json are UTF-8: what is not cannot be written there.
+void check_text(const Options::Option& o) {
+  const auto plain = [&](const std::string& text) {
+    check<UsageError>(nn::is_plain_text(text), o.shown_name(),
+                      ": expected UTF-8 text without control characters");
+  };
+  if (const auto* text = std::get_if<std::string*>(&o.variable)) plain(**text);
+  if (const auto* list = std::get_if<std::vector<std::string>*>(&o.variable))
+    std::ranges::for_each(**list, plain);
 }
 
 std::string value_text(const Options::Variable& variable) {
@@ -224,7 +241,7 @@ void Options::parse_line(const std::vector<std::string>& words) {
       parsers.push_back(app.add_option(names, keep, ""));
       parsers.back()->type_name("value");
       if (std::holds_alternative<std::vector<std::string>*>(o.variable))
-        parsers.back()->expected(1, 1 << 20);
+        parsers.back()->expected(1, 1 << 20)->allow_extra_args(o.positional);
     }
   }
   try {
@@ -238,8 +255,10 @@ void Options::parse_line(const std::vector<std::string>& words) {
   }
   std::vector<std::string> rest = app.remaining();
   std::erase(rest, "--");
+  const auto end_of_options = std::ranges::find(words, "--");
   for (const std::string& word : rest) {
     if (!word.starts_with('-') || word == "-") continue;
+    if (std::find(end_of_options, words.end(), word) != words.end()) continue;
     const std::string name = word.substr(0, word.find('='));
     throw UsageError("unknown option " + name + did_you_mean(name, known));
   }
@@ -255,15 +274,17 @@ void Options::parse_line(const std::vector<std::string>& words) {
 }
 
 void Options::parse_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
+  std::error_code ignored;
+  check<FileError>(!std::filesystem::is_directory(path, ignored), path,
+                   ": is a folder; expected a file of settings");
+  std::ifstream file(path, std::ios::binary);  // a pipe is as good as a file
   check<FileError>(bool(file), path, ": cannot be read");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
   std::vector<std::string> known;
   for (const Option& o : options_) {
     if (o.in_file) known.push_back(key_of(o));
   }
-  for (const TomlEntry& entry : parse_toml(text.str(), path)) {
+  for (const TomlEntry& entry : parse_toml(text, path)) {
     if (entry.key == "version") continue;  // of the program that wrote it
     if (entry.key == "command") {
       check<UsageError>(entry.values == std::vector{command_}, entry.where,
@@ -290,8 +311,9 @@ bool Options::parse(const std::vector<std::string>& words) {
   parse_line(words);
   if (!config_.empty()) parse_file(config_);
   for (const Option& o : options_) {
-    check<UsageError>(!o.is_required || o.origin != Origin::unset, "missing ", o.shown_name(),
-                      "; usage: ", usage_line());
+    check<UsageError>(
+        !o.is_required || (o.origin != Origin::unset && !value_text(o.variable).empty()),
+        "missing ", o.shown_name(), "; usage: ", usage_line());
   }
   return true;
 }
@@ -341,6 +363,7 @@ std::string Options::toml() const {
   text += "command = " + toml_string(command_) + '\n';
   for (const Option& o : options_) {
     if (!o.in_file || !o.applies) continue;
+    check_text(o);
     std::string value;
     if (const auto* string = std::get_if<std::string*>(&o.variable)) {
       value = toml_string(**string);

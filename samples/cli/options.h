@@ -75,6 +75,7 @@ class Options {
   const std::string& command() const { return command_; }
   std::string help() const;
   // Every option with its value, in TOML that --config reads back, under the version and command.
+  // Throws UsageError for a value that is not UTF-8.
   std::string toml() const;
 
  private:

@@ -46,7 +46,7 @@ void add_training(Options& options, TrainingSettings& s) {
   options.add("shift", &s.shift, "PIXELS", "augmentation: random shift, at most").range(0, 100);
   options.add("rotate", &s.rotate, "DEGREES", "augmentation: random rotation, at most")
       .range(0, 180);
-  options.add("seed", &s.seed, "N", "of every random choice; the same seed gives the same files")
+  options.add("seed", &s.seed, "N", "of every random choice; the same seed gives the same weights")
       .range(0);
 }
 

@@ -98,6 +98,10 @@ TEST_CASE("targets: errors help") {
                     "target_modules: encoder.layer.1 is a TinyLayer, which cannot be adapted; "
                     "Linear, Conv1D, Conv2d and Embedding can");
   CHECK_THROWS_AS(select_targets(model, {.target_modules = "query["}), ArgumentError);
+  CHECK_THROWS_WITH(
+      select_targets(model, {.target_modules = {"classifier"}, .modules_to_save = {"classifier"}}),
+      "target_modules: {classifier} matches no module that can be adapted; there are: stem, "
+      "attention.query, attention.value, output.dense");
 }
 
 }  // namespace papilio::test

@@ -136,6 +136,12 @@ TEST_CASE("predict: built-in digits and CSV files") {
         doctest::Approx(mine["predictions"][1]["probability"].get<double>()).epsilon(1e-5));
   CHECK(at.run(words("predict base mine.csv")).out.find("mine.csv, line 2  7") !=
         std::string::npos);
+  // Several files, and a spreadsheet's byte order mark.
+  test::write_bytes(at / "sheet.csv", "\xef\xbb\xbf" + values + '\n');
+  const auto both = at.json(words("predict base sheet.csv mine.csv --digit 3"));
+  REQUIRE(both["predictions"].size() == 4);
+  CHECK(both["predictions"][0]["image"] == "sheet.csv, line 1");
+  CHECK(both["predictions"][2]["image"] == "mine.csv, line 2");
 }
 
 TEST_CASE("inspect: models, adapters, files, and what a configuration would adapt") {
@@ -203,7 +209,9 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
       {"train --epochs", 2, "papilio train: --epochs: expected a value behind it"},
       {"train --epochs 1 --epochs 2", 2, "papilio train: --epochs: given more than once"},
       {"train --epochs many", 2,
-       "papilio train: --epochs: expected a whole number from 1 to 1e+06, got \"many\""},
+       "papilio train: --epochs: expected a whole number from 1 to 1000000, got \"many\""},
+      {"train --lr inf", 2, "papilio train: --lr: expected a number >= 0, got \"inf\""},
+      {"train -- --top", 2, "papilio train: unexpected \"--top\"; usage: papilio train [options]"},
       {"train --lr -1", 2, "papilio train: --lr: expected a number >= 0, got \"-1\""},
       {"train --label-smoothing 1", 2,
        "papilio train: --label-smoothing: expected a number from 0 to below 1, got \"1\""},
@@ -235,6 +243,7 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
        "papilio train: --config: given more than once"},
       {"train --config a/run.toml", 2,
        "papilio train: a/run.toml, line 2: settings of papilio finetune, not of train"},
+      {"train --config .", 1, "papilio train: .: is a folder; expected a file of settings"},
       {"train --config missing.toml", 1, "papilio train: missing.toml: cannot be read"},
       {"finetune", 2, "papilio finetune: missing MODEL; usage: papilio finetune MODEL [options]"},
       {"finetune nowhere", 1, "papilio finetune: nowhere: there is no such folder"},
@@ -247,6 +256,14 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
       {"finetune base --method full -b 4", 2, "papilio finetune: --block-size: has a meaning only"},
       {"finetune base -b 4 -n 4", 2, "papilio finetune: --block-num: give it or --block-size"},
       {"finetune base -t qury", 2, "qury"},
+      {"finetune base -t classifier", 2,
+       "{classifier} matches no module that can be adapted; there are: "
+       "vit.embeddings.patch_embeddings.projection, attention.attention.query, "},
+      {"finetune base -t " + std::string(70000, 'a') + "+", 2,
+       "expected a regular expression of at most"},
+      {"finetune base --modules-to-save classifier,\xff", 2,
+       "papilio finetune: --modules-to-save: expected UTF-8 text without control characters"},
+      {"merge base a --out base/config.json", 1, "papilio merge: base/config.json"},
       {"finetune base --bias lora_only", 2, "expected bias to be"},
       {"finetune base --head keep", 2, "papilio finetune: --head keep: the classes differ"},
       {"finetune base --layers-to-transform 4", 2, "there is no layer 4; there are 0 to 0"},
@@ -262,6 +279,7 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
        "papilio predict: short.csv, line 1: expected 64 pixels, and a label if there is one, got 3 "
        "values"},
       {"predict base loud.csv", 1, "loud.csv, line 1: expected 64 pixels"},
+      {"predict base .", 1, "papilio predict: .: cannot be read"},
       {"predict base photo.png", 1, "papilio predict: photo.png: is a PNG picture"},
       {"inspect noise.safetensors", 1, "papilio inspect: noise.safetensors"},
       {"inspect cut", 1, "cut/model.safetensors"},
@@ -276,6 +294,10 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
     CHECK_MESSAGE(outcome.err.find(wrong.says) != std::string::npos, outcome.err);
     CHECK_MESSAGE(outcome.err.find('\n') + 1 == outcome.err.size(), outcome.err);
   }
+  CHECK(at.run({"train", "--out", ""}).err ==
+        "papilio train: --out: expected a folder's name, got \"\"\n");
+  CHECK(at.run({"evaluate", ""}).err ==
+        "papilio evaluate: missing MODEL; usage: papilio evaluate MODEL [options]\n");
   // None of them left results behind.
   CHECK(!exists(at, "runs"));
 }
@@ -284,6 +306,8 @@ TEST_CASE("help, version, and the help of every command") {
   const Workplace at;
   CHECK(at.run({}).code == 2);
   CHECK(at.run({"--help"}).code == 0);
+  CHECK(at.run({"help", "train"}).out == at.run({"train", "--help"}).out);
+  CHECK(at.run({"help", "tarin"}).code == 2);
   CHECK(at.run({"--version"}).out.starts_with("papilio 0."));
   for (const char* command :
        {"train", "finetune", "evaluate", "merge", "predict", "inspect", "demo"}) {
@@ -304,6 +328,7 @@ TEST_CASE("training that meets NaN keeps the last good step, says so and fails")
       at.run(words("train --lr 1e30 --clip 0 --optimizer sgd --quiet --json --out m " + kTiny));
   CHECK(outcome.code == 1);
   CHECK_MESSAGE(outcome.err.starts_with("papilio train: training stopped at step "), outcome.err);
+  CHECK_MESSAGE(outcome.err.find("-nan") == std::string::npos, outcome.err);
   CHECK(outcome.err.find("the model of the step before is in m\n") != std::string::npos);
   CHECK(nlohmann::json::parse(outcome.out)["failure"].is_string());
   nn::PretrainedClassifier loaded = nn::from_pretrained(at / "m");
