@@ -184,8 +184,9 @@ TEST_CASE("kinds of layers: every adapter parameter of an active adapter gets a 
     adapters.add_adapter("a", config);
     backward(sum(model(kIds)));
     int count = 0;
-    for (const auto& [name, parameter] : nn::named_parameters(model)) {
-      CAPTURE(name);
+    for (const nn::NamedTensor& entry : nn::named_parameters(model)) {
+      const auto& [name, parameter] = entry;
+      CAPTURE(entry.name);
       const bool own = name.find(".adapters.") != std::string::npos;
       CHECK(parameter->requires_grad() == own);
       if (own) CHECK(sum(abs(grad(*parameter))).item<double>() > 0);
@@ -207,8 +208,9 @@ TEST_CASE("kinds of layers: a bfloat16 base keeps float32 adapters") {
     manual_seed(7);
     AdapterModel b(half);
     b.add_adapter("a", config);
-    for (const auto& [name, parameter] : nn::named_parameters(half)) {
-      CAPTURE(name);
+    for (const nn::NamedTensor& entry : nn::named_parameters(half)) {
+      const auto& [name, parameter] = entry;
+      CAPTURE(entry.name);
       const bool own = name.find(".adapters.") != std::string::npos;
       CHECK(parameter->dtype() == (own ? DType::float32 : DType::bfloat16));
     }

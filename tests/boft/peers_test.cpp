@@ -76,7 +76,9 @@ void check_files(const Golden& g) {
     const fs::path saved = boft::save_adapter(g.adapters, out.path(), name);
     const auto ours = load_safetensors(saved / kWeights).tensors;
     const auto theirs = load_safetensors(folder_of(g.folder, name) / kWeights).tensors;
-    for (const auto& [key, tensor] : theirs) {
+    for (const auto& entry : theirs) {
+      const auto& key = entry.first;
+      const Tensor& tensor = entry.second;
       CAPTURE(key);
       // With bias "all" PEFT writes a saved module's bias under its wrapper's two names as well.
       if (key.ends_with(".modules_to_save.bias") || key.ends_with(".original_module.bias"))
@@ -103,12 +105,13 @@ void check_gradients(Golden& g) {
   }
   for (const std::string& name : g.names) {
     const fs::path saved = boft::save_adapter(g.adapters, out.path(), name);
-    for (const auto& [key, got] : load_safetensors(saved / kWeights).tensors) {
+    for (const auto& entry : load_safetensors(saved / kWeights).tensors) {
+      const auto& key = entry.first;
       CAPTURE(key);
       const auto want = g.expected.tensors.find(name + '/' + key);
       REQUIRE(want != g.expected.tensors.end());
       // A gradient of 0 (a key's bias under softmax) is rounding here and there.
-      check_close(got, want->second, 1e-4, largest / 100);
+      check_close(entry.second, want->second, 1e-4, largest / 100);
       ++seen;
     }
   }

@@ -135,15 +135,17 @@ TEST_CASE("property: the adapted layer is s o (x R) W^T + bias as the dense fact
 
 TEST_CASE("property: merged = unmerged, unmerging is exact, for BOFT and OFT in every dtype") {
   Draw draw(3);
-  for (const auto& [dtype, tolerance] : {std::pair{DType::float32, 1e-5},
-                                         {DType::float64, 1e-12},
-                                         {DType::bfloat16, 0.05},
-                                         {DType::float16, 0.01}}) {
+  struct Case {
+    DType dtype;
+    double tolerance;
+  };
+  for (const Case& c : {Case{DType::float32, 1e-5}, Case{DType::float64, 1e-12},
+                        Case{DType::bfloat16, 0.05}, Case{DType::float16, 0.01}}) {
     for (int round = 0; round < kRounds; ++round) {
       const Setting s = draw.setting();
-      CAPTURE(str(dtype, " d ", s.d, " b ", s.b, " m ", s.m));
+      CAPTURE(str(c.dtype, " d ", s.d, " b ", s.b, " m ", s.m));
       Model model(s.d, s.out);
-      const Tensor x = become(model, dtype);
+      const Tensor x = become(model, c.dtype);
       const auto base = outputs(model, x), weight = model.layer.weight.to_vector<double>();
       AdapterModel adapters(model);
       if (draw(0, 2) == 0) {
@@ -157,7 +159,7 @@ TEST_CASE("property: merged = unmerged, unmerging is exact, for BOFT and OFT in 
       }
       const auto adapted = outputs(model, x);
       adapters.merge(true);
-      CHECK(largest_difference(outputs(model, x), adapted) < tolerance * size_of_all(adapted));
+      CHECK(largest_difference(outputs(model, x), adapted) < c.tolerance * size_of_all(adapted));
       adapters.unmerge();
       CHECK(model.layer.weight.to_vector<double>() == weight);
       CHECK(outputs(model, x) == adapted);

@@ -1,0 +1,331 @@
+// PEFT's faults, one by one as its users meet them (release 0.21.2): none of them here. Each name
+// says what PEFT does.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+#include <type_traits>
+
+#include "autograd/backward.h"
+#include "autograd/grad_mode.h"
+#include "boft/checkpoint.h"
+#include "boft/oft.h"
+#include "boft/ops/butterfly_shape.h"
+#include "nn/layers/conv2d.h"
+#include "nn/layers/linear.h"
+#include "tensor/creation.h"
+#include "tensor/safetensors.h"
+#include "tensor/storage.h"
+#include "tests/boft/one_layer.h"
+#include "tests/compare.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+using boft::AdapterModel;
+using boft::BoftConfig;
+using boft::OftConfig;
+
+namespace {
+
+BoftConfig random_boft(int64_t b, int64_t m) {
+  return {.boft_block_size = b,
+          .boft_n_butterfly_factor = m,
+          .target_modules = {"layer"},
+          .init_weights = false};
+}
+
+OftConfig random_oft(int64_t b) {
+  return {.oft_block_size = b,
+          .use_cayley_neumann = false,
+          .target_modules = {"layer"},
+          .init_weights = false};
+}
+
+template <class Model>
+std::vector<double> outputs(Model& model, const Tensor& x) {
+  const NoGrad no_grad;
+  nn::eval(model);
+  return model(x).template to_vector<double>();
+}
+
+template <class Model>
+std::vector<double> weights(const Model& model) {
+  return model.layer.weight.template to_vector<double>();
+}
+
+// An environment variable as it is while this lives.
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    ::setenv(name, value, 1);
+  }
+  ~Environment() { before_ ? ::setenv(name_, before_->c_str(), 1) : ::unsetenv(name_); }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* name_;
+  std::optional<std::string> before_;
+};
+
+}  // namespace
+
+TEST_CASE("PEFT fault: boft_n_butterfly_factor becomes 1 without its CUDA extension") {
+  manual_seed(1);
+  for (int64_t m = 1; m <= 5; ++m) {
+    OneLayer<nn::Linear> model(64, 6);
+    AdapterModel adapters(model);
+    CHECK(adapters.add_adapter("default", random_boft(4, m)).empty());
+    const boft::BoftLayer& adapter = model.boft("default");
+    CHECK(adapter.boft_R.shape() == Dims{m, 16, 4, 4});
+    // Every factor acts.
+    const Tensor x = randn({3, 64});
+    const auto before = outputs(model, x);
+    CHECK(largest_difference(before, (matrix_of(x) * transposed(dense_adapted(
+                                                         matrix_of(model.layer.weight), adapter)) +
+                                      matrix_of(expand(model.layer.bias.detach(), {3, 6})))
+                                         .values) < 1e-5);
+    for (int64_t i = 0; i < m; ++i) {
+      const Tensor factor = slice(adapter.boft_R.detach(), 0, i, i + 1);
+      const Tensor kept = copy_of(factor);
+      fill_(factor, 0);
+      CHECK(largest_difference(outputs(model, x), before) > 1e-2);
+      copy_(factor, kept);
+    }
+  }
+}
+
+TEST_CASE("PEFT fault: compiles at run time with CC forced to gcc, again for every layer") {
+  const Environment nothing("PATH", ""), mine("CC", "mine");
+  OneLayer<nn::Linear> model(64, 6);
+  AdapterModel adapters(model);
+  adapters.add_adapter("default", random_boft(4, 3));
+  backward(sum(model(randn({3, 64}))));
+  CHECK(grad(model.boft("default").boft_R).defined());
+  CHECK(std::getenv("CC") == std::string("mine"));
+}
+
+TEST_CASE("PEFT fault: a dense d x d permutation for every factor and layer") {
+  constexpr int64_t d = 8192;  // d x d floats are 256 MiB
+  OneLayer<nn::Linear> model(d, 2);
+  const size_t before = memory_stats().in_use;
+  AdapterModel adapters(model);
+  adapters.add_adapter("default", random_boft(4, 10));
+  const boft::BoftLayer& adapter = model.boft("default");
+  const size_t parameters = size_t(adapter.boft_R.numel() + adapter.boft_s.numel()) * 4;
+  CHECK(memory_stats().in_use - before < 2 * parameters);
+  CHECK(nn::named_parameters(*model.layer.adapters.find("default"), true).size() == 2);
+}
+
+TEST_CASE("PEFT fault: dense block-diagonal matrices and d x d products in every forward pass") {
+  constexpr int64_t d = 8192, rows = 16;
+  OneLayer<nn::Linear> model(d, 2);
+  AdapterModel adapters(model);
+  adapters.add_adapter("default", random_boft(4, 10));
+  const boft::BoftLayer& adapter = model.boft("default");
+  const Tensor x = leaf(randn({rows, d}));
+  const size_t before = memory_stats().in_use;
+  reset_peak_memory();
+  backward(sum(model(x)));
+  const size_t grown = memory_stats().peak_in_use - before;
+  CHECK(grown < 40 * size_t(x.numel() + adapter.boft_R.numel()) * 4);
+  CHECK(grown < size_t(d * d));  // a quarter of one such matrix
+}
+
+TEST_CASE("PEFT fault: a second adapter overwrites the layer's only permutation") {
+  manual_seed(2);
+  OneLayer<nn::Linear> model(48, 5);
+  const Tensor x = randn({3, 48});
+  fill_(model.layer.bias, 0);
+  AdapterModel adapters(model);
+  adapters.add_adapter("first", random_boft(4, 3));
+  const auto alone = outputs(model, x);
+  adapters.add_adapter("second", random_boft(6, 2));
+  CHECK(outputs(model, x) == alone);
+  adapters.set_adapter({"first", "second"});
+  Matrix w = dense_adapted(matrix_of(model.layer.weight), model.boft("first"));
+  w = dense_adapted(w, model.boft("second"));
+  CHECK(largest_difference(outputs(model, x), (matrix_of(x) * transposed(w)).values) < 1e-4);
+  adapters.set_adapter({"first"});
+  CHECK(outputs(model, x) == alone);
+}
+
+TEST_CASE("PEFT fault: its kernel has 32-bit indices, ignores errors and knows no bfloat16") {
+  static_assert(std::is_same_v<decltype(ButterflyShape::d), int64_t>);
+  manual_seed(3);
+  OneLayer<nn::Linear> model(32, 6);
+  nn::to(model, DType::bfloat16);
+  AdapterModel adapters(model);
+  adapters.add_adapter("default", random_boft(4, 3));
+  const Tensor x = cast(randn({5, 32}), DType::bfloat16);
+  const Tensor y = model(x);
+  CHECK(y.dtype() == DType::bfloat16);
+  backward(sum(y));
+  CHECK(grad(model.boft("default").boft_R).dtype() == DType::float32);
+  CHECK_THROWS_AS(model(cast(randn({5, 31}), DType::bfloat16)), ArgumentError);
+}
+
+TEST_CASE("PEFT fault: Conv2d drops rectangles, stride, padding, dilation, groups, padding_mode") {
+  struct Case {
+    const char* what;
+    int64_t in, out;
+    std::array<int64_t, 2> kernel;
+    Conv2dOptions options;
+    nn::PaddingMode padding_mode = nn::PaddingMode::zeros;
+  };
+  for (const Case& c :
+       {Case{"rectangular kernel", 4, 6, {1, 3}, {}},
+        Case{"stride", 2, 6, {2, 2}, {.stride = {1, 2}}},
+        Case{"padding", 2, 6, {2, 2}, {.padding = {0, 2}}},
+        Case{"dilation", 2, 6, {2, 2}, {.dilation = {2, 3}}},
+        Case{"groups", 8, 6, {2, 2}, {.groups = 2}},
+        Case{"padding_mode", 2, 6, {2, 2}, {.padding = {1, 1}}, nn::PaddingMode::reflect},
+        Case{"padding_mode", 2, 6, {2, 2}, {.padding = {1, 2}}, nn::PaddingMode::circular}}) {
+    CAPTURE(c.what);
+    manual_seed(4);
+    OneLayer<nn::Conv2d> model(c.in, c.out, c.kernel, c.options, true, c.padding_mode);
+    // The same convolution with the weight that the dense rotation gives.
+    OneLayer<nn::Conv2d> plain(c.in, c.out, c.kernel, c.options, true, c.padding_mode);
+    copy_(plain.layer.bias.detach(), model.layer.bias);
+    AdapterModel adapters(model);
+    adapters.add_adapter("default", random_boft(2, 2));
+    Matrix w = matrix_of(flatten(model.layer.weight.detach(), 1));
+    w = dense_adapted(w, model.boft("default"));
+    copy_(plain.layer.weight.detach(),
+          reshape(tensor<double>(w.values), plain.layer.weight.shape()));
+    const Tensor x = randn({2, c.in, 7, 8});
+    const auto adapted = outputs(model, x);
+    CHECK(largest_difference(adapted, outputs(plain, x)) < 1e-5);
+    adapters.merge(true);
+    CHECK(largest_difference(outputs(model, x), adapted) < 1e-5);
+    adapters.unmerge();
+    CHECK(outputs(model, x) == adapted);
+  }
+}
+
+TEST_CASE("PEFT fault: safe_merge checks nothing at a Conv2d") {
+  for (const float broken : {std::nanf(""), INFINITY}) {
+    OneLayer<nn::Conv2d> model(2, 4, std::array<int64_t, 2>{2, 2});
+    const auto before = weights(model);
+    AdapterModel adapters(model);
+    adapters.add_adapter("default", random_boft(4, 2));
+    fill_(model.boft("default").boft_s.detach(), broken);
+    CHECK_THROWS_WITH(
+        adapters.merge(true),
+        "NaNs detected in the merged weights. The adapter default seems to be broken");
+    CHECK(weights(model) == before);
+    CHECK(adapters.merged().empty());
+  }
+}
+
+TEST_CASE("PEFT fault: unmerging starts from rounded weights, and s = 0 gives infinities") {
+  manual_seed(5);
+  for (const DType dtype : {DType::float32, DType::bfloat16}) {
+    OneLayer<nn::Linear> model(16, 6);
+    nn::to(model, dtype);
+    const auto before = weights(model);
+    AdapterModel adapters(model);
+    adapters.add_adapter("default", random_boft(4, 2));
+    for (const bool zero : {false, true}) {
+      if (zero) fill_(model.boft("default").boft_s.detach(), 0);
+      for (int again = 0; again < 3; ++again) {
+        adapters.merge(true);
+        CHECK(weights(model) != before);
+        adapters.unmerge();
+        CHECK(weights(model) == before);
+      }
+    }
+  }
+}
+
+TEST_CASE("PEFT fault: merging some of the active adapters ignores the others without a word") {
+  manual_seed(6);
+  OneLayer<nn::Linear> model(16, 6);
+  const Tensor x = randn({3, 16});
+  AdapterModel adapters(model);
+  adapters.add_adapter("first", random_boft(4, 2));
+  adapters.add_adapter("second", random_boft(4, 1));
+  adapters.set_adapter({"first", "second"});
+  const auto both = outputs(model, x);
+  CHECK_THROWS_WITH(
+      adapters.merge(false, {"second"}),
+      "merge: adapter first is active, was activated before second and would then apply after it; "
+      "merge it too, or deactivate it");
+  CHECK(outputs(model, x) == both);
+  // What can be kept right is: the other one goes on acting on the merged weight.
+  adapters.merge(false, {"first"});
+  CHECK(largest_difference(outputs(model, x), both) < 1e-5);
+}
+
+TEST_CASE("PEFT fault: OFT's module_dropout is never applied") {
+  manual_seed(7);
+  OneLayer<nn::Linear> model(40, 6);
+  const Tensor x = randn({3, 40});
+  OftConfig config = random_oft(4);
+  config.module_dropout = 0.35;
+  AdapterModel adapters(model);
+  adapters.add_adapter("default", config);
+  const auto quiet = outputs(model, x);
+  CHECK(outputs(model, x) == quiet);
+  const NoGrad no_grad;
+  nn::train(model);
+  CHECK(largest_difference(model(x).to_vector<double>(), quiet) > 1e-2);
+  auto& oft = dynamic_cast<boft::OftLayer&>(*model.layer.adapters.find("default"));
+  const Tensor q = copy_of(oft.rotations(true));
+  int identities = 0;
+  for (int64_t n = 0; n < 10; ++n) identities += largest(block(q, 0, n) - identity(4)) == 0;
+  CHECK(identities == 3);
+}
+
+TEST_CASE("PEFT fault: two OFT adapters' forward pass and merged weights disagree for b > 2") {
+  manual_seed(8);
+  OneLayer<nn::Linear> model(24, 6);
+  const Tensor x = randn({3, 24});
+  AdapterModel adapters(model);
+  adapters.add_adapter("first", random_oft(4));
+  adapters.add_adapter("second", random_oft(8));
+  adapters.set_adapter({"first", "second"});
+  const auto forward = outputs(model, x);
+  adapters.merge();
+  CHECK(largest_difference(outputs(model, x), forward) < 1e-5);
+  adapters.unmerge();
+  adapters.set_adapter({"second", "first"});
+  CHECK(largest_difference(outputs(model, x), forward) > 1e-2);
+}
+
+TEST_CASE("PEFT fault: OFT at a Conv2d is not the identity at the start") {
+  for (const bool series : {false, true}) {
+    OneLayer<nn::Conv2d> model(3, 4, std::array<int64_t, 2>{2, 2});
+    const Tensor x = randn({2, 3, 6, 6});
+    const auto base = outputs(model, x);
+    AdapterModel adapters(model);
+    adapters.add_adapter(
+        "default",
+        OftConfig{.oft_block_size = 4, .use_cayley_neumann = series, .target_modules = {"layer"}});
+    CHECK(outputs(model, x) == base);
+  }
+}
+
+TEST_CASE("PEFT fault: files hold both triangles of R, of which only the difference acts") {
+  manual_seed(9);
+  const TemporaryFolder folder;
+  OneLayer<nn::Linear> model(16, 6);
+  const Tensor x = randn({3, 16});
+  AdapterModel adapters(model);
+  adapters.add_adapter("default", random_boft(4, 2));
+  boft::save_adapter(adapters, folder.path());
+  const auto whole = outputs(model, x);
+  // A file of the skew-symmetric half alone says the same.
+  SafetensorsFile file = load_safetensors(folder / "adapter_model.safetensors");
+  Tensor& r = file.tensors.at("base_model.model.layer.boft_R");
+  r = (r - transpose(r, -1, -2)) * 0.5;
+  save_safetensors(folder / "adapter_model.safetensors", file.tensors);
+  boft::load_adapter(adapters, folder.path(), "half");
+  adapters.set_adapter({"half"});
+  CHECK(largest_difference(outputs(model, x), whole) < 1e-6);
+}
+
+}  // namespace papilio::test
