@@ -1,24 +1,17 @@
 #include "boft/checkpoint.h"
 
 #include <algorithm>
-#include <map>
 
-#include "boft/config_json.h"
+#include "boft/adapter_folder.h"
 #include "nn/models/transformers_names.h"
-#include "tensor/atomic_file.h"
 #include "tensor/check_name.h"
 #include "tensor/copy.h"
-#include "tensor/safetensors.h"
 
 namespace papilio::boft {
 
 namespace {
 
-using Tensors = std::map<std::string, Tensor>;
-
-constexpr const char* kPrefix = "base_model.model.";
-constexpr const char* kWeights = "adapter_model.safetensors";
-constexpr const char* kConfig = "adapter_config.json";
+const std::string kPrefix(kKeyPrefix);
 
 // PEFT's key of a layer's parameter: BOFT's are parameters, those of OFT and LoRA are modules with
 // a weight.
@@ -75,11 +68,10 @@ bool is_repeated(const std::string& key) {
 // The same under other module names.
 template <class Rename>
 Tensors renamed(const Tensors& tensors, Rename&& rename) {
-  const std::string prefix = kPrefix;
   Tensors result;
   for (const auto& [key, tensor] : tensors) {
-    const bool ours = key.starts_with(prefix);
-    result[ours ? prefix + rename(key.substr(prefix.size())) : key] = tensor;
+    const bool ours = key.starts_with(kPrefix);
+    result[ours ? kPrefix + rename(key.substr(kPrefix.size())) : key] = tensor;
   }
   return result;
 }
@@ -112,27 +104,23 @@ std::filesystem::path save_adapter(const AdapterModel& model, const std::filesys
       naming == ModuleNaming::as_configured ? configured : naming == ModuleNaming::transformers5;
   const AdapterConfig config =
       transformers5 == configured ? model.config(name) : naming_layers(model, name, transformers5);
-  const std::string text = config_text(config);  // throws before anything is written
   Tensors tensors = adapter_tensors(model, name);
   if (transformers5) tensors = renamed(tensors, nn::transformers5_name);
   const std::filesystem::path to = name == "default" ? folder : folder / name;
-  std::error_code error;
-  std::filesystem::create_directories(to, error);
-  check<FileError>(!error, "save_adapter: cannot make the folder ", to.string(), ": ",
-                   error.message());
-  save_safetensors(to / kWeights, tensors, {{"format", "pt"}});
-  write_file_atomically(to / kConfig, text);
+  write_adapter_folder(to, config, tensors);
   return to;
 }
 
 std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem::path& folder,
                                       const std::string& name) {
-  auto [config, warnings] = read_config(folder / kConfig);
-  const Tensors in_file = load_safetensors(folder / kWeights).tensors;
-  for (const std::string& warning : model.add_adapter(name, config)) warnings.push_back(warning);
+  const AdapterFolder read = read_adapter_folder(folder);
+  const std::string where = read.file.string();
+  std::vector<std::string> warnings = read.warnings;
+  for (const std::string& warning : model.add_adapter(name, read.config))
+    warnings.push_back(warning);
   const Tensors mine = adapter_tensors(model, name);
   // A model of the user's own may have modules that sound like Transformers 5's.
-  const Tensors tensors = renamed(in_file, [&](const std::string& path) {
+  const Tensors tensors = renamed(read.tensors, [&](const std::string& path) {
     return mine.contains(kPrefix + path) ? path : nn::checkpoint_name(path);
   });
   std::vector<std::string> missing, unexpected;
@@ -143,14 +131,13 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
         missing.push_back(key);
         continue;
       }
-      check<FileError>(found->second.shape() == tensor.shape(), (folder / kWeights).string(), ": ",
-                       key, " has shape ", found->second.shape(), ", the model wants ",
-                       tensor.shape());
+      check<FileError>(found->second.shape() == tensor.shape(), where, ": ", key, " has shape ",
+                       found->second.shape(), ", the model wants ", tensor.shape());
     }
     for (const auto& [key, tensor] : tensors) {
       if (!mine.contains(key) && !is_repeated(key)) unexpected.push_back(explained(key));
     }
-    check<FileError>(mine.empty() || missing.size() < mine.size(), (folder / kWeights).string(),
+    check<FileError>(mine.empty() || missing.size() < mine.size(), where,
                      ": holds none of the adapter's tensors; missing: ", listed(missing));
   } catch (...) {
     model.delete_adapter(name);
@@ -159,7 +146,6 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
   for (const auto& [key, tensor] : mine) {
     if (const auto found = tensors.find(key); found != tensors.end()) copy_(tensor, found->second);
   }
-  const std::string where = (folder / kWeights).string();
   if (!missing.empty()) {
     warnings.push_back(where + ": missing, left as initialised: " + listed(missing));
   }

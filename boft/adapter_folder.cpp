@@ -1,0 +1,111 @@
+#include "boft/adapter_folder.h"
+
+#include <cmath>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops/arithmetic.h"
+#include "autograd/ops/shape.h"
+#include "boft/config_json.h"
+#include "boft/ops/skew_symmetric.h"
+#include "tensor/atomic_file.h"
+#include "tensor/safetensors.h"
+
+namespace papilio::boft {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kConfig = "adapter_config.json";
+constexpr std::string_view kFull = ".boft_R", kUpper = ".boft_R_upper";
+
+const char* file_name(FolderForm form) {
+  return form == FolderForm::peft ? "adapter_model.safetensors"
+                                  : "adapter_model.compact.safetensors";
+}
+
+std::string with_ending(const std::string& key, std::string_view from, std::string_view to) {
+  return key.substr(0, key.size() - from.size()) + std::string(to);
+}
+
+Tensors compacted(const Tensors& tensors) {
+  const NoGrad no_grad;
+  Tensors result;
+  for (const auto& [key, tensor] : tensors) {
+    if (key.ends_with(kFull))
+      result[with_ending(key, kFull, kUpper)] =
+          upper_triangle((tensor - transpose(tensor, -2, -1)) * 0.5);
+    else
+      result[key] = tensor;
+  }
+  return result;
+}
+
+Tensors expanded(const Tensors& tensors, const std::string& where) {
+  const NoGrad no_grad;
+  Tensors result;
+  for (const auto& [key, tensor] : tensors) {
+    if (!key.ends_with(kUpper)) {
+      result[key] = tensor;
+      continue;
+    }
+    const int64_t b = tensor.dim() == 3 ? block_size_of_triangle(tensor.size(-1)) : 0;
+    check<FileError>(b > 0 && is_floating(tensor.dtype()), where, ": ", key,
+                     ": expected numbers of shape (m, N, b (b - 1) / 2), got ", tensor.shape());
+    result[with_ending(key, kUpper, kFull)] = skew_symmetric(tensor, b);
+  }
+  return result;
+}
+
+}  // namespace
+
+int64_t block_size_of_triangle(int64_t n) {
+  const auto b = int64_t(std::llround((1 + std::sqrt(1 + 8 * double(n))) / 2));
+  return b * (b - 1) / 2 == n ? b : 0;
+}
+
+void check_known_format(const std::string& where, const Tensors& tensors) {
+  for (const auto& [key, tensor] : tensors) {
+    check<FileError>(
+        key.find("oft_blocks") == std::string::npos, where, ": ", key,
+        " is of LyCORIS or kohya, whose rotation multiplies the weight's outputs (W' = R "
+        "W) where OFT and BOFT rotate its inputs (W' = W R^T): no adapter here equals "
+        "it; merge it into the base with that tool and use the merged weights");
+    check<FileError>(
+        key.find(".oft_r.") == std::string::npos, where, ": ", key,
+        " is an OFT adapter of PEFT 0.15 or older, whose parameters mean something "
+        "else; train it again, or merge it with that release and use the merged weights");
+  }
+}
+
+AdapterFolder read_adapter_folder(const fs::path& folder) {
+  const auto config = read_config(folder / kConfig);
+  std::error_code ignored;
+  const bool compact = !fs::exists(folder / file_name(FolderForm::peft), ignored) &&
+                       fs::exists(folder / file_name(FolderForm::compact), ignored);
+  const fs::path file = folder / file_name(compact ? FolderForm::compact : FolderForm::peft);
+  Tensors tensors = load_safetensors(file).tensors;
+  check_known_format(file.string(), tensors);
+  if (compact) tensors = expanded(tensors, file.string());
+  return {config.config, std::move(tensors), config.warnings, file};
+}
+
+void write_adapter_folder(const fs::path& folder, const AdapterConfig& config,
+                          const Tensors& tensors, FolderForm form) {
+  check(form == FolderForm::peft || std::holds_alternative<BoftConfig>(config),
+        "the compact form is BOFT's: ", peft_type(config),
+        form == FolderForm::compact && std::holds_alternative<OftConfig>(config)
+            ? " stores upper triangles already"
+            : " has no blocks");
+  const std::string text = config_text(config);  // throws before anything is written
+  std::error_code error;
+  fs::create_directories(folder, error);
+  check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
+  const FolderForm other = form == FolderForm::peft ? FolderForm::compact : FolderForm::peft;
+  save_safetensors(folder / file_name(form),
+                   form == FolderForm::peft ? tensors : compacted(tensors), {{"format", "pt"}});
+  write_file_atomically(folder / kConfig, text);
+  fs::remove(folder / file_name(other), error);
+}
+
+}  // namespace papilio::boft
