@@ -61,6 +61,14 @@ void LoraConfig::validate() const {
   check_rate("LoraConfig", "lora_dropout", lora_dropout);
 }
 
+const std::string& bias_of(const AdapterConfig& config) {
+  return std::visit([](const auto& c) -> const std::string& { return c.bias; }, config);
+}
+
+TargetRules targets_of(const AdapterConfig& config) {
+  return std::visit([](const auto& c) { return c.targets(); }, config);
+}
+
 const char* peft_type(const AdapterConfig& config) {
   constexpr const char* kTypes[] = {"BOFT", "OFT", "LORA"};
   return kTypes[config.index()];

@@ -125,6 +125,10 @@ struct LoraConfig {
 
 using AdapterConfig = std::variant<BoftConfig, OftConfig, LoraConfig>;
 
+// What every method's configuration has.
+const std::string& bias_of(const AdapterConfig& config);
+TargetRules targets_of(const AdapterConfig& config);
+
 // PEFT's peft_type: "BOFT", "OFT", "LORA".
 const char* peft_type(const AdapterConfig& config);
 

@@ -41,14 +41,6 @@ void check_storage(const std::string& path, const nn::AdaptableLayer& layer, boo
                          transposed ? "(in, out)" : "(out, in)", "; it is read as it is stored"));
 }
 
-const std::string& bias_of(const AdapterConfig& config) {
-  return std::visit([](const auto& c) -> const std::string& { return c.bias; }, config);
-}
-
-TargetRules targets_of(const AdapterConfig& config) {
-  return std::visit([](const auto& c) { return c.targets(); }, config);
-}
-
 }  // namespace
 
 AdapterModel::AdapterModel(nn::Module& model) : model_(model) {
@@ -87,19 +79,8 @@ AdapterModel::Entry AdapterModel::make_entry(const std::string& name, const Adap
             "\"); only one adapter may");
     }
   }
-  const auto is_saved = [&](const std::string& parameter) {
-    return std::ranges::any_of(
-        targets.saved, [&](const std::string& path) { return parameter.starts_with(path + '.'); });
-  };
-  const auto trains_bias = [&](const std::string& parameter) {
-    if (!parameter.ends_with(".bias") || bias == "none") return false;
-    return bias == "all" || contains(targets.adapted, parameter.substr(0, parameter.size() - 5));
-  };
-  for (const auto& [path, field] : nn::named_parameters(model_)) {
-    if (path.find(".adapters.") != std::string::npos) continue;
-    if (is_saved(path) || trains_bias(path))
-      e.own.push_back({path, field, *field, copy_of(*field)});
-  }
+  for (const auto& [path, field] : trained_in_full(model_, targets, bias))
+    e.own.push_back({path, field, *field, copy_of(*field)});
   return e;
 }
 

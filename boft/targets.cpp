@@ -173,4 +173,23 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
   return selection;
 }
 
+std::vector<nn::NamedTensor> trained_in_full(nn::Module& model, const TargetSelection& targets,
+                                             const std::string& bias) {
+  const auto is_saved = [&](const std::string& parameter) {
+    return std::ranges::any_of(
+        targets.saved, [&](const std::string& path) { return parameter.starts_with(path + '.'); });
+  };
+  const auto trains_bias = [&](const std::string& parameter) {
+    if (!parameter.ends_with(".bias") || bias == "none") return false;
+    const std::string layer = parameter.substr(0, parameter.size() - 5);
+    return bias == "all" || std::ranges::find(targets.adapted, layer) != targets.adapted.end();
+  };
+  std::vector<nn::NamedTensor> result;
+  for (const auto& named : nn::named_parameters(model)) {
+    if (named.name.find(".adapters.") != std::string::npos) continue;
+    if (is_saved(named.name) || trains_bias(named.name)) result.push_back(named);
+  }
+  return result;
+}
+
 }  // namespace papilio::boft

@@ -25,6 +25,11 @@ struct TargetSelection {
 // nothing: its message lists the targets and the names that exist.
 TargetSelection select_targets(nn::Module& model, const TargetRules& rules);
 
+// The model's parameters that train as they are beside the adapter: those of the saved modules, and
+// the biases that `bias` ("none", "all", or "boft_only" and its like: of adapted layers) names.
+std::vector<nn::NamedTensor> trained_in_full(nn::Module& model, const TargetSelection& targets,
+                                             const std::string& bias);
+
 // Does one path match? For `inspect` and tests; the parts of select_targets that need no model.
 bool matches_target(const TargetRules& rules, const std::string& path);
 bool is_excluded(const TargetRules& rules, const std::string& path);

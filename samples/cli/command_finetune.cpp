@@ -21,7 +21,9 @@ struct Settings {
   std::string model, method = "boft", out, classes = "all", head = "auto";
   bool overwrite = false;
   int64_t block_size = 4, block_num = 0, factors = 2, rank = 4;
-  double alpha = 8, dropout = 0;
+  int64_t neumann = boft::OftConfig{}.num_cayley_neumann_terms;
+  double alpha = 8, dropout = 0, eps = 0;
+  bool block_share = false;
   std::string target_modules = "query,key,value,intermediate.dense,output.dense", exclude_modules,
               modules_to_save = "classifier", layers_to_transform, bias = "none";
   TrainingSettings training = demo_recipe();
@@ -52,8 +54,8 @@ Options declare(Settings& s) {
   options.section("Method");
   options
       .add("method", &s.method, "NAME",
-           "boft: a rotation of m butterfly factors; oft: one block-diagonal rotation, for now "
-           "written as BOFT with m = 1; lora: low-rank; linear: a new head; full")
+           "boft: a rotation of m butterfly factors and a scale; oft: one block-diagonal rotation; "
+           "lora: low-rank; linear: a new head; full")
       .choices({"boft", "oft", "lora", "linear", "full"});
   options.add("b,block-size", &s.block_size, "B", "boft, oft: size of a rotation's blocks")
       .range(1)
@@ -63,6 +65,15 @@ Options declare(Settings& s) {
       .range(0)
       .default_is("none");
   options.add("m,factors", &s.factors, "M", "boft: butterfly factors").range(1, 60);
+  options
+      .add("cayley-neumann", &s.neumann, "TERMS",
+           "oft: terms of the Cayley-Neumann series; 0: the exact Cayley transform")
+      .range(0, 64);
+  options
+      .add("coft", &s.eps, "EPS",
+           "oft: constrained, each block's |A| stays below EPS / sqrt(N); 0: free")
+      .range(0);
+  options.flag("block-share", s.block_share, "oft: one block for all N places");
   options.add("r,rank", &s.rank, "R", "lora: rank").range(1, 65536);
   options.add("a,alpha", &s.alpha, "A", "lora: the update counts A / R times");
   options
@@ -78,8 +89,11 @@ Options declare(Settings& s) {
               "only in these transformer layers: 0-2, or 1,3");
   options.add("modules-to-save", &s.modules_to_save, "NAMES",
               "modules that train in full beside the adapter");
-  options.add("bias", &s.bias, "WHICH", "biases that train: none, all, boft_only or lora_only")
-      .choices({"none", "all", "boft_only", "lora_only"});
+  options
+      .add("bias", &s.bias, "WHICH",
+           "biases that train: none, all, or those of adapted layers: boft_only, oft_only, "
+           "lora_only")
+      .choices({"none", "all", "boft_only", "oft_only", "lora_only"});
   s.training.epochs = demo::Schedule{}.adapt_epochs;
   add_training(options, s.training);
   options.option("lr").default_is("by method, as the demo");
@@ -111,7 +125,8 @@ void resolve_method(Options& options, Settings& s) {
                        {"dropout", "target-modules", "exclude-modules", "layers-to-transform",
                         "modules-to-save", "bias"},
                        "--method boft, oft or lora");
-  if (s.method == "oft") s.factors = 1;
+  options.applies_when(s.method == "oft", {"cayley-neumann", "coft", "block-share"},
+                       "--method oft");
   if (s.method == "oft" && !options.given("block-size")) s.block_size = 8;
   if (s.block_num > 0) {
     check<UsageError>(options.origin("block-size") != Options::Origin::line,
@@ -162,6 +177,19 @@ boft::AdapterConfig adapter_config(const Settings& s, int64_t layers) {
   if (s.method == "lora") {
     return with_shared(
         boft::LoraConfig{.r = s.rank, .lora_alpha = s.alpha, .lora_dropout = s.dropout}, s, layers);
+  }
+  if (s.method == "oft") {
+    return with_shared(
+        boft::OftConfig{.r = s.block_num,
+                        .oft_block_size = s.block_size,
+                        .module_dropout = s.dropout,
+                        .coft = s.eps > 0,
+                        .eps = s.eps > 0 ? s.eps : boft::OftConfig{}.eps,
+                        .block_share = s.block_share,
+                        .use_cayley_neumann = s.neumann > 0,
+                        .num_cayley_neumann_terms =
+                            s.neumann > 0 ? s.neumann : boft::OftConfig{}.num_cayley_neumann_terms},
+        s, layers);
   }
   return with_shared(boft::BoftConfig{.boft_block_size = s.block_size,
                                       .boft_block_num = s.block_num,

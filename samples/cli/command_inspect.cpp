@@ -19,7 +19,9 @@ Options declare(Settings& s) {
   Options options("inspect", "PATH [options]",
                   "Shows what a model folder, an adapter folder or any .safetensors file holds. "
                   "With --would-adapt: which layers of the model PATH a configuration would adapt, "
-                  "and how many parameters that trains.");
+                  "their N and m, how many parameters that trains, and for sizes that do not "
+                  "divide the nearest "
+                  "that do (then the exit code is 1).");
   options.section("What to inspect");
   options.add("PATH", &s.path, "", "model folder, adapter folder or file").required();
   options.add("would-adapt", &s.would_adapt, "FILE", "an adapter_config.json").line_only();
@@ -56,7 +58,7 @@ int inspect(const Words& words) {
   } else {
     std::fputs(report.text.c_str(), stdout);
   }
-  return 0;
+  return report.code;
 }
 
 }  // namespace papilio::cli

@@ -12,6 +12,7 @@ int train(const Words& words);
 int finetune(const Words& words);
 int evaluate(const Words& words);
 int merge(const Words& words);
+int convert(const Words& words);
 int predict(const Words& words);
 int inspect(const Words& words);
 int demo(const Words& words);

@@ -2,8 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "boft/config_json.h"
-#include "boft/model.h"
 #include "nn/init.h"
 #include "nn/models/pretrained.h"
 #include "samples/cli/common.h"
@@ -98,51 +96,6 @@ Report inspect_model(const fs::path& folder) {
                                       {"intermediate_size", c.intermediate_size},
                                       {"parameters", nn::count_parameters(model).all},
                                       {"modules", modules}})};
-}
-
-Report would_adapt(const fs::path& adapter_config, const fs::path& folder) {
-  const auto [config, warnings] = boft::read_config(adapter_config);
-  const nn::SkipInit skip;  // only shapes count
-  const nn::PretrainedClassifier described = nn::from_config(folder / "config.json");
-  nn::ImageClassifier& model = *described.model;
-  const int64_t base = nn::count_parameters(model).all;
-  boft::AdapterModel adapters(model);
-  std::vector<std::string> notes = warnings;
-  for (const std::string& note : adapters.add_adapter("default", config)) notes.push_back(note);
-
-  std::vector<std::vector<std::string>> rows{{"layer", "weight", "adapter", "parameters"}};
-  json layers = json::array(), own = json::array();
-  int64_t all = 0;
-  for (const auto& [path, layer] : adapters.layers("default")) {
-    nn::Adapter& adapter = *layer->adapters.find("default");
-    const int64_t n = nn::count_parameters(adapter).all;
-    all += n;
-    const std::string shape = str(layer->weight.shape());
-    rows.push_back({path, shape, adapter.describe(), with_commas(n)});
-    layers.push_back({{"path", path},
-                      {"shape", {layer->adapted_outputs(), layer->adapted_inputs()}},
-                      {"adapter", adapter.describe()},
-                      {"parameters", n}});
-  }
-  for (const auto& tensor : adapters.own_tensors("default")) {
-    all += tensor.copy.numel();
-    rows.push_back({tensor.path, str(tensor.copy.shape()), "trains in full",
-                    with_commas(tensor.copy.numel())});
-    own.push_back({{"path", tensor.path}, {"parameters", tensor.copy.numel()}});
-  }
-  rows.push_back({"total", "", "", with_commas(all)});
-  std::string text =
-      str(peft_type(config), " would adapt ", layers.size(), " layers: ", with_commas(all),
-          " trainable parameters beside the model's ", with_commas(base), '\n');
-  for (const std::string& note : notes) text += "note: " + printable(note) + '\n';
-  return {text + '\n' + table(rows, 3),
-          std::make_shared<json>(json{{"kind", "would_adapt"},
-                                      {"peft_type", peft_type(config)},
-                                      {"layers", layers},
-                                      {"trained_in_full", own},
-                                      {"trainable_parameters", all},
-                                      {"model_parameters", base},
-                                      {"notes", notes}})};
 }
 
 }  // namespace papilio::cli

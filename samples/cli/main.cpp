@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
      cli::finetune},
     {"evaluate", "accuracy, loss and confusion matrix", cli::evaluate},
     {"merge", "write an adapter into its model's weights", cli::merge},
+    {"convert", "an adapter in another form: boft, oft, compact, peft, merged", cli::convert},
     {"predict", "classes and probabilities of images", cli::predict},
     {"inspect", "what a model, an adapter or a .safetensors file holds", cli::inspect},
     {"demo", "the whole story: pretrain, adapt by every method, compare, report", cli::demo},

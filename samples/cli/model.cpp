@@ -6,12 +6,12 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "boft/adapter_folder.h"
 #include "boft/checkpoint.h"
 #include "nn/models/pretrained.h"
 #include "samples/cli/options.h"
 #include "tensor/atomic_file.h"
 #include "tensor/json.h"
-#include "tensor/safetensors.h"
 
 namespace papilio::cli {
 
@@ -45,11 +45,9 @@ auto as_file_error(const fs::path& path, F&& f) {
 
 // Outputs of the classifier that an adapter has saved, or 0.
 int64_t saved_head_size(const fs::path& adapter) {
-  const SafetensorsReader reader(adapter / "adapter_model.safetensors");
-  const auto found = reader.entries().find("base_model.model.classifier.weight");
-  return found == reader.entries().end() || found->second.shape.size() != 2
-             ? 0
-             : found->second.shape[0];
+  const boft::Tensors tensors = boft::read_adapter_folder(adapter).tensors;
+  const auto found = tensors.find(std::string(boft::kKeyPrefix) + "classifier.weight");
+  return found == tensors.end() || found->second.dim() != 2 ? 0 : found->second.size(0);
 }
 
 std::vector<std::string> numbered(int64_t count) {
