@@ -57,6 +57,25 @@ Tensors expanded(const Tensors& tensors, const std::string& where) {
   return result;
 }
 
+// PEFT without its CUDA extension trains one factor, whatever the configuration says, and leaves
+// the configuration as it is. Then the file is right.
+void trust_number_of_factors(AdapterFolder& folder) {
+  auto* boft = std::get_if<BoftConfig>(&folder.config);
+  if (boft == nullptr || boft->boft_n_butterfly_factor <= 1) return;
+  bool any = false;
+  for (const auto& [key, tensor] : folder.tensors) {
+    if (!key.ends_with(kFull)) continue;
+    if (tensor.dim() != 4 || tensor.size(0) != 1) return;
+    any = true;
+  }
+  if (!any) return;
+  folder.warnings.push_back(str(
+      folder.file.string(), ": trained with one butterfly factor, not boft_n_butterfly_factor = ",
+      boft->boft_n_butterfly_factor,
+      " (PEFT does so without its CUDA extension); loaded with one"));
+  boft->boft_n_butterfly_factor = 1;
+}
+
 }  // namespace
 
 int64_t block_size_of_triangle(int64_t n) {
@@ -87,7 +106,9 @@ AdapterFolder read_adapter_folder(const fs::path& folder) {
   Tensors tensors = load_safetensors(file).tensors;
   check_known_format(file.string(), tensors);
   if (compact) tensors = expanded(tensors, file.string());
-  return {config.config, std::move(tensors), config.warnings, file};
+  AdapterFolder result{config.config, std::move(tensors), config.warnings, file};
+  trust_number_of_factors(result);
+  return result;
 }
 
 void write_adapter_folder(const fs::path& folder, const AdapterConfig& config,

@@ -9,6 +9,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
+#include "boft/adapter_folder.h"
 #include "boft/checkpoint.h"
 #include "boft/oft.h"
 #include "boft/ops/butterfly_shape.h"
@@ -96,6 +97,27 @@ TEST_CASE("PEFT fault: boft_n_butterfly_factor becomes 1 without its CUDA extens
       copy_(factor, kept);
     }
   }
+}
+
+TEST_CASE("PEFT fault: ... and its configuration goes on saying otherwise; the file is believed") {
+  const TemporaryFolder folder;
+  OneLayer<nn::Linear> model(16, 6);
+  AdapterModel adapters(model);
+  adapters.add_adapter("default", random_boft(4, 1));
+  boft::save_adapter(adapters, folder.path());
+  const auto config = folder / "adapter_config.json";
+  std::string text = read_bytes(config);
+  const std::string factor = "\"boft_n_butterfly_factor\": ";
+  text.replace(text.find(factor + '1'), factor.size() + 1, factor + '3');
+  write_bytes(config, text);
+  const auto warnings = boft::load_adapter(adapters, folder.path(), "again");
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0] ==
+        (folder / "adapter_model.safetensors").string() +
+            ": trained with one butterfly factor, not boft_n_butterfly_factor = 3 (PEFT does so "
+            "without its CUDA extension); loaded with one");
+  CHECK(model.boft("again").boft_R.to_vector<float>() ==
+        model.boft("default").boft_R.to_vector<float>());
 }
 
 TEST_CASE("PEFT fault: compiles at run time with CC forced to gcc, again for every layer") {
@@ -318,13 +340,22 @@ TEST_CASE("PEFT fault: files hold both triangles of R, of which only the differe
   adapters.add_adapter("default", random_boft(4, 2));
   boft::save_adapter(adapters, folder.path());
   const auto whole = outputs(model, x);
-  // A file of the skew-symmetric half alone says the same.
+  // A file of the skew-symmetric part alone says the same.
   SafetensorsFile file = load_safetensors(folder / "adapter_model.safetensors");
   Tensor& r = file.tensors.at("base_model.model.layer.boft_R");
   r = (r - transpose(r, -1, -2)) * 0.5;
   save_safetensors(folder / "adapter_model.safetensors", file.tensors);
-  boft::load_adapter(adapters, folder.path(), "half");
-  adapters.set_adapter({"half"});
+  boft::load_adapter(adapters, folder.path(), "skew");
+  adapters.set_adapter({"skew"});
+  CHECK(largest_difference(outputs(model, x), whole) < 1e-6);
+  // And so does the compact form, in half the room.
+  boft::write_adapter_folder(folder / "compact", adapters.config("skew"), file.tensors,
+                             boft::FolderForm::compact);
+  const auto compact =
+      load_safetensors(folder / "compact" / "adapter_model.compact.safetensors").tensors;
+  CHECK(compact.at("base_model.model.layer.boft_R_upper").shape() == Dims{2, 4, 6});
+  boft::load_adapter(adapters, folder / "compact", "compact");
+  adapters.set_adapter({"compact"});
   CHECK(largest_difference(outputs(model, x), whole) < 1e-6);
 }
 

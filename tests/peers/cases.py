@@ -12,6 +12,7 @@ RENAMED = int(transformers.__version__.split(".")[0]) >= 5  # Transformers 5 has
 class Case:
     group: str
     adapters: dict  # name -> (configuration class, arguments), in the order of activation
+    extension: bool = True  # as if PEFT's CUDA extension were there
     merged_only: bool = False  # PEFT's forward pass disagrees with its own merged weights; gradients are not compared
 
     def config(self, name):
@@ -48,6 +49,9 @@ def boft_cases(targets):
               target_modules=["projection"])
     yield one("BOFT with dropout, evaluated", BOFTConfig, boft_block_size=4, boft_n_butterfly_factor=2,
               boft_dropout=0.5, target_modules=targets)
+    yield Case("BOFT m 2, PEFT without its extension", {
+        "default": (BOFTConfig, dict(boft_block_size=4, boft_n_butterfly_factor=2, target_modules=targets))},
+        extension=False)
     for first, second in (((4, 2), (4, 2)), ((2, 1), (8, 1))):
         yield Case("BOFT, two adapters active", {
             name: (BOFTConfig, dict(boft_block_size=b, boft_n_butterfly_factor=m, target_modules=targets))
@@ -60,6 +64,7 @@ def lora_cases(targets):
             for save in (None, ["classifier"]):
                 yield one(f"LoRA r {r}", LoraConfig, r=r, lora_alpha=3, bias=bias, modules_to_save=save,
                           target_modules=targets)
+    yield one("LoRA patch convolution", LoraConfig, r=2, lora_alpha=3, target_modules=["projection", targets[0]])
     yield Case("LoRA, two adapters active", {
         name: (LoraConfig, dict(r=r, target_modules=targets)) for name, r in (("first", 2), ("second", 4))})
 

@@ -51,7 +51,8 @@ def compare(case, program, base, model_type, batch_path, scratch, steps):
     model.save_pretrained(folder)
     words = [f"{name}={side_peft.folder_of(folder, name)}" for name in case.adapters]
     done = subprocess.run([program, base, batch_path, out, str(steps), *words], capture_output=True, text=True)
-    complaints = [line for line in done.stdout.splitlines() if "adjusted to" not in line]  # nearest divisors are fine
+    expected = ("adjusted to", "loaded with one")  # nearest divisors; a number of factors that PEFT itself changed
+    complaints = [text for text in done.stdout.splitlines() if not any(word in text for word in expected)]
     if done.returncode or complaints:
         raise RuntimeError(done.stderr.strip() or complaints)
     ours = load_file(out / "result.safetensors")

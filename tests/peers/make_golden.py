@@ -37,6 +37,9 @@ def golden_cases(model_type):
         for name, found in (("first", targets), ("second", targets[:2]))})
     if model_type != "vit":
         return
+    yield "boft_one_factor", Case("", {
+        "default": (BOFTConfig, dict(boft_block_size=4, boft_n_butterfly_factor=2, target_modules=targets[:2]))},
+        extension=False)
     yield "boft_num4", one("", BOFTConfig, boft_block_size=0, boft_block_num=4, target_modules=targets)
     yield "boft_convolution", one("", BOFTConfig, boft_block_size=4, boft_n_butterfly_factor=2, bias="boft_only",
                                   target_modules=["projection", "query"])

@@ -4,6 +4,8 @@ Without its CUDA extension PEFT sets boft_n_butterfly_factor to 1. The extension
 (N, D, H, H) on the diagonals of (N, DH, DH), and takes them off again in the backward pass. The same in PyTorch:
 """
 
+from contextlib import contextmanager
+
 import peft.tuners.boft.layer as boft_layer
 
 
@@ -22,3 +24,13 @@ class BlockDiagonal:
 
 
 boft_layer._FBD_CUDA = BlockDiagonal  # get_fbd_cuda() returns it and compiles nothing
+
+
+@contextmanager
+def no_extension():
+    """PEFT as it is on a machine that cannot build the extension: one factor, whatever the configuration says."""
+    find, boft_layer.get_fbd_cuda = boft_layer.get_fbd_cuda, lambda: None
+    try:
+        yield
+    finally:
+        boft_layer.get_fbd_cuda = find

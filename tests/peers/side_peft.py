@@ -1,6 +1,7 @@
 """PEFT's half of the comparison: random models and adapters, logits and gradients in float64, files."""
 
 import warnings
+from contextlib import nullcontext
 
 import torch
 import transformers
@@ -8,7 +9,7 @@ from peft import PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save_file
 
-import peft_patch  # noqa: F401 (its import is its effect)
+import peft_patch  # BOFT with several factors, from here on
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -63,9 +64,10 @@ def randomise(model):
 
 def make_adapted(base, case):
     names = list(case.adapters)
-    model = get_peft_model(base, case.config(names[0]), names[0])
-    for name in names[1:]:
-        model.add_adapter(name, case.config(name))
+    with nullcontext() if case.extension else peft_patch.no_extension():
+        model = get_peft_model(base, case.config(names[0]), names[0])
+        for name in names[1:]:
+            model.add_adapter(name, case.config(name))
     model.base_model.set_adapter(names)
     randomise(model)
     return model.eval()
