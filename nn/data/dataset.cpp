@@ -24,22 +24,56 @@ Dataset subset(const Dataset& data, const std::vector<int64_t>& positions) {
   return result;
 }
 
-Dataset with_classes(const Dataset& data, const std::vector<int64_t>& classes) {
+Dataset relabelled(const Dataset& data, const std::vector<int64_t>& number,
+                   std::vector<std::string> class_names) {
   std::vector<int64_t> positions;
+  const int64_t* label = data.labels.data<int64_t>();
   for (int64_t i = 0; i < data.size(); ++i) {
-    if (std::ranges::find(classes, data.labels.data<int64_t>()[i]) != classes.end())
-      positions.push_back(i);
+    check(label[i] >= 0 && label[i] < int64_t(number.size()), "relabelled: label ", label[i],
+          " is out of range for ", number.size(), " classes");
+    if (number[size_t(label[i])] >= 0) positions.push_back(i);
   }
   Dataset result = subset(data, positions);
-  result.class_names.clear();
-  for (int64_t c : classes) {
-    check(c >= 0 && c < int64_t(data.class_names.size()), "with_classes: class ", c,
-          " is out of range for ", data.class_names.size(), " classes");
-    result.class_names.push_back(data.class_names[size_t(c)]);
-  }
+  result.class_names = std::move(class_names);
   for (int64_t i = 0; i < result.size(); ++i) {
-    int64_t& label = result.labels.data<int64_t>()[i];
-    label = std::ranges::find(classes, label) - classes.begin();
+    int64_t& own = result.labels.data<int64_t>()[i];
+    own = number[size_t(own)];
+  }
+  return result;
+}
+
+Dataset with_classes(const Dataset& data, const std::vector<int64_t>& classes) {
+  std::vector<int64_t> number(data.class_names.size(), -1);
+  std::vector<std::string> names;
+  for (int64_t c : classes) {
+    check(c >= 0 && c < int64_t(number.size()), "with_classes: class ", c, " is out of range for ",
+          number.size(), " classes");
+    number[size_t(c)] = int64_t(names.size());
+    names.push_back(data.class_names[size_t(c)]);
+  }
+  return relabelled(data, number, std::move(names));
+}
+
+Dataset joined(const std::vector<Dataset>& parts) {
+  check(!parts.empty(), "joined: expected one data set or more");
+  Dims shape = parts[0].images.shape();
+  shape[0] = 0;
+  for (const Dataset& part : parts) {
+    Dims own = part.images.shape();
+    shape[0] += own[0];
+    own[0] = shape[0];
+    check(own == shape && part.class_names == parts[0].class_names,
+          "joined: expected images of one shape and the same classes");
+  }
+  Dataset result{empty(shape), empty({shape[0]}, {.dtype = DType::int64}), parts[0].class_names};
+  int64_t at = 0;
+  for (const Dataset& part : parts) {
+    const Tensor images = contiguous_data(part.images);
+    std::copy_n(
+        images.data<float>(), images.numel(),
+        result.images.data<float>() + at * (images.numel() / std::max<int64_t>(part.size(), 1)));
+    std::copy_n(part.labels.data<int64_t>(), part.size(), result.labels.data<int64_t>() + at);
+    at += part.size();
   }
   return result;
 }

@@ -23,6 +23,13 @@ Dataset subset(const Dataset& data, const std::vector<int64_t>& positions);
 // The samples of the given classes, relabelled 0, 1, ... in the order given.
 Dataset with_classes(const Dataset& data, const std::vector<int64_t>& classes);
 
+// The samples of each class c with number[c] >= 0, which becomes their label among `class_names`.
+Dataset relabelled(const Dataset& data, const std::vector<int64_t>& number,
+                   std::vector<std::string> class_names);
+// All samples, one data set after the other; classes are the first one's. Throws ArgumentError
+// where image shapes or classes differ.
+Dataset joined(const std::vector<Dataset>& parts);
+
 // Small random changes of a batch, each image on its own.
 struct Augmentation {
   double shift_pixels = 0;      // uniform in [-shift, shift] for each axis

@@ -93,6 +93,18 @@ ImageData subset(const ImageData& data, std::vector<int64_t> positions) {
   return std::make_shared<ImageView>(std::vector{data}, std::move(places), data->class_names());
 }
 
+ImageData relabelled(const ImageData& data, const std::vector<int64_t>& number,
+                     std::vector<std::string> class_names) {
+  check(number.size() == data->class_names().size(), "relabelled: expected ",
+        data->class_names().size(), " numbers, got ", number.size());
+  std::vector<ImageView::Place> places;
+  for (int64_t i = 0; i < data->size(); ++i) {
+    const int64_t label = number[size_t(data->label(i))];
+    if (label >= 0) places.push_back({0, i, label});
+  }
+  return std::make_shared<ImageView>(std::vector{data}, std::move(places), std::move(class_names));
+}
+
 ImageData with_classes(const ImageData& data, const std::vector<int64_t>& classes) {
   std::vector<std::string> names;
   std::vector<int64_t> number(data->class_names().size(), -1);
@@ -102,12 +114,7 @@ ImageData with_classes(const ImageData& data, const std::vector<int64_t>& classe
     number[size_t(c)] = int64_t(names.size());
     names.push_back(data->class_names()[size_t(c)]);
   }
-  std::vector<ImageView::Place> places;
-  for (int64_t i = 0; i < data->size(); ++i) {
-    const int64_t label = number[size_t(data->label(i))];
-    if (label >= 0) places.push_back({0, i, label});
-  }
-  return std::make_shared<ImageView>(std::vector{data}, std::move(places), std::move(names));
+  return relabelled(data, number, std::move(names));
 }
 
 ImageData joined(const ImageData& first, const ImageData& second) {

@@ -44,6 +44,9 @@ ImageData images_in_memory(int64_t height, int64_t width, int64_t channels,
 ImageData subset(const ImageData& data, std::vector<int64_t> positions);
 // The pictures of the given classes, relabelled 0, 1, ... in the order given.
 ImageData with_classes(const ImageData& data, const std::vector<int64_t>& classes);
+// The pictures of each class c with number[c] >= 0, which becomes their label among `class_names`.
+ImageData relabelled(const ImageData& data, const std::vector<int64_t>& number,
+                     std::vector<std::string> class_names);
 // All of both, which have the same classes.
 ImageData joined(const ImageData& first, const ImageData& second);
 // Images of each class.

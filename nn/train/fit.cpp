@@ -68,8 +68,9 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
     optimizer.step();
     ++step;
     const std::chrono::duration<double> seconds = Clock::now() - begin;
-    if (options.on_step && !options.on_step({step, loss.item(), optimizer.lr(), norm,
-                                             batch.labels.numel(), seconds.count()})) {
+    if (options.on_step &&
+        !options.on_step({step, loss.item(), optimizer.lr(), norm, batch.labels.numel(),
+                          seconds.count(), batch.skipped})) {
       break;
     }
   }

@@ -18,9 +18,10 @@ struct StepReport {
   int64_t step;  // 1 after the first
   double loss;
   double lr;
-  double gradient_norm;  // before clipping
-  int64_t images;        // in this step
-  double seconds;        // of this step
+  double gradient_norm;              // before clipping
+  int64_t images;                    // in this step
+  double seconds;                    // of this step
+  std::vector<std::string> skipped;  // what was wrong with images that are not in the batch
 };
 
 struct FitOptions {

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -5,7 +7,7 @@
 #include "nn/train/fit.h"
 #include "samples/cli/commands.h"
 #include "samples/cli/common.h"
-#include "samples/cli/digits.h"
+#include "samples/cli/data.h"
 #include "samples/cli/model.h"
 #include "samples/cli/table.h"
 
@@ -14,24 +16,28 @@ namespace papilio::cli {
 namespace {
 
 struct Settings {
-  std::string model, adapter, classes, split = "test";
+  std::string model, adapter, split = "test";
+  DataSettings data;
   int64_t batch_size = 256;
   Common common;
 };
 
 Options declare(Settings& s) {
-  Options options("evaluate", "MODEL [options]",
-                  "Accuracy, mean cross-entropy and confusion matrix of a model on the digits.");
+  Options options(
+      "evaluate", "MODEL [options]",
+      "Accuracy (the likeliest class, and the five likeliest), mean cross-entropy, figures of "
+      "each class and confusion matrix of a model, on the digits or on images in files.");
   options.section("What to evaluate");
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on it");
-  options.add("classes", &s.classes, "LIST", "only these digits: 0-4, or 0,1,7")
-      .default_is("all the model knows");
+  add_data(options, s.data);
+  options.option("classes").default_is("all the model knows");
   options.add("split", &s.split, "NAME", "test, validation, train or all")
       .choices({"test", "validation", "train", "all"});
   options.add("batch-size", &s.batch_size, "N", "images at a time").range(1, 1e6);
   add_common(options, s.common);
   options.example("papilio evaluate runs/base");
+  options.example("papilio evaluate runs/photos --data photos --corrupt skip");
   options.example("papilio evaluate runs/base --adapter runs/boft --split validation --json");
   return options;
 }
@@ -53,39 +59,135 @@ std::string confusion_table(const std::vector<std::vector<int64_t>>& counts,
   return table(rows);
 }
 
+// One class among all: of its images, of those given its name, and their harmonic mean.
+struct ClassFigures {
+  int64_t images = 0, predicted = 0, right = 0;
+  double recall() const { return double(right) / double(images); }
+  double precision() const { return double(right) / double(predicted); }
+  double f1() const { return 2 * double(right) / double(images + predicted); }
+};
+
+using Confusion = std::vector<std::vector<int64_t>>;
+
+std::vector<ClassFigures> class_figures(const Confusion& counts) {
+  std::vector<ClassFigures> figures(counts.size());
+  for (size_t i = 0; i < counts.size(); ++i) {
+    for (size_t k = 0; k < counts.size(); ++k) {
+      figures[i].images += counts[i][k];
+      figures[k].predicted += counts[i][k];
+    }
+    figures[i].right = counts[i][i];
+  }
+  return figures;
+}
+
+// NaN, of a class without images or never predicted, is a dash.
+std::string share(double value) {
+  return std::isnan(value) ? "-" : percent(value);
+}
+
+std::string class_table(const std::vector<ClassFigures>& figures,
+                        const std::vector<std::string>& names) {
+  std::vector<std::vector<std::string>> rows{{"class", "images", "recall", "precision", "F1"}};
+  for (size_t i = 0; i < figures.size(); ++i) {
+    const ClassFigures& f = figures[i];
+    if (f.images == 0 && f.predicted == 0) continue;
+    rows.push_back({printable(names[i]), with_commas(f.images), share(f.recall()),
+                    share(f.precision()), share(f.f1())});
+  }
+  return table(rows);
+}
+
+// The classes most often taken for another, where a whole matrix would be too wide.
+std::string confusion_list(const Confusion& counts, const std::vector<std::string>& names) {
+  struct Pair {
+    size_t is, taken_for;
+    int64_t count;
+  };
+  std::vector<Pair> pairs;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    for (size_t k = 0; k < counts.size(); ++k) {
+      if (i != k && counts[i][k] > 0) pairs.push_back({i, k, counts[i][k]});
+    }
+  }
+  std::ranges::stable_sort(pairs, std::greater(), &Pair::count);
+  pairs.resize(std::min<size_t>(pairs.size(), 20));
+  std::vector<std::vector<std::string>> rows{{"true", "predicted", "images"}};
+  for (const Pair& p : pairs)
+    rows.push_back({printable(names[p.is]), printable(names[p.taken_for]), with_commas(p.count)});
+  return table(rows, 2);
+}
+
+nlohmann::json classes_json(const std::vector<ClassFigures>& figures,
+                            const std::vector<std::string>& names) {
+  nlohmann::json list = nlohmann::json::array();
+  for (size_t i = 0; i < figures.size(); ++i) {
+    list.push_back({{"class", names[i]},
+                    {"images", figures[i].images},
+                    {"predicted", figures[i].predicted},
+                    {"right", figures[i].right},
+                    {"recall", figures[i].recall()},
+                    {"precision", figures[i].precision()},
+                    {"f1", figures[i].f1()}});
+  }
+  return list;
+}
+
+constexpr size_t kWidestMatrix = 12;
+
+void print_result(const Settings& s, const nn::Evaluation& e, const Confusion& confusion,
+                  const std::vector<std::string>& names) {
+  std::string top5;
+  if (names.size() > 5) top5 = ", top-5 " + percent(e.top5);
+  std::printf("accuracy %s%s, loss %s on %lld images (%s)\n\n%s\n", percent(e.accuracy).c_str(),
+              top5.c_str(), short_number(e.loss).c_str(), static_cast<long long>(e.labels.size()),
+              s.split.c_str(), class_table(class_figures(confusion), names).c_str());
+  const bool narrow = names.size() <= kWidestMatrix;
+  std::printf(
+      "%s",
+      (narrow ? confusion_table(confusion, names) : confusion_list(confusion, names)).c_str());
+}
+
 }  // namespace
 
 int evaluate(const Words& words) {
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;
-  const nn::Dataset digits = all_digits();
-  std::vector<int64_t> classes;
-  if (!s.classes.empty()) classes = parse_classes(s.classes, int64_t(digits.class_names.size()));
+  resolve(options, s.data);
+  const Data all = open_data(s.data);
+  chosen_classes(s.data, all);
   set_threads(s.common);
 
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
-  check_takes_digits(s.model, *loaded.model);
-  const nn::Dataset data = for_model(split_of(digits, s.split), loaded.class_names, classes);
+  check_takes(all, s.model, *loaded.model);
+  warn(options, all.images.notes);
+  const Data data = for_model(s.data, all, loaded.class_names);
+  nn::Loader loader(
+      evaluation_batches(data, s.split, processor_of(s.model, *loaded.model), s.data.on_corrupt()),
+      {.batch_size = s.batch_size, .workers = s.data.loader_workers(), .shuffle = false});
   const nn::Evaluation result = nn::evaluate(
-      *loaded.model, [&](const Tensor& images) { return loaded(images); }, data, s.batch_size);
-  const auto confusion = nn::confusion_matrix(result, int64_t(data.class_names.size()));
+      *loaded.model, [&](const Tensor& images) { return loaded(images); }, loader);
+  for (const std::string& message : result.skipped) warn(options, {"left out: " + message});
+  const Confusion confusion = nn::confusion_matrix(result, int64_t(loaded.class_names.size()));
   if (s.common.json) {
     print_json(
         {{"command", "evaluate"},
          {"model", s.model},
          {"adapter", s.adapter.empty() ? nlohmann::json(nullptr) : nlohmann::json(s.adapter)},
+         {"data", s.data.path},
          {"split", s.split},
-         {"images", data.size()},
+         {"images", result.labels.size()},
+         {"skipped", result.skipped},
          {"accuracy", result.accuracy},
+         {"top5", result.top5},
          {"loss", result.loss},
          {"classes", loaded.class_names},
+         {"per_class", classes_json(class_figures(confusion), loaded.class_names)},
          {"confusion", confusion}});
   } else {
-    std::printf("accuracy %s, loss %s on %lld images (%s)\n\n%s", percent(result.accuracy).c_str(),
-                short_number(result.loss).c_str(), static_cast<long long>(data.size()),
-                s.split.c_str(), confusion_table(confusion, loaded.class_names).c_str());
+    print_result(s, result, confusion, loaded.class_names);
   }
   return 0;
 }

@@ -18,7 +18,8 @@ namespace papilio::cli {
 namespace {
 
 struct Settings {
-  std::string model, method = "boft", out, classes = "all", head = "auto";
+  std::string model, method = "boft", out, head = "auto";
+  DataSettings data;
   bool overwrite = false;
   int64_t block_size = 4, block_num = 0, factors = 2, rank = 4;
   int64_t neumann = boft::OftConfig{}.num_cayley_neumann_terms;
@@ -36,13 +37,14 @@ struct Settings {
 Options declare(Settings& s) {
   Options options(
       "finetune", "MODEL [options]",
-      "Adapts a model folder to digits it may not know. boft, oft and lora freeze the model and "
+      "Adapts a model folder to classes it may not know, of the built-in digits or of images in "
+      "files. boft, oft and lora freeze the model and "
       "train an adapter, written as a folder in PEFT's format; linear trains a new head only, full "
       "everything, and both write a model folder. log.csv and run.toml, every setting of this run, "
       "lie beside.");
   options.section("Model and data");
   options.add("MODEL", &s.model, "", "model folder to begin with").required();
-  options.add("classes", &s.classes, "LIST", "digits to learn: 5-9, or 0,1,7");
+  add_data(options, s.data);
   options
       .add("head", &s.head, "WAY",
            "new (drawn), keep, or auto: keep where the classes are the model's own")
@@ -102,6 +104,7 @@ Options declare(Settings& s) {
   options.example("papilio finetune runs/base --classes 5-9 -b 4 -m 2 --out runs/boft");
   options.example("papilio finetune runs/base --classes 5-9 --method oft -b 8");
   options.example("papilio finetune runs/base --classes 5-9 --method lora -r 4 -a 8");
+  options.example("papilio finetune google/vit --data photos --method boft -b 4 -m 2");
   options.example("papilio finetune runs/base -t query,value --layers-to-transform 2-3");
   return options;
 }
@@ -236,17 +239,20 @@ int finetune(const Words& words) {
   if (!options.parse(words)) return 0;
   resolve_method(options, s);
   resolve(options, s.training);
-  const nn::Dataset digits = all_digits();
-  const std::vector<int64_t> classes = parse_classes(s.classes, int64_t(digits.class_names.size()));
+  resolve(options, s.data);
+  const Data all = open_data(s.data);
+  resolve(options, s.training.augment, all);
+  const Data data = with_classes(all, chosen_classes(s.data, all));
   set_threads(s.common);
   const std::string settings = options.toml();
 
   manual_seed(uint64_t(s.training.seed));
   LoadedModel loaded = load_model(s.model);
   warn(options, loaded.warnings);
-  check_takes_digits(s.model, *loaded.model);
-  const nn::Dataset chosen = nn::with_classes(digits, classes);
-  choose_head(s, loaded, chosen.class_names);
+  check_takes(data, s.model, *loaded.model);
+  const nn::ImageProcessor processor = processor_of(s.model, *loaded.model);
+  warn(options, data.images.notes);
+  choose_head(s, loaded, data.class_names);
   const std::string parameters = prepare(options, s, loaded);
   const nn::ParameterCount count = nn::count_parameters(*loaded.model);
 
@@ -257,33 +263,33 @@ int finetune(const Words& words) {
     std::printf("%s\n", parameters.c_str());
     std::fflush(stdout);
   }
-  const nn::Splits data = nn::fixed_splits(chosen);
+  const TrainingData parts = training_data(data, s.data, processor, s.training.augment);
   const nn::Forward forward = [&](const Tensor& images) { return loaded(images); };
   const TrainingEnd end =
-      run_training(*loaded.model, forward, data, s.training, out / "log.csv", s.common, s.method);
+      run_training(*loaded.model, forward, parts, s.training, out / "log.csv", s.common, s.method);
   if (s.has_adapter()) {
     boft::save_adapter(*loaded.adapters, out);
-    save_class_names(out, chosen.class_names);
+    save_class_names(out, data.class_names);
   } else {
-    nn::save_pretrained(*loaded.model, chosen.class_names, out);
+    nn::save_pretrained(*loaded.model, data.class_names, out);
+    if (!data.is_digits()) save_processor(out, processor);
   }
 
-  const nn::Evaluation test = nn::evaluate(*loaded.model, forward, data.test);
+  const TestResult test = evaluate_test(*loaded.model, forward, parts);
   if (s.common.json) {
     nlohmann::json result{{"command", "finetune"},
                           {"method", s.method},
                           {"model", s.model},
                           {"out", s.out},
-                          {"classes", chosen.class_names},
+                          {"classes", data.class_names},
                           {"trainable_parameters", count.trainable},
                           {"all_parameters", count.all},
-                          {"test_accuracy", test.accuracy},
-                          {"test_loss", test.loss}};
+                          {"data", s.data.path}};
+    add_to_json(result, test);
     add_to_json(result, end);
     print_json(result);
   } else if (end.failure.empty()) {
-    std::printf("test accuracy %s, loss %s\n%s: %s, log.csv, run.toml\n",
-                percent(test.accuracy).c_str(), short_number(test.loss).c_str(), s.out.c_str(),
+    std::printf("%s\n%s: %s, log.csv, run.toml\n", test.text().c_str(), s.out.c_str(),
                 s.has_adapter() ? "adapter_config.json, adapter_model.safetensors, id2label.json"
                                 : "config.json, model.safetensors");
   }

@@ -8,6 +8,7 @@
 #include "autograd/ops/softmax.h"
 #include "samples/cli/commands.h"
 #include "samples/cli/common.h"
+#include "samples/cli/data.h"
 #include "samples/cli/digits.h"
 #include "samples/cli/images.h"
 #include "samples/cli/model.h"
@@ -27,27 +28,37 @@ struct Settings {
 Options declare(Settings& s) {
   Options options(
       "predict", "MODEL [IMAGE...] [options]",
-      "Classes and probabilities. An IMAGE is a CSV file with one image of 8x8 pixels a "
-      "line: 64 numbers from 0 to 16, and a label if there is one.");
+      "Classes and probabilities. An IMAGE is a JPEG or PNG file or, for models of the digits, a "
+      "CSV "
+      "file with one image of 8x8 pixels a line: 64 numbers from 0 to 16, and a label if there is "
+      "one. JPEG and PNG files become the model's input as its preprocessor_config.json says.");
   options.section("What to predict");
   options.add("MODEL", &s.model, "", "model folder").required();
-  options.add("IMAGE", &s.images, "", "CSV files");
+  options.add("IMAGE", &s.images, "", "JPEG, PNG or CSV files");
   options.add("digit", &s.digit, "LIST",
               "built-in digits by number: 17, 0-9 or 3,5 (of 0 to 1796)");
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on the model");
   options.add("top", &s.top, "N", "classes to show for an image").range(1, 1000);
   add_common(options, s.common);
   options.example("papilio predict runs/base --digit 0-9");
+  options.example("papilio predict runs/photos holiday.jpg other.png");
   options.example("papilio predict runs/base --adapter runs/boft mine.csv --top 1");
   return options;
 }
 
-std::vector<NamedImage> gather(const Settings& s) {
+std::vector<NamedImage> gather(const Settings& s, const nn::ImageClassifier& model) {
+  const nn::ImageProcessor processor = processor_of(s.model, model);
   std::vector<NamedImage> images;
   for (const std::string& path : s.images) {
+    if (is_picture(path)) {
+      images.push_back(read_picture(path, processor));
+      continue;
+    }
+    check_takes_digits(s.model, model);
     for (NamedImage& image : read_image_file(path)) images.push_back(std::move(image));
   }
   if (s.digit.empty()) return images;
+  check_takes_digits(s.model, model);
   const nn::Dataset digits = all_digits();
   for (int64_t i : parse_ranges("--digit", s.digit, digits.size(), "digit")) {
     const nn::Dataset one = nn::subset(digits, {i});
@@ -55,6 +66,20 @@ std::vector<NamedImage> gather(const Settings& s) {
         {str("digit ", i), one.images, digits.class_names[size_t(one.labels.data<int64_t>()[0])]});
   }
   return images;
+}
+
+// In batches, so that many large images fit the memory.
+std::vector<double> probabilities_of(LoadedModel& loaded, const std::vector<NamedImage>& images) {
+  constexpr size_t kBatch = 32;
+  std::vector<double> all;
+  for (size_t begin = 0; begin < images.size(); begin += kBatch) {
+    std::vector<Tensor> pixels;
+    for (size_t i = begin; i < std::min(begin + kBatch, images.size()); ++i)
+      pixels.push_back(images[i].pixels);
+    const std::vector<double> some = softmax(loaded(concat(pixels, 0))).to_vector<double>();
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
 }
 
 struct Guess {
@@ -84,19 +109,14 @@ int predict(const Words& words) {
   check<UsageError>(!s.images.empty() || !s.digit.empty(),
                     "nothing to predict: give IMAGE files, or --digit 0-9");
   set_threads(s.common);
-  const std::vector<NamedImage> images = gather(s);
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
-  check_takes_digits(s.model, *loaded.model);
+  const std::vector<NamedImage> images = gather(s, *loaded.model);
 
   nn::eval(*loaded.model);
   const NoGrad no_grad;
-  std::vector<Tensor> pixels;
-  pixels.reserve(images.size());
-  for (const NamedImage& image : images) pixels.push_back(image.pixels);
-  const Tensor probabilities = softmax(loaded(concat(pixels, 0)));
   const auto guesses =
-      best(probabilities.to_vector<double>(), loaded.class_names.size(), size_t(s.top));
+      best(probabilities_of(loaded, images), loaded.class_names.size(), size_t(s.top));
 
   nlohmann::json predictions = nlohmann::json::array();
   std::vector<std::vector<std::string>> rows{{"image", "label", "class", "probability"}};

@@ -16,7 +16,9 @@ namespace papilio::cli {
 namespace {
 
 struct Settings {
-  std::string out = "runs/train", classes = "all", pooling = "cls";
+  std::string out = "runs/train", pooling = "cls";
+  int64_t image_size = 0;
+  DataSettings data;
   bool overwrite = false;
   nn::ViTConfig model = demo::model_config();
   TrainingSettings training = demo_recipe();
@@ -25,17 +27,21 @@ struct Settings {
 
 Options declare(Settings& s) {
   Options options("train", "[options]",
-                  "Trains a vision transformer from scratch on the built-in handwritten digits "
-                  "(1,797 images of 8x8 pixels, UCI). Writes a model folder as Hugging Face "
-                  "Transformers reads it (config.json, model.safetensors), with log.csv and "
-                  "run.toml, every setting of this run, beside them.");
+                  "Trains a vision transformer from scratch, on the built-in handwritten digits "
+                  "(1,797 images of 8x8 pixels, UCI) or on images in files. Writes a model folder "
+                  "as Hugging Face Transformers reads it (config.json, model.safetensors and, for "
+                  "images in files, preprocessor_config.json), with log.csv and run.toml, every "
+                  "setting of this run, beside them.");
   options.section("Data and results");
-  options.add("classes", &s.classes, "LIST", "digits to learn: 0-4, or 0,1,7");
+  add_data(options, s.data);
   options.add("o,out", &s.out, "DIR", "folder to write");
   options.flag("overwrite", s.overwrite, "write into a folder that holds a model already")
       .line_only();
   options.section("Model");
   nn::ViTConfig& m = s.model;
+  options.add("image-size", &s.image_size, "N", "pixels of the images' side")
+      .range(0, 4096)
+      .default_is("the data's own, at most 224");
   options.add("hidden-size", &m.hidden_size, "N", "width of a token").range(1, 65536);
   options.add("layers", &m.num_hidden_layers, "N", "transformer layers").range(0, 1000);
   options.add("heads", &m.num_attention_heads, "N", "attention heads; divides the width")
@@ -43,8 +49,9 @@ Options declare(Settings& s) {
   options.add("intermediate-size", &m.intermediate_size, "N", "width inside the MLPs")
       .range(1, 1048576)
       .default_is("4 times the width");
-  options.add("patch-size", &m.patch_size, "N", "pixels of a token's side: 1, 2, 4 or 8")
-      .range(1, 8);
+  options.add("patch-size", &m.patch_size, "N", "pixels of a token's side; divides the image's")
+      .range(1, 4096)
+      .default_is("digits 2, else 16 or less, for 7 tokens a side");
   options.add("pooling", &s.pooling, "NAME", "cls (a class token) or mean (of all tokens)")
       .choices({"cls", "mean"});
   options.add("dropout", &m.hidden_dropout_prob, "P", "of hidden values").below(0, 1);
@@ -58,8 +65,27 @@ Options declare(Settings& s) {
   options.example("papilio train --classes 0-4 --out runs/base");
   options.example(
       "papilio train --layers 6 --hidden-size 96 --epochs 100 --seed 1 --out runs/large");
+  options.example("papilio train --data photos --corrupt skip --out runs/photos");
   options.example("papilio train --config runs/base/run.toml --lr 1e-3 --out runs/slower");
   return options;
+}
+
+// The largest power of two that divides the image's side, is at most 16 and gives 7 tokens a side.
+int64_t patch_size_for(int64_t image_size) {
+  int64_t patch = 16;
+  while (patch > 1 && (image_size % patch != 0 || image_size / patch < 7)) patch /= 2;
+  return patch;
+}
+
+// What follows from the data; image and patch size are written to run.toml.
+nn::ImageProcessor fit_to_data(const Options& options, Settings& s, const Data& data) {
+  s.model.num_labels = int64_t(data.class_names.size());
+  if (data.is_digits()) return nn::image_processor_for(8, 8, 1);
+  nn::ImageProcessor processor = processor_for(data, s.image_size);
+  s.image_size = s.model.image_size = processor.height;
+  s.model.num_channels = processor.channels();
+  if (!options.given("patch-size")) s.model.patch_size = patch_size_for(s.image_size);
+  return processor;
 }
 
 }  // namespace
@@ -73,18 +99,23 @@ int train(const Words& words) {
   if (!options.given("intermediate-size")) config.intermediate_size = 4 * config.hidden_size;
   config.pooling = s.pooling == "cls" ? nn::Pooling::class_token : nn::Pooling::mean;
 
-  const nn::Dataset digits = all_digits();
-  const std::vector<int64_t> classes = parse_classes(s.classes, int64_t(digits.class_names.size()));
-  config.num_labels = int64_t(classes.size());
+  resolve(options, s.data);
+  const Data all = open_data(s.data);
+  resolve(options, s.training.augment, all);
+  options.applies_when(!all.is_digits(), {"image-size"}, "--data other than digits");
+  const std::vector<int64_t> classes = chosen_classes(s.data, all);
+  const Data data = with_classes(all, classes);
+  const nn::ImageProcessor processor = fit_to_data(options, s, data);
   config.validate();
   set_threads(s.common);
   const std::string settings = options.toml();
   make_output_folder(s.out, Result::model, s.overwrite);
   const std::filesystem::path out = s.out;
   write_file_atomically(out / "run.toml", settings);
+  if (!data.is_digits()) save_processor(out, processor);
 
-  const nn::Dataset chosen = nn::with_classes(digits, classes);
-  const nn::Splits data = nn::fixed_splits(chosen);
+  warn(options, data.images.notes);
+  const TrainingData parts = training_data(data, s.data, processor, s.training.augment);
   manual_seed(uint64_t(s.training.seed));
   nn::ViTForImageClassification model(config);
   const int64_t parameters = nn::count_parameters(model).all;
@@ -93,30 +124,29 @@ int train(const Words& words) {
         "%lld classes (%s), %lld images to train, %lld to validate, %lld to test\n"
         "ViT of %lld layers, width %lld: %s parameters\n",
         static_cast<long long>(classes.size()), classes_text(classes).c_str(),
-        static_cast<long long>(data.train.size()), static_cast<long long>(data.validation.size()),
-        static_cast<long long>(data.test.size()), static_cast<long long>(config.num_hidden_layers),
+        static_cast<long long>(data.size("train")), static_cast<long long>(data.size("validation")),
+        static_cast<long long>(data.size("test")), static_cast<long long>(config.num_hidden_layers),
         static_cast<long long>(config.hidden_size), with_commas(parameters).c_str());
     std::fflush(stdout);
   }
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
   const TrainingEnd end =
-      run_training(model, forward, data, s.training, out / "log.csv", s.common, "train");
-  nn::save_pretrained(model, chosen.class_names, out);
+      run_training(model, forward, parts, s.training, out / "log.csv", s.common, "train");
+  nn::save_pretrained(model, data.class_names, out);
 
-  const nn::Evaluation test = nn::evaluate(model, forward, data.test);
+  const TestResult test = evaluate_test(model, forward, parts);
   if (s.common.json) {
     nlohmann::json result{{"command", "train"},
                           {"out", s.out},
-                          {"classes", chosen.class_names},
+                          {"classes", data.class_names},
                           {"parameters", parameters},
-                          {"test_accuracy", test.accuracy},
-                          {"test_loss", test.loss}};
+                          {"data", s.data.path}};
+    add_to_json(result, test);
     add_to_json(result, end);
     print_json(result);
   } else if (end.failure.empty()) {
-    std::printf(
-        "test accuracy %s, loss %s\n%s: config.json, model.safetensors, log.csv, run.toml\n",
-        percent(test.accuracy).c_str(), short_number(test.loss).c_str(), s.out.c_str());
+    std::printf("%s\n%s: config.json, model.safetensors, log.csv, run.toml\n", test.text().c_str(),
+                s.out.c_str());
   }
   return report_end(options, end, s.out);
 }

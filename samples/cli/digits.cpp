@@ -75,33 +75,4 @@ nn::Dataset split_of(const nn::Dataset& data, const std::string& split) {
   return split == "validation" ? splits.validation : splits.test;
 }
 
-nn::Dataset for_model(const nn::Dataset& data, const std::vector<std::string>& model_classes,
-                      const std::vector<int64_t>& classes) {
-  // Of each of the data's classes, the model's number or -1.
-  std::vector<int64_t> number;
-  for (size_t c = 0; c < data.class_names.size(); ++c) {
-    const auto found = std::ranges::find(model_classes, data.class_names[c]);
-    const bool wanted = classes.empty() || std::ranges::find(classes, int64_t(c)) != classes.end();
-    number.push_back(found != model_classes.end() && wanted ? found - model_classes.begin() : -1);
-  }
-  std::string known;
-  for (const std::string& name : model_classes) known += (known.empty() ? "" : ", ") + name;
-  for (int64_t c : classes) {
-    check<UsageError>(number[size_t(c)] >= 0, "--classes: the model has no class ",
-                      data.class_names[size_t(c)], "; it has ", known);
-  }
-  std::vector<int64_t> positions;
-  for (int64_t i = 0; i < data.size(); ++i) {
-    if (number[size_t(data.labels.data<int64_t>()[i])] >= 0) positions.push_back(i);
-  }
-  check<UsageError>(!positions.empty(), "none of the model's classes (", known, ") is in the data");
-  nn::Dataset result = nn::subset(data, positions);
-  result.class_names = model_classes;
-  for (int64_t i = 0; i < result.size(); ++i) {
-    int64_t& label = result.labels.data<int64_t>()[i];
-    label = number[size_t(label)];
-  }
-  return result;
-}
-
 }  // namespace papilio::cli

@@ -24,10 +24,4 @@ std::vector<int64_t> parse_ranges(const std::string& name, const std::string& te
 // "train", "validation", "test" or "all".
 nn::Dataset split_of(const nn::Dataset& data, const std::string& split);
 
-// The samples whose class a model knows, labelled with the model's own class numbers: those of
-// `classes`, or where that is empty, all the model's. Throws UsageError for a class that the model
-// does not know.
-nn::Dataset for_model(const nn::Dataset& data, const std::vector<std::string>& model_classes,
-                      const std::vector<int64_t>& classes);
-
 }  // namespace papilio::cli

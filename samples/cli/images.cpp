@@ -13,16 +13,6 @@ namespace {
 constexpr size_t kPixels = 64;
 constexpr size_t kLargest = 100'000'000;
 
-// A picture's format by its first bytes, or nothing.
-std::string picture_format(std::string_view bytes) {
-  if (bytes.starts_with("\x89PNG")) return "PNG";
-  if (bytes.starts_with("\xff\xd8\xff")) return "JPEG";
-  if (bytes.starts_with("GIF8")) return "GIF";
-  if (bytes.starts_with("BM")) return "BMP";
-  if (bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP")) return "WebP";
-  return "";
-}
-
 double number(std::string_view field, const std::string& where) {
   while (field.starts_with(' ')) field.remove_prefix(1);
   while (field.ends_with(' ')) field.remove_suffix(1);
@@ -52,12 +42,30 @@ NamedImage image_of(std::string_view line, const std::string& where) {
 
 }  // namespace
 
+bool is_picture(const std::string& path) {
+  if (nn::has_image_extension(path)) return true;
+  std::ifstream file(path, std::ios::binary);
+  char first[4] = {};
+  file.read(first, sizeof first);
+  const std::string_view bytes(first, sizeof first);
+  return bytes == "\x89PNG" || bytes.starts_with("\xff\xd8\xff") || bytes == "GIF8" ||
+         bytes.starts_with("BM") || bytes == "RIFF";
+}
+
+NamedImage read_picture(const std::string& path, const nn::ImageProcessor& processor) {
+  const nn::Image image = nn::read_image(path);
+  Tensor pixels = empty({1, processor.channels(), processor.out_height(), processor.out_width()});
+  try {
+    processor(image, pixels.data<float>());
+  } catch (const ArgumentError& e) {
+    throw FileError(path + ": " + e.what());
+  }
+  return {path, pixels, ""};
+}
+
 std::vector<NamedImage> read_image_file(const std::string& path) {
   std::string text = nn::read_file(path, kLargest);
   if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // UTF-8's mark, as spreadsheets write it
-  const std::string format = picture_format(text);
-  check<FileError>(format.empty(), path, ": is a ", format,
-                   " picture, which papilio cannot read yet; expected a CSV file of 8x8 pixels");
   check<FileError>(text.find('\0') == text.npos, path, ": expected a CSV file of 8x8 pixels");
   std::vector<NamedImage> images;
   std::istringstream lines(text);

@@ -2,7 +2,9 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "nn/optim/optimizer.h"
 #include "nn/train/csv_log.h"
@@ -22,8 +24,8 @@ TrainingSettings demo_recipe() {
   s.lr = schedule.pretrain_lr;
   s.weight_decay = schedule.weight_decay;
   s.label_smoothing = schedule.label_smoothing;
-  s.shift = augmentation.shift_pixels;
-  s.rotate = augmentation.rotation_degrees;
+  s.augment.shift = augmentation.shift_pixels;
+  s.augment.rotate = augmentation.rotation_degrees;
   return s;
 }
 
@@ -43,11 +45,9 @@ void add_training(Options& options, TrainingSettings& s) {
   options.add("label-smoothing", &s.label_smoothing, "E", "share spread over all classes")
       .below(0, 1);
   options.add("clip", &s.clip, "NORM", "largest norm of the gradient; 0 for any").range(0);
-  options.add("shift", &s.shift, "PIXELS", "augmentation: random shift, at most").range(0, 100);
-  options.add("rotate", &s.rotate, "DEGREES", "augmentation: random rotation, at most")
-      .range(0, 180);
   options.add("seed", &s.seed, "N", "of every random choice; the same seed gives the same weights")
       .range(0);
+  add_augmentation(options, s.augment);
 }
 
 void resolve(Options& options, const TrainingSettings& s) {
@@ -79,14 +79,25 @@ std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingS
 
 }  // namespace
 
-TrainingEnd run_training(nn::Module& model, const nn::Forward& forward, const nn::Splits& data,
+TrainingEnd run_training(nn::Module& model, const nn::Forward& forward, const TrainingData& data,
                          const TrainingSettings& s, const std::filesystem::path& log,
                          const Common& common, const std::string& title) {
   const Interruptible interruptible;
-  nn::Loader loader(data.train,
-                    {.batch_size = s.batch_size,
-                     .seed = uint64_t(s.seed),
-                     .augmentation = {.shift_pixels = s.shift, .rotation_degrees = s.rotate}});
+  nn::Loader loader(
+      data.train, {.batch_size = s.batch_size, .seed = uint64_t(s.seed), .workers = data.workers});
+  std::unique_ptr<nn::Loader> validation;
+  if (data.validation != nullptr) {
+    validation = std::make_unique<nn::Loader>(
+        data.validation,
+        nn::Loader::Options{.batch_size = 256, .workers = data.workers, .shuffle = false});
+  }
+  std::set<std::string> warned;
+  const auto warn_once = [&](const std::vector<std::string>& messages) {
+    for (const std::string& message : messages) {
+      if (warned.insert(message).second)
+        std::fprintf(stderr, "papilio: warning: left out: %s\n", printable(message).c_str());
+    }
+  };
   const int64_t per_epoch = loader.batches_per_epoch();
   const auto optimizer = make_optimizer(model, s);
   nn::CsvLog csv(log, {"epoch", "step", "loss", "lr", "gradient_norm", "validation_loss",
@@ -102,6 +113,7 @@ TrainingEnd run_training(nn::Module& model, const nn::Forward& forward, const nn
   } epoch;
   int64_t images = 0;
   const auto on_step = [&](const nn::StepReport& r) {
+    warn_once(r.skipped);
     ++epoch.steps;
     epoch.images += r.images;
     epoch.loss += r.loss;
@@ -113,7 +125,10 @@ TrainingEnd run_training(nn::Module& model, const nn::Forward& forward, const nn
     const int64_t number = (r.step + per_epoch - 1) / per_epoch;
     end.signal = Interruptible::signal();
     if (r.step % per_epoch == 0 || end.signal != 0) {
-      const nn::Evaluation e = nn::evaluate(model, forward, data.validation);
+      nn::Evaluation e;
+      e.accuracy = e.loss = kNone;
+      if (validation != nullptr) e = nn::evaluate(model, forward, *validation);
+      warn_once(e.skipped);
       const auto n = double(epoch.steps);
       end.train_loss = epoch.loss / n;
       end.validation_accuracy = e.accuracy;
@@ -140,11 +155,36 @@ TrainingEnd run_training(nn::Module& model, const nn::Forward& forward, const nn
   } catch (const nn::NonFiniteError& e) {
     end.failure = e.what();
     nn::eval(model);
+  } catch (const FileError& e) {  // an image that cannot be read
+    end.failure = e.what();
+    nn::eval(model);
   }
   if (end.seconds > 0) end.images_per_second = double(images) / end.seconds;
   // A signal behind the last step stopped nothing.
   if (end.steps == end.total_steps) end.signal = 0;
   return end;
+}
+
+TestResult evaluate_test(nn::Module& model, const nn::Forward& forward, const TrainingData& data) {
+  if (data.test == nullptr) return {};
+  nn::Loader loader(data.test, {.batch_size = 256, .workers = data.workers, .shuffle = false});
+  const nn::Evaluation e = nn::evaluate(model, forward, loader);
+  return {int64_t(e.labels.size()), e.accuracy, e.top5, e.loss};
+}
+
+std::string TestResult::text() const {
+  if (images == 0) return "no test part";
+  return "test accuracy " + percent(accuracy) + ", loss " + short_number(loss);
+}
+
+void add_to_json(nlohmann::json& object, const TestResult& test) {
+  const auto number = [&](double value) {
+    return test.images > 0 ? nlohmann::json(value) : nlohmann::json(nullptr);
+  };
+  object["test_images"] = test.images;
+  object["test_accuracy"] = number(test.accuracy);
+  object["test_top5"] = number(test.top5);
+  object["test_loss"] = number(test.loss);
 }
 
 int report_end(const Options& options, const TrainingEnd& end, const std::string& saved) {

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <string>
 
-#include "nn/data/digits.h"
 #include "nn/train/fit.h"
 #include "samples/cli/common.h"
+#include "samples/cli/data.h"
 
 namespace papilio::cli {
 
@@ -14,7 +14,7 @@ struct TrainingSettings {
   int64_t epochs = 1, batch_size = 64, seed = 0;
   double lr = 1e-3, weight_decay = 0, momentum = 0.9, warmup = 0.05, min_lr = 0;
   double label_smoothing = 0, clip = 1;
-  double shift = 0, rotate = 0;
+  AugmentSettings augment;
   std::string optimizer = "adamw", schedule = "cosine";
 };
 // As the demo pretrains.
@@ -31,10 +31,21 @@ struct TrainingEnd {
   int signal = 0;                                  // that stopped it, or 0
   std::string failure = {};                        // why it could not go on, or empty
 };
-// Trains everything that is trainable; a line of `log` an epoch.
-TrainingEnd run_training(nn::Module& model, const nn::Forward& forward, const nn::Splits& data,
+// Trains everything that is trainable; a line of `log` an epoch. Images that cannot be read are
+// warned of, once each.
+TrainingEnd run_training(nn::Module& model, const nn::Forward& forward, const TrainingData& data,
                          const TrainingSettings& settings, const std::filesystem::path& log,
                          const Common& common, const std::string& title);
+
+// What the model makes of the test part; nothing where the data have none.
+struct TestResult {
+  int64_t images = 0;
+  double accuracy = 0, top5 = 0, loss = 0;
+  // "test accuracy 97.1 %, loss 0.123"
+  std::string text() const;
+};
+TestResult evaluate_test(nn::Module& model, const nn::Forward& forward, const TrainingData& data);
+void add_to_json(nlohmann::json& object, const TestResult& test);
 
 // The exit code: 0, 1 where the run failed, 130 or 143 where a signal stopped it; says the latter
 // two, and what was saved, on standard error.
