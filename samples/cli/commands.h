@@ -15,6 +15,7 @@ int merge(const Words& words);
 int convert(const Words& words);
 int predict(const Words& words);
 int inspect(const Words& words);
+int data(const Words& words);
 int demo(const Words& words);
 
 }  // namespace papilio::cli

@@ -1,6 +1,7 @@
 #include "samples/cli/images.h"
 
 #include <charconv>
+#include <fstream>
 #include <sstream>
 
 #include "nn/data/file.h"

@@ -19,7 +19,7 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"train", "a vision transformer from scratch, on handwritten digits", cli::train},
+    {"train", "a vision transformer from scratch", cli::train},
     {"finetune", "adapt a model to new classes: BOFT, OFT, LoRA, linear probe, full",
      cli::finetune},
     {"evaluate", "accuracy, loss and confusion matrix", cli::evaluate},
@@ -27,6 +27,7 @@ constexpr Command kCommands[] = {
     {"convert", "an adapter in another form: boft, oft, compact, peft, merged", cli::convert},
     {"predict", "classes and probabilities of images", cli::predict},
     {"inspect", "what a model, an adapter or a .safetensors file holds", cli::inspect},
+    {"data", "what a data set holds, and what of it is corrupt", cli::data},
     {"demo", "the whole story: pretrain, adapt by every method, compare, report", cli::demo},
 };
 

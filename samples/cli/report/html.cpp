@@ -158,7 +158,8 @@ std::string Document::finish() const {
   std::string page =
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+      "style-src "
       "'unsafe-inline'\"/>\n<meta name=\"color-scheme\" content=\"light dark\"/>\n";
   page += "<title>" + title_ + "</title>\n<style>\n" + picture_css();
   page += kPageCss;
