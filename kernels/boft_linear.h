@@ -20,3 +20,11 @@ void scale_columns(View y, ConstView s, ConstView bias);
 void scale_gradient_sums(View sums, ConstView g, ConstView y, ConstView bias);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void scale_rows(View w, ConstView s);
+PAPILIO_CUDA void scale_columns(View y, ConstView s, ConstView bias);
+PAPILIO_CUDA void scale_gradient_sums(View sums, ConstView g, ConstView y, ConstView bias);
+
+}  // namespace papilio::cuda

@@ -28,3 +28,12 @@ bool prefer_segments(int64_t rows, int64_t b, int64_t m);
 void butterfly_segment_backward(View dq, ConstView dr, ConstView q);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed);
+PAPILIO_CUDA void butterfly_rotation_backward(View dx, View dq, ConstView dy, ConstView x,
+                                              ConstView q);
+PAPILIO_CUDA void butterfly_segment_backward(View dq, ConstView dr, ConstView q);
+
+}  // namespace papilio::cuda

@@ -15,3 +15,10 @@ void cayley(View q, ConstView r);
 void cayley_backward(View dr, ConstView dq, ConstView q);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void cayley(View q, ConstView r);
+PAPILIO_CUDA void cayley_backward(View dr, ConstView dq, ConstView q);
+
+}  // namespace papilio::cuda

@@ -27,4 +27,11 @@ void cayley_neumann(View q, ConstView a, int64_t terms);
 void cayley_neumann_backward(View da, ConstView dq, ConstView a, int64_t terms);
 
 }  // namespace cpu
+
+namespace cuda {
+
+PAPILIO_CUDA void cayley_neumann(View q, ConstView a, int64_t terms);
+PAPILIO_CUDA void cayley_neumann_backward(View da, ConstView dq, ConstView a, int64_t terms);
+
+}  // namespace cuda
 }  // namespace papilio

@@ -12,3 +12,9 @@ namespace papilio::cpu {
 void segment_outer(View out, ConstView x, ConstView g);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void segment_outer(View out, ConstView x, ConstView g);
+
+}  // namespace papilio::cuda

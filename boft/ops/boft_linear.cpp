@@ -39,7 +39,8 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias, 
 // rows R, or rows R^T.
 Tensor rotated(const Tensor& rows, const Tensor& q, bool transposed) {
   Tensor y = empty_like(rows);
-  pick(kName, rows.device(), cpu::butterfly_rotation)(view(y), view(rows), view(q), transposed);
+  pick(kName, rows.device(), cpu::butterfly_rotation, cuda::butterfly_rotation)(
+      view(y), view(rows), view(q), transposed);
   return y;
 }
 
@@ -63,27 +64,29 @@ struct Problem {
   // W' = s o (W R^T)
   Tensor adapted_weight() const {
     Tensor w = rotated(weight, q, true);
-    pick(kName, w.device(), cpu::scale_rows)(view(w), view(s));
+    pick(kName, w.device(), cpu::scale_rows, cuda::scale_rows)(view(w), view(s));
     return w;
   }
   Tensor forward() const {
     if (weight_side()) return matrix_product(kName, x, transposed(adapted_weight()), bias);
     Tensor y = matrix_product(kName, rotated(x, q, false), transposed(weight));
-    pick(kName, y.device(), cpu::scale_columns)(view(y), view(s), view_or_none(bias));
+    pick(kName, y.device(), cpu::scale_columns, cuda::scale_columns)(view(y), view(s),
+                                                                     view_or_none(bias));
     return y;
   }
   // dq from dL/dx, see the header. Sums in the type to compute in.
   Tensor dq_by_segments(const Tensor& dx) const {
     Tensor m = empty({q.size(3) << (q.size(0) - 1), x.size(1)}, {sum_dtype(x.dtype()), x.device()});
-    pick(kName, x.device(), cpu::segment_outer)(view(m), view(x), view(dx));
+    pick(kName, x.device(), cpu::segment_outer, cuda::segment_outer)(view(m), view(x), view(dx));
     const Tensor dr = rotated(m, copy_of(q, m.dtype()), false);
     Tensor dq = empty_like(q);
-    pick(kName, x.device(), cpu::butterfly_segment_backward)(view(dq), view(dr), view(q));
+    pick(kName, x.device(), cpu::butterfly_segment_backward, cuda::butterfly_segment_backward)(
+        view(dq), view(dr), view(q));
     return dq;
   }
   void scale_sums(const Tensor& sums, const Tensor& g, const Tensor& y, const Tensor& bias) const {
-    pick(kName, g.device(), cpu::scale_gradient_sums)(view(sums), view(g), view(y),
-                                                      view_or_none(bias));
+    pick(kName, g.device(), cpu::scale_gradient_sums, cuda::scale_gradient_sums)(
+        view(sums), view(g), view(y), view_or_none(bias));
   }
   Tensor ds(const Tensor& sums, const Tensor& g) const;
 };
@@ -140,12 +143,14 @@ Tensor boft_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, co
                     if (needs[2]) dq = p.dq_by_segments(dx);
                   } else {
                     Tensor scaled = copy_of(g);
-                    pick(kName, g.device(), cpu::scale_columns)(view(scaled), view(p.s), View{});
+                    pick(kName, g.device(), cpu::scale_columns, cuda::scale_columns)(
+                        view(scaled), view(p.s), View{});
                     const Tensor u = matrix_product(kName, scaled, p.weight);
                     dq = empty_like(p.q);
                     if (needs[0]) dx = empty_like(u);
-                    pick(kName, g.device(), cpu::butterfly_rotation_backward)(
-                        view_or_none(dx), view(dq), view(u), view(p.x), view(p.q));
+                    pick(kName, g.device(), cpu::butterfly_rotation_backward,
+                         cuda::butterfly_rotation_backward)(view_or_none(dx), view(dq), view(u),
+                                                            view(p.x), view(p.q));
                   }
                   Grads grads(5);  // none for the weight, which is frozen here
                   if (needs[0]) grads[0] = with_shape(dx, x_shape);

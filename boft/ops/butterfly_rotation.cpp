@@ -35,7 +35,8 @@ View rows(const Tensor& x) {
 Tensor rotated(const char* operation, const Tensor& x, const Tensor& q, bool transposed) {
   Tensor y = empty(x.shape(), {x.dtype(), x.device()});
   const Tensor in = contiguous_data(x);
-  pick(operation, x.device(), cpu::butterfly_rotation)(rows(y), rows(in), view(q), transposed);
+  pick(operation, x.device(), cpu::butterfly_rotation, cuda::butterfly_rotation)(
+      rows(y), rows(in), view(q), transposed);
   return y;
 }
 
@@ -57,7 +58,8 @@ Tensor rotate(const char* operation, const Tensor& x, const Tensor& q, bool tran
     if (needs[0]) grads[0] = both ? empty_like(g) : rotated(operation, g, factors, !transposed);
     if (needs[1]) {
       grads[1] = empty_like(factors);
-      const auto kernel = pick(operation, g.device(), cpu::butterfly_rotation_backward);
+      const auto kernel = pick(operation, g.device(), cpu::butterfly_rotation_backward,
+                               cuda::butterfly_rotation_backward);
       const View dx = both ? rows(grads[0]) : View{}, dq = view(grads[1]);
       // <dy, x R^T> = <x, dy R>: under the transpose, x and dy change places.
       if (transposed)

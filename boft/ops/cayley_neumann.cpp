@@ -16,11 +16,12 @@ Tensor cayley_neumann(const Tensor& a, int64_t terms) {
   check(terms >= 1, "cayley_neumann: expected terms >= 1, got ", terms);
   const Tensor in = contiguous_data(a);
   const Tensor q = empty(a.shape(), {a.dtype(), a.device()});
-  pick("cayley_neumann", a.device(), cpu::cayley_neumann)(view(q), view(in), terms);
+  pick("cayley_neumann", a.device(), cpu::cayley_neumann, cuda::cayley_neumann)(view(q), view(in),
+                                                                                terms);
   return record("cayley_neumann", q, {a}, [in, terms](const Tensor& dq, Needs) {
     const Tensor da = empty_like(in);
-    pick("cayley_neumann", in.device(), cpu::cayley_neumann_backward)(
-        view(da), view(contiguous_data(dq)), view(in), terms);
+    pick("cayley_neumann", in.device(), cpu::cayley_neumann_backward,
+         cuda::cayley_neumann_backward)(view(da), view(contiguous_data(dq)), view(in), terms);
     return Grads{da};
   });
 }

@@ -1,0 +1,59 @@
+#include "kernels/segment_outer.h"
+
+#include "kernels/cuda/launch.h"
+
+namespace papilio::cuda {
+namespace {
+
+// Rows k of the result that a thread sums in registers: g is read once for all of them.
+constexpr int kRows = 8;
+
+// Stage one: a thread has column c and rows k0 ... k0 + 7 of one part of x's rows; neighbours have
+// neighbouring columns. partial: (parts, w, d).
+template <class T>
+__global__ void sum_parts(compute_t<T>* partial, const T* x, const T* g, int64_t rows, int64_t d,
+                          int64_t w, int64_t parts) {
+  using C = compute_t<T>;
+  const int64_t groups = (w + kRows - 1) / kRows;
+  for (int64_t t = first_element(); t < parts * groups * d; t += grid_stride()) {
+    const int64_t c = t % d, k0 = t / d % groups * kRows, part = t / (d * groups);
+    const int64_t first = c - c % w + k0, end = rows * (part + 1) / parts;
+    const int count = int(w - k0 < kRows ? w - k0 : kRows);
+    C sum[kRows] = {};
+    for (int64_t r = rows * part / parts; r < end; ++r) {
+      const C gc = C(g[r * d + c]);
+      const T* xk = x + r * d + first;
+#pragma unroll
+      for (int k = 0; k < kRows; ++k)
+        if (k < count) sum[k] += C(xk[k]) * gc;
+    }
+    for (int k = 0; k < count; ++k) partial[(part * w + k0 + k) * d + c] = sum[k];
+  }
+}
+
+// Stage two, in the order of the parts.
+template <class C>
+__global__ void add_parts(C* out, const C* partial, int64_t n, int64_t parts) {
+  for (int64_t e = first_element(); e < n; e += grid_stride()) {
+    C sum = 0;
+    for (int64_t part = 0; part < parts; ++part) sum += partial[part * n + e];
+    out[e] = sum;
+  }
+}
+
+}  // namespace
+
+void segment_outer(View out, ConstView x, ConstView g) {
+  const int64_t rows = x.size(0), d = x.size(1), w = out.size(0);
+  const int64_t parts = rows < 64 ? 1 : rows / 64 < 128 ? rows / 64 : 128;
+  dispatch_floating(x.dtype, [&]<class T>() {
+    using C = compute_t<T>;
+    const Scratch<C> partial(parts * w * d);
+    launch(sum_parts<T>, blocks_for(parts * ((w + kRows - 1) / kRows) * d), kBlock, 0, stream(),
+           partial.data(), x.as<T>(), g.as<T>(), rows, d, w, parts);
+    launch(add_parts<C>, blocks_for(w * d), kBlock, 0, stream(), out.as<C>(),
+           static_cast<const C*>(partial.data()), w * d, parts);
+  });
+}
+
+}  // namespace papilio::cuda
