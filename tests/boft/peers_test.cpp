@@ -8,6 +8,8 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/checkpoint.h"
+#include "nn/layers/conv1d.h"
+#include "nn/layers/embedding.h"
 #include "nn/models/pretrained.h"
 #include "tensor/safetensors.h"
 #include "tests/paths.h"
@@ -38,6 +40,19 @@ void check_close(const Tensor& got, const Tensor& want, double tolerance = 1e-5,
   }
   CHECK(worst <= tolerance * largest);
 }
+
+// What ViT and DINOv2 have none of: y = conv1d(table(ids)).
+struct TwoLayers : nn::Module {
+  nn::Embedding table{11, 16};
+  nn::Conv1D conv1d{8, 16};  // 16 -> 8
+
+  Tensor operator()(const Tensor& ids) { return conv1d(table(ids)); }
+  void visit(nn::Visitor& v) override {
+    v("table", table);
+    v("conv1d", conv1d);
+  }
+  std::string describe() const override { return "TwoLayers"; }
+};
 
 // A base, a batch, and one of PEFT's results.
 struct Golden {
@@ -159,6 +174,40 @@ TEST_CASE("PEFT's LoRA on a whole ViT: files, logits, merged logits and every gr
 
 TEST_CASE("PEFT's BOFT on a whole DINOv2: files, logits, merged logits and every gradient agree") {
   CHECK(check_all("dinov2", "boft_") == 4);
+}
+
+TEST_CASE("PEFT's OFT of an embedding, its LoRA of a Conv1D: output, gradients, merged weight") {
+  const fs::path root = fs::path(source_root) / "tests/golden/peers/layers";
+  auto base = load_safetensors(root / "base.safetensors").tensors;
+  const Tensor ids = base.at("ids"), dy = base.at("dy");
+  base.erase("ids"), base.erase("dy");
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(root)) {
+    if (!entry.is_directory()) continue;
+    CAPTURE(entry.path().string());
+    const auto expected = load_safetensors(entry.path() / "expected.safetensors").tensors;
+    TwoLayers model;
+    nn::load_state_dict(model, base);
+    AdapterModel adapters(model);
+    CHECK(boft::load_adapter(adapters, entry.path()).empty());
+    const Tensor y = model(ids);
+    check_close(y, expected.at("y"));
+    backward(y, dy);
+    adapters.merge(true);
+    const bool embedding = entry.path().filename().string().find("embedding") != std::string::npos;
+    check_close(embedding ? model.table.weight : model.conv1d.weight, expected.at("merged_weight"));
+    check_close(model(ids), expected.at("y"));
+    adapters.unmerge();
+    become_gradients(model);
+    const TemporaryFolder out;
+    boft::save_adapter(adapters, out.path());
+    const auto gradients = load_safetensors(out / kWeights).tensors;
+    CHECK(gradients.size() + 2 == expected.size());
+    for (const auto& gradient : gradients)
+      check_close(gradient.second, expected.at("default/" + gradient.first));
+    ++count;
+  }
+  CHECK(count == 3);
 }
 
 }  // namespace papilio::test

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/peers/MODEL: a tiny base, a batch, and PEFT's adapter folders with what PEFT computes from them.
+"""Writes tests/golden/peers/MODEL: a tiny base, a batch, and PEFT's adapter folders with what PEFT computes from them;
+and layers/, the same for two layers alone.
 
     make_golden.py [OUT [NAME...]]      only the named cases (all by default); the base is written where it is missing
 
 Under Transformers 4; under Transformers 5 it writes the cases that show that one's module names.
 """
 
+import copy
 import json
 import sys
 import warnings
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from peft import BOFTConfig, LoraConfig, OFTConfig
+from peft import BOFTConfig, LoraConfig, OFTConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 import side_peft
@@ -83,11 +85,58 @@ def write(folder, case, base, model_type):
     save_file(expected, folder / "expected.safetensors", {"adapters": " ".join(case.adapters)})
 
 
+class TwoLayers(torch.nn.Module):
+    """What ViT and DINOv2 have none of: an embedding, and GPT-2's transposed linear layer. y = conv1d(table(ids))"""
+
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(11, 16)
+        self.conv1d = transformers.pytorch_utils.Conv1D(8, 16)
+
+    def forward(self, ids):
+        return self.conv1d(self.table(ids))
+
+
+def write_layers(folder):
+    """base.safetensors; for each case PEFT's folder, and from the ids its output, its gradients for dL/dy = dy, W'."""
+    torch.manual_seed(5)
+    base = TwoLayers()
+    with torch.no_grad():
+        for parameter in base.parameters():
+            parameter.copy_(0.5 * torch.randn_like(parameter))
+    ids, dy = torch.tensor([[0, 3, 10, 3], [7, 1, 2, 9]]), torch.randn(2, 4, 8)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(base.state_dict() | {"ids": ids, "dy": dy}, folder / "base.safetensors")
+    for name, config in {
+        "oft_embedding_exact": OFTConfig(oft_block_size=4, use_cayley_neumann=False, target_modules=["table"]),
+        "oft_embedding_series": OFTConfig(oft_block_size=8, block_share=True, target_modules=["table"]),
+        "lora_conv1d": LoraConfig(r=2, lora_alpha=3, fan_in_fan_out=True, target_modules=["conv1d"]),
+    }.items():
+        model = get_peft_model(copy.deepcopy(base), config)
+        side_peft.randomise(model)
+        model.save_pretrained(folder / name)
+        clean(folder / name)
+        model.double()
+        y = model(ids)
+        y.backward(dy.double())
+        expected = {"y": y.detach()}
+        for parameter, value in model.named_parameters():
+            if value.grad is not None:
+                expected["default/" + parameter.replace(".default", "")] = value.grad
+        model.merge_adapter(safe_merge=True)
+        layer = "table" if "embedding" in name else "conv1d"
+        expected["merged_weight"] = model.get_submodule(f"base_model.model.{layer}").get_base_layer().weight.detach()
+        save_file({key: value.to(torch.float32).contiguous() for key, value in expected.items()},
+                  folder / name / "expected.safetensors")
+
+
 def main():
     warnings.simplefilter("ignore")
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "golden" / "peers")
+    if not sys.argv[2:] or "layers" in sys.argv[2:]:
+        write_layers(root / "layers")
     for model_type in ("vit", "dinov2"):
         here = root / model_type
         here.mkdir(parents=True, exist_ok=True)
