@@ -1,7 +1,6 @@
 #include "kernels/boft_linear.h"
 
-#include "kernels/cuda/launch.h"
-#include "kernels/cuda/row.h"
+#include "kernels/cuda/parts.h"
 
 namespace papilio::cuda {
 namespace {
@@ -23,7 +22,7 @@ __global__ void scale_columns_kernel(T* y, const T* s, const T* bias, int64_t ro
   }
 }
 
-// Stage one: a thread sums one column over one part of the rows. partial: (parts, 3, n).
+// A thread sums one column over one part of the rows. partial: (parts, 3, n).
 template <class T>
 __global__ void sum_parts(compute_t<T>* partial, const T* g, const T* y, const T* bias,
                           int64_t rows, int64_t n, int64_t parts) {
@@ -42,16 +41,6 @@ __global__ void sum_parts(compute_t<T>* partial, const T* g, const T* y, const T
     to[0] = gz;
     to[n] = z;
     to[2 * n] = gs;
-  }
-}
-
-// Stage two, in the order of the parts.
-template <class C>
-__global__ void add_parts(C* sums, const C* partial, int64_t n, int64_t parts) {
-  for (int64_t j = first_element(); j < n; j += grid_stride()) {
-    C sum = 0;
-    for (int64_t part = 0; part < parts; ++part) sum += partial[part * n + j];
-    sums[j] = sum;
   }
 }
 
@@ -75,14 +64,13 @@ void scale_columns(View y, ConstView s, ConstView bias) {
 
 void scale_gradient_sums(View sums, ConstView g, ConstView y, ConstView bias) {
   const int64_t rows = g.size(0), n = g.size(1);
-  const int64_t parts = rows < 64 ? 1 : rows / 64 < 256 ? rows / 64 : 256;
+  const int64_t parts = part_count(rows, 256);
   dispatch_floating(g.dtype, [&]<class T>() {
     using C = compute_t<T>;
     const Scratch<C> partial(parts * 3 * n);
     launch(sum_parts<T>, blocks_for(parts * n), kBlock, 0, stream(), partial.data(), g.as<T>(),
            y.as<T>(), bias.as<T>(), rows, n, parts);
-    launch(add_parts<C>, blocks_for(3 * n), kBlock, 0, stream(), sums.as<C>(),
-           static_cast<const C*>(partial.data()), 3 * n, parts);
+    add_parts(sums.as<C>(), partial.data(), 3 * n, parts);
   });
 }
 

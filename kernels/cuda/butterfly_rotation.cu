@@ -3,7 +3,7 @@
 // by factor through device memory.
 #include "kernels/butterfly_rotation.h"
 
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/parts.h"
 #include "kernels/segment_outer.h"
 
 namespace papilio::cuda {
@@ -163,7 +163,7 @@ __global__ void convert(To* to, const From* from, int64_t n) {
   for (int64_t e = first_element(); e < n; e += grid_stride()) to[e] = To(from[e]);
 }
 
-// Stage one of factor i's gradient: entry (n, k, j) over one part of the rows is the sum of z[k]
+// Factor i's gradient: entry (n, k, j) over one part of the rows is the sum of z[k]
 // g[j]. partial: (parts, N b b).
 template <class C>
 __global__ void outer_parts(C* partial, const C* z, const C* g, Shape s, int64_t i, int64_t parts) {
@@ -178,23 +178,13 @@ __global__ void outer_parts(C* partial, const C* z, const C* g, Shape s, int64_t
   }
 }
 
-// Stage two, in the order of the parts.
-template <class T>
-__global__ void add_parts(T* dq, const compute_t<T>* partial, int64_t n, int64_t parts) {
-  for (int64_t e = first_element(); e < n; e += grid_stride()) {
-    compute_t<T> sum = 0;
-    for (int64_t part = 0; part < parts; ++part) sum += partial[part * n + e];
-    dq[e] = T(sum);
-  }
-}
-
 // The inputs of every factor are computed again from x, z_{i-1} = z_i B_i; then the gradient meets
 // B_i^T, first factor 0's. dx and dq may be null.
 template <class T, class In>
 void walk(T* dx, T* dq, const In* dy, const In* x, const T* q, const Shape& s) {
   using C = compute_t<T>;
   const int64_t n = s.rows * s.d, entries = s.blocks * s.b * s.b;
-  const int64_t parts = s.rows < 64 ? 1 : s.rows / 64 < 64 ? s.rows / 64 : 64;
+  const int64_t parts = part_count(s.rows, 64);
   const unsigned blocks = blocks_for(n);
   const Scratch<C> inputs(s.m * n), gradients(2 * n), partial(parts * entries);
   const auto z = [&](int64_t i) { return inputs.data() + i * n; };
@@ -208,8 +198,7 @@ void walk(T* dx, T* dq, const In* dy, const In* x, const T* q, const Shape& s) {
     if (dq != nullptr) {
       launch(outer_parts<C>, blocks_for(parts * entries), kBlock, 0, stream(), partial.data(),
              static_cast<const C*>(z(i)), static_cast<const C*>(g), s, i, parts);
-      launch(add_parts<T>, blocks_for(entries), kBlock, 0, stream(), dq + i * entries,
-             static_cast<const C*>(partial.data()), entries, parts);
+      add_parts(dq + i * entries, partial.data(), entries, parts);
     }
     launch(rotate_factor<C, C, T>, blocks, kBlock, 0, stream(), next, static_cast<const C*>(g),
            q + i * entries, s, i, true);

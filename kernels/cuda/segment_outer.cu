@@ -1,6 +1,6 @@
 #include "kernels/segment_outer.h"
 
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/parts.h"
 
 namespace papilio::cuda {
 namespace {
@@ -8,7 +8,7 @@ namespace {
 // Rows k of the result that a thread sums in registers: g is read once for all of them.
 constexpr int kRows = 8;
 
-// Stage one: a thread has column c and rows k0 ... k0 + 7 of one part of x's rows; neighbours have
+// A thread has column c and rows k0 ... k0 + 7 of one part of x's rows; neighbours have
 // neighbouring columns. partial: (parts, w, d).
 template <class T>
 __global__ void sum_parts(compute_t<T>* partial, const T* x, const T* g, int64_t rows, int64_t d,
@@ -31,28 +31,17 @@ __global__ void sum_parts(compute_t<T>* partial, const T* x, const T* g, int64_t
   }
 }
 
-// Stage two, in the order of the parts.
-template <class C>
-__global__ void add_parts(C* out, const C* partial, int64_t n, int64_t parts) {
-  for (int64_t e = first_element(); e < n; e += grid_stride()) {
-    C sum = 0;
-    for (int64_t part = 0; part < parts; ++part) sum += partial[part * n + e];
-    out[e] = sum;
-  }
-}
-
 }  // namespace
 
 void segment_outer(View out, ConstView x, ConstView g) {
   const int64_t rows = x.size(0), d = x.size(1), w = out.size(0);
-  const int64_t parts = rows < 64 ? 1 : rows / 64 < 128 ? rows / 64 : 128;
+  const int64_t parts = part_count(rows, 128);
   dispatch_floating(x.dtype, [&]<class T>() {
     using C = compute_t<T>;
     const Scratch<C> partial(parts * w * d);
     launch(sum_parts<T>, blocks_for(parts * ((w + kRows - 1) / kRows) * d), kBlock, 0, stream(),
            partial.data(), x.as<T>(), g.as<T>(), rows, d, w, parts);
-    launch(add_parts<C>, blocks_for(w * d), kBlock, 0, stream(), out.as<C>(),
-           static_cast<const C*>(partial.data()), w * d, parts);
+    add_parts(out.as<C>(), partial.data(), w * d, parts);
   });
 }
 

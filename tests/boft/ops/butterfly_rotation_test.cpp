@@ -12,6 +12,7 @@
 #include "tensor/random.h"
 #include "tests/autograd/op_case.h"
 #include "tests/boft/dense.h"
+#include "tests/compare.h"
 
 namespace papilio::test {
 
@@ -56,13 +57,21 @@ Dims random_factors(Generator& g) {
 }  // namespace
 
 TEST_CASE("butterfly_rotation") {
-  std::vector<Sample> samples{sample({7, 0}, 1, 2, 5),       sample({3, 0}, 2, 4, 2),
-                              sample({5, 0}, 2, 2, 6),       sample({2, 3, 0}, 3, 4, 4),
-                              sample({0}, 1, 3, 3),          sample({1, 0}, 1, 1, 1),
-                              sample({0, 0}, 2, 2, 4),       sample({20, 0}, 2, 8, 4),
-                              sample({3, 0}, 4, 8, 2),       sample({2, 0}, 2, 2, 16),
-                              sample({2, 0}, 1, 1, 17),      sample({40, 0}, 2, 2, 4),
-                              sample({6, 0}, 2, 4, 2, true), sample({2, 2, 0}, 3, 4, 4, true),
+  std::vector<Sample> samples{sample({7, 0}, 1, 2, 5),
+                              sample({3, 0}, 2, 4, 2),
+                              sample({5, 0}, 2, 2, 6),
+                              sample({2, 3, 0}, 3, 4, 4),
+                              sample({0}, 1, 3, 3),
+                              sample({1, 0}, 1, 1, 1),
+                              sample({0, 0}, 2, 2, 4),
+                              sample({20, 0}, 2, 8, 4),
+                              sample({3, 0}, 4, 8, 2),
+                              sample({2, 0}, 2, 2, 16),
+                              sample({2, 0}, 1, 1, 17),
+                              sample({40, 0}, 2, 2, 4),
+                              sample({200, 0}, 2, 2, 4),
+                              sample({6, 0}, 2, 4, 2, true),
+                              sample({2, 2, 0}, 3, 4, 4, true),
                               sample({20, 0}, 1, 2, 5, true)};
   run({.name = "butterfly_rotation",
        .samples = samples,
@@ -146,6 +155,24 @@ TEST_CASE("butterfly_rotation is the product of dense factors, for random shapes
     const Matrix half = matrix_of(butterfly_matrix(copy_of(q, DType::bfloat16)));
     CHECK(largest(half - want) < 0.05);
   }
+}
+
+TEST_CASE("butterfly_rotation on a device: segments wider than a block's memory") {
+  if (cuda_device_count() == 0) return;
+  Generator g(11);
+  const Dims factors{12, 2048, 4, 4};  // w = d = 8192
+  const Tensor q = cayley(normal(factors, 0, 0.5, {}, g)), x = normal({2, 8192}, 0, 1, {}, g);
+  std::vector<std::vector<double>> results;
+  for (const Device device : {Device::cpu(), Device::cuda()}) {
+    const Tensor qd = leaf(copy_of(q, device)), xd = leaf(copy_of(x, device));
+    const Tensor y = butterfly_rotation(xd, qd);
+    backward(y, y.detach());
+    for (const Tensor& t :
+         {y, butterfly_rotation_transposed(y.detach(), qd.detach()), grad(xd), grad(qd)})
+      results.push_back(t.to_vector<double>());
+  }
+  for (size_t i = 0; i < 4; ++i) CHECK(largest_difference(results[i], results[i + 4]) < 1e-4);
+  CHECK(largest_difference(results[5], x.to_vector<double>()) < 1e-4);  // R^T takes R back
 }
 
 TEST_CASE("butterfly_rotation by identities changes no bit") {
