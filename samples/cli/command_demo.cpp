@@ -1,12 +1,13 @@
 #include "samples/cli/commands.h"
 #include "samples/cli/common.h"
 #include "samples/cli/demo/demo.h"
+#include "samples/cli/demo/methods.h"
 
 namespace papilio::cli {
 
 int demo(const Words& words) {
   std::string out = "demo";
-  int64_t seeds = 3, seed = 0;
+  int64_t seeds = papilio::demo::Schedule{}.seeds, seed = 0;
   bool quick = false, tune = false;
   Common common;
   Options options(
@@ -18,8 +19,8 @@ int demo(const Words& words) {
   options.add("o,out", &out, "DIR", "folder to write");
   options.add("seeds", &seeds, "N", "adaptations of each method").range(1, 100);
   options.flag("quick", quick, "few steps: shows that everything runs, measures nothing");
-  options.flag("tune", tune, "choose each method's rate anew, on the validation digits");
-  options.add("seed", &seed, "N", "of every random choice").range(0);
+  options.flag("tune", tune, "only try each method with every rate, on the validation digits");
+  options.add("seed", &seed, "N", "of the pretraining and the first adaptation").range(0);
   add_common(options, common);
   options.example("papilio demo");
   options.example("papilio demo --seeds 10 --out long");
@@ -30,6 +31,7 @@ int demo(const Words& words) {
                              .quick = quick,
                              .tune = tune,
                              .json = common.json,
+                             .quiet = common.quiet,
                              .seed = uint64_t(seed)});
 }
 

@@ -1,5 +1,9 @@
 #include "samples/cli/common.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "kernels/threads.h"
@@ -18,6 +22,14 @@ void add_common(Options& options, Common& common) {
 void set_threads(Common& common) {
   if (common.threads > 0) set_num_threads(int(common.threads));
   common.threads = num_threads();
+}
+
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
+  check<FileError>(access(folder.c_str(), W_OK | X_OK) == 0, folder.string(),
+                   ": cannot be written: ", std::strerror(errno));
 }
 
 void print_json(const nlohmann::json& object) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ struct Common {
 void add_common(Options& options, Common& common);
 // Applies --threads and writes the resolved number back.
 void set_threads(Common& common);
+
+// Makes a folder that files can be written into. Throws FileError where that cannot be.
+void make_folder(const std::filesystem::path& folder);
 
 // One object on standard output; bytes that are no UTF-8 are replaced, NaN and infinity are null.
 void print_json(const nlohmann::json& object);

@@ -1,15 +1,11 @@
 #include "samples/cli/model.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "boft/adapter_folder.h"
 #include "boft/checkpoint.h"
 #include "nn/models/pretrained.h"
-#include "samples/cli/options.h"
+#include "samples/cli/common.h"
 #include "tensor/atomic_file.h"
 #include "tensor/json.h"
 
@@ -148,11 +144,7 @@ void make_output_folder(const fs::path& folder, Result result, bool overwrite) {
   check<UsageError>(overwrite || !(model || adapter), "--out: ", folder.string(), " holds ",
                     model ? "a model" : "an adapter",
                     " already; choose another folder, or --overwrite");
-  std::error_code error;
-  fs::create_directories(folder, error);
-  check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
-  check<FileError>(access(folder.c_str(), W_OK | X_OK) == 0, folder.string(),
-                   ": cannot be written: ", std::strerror(errno));
+  make_folder(folder);
 }
 
 }  // namespace papilio::cli

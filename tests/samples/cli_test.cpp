@@ -419,3 +419,19 @@ TEST_CASE("Ctrl-C ends the step, saves and says so") {
   const auto result = at.json(words("evaluate base"));
   CHECK(result["classes"].size() == 2);
 }
+
+TEST_CASE("demo: its folder is made first; Ctrl-C says what there is") {
+  const Workplace at;
+  test::write_bytes(at / "file", "");
+  const auto refused = at.run(words("demo --quick --out file"));
+  CHECK(refused.code == 1);
+  CHECK(refused.err == "papilio demo: file: cannot be made: Not a directory\n");
+  const auto early = at.run(words("demo --quiet --out d"), [&](int process) {
+    using namespace std::chrono_literals;
+    for (int i = 0; i < 1000 && !std::filesystem::exists(at / "d"); ++i)
+      std::this_thread::sleep_for(10ms);
+    kill(process, SIGINT);
+  });
+  CHECK(early.code == 130);
+  CHECK(early.err == "papilio demo: interrupted; no method was finished, nothing is written\n");
+}

@@ -112,7 +112,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("the butterfly joins the half-blocks of method.md's formula") {
+TEST_CASE("the butterfly joins half-blocks that lie 2^i apart") {
   CHECK(lower_half_block(5, 0) == 10);
   CHECK(lower_half_block(5, 1) == 9);
   CHECK(lower_half_block(5, 2) == 9);

@@ -2,16 +2,19 @@
 
 #include <chrono>
 #include <cstdio>
-#include <limits>
 
+#include "autograd/ops/shape.h"
 #include "boft/checkpoint.h"
 #include "boft/energy.h"
 #include "kernels/threads.h"
 #include "nn/models/pretrained.h"
 #include "nn/train/progress.h"
+#include "samples/cli/common.h"
 #include "samples/cli/demo/pictures.h"
 #include "samples/cli/demo/results.h"
+#include "samples/cli/demo/tune.h"
 #include "samples/cli/digits.h"
+#include "samples/cli/interrupt.h"
 #include "tensor/atomic_file.h"
 #include "tensor/random.h"
 
@@ -31,34 +34,37 @@ Schedule schedule_of(const DemoOptions& options) {
   return schedule;
 }
 
-OnStep progress_of(nn::Progress& progress) {
-  return [&progress](int64_t step, int64_t, double loss, int64_t images) {
-    char detail[32];
-    std::snprintf(detail, sizeof detail, "loss %.3f", loss);
-    progress.update(step, images, detail);
-  };
+// A step's line in the progress; the run goes on until a signal comes.
+bool show(nn::Progress& progress, int64_t step, double loss, int64_t images) {
+  char detail[32];
+  std::snprintf(detail, sizeof detail, "loss %.3f", loss);
+  progress.update(step, images, detail);
+  return cli::Interruptible::signal() == 0;
 }
 
-Pretrained pretrained_model(const Task& task, const Schedule& schedule, uint64_t seed) {
+Pretrained pretrained_model(const Task& task, const Schedule& schedule, uint64_t seed,
+                            std::FILE* out) {
   const int64_t batches =
       (task.old_digits.train.size() + schedule.batch_size - 1) / schedule.batch_size;
-  nn::Progress progress(stderr, "pretrain on digits 0-4", schedule.pretrain_epochs * batches);
-  return pretrain(task, schedule, seed, progress_of(progress));
+  nn::Progress progress(out, "pretrain on digits 0-4", schedule.pretrain_epochs * batches);
+  return pretrain(task, schedule, seed, [&](int64_t step, double loss, int64_t images) {
+    return show(progress, step, loss, images);
+  });
 }
 
+// One run a seed; fewer, the last unfinished, where a signal came.
 std::vector<Run> adapt(const Pretrained& pretrained, const Method& method, const Task& task,
-                       const Schedule& schedule) {
+                       const Schedule& schedule, uint64_t first_seed, std::FILE* out) {
   std::vector<Run> runs;
   const int64_t batches =
       (task.new_digits.train.size() + schedule.batch_size - 1) / schedule.batch_size;
   const int64_t steps = schedule.adapt_epochs * batches;
-  nn::Progress progress(stderr, method.label, schedule.seeds * steps);
-  for (int64_t seed = 0; seed < schedule.seeds; ++seed) {
-    runs.emplace_back(pretrained, method, uint64_t(seed));
-    const OnStep show = progress_of(progress);
+  nn::Progress progress(out, method.label, schedule.seeds * steps);
+  for (int64_t i = 0; i < schedule.seeds && cli::Interruptible::signal() == 0; ++i) {
+    runs.emplace_back(pretrained, method, first_seed + uint64_t(i));
     runs.back().train(task, schedule, std::max<int64_t>(1, steps / 8),
-                      [&](int64_t step, int64_t total, double loss, int64_t images) {
-                        show(seed * steps + step, total, loss, images);
+                      [&](int64_t step, double loss, int64_t images) {
+                        return show(progress, i * steps + step, loss, images);
                       });
   }
   return runs;
@@ -77,39 +83,25 @@ MethodResult measure(std::vector<Run>& runs, double energy_before) {
   return result;
 }
 
-// Largest difference of merged and unmerged logits on the new test digits.
-double merge_difference(Run& run, const Task& task) {
-  const std::vector<double> unmerged = run.logits(task.new_digits.test.images).to_vector<double>();
+// Largest difference of merged and unmerged logits on the new test digits; NaN where one is.
+double merge_difference(Run& run, const Tensor& images) {
+  // A layer turns its weight where it has many rows and its input where it has few: both ways.
+  const auto logits = [&] {
+    std::vector<double> values = run.logits(images).to_vector<double>();
+    const std::vector<double> few = run.logits(slice(images, 0, 0, 1)).to_vector<double>();
+    values.insert(values.end(), few.begin(), few.end());
+    return values;
+  };
+  const std::vector<double> unmerged = logits();
   run.adapters()->merge(true);
-  const std::vector<double> merged = run.logits(task.new_digits.test.images).to_vector<double>();
+  const std::vector<double> merged = logits();
   run.adapters()->unmerge();
   double worst = 0;
-  for (size_t i = 0; i < merged.size(); ++i)
-    worst = std::max(worst, std::abs(merged[i] - unmerged[i]));
-  return worst;
-}
-
-// Every method with every rate on the validation digits: how the rates in methods.cpp were found.
-int tune(const DemoOptions& options, const Task& task, const Pretrained& pretrained) {
-  const Schedule schedule = schedule_of(options);
-  std::printf("%s\n\n%-18s", kRateRule, "validation loss");
-  for (double lr : kRates) std::printf(" %15.0e", lr);
-  std::printf("     best\n");
-  for (Method method : methods()) {
-    double best = std::numeric_limits<double>::infinity(), best_lr = 0;
-    std::printf("%-18s", method.label.c_str());
-    for (double lr : kRates) {
-      method.lr = lr;
-      Run run(pretrained, method, kTuneSeed);
-      run.train(task, schedule, std::numeric_limits<int64_t>::max(), nullptr);
-      const nn::Evaluation e = run.evaluate_new(task.new_digits.validation);
-      if (e.loss < best) best = e.loss, best_lr = lr;
-      std::printf(" %6.4f (%5.1f%%)", e.loss, 100 * e.accuracy);
-      std::fflush(stdout);
-    }
-    std::printf(" %8.0e\n", best_lr);
+  for (size_t i = 0; i < merged.size(); ++i) {
+    const double difference = std::abs(merged[i] - unmerged[i]);
+    if (!(difference <= worst)) worst = difference;
   }
-  return 0;
+  return worst;
 }
 
 std::string seconds_text(double seconds) {
@@ -134,6 +126,13 @@ report::MethodReport method_report(const MethodResult& r, size_t seeds) {
           .step_seconds = r.step_seconds,
           .step_ratio = r.step_ratio,
           .learning_rate = r.method.lr};
+}
+
+std::string command_of(const DemoOptions& options) {
+  std::string text = "papilio demo";
+  if (options.seeds != Schedule{}.seeds) text += str(" --seeds ", options.seeds);
+  if (options.seed != 0) text += str(" --seed ", options.seed);
+  return options.quick ? text + " --quick" : text;
 }
 
 // What the report says about the run beside its figures.
@@ -161,69 +160,36 @@ void describe(report::DemoReport& page, const Schedule& schedule, const DemoOpti
       {"weight decay", str(schedule.weight_decay, " on layer weights, 0 on adapters")},
       {"augmentation", str("shift up to ", a.shift_pixels, " pixel, rotation up to ",
                            a.rotation_degrees, " degrees")}};
-  page.environment = {
-      {"threads", str(num_threads())},
-      {"compiler", __VERSION__},
-      {"seeds", str("pretraining ", options.seed, ", adapting 0 to ", schedule.seeds - 1)},
-      {"command", options.quick ? "papilio demo --quick" : "papilio demo"}};
+  page.environment = {{"threads", str(num_threads())},
+                      {"compiler", __VERSION__},
+                      {"seeds", str("pretraining ", options.seed, ", adapting ", options.seed,
+                                    " to ", options.seed + uint64_t(schedule.seeds) - 1)},
+                      {"command", command_of(options)}};
 }
 
-}  // namespace
+// The pretrained model as it is, before anything is adapted: its folder, and its energy.
+double add_base(report::DemoReport& page, const Pretrained& pretrained, const Task& task,
+                const std::filesystem::path& folder) {
+  Run base(pretrained, {"base", "base", Method::Kind::probe, {}, 0}, 0);
+  page.row_angles_layer = kPictureLayer;
+  page.base_row_angles = row_angles(base.weights().at(kPictureLayer));
+  page.model_parameters = nn::count_parameters(base.model()).all;
+  nn::save_pretrained(base.model(), task.old_digits.test.class_names, folder);
+  return total_energy(base.weights());
+}
 
-int run(const DemoOptions& options) {
-  const auto begin = Clock::now();
-  const Schedule schedule = schedule_of(options);
-  const Task task = make_task(cli::all_digits());
-  const Pretrained pretrained = pretrained_model(task, schedule, options.seed);
-  if (options.tune) return tune(options, task, pretrained);
-
-  Results results{.pretrain_accuracy = pretrained.accuracy};
-  report::DemoReport page;
-  describe(page, schedule, options);
-  page.pretrain_accuracy = pretrained.accuracy;
-  const double energy_before = [&] {
-    Run base(pretrained, {"base", "base", Method::Kind::probe, {}, 0}, 0);
-    page.row_angles_layer = kPictureLayer;
-    page.base_row_angles = row_angles(base.weights().at(kPictureLayer));
-    page.model_parameters = nn::count_parameters(base.model()).all;
-    nn::save_pretrained(base.model(), task.old_digits.test.class_names, options.out / "pretrained");
-    return total_energy(base.weights());
-  }();
-
-  std::vector<std::vector<Run>> runs;
-  for (const Method& method : methods()) {
-    runs.push_back(adapt(pretrained, method, task, schedule));
-    MethodResult result = measure(runs.back(), energy_before);
-    const StepTime time = time_step(pretrained, method, task, schedule, options.quick ? 3 : 40);
-    result.step_seconds = time.seconds;
-    result.step_ratio = time.ratio;
-    results.methods.push_back(result);
-    page.methods.push_back(method_report(result, size_t(schedule.seeds)));
-    add_curves(page.methods.back(), runs.back());
-    add_inside(page.methods.back(), runs.back().front(), task, kPictureLayer);
-  }
-
-  Run& boft = runs.front().front();
-  const std::filesystem::path adapter =
-      boft::save_adapter(*boft.adapters(), options.out / "adapter");
-  results.merge_max_difference = merge_difference(boft, task);
+// Saves the adapter, merges it, and shows both.
+void finish_boft(Run& boft, Results& results, report::DemoReport& page, const Task& task,
+                 const std::filesystem::path& out) {
+  page.adapter_folder = boft::save_adapter(*boft.adapters(), out / "adapter").string();
+  results.merge_max_difference = merge_difference(boft, task.new_digits.test.images);
   page.merge_max_difference = results.merge_max_difference;
   page.merge_images = task.new_digits.test.size();
-  page.adapter_folder = adapter.string();
   add_rotation(page, boft, kPictureLayer);
-  add_attention(page, pretrained, {&boft, &runs.back().front()}, task);
-  boft.adapters()->merge_and_unload(true);
-  nn::save_pretrained(boft.model(), task.new_digits.test.class_names, options.out / "merged");
+}
 
-  results.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  page.environment.push_back({"running time", seconds_text(results.seconds)});
-  write_file_atomically(options.out / "results.json", to_json(results));
-  write_file_atomically(options.out / "report.html", report::render(page));
-
-  if (options.json) {
-    std::fputs(to_json(results).c_str(), stdout);
-    return 0;
-  }
+void print_results(const Results& results, const report::DemoReport& page, const Schedule& schedule,
+                   const std::filesystem::path& out) {
   std::printf(
       "\npretrained on digits 0-4: %.1f %% of the test digits; then adapted to 5-9, %lld seed%s "
       "each\n\n%s\n",
@@ -238,12 +204,74 @@ int run(const DemoOptions& options) {
   std::printf("merged against unmerged logits: largest difference %.1e\n",
               results.merge_max_difference);
   std::printf("%s: the BOFT adapter in PEFT's format, for the model in %s; merged: %s\n",
-              adapter.c_str(), (options.out / "pretrained").c_str(),
-              (options.out / "merged").c_str());
-  std::printf("%s: pictures of all this; %s: the figures (%s)\n",
-              (options.out / "report.html").c_str(), (options.out / "results.json").c_str(),
-              seconds_text(results.seconds).c_str());
-  return 0;
+              page.adapter_folder.c_str(), (out / "pretrained").c_str(), (out / "merged").c_str());
+  std::printf("%s: pictures of all this; %s: the figures (%s)\n", (out / "report.html").c_str(),
+              (out / "results.json").c_str(), seconds_text(results.seconds).c_str());
+}
+
+// The exit code of a demo that a signal ended.
+int interrupted(size_t finished, const std::filesystem::path& out) {
+  const std::string what = finished == 0 ? "no method was finished, nothing is written"
+                                         : str(finished, " of ", methods().size(),
+                                               " methods are in ", (out / "results.json").string());
+  std::fprintf(stderr, "papilio demo: interrupted; %s\n", what.c_str());
+  return 128 + cli::Interruptible::signal();
+}
+
+}  // namespace
+
+int run(const DemoOptions& options) {
+  const auto begin = Clock::now();
+  const cli::Interruptible interruptible;
+  const Schedule schedule = schedule_of(options);
+  std::FILE* const progress = options.quiet ? nullptr : stderr;
+  if (!options.tune) cli::make_folder(options.out);
+  const Task task = make_task(cli::all_digits());
+  const Pretrained pretrained = pretrained_model(task, schedule, options.seed, progress);
+  if (cli::Interruptible::signal() != 0) return interrupted(0, options.out);
+  if (options.tune) return tune(task, schedule, pretrained, options.json);
+
+  Results results{.pretrain_accuracy = pretrained.accuracy};
+  report::DemoReport page;
+  describe(page, schedule, options);
+  page.pretrain_accuracy = pretrained.accuracy;
+  std::vector<std::vector<Run>> runs;
+  double energy_before = 0;
+  for (const Method& method : methods()) {
+    std::vector<Run> adapted = adapt(pretrained, method, task, schedule, options.seed, progress);
+    results.interrupted = cli::Interruptible::signal() != 0;
+    if (results.interrupted) break;
+    if (runs.empty()) energy_before = add_base(page, pretrained, task, options.out / "pretrained");
+    runs.push_back(std::move(adapted));
+    MethodResult result = measure(runs.back(), energy_before);
+    const StepTime time = time_step(pretrained, method, task, schedule, options.quick ? 3 : 40);
+    result.step_seconds = time.seconds;
+    result.step_ratio = time.ratio;
+    results.methods.push_back(result);
+    page.methods.push_back(method_report(result, size_t(schedule.seeds)));
+    add_curves(page.methods.back(), runs.back());
+    add_inside(page.methods.back(), runs.back().front(), task, kPictureLayer);
+  }
+  if (runs.empty()) return interrupted(0, options.out);
+
+  Run& boft = runs.front().front();
+  finish_boft(boft, results, page, task, options.out);
+  std::vector<Run*> shown{&boft};
+  if (runs.size() > 1) shown.push_back(&runs.back().front());
+  add_attention(page, pretrained, shown, task);
+  boft.adapters()->merge_and_unload(true);
+  nn::save_pretrained(boft.model(), task.new_digits.test.class_names, options.out / "merged");
+
+  results.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  page.environment.push_back({"running time", seconds_text(results.seconds)});
+  write_file_atomically(options.out / "results.json", to_json(results));
+  write_file_atomically(options.out / "report.html", report::render(page));
+  if (options.json) {
+    std::fputs(to_json(results).c_str(), stdout);
+  } else {
+    print_results(results, page, schedule, options.out);
+  }
+  return results.interrupted ? interrupted(runs.size(), options.out) : 0;
 }
 
 }  // namespace papilio::demo

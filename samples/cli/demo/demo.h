@@ -8,14 +8,15 @@ namespace papilio::demo {
 
 struct DemoOptions {
   std::filesystem::path out;  // made where it is missing
-  int64_t seeds = 3;          // adaptations of each method
+  int64_t seeds = 1;          // adaptations of each method
   bool quick = false;         // few steps: shows that everything runs, measures nothing
-  bool tune = false;          // tries each method's rates on the validation digits first
-  bool json = false;          // results.json on standard output too, and nothing else there
-  uint64_t seed = 0;          // of the pretraining and the first adaptation
+  bool tune = false;          // only tries each method's rates on the validation digits
+  bool json = false;          // the figures as JSON on standard output, and nothing else there
+  bool quiet = false;         // no progress on standard error
+  uint64_t seed = 0;          // of the pretraining and the first adaptation; the others follow it
 };
 
-// Returns the exit code.
+// Returns the exit code. A signal ends the step; what is finished by then is written and shown.
 int run(const DemoOptions& options);
 
 }  // namespace papilio::demo

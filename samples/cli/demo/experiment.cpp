@@ -56,8 +56,7 @@ Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed,
                       {.lr = schedule.pretrain_lr});
   nn::FitOptions options = fit_options(schedule, steps);
   options.on_step = [&](const nn::StepReport& r) {
-    if (on_step) on_step(r.step, steps, r.loss, r.images);
-    return true;
+    return !on_step || on_step(r.step, r.loss, r.images);
   };
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
   nn::fit(model, forward, loader, optimizer, options);
@@ -105,8 +104,7 @@ void Run::train(const Task& task, const Schedule& schedule, int64_t every, const
   options.on_step = [&](const nn::StepReport& r) {
     losses_.push_back({r.step, r.loss});
     if (r.step % every == 0 || r.step == steps) measure(r.step);
-    if (on_step) on_step(r.step, steps, r.loss, r.images);
-    return true;
+    return !on_step || on_step(r.step, r.loss, r.images);
   };
   nn::fit(
       *model_, [this](const Tensor& images) { return (*model_)(images); }, loader, optimizer,

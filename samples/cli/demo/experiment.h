@@ -26,8 +26,8 @@ struct Pretrained {
   double accuracy = 0;  // on the test digits 0-4
 };
 
-// What a run says while it goes: step of how many, loss, images in it.
-using OnStep = std::function<void(int64_t step, int64_t total, double loss, int64_t images)>;
+// What a run says while it goes: the step, its loss, images in it. False ends the run.
+using OnStep = std::function<bool(int64_t step, double loss, int64_t images)>;
 
 Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed,
                     const OnStep& on_step);
@@ -46,7 +46,8 @@ class Run {
     int64_t step;
     double new_digits, old_digits;  // on the test digits
   };
-  // Trains; measures accuracy on the test digits at the start, every `every` steps and at the end.
+  // Trains; measures accuracy on the test digits at the start, every `every` steps and at the end
+  // (which a run that was ended does not reach).
   void train(const Task& task, const Schedule& schedule, int64_t every, const OnStep& on_step);
 
   nn::Evaluation evaluate_new(const nn::Dataset& data);

@@ -73,7 +73,7 @@ void add_inside(report::MethodReport& method, Run& run, const Task& task,
   const nn::Dataset& test = task.new_digits.test;
   const nn::Evaluation evaluation = nn::evaluate(
       run.model(), [&](const Tensor& images) { return run.model()(images); }, test);
-  constexpr size_t kShown = 8;
+  constexpr size_t kShown = 12;
   for (int64_t i = 0; i < test.size() && method.misclassified.size() < kShown; ++i) {
     const int64_t label = test.labels.data<int64_t>()[i],
                   predicted = evaluation.predicted[size_t(i)];

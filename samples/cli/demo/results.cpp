@@ -62,7 +62,8 @@ std::string to_json(const Results& results) {
   const nlohmann::ordered_json document{{"pretrain_accuracy", results.pretrain_accuracy},
                                         {"methods", methods},
                                         {"merge_max_difference", results.merge_max_difference},
-                                        {"seconds", results.seconds}};
+                                        {"seconds", results.seconds},
+                                        {"interrupted", results.interrupted}};
   return document.dump(2) + '\n';
 }
 

@@ -23,16 +23,12 @@ struct MethodResult {
   double step_seconds = 0, step_ratio = 0;
 };
 
-struct Trial {
-  std::string method;
-  double lr, validation_accuracy;
-};
-
 struct Results {
   double pretrain_accuracy = 0;
   std::vector<MethodResult> methods = {};
   double merge_max_difference = 0;
   double seconds = 0;
+  bool interrupted = false;  // methods are missing
 };
 
 // One row a method, aligned.

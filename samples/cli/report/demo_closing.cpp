@@ -7,39 +7,6 @@
 namespace papilio::report {
 namespace {
 
-// method x rate -> validation accuracy, the rate that was used in bold.
-void add_rate_table(Document& page, const DemoView& view) {
-  std::vector<double> rates;
-  for (const RateTrial& trial : view.data.rate_trials) {
-    if (std::isfinite(trial.rate)) rates.push_back(trial.rate);
-  }
-  std::sort(rates.begin(), rates.end());
-  const auto same = [](double a, double b) { return std::abs(a - b) <= 1e-6 * std::abs(a); };
-  rates.erase(std::unique(rates.begin(), rates.end(), same), rates.end());
-  if (rates.empty()) return;
-  Table table;
-  table.headers.emplace_back("Method");
-  for (const double rate : rates) table.headers.push_back(significant(rate, 1));
-  for (std::size_t i = 0; i < view.data.methods.size(); ++i) {
-    const MethodReport& method = view.data.methods[i];
-    std::vector<Table::Cell> row{{method_label(view.slots[i], method.label)}};
-    bool any = false;
-    for (const double rate : rates) {
-      Table::Cell cell{"", true, same(rate, method.learning_rate)};
-      for (const RateTrial& trial : view.data.rate_trials) {
-        if (trial.method != method.name || !same(rate, trial.rate)) continue;
-        cell.html = fixed(100 * trial.validation_accuracy, 1);
-        any = true;
-      }
-      row.push_back(std::move(cell));
-    }
-    if (any) table.rows.push_back(std::move(row));
-  }
-  page.table(
-      table,
-      "Learning rates tried and the accuracy (%) on the validation split. Bold: the rate used.");
-}
-
 std::vector<std::pair<std::string, std::string>> pairs(const std::vector<Setting>& settings) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const Setting& setting : settings) out.emplace_back(setting.name, setting.value);
@@ -88,10 +55,11 @@ void add_mistakes(Document& page, const DemoView& view) {
   }
   if (pictures.empty()) return;
   page.section("mistakes", "Mistakes");
-  page.figure(pictures,
-              "New digits that were read wrongly, true \u2192 predicted, at most twelve a method. "
-              "Which would "
-              "you have read right, and which mistakes do several methods share?");
+  page.figure(
+      pictures,
+      "New digits that the first seed\u2019s models read wrongly, true \u2192 predicted; the "
+      "first twelve where there are more. Which would you have read right, and which "
+      "mistakes do several methods share?");
 }
 
 void add_merging(Document& page, const DemoView& view) {
@@ -118,14 +86,13 @@ void add_merging(Document& page, const DemoView& view) {
 
 void add_making(Document& page, const DemoView& view) {
   const DemoReport& data = view.data;
-  if (data.settings.empty() && data.environment.empty() && data.rate_trials.empty() &&
-      data.learning_rate_rule.empty() && data.model_note.empty()) {
+  if (data.settings.empty() && data.environment.empty() && data.learning_rate_rule.empty() &&
+      data.model_note.empty()) {
     return;
   }
   page.section("making", "How this was made");
   if (!data.model_note.empty()) page.paragraph(escape(data.model_note));
   if (!data.learning_rate_rule.empty()) page.paragraph(escape(data.learning_rate_rule));
-  add_rate_table(page, view);
   page.definitions(pairs(data.settings));
   page.definitions(pairs(data.environment));
 }

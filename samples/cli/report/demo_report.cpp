@@ -140,11 +140,12 @@ void add_results(Document& page, const DemoView& view) {
   }
   page.section("results", "Results");
   std::string caption =
-      "Accuracies are fractions of the held-out test digits; the old digits are read with the "
+      "Accuracies are in % of the held-out test digits; the old digits are read with the "
       "pretrained head after adapting. Bold: the largest of a column. Energy: hyperspherical "
-      "energy "
-      "of the adapted layers\u2019 weight rows. The frozen step runs the same model with no "
-      "trained weight but the head\u2019s.";
+      "energy of the adapted layers\u2019 weight rows. The frozen step trains the head alone "
+      "while gradients still flow back through the whole backbone: the least that a step with an "
+      "adapter in the first layer can cost. The probe and full finetuning are free to cost less "
+      "or more.";
   if (view.data.seeds > 1) {
     caption +=
         " Mean \u00B1 standard deviation over " + std::to_string(view.data.seeds) + " seeds.";

@@ -51,12 +51,6 @@ struct AttentionExample {
   std::vector<Matrix> maps{};  // one for each of DemoReport::attention_titles, grid of patches
 };
 
-struct RateTrial {       // one cell of the learning-rate search
-  std::string method{};  // MethodReport::name
-  double rate = kUnset;
-  double validation_accuracy = kUnset;  // fraction
-};
-
 struct Setting {
   std::string name{}, value{};
 };
@@ -87,8 +81,7 @@ struct DemoReport {
   std::int64_t merge_images = 0;
   std::string adapter_folder{};
 
-  std::string learning_rate_rule{};  // one or two sentences
-  std::vector<RateTrial> rate_trials{};
+  std::string learning_rate_rule{};    // one or two sentences
   std::vector<Setting> settings{};     // hyper-parameters
   std::vector<Setting> environment{};  // threads, compiler, seeds, date, command, seconds
 };

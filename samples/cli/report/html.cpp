@@ -52,6 +52,10 @@ html{font-size:16px}
 main{padding:2rem 1rem 3rem}
 section{margin-top:3rem}
 dl{grid-template-columns:1fr;gap:0}
+table{font-size:.78rem}
+th,td{padding:.45rem .5rem;white-space:normal}
+th:first-child,td:first-child{position:sticky;left:0;background:var(--paper)}
+caption{max-width:calc(100vw - 2rem)}
 dd{margin-bottom:.7rem}
 }
 @media print{

@@ -136,7 +136,4 @@ std::string render(const StripChart& chart);
 std::string render(const HeatMap& map);
 std::string render(const ImageGrid& grid);
 
-// The picture with its style sheet inside: a file of its own.
-std::string standalone(const std::string& svg);
-
 }  // namespace papilio::report

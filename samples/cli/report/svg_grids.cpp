@@ -219,11 +219,4 @@ std::string render(const ImageGrid& grid) {
   return canvas.finish();
 }
 
-std::string standalone(const std::string& svg) {
-  const auto end = svg.find('>');
-  if (end == std::string::npos) return svg;
-  return svg.substr(0, end + 1) + "\n<style>" + picture_css() +
-         "svg{background:var(--paper)}</style>" + svg.substr(end + 1);
-}
-
 }  // namespace papilio::report

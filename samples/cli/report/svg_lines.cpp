@@ -85,7 +85,7 @@ class LabelPlacer {
   void avoid(const Box& box) { taken_.push_back(box); }
 
   void place(Canvas& canvas, double x, double y, const std::string& label) {
-    const double width = 1.15 * text_width(label, kFontSize);  // fonts differ
+    const double width = text_width(label, kFontSize);
     static constexpr std::array<std::pair<double, double>, 8> kDirections{
         {{1, 0}, {-1, 0}, {0, -1}, {0, 1}, {1, -1}, {1, 1}, {-1, -1}, {-1, 1}}};
     double best_cost = 1e9;
