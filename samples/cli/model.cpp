@@ -2,8 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "autograd/anomaly.h"
 #include "boft/adapter_folder.h"
 #include "boft/checkpoint.h"
+#include "boft/targets.h"
 #include "nn/models/pretrained.h"
 #include "samples/cli/common.h"
 #include "tensor/atomic_file.h"
@@ -39,11 +41,28 @@ auto as_file_error(const fs::path& path, F&& f) {
   }
 }
 
-// Outputs of the classifier that an adapter has saved, or 0.
+// Outputs of the classifier that an adapter brings, or 0. One in the file that modules_to_save does
+// not name is no part of the adapter.
 int64_t saved_head_size(const fs::path& adapter) {
-  const boft::Tensors tensors = boft::read_adapter_folder(adapter).tensors;
-  const auto found = tensors.find(std::string(boft::kKeyPrefix) + "classifier.weight");
-  return found == tensors.end() || found->second.dim() != 2 ? 0 : found->second.size(0);
+  const boft::AdapterFolder read = boft::read_adapter_folder(adapter);
+  const bool saved = std::visit(
+      [](const auto& c) {
+        return boft::is_saved({.modules_to_save = c.modules_to_save}, "classifier");
+      },
+      read.config);
+  if (!saved) return 0;
+  const auto found = read.tensors.find(std::string(boft::kKeyPrefix) + "classifier.weight");
+  return found == read.tensors.end() || found->second.dim() != 2 ? 0 : found->second.size(0);
+}
+
+// A NaN or infinity among the weights makes all answers worthless; that is said, not refused.
+void warn_of_non_finite(LoadedModel& loaded, const fs::path& from) {
+  for (const nn::NamedTensor& parameter : nn::named_parameters(*loaded.model)) {
+    if (all_finite(*parameter.tensor)) continue;
+    loaded.warnings.push_back(from.string() + ": " + parameter.name +
+                              " holds numbers that are not finite");
+    return;
+  }
 }
 
 std::vector<std::string> numbered(int64_t count) {
@@ -75,8 +94,10 @@ LoadedModel load_model(const fs::path& folder) {
   check<FileError>(int64_t(loaded.class_names.size()) == count, folder.string(),
                    ": config.json names ", loaded.class_names.size(), " classes for ", count,
                    " outputs");
-  return {std::move(loaded.model), nullptr, std::move(loaded.class_names),
-          std::move(loaded.warnings)};
+  LoadedModel result{std::move(loaded.model), nullptr, std::move(loaded.class_names),
+                     std::move(loaded.warnings)};
+  warn_of_non_finite(result, folder);
+  return result;
 }
 
 LoadedModel load_model(const fs::path& folder, const fs::path& adapter) {
@@ -90,14 +111,20 @@ LoadedModel load_model(const fs::path& folder, const fs::path& adapter) {
     check<FileError>(names.empty() || int64_t(names.size()) == size,
                      (adapter / kClassNames).string(), ": names ", names.size(), " classes for ",
                      size, " outputs");
-    if (!names.empty() || size != loaded.model->shape().num_labels)
-      replace_head(loaded, names.empty() ? numbered(size) : names);
+    const bool fits = size == loaded.model->shape().num_labels;
+    if (names.empty()) {
+      loaded.warnings.push_back(adapter.string() + ": brings a classifier and no " + kClassNames +
+                                ": its classes go by " +
+                                (fits ? "the model's names, which may be wrong" : "their numbers"));
+    }
+    if (!names.empty() || !fits) replace_head(loaded, names.empty() ? numbered(size) : names);
   }
   loaded.adapters = std::make_unique<boft::AdapterModel>(*loaded.model);
   for (const std::string& warning :
        as_file_error(adapter, [&] { return boft::load_adapter(*loaded.adapters, adapter); })) {
     loaded.warnings.push_back(warning);
   }
+  warn_of_non_finite(loaded, adapter);
   return loaded;
 }
 

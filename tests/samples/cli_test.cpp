@@ -8,6 +8,8 @@
 #include "autograd/anomaly.h"
 #include "boft/checkpoint.h"
 #include "nn/models/pretrained.h"
+#include "tensor/copy.h"
+#include "tensor/safetensors.h"
 #include "tests/samples/program.h"
 
 using namespace papilio;
@@ -240,6 +242,40 @@ TEST_CASE("inspect: models, adapters, files, and what a configuration would adap
   CHECK(would["trained_in_full"].size() == 2);
   for (const char* path : {"base", "a", "l", "a/adapter_model.safetensors"})
     CHECK(at.run({"inspect", path}).code == 0);
+}
+
+TEST_CASE(
+    "an adapter whose numbers, names or head are not what they should be: a warning says so") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 5-6 --epochs 1 -b 4 -m 2 -t query --out a"));
+  const auto says = [&](const std::string& line) {
+    const auto outcome = at.run(words(line));
+    CHECK_MESSAGE(outcome.code == 0, outcome.err);
+    return outcome.err;
+  };
+  CHECK(says("evaluate base --adapter a").find("warning") == std::string::npos);
+  // As many classes as the base has, and nothing that names them.
+  std::filesystem::remove(at / "a/id2label.json");
+  CHECK(says("evaluate base --adapter a") ==
+        "papilio evaluate: warning: a: brings a classifier and no id2label.json: its classes go by "
+        "the model's names, which may be wrong\n");
+  // A head that the configuration does not count: the base keeps its own.
+  std::string config = at.bytes("a/adapter_config.json");
+  const std::string list = "[\n    \"classifier\"\n  ]";
+  REQUIRE(config.find(list) != std::string::npos);
+  test::write_bytes(at / "a/adapter_config.json",
+                    config.replace(config.find(list), list.size(), "null"));
+  CHECK(says("evaluate base --adapter a").find("not used: base_model.model.classifier.bias") !=
+        std::string::npos);
+  auto file = load_safetensors(at / "a/adapter_model.safetensors");
+  for (auto& [name, tensor] : file.tensors)
+    if (name.ends_with("boft_s")) fill_(tensor, std::nan(""));
+  save_safetensors(at / "a/adapter_model.safetensors", file.tensors, file.metadata);
+  for (const std::string line :
+       {"evaluate base --adapter a", "predict base --adapter a --digit 0", "merge base a --out m"})
+    CHECK_MESSAGE(says(line).find("boft_s holds numbers that are not finite") != std::string::npos,
+                  line);
 }
 
 namespace {

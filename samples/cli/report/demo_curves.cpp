@@ -132,10 +132,12 @@ void add_energy(Document& page, const DemoView& view) {
       "the unit vectors <i class=\"v\">\u0175</i> along a weight\u2019s rows measures how evenly "
       "they "
       "spread over the sphere. A common rotation and a positive scale leave it as it is.");
-  page.figure({render(chart)},
-              "Relative change of the adapted layers\u2019 energy. For BOFT and OFT what is left "
-              "is rounding; "
-              "an additive update is under no such constraint.");
+  page.figure(
+      {render(chart)},
+      "Relative change of the adapted layers\u2019 energy. For BOFT and OFT it is rounding, "
+      "and, at large learning rates, rows whose learned scale <i class=\"v\">s</i> went "
+      "below zero and now point the other way; an additive update is under no such "
+      "constraint.");
 }
 
 }  // namespace papilio::report
