@@ -13,15 +13,47 @@ namespace papilio::nn {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+// The batches of one step; they end with the epoch.
+std::vector<Batch> next_batches(Loader& loader, int64_t count) {
+  std::vector<Batch> batches;
+  while (int64_t(batches.size()) < count) {
+    batches.push_back(loader.next());
+    if (loader.position() >= loader.batches_per_epoch()) break;
+  }
+  return batches;
+}
+
+int64_t images_in(const std::vector<Batch>& batches) {
+  int64_t images = 0;
+  for (const Batch& batch : batches) images += batch.labels.numel();
+  return images;
+}
+
+// Adds the gradients of the mean loss over all images of the step; returns that loss.
+double accumulate(const Forward& forward, const std::vector<Batch>& batches,
+                  const FitOptions& options) {
+  const auto images = double(images_in(batches));
+  double sum = 0;
+  for (const Batch& batch : batches) {
+    const double share = double(batch.labels.numel()) / images;
+    const Tensor loss = cross_entropy(forward(batch.images), batch.target(),
+                                      {.label_smoothing = options.label_smoothing});
+    backward(batches.size() == 1 ? loss : loss * share);
+    sum += loss.item() * share;
+  }
+  return sum;
+}
+
 // Goes through the step once more in anomaly mode, which names the operation.
-[[noreturn]] void report_non_finite(const Forward& forward, const Batch& batch,
+[[noreturn]] void report_non_finite(const Forward& forward, const std::vector<Batch>& batches,
                                     const FitOptions& options, int64_t step, double loss,
                                     double norm) {
   std::string cause = "no operation made a NaN by itself: it grew out of range";
   try {
     const AnomalyMode anomaly;
-    backward(cross_entropy(forward(batch.images), batch.target(),
-                           {.label_smoothing = options.label_smoothing}));
+    accumulate(forward, batches, options);
   } catch (const Error& e) {
     cause = e.what();
   }
@@ -35,7 +67,9 @@ namespace {
 
 int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& optimizer,
             const FitOptions& options) {
-  using Clock = std::chrono::steady_clock;
+  check(options.accumulation_steps >= 1, "fit: expected accumulation_steps >= 1, got ",
+        options.accumulation_steps);
+  check(options.first_step >= 0, "fit: expected first_step >= 0, got ", options.first_step);
   const double base_lr = optimizer.lr();
   // Whatever ends the training leaves the rate, the gradients and the mode as they belong.
   const struct AtEnd {
@@ -50,31 +84,37 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
   } at_end{model, optimizer, base_lr};
   const std::vector<Tensor> parameters = optimizer.parameters();
   train(model);
-  int64_t step = 0;
+  int64_t step = options.first_step;
   while (step < options.steps) {
     const auto begin = Clock::now();
-    const Batch batch = loader.next();
+    const std::vector<Batch> batches = next_batches(loader, options.accumulation_steps);
     const GeneratorState random = default_generator().state();
     optimizer.zero_grad();
-    const Tensor loss = cross_entropy(forward(batch.images), batch.target(),
-                                      {.label_smoothing = options.label_smoothing});
-    backward(loss);
+    const double loss = accumulate(forward, batches, options);
     const double norm = clip_grad_norm(parameters, options.max_gradient_norm);
-    if (!std::isfinite(loss.item()) || !std::isfinite(norm)) {
+    if (!std::isfinite(loss) || !std::isfinite(norm)) {
       default_generator().set_state(random);  // the same dropout masks once more
-      report_non_finite(forward, batch, options, step + 1, loss.item(), norm);
+      report_non_finite(forward, batches, options, step + 1, loss, norm);
     }
     optimizer.set_lr(base_lr * options.schedule.factor(step));
     optimizer.step();
+    if (options.average != nullptr) options.average->update();
     ++step;
     const std::chrono::duration<double> seconds = Clock::now() - begin;
-    if (options.on_step &&
-        !options.on_step({step, loss.item(), optimizer.lr(), norm, batch.labels.numel(),
-                          seconds.count(), batch.skipped})) {
-      break;
-    }
+    std::vector<std::string> skipped;
+    for (const Batch& batch : batches)
+      skipped.insert(skipped.end(), batch.skipped.begin(), batch.skipped.end());
+    const StepReport report{step, loss, optimizer.lr(), norm, images_in(batches), seconds.count(),
+                            skipped};
+    if (options.on_step && !options.on_step(report)) break;
   }
   return step;
+}
+
+int64_t steps_per_epoch(const Loader& loader, int64_t accumulation_steps) {
+  check(accumulation_steps >= 1, "steps_per_epoch: expected accumulation_steps >= 1, got ",
+        accumulation_steps);
+  return (loader.batches_per_epoch() + accumulation_steps - 1) / accumulation_steps;
 }
 
 namespace {

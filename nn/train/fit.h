@@ -8,6 +8,7 @@
 #include "nn/module.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/schedule.h"
+#include "nn/train/model_average.h"
 
 namespace papilio::nn {
 
@@ -26,7 +27,10 @@ struct StepReport {
 
 struct FitOptions {
   int64_t steps = 1;
-  Schedule schedule = {};  // on the optimiser's rate as it is when fit begins
+  int64_t first_step = 0;          // made by the run that this one continues; they count in `steps`
+  int64_t accumulation_steps = 1;  // batches in a step; fewer at an epoch's end
+  ModelAverage* average = nullptr;  // updated after each step
+  Schedule schedule = {};           // on the optimiser's rate as it is when fit begins
   double label_smoothing = 0;
   double max_gradient_norm = 1;
   // Called after each step; returning false ends the training.
@@ -38,11 +42,15 @@ struct NonFiniteError : Error {
   using Error::Error;
 };
 
-// Runs options.steps optimiser steps of cross-entropy, the module in training mode (it is in
-// evaluation mode afterwards). A loss or gradient that is not finite throws NonFiniteError with the
-// step and the first operation that made it. Returns the steps made.
+// Runs optimiser steps of cross-entropy until options.steps are made, the module in training mode
+// (it is in evaluation mode afterwards). A step's gradient is that of the mean loss over all its
+// images. A loss or gradient that is not finite throws NonFiniteError with the step and the first
+// operation that made it. Returns the steps made, those before included.
 int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& optimizer,
             const FitOptions& options);
+
+// Optimiser steps in an epoch.
+int64_t steps_per_epoch(const Loader& loader, int64_t accumulation_steps = 1);
 
 struct Evaluation {
   std::vector<int64_t> predicted;    // a class for each sample, in the data's order

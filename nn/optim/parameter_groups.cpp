@@ -1,0 +1,56 @@
+#include "nn/optim/parameter_groups.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+
+namespace papilio::nn {
+
+namespace {
+
+// The depth of a parameter: 0 the embeddings, 1 the first layer, -1 what stands behind the layers.
+int64_t depth_of(const std::string& name) {
+  constexpr std::string_view kLayer = ".layer.";
+  const size_t at = name.find(kLayer);
+  if (at != std::string::npos) {
+    int64_t i = 0;
+    const char* begin = name.data() + at + kLayer.size();
+    if (std::from_chars(begin, name.data() + name.size(), i).ec == std::errc()) return i + 1;
+  }
+  return name.find("embeddings") != std::string::npos ? 0 : -1;
+}
+
+bool decays(const std::string& name, const Tensor& parameter) {
+  // Scales begin at 1: decay would pull them to 0. Tokens and positions are biases of a kind.
+  const bool exempt = name.ends_with("boft_s") || name.ends_with("_token") ||
+                      name.ends_with("_tokens") || name.ends_with("position_embeddings");
+  return parameter.dim() >= 2 && !exempt;
+}
+
+}  // namespace
+
+std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& options) {
+  check(options.layer_decay > 0 && options.layer_decay <= 1,
+        "parameter_groups: expected layer_decay in (0, 1], got ", options.layer_decay);
+  int64_t layers = 0;
+  for (const auto& [name, tensor] : named_parameters(model))
+    layers = std::max(layers, depth_of(name));
+  // By depth, decayed ones first: the order of a saved optimiser's state.
+  std::map<std::pair<int64_t, bool>, ParameterGroup> groups;
+  for (const auto& [name, tensor] : named_parameters(model)) {
+    if (!tensor->requires_grad()) continue;
+    const int64_t depth = options.layer_decay == 1 ? -1 : depth_of(name);
+    const bool decayed = decays(name, *tensor);
+    const double power = depth < 0 ? 0 : double(layers + 1 - depth);
+    ParameterGroup& group = groups[{depth < 0 ? layers + 1 : depth, !decayed}];
+    group.lr_scale = std::pow(options.layer_decay, power);
+    group.weight_decay = decayed ? options.weight_decay : 0;
+    group.parameters.push_back(*tensor);
+  }
+  std::vector<ParameterGroup> result;
+  for (auto& [key, group] : groups) result.push_back(std::move(group));
+  return result;
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,21 @@
+// Which parameters an optimiser decays, and how fast each layer of a transformer learns.
+#pragma once
+
+#include "nn/module.h"
+#include "nn/optim/optimizer.h"
+
+namespace papilio::nn {
+
+struct GroupOptions {
+  double weight_decay = 0;  // of parameters with two and more dimensions
+  // Layer-wise rates (BEiT, arXiv 2106.08254): a layer learns layer_decay times as fast as the one
+  // after it; the classifier and the last norm at the whole rate, the embeddings slowest. 1: all
+  // alike.
+  double layer_decay = 1;
+};
+
+// The parameters that train. Biases, norms, scales (boft_s) and tokens do not decay. Throws
+// ArgumentError for a layer_decay outside (0, 1].
+std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& options);
+
+}  // namespace papilio::nn
