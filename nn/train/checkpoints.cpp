@@ -70,6 +70,16 @@ void Checkpoints::save_best(const TrainingParts& parts, const TrainingPlace& pla
   save_training_state(best(), parts, place);
 }
 
+void Checkpoints::clear() const {
+  std::vector<fs::path> all = files();
+  all.push_back(best());
+  for (const fs::path& path : all) {
+    std::error_code error;
+    fs::remove(path, error);
+    check<FileError>(!error, path.string(), ": cannot be removed: ", error.message());
+  }
+}
+
 std::vector<fs::path> Checkpoints::files() const {
   std::vector<fs::path> result;
   for (const auto& [step, path] : listed(folder_)) result.insert(result.begin(), path);

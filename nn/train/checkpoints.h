@@ -30,6 +30,9 @@ class Checkpoints {
   // The notes of the newest whole file, without using it.
   std::optional<TrainingPlace> newest_place() const;
 
+  // Removes all of them, for a run that begins anew.
+  void clear() const;
+
   std::vector<std::filesystem::path> files() const;  // by step, the newest first
   std::filesystem::path best() const { return folder_ / "best.safetensors"; }
 

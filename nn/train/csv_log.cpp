@@ -1,20 +1,69 @@
 #include "nn/train/csv_log.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
+#include "tensor/atomic_file.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
 
-CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns)
-    : path_(path.string()),
-      columns_(columns.size()),
-      file_(std::fopen(path_.c_str(), "w"), std::fclose) {
-  check<FileError>(file_ != nullptr, path_, ": cannot be written: ", std::strerror(errno));
+namespace {
+
+std::string header_of(const std::vector<std::string>& columns) {
   std::string line;
   for (const std::string& column : columns) line += (line.empty() ? "" : ",") + column;
-  write_line(line);
+  return line + '\n';
+}
+
+std::string field(const std::string& line, size_t index) {
+  std::istringstream fields(line);
+  std::string text;
+  for (size_t i = 0; i <= index; ++i) {
+    text.clear();
+    std::getline(fields, text, ',');
+  }
+  return text;
+}
+
+// The header and the lines up to `last`.
+std::string kept(const std::filesystem::path& path, const std::vector<std::string>& columns,
+                 const std::string& column, int64_t last) {
+  const auto found = std::ranges::find(columns, column);
+  check(found != columns.end(), "CsvLog: there is no column ", column);
+  const auto index = size_t(found - columns.begin());
+  std::string content = header_of(columns), line;
+  std::ifstream file(path);
+  std::getline(file, line);
+  if (line + '\n' != content) return content;
+  while (std::getline(file, line) && !file.eof()) {  // a last line without its end is cut off
+    const std::string value = field(line, index);
+    const bool whole = std::ranges::count(line, ',') + 1 == std::ptrdiff_t(columns.size());
+    if (whole && !value.empty() && std::strtod(value.c_str(), nullptr) <= double(last))
+      content += line + '\n';
+  }
+  return content;
+}
+
+}  // namespace
+
+CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns)
+    : CsvLog(path, columns, header_of(columns)) {}
+
+CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns,
+               const std::string& column, int64_t last)
+    : CsvLog(path, columns, kept(path, columns, column, last)) {}
+
+CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns,
+               const std::string& content)
+    : path_(path.string()), columns_(columns.size()), file_(nullptr, std::fclose) {
+  write_file_atomically(path, content);
+  file_.reset(std::fopen(path_.c_str(), "a"));
+  check<FileError>(file_ != nullptr, path_, ": cannot be written: ", std::strerror(errno));
 }
 
 void CsvLog::write(const std::vector<double>& values) {
@@ -25,12 +74,11 @@ void CsvLog::write(const std::vector<double>& values) {
     std::snprintf(number, sizeof number, "%s%.9g", line.empty() ? "" : ",", value);
     line += number;
   }
-  write_line(line);
+  write_text(line + '\n');
 }
 
-void CsvLog::write_line(const std::string& line) {
-  const bool written =
-      std::fprintf(file_.get(), "%s\n", line.c_str()) >= 0 && std::fflush(file_.get()) == 0;
+void CsvLog::write_text(const std::string& text) {
+  const bool written = std::fputs(text.c_str(), file_.get()) >= 0 && std::fflush(file_.get()) == 0;
   check<FileError>(written, path_, ": cannot be written: ", std::strerror(errno));
 }
 

@@ -1,6 +1,7 @@
 // A table of numbers that grows by a line at a time and can be read while training runs.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -13,12 +14,19 @@ class CsvLog {
  public:
   // Replaces the file and writes the header. Throws FileError.
   CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns);
+  // Goes on with the file: lines whose `column` is at most `last` stay, the others (of steps that
+  // are made again, or cut off in the middle) go. Begins anew where the file is missing or has
+  // other columns.
+  CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns,
+         const std::string& column, int64_t last);
   // One value a column, written and flushed. Throws FileError where the disk is full, ArgumentError
   // for another number of values.
   void write(const std::vector<double>& values);
 
  private:
-  void write_line(const std::string& line);
+  CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns,
+         const std::string& content);
+  void write_text(const std::string& text);
 
   std::string path_;
   size_t columns_;

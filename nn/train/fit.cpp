@@ -104,7 +104,7 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
     std::vector<std::string> skipped;
     for (const Batch& batch : batches)
       skipped.insert(skipped.end(), batch.skipped.begin(), batch.skipped.end());
-    const StepReport report{step, loss, optimizer.lr(), norm, images_in(batches), seconds.count(),
+    const StepReport report{step,   loss, optimizer.lr(), norm, images_in(batches), seconds.count(),
                             skipped};
     if (options.on_step && !options.on_step(report)) break;
   }

@@ -31,6 +31,10 @@ void ModelAverage::swap() {
   }
 }
 
+void ModelAverage::apply() {
+  for (const Entry& e : entries_) copy_(e.parameter.detach(), e.average);
+}
+
 StateDict ModelAverage::state_dict() const {
   StateDict state{{"updates", full({}, double(updates_), {.dtype = DType::int64})}};
   for (const Entry& e : entries_) state[e.name] = e.average;

@@ -35,6 +35,9 @@ class ModelAverage {
   };
   [[nodiscard]] Shown show() { return Shown(*this); }
 
+  // The parameters become the averages for good.
+  void apply();
+
   // Averages by parameter name, and "updates"; sharing memory.
   StateDict state_dict() const;
   // Copies them back. Throws ArgumentError where names or shapes do not fit, and then changes

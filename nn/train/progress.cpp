@@ -45,6 +45,7 @@ Progress::~Progress() {
 }
 
 void Progress::update(int64_t done, int64_t images, const std::string& detail) {
+  updated_ = true;
   images_ += images;
   last_done_ = done;
   last_detail_ = detail;
@@ -60,16 +61,22 @@ void Progress::show(int64_t done, const std::string& detail) {
   std::string line = title_;
   if (terminal_) line = "\r\033[2K" + line + ' ' + bar(fraction);
   line += str(' ', done, '/', total_);
-  if (images_ > 0 && elapsed > 0)
-    line += str("  ", int64_t(double(images_) / elapsed), " images/s");
+  if (images_ > 0 && elapsed > 0) {
+    const double rate = double(images_) / elapsed;
+    line += str("  ", int64_t(rate), " images/s");
+    if (images_at_peak_ > 0)
+      line += str(" (", int64_t(100 * rate / images_at_peak_ + 0.5), " % of peak)");
+  }
   line += "  " + detail + "  " + duration_text(elapsed);
-  if (done > 0 && done < total_) line += " of " + duration_text(elapsed / fraction);
+  if (done > before_ && done < total_)
+    line +=
+        ", " + duration_text(elapsed * double(total_ - done) / double(done - before_)) + " to go";
   std::fprintf(out_, terminal_ ? "%s" : "%s\n", line.c_str());
   std::fflush(out_);
 }
 
 void Progress::finish() {
-  if (finished_ || out_ == nullptr) return;
+  if (finished_ || !updated_ || out_ == nullptr) return;
   finished_ = true;
   show(last_done_, last_detail_);
   if (terminal_) std::fputc('\n', out_);

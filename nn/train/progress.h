@@ -20,7 +20,14 @@ class Progress {
   // `done` of `total` steps; `detail` stands behind the bar ("loss 0.123  acc 97.1 %"). At most ten
   // updates a second are shown.
   void update(int64_t done, int64_t images, const std::string& detail);
-  // Leaves the last state on its line. Called by the destructor too.
+  // What a second could do and an image takes, in operations: the line then shows the share of the
+  // machine's peak that is used.
+  void set_peak(double operations_a_second, double operations_an_image) {
+    images_at_peak_ = operations_a_second / operations_an_image;
+  }
+  // Steps made before this run began: they count in `total`, not in the time.
+  void set_done_before(int64_t done) { before_ = done; }
+  // Leaves the last state, if there was one, on its line. Called by the destructor too.
   void finish();
 
  private:
@@ -30,8 +37,9 @@ class Progress {
   std::FILE* out_;
   bool terminal_;
   std::string title_, last_detail_;
-  int64_t total_, images_ = 0, last_done_ = 0;
-  bool finished_ = false;
+  int64_t total_, images_ = 0, last_done_ = 0, before_ = 0;
+  double images_at_peak_ = 0;
+  bool finished_ = false, updated_ = false;
   Clock::time_point begin_, shown_;
 };
 

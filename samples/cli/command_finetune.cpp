@@ -256,17 +256,18 @@ int finetune(const Words& words) {
   const std::string parameters = prepare(options, s, loaded);
   const nn::ParameterCount count = nn::count_parameters(*loaded.model);
 
-  make_output_folder(s.out, s.has_adapter() ? Result::adapter : Result::model, s.overwrite);
+  prepare_run_folder(s.out, s.has_adapter() ? Result::adapter : Result::model, s.training,
+                     s.overwrite);
   const std::filesystem::path out = s.out;
-  write_file_atomically(out / "run.toml", settings);
+  if (!s.training.resume) write_file_atomically(out / "run.toml", settings);
   if (!s.common.json) {
     std::printf("%s\n", parameters.c_str());
     std::fflush(stdout);
   }
   const TrainingData parts = training_data(data, s.data, processor, s.training.augment);
   const nn::Forward forward = [&](const Tensor& images) { return loaded(images); };
-  const TrainingEnd end =
-      run_training(*loaded.model, forward, parts, s.training, out / "log.csv", s.common, s.method);
+  const TrainingJob job{*loaded.model, parts, out, s.method, settings};
+  const TrainingEnd end = run_training(job, s.training, options, s.common);
   if (s.has_adapter()) {
     boft::save_adapter(*loaded.adapters, out);
     save_class_names(out, data.class_names);
@@ -289,7 +290,8 @@ int finetune(const Words& words) {
     add_to_json(result, end);
     print_json(result);
   } else if (end.failure.empty()) {
-    std::printf("%s\n%s: %s, log.csv, run.toml\n", test.text().c_str(), s.out.c_str(),
+    std::printf("%s\n%s: %s, log.csv, tensorboard/, checkpoints/, run.toml\n", test.text().c_str(),
+                s.out.c_str(),
                 s.has_adapter() ? "adapter_config.json, adapter_model.safetensors, id2label.json"
                                 : "config.json, model.safetensors");
   }

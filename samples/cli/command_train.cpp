@@ -109,9 +109,8 @@ int train(const Words& words) {
   config.validate();
   set_threads(s.common);
   const std::string settings = options.toml();
-  make_output_folder(s.out, Result::model, s.overwrite);
+  prepare_run_folder(s.out, Result::model, s.training, s.overwrite);
   const std::filesystem::path out = s.out;
-  write_file_atomically(out / "run.toml", settings);
   if (!data.is_digits()) save_processor(out, processor);
 
   warn(options, data.images.notes);
@@ -129,9 +128,10 @@ int train(const Words& words) {
         static_cast<long long>(config.hidden_size), with_commas(parameters).c_str());
     std::fflush(stdout);
   }
+  if (!s.training.resume) write_file_atomically(out / "run.toml", settings);
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
-  const TrainingEnd end =
-      run_training(model, forward, parts, s.training, out / "log.csv", s.common, "train");
+  const TrainingJob job{model, parts, out, "train", settings};
+  const TrainingEnd end = run_training(job, s.training, options, s.common);
   nn::save_pretrained(model, data.class_names, out);
 
   const TestResult test = evaluate_test(model, forward, parts);
@@ -145,8 +145,9 @@ int train(const Words& words) {
     add_to_json(result, end);
     print_json(result);
   } else if (end.failure.empty()) {
-    std::printf("%s\n%s: config.json, model.safetensors, log.csv, run.toml\n", test.text().c_str(),
-                s.out.c_str());
+    std::printf(
+        "%s\n%s: config.json, model.safetensors, log.csv, tensorboard/, checkpoints/, run.toml\n",
+        test.text().c_str(), s.out.c_str());
   }
   return report_end(options, end, s.out);
 }

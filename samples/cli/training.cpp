@@ -1,168 +1,339 @@
 #include "samples/cli/training.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
-#include "nn/optim/optimizer.h"
+#include "nn/optim/parameter_groups.h"
+#include "nn/train/checkpoints.h"
 #include "nn/train/csv_log.h"
 #include "nn/train/progress.h"
-#include "samples/cli/demo/methods.h"
+#include "nn/train/speed.h"
+#include "nn/train/tensorboard_log.h"
 #include "samples/cli/interrupt.h"
 #include "samples/cli/table.h"
 
 namespace papilio::cli {
 
-TrainingSettings demo_recipe() {
-  const demo::Schedule schedule;
-  const nn::Augmentation augmentation = demo::augmentation();
-  TrainingSettings s;
-  s.epochs = schedule.pretrain_epochs;
-  s.batch_size = schedule.batch_size;
-  s.lr = schedule.pretrain_lr;
-  s.weight_decay = schedule.weight_decay;
-  s.label_smoothing = schedule.label_smoothing;
-  s.augment.shift = augmentation.shift_pixels;
-  s.augment.rotate = augmentation.rotation_degrees;
-  return s;
-}
-
-void add_training(Options& options, TrainingSettings& s) {
-  options.section("Training");
-  options.add("epochs", &s.epochs, "N", "passes over the training images").range(1, 1e6);
-  options.add("batch-size", &s.batch_size, "N", "images in a step").range(1, 1e6);
-  options.add("lr", &s.lr, "RATE", "highest learning rate").range(0);
-  options.add("optimizer", &s.optimizer, "NAME", "adamw or sgd").choices({"adamw", "sgd"});
-  options.add("momentum", &s.momentum, "M", "of sgd").below(0, 1);
-  options.add("weight-decay", &s.weight_decay, "W", "decoupled; not on biases, norms and scales")
-      .range(0);
-  options.add("schedule", &s.schedule, "NAME", "of the rate: cosine, linear or constant")
-      .choices({"cosine", "linear", "constant"});
-  options.add("warmup", &s.warmup, "SHARE", "of all steps, in which the rate rises").below(0, 1);
-  options.add("min-lr", &s.min_lr, "RATE", "where the schedule ends").range(0);
-  options.add("label-smoothing", &s.label_smoothing, "E", "share spread over all classes")
-      .below(0, 1);
-  options.add("clip", &s.clip, "NORM", "largest norm of the gradient; 0 for any").range(0);
-  options.add("seed", &s.seed, "N", "of every random choice; the same seed gives the same weights")
-      .range(0);
-  add_augmentation(options, s.augment);
-}
-
-void resolve(Options& options, const TrainingSettings& s) {
-  options.applies_when(s.optimizer == "sgd", {"momentum"}, "--optimizer sgd");
-  options.applies_when(s.schedule != "constant", {"min-lr"}, "--schedule cosine or linear");
-  check<UsageError>(s.min_lr <= s.lr, "--min-lr: expected at most the rate ", s.lr, ", got ",
-                    s.min_lr);
-}
+namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<nn::ParameterGroup> parameter_groups(nn::Module& model, double weight_decay) {
-  nn::ParameterGroup decayed{{}, 1, weight_decay}, free{{}, 1, 0};
-  for (const auto& [name, tensor] : nn::named_parameters(model)) {
-    if (!tensor->requires_grad()) continue;
-    // A scale begins at 1: decay would pull it to 0.
-    const bool decays = tensor->dim() >= 2 && !name.ends_with("boft_s");
-    (decays ? decayed : free).parameters.push_back(*tensor);
-  }
-  return {decayed, free};
-}
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr const char* kColumns[] = {"epoch",
+                                    "step",
+                                    "loss",
+                                    "lr",
+                                    "gradient_norm",
+                                    "validation_loss",
+                                    "validation_accuracy",
+                                    "images_per_second"};
 
 std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& s) {
-  auto groups = parameter_groups(model, s.weight_decay);
+  auto groups =
+      nn::parameter_groups(model, {.weight_decay = s.weight_decay, .layer_decay = s.layer_decay});
   if (s.optimizer == "sgd")
     return std::make_unique<nn::Sgd>(groups, nn::SgdOptions{.lr = s.lr, .momentum = s.momentum});
   return std::make_unique<nn::AdamW>(groups, nn::AdamWOptions{.lr = s.lr});
 }
 
+nn::Checkpoints checkpoints_of(const fs::path& out, const TrainingSettings& s) {
+  return nn::Checkpoints(out / "checkpoints", s.keep_checkpoints);
+}
+
+// Every bit of a number, as text.
+std::string exact(double value) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%a", value);
+  return text;
+}
+
+// What a run has seen so far besides its parameters; the seconds are this process's own.
+struct Record {
+  int64_t steps = 0, images = 0;  // of this epoch, as the sums
+  double loss = 0, norm = 0, seconds = 0;
+  double train_loss = kNone, accuracy = kNone, best_accuracy = -1;
+
+  nn::TrainingNotes notes(const std::string& settings) const {
+    return {{"settings", settings},        {"steps", str(steps)},
+            {"images", str(images)},       {"loss", exact(loss)},
+            {"norm", exact(norm)},         {"train_loss", exact(train_loss)},
+            {"accuracy", exact(accuracy)}, {"best_accuracy", exact(best_accuracy)}};
+  }
+  void set(const nn::TrainingNotes& notes) {
+    const auto number = [&](const char* key) {
+      const auto found = notes.find(key);
+      return found == notes.end() ? 0 : std::strtod(found->second.c_str(), nullptr);
+    };
+    steps = int64_t(number("steps"));
+    images = int64_t(number("images"));
+    loss = number("loss");
+    norm = number("norm");
+    train_loss = number("train_loss");
+    accuracy = number("accuracy");
+    best_accuracy = number("best_accuracy");
+  }
+};
+
+// Settings that say how a run is done and shown, not what it computes.
+bool may_differ(const std::string& line) {
+  for (const char* key :
+       {"version", "threads", "out", "keep-checkpoints", "checkpoint-steps", "save", "workers"}) {
+    if (line.starts_with(std::string(key) + " = ")) return true;
+  }
+  return false;
+}
+
+void check_same_settings(const std::string& then, const std::string& now, const fs::path& out) {
+  std::istringstream a(then), b(now);
+  std::string before, after;
+  const auto next = [](std::istringstream& lines, std::string& line) {
+    do {
+      line.clear();
+      std::getline(lines, line);
+    } while (may_differ(line));
+  };
+  do {
+    next(a, before);
+    next(b, after);
+    check<UsageError>(before == after, "--resume: the run began with ",
+                      before.empty() ? "no such setting" : before, ", now it would be ",
+                      after.empty() ? "left out" : after, "; give --config ",
+                      (out / "run.toml").string());
+  } while (!before.empty() || !after.empty());
+}
+
+// One training run: what it consists of, and what happens after each step.
+class Training {
+ public:
+  Training(const TrainingJob& job, const TrainingSettings& s, const Options& options,
+           const Common& common)
+      : job_(job),
+        s_(s),
+        options_(options),
+        forward_([&job](const Tensor& images) { return job.model(images); }),
+        loader_(
+            job.data.train,
+            {.batch_size = s.batch_size, .seed = uint64_t(s.seed), .workers = job.data.workers}),
+        optimizer_(make_optimizer(job.model, s)),
+        checkpoints_(checkpoints_of(job.out, s)),
+        per_epoch_(nn::steps_per_epoch(loader_, s.accumulate)),
+        total_(s.epochs * per_epoch_),
+        progress_(common.progress(), job.title, total_) {
+    if (job.data.validation != nullptr) {
+      validation_ = std::make_unique<nn::Loader>(
+          job.data.validation,
+          nn::Loader::Options{.batch_size = 256, .workers = job.data.workers, .shuffle = false});
+    }
+    if (s.ema > 0) average_ = std::make_unique<nn::ModelAverage>(job.model, s.ema);
+    if (s.resume) go_on();
+    const std::vector<std::string> columns(std::begin(kColumns), std::end(kColumns));
+    csv_ = s.resume
+               ? std::make_unique<nn::CsvLog>(job.out / "log.csv", columns, "step", first_step_)
+               : std::make_unique<nn::CsvLog>(job.out / "log.csv", columns);
+    tensorboard_ = std::make_unique<nn::TensorboardLog>(job.out / "tensorboard");
+    progress_.set_done_before(first_step_);
+    if (common.progress() != nullptr)
+      progress_.set_peak(nn::measured_peak(), nn::training_operations(job.model));
+  }
+
+  TrainingEnd run() {
+    end_.steps = first_step_;
+    end_.total_steps = total_;
+    try {
+      nn::fit(job_.model, forward_, loader_, *optimizer_,
+              {.steps = total_,
+               .first_step = first_step_,
+               .accumulation_steps = s_.accumulate,
+               .average = average_.get(),
+               .schedule = {.kind = nn::schedule_kind(s_.schedule),
+                            .warmup_steps = int64_t(s_.warmup * double(total_)),
+                            .total_steps = total_,
+                            .min_factor = s_.lr > 0 ? s_.min_lr / s_.lr : 0},
+               .label_smoothing = s_.label_smoothing,
+               .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
+               .on_step = [this](const nn::StepReport& r) { return after_step(r); }});
+    } catch (const nn::NonFiniteError& e) {
+      const std::vector<fs::path> files = checkpoints_.files();
+      end_.failure =
+          str(e.what(), files.empty() ? "; there is no checkpoint yet"
+                                      : "; the last good checkpoint is " + files.front().string());
+      nn::eval(job_.model);
+    } catch (const FileError& e) {  // an image that cannot be read, a log that cannot be written
+      end_.failure = e.what();
+      nn::eval(job_.model);
+    }
+    finish();
+    return end_;
+  }
+
+ private:
+  nn::TrainingParts parts() { return {job_.model, *optimizer_, loader_, average_.get()}; }
+
+  void go_on() {
+    std::vector<std::string> warnings;
+    const auto newest = checkpoints_.newest_place();
+    if (newest) {
+      const auto settings = newest->notes.find("settings");
+      check_same_settings(settings == newest->notes.end() ? "" : settings->second, job_.settings,
+                          job_.out);
+    }
+    const auto place = checkpoints_.resume(parts(), warnings);
+    warn(options_, warnings);
+    check<UsageError>(place.has_value(), "--resume: ", job_.out.string(), " holds no checkpoint");
+    first_step_ = place->step;
+    record_.set(place->notes);
+  }
+
+  nn::Evaluation validate() {
+    nn::Evaluation none;
+    none.accuracy = none.loss = kNone;
+    if (!validation_) return none;
+    if (!average_) return nn::evaluate(job_.model, forward_, *validation_);
+    const auto shown = average_->show();
+    return nn::evaluate(job_.model, forward_, *validation_);
+  }
+
+  void warn_once(const std::vector<std::string>& messages) {
+    for (const std::string& message : messages) {
+      if (warned_.insert(message).second) warn(options_, {"left out: " + message});
+    }
+  }
+
+  void evaluate(const nn::StepReport& r, int64_t epoch) {
+    const nn::Evaluation e = validate();
+    warn_once(e.skipped);
+    const auto n = double(record_.steps);
+    const double rate = record_.seconds > 0 ? double(timed_images_) / record_.seconds : kNone;
+    record_.train_loss = record_.loss / n;
+    record_.accuracy = e.accuracy;
+    csv_->write({double(epoch), double(r.step), record_.train_loss, r.lr, record_.norm / n, e.loss,
+                 e.accuracy, rate});
+    tensorboard_->write(r.step, {{"train/epoch_loss", record_.train_loss},
+                                 {"validation/loss", e.loss},
+                                 {"validation/accuracy", e.accuracy},
+                                 {"speed/images_per_second", rate}});
+    record_.steps = record_.images = timed_images_ = 0;
+    record_.loss = record_.norm = record_.seconds = 0;
+    if (e.accuracy > record_.best_accuracy) {
+      record_.best_accuracy = e.accuracy;
+      checkpoint([&] { checkpoints_.save_best(parts(), place(r.step)); });
+    }
+  }
+
+  nn::TrainingPlace place(int64_t step) const { return {step, record_.notes(job_.settings)}; }
+
+  // A disk that is full now may have room at the next checkpoint: training goes on.
+  template <class Save>
+  void checkpoint(Save&& save) {
+    try {
+      save();
+    } catch (const FileError& e) {
+      warn(options_, {str("no checkpoint: ", e.what())});
+    }
+  }
+
+  void save_at_signal(int64_t step) {
+    try {
+      checkpoints_.save(parts(), place(step));
+    } catch (const FileError& e) {
+      end_.failure = str("interrupted after step ", step,
+                         ", and there is no checkpoint to go on from: ", e.what());
+    }
+  }
+
+  bool after_step(const nn::StepReport& r) {
+    warn_once(r.skipped);
+    ++record_.steps;
+    record_.images += r.images;
+    record_.loss += r.loss;
+    record_.norm += r.gradient_norm;
+    record_.seconds += r.seconds;
+    timed_images_ += r.images;
+    images_ += r.images;
+    end_.seconds += r.seconds;
+    end_.steps = r.step;
+    const int64_t epoch = (r.step + per_epoch_ - 1) / per_epoch_;
+    const bool epoch_ends = r.step % per_epoch_ == 0;
+    tensorboard_->write(
+        r.step,
+        {{"train/loss", r.loss}, {"train/lr", r.lr}, {"train/gradient_norm", r.gradient_norm}});
+    if (epoch_ends) evaluate(r, epoch);
+    end_.signal = Interruptible::signal();
+    if (end_.signal != 0) {
+      save_at_signal(r.step);
+    } else if (epoch_ends || (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0)) {
+      checkpoint([&] { checkpoints_.save(parts(), place(r.step)); });
+    }
+    std::string detail = str("epoch ", epoch, '/', s_.epochs, "  loss ", short_number(r.loss));
+    if (!std::isnan(record_.accuracy)) detail += "  validation " + percent(record_.accuracy);
+    progress_.update(r.step, r.images, detail);
+    return end_.signal == 0;
+  }
+
+  // The model becomes what the run is for.
+  void finish() {
+    end_.train_loss = record_.train_loss;
+    end_.validation_accuracy = record_.accuracy;
+    end_.best_accuracy = record_.best_accuracy < 0 ? kNone : record_.best_accuracy;
+    if (end_.seconds > 0) end_.images_per_second = double(images_) / end_.seconds;
+    // A signal behind the last step stopped nothing.
+    if (end_.steps == total_) end_.signal = 0;
+    if (end_.signal != 0 || !end_.failure.empty()) return;
+    if (s_.save == "best") {
+      try {
+        nn::load_training_state(checkpoints_.best(), parts());
+      } catch (const FileError& e) {
+        warn(options_, {str("the weights are the last epoch's: ", e.what())});
+      }
+    }
+    if (average_) average_->apply();
+  }
+
+  const TrainingJob& job_;
+  const TrainingSettings& s_;
+  const Options& options_;
+  nn::Forward forward_;
+  nn::Loader loader_;
+  std::unique_ptr<nn::Loader> validation_;
+  std::unique_ptr<nn::Optimizer> optimizer_;
+  std::unique_ptr<nn::ModelAverage> average_;
+  nn::Checkpoints checkpoints_;
+  std::unique_ptr<nn::CsvLog> csv_;
+  std::unique_ptr<nn::TensorboardLog> tensorboard_;
+  int64_t per_epoch_, total_, first_step_ = 0;
+  nn::Progress progress_;
+  Record record_;
+  int64_t images_ = 0, timed_images_ = 0;
+  std::set<std::string> warned_;
+  TrainingEnd end_;
+};
+
 }  // namespace
 
-TrainingEnd run_training(nn::Module& model, const nn::Forward& forward, const TrainingData& data,
-                         const TrainingSettings& s, const std::filesystem::path& log,
-                         const Common& common, const std::string& title) {
+TrainingEnd run_training(const TrainingJob& job, const TrainingSettings& s, const Options& options,
+                         const Common& common) {
   const Interruptible interruptible;
-  nn::Loader loader(
-      data.train, {.batch_size = s.batch_size, .seed = uint64_t(s.seed), .workers = data.workers});
-  std::unique_ptr<nn::Loader> validation;
-  if (data.validation != nullptr) {
-    validation = std::make_unique<nn::Loader>(
-        data.validation,
-        nn::Loader::Options{.batch_size = 256, .workers = data.workers, .shuffle = false});
-  }
-  std::set<std::string> warned;
-  const auto warn_once = [&](const std::vector<std::string>& messages) {
-    for (const std::string& message : messages) {
-      if (warned.insert(message).second)
-        std::fprintf(stderr, "papilio: warning: left out: %s\n", printable(message).c_str());
-    }
-  };
-  const int64_t per_epoch = loader.batches_per_epoch();
-  const auto optimizer = make_optimizer(model, s);
-  nn::CsvLog csv(log, {"epoch", "step", "loss", "lr", "gradient_norm", "validation_loss",
-                       "validation_accuracy", "images_per_second"});
-  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  TrainingEnd end{
-      .total_steps = s.epochs * per_epoch, .train_loss = kNone, .validation_accuracy = kNone};
-  nn::Progress progress(common.progress(), title, end.total_steps);
+  return Training(job, s, options, common).run();
+}
 
-  struct Sums {
-    int64_t steps = 0, images = 0;
-    double loss = 0, norm = 0, seconds = 0;
-  } epoch;
-  int64_t images = 0;
-  const auto on_step = [&](const nn::StepReport& r) {
-    warn_once(r.skipped);
-    ++epoch.steps;
-    epoch.images += r.images;
-    epoch.loss += r.loss;
-    epoch.norm += r.gradient_norm;
-    epoch.seconds += r.seconds;
-    images += r.images;
-    end.seconds += r.seconds;
-    end.steps = r.step;
-    const int64_t number = (r.step + per_epoch - 1) / per_epoch;
-    end.signal = Interruptible::signal();
-    if (r.step % per_epoch == 0 || end.signal != 0) {
-      nn::Evaluation e;
-      e.accuracy = e.loss = kNone;
-      if (validation != nullptr) e = nn::evaluate(model, forward, *validation);
-      warn_once(e.skipped);
-      const auto n = double(epoch.steps);
-      end.train_loss = epoch.loss / n;
-      end.validation_accuracy = e.accuracy;
-      csv.write({double(number), double(r.step), end.train_loss, r.lr, epoch.norm / n, e.loss,
-                 e.accuracy, double(epoch.images) / epoch.seconds});
-      epoch = {};
-    }
-    std::string detail = str("epoch ", number, '/', s.epochs, "  loss ", short_number(r.loss));
-    if (!std::isnan(end.validation_accuracy))
-      detail += "  validation " + percent(end.validation_accuracy);
-    progress.update(r.step, r.images, detail);
-    return end.signal == 0;
-  };
-  try {
-    nn::fit(model, forward, loader, *optimizer,
-            {.steps = end.total_steps,
-             .schedule = {.kind = nn::schedule_kind(s.schedule),
-                          .warmup_steps = int64_t(s.warmup * double(end.total_steps)),
-                          .total_steps = end.total_steps,
-                          .min_factor = s.lr > 0 ? s.min_lr / s.lr : 0},
-             .label_smoothing = s.label_smoothing,
-             .max_gradient_norm = s.clip > 0 ? s.clip : std::numeric_limits<double>::infinity(),
-             .on_step = on_step});
-  } catch (const nn::NonFiniteError& e) {
-    end.failure = e.what();
-    nn::eval(model);
-  } catch (const FileError& e) {  // an image that cannot be read
-    end.failure = e.what();
-    nn::eval(model);
+void prepare_run_folder(const fs::path& out, Result result, const TrainingSettings& s,
+                        bool overwrite) {
+  const nn::Checkpoints checkpoints = checkpoints_of(out, s);
+  if (s.resume) {
+    check<UsageError>(!checkpoints.files().empty(), "--resume: ", out.string(),
+                      " holds no checkpoint");
+    return;
   }
-  if (end.seconds > 0) end.images_per_second = double(images) / end.seconds;
-  // A signal behind the last step stopped nothing.
-  if (end.steps == end.total_steps) end.signal = 0;
-  return end;
+  make_output_folder(out, result, overwrite);
+  check<UsageError>(overwrite || checkpoints.files().empty(), "--out: ", out.string(),
+                    " holds the checkpoints of a run; --resume goes on with it, --overwrite begins "
+                    "anew");
+  checkpoints.clear();
 }
 
 TestResult evaluate_test(nn::Module& model, const nn::Forward& forward, const TrainingData& data) {
@@ -185,31 +356,6 @@ void add_to_json(nlohmann::json& object, const TestResult& test) {
   object["test_accuracy"] = number(test.accuracy);
   object["test_top5"] = number(test.top5);
   object["test_loss"] = number(test.loss);
-}
-
-int report_end(const Options& options, const TrainingEnd& end, const std::string& saved) {
-  if (!end.failure.empty()) {
-    std::fprintf(stderr, "papilio %s: %s; the model of the step before is in %s\n",
-                 options.command().c_str(), end.failure.c_str(), saved.c_str());
-    return 1;
-  }
-  if (end.signal == 0) return 0;
-  std::fprintf(stderr,
-               "papilio %s: interrupted after step %lld of %lld; what it learned is in %s\n",
-               options.command().c_str(), static_cast<long long>(end.steps),
-               static_cast<long long>(end.total_steps), saved.c_str());
-  return 128 + end.signal;
-}
-
-void add_to_json(nlohmann::json& object, const TrainingEnd& end) {
-  object["steps"] = end.steps;
-  object["total_steps"] = end.total_steps;
-  object["seconds"] = end.seconds;
-  object["images_per_second"] = end.images_per_second;
-  object["train_loss"] = end.train_loss;
-  object["validation_accuracy"] = end.validation_accuracy;
-  object["interrupted"] = end.signal != 0;
-  object["failure"] = end.failure.empty() ? nlohmann::json(nullptr) : nlohmann::json(end.failure);
 }
 
 }  // namespace papilio::cli

@@ -4,18 +4,22 @@
 #include <filesystem>
 #include <string>
 
+#include "nn/models/image_classifier.h"
 #include "nn/train/fit.h"
 #include "samples/cli/common.h"
 #include "samples/cli/data.h"
+#include "samples/cli/model.h"
 
 namespace papilio::cli {
 
 struct TrainingSettings {
-  int64_t epochs = 1, batch_size = 64, seed = 0;
+  int64_t epochs = 1, batch_size = 64, seed = 0, accumulate = 1;
   double lr = 1e-3, weight_decay = 0, momentum = 0.9, warmup = 0.05, min_lr = 0;
-  double label_smoothing = 0, clip = 1;
+  double label_smoothing = 0, clip = 1, layer_decay = 1, ema = 0;
   AugmentSettings augment;
-  std::string optimizer = "adamw", schedule = "cosine";
+  std::string optimizer = "adamw", schedule = "cosine", save = "last";
+  int64_t checkpoint_steps = 0, keep_checkpoints = 2;
+  bool resume = false;
 };
 // As the demo pretrains.
 TrainingSettings demo_recipe();
@@ -23,19 +27,33 @@ void add_training(Options& options, TrainingSettings& settings);
 // Throws UsageError for options that say nothing together with the others.
 void resolve(Options& options, const TrainingSettings& settings);
 
+// What is trained, on what, and where its files go.
+struct TrainingJob {
+  nn::ImageClassifier& model;  // everything that is trainable trains
+  const TrainingData& data;
+  std::filesystem::path out;  // log.csv, tensorboard/, checkpoints/
+  std::string title;          // before the progress bar
+  std::string settings;       // the resolved options, as run.toml has them
+};
+
 // How a run ended; the model holds what it learned in any case.
 struct TrainingEnd {
   int64_t steps = 0, total_steps = 0;
-  double seconds = 0, images_per_second = 0;       // of the steps alone
+  double seconds = 0, images_per_second = 0;       // of the steps of this process alone
   double train_loss = 0, validation_accuracy = 0;  // of the last epoch; NaN without one
+  double best_accuracy = 0;                        // of all epochs
   int signal = 0;                                  // that stopped it, or 0
   std::string failure = {};                        // why it could not go on, or empty
 };
-// Trains everything that is trainable; a line of `log` an epoch. Images that cannot be read are
-// warned of, once each.
-TrainingEnd run_training(nn::Module& model, const nn::Forward& forward, const TrainingData& data,
-                         const TrainingSettings& settings, const std::filesystem::path& log,
-                         const Common& common, const std::string& title);
+// Trains, with a line of log.csv an epoch and checkpoints that a later call with settings.resume
+// goes on from. Throws UsageError where there is nothing to go on from or the settings differ.
+TrainingEnd run_training(const TrainingJob& job, const TrainingSettings& settings,
+                         const Options& options, const Common& common);
+
+// The folder to write. --resume wants checkpoints in it; a new run makes it (make_output_folder),
+// and throws UsageError where it holds checkpoints, unless `overwrite`: then they go.
+void prepare_run_folder(const std::filesystem::path& out, Result result,
+                        const TrainingSettings& settings, bool overwrite);
 
 // What the model makes of the test part; nothing where the data have none.
 struct TestResult {

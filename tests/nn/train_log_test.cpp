@@ -1,0 +1,144 @@
+// What a training run writes down as it goes.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "nn/models/vit.h"
+#include "nn/train/csv_log.h"
+#include "nn/train/progress.h"
+#include "nn/train/speed.h"
+#include "nn/train/tensorboard_log.h"
+#include "tensor/error.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+template <class T>
+T number_at(const std::string& bytes, size_t at) {
+  T value;
+  REQUIRE(at + sizeof value <= bytes.size());
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+// The records' data; their framing is checked with a bitwise CRC-32C of its own.
+std::vector<std::string> records(const std::string& bytes) {
+  const auto masked = [](const std::string& data) {
+    uint32_t crc = 0xffffffffu;
+    for (const char c : data) {
+      for (int bit = 0; bit < 8; ++bit) {
+        const uint32_t in = (uint32_t(static_cast<unsigned char>(c)) >> bit) & 1;
+        crc = (crc >> 1) ^ (((crc ^ in) & 1) ? 0x82f63b78u : 0);
+      }
+    }
+    crc = ~crc;
+    return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
+  };
+  std::vector<std::string> result;
+  for (size_t at = 0; at < bytes.size();) {
+    const auto length = size_t(number_at<uint64_t>(bytes, at));
+    CHECK(number_at<uint32_t>(bytes, at + 8) == masked(bytes.substr(at, 8)));
+    result.push_back(bytes.substr(at + 12, length));
+    REQUIRE(result.back().size() == length);
+    CHECK(number_at<uint32_t>(bytes, at + 12 + length) == masked(result.back()));
+    at += 16 + length;
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("TensorBoard: records, byte for byte") {
+  CHECK(nn::crc32c("123456789") == 0xe3069283u);  // the polynomial's published check value
+  CHECK(nn::crc32c("") == 0);
+  const TemporaryFolder folder;
+  nn::TensorboardLog log(folder / "events");
+  log.write(300, {{"a/b", 0.5}, {"nan", std::nan("")}, {"c", -2}});
+  log.write(301, {{"nan", std::nan("")}});
+  CHECK(log.path().filename().string().starts_with("events.out.tfevents."));
+  const std::vector<std::string> all = records(read_bytes(log.path()));
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].substr(9) == std::string("\x10\x00\x1a\x0d", 4) + "brain.Event:2");
+  CHECK(all[1][0] == 0x09);
+  CHECK(std::abs(number_at<double>(all[1], 1) - number_at<double>(all[0], 1)) < 1000);
+  // step = 300; summary { value { tag "a/b" 0.5 } value { tag "c" -2 } }
+  CHECK(all[1].substr(9) == std::string("\x10\xac\x02\x2a\x16", 5) +
+                                std::string("\x0a\x0a\x0a\x03"
+                                            "a/b\x15\x00\x00\x00\x3f",
+                                            12) +
+                                std::string("\x0a\x08\x0a\x01"
+                                            "c\x15\x00\x00\x00\xc0",
+                                            10));
+  const nn::TensorboardLog second(folder / "events");
+  CHECK(second.path() != log.path());
+  write_bytes(folder / "file", "");
+  CHECK_THROWS_AS(nn::TensorboardLog(folder / "file"), FileError);
+}
+
+TEST_CASE("CSV: a run that goes on keeps the lines up to its step and drops the others") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "log.csv";
+  const std::vector<std::string> columns{"epoch", "step", "loss"};
+  {
+    nn::CsvLog log(path, columns);
+    for (int i = 1; i <= 4; ++i) log.write({double(i), 10.0 * i, 1.0 / i});
+    CHECK_THROWS_WITH(log.write({1}), "CsvLog: expected 3 values, got 1");
+  }
+  const std::string whole = read_bytes(path);
+  CHECK(whole.starts_with("epoch,step,loss\n1,10,1\n2,20,0.5\n"));
+  { nn::CsvLog(path, columns, "step", 20).write({3, 30, 9}); }
+  CHECK(read_bytes(path) == "epoch,step,loss\n1,10,1\n2,20,0.5\n3,30,9\n");
+  write_bytes(path, "epoch,step,loss\n1,10,1\n2,20\n2,20,0.");  // cut off
+  { const nn::CsvLog log(path, columns, "step", 20); }
+  CHECK(read_bytes(path) == "epoch,step,loss\n1,10,1\n");
+  write_bytes(path, "other,columns\n1,2\n");
+  { const nn::CsvLog log(path, columns, "step", 20); }
+  CHECK(read_bytes(path) == "epoch,step,loss\n");
+  CHECK_THROWS_WITH(nn::CsvLog(path, columns, "when", 1), "CsvLog: there is no column when");
+  CHECK_THROWS_AS(nn::CsvLog(folder / "no" / "where", columns), FileError);
+}
+
+TEST_CASE("progress: plain lines that end with the state, the rate and its share of the peak") {
+  const TemporaryFolder folder;
+  std::FILE* out = std::fopen((folder / "out").c_str(), "w+");
+  {
+    nn::Progress progress(out, "train", 10);
+    progress.set_done_before(4);
+    progress.set_peak(1e30, 1);
+    progress.update(7, 96, "loss 0.5");
+  }
+  std::fclose(out);
+  const std::string text = read_bytes(folder / "out");
+  CHECK(text.starts_with("train 7/10  "));
+  CHECK(text.find(" images/s (0 % of peak)  loss 0.5  0:00, 0:00 to go\n") != std::string::npos);
+  CHECK(text.find('\r') == std::string::npos);
+}
+
+TEST_CASE("operations of a model: by hand for one layer") {
+  nn::ViTForImageClassification model({.image_size = 8,
+                                       .patch_size = 4,
+                                       .num_channels = 1,
+                                       .hidden_size = 6,
+                                       .num_hidden_layers = 1,
+                                       .num_attention_heads = 2,
+                                       .intermediate_size = 10,
+                                       .num_labels = 3});
+  // 5 tokens: four projections 5x6x6, the MLP 5x6x10 twice, scores and their sums 5x5x6 each; 4
+  // patches of 16 pixels.
+  const double layer = 2.0 * (4 * 5 * 6 * 6 + 2 * 5 * 6 * 10 + 2 * 5 * 5 * 6),
+               patches = 2.0 * 4 * 16 * 6;
+  CHECK(nn::forward_operations(model.shape()) == layer + patches);
+  CHECK(nn::training_operations(model) == 3 * (layer + patches));
+  nn::set_trainable(model, false);
+  nn::set_trainable(model.classifier, true);
+  CHECK(nn::training_operations(model) == 2 * (layer + patches));
+  CHECK(nn::measured_peak() > 1e8);
+}
+
+}  // namespace papilio::test
