@@ -1,12 +1,10 @@
 #include "samples/cli/training.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/checkpoints.h"
@@ -16,6 +14,7 @@
 #include "nn/train/tensorboard_log.h"
 #include "samples/cli/interrupt.h"
 #include "samples/cli/table.h"
+#include "samples/cli/training_record.h"
 
 namespace papilio::cli {
 
@@ -23,7 +22,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNone = TrainingRecord::kNone;
 constexpr const char* kColumns[] = {"epoch",
                                     "step",
                                     "loss",
@@ -43,68 +42,6 @@ std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingS
 
 nn::Checkpoints checkpoints_of(const fs::path& out, const TrainingSettings& s) {
   return nn::Checkpoints(out / "checkpoints", s.keep_checkpoints);
-}
-
-// Every bit of a number, as text.
-std::string exact(double value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%a", value);
-  return text;
-}
-
-// What a run has seen so far besides its parameters; the seconds are this process's own.
-struct Record {
-  int64_t steps = 0, images = 0;  // of this epoch, as the sums
-  double loss = 0, norm = 0, seconds = 0;
-  double train_loss = kNone, accuracy = kNone, best_accuracy = -1;
-
-  nn::TrainingNotes notes(const std::string& settings) const {
-    return {{"settings", settings},        {"steps", str(steps)},
-            {"images", str(images)},       {"loss", exact(loss)},
-            {"norm", exact(norm)},         {"train_loss", exact(train_loss)},
-            {"accuracy", exact(accuracy)}, {"best_accuracy", exact(best_accuracy)}};
-  }
-  void set(const nn::TrainingNotes& notes) {
-    const auto number = [&](const char* key) {
-      const auto found = notes.find(key);
-      return found == notes.end() ? 0 : std::strtod(found->second.c_str(), nullptr);
-    };
-    steps = int64_t(number("steps"));
-    images = int64_t(number("images"));
-    loss = number("loss");
-    norm = number("norm");
-    train_loss = number("train_loss");
-    accuracy = number("accuracy");
-    best_accuracy = number("best_accuracy");
-  }
-};
-
-// Settings that say how a run is done and shown, not what it computes.
-bool may_differ(const std::string& line) {
-  for (const char* key :
-       {"version", "threads", "out", "keep-checkpoints", "checkpoint-steps", "save", "workers"}) {
-    if (line.starts_with(std::string(key) + " = ")) return true;
-  }
-  return false;
-}
-
-void check_same_settings(const std::string& then, const std::string& now, const fs::path& out) {
-  std::istringstream a(then), b(now);
-  std::string before, after;
-  const auto next = [](std::istringstream& lines, std::string& line) {
-    do {
-      line.clear();
-      std::getline(lines, line);
-    } while (may_differ(line));
-  };
-  do {
-    next(a, before);
-    next(b, after);
-    check<UsageError>(before == after, "--resume: the run began with ",
-                      before.empty() ? "no such setting" : before, ", now it would be ",
-                      after.empty() ? "left out" : after, "; give --config ",
-                      (out / "run.toml").string());
-  } while (!before.empty() || !after.empty());
 }
 
 // One training run: what it consists of, and what happens after each step.
@@ -307,7 +244,7 @@ class Training {
   std::unique_ptr<nn::TensorboardLog> tensorboard_;
   int64_t per_epoch_, total_, first_step_ = 0;
   nn::Progress progress_;
-  Record record_;
+  TrainingRecord record_;
   int64_t images_ = 0, timed_images_ = 0;
   std::set<std::string> warned_;
   TrainingEnd end_;

@@ -1,0 +1,72 @@
+#include "samples/cli/training_record.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+
+#include "samples/cli/options.h"
+
+namespace papilio::cli {
+
+namespace {
+
+// Every bit of a number, as text.
+std::string exact(double value) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%a", value);
+  return text;
+}
+
+// Settings that say how a run is done and shown, not what it computes.
+bool may_differ(const std::string& line) {
+  for (const char* key :
+       {"version", "threads", "out", "keep-checkpoints", "checkpoint-steps", "save", "workers"}) {
+    if (line.starts_with(std::string(key) + " = ")) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+nn::TrainingNotes TrainingRecord::notes(const std::string& settings) const {
+  return {{"settings", settings},        {"steps", str(steps)},
+          {"images", str(images)},       {"loss", exact(loss)},
+          {"norm", exact(norm)},         {"train_loss", exact(train_loss)},
+          {"accuracy", exact(accuracy)}, {"best_accuracy", exact(best_accuracy)}};
+}
+
+void TrainingRecord::set(const nn::TrainingNotes& notes) {
+  const auto number = [&](const char* key) {
+    const auto found = notes.find(key);
+    return found == notes.end() ? 0 : std::strtod(found->second.c_str(), nullptr);
+  };
+  steps = int64_t(number("steps"));
+  images = int64_t(number("images"));
+  loss = number("loss");
+  norm = number("norm");
+  train_loss = number("train_loss");
+  accuracy = number("accuracy");
+  best_accuracy = number("best_accuracy");
+}
+
+void check_same_settings(const std::string& then, const std::string& now,
+                         const std::filesystem::path& out) {
+  std::istringstream a(then), b(now);
+  std::string before, after;
+  const auto next = [](std::istringstream& lines, std::string& line) {
+    do {
+      line.clear();
+      std::getline(lines, line);
+    } while (may_differ(line));
+  };
+  do {
+    next(a, before);
+    next(b, after);
+    check<UsageError>(before == after, "--resume: the run began with ",
+                      before.empty() ? "no such setting" : before, ", now it would be ",
+                      after.empty() ? "left out" : after, "; give --config ",
+                      (out / "run.toml").string());
+  } while (!before.empty() || !after.empty());
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,30 @@
+// What a run has seen so far besides its parameters, and what a checkpoint keeps of it.
+#pragma once
+
+#include <filesystem>
+#include <limits>
+#include <string>
+
+#include "nn/train/training_state.h"
+
+namespace papilio::cli {
+
+struct TrainingRecord {
+  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+  int64_t steps = 0, images = 0;  // of this epoch, as the sums
+  double loss = 0, norm = 0, seconds = 0;
+  double train_loss = kNone, accuracy = kNone, best_accuracy = -1;
+
+  // As a checkpoint's notes, beside the run's settings (run.toml). The seconds are this process's
+  // own.
+  nn::TrainingNotes notes(const std::string& settings) const;
+  void set(const nn::TrainingNotes& notes);
+};
+
+// Throws UsageError where settings that change what a run computes differ: its own in `then` and
+// those it would go on with. `out` is its folder.
+void check_same_settings(const std::string& then, const std::string& now,
+                         const std::filesystem::path& out);
+
+}  // namespace papilio::cli
