@@ -36,7 +36,8 @@ void read_shared(JsonFields& fields, Config& c) {
   c.patch_size = square_size(fields, "patch_size", c.patch_size);
   c.num_channels = fields.integer("num_channels", c.num_channels, 1);
   c.hidden_size = fields.integer("hidden_size", c.hidden_size, 1);
-  // The largest published have some 50 layers; a file that asks for 10^5 would be built for minutes.
+  // The largest published have some 50 layers; a file that asks for 10^5 would be built for
+  // minutes.
   c.num_hidden_layers = fields.integer("num_hidden_layers", c.num_hidden_layers, 0, 1000);
   c.num_attention_heads = fields.integer("num_attention_heads", c.num_attention_heads, 1);
   c.hidden_act = activation(fields);
