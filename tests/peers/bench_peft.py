@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 MODELS = {  # Transformers' ViTConfig, and the batch
@@ -63,6 +64,13 @@ def make_config(kind, **arguments):
     return getattr(peft, kind)(target_modules=every, modules_to_save=["classifier"], **arguments)
 
 
+def as_peft_is(m):
+    """One factor by PEFT's own code; several, which it refuses without its CUDA extension, by peft_patch.py."""
+    import peft_patch
+
+    return peft_patch.no_extension() if m == 1 else nullcontext()
+
+
 def make_files(folder, name, method):
     """A base, a batch, and the adapter that both sides train."""
     import torch
@@ -96,7 +104,8 @@ def time_step(folder, method, seconds):
     arguments, _ = METHODS[method]
     before = process_bytes("VmRSS")
     if arguments:
-        model = get_peft_model(model, make_config(**arguments))
+        with as_peft_is(arguments.get("boft_n_butterfly_factor")):
+            model = get_peft_model(model, make_config(**arguments))
         side_peft.randomise(model)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad])
 
@@ -114,12 +123,11 @@ def time_layer(d, out, b, m, rows, seconds):
     from peft import BOFTConfig
     from peft.tuners.boft.layer import Linear
 
-    import peft_patch  # noqa: F401
-
     base = torch.nn.Linear(d, out).requires_grad_(False)
     x, dy = torch.randn(rows, d, requires_grad=True), torch.randn(rows, out)
     before = process_bytes("VmRSS")
-    layer = Linear(base, "default", BOFTConfig(boft_block_size=b, boft_n_butterfly_factor=m, init_weights=False))
+    with as_peft_is(m):
+        layer = Linear(base, "default", BOFTConfig(boft_block_size=b, boft_n_butterfly_factor=m, init_weights=False))
 
     def call():
         layer.zero_grad()
