@@ -18,7 +18,7 @@ fs::path find_part(const fs::path& folder, const std::string& part, std::string 
   for (const char* ending : {"", ".gz"}) {
     for (char between : {'-', '.'}) {
       array[array.size() - 5] = between;
-      const fs::path path = folder / (part + '-' + array + "-ubyte" + ending);
+      fs::path path = folder / (part + '-' + array + "-ubyte" + ending);
       if (fs::is_regular_file(path, ignored)) return path;
     }
   }

@@ -83,7 +83,7 @@ ImageData images_in_memory(int64_t height, int64_t width, int64_t channels,
                                         std::move(labels), std::move(class_names), name);
 }
 
-ImageData subset(const ImageData& data, std::vector<int64_t> positions) {
+ImageData subset(const ImageData& data, const std::vector<int64_t>& positions) {
   std::vector<ImageView::Place> places;
   for (int64_t position : positions) {
     check(position >= 0 && position < data->size(), "subset: position ", position,
@@ -157,7 +157,7 @@ ImageSplits hold_out(const ImageData& all, const HoldOut& shares) {
   const auto part = [&](std::vector<int64_t>& positions, double share) -> ImageData {
     if (share == 0) return nullptr;
     std::ranges::sort(positions);
-    return subset(all, std::move(positions));
+    return subset(all, positions);
   };
   return {"", part(train, 1), part(validation, shares.validation), part(test, shares.test), {}};
 }

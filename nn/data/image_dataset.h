@@ -41,7 +41,7 @@ ImageData images_in_memory(int64_t height, int64_t width, int64_t channels,
                            std::vector<std::string> class_names, const std::string& name);
 
 // The pictures at the given positions. Throws ArgumentError for one that is not there.
-ImageData subset(const ImageData& data, std::vector<int64_t> positions);
+ImageData subset(const ImageData& data, const std::vector<int64_t>& positions);
 // The pictures of the given classes, relabelled 0, 1, ... in the order given.
 ImageData with_classes(const ImageData& data, const std::vector<int64_t>& classes);
 // The pictures of each class c with number[c] >= 0, which becomes their label among `class_names`.

@@ -103,7 +103,7 @@ void note_ignored(ImageSplits& splits, int64_t ignored) {
 
 ImageData image_folder(const fs::path& root, int64_t* ignored) {
   int64_t count = 0;
-  const ImageData data = checked(root, [&] { return open_folder(root, count); });
+  ImageData data = checked(root, [&] { return open_folder(root, count); });
   if (ignored != nullptr) *ignored = count;
   return data;
 }

@@ -9,6 +9,7 @@
 #include "nn/train/progress.h"
 #include "samples/cli/commands.h"
 #include "samples/cli/common.h"
+#include "samples/cli/data.h"
 #include "samples/cli/digits.h"
 #include "samples/cli/model.h"
 #include "samples/cli/table.h"
@@ -92,6 +93,7 @@ int merge(const Words& words) {
   const std::filesystem::path out = s.out;
   write_file_atomically(out / "run.toml", settings);
   nn::save_pretrained(*loaded.model, loaded.class_names, out);
+  if (has_processor(s.model)) save_processor(out, processor_of(s.model, *loaded.model));
   if (s.common.json) {
     print_json({{"command", "merge"},
                 {"model", s.model},

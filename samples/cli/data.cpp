@@ -171,12 +171,16 @@ Data for_model(const DataSettings& s, const Data& data,
   return result;
 }
 
+bool has_processor(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  return std::filesystem::exists(folder / kProcessorFile, ignored);
+}
+
 nn::ImageProcessor processor_of(const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model) {
   const nn::ImageClassifier::Shape shape = model.shape();
   const std::filesystem::path file = folder / kProcessorFile;
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) {
+  if (!has_processor(folder)) {
     nn::ImageProcessor p =
         nn::image_processor_for(shape.image_size, shape.image_size, shape.num_channels);
     p.image_mean = p.image_std = std::vector<double>(size_t(shape.num_channels), 0.5);

@@ -67,6 +67,8 @@ void resolve(Options& options, AugmentSettings& settings, const Data& data);
 // FileError.
 nn::ImageProcessor processor_of(const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model);
+// Whether the model folder has a preprocessor_config.json.
+bool has_processor(const std::filesystem::path& folder);
 // Writes a model folder's preprocessor_config.json.
 void save_processor(const std::filesystem::path& folder, const nn::ImageProcessor& processor);
 // For a new model on these data: square images of `size` pixels, 0 for the data's own (of the first

@@ -1,10 +1,12 @@
 """Writes tests/golden/transforms.safetensors: what Pillow makes of one colour and one grey picture by resizing, by
-changes of colour and by moves. Run once: python tests/peers/make_transforms.py (Pillow, numpy, safetensors)."""
+changes of colour and by moves, and what two image processors of Transformers make of the colour one. Run once:
+python tests/peers/make_transforms.py (Pillow, numpy, safetensors, transformers)."""
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 from safetensors.numpy import save_file
+from transformers import BitImageProcessor, ViTImageProcessor
 
 rng = np.random.default_rng(1)
 h, w = 17, 23
@@ -42,4 +44,15 @@ for picture, image in pictures.items():
     keep(f"{picture}.rotate.9", image.rotate(9, Image.NEAREST, fillcolor=0))
     keep(f"{picture}.rotate.-30", image.rotate(-30, Image.NEAREST, fillcolor=0))
 
-save_file(out, Path(__file__).parent.parent / "golden/transforms.safetensors")
+# Whole processors: the margin of the crop is 4.5 columns.
+processors = {
+    "vit": ViTImageProcessor(size={"height": 10, "width": 14}),
+    "bit": BitImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 12, "width": 12}, resample=3,
+                             image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]),
+}
+metadata = {}
+for kind, processor in processors.items():
+    out[f"processor.{kind}"] = processor(images=pictures["rgb"], return_tensors="np")["pixel_values"][0]
+    metadata[f"processor.{kind}"] = processor.to_json_string()
+
+save_file(out, Path(__file__).parent.parent / "golden/transforms.safetensors", metadata)

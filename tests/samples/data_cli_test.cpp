@@ -75,6 +75,9 @@ TEST_CASE("a folder of pictures: train, evaluate, adapt, predict by name") {
   const auto adapted = at.json(words("evaluate base --adapter tuned --data photos"));
   CHECK(adapted["classes"] == std::vector<std::string>{"red", "green"});
   CHECK(adapted["accuracy"] == tuned["test_accuracy"]);
+  at.json(words("merge base tuned --out merged"));
+  CHECK(at.json(words("evaluate merged --data photos"))["accuracy"] == tuned["test_accuracy"]);
+  CHECK(at.bytes("merged/preprocessor_config.json") == at.bytes("base/preprocessor_config.json"));
   at.json(words("finetune base --data photos --method linear --epochs 1 --out probe"));
   CHECK(at.bytes("probe/preprocessor_config.json") == at.bytes("base/preprocessor_config.json"));
 }

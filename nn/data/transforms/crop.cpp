@@ -25,7 +25,7 @@ Image crop(const Image& image, int64_t top, int64_t left, int64_t height, int64_
 
 Image center_crop(const Image& image, int64_t height, int64_t width) {
   const auto begin = [](int64_t have, int64_t want) {
-    return std::llrint(double(have - want) / 2);
+    return int64_t(std::floor(double(have - want) / 2));
   };
   return crop(image, begin(image.height, height), begin(image.width, width), height, width);
 }

@@ -9,7 +9,8 @@ namespace papilio::nn {
 // (height, width) pixels from (top, left) on; what lies outside the image is `fill`.
 Image crop(const Image& image, int64_t top, int64_t left, int64_t height, int64_t width,
            uint8_t fill = 0);
-// The middle; margins that are no whole number are rounded half to even.
+// The middle; margins that are no whole number are rounded down, as Transformers has it
+// (torchvision rounds them half to even).
 Image center_crop(const Image& image, int64_t height, int64_t width);
 Image hflip(const Image& image);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "nn/data/image_processor.h"
 #include "nn/data/transforms/color.h"
 #include "nn/data/transforms/crop.h"
 #include "nn/data/transforms/rand_augment.h"
@@ -52,7 +53,7 @@ TEST_CASE("transforms give Pillow's pixels, all of them") {
   int compared = 0;
   for (const auto& [name, tensor] : file.tensors) {
     const size_t dot = name.find('.');
-    if (dot == name.npos) continue;
+    if (dot == name.npos || name.starts_with("processor.")) continue;
     CAPTURE(name);
     const nn::Image want = golden(file, name),
                     got = made(golden(file, name.substr(0, dot)), name.substr(dot + 1));
@@ -66,6 +67,24 @@ TEST_CASE("transforms give Pillow's pixels, all of them") {
     ++compared;
   }
   CHECK(compared == 2 * 37);
+}
+
+TEST_CASE("image processors give the tensors of Transformers") {
+  const SafetensorsFile file =
+      load_safetensors(std::string(source_root) + "/tests/golden/transforms.safetensors");
+  for (const char* kind : {"vit", "bit"}) {
+    CAPTURE(kind);
+    const nn::ImageProcessor processor =
+        nn::parse_image_processor(file.metadata.at(std::string("processor.") + kind), "golden");
+    const Tensor& want = file.tensors.at(std::string("processor.") + kind);
+    REQUIRE(want.shape() ==
+            Dims{processor.channels(), processor.out_height(), processor.out_width()});
+    std::vector<float> got(size_t(want.numel()));
+    processor(golden(file, "rgb"), got.data());
+    const std::vector<float> values = want.to_vector();
+    for (size_t i = 0; i < got.size(); ++i)
+      CHECK(got[i] == doctest::Approx(values[i]).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("resizing: the whole picture, its own size, one value everywhere, wrong sizes") {
@@ -95,6 +114,7 @@ TEST_CASE("crops: inside, across the border, the middle; a flip") {
   CHECK(nn::crop(image, 5, 5, 1, 1, 7) == nn::Image{1, 1, 1, {7}});
   CHECK(nn::center_crop(image, 2, 1) == nn::Image{1, 2, 1, {2, 5}});
   CHECK(nn::center_crop(image, 1, 2) == nn::Image{2, 1, 1, {1, 2}});  // 0.5 rows, 0.5 columns: 0
+  CHECK(nn::center_crop({5, 1, 1, {1, 2, 3, 4, 5}}, 1, 2) == nn::Image{2, 1, 1, {2, 3}});  // 1.5: 1
   CHECK(nn::center_crop(image, 2, 5) == nn::Image{5, 2, 1, {0, 1, 2, 3, 0, 0, 4, 5, 6, 0}});
   CHECK(nn::hflip(image) == nn::Image{3, 2, 1, {3, 2, 1, 6, 5, 4}});
   CHECK(nn::hflip(nn::with_channels(image, 3)) == nn::with_channels(nn::hflip(image), 3));
