@@ -44,6 +44,15 @@ Report report_of(const std::filesystem::path& path) {
   return inspect_model(path);
 }
 
+// What is wrong with the configuration's file is no wrong use of the command line.
+Report plan_of(const std::string& config, const std::string& model) {
+  try {
+    return would_adapt(config, model);
+  } catch (const ArgumentError& e) {
+    throw FileError(config + ": " + e.what());
+  }
+}
+
 }  // namespace
 
 int inspect(const Words& words) {
@@ -51,8 +60,7 @@ int inspect(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   set_threads(s.common);
-  const Report report =
-      s.would_adapt.empty() ? report_of(s.path) : would_adapt(s.would_adapt, s.path);
+  const Report report = s.would_adapt.empty() ? report_of(s.path) : plan_of(s.would_adapt, s.path);
   if (s.common.json) {
     print_json(*report.json);
   } else {

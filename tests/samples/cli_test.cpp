@@ -298,6 +298,16 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
   test::write_bytes(at / "bad.toml", "epochs = 3\nepoch = 4\n");
   test::write_bytes(at / "broken.toml", "epochs = 3\nout = runs\n");
   test::write_bytes(at / "short.csv", "1,2,3\n");
+  // std::regex ended here in a stack overflow.
+  std::string nested = at.bytes("a/adapter_config.json");
+  const std::string target = "\"target_modules\": [\n    \"query\"\n  ]";
+  REQUIRE(nested.find(target) != std::string::npos);
+  nested.replace(
+      nested.find(target), target.size(),
+      "\"target_modules\": \"" + std::string(30000, '(') + 'a' + std::string(30000, ')') + '"');
+  test::write_bytes(at / "nested.json", nested);
+  std::filesystem::copy(at / "a", at / "nested");
+  test::write_bytes(at / "nested/adapter_config.json", nested);
   test::write_bytes(at / "loud.csv", std::string(40, 'x') + "\n");
   test::write_bytes(at / "photo.png", "\x89PNG\r\n\x1a\n");
   test::write_bytes(at / "noise.safetensors", "\x3c\xff\xff");
@@ -386,6 +396,10 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
       {"inspect cut", 1, "cut/model.safetensors"},
       {"inspect empty", 1, "papilio inspect: empty: holds neither a model"},
       {"inspect --would-adapt base/config.json base", 1, "peft_type"},
+      {"inspect --would-adapt nested.json base", 1,
+       "papilio inspect: nested.json: target_modules: "
+       "\"((((((((((((((((((((((((((((((((((((((((((("},
+      {"evaluate base --adapter nested", 1, "papilio evaluate: nested: target_modules: \"((((((("},
   };
   for (const WrongUse& wrong : cases) {
     CAPTURE(wrong.line);
