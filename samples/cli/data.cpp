@@ -186,7 +186,7 @@ nn::ImageProcessor processor_of(const std::filesystem::path& folder,
     p.image_mean = p.image_std = std::vector<double>(size_t(shape.num_channels), 0.5);
     return p;
   }
-  const nn::ImageProcessor p = nn::read_image_processor(file);
+  nn::ImageProcessor p = nn::read_image_processor(file);
   check<FileError>(p.channels() == shape.num_channels, file.string(), ": has ", p.channels(),
                    " channels, but the model takes ", shape.num_channels);
   check<FileError>(shape.model_type != "vit" ||

@@ -42,7 +42,7 @@ TEST_CASE("gzip: cut short anywhere, any bit flipped in data or checksum, or fol
 }
 
 TEST_CASE("gzip: a bomb stops at the limit") {
-  const std::string bomb = gzip(gzip(std::string(50'000'000, '\0')));
+  const std::string bomb = gzip(gzip(std::string(8'000'000, '\0')));
   CHECK(bomb.size() < 2000);
   const std::string inner = nn::gunzip(bomb, "x");
   CHECK_THROWS_WITH_AS(nn::gunzip(inner, "x", 1'000'000), "x: unpacks to more than 1000000 bytes",
