@@ -4,8 +4,10 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/cast.h"
 #include "autograd/ops/shape.h"
 #include "boft/config_json.h"
+#include "boft/layer.h"
 #include "boft/ops/skew_symmetric.h"
 #include "tensor/atomic_file.h"
 #include "tensor/safetensors.h"
@@ -24,6 +26,31 @@ const char* file_name(FolderForm form) {
                                   : "adapter_model.compact.safetensors";
 }
 
+void check_known_format(const fs::path& file, const Tensors& tensors) {
+  for (const auto& [key, tensor] : tensors) {
+    const std::string foreign = foreign_format(key);
+    check<FileError>(foreign.empty(), file.string(), ": ", foreign);
+  }
+}
+
+// Files of other tools come without a configuration, in a folder or alone: says so where this is
+// one.
+void check_is_folder(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) {
+    if (path.extension() == ".safetensors")
+      check_known_format(path, load_safetensors(path).tensors);
+    throw FileError(path.string() +
+                    ": is a file; an adapter is a folder with adapter_config.json and "
+                    "adapter_model.safetensors");
+  }
+  if (fs::exists(path / kConfig, ignored)) return;
+  for (const auto& entry : fs::directory_iterator(path, ignored)) {
+    if (entry.path().extension() == ".safetensors")
+      check_known_format(entry.path(), load_safetensors(entry.path()).tensors);
+  }
+}
+
 std::string with_ending(const std::string& key, std::string_view from, std::string_view to) {
   return key.substr(0, key.size() - from.size()) + std::string(to);
 }
@@ -32,11 +59,13 @@ Tensors compacted(const Tensors& tensors) {
   const NoGrad no_grad;
   Tensors result;
   for (const auto& [key, tensor] : tensors) {
-    if (key.ends_with(kFull))
-      result[with_ending(key, kFull, kUpper)] =
-          upper_triangle((tensor - transpose(tensor, -2, -1)) * 0.5);
-    else
+    if (!key.ends_with(kFull)) {
       result[key] = tensor;
+      continue;
+    }
+    // 16-bit numbers would be rounded once more.
+    const Tensor r = cast(tensor, working_dtype(tensor.dtype(), DType::float32));
+    result[with_ending(key, kFull, kUpper)] = upper_triangle((r - transpose(r, -2, -1)) * 0.5);
   }
   return result;
 }
@@ -83,28 +112,31 @@ int64_t block_size_of_triangle(int64_t n) {
   return b * (b - 1) / 2 == n ? b : 0;
 }
 
-void check_known_format(const std::string& where, const Tensors& tensors) {
-  for (const auto& [key, tensor] : tensors) {
-    check<FileError>(
-        key.find("oft_blocks") == std::string::npos, where, ": ", key,
-        " is of LyCORIS or kohya, whose rotation multiplies the weight's outputs (W' = R "
-        "W) where OFT and BOFT rotate its inputs (W' = W R^T): no adapter here equals "
-        "it; merge it into the base with that tool and use the merged weights");
-    check<FileError>(
-        key.find(".oft_r.") == std::string::npos, where, ": ", key,
-        " is an OFT adapter of PEFT 0.15 or older, whose parameters mean something "
-        "else; train it again, or merge it with that release and use the merged weights");
-  }
+std::string foreign_format(const std::string& key) {
+  if (key.find("oft_blocks") != std::string::npos)
+    return key +
+           " is of LyCORIS or kohya, whose rotation multiplies the weight's outputs (W' = R W) "
+           "where "
+           "OFT and BOFT rotate its inputs (W' = W R^T): no adapter here equals it; merge it into "
+           "the "
+           "base with that tool and use the merged weights";
+  if (key.ends_with(".oft_r") || key.find(".oft_r.") != std::string::npos)
+    return key +
+           " is an OFT adapter of PEFT 0.15 or older, whose parameters mean something else; train "
+           "it "
+           "again, or merge it with that release and use the merged weights";
+  return "";
 }
 
 AdapterFolder read_adapter_folder(const fs::path& folder) {
+  check_is_folder(folder);
   const auto config = read_config(folder / kConfig);
   std::error_code ignored;
   const bool compact = !fs::exists(folder / file_name(FolderForm::peft), ignored) &&
                        fs::exists(folder / file_name(FolderForm::compact), ignored);
   const fs::path file = folder / file_name(compact ? FolderForm::compact : FolderForm::peft);
   Tensors tensors = load_safetensors(file).tensors;
-  check_known_format(file.string(), tensors);
+  check_known_format(file, tensors);
   if (compact) tensors = expanded(tensors, file.string());
   AdapterFolder result{config.config, std::move(tensors), config.warnings, file};
   trust_number_of_factors(result);

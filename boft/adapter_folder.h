@@ -40,8 +40,8 @@ AdapterFolder read_adapter_folder(const std::filesystem::path& folder);
 void write_adapter_folder(const std::filesystem::path& folder, const AdapterConfig& config,
                           const Tensors& tensors, FolderForm form = FolderForm::peft);
 
-// Throws FileError where the tensors are of a format that is none of PEFT's today.
-void check_known_format(const std::string& where, const Tensors& tensors);
+// Why a key is of a format that is none of PEFT's today, and what to do about it; else empty.
+std::string foreign_format(const std::string& key);
 
 // b of b (b - 1) / 2 = n, or 0.
 int64_t block_size_of_triangle(int64_t n);

@@ -94,6 +94,22 @@ AdapterConfig naming_layers(const AdapterModel& model, const std::string& name,
   return config;
 }
 
+// PEFT's OFT at a convolution sums the rotated patches where they overlap; merged, it rotates the
+// weight, as here.
+std::string convolution_warning(const AdapterModel& model, const std::string& name) {
+  if (!std::holds_alternative<OftConfig>(model.config(name))) return "";
+  for (const auto& [path, layer] : model.layers(name)) {
+    const bool patches =
+        layer->weight.dim() == 4 && layer->weight.size(2) * layer->weight.size(3) > 1;
+    if (patches)
+      return path +
+             " is a convolution, where PEFT's OFT computes another function until it is merged; "
+             "here "
+             "it is the merged one, and an adapter trained in PEFT may do worse";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::filesystem::path save_adapter(const AdapterModel& model, const std::filesystem::path& folder,
@@ -102,8 +118,11 @@ std::filesystem::path save_adapter(const AdapterModel& model, const std::filesys
   const bool configured = model.transformers5_names(name);
   const bool transformers5 =
       naming == ModuleNaming::as_configured ? configured : naming == ModuleNaming::transformers5;
+  // What PEFT means by "all-linear" depends on the task; by its layers' names it is the same there.
+  const bool as_said =
+      transformers5 == configured && !is_all_linear(targets_of(model.config(name)).target_modules);
   const AdapterConfig config =
-      transformers5 == configured ? model.config(name) : naming_layers(model, name, transformers5);
+      as_said ? model.config(name) : naming_layers(model, name, transformers5);
   Tensors tensors = adapter_tensors(model, name);
   if (transformers5) tensors = renamed(tensors, nn::transformers5_name);
   const std::filesystem::path to = name == "default" ? folder : folder / name;
@@ -131,6 +150,8 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
         missing.push_back(key);
         continue;
       }
+      check<FileError>(is_floating(found->second.dtype()), where, ": ", key,
+                       ": expected floating numbers, got ", found->second.dtype());
       check<FileError>(found->second.shape() == tensor.shape(), where, ": ", key, " has shape ",
                        found->second.shape(), ", the model wants ", tensor.shape());
     }
@@ -143,6 +164,8 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
     model.delete_adapter(name);
     throw;
   }
+  if (const std::string warning = convolution_warning(model, name); !warning.empty())
+    warnings.push_back(where + ": " + warning);
   for (const auto& [key, tensor] : mine) {
     if (const auto found = tensors.find(key); found != tensors.end()) copy_(tensor, found->second);
   }

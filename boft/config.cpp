@@ -49,7 +49,8 @@ void OftConfig::validate() const {
   check(r == 0 || oft_block_size == 0, "OftConfig: give r or oft_block_size, not both (", r,
         " and ", oft_block_size, "); set the other to 0");
   check(std::isfinite(eps) && eps >= 0, "OftConfig: expected eps >= 0, got ", eps);
-  check(num_cayley_neumann_terms >= 1, "OftConfig: expected num_cayley_neumann_terms >= 1, got ",
+  check(num_cayley_neumann_terms >= 1 && num_cayley_neumann_terms <= 64,
+        "OftConfig: expected num_cayley_neumann_terms from 1 to 64, got ",
         num_cayley_neumann_terms);
   check_rate("OftConfig", "module_dropout", module_dropout);
 }

@@ -60,8 +60,8 @@ struct BoftConfig {
   bool init_weights = true;  // false: R ~ N(0, 0.1), s ~ N(1, 0.1), for tests
   std::vector<int64_t> layers_to_transform = {};
   std::vector<std::string> layers_pattern = {};
-  // Kept in the file; empty is null.
-  std::string task_type = {}, base_model_name_or_path = {}, revision = {};
+  // Kept in the file; empty is null. auto_mapping is JSON (the Python class of the base).
+  std::string task_type = {}, base_model_name_or_path = {}, revision = {}, auto_mapping = {};
 
   // Throws ArgumentError as PEFT does: both or neither of size and num, layers_pattern without
   // layers_to_transform, an unknown bias, and numbers out of range.
@@ -92,8 +92,8 @@ struct OftConfig {
   bool init_weights = true;  // false: ~ N(0, 0.1), for tests
   std::vector<int64_t> layers_to_transform = {};
   std::vector<std::string> layers_pattern = {};
-  // Kept in the file; empty is null.
-  std::string task_type = {}, base_model_name_or_path = {}, revision = {};
+  // Kept in the file; empty is null. auto_mapping is JSON (the Python class of the base).
+  std::string task_type = {}, base_model_name_or_path = {}, revision = {}, auto_mapping = {};
 
   void validate() const;
   TargetRules targets() const {
@@ -114,8 +114,8 @@ struct LoraConfig {
   bool init_lora_weights = true;  // false: B ~ N(0, 0.1) too, for tests
   std::vector<int64_t> layers_to_transform = {};
   std::vector<std::string> layers_pattern = {};
-  // Kept in the file; empty is null.
-  std::string task_type = {}, base_model_name_or_path = {}, revision = {};
+  // Kept in the file; empty is null. auto_mapping is JSON (the Python class of the base).
+  std::string task_type = {}, base_model_name_or_path = {}, revision = {}, auto_mapping = {};
 
   void validate() const;
   TargetRules targets() const {

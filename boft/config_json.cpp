@@ -13,7 +13,7 @@ using nlohmann::json;
 namespace {
 
 // The PEFT release whose file format this is.
-constexpr const char* kPeftVersion = "0.20.1";
+constexpr const char* kPeftVersion = "0.21.2";
 
 ModuleNames module_names(JsonFields& fields, const char* key) {
   const json& v = fields.value(key);
@@ -44,9 +44,10 @@ void read_shared(JsonFields& fields, Config& c) {
   c.task_type = fields.string("task_type", "");
   c.base_model_name_or_path = fields.string("base_model_name_or_path", "");
   c.revision = fields.string("revision", "");
-  // Facts about the file and about Python classes; they say nothing about the adapter.
-  for (const char* key : {"peft_type", "peft_version", "inference_mode", "auto_mapping"})
-    fields.value(key);
+  if (const json& mapping = fields.value("auto_mapping"); !mapping.is_null())
+    c.auto_mapping = mapping.dump();
+  // Facts about the file; they say nothing about the adapter.
+  for (const char* key : {"peft_type", "peft_version", "inference_mode"}) fields.value(key);
 }
 
 BoftConfig read_boft(JsonFields& fields) {
@@ -106,19 +107,35 @@ LoraConfig read_lora(JsonFields& fields) {
   c.r = fields.integer("r", c.r, 1);
   c.lora_alpha = fields.number("lora_alpha", c.lora_alpha);
   c.lora_dropout = fields.number("lora_dropout", c.lora_dropout);
-  // Other values name ways to begin that training has left behind by the time a file is read.
   const json& init = fields.value("init_lora_weights");
-  c.init_lora_weights = !init.is_boolean() || init.get<bool>();
+  if (init.is_string()) {
+    // Ways to draw A that training has left behind by the time a file is read; all others (pissa,
+    // olora, corda, loftq ...) change the base weights too, which PEFT does again when it loads.
+    const std::string way = init.get<std::string>();
+    if (way != "gaussian" && way != "orthogonal" && way != "eva" && way != "mica")
+      fields.fail("init_lora_weights",
+                  "true, false, \"gaussian\", \"orthogonal\", \"eva\" or \"mica\" (others change "
+                  "the base weights)");
+  } else {
+    c.init_lora_weights = fields.boolean("init_lora_weights", c.init_lora_weights);
+  }
   read_shared(fields, c);
-  for (const char* key : {"use_dora", "use_rslora", "use_qalora", "use_bdlora", "lora_bias"}) {
+  for (const char* key : {"use_dora", "use_rslora", "use_qalora", "lora_bias"}) {
     if (fields.boolean(key, false)) fields.fail(key, "false (not supported)");
   }
-  for (const char* key : {"rank_pattern", "alpha_pattern"}) {
-    if (const json& v = fields.value(key); !v.is_null() && !v.empty())
-      fields.fail(key, "{} (not supported)");
+  // What would make another model of it.
+  for (const char* key :
+       {"rank_pattern", "alpha_pattern", "layer_replication", "alora_invocation_tokens",
+        "target_parameters", "trainable_token_indices", "use_bdlora", "arrow_config", "kasa_config",
+        "monteclora_config", "velora_config"}) {
+    const json& v = fields.value(key);
+    if (!v.is_null() && !v.empty() && v != json(false)) fields.fail(key, "null (not supported)");
   }
-  for (const char* key : {"megatron_core", "qalora_group_size"})
-    fields.value(key);  // of options that are off
+  // Of options that are off, of ways to begin, and of how PEFT runs.
+  for (const char* key :
+       {"megatron_core", "megatron_config", "qalora_group_size", "eva_config", "corda_config",
+        "loftq_config", "lora_ga_config", "runtime_config", "ensure_weight_tying"})
+    fields.value(key);
   return c;
 }
 
@@ -145,7 +162,7 @@ json text_or_null(const std::string& text) {
 
 template <class Config>
 json shared_json(const Config& c) {
-  return {{"auto_mapping", nullptr},
+  return {{"auto_mapping", c.auto_mapping.empty() ? json(nullptr) : json::parse(c.auto_mapping)},
           {"base_model_name_or_path", text_or_null(c.base_model_name_or_path)},
           {"bias", c.bias},
           {"exclude_modules", names_json(c.exclude_modules)},

@@ -6,7 +6,9 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/cast.h"
 #include "autograd/ops/shape.h"
+#include "boft/layer.h"
 #include "boft/oft.h"
 #include "boft/ops/skew_symmetric.h"
 #include "nn/adapter.h"
@@ -37,6 +39,7 @@ To with_shared(To to, const From& from, const char* own_bias) {
   to.task_type = from.task_type;
   to.base_model_name_or_path = from.base_model_name_or_path;
   to.revision = from.revision;
+  to.auto_mapping = from.auto_mapping;
   return to;
 }
 
@@ -86,7 +89,8 @@ AdapterFolder boft_to_oft(const AdapterFolder& adapter) {
     } else if (key.ends_with(kBoftR)) {
       check(tensor.dim() == 4 && tensor.size(0) == 1, "boft_to_oft: ", key,
             ": expected shape (1, N, b, b), got ", tensor.shape());
-      const Tensor s = (tensor - transpose(tensor, -2, -1)) * 0.5;
+      const Tensor r = cast(tensor, working_dtype(tensor.dtype(), DType::float32));
+      const Tensor s = (r - transpose(r, -2, -1)) * 0.5;
       result.tensors[layer_of(key, kBoftR) + std::string(kOftR)] = upper_triangle(select(s, 0, 0));
     } else {
       result.tensors[key] = tensor;
@@ -140,7 +144,8 @@ AdapterFolder oft_to_boft(const AdapterFolder& adapter, nn::Module& base) {
         sizes.size(), " different ones, and BOFT has one for all; merge the adapter instead");
   result.config = with_shared(BoftConfig{.boft_block_size = by_size ? *sizes.begin() : 0,
                                          .boft_block_num = by_size ? 0 : *numbers.begin(),
-                                         .boft_dropout = from.module_dropout,
+                                         // A shared block is never dropped.
+                                         .boft_dropout = from.block_share ? 0 : from.module_dropout,
                                          .init_weights = from.init_weights},
                               from, "boft_only");
   return result;

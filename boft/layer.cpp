@@ -40,9 +40,9 @@ Tensor BoftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const
   const Tensor q = cast(rotations(training), dtype), s = cast(reshape(boft_s, {-1, 1}), dtype);
   if (const Tensor w = inside.base(); w && w.dtype() == dtype) return boft_linear(x, w, bias, q, s);
   const Tensor rotated = cast(butterfly_rotation(cast(x, dtype), q), x.dtype());
-  const Tensor scale = reshape(s, {-1}), y = inside.linear(rotated, bias) * cast(scale, x.dtype());
   // s o (y - bias) + bias, so arranged that s = 1 leaves every bit of y in 16 bits too.
-  return bias ? y + bias * cast(1 - scale, x.dtype()) : y;
+  const Tensor scale = reshape(s, {-1}), y = cast(inside.linear(rotated, bias), dtype) * scale;
+  return cast(bias ? y + cast(bias, dtype) * (1 - scale) : y, x.dtype());
 }
 
 void BoftLayer::visit(nn::Visitor& v) {

@@ -2,6 +2,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "boft/layer.h"
 #include "nn/init.h"
 #include "nn/layers/conv2d.h"
 #include "tensor/creation.h"
@@ -9,17 +10,24 @@
 
 namespace papilio::boft {
 
+void check_lora(const std::string& path, const nn::AdaptableLayer& layer,
+                const LoraConfig& config) {
+  config.validate();
+  const auto* conv = dynamic_cast<const nn::Conv2d*>(&layer);
+  if (conv == nullptr) return;
+  check(conv->options.groups == 1, path, ": LoRA adapts no convolution in groups (this one has ",
+        conv->options.groups, "); BOFT and OFT do");
+  check(config.lora_dropout == 0, path,
+        ": LoRA adapts a convolution through its weight, without lora_dropout; got ",
+        config.lora_dropout);
+}
+
 LoraLayer::LoraLayer(const std::string& path, const nn::AdaptableLayer& layer,
                      const LoraConfig& config)
     : dropout(config.lora_dropout), scaling(config.lora_alpha / double(config.r)) {
-  config.validate();
+  check_lora(path, layer, config);
   Dims a{config.r, layer.adapted_inputs()}, b{layer.adapted_outputs(), config.r};
-  if (const auto* conv = dynamic_cast<const nn::Conv2d*>(&layer)) {
-    check(conv->options.groups == 1, path, ": LoRA adapts no convolution in groups (this one has ",
-          conv->options.groups, "); BOFT and OFT do");
-    check(config.lora_dropout == 0, path,
-          ": LoRA adapts a convolution through its weight, without lora_dropout; got ",
-          config.lora_dropout);
+  if (dynamic_cast<const nn::Conv2d*>(&layer) != nullptr) {
     a = layer.weight.shape();
     a[0] = config.r;
     b = {layer.adapted_outputs(), config.r, 1, 1};
@@ -32,7 +40,8 @@ LoraLayer::LoraLayer(const std::string& path, const nn::AdaptableLayer& layer,
 
 Tensor LoraLayer::weight(const Tensor& w, bool) {
   const Tensor delta = matmul(flatten(lora_B, 1), flatten(lora_A, 1)) * scaling;
-  return cast(cast(w, delta.dtype()) + delta, w.dtype());
+  const DType dtype = working_dtype(w.dtype(), delta.dtype());
+  return cast(cast(w, dtype) + cast(delta, dtype), w.dtype());
 }
 
 Tensor LoraLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {

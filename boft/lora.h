@@ -7,6 +7,10 @@
 
 namespace papilio::boft {
 
+// Throws ArgumentError, which begins with the layer's path, for a convolution in groups or with
+// dropout.
+void check_lora(const std::string& path, const nn::AdaptableLayer& layer, const LoraConfig& config);
+
 // y = x W^T + lora_alpha / r * (dropout(x) A^T) B^T (arXiv 2106.09685, equation 3). W: (out, d).
 struct LoraLayer : nn::Adapter {
   Tensor lora_A;  // (r, d), Kaiming-uniform; at a convolution (r, in_channels, kh, kw)
@@ -14,7 +18,6 @@ struct LoraLayer : nn::Adapter {
   nn::Dropout dropout;
   double scaling;
 
-  // Throws, naming the layer by `path`, for a convolution in groups or with dropout.
   LoraLayer(const std::string& path, const nn::AdaptableLayer& layer, const LoraConfig& config);
 
   Tensor weight(const Tensor& w, bool training) override;

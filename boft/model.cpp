@@ -6,7 +6,7 @@
 #include "autograd/backward.h"
 #include "boft/lora.h"
 #include "boft/oft.h"
-#include "nn/layers/conv1d.h"
+#include "boft/plan.h"
 #include "nn/layers/embedding.h"
 #include "tensor/check_name.h"
 #include "tensor/copy.h"
@@ -19,6 +19,18 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
 
+// N at each layer; nothing for LoRA.
+std::vector<int64_t> block_nums(const std::vector<AdapterModel::LayerRef>& layers,
+                                const std::string& name) {
+  std::vector<int64_t> numbers;
+  for (const auto& [path, layer] : layers) {
+    nn::Adapter* adapter = layer->adapters.find(name);
+    if (const auto* boft = dynamic_cast<BoftLayer*>(adapter)) numbers.push_back(boft->block_num());
+    if (const auto* oft = dynamic_cast<OftLayer*>(adapter)) numbers.push_back(oft->block_num());
+  }
+  return numbers;
+}
+
 std::unique_ptr<nn::Adapter> make_adapter(const std::string& path, const nn::AdaptableLayer& layer,
                                           const AdapterConfig& config,
                                           std::vector<std::string>& warnings) {
@@ -29,16 +41,6 @@ std::unique_ptr<nn::Adapter> make_adapter(const std::string& path, const nn::Ada
   if (const auto* boft = std::get_if<BoftConfig>(&config))
     return std::make_unique<BoftLayer>(path, layer, *boft);
   return std::make_unique<LoraLayer>(path, layer, std::get<LoraConfig>(config));
-}
-
-// PEFT corrects fan_in_fan_out and says so; what a layer stores is known here anyway.
-void check_storage(const std::string& path, const nn::AdaptableLayer& layer, bool fan_in_fan_out,
-                   std::vector<std::string>& warnings) {
-  const bool transposed = dynamic_cast<const nn::Conv1D*>(&layer) != nullptr;
-  if (transposed == fan_in_fan_out) return;
-  warnings.push_back(str("fan_in_fan_out is ", fan_in_fan_out ? "true" : "false", ", but ", path,
-                         " is a ", layer.describe(), ", whose weight is stored ",
-                         transposed ? "(in, out)" : "(out, in)", "; it is read as it is stored"));
 }
 
 }  // namespace
@@ -67,9 +69,10 @@ AdapterModel::Entry AdapterModel::make_entry(const std::string& name, const Adap
   });
   const bool transposed = std::visit([](const auto& c) { return c.fan_in_fan_out; }, config);
   for (const LayerRef& ref : e.layers) {
-    const size_t before = e.warnings.size();
-    check_storage(ref.path, *ref.layer, transposed, e.warnings);
-    if (e.warnings.size() > before) break;  // once
+    const std::string warning = storage_warning(ref.path, *ref.layer, transposed);
+    if (warning.empty()) continue;
+    e.warnings.push_back(warning);
+    break;  // once
   }
   const std::string& bias = bias_of(config);
   if (bias != "none") {
@@ -100,26 +103,36 @@ std::vector<std::string> AdapterModel::add_adapter(const std::string& name,
       made.back().second->training = layer->training;
       nn::set_trainable(*made.back().second, false);
     }
+    for (const auto& [path, layer] : adapters_.back().layers)
+      check(layer->adapters.find(name) == nullptr, "add_adapter: ", path,
+            " carries an adapter named ", name, " of somebody else");
   } catch (...) {
     std::erase_if(adapters_, [&](const Entry& e) { return e.name == name; });
     show_own_tensors(true);
     throw;
   }
   for (auto& [layer, adapter] : made) layer->adapters.add(name, std::move(adapter));
+  if (const std::string warning =
+          dropout_warning(config, block_nums(adapters_.back().layers, name));
+      !warning.empty())
+    adapters_.back().warnings.push_back(warning);
   show_own_tensors(true);
   if (adapters_.size() == 1) set_adapter({name});
   return adapters_.back().warnings;
 }
 
-void AdapterModel::delete_adapter(const std::string& name) {
+std::vector<std::string> AdapterModel::delete_adapter(const std::string& name) {
   const Entry& gone = entry("delete_adapter", name);
   check(enabled_, "delete_adapter: the adapters are disabled");
   check(!contains(merged_, name), "delete_adapter: ", name, " is merged; unmerge it first");
   show_own_tensors(false);
   for (const LayerRef& ref : gone.layers) ref.layer->adapters.remove(name);
   std::erase_if(adapters_, [&](const Entry& e) { return e.name == name; });
-  std::erase(active_, name);
+  const bool was_active = std::erase(active_, name) > 0;
   show_own_tensors(enabled_);
+  if (!was_active || !active_.empty() || adapters_.empty() || !merged_.empty()) return {};
+  set_adapter({adapters_.front().name});
+  return {str("adapter ", name, " was active and is deleted; ", active_.front(), " is active now")};
 }
 
 void AdapterModel::set_adapter(const std::vector<std::string>& names) {
@@ -260,6 +273,14 @@ void AdapterModel::unmerge() {
 
 void AdapterModel::merge_and_unload(bool safe, std::vector<std::string> names,
                                     const Progress& progress) {
+  std::string outside;
+  for (const std::string& name : active_) {
+    if (!names.empty() && !contains(names, name) && !contains(merged_, name))
+      outside += (outside.empty() ? "" : ", ") + name;
+  }
+  check(outside.empty(),
+        "merge_and_unload: active and not named, so that its effect would be lost: ", outside,
+        "; name it too, or deactivate it");
   merge(safe, std::move(names), progress);
   std::vector<std::pair<Tensor*, Tensor>> keep;
   for (const Entry& e : adapters_) {

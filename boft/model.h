@@ -27,8 +27,9 @@ class AdapterModel {
   // shape that does not divide, and a second adapter with trained biases. Returns warnings, one
   // line each.
   std::vector<std::string> add_adapter(const std::string& name, const AdapterConfig& config);
-  // Removes it; throws while it is merged.
-  void delete_adapter(const std::string& name);
+  // Removes it; throws while it is merged. Where no other was active, the first of the rest becomes
+  // active, as in PEFT; the line returned says so.
+  std::vector<std::string> delete_adapter(const std::string& name);
   // Makes exactly these active (in this order) and trainable, all others inactive and frozen.
   void set_adapter(const std::vector<std::string>& names);
   const std::vector<std::string>& active() const { return active_; }
@@ -62,7 +63,7 @@ class AdapterModel {
   const std::vector<std::string>& merged() const { return merged_; }
 
   // Merges, then takes every adapter off: a plain model with the adapted weights, trained biases
-  // and saved modules. It stays frozen.
+  // and saved modules. It stays frozen. Throws where active adapters are left out.
   void merge_and_unload(bool safe = false, std::vector<std::string> names = {},
                         const Progress& progress = nullptr);
   // Takes every adapter off and leaves the original model, frozen.

@@ -1,5 +1,6 @@
 #include "boft/oft.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/backward.h"
@@ -23,9 +24,10 @@ namespace {
 
 // The divisor of d nearest to n, the lower of two; d for n > d.
 int64_t nearest_divisor(int64_t d, int64_t n) {
+  n = std::min(n, d);
   for (int64_t distance = 0;; ++distance) {
     for (const int64_t candidate : {n - distance, n + distance})
-      if (candidate >= 1 && candidate <= d && d % candidate == 0) return candidate;
+      if (candidate >= 1 && d % candidate == 0) return candidate;
   }
 }
 

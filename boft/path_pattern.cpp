@@ -69,13 +69,19 @@ bool PathPattern::full_match(std::string_view path) const {
   return Match(code).run(code, path, PCRE2_ANCHORED | PCRE2_ENDANCHORED, field_, text_) > 0;
 }
 
-std::optional<std::string> PathPattern::first_group(std::string_view path) const {
+std::optional<std::string> PathPattern::group(std::string_view path, const char* name) const {
+  const auto* code = static_cast<const pcre2_code*>(code_.get());
+  const int number = pcre2_substring_number_from_name(code, reinterpret_cast<PCRE2_SPTR>(name));
+  return number > 0 ? group(path, number) : std::nullopt;
+}
+
+std::optional<std::string> PathPattern::group(std::string_view path, int number) const {
   const auto* code = static_cast<const pcre2_code*>(code_.get());
   Match match(code);
-  if (match.run(code, path, PCRE2_ANCHORED, field_, text_) < 2) return {};
-  const size_t* ends = pcre2_get_ovector_pointer(match.data.get());
-  if (ends[2] == PCRE2_UNSET) return {};
-  return std::string(path.substr(ends[2], ends[3] - ends[2]));
+  if (match.run(code, path, PCRE2_ANCHORED, field_, text_) <= number) return {};
+  const size_t* ends = pcre2_get_ovector_pointer(match.data.get()) + 2 * number;
+  if (ends[0] == PCRE2_UNSET) return {};
+  return std::string(path.substr(ends[0], ends[1] - ends[0]));
 }
 
 }  // namespace papilio::boft

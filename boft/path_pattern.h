@@ -19,9 +19,13 @@ class PathPattern {
   // re.fullmatch. Throws ArgumentError where the search takes too many steps.
   bool full_match(std::string_view path) const;
   // Group 1 of re.match, which begins at the path's first letter; nothing where it does not match.
-  std::optional<std::string> first_group(std::string_view path) const;
+  std::optional<std::string> first_group(std::string_view path) const { return group(path, 1); }
+  // The same of the group (?P<name>...).
+  std::optional<std::string> group(std::string_view path, const char* name) const;
 
  private:
+  std::optional<std::string> group(std::string_view path, int number) const;
+
   std::string field_, text_;
   std::shared_ptr<void> code_;
 };

@@ -2,16 +2,19 @@
 
 #include <algorithm>
 
+#include "boft/lora.h"
 #include "boft/oft.h"
 #include "boft/ops/butterfly_shape.h"
-#include "nn/adapter.h"
+#include "nn/layers/conv1d.h"
 #include "nn/layers/embedding.h"
 
 namespace papilio::boft {
 
 namespace {
 
-void plan_layer(LayerPlan& plan, const BoftConfig& c, std::vector<std::string>&) {
+using Layer = nn::AdaptableLayer;
+
+void plan_layer(LayerPlan& plan, const Layer&, const BoftConfig& c, std::vector<std::string>&) {
   const ButterflyShape shape = butterfly_shape(plan.path, plan.d, c.boft_block_size,
                                                c.boft_block_num, c.boft_n_butterfly_factor);
   plan.block_size = shape.b;
@@ -22,7 +25,8 @@ void plan_layer(LayerPlan& plan, const BoftConfig& c, std::vector<std::string>&)
   plan.degrees_of_freedom = blocks * shape.b * (shape.b - 1) / 2 + plan.out;
 }
 
-void plan_layer(LayerPlan& plan, const OftConfig& c, std::vector<std::string>& warnings) {
+void plan_layer(LayerPlan& plan, const Layer&, const OftConfig& c,
+                std::vector<std::string>& warnings) {
   const OftShape shape = oft_shape(plan.path, plan.d, c, warnings);
   plan.block_size = shape.block_size;
   plan.block_num = shape.blocks;
@@ -32,7 +36,9 @@ void plan_layer(LayerPlan& plan, const OftConfig& c, std::vector<std::string>& w
   plan.degrees_of_freedom = plan.parameters;
 }
 
-void plan_layer(LayerPlan& plan, const LoraConfig& c, std::vector<std::string>&) {
+void plan_layer(LayerPlan& plan, const Layer& layer, const LoraConfig& c,
+                std::vector<std::string>&) {
+  check_lora(plan.path, layer, c);
   plan.rank = c.r;
   plan.parameters = c.r * (plan.d + plan.out);
   const int64_t rank = std::min({c.r, plan.d, plan.out});  // A and B up to an invertible r x r
@@ -52,10 +58,35 @@ bool AdapterPlan::fits() const {
   return std::ranges::all_of(layers, [](const LayerPlan& l) { return l.problem.empty(); });
 }
 
+std::string storage_warning(const std::string& path, const nn::AdaptableLayer& layer,
+                            bool fan_in_fan_out) {
+  const bool transposed = dynamic_cast<const nn::Conv1D*>(&layer) != nullptr;
+  if (transposed == fan_in_fan_out) return "";
+  return str("fan_in_fan_out is ", fan_in_fan_out ? "true" : "false", ", but ", path, " is a ",
+             layer.describe(), ", whose weight is stored ", transposed ? "(in, out)" : "(out, in)",
+             "; it is read as it is stored");
+}
+
+std::string dropout_warning(const AdapterConfig& config, const std::vector<int64_t>& block_nums) {
+  const auto* boft = std::get_if<BoftConfig>(&config);
+  const auto* oft = std::get_if<OftConfig>(&config);
+  const double p = boft != nullptr ? boft->boft_dropout : oft != nullptr ? oft->module_dropout : 0;
+  if (p == 0 || block_nums.empty()) return "";
+  if (oft != nullptr && oft->block_share)
+    return "module_dropout drops nothing: the block is shared";
+  const int64_t most = *std::ranges::max_element(block_nums);
+  if (int64_t(p * double(most)) > 0) return "";
+  return str(boft != nullptr ? "boft_dropout " : "module_dropout ", p,
+             " drops nothing: it replaces int(p N) blocks, and N is at most ", most);
+}
+
 AdapterPlan plan_adapter(nn::Module& model, const AdapterConfig& config) {
   std::visit([](const auto& c) { c.validate(); }, config);
   const TargetSelection targets = select_targets(model, targets_of(config));
   AdapterPlan result{{}, trained_in_full(model, targets, bias_of(config)), targets.warnings};
+  const bool transposed = std::visit([](const auto& c) { return c.fan_in_fan_out; }, config);
+  std::string storage;
+  std::vector<int64_t> block_nums;
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
     if (std::ranges::find(targets.adapted, path) == targets.adapted.end()) return;
     const auto& layer = dynamic_cast<const nn::AdaptableLayer&>(module);
@@ -65,7 +96,7 @@ AdapterPlan plan_adapter(nn::Module& model, const AdapterConfig& config) {
     plan.out = layer.adapted_outputs();
     plan.d = layer.adapted_inputs();
     try {
-      std::visit([&](const auto& c) { plan_layer(plan, c, result.warnings); }, config);
+      std::visit([&](const auto& c) { plan_layer(plan, layer, c, result.warnings); }, config);
     } catch (const ArgumentError& e) {
       const std::string problem = e.what();  // begins with the path
       plan.problem = problem.starts_with(path + ": ") ? problem.substr(path.size() + 2) : problem;
@@ -73,8 +104,12 @@ AdapterPlan plan_adapter(nn::Module& model, const AdapterConfig& config) {
     if (!std::holds_alternative<OftConfig>(config) &&
         dynamic_cast<const nn::Embedding*>(&layer) != nullptr)
       plan.problem = str("an embedding, which ", peft_type(config), " cannot adapt");
+    if (storage.empty()) storage = storage_warning(path, layer, transposed);
+    if (plan.block_num > 0) block_nums.push_back(plan.block_num);
     result.layers.push_back(std::move(plan));
   });
+  for (const std::string& warning : {storage, dropout_warning(config, block_nums)})
+    if (!warning.empty()) result.warnings.push_back(warning);
   return result;
 }
 

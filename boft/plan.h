@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "boft/targets.h"
+#include "nn/adapter.h"
 
 namespace papilio::boft {
 
@@ -27,6 +28,13 @@ struct AdapterPlan {
   int64_t trainable_parameters() const;
   bool fits() const;
 };
+
+// One line, or nothing: fan_in_fan_out against how the layer's weight is stored, which decides.
+std::string storage_warning(const std::string& path, const nn::AdaptableLayer& layer,
+                            bool fan_in_fan_out);
+// One line, or nothing: dropout that drops nothing, because int(p N) is 0 at every layer, or
+// because OFT's one block is shared. N: the blocks of each layer.
+std::string dropout_warning(const AdapterConfig& config, const std::vector<int64_t>& block_nums);
 
 // Throws ArgumentError for a configuration that contradicts itself or matches nothing; a layer that
 // it does not fit is described in its plan.

@@ -27,25 +27,19 @@ std::optional<int64_t> layer_index(const std::vector<std::string>& patterns,
                                    const std::string& path) {
   const auto index_by = [&](const std::string& pattern) -> std::optional<int64_t> {
     // PEFT anchors at the start: a lazy prefix, the list's name, the number.
-    const auto digits = PathPattern("layers_pattern", pattern).first_group(path);
+    const auto digits = PathPattern("layers_pattern", pattern).group(path, "idx");
     int64_t index = 0;
     if (!digits ||
         std::from_chars(digits->data(), digits->data() + digits->size(), index).ec != std::errc())
       return {};
     return index;
   };
-  if (patterns.empty()) return index_by(R"(.*?\.[^.]*\.(\d+)\.)");
+  if (patterns.empty()) return index_by(R"(.*?\.[^.]*\.(?P<idx>\d+)\.)");
   for (const std::string& pattern : patterns) {
-    if (const auto index = index_by(R"(.*?\.)" + pattern + R"(\.(\d+)\.)")) return index;
+    if (const auto index = index_by(R"((?:^|.*?\.))" + pattern + R"(\.(?P<idx>\d+)\.)"))
+      return index;
   }
   return {};
-}
-
-bool is_all_linear(const TargetRules& rules) {
-  if (rules.target_modules.kind() != ModuleNames::Kind::pattern) return false;
-  std::string lower = rules.target_modules.pattern();
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lower == "all-linear";
 }
 
 std::string listed(const std::vector<std::string>& names) {
@@ -108,6 +102,13 @@ bool targets(const TargetRules& rules, const std::string& path) {
 
 }  // namespace
 
+bool is_all_linear(const ModuleNames& target_modules) {
+  if (target_modules.kind() != ModuleNames::Kind::pattern) return false;
+  std::string lower = target_modules.pattern();
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  return lower == "all-linear";
+}
+
 bool is_excluded(const TargetRules& rules, const std::string& path) {
   return by_either_name(path, [&](const std::string& name) { return excludes(rules, name); });
 }
@@ -126,22 +127,27 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
   TargetSelection selection;
   std::vector<std::string> adaptable;
   bool excluded_any = false;
-  const bool all_linear = is_all_linear(rules);
+  const bool all_linear = is_all_linear(rules.target_modules);
   if (rules.target_modules.kind() == ModuleNames::Kind::pattern &&
       !rules.layers_to_transform.empty()) {
     selection.warnings.push_back(
-        "layers_to_transform is ignored because target_modules is a regular expression");
+        all_linear
+            ? "layers_to_transform is ignored because target_modules is \"all-linear\""
+            : "layers_to_transform is ignored because target_modules is a regular expression");
   }
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
     if (path.empty() || path.find(".adapters.") != std::string::npos) return;
     auto* layer = dynamic_cast<nn::AdaptableLayer*>(&module);
     const bool excluded = is_excluded(rules, path);
     excluded_any |= excluded;
-    if (is_saved(rules, path)) {  // exclude_modules speaks of adapters only
+    // exclude_modules speaks of adapters only.
+    const auto ends = [&](const std::string& name) { return path.ends_with(name); };
+    if (std::ranges::any_of(rules.modules_to_save, ends)) {
       const auto inside = [&](const std::string& outer) { return path.starts_with(outer + '.'); };
       if (std::ranges::none_of(selection.saved, inside)) selection.saved.push_back(path);
       return;
     }
+    if (is_saved(rules, path)) return;
     if (layer != nullptr) adaptable.push_back(path);
     if (excluded) return;
     if (all_linear) {
@@ -163,9 +169,8 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
                                  " matches no module");
   }
   for (const std::string& name : rules.modules_to_save) {
-    const bool found = std::ranges::any_of(selection.saved, [&](const std::string& path) {
-      return is_saved({.modules_to_save = {name}}, path);
-    });
+    const bool found = std::ranges::any_of(
+        selection.saved, [&](const std::string& path) { return path.ends_with(name); });
     if (!found) selection.warnings.push_back("modules_to_save " + name + " matches no module");
   }
   check(!selection.adapted.empty(), "target_modules: ", described(rules.target_modules),

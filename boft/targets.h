@@ -30,6 +30,9 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules);
 std::vector<nn::NamedTensor> trained_in_full(nn::Module& model, const TargetSelection& targets,
                                              const std::string& bias);
 
+// "all-linear", in any case.
+bool is_all_linear(const ModuleNames& target_modules);
+
 // Does one path match? For `inspect` and tests; the parts of select_targets that need no model.
 bool matches_target(const TargetRules& rules, const std::string& path);
 bool is_excluded(const TargetRules& rules, const std::string& path);

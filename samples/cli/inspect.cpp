@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "boft/adapter_folder.h"
 #include "nn/init.h"
 #include "nn/models/pretrained.h"
 #include "samples/cli/common.h"
@@ -54,15 +55,20 @@ Report inspect_safetensors(const fs::path& file) {
                        {"bytes", entry.end - entry.begin}});
   }
   rows.push_back({"total", "", "", with_commas(all)});
+  std::string foreign;
+  for (const auto& [name, entry] : reader.entries())
+    if (foreign.empty()) foreign = boft::foreign_format(name);
   std::string text = str(printable(file.string()), ": ", reader.entries().size(), " tensors, ",
                          with_commas(int64_t(bytes)), " bytes\n");
   for (const auto& [key, value] : reader.metadata())
     text += "metadata " + printable(key) + ": " + printable(value) + '\n';
+  if (!foreign.empty()) text += "note: " + printable(foreign) + '\n';
   return {text + '\n' + table(rows, 3),
           std::make_shared<json>(json{{"kind", "safetensors"},
                                       {"path", file.string()},
                                       {"tensors", tensors},
                                       {"elements", all},
+                                      {"notes", foreign.empty() ? json::array() : json{foreign}},
                                       {"metadata", reader.metadata()}})};
 }
 

@@ -32,7 +32,9 @@ std::vector<double> outputs(TinyModel& model) {
 std::vector<double> outputs(const fs::path& folder) {
   TinyModel model;
   AdapterModel adapters(model);
-  CHECK(boft::load_adapter(adapters, folder).empty());
+  // All it may say: the stem is a convolution, where PEFT's OFT differs.
+  for (const std::string& warning : boft::load_adapter(adapters, folder))
+    CHECK(warning.find("stem is a convolution") != std::string::npos);
   return outputs(model);
 }
 
@@ -218,9 +220,9 @@ TEST_CASE("adapter folders of other tools and times are recognised and explained
             "multiplies the weight's outputs (W' = R W) where OFT and BOFT rotate its inputs (W' = "
             "W R^T): no adapter here equals it; merge it into the base with that tool and use the "
             "merged weights");
-  CHECK(adapter_with("base_model.model.q.oft_r.default") ==
+  CHECK(adapter_with("base_model.model.q.oft_r") ==
         file +
-            ": base_model.model.q.oft_r.default is an OFT adapter of PEFT 0.15 or older, whose "
+            ": base_model.model.q.oft_r is an OFT adapter of PEFT 0.15 or older, whose "
             "parameters mean something else; train it again, or merge it with that release and "
             "use the merged weights");
   CHECK(adapter_with("base_model.model.q.boft_P") == "no error");
