@@ -64,7 +64,7 @@ class ImageSource : public BatchSource {
       // A stream of its own: what one image draws does not depend on the others.
       Generator each(generator.seed() + 0x9e3779b97f4a7c15u * uint64_t(k + 1));
       try {
-        options_.transform(data_->image(positions[k]), each, to);
+        transform(positions[k], each, to);
       } catch (const FileError& e) {
         if (options_.on_corrupt == OnCorrupt::fail) throw;
         batch.skipped.emplace_back(e.what());
@@ -84,6 +84,15 @@ class ImageSource : public BatchSource {
   }
 
  private:
+  void transform(int64_t position, Generator& generator, float* to) const {
+    const Image image = data_->image(position);
+    try {
+      options_.transform(image, generator, to);
+    } catch (const ArgumentError& e) {  // an image of another size, where nothing resizes it
+      throw FileError(data_->name(position) + ": " + e.what());
+    }
+  }
+
   ImageData data_;
   ImageSourceOptions options_;
 };

@@ -250,6 +250,15 @@ TEST_CASE("loader: corrupt images end the work or stay out of it, as asked") {
   CHECK_THROWS_AS(hopeless.next(), FileError);
 }
 
+TEST_CASE("loader: an image of another size, where nothing resizes it, is named") {
+  nn::ImageSourceOptions options{.transform = {.processor = nn::image_processor_for(8, 8, 3)}};
+  options.transform.processor.do_resize = false;
+  nn::Loader loader(nn::batches_of(pictures(3), options), {.shuffle = false});
+  CHECK_THROWS_WITH_AS(loader.next(),
+                       "m, image 0: ImageProcessor: expected images of 8x8 pixels, got 12x10",
+                       FileError);
+}
+
 TEST_CASE("evaluate: top-1, top-5, loss and confusion against plain loops") {
   constexpr int64_t n = 40, classes = 7;
   Generator generator(4);
