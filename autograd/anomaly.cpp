@@ -13,7 +13,7 @@ namespace {
 template <class F>
 bool any_element(const Tensor& x, F&& f) {
   if (!x.defined() || !is_floating(x.dtype())) return false;
-  const Tensor values = contiguous_data(x);
+  const Tensor values = contiguous_data(cpu_data(x));
   bool found = false;
   dispatch_floating(x.dtype(), [&]<class T>() {
     const T* data = values.data<T>();

@@ -18,7 +18,7 @@ namespace {
 Tensor to_float64(const char* name, const Tensor& x, int dims) {
   check(x.defined() && x.dim() >= dims, name, ": expected at least ", dims, " dimensions, got ",
         x.defined() ? str(x.shape()) : "an undefined tensor");
-  return copy_of(x, DType::float64);
+  return copy_of(cpu_data(x), DType::float64);
 }
 
 // Rows of W divided by their length; zero rows are dropped. (rows, d) row-major.
@@ -31,7 +31,7 @@ struct Directions {
 Directions directions(const char* name, const Tensor& w) {
   check(w.defined() && w.dim() == 2, name, ": expected W of shape (out, d), got ",
         w.defined() ? str(w.shape()) : "an undefined tensor");
-  const Tensor x = copy_of(w, DType::float64);
+  const Tensor x = copy_of(cpu_data(w), DType::float64);
   Directions u{{}, 0, w.size(1)};
   for (int64_t i = 0; i < w.size(0); ++i) {
     const double* row = x.data<double>() + i * u.d;

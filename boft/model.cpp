@@ -101,6 +101,7 @@ std::vector<std::string> AdapterModel::add_adapter(const std::string& name,
     for (const auto& [path, layer] : adapters_.back().layers) {
       made.emplace_back(layer, make_adapter(path, *layer, config, adapters_.back().warnings));
       made.back().second->training = layer->training;
+      nn::to(*made.back().second, layer->weight.device());
       nn::set_trainable(*made.back().second, false);
     }
     for (const auto& [path, layer] : adapters_.back().layers)

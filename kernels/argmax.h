@@ -10,3 +10,9 @@ namespace papilio::cpu {
 void argmax(View index, ConstView x);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void argmax(View index, ConstView x);
+
+}  // namespace papilio::cuda

@@ -22,3 +22,13 @@ void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out
                         double scale);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
+                            ConstView mask, double scale);
+PAPILIO_CUDA void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out,
+                                     ConstView statistics, ConstView q, ConstView k, ConstView v,
+                                     ConstView mask, double scale);
+
+}  // namespace papilio::cuda

@@ -33,3 +33,14 @@ void conv2d_backward_input(View dx, ConstView dy, ConstView w, const Conv2dOptio
 void conv2d_backward_weight(View dw, ConstView dy, ConstView x, const Conv2dOptions& options);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void conv2d(View y, ConstView x, ConstView w, ConstView bias,
+                         const Conv2dOptions& options);
+PAPILIO_CUDA void conv2d_backward_input(View dx, ConstView dy, ConstView w,
+                                        const Conv2dOptions& options);
+PAPILIO_CUDA void conv2d_backward_weight(View dw, ConstView dy, ConstView x,
+                                         const Conv2dOptions& options);
+
+}  // namespace papilio::cuda

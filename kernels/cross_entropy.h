@@ -6,13 +6,17 @@
 
 #include "kernels/view.h"
 
-namespace papilio::cpu {
+namespace papilio {
 
 struct CrossEntropyTarget {
   ConstView target;
   double label_smoothing;
   int64_t ignore_index;
 };
+
+}  // namespace papilio
+
+namespace papilio::cpu {
 
 // loss = sum_c t_c (log sum exp(x - m) - (x_c - m)), m = max x. losses: (N), statistics: (N, 2), m
 // and log sum exp(x - m); both of the statistics dtype.
@@ -30,3 +34,15 @@ void cross_entropy_backward(View dlogits, View dtarget, ConstView dlosses, Const
                             const CrossEntropyTarget& target);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void cross_entropy(View losses, View statistics, ConstView logits,
+                                const CrossEntropyTarget& target);
+PAPILIO_CUDA void cross_entropy_total(View total, View divisor, ConstView losses,
+                                      const CrossEntropyTarget& target, bool mean);
+PAPILIO_CUDA void cross_entropy_backward(View dlogits, View dtarget, ConstView dlosses,
+                                         ConstView divisor, ConstView logits, ConstView statistics,
+                                         const CrossEntropyTarget& target);
+
+}  // namespace papilio::cuda

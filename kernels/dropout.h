@@ -11,3 +11,9 @@ namespace papilio::cpu {
 void dropout(View y, ConstView x, double p, uint64_t seed, uint64_t offset);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void dropout(View y, ConstView x, double p, uint64_t seed, uint64_t offset);
+
+}  // namespace papilio::cuda

@@ -1,11 +1,28 @@
 // Functions of one element at a time. Inputs have any strides (0 where broadcast) and the output's
 // shape; outputs are contiguous. F is a functor of kernels/functors.h whose kDomain holds the
 // inputs' dtype; each one is compiled in
-// kernels/cpu/{arithmetic,math,extrema,activation,compare}.cpp.
+// kernels/*/{arithmetic,math,extrema,activation,compare}.
 #pragma once
 
 #include "kernels/functors.h"
 #include "kernels/view.h"
+
+namespace papilio {
+
+// Calls body<T>() for the dtypes of F's domain; bool as its byte.
+template <class F, class Body>
+void dispatch_domain(DType dtype, Body&& body) {
+  if constexpr (F::kDomain != Domain::floating) {
+    if (dtype == DType::int64) return body.template operator()<int64_t>();
+    if (dtype == DType::int32) return body.template operator()<int32_t>();
+  }
+  if constexpr (F::kDomain == Domain::any) {
+    if (size_of(dtype) == 1) return body.template operator()<uint8_t>();
+  }
+  dispatch_floating(dtype, body);
+}
+
+}  // namespace papilio
 
 namespace papilio::cpu {
 
@@ -32,3 +49,20 @@ void where(View y, ConstView condition, ConstView a, ConstView b);
 void add_to(View dst, ConstView src);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+template <class F>
+PAPILIO_CUDA void map(View y, ConstView x, F f);
+template <class F>
+PAPILIO_CUDA void map_backward(View dx, ConstView dy, ConstView v, F f);
+template <class F>
+PAPILIO_CUDA void zip(View y, ConstView a, ConstView b, F f);
+template <class F>
+PAPILIO_CUDA void zip_backward_a(View da, ConstView dy, ConstView a, ConstView b, F f);
+template <class F>
+PAPILIO_CUDA void zip_backward_b(View db, ConstView dy, ConstView a, ConstView b, F f);
+PAPILIO_CUDA void where(View y, ConstView condition, ConstView a, ConstView b);
+PAPILIO_CUDA void add_to(View dst, ConstView src);
+
+}  // namespace papilio::cuda

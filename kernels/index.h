@@ -24,3 +24,12 @@ void gather(View y, ConstView x, ConstView index);
 void gather_backward(View dx, ConstView dy, ConstView index);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void index_select(View y, ConstView x, ConstView index);
+PAPILIO_CUDA void index_select_backward(View dx, ConstView dy, ConstView index, int64_t skip);
+PAPILIO_CUDA void gather(View y, ConstView x, ConstView index);
+PAPILIO_CUDA void gather_backward(View dx, ConstView dy, ConstView index);
+
+}  // namespace papilio::cuda

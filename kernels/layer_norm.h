@@ -17,3 +17,12 @@ void layer_norm_backward(View dx, View dweight, View dbias, ConstView dy, ConstV
                          ConstView statistics, ConstView weight);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void layer_norm(View y, View statistics, ConstView x, ConstView weight, ConstView bias,
+                             double eps);
+PAPILIO_CUDA void layer_norm_backward(View dx, View dweight, View dbias, ConstView dy, ConstView x,
+                                      ConstView statistics, ConstView weight);
+
+}  // namespace papilio::cuda

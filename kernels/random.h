@@ -35,4 +35,12 @@ void randperm(View y, uint64_t seed, uint64_t offset);
 void bernoulli(View y, uint64_t seed, uint64_t offset, double p);
 
 }  // namespace cpu
+
+// The others are made on the CPU.
+namespace cuda {
+
+PAPILIO_CUDA void uniform(View y, uint64_t seed, uint64_t offset, double low, double high);
+PAPILIO_CUDA void normal(View y, uint64_t seed, uint64_t offset, double mean, double std);
+
+}  // namespace cuda
 }  // namespace papilio

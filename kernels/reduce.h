@@ -41,4 +41,12 @@ void max_backward(View dx, ConstView dy, ConstView x, ConstView y, ConstView cou
 void var_backward(View dx, ConstView dy, ConstView x, ConstView mean, double factor);
 
 }  // namespace cpu
+
+namespace cuda {
+
+PAPILIO_CUDA void reduce(Reducer reducer, View y, ConstView x, ConstView center, double factor);
+PAPILIO_CUDA void max_backward(View dx, ConstView dy, ConstView x, ConstView y, ConstView count);
+PAPILIO_CUDA void var_backward(View dx, ConstView dy, ConstView x, ConstView mean, double factor);
+
+}  // namespace cuda
 }  // namespace papilio

@@ -1,6 +1,7 @@
 #include "nn/module.h"
 
 #include <cstdio>
+#include <map>
 #include <set>
 
 #include "autograd/backward.h"
@@ -83,9 +84,21 @@ void to(Module& module, DType dtype) {
 }
 
 void to(Module& module, Device device) {
+  check_available("to", device);
+  std::map<const Storage*, Tensor> moved;  // tensors that share memory keep doing so
   for (const auto& [name, tensor] : named_parameters(module, true)) {
-    if (!(tensor->device() == device)) check_available("to", device);
+    if (tensor->device() == device) continue;
+    const bool trainable = tensor->requires_grad();
+    Tensor& copy = moved[tensor->storage().get()];
+    if (!copy.defined() || !(copy.shape() == tensor->shape())) copy = copy_of(*tensor, device);
+    *tensor = copy;
+    set_requires_grad(*tensor, trainable);
   }
+}
+
+Device device_of(Module& module) {
+  const std::vector<NamedTensor> parameters = named_parameters(module);
+  return parameters.empty() ? Device::cpu() : parameters[0].tensor->device();
 }
 
 StateDict state_dict(Module& module) {

@@ -45,8 +45,12 @@ void zero_grad(Module& module);
 // Converts floating parameters and buffers; throws where adapters are attached. Optimisers hold the
 // old handles: make them afterwards.
 void to(Module& module, DType dtype);
-// Moves parameters and buffers; throws ArgumentError where the device is not available.
+// Moves parameters and buffers, gradients not; throws ArgumentError where the device is not
+// available. Optimisers hold the old handles: make them afterwards.
 void to(Module& module, Device device);
+
+// Where its first parameter is; the CPU without any.
+Device device_of(Module& module);
 
 // All parameters and buffers by name, detached, sharing the module's memory.
 using StateDict = std::map<std::string, Tensor>;

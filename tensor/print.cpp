@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/copy.h"
+
 namespace papilio {
 namespace {
 
@@ -48,6 +50,7 @@ std::vector<std::string> texts_of(const std::vector<double>& values) {
 
 class Printer {
  public:
+  // A tensor of a device by its copy.
   explicit Printer(const Tensor& x) : layout_(x.layout()) {
     const int64_t edge = edge_of(layout_.rank());
     for (int i = 0; i < layout_.rank(); ++i) {
@@ -144,7 +147,7 @@ class Printer {
 
 std::ostream& operator<<(std::ostream& out, const Tensor& x) {
   if (!x.defined()) return out << "undefined tensor";
-  const std::string rows = Printer(x).rows();
+  const std::string rows = Printer(cpu_data(x)).rows();
   out << x.dtype() << ' ' << x.shape() << " on " << x.device();
   if (x.requires_grad()) out << ", requires gradient";
   const bool one_line = (x.dim() <= 1 || x.numel() == 0) && rows.find('\n') == rows.npos;

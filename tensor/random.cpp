@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/random.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 namespace {
@@ -23,7 +24,8 @@ Tensor make_uniform(const char* operation, const Dims& shape, double low, double
   check(low <= high && std::isfinite(high - low), operation, ": expected finite low <= high, got ",
         low, " and ", high);
   auto y = empty_floating(operation, shape, options);
-  cpu::uniform(view(y), g.seed(), reserve_for(y, g), low, high);
+  pick(operation, y.device(), cpu::uniform, cuda::uniform)(view(y), g.seed(), reserve_for(y, g),
+                                                           low, high);
   return y;
 }
 
@@ -32,7 +34,8 @@ Tensor make_normal(const char* operation, const Dims& shape, double mean, double
   check(std::isfinite(mean) && std >= 0 && std::isfinite(std), operation,
         ": expected a finite mean and std >= 0, got ", mean, " and ", std);
   auto y = empty_floating(operation, shape, options);
-  cpu::normal(view(y), g.seed(), reserve_for(y, g), mean, std);
+  pick(operation, y.device(), cpu::normal, cuda::normal)(view(y), g.seed(), reserve_for(y, g), mean,
+                                                         std);
   return y;
 }
 

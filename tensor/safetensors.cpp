@@ -135,7 +135,7 @@ void save_safetensors(const std::filesystem::path& path,
   file.write(&n, 8);
   file.write(header);
   for (const Item& item : items) {
-    const Tensor data = contiguous_data(*item.tensor);
+    const Tensor data = contiguous_data(cpu_data(*item.tensor));
     file.write(data.raw_data(), size_t(data.numel()) * size_of(data.dtype()));
   }
   file.commit();

@@ -99,32 +99,31 @@ Tensor by_columns(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   const Device device = x.device();
   const Tensor w = contiguous_data(weight), image = contiguous_data(x);
   const Tensor y = empty(y_shape, {x.dtype(), device});
-  pick("conv2d", device, cpu::conv2d)(view(y), view(image), view(w),
-                                      bias.defined() ? view(contiguous_data(bias)) : View(),
-                                      options);
+  pick("conv2d", device, cpu::conv2d, cuda::conv2d)(
+      view(y), view(image), view(w), bias.defined() ? view(contiguous_data(bias)) : View(),
+      options);
 
   const Tensor for_x = x.requires_grad() ? w : Tensor();
   const Tensor for_weight = weight.requires_grad() ? image : Tensor();
-  return record("conv2d", y, {x, weight, bias},
-                [=, x_shape = x.shape(), w_shape = weight.shape()](const Tensor& dy, Needs needs) {
-                  const Tensor g = contiguous_data(dy);
-                  const auto result = [&](const Dims& shape) {
-                    return empty(shape, {g.dtype(), device});
-                  };
-                  Grads grads(3);
-                  if (needs[0]) {
-                    grads[0] = result(x_shape);
-                    pick("conv2d", device, cpu::conv2d_backward_input)(view(grads[0]), view(g),
-                                                                       view(for_x), options);
-                  }
-                  if (needs[1]) {
-                    grads[1] = result(w_shape);
-                    pick("conv2d", device, cpu::conv2d_backward_weight)(view(grads[1]), view(g),
-                                                                        view(for_weight), options);
-                  }
-                  if (needs[2]) grads[2] = with_shape(sum_to(g, {w_shape[0], 1, 1}), {w_shape[0]});
-                  return grads;
-                });
+  return record(
+      "conv2d", y, {x, weight, bias},
+      [=, x_shape = x.shape(), w_shape = weight.shape()](const Tensor& dy, Needs needs) {
+        const Tensor g = contiguous_data(dy);
+        const auto result = [&](const Dims& shape) { return empty(shape, {g.dtype(), device}); };
+        Grads grads(3);
+        if (needs[0]) {
+          grads[0] = result(x_shape);
+          pick("conv2d", device, cpu::conv2d_backward_input, cuda::conv2d_backward_input)(
+              view(grads[0]), view(g), view(for_x), options);
+        }
+        if (needs[1]) {
+          grads[1] = result(w_shape);
+          pick("conv2d", device, cpu::conv2d_backward_weight, cuda::conv2d_backward_weight)(
+              view(grads[1]), view(g), view(for_weight), options);
+        }
+        if (needs[2]) grads[2] = with_shape(sum_to(g, {w_shape[0], 1, 1}), {w_shape[0]});
+        return grads;
+      });
 }
 
 }  // namespace

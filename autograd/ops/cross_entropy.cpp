@@ -44,28 +44,29 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, CrossEntropyOpt
   const int64_t n = x.size(0);
   const Tensor losses = empty({n}, precise), statistics = empty({n, 2}, precise);
   const auto kernel_target = [options](const Tensor& kept) {
-    return cpu::CrossEntropyTarget{view(kept), options.label_smoothing, options.ignore_index};
+    return CrossEntropyTarget{view(kept), options.label_smoothing, options.ignore_index};
   };
-  pick("cross_entropy", device, cpu::cross_entropy)(view(losses), view(statistics), view(x),
-                                                    kernel_target(t));
+  pick("cross_entropy", device, cpu::cross_entropy, cuda::cross_entropy)(
+      view(losses), view(statistics), view(x), kernel_target(t));
   Tensor y, divisor;
   if (options.reduction == Reduction::none) {
     y = copy_of(losses, x.dtype());
   } else {
     y = empty({}, {.dtype = x.dtype(), .device = device});
     divisor = empty({}, precise);
-    pick("cross_entropy", device, cpu::cross_entropy_total)(view(y), view(divisor), view(losses),
-                                                            kernel_target(t),
-                                                            options.reduction == Reduction::mean);
+    pick("cross_entropy", device, cpu::cross_entropy_total, cuda::cross_entropy_total)(
+        view(y), view(divisor), view(losses), kernel_target(t),
+        options.reduction == Reduction::mean);
   }
   return record("cross_entropy", y, {logits, target},
                 [x, t, statistics, divisor, kernel_target](const Tensor& dy, Needs needs) {
                   const Tensor dx = needs[0] ? empty_like(x) : Tensor();
                   const Tensor dt = needs[1] ? empty_like(t) : Tensor();
                   const Tensor rows = dy.alias(dy.layout().expand("cross_entropy", {x.size(0)}));
-                  pick("cross_entropy", x.device(), cpu::cross_entropy_backward)(
-                      view_or_none(dx), view_or_none(dt), view(rows), view_or_none(divisor),
-                      view(x), view(statistics), kernel_target(t));
+                  pick("cross_entropy", x.device(), cpu::cross_entropy_backward,
+                       cuda::cross_entropy_backward)(view_or_none(dx), view_or_none(dt), view(rows),
+                                                     view_or_none(divisor), view(x),
+                                                     view(statistics), kernel_target(t));
                   return Grads{dx, dt};
                 });
 }

@@ -35,21 +35,21 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
   const Tensor statistics =
       empty({count, 2}, {.dtype = compute_dtype(x.dtype()), .device = x.device()});
   const Tensor y = empty_like(rows);
-  pick("layer_norm", x.device(), cpu::layer_norm)(view(y), view(statistics), view(rows),
-                                                  view_or_none(w),
-                                                  view_or_none(contiguous_or_none(bias)), eps);
-  return record("layer_norm", y, {x, weight, bias},
-                [rows, w, statistics](const Tensor& dy, Needs needs) {
-                  const Dims columns{rows.size(-1)};
-                  const TensorOptions options{.dtype = rows.dtype(), .device = rows.device()};
-                  const Tensor dx = needs[0] ? empty_like(rows) : Tensor();
-                  const Tensor dw = needs[1] ? empty(columns, options) : Tensor();
-                  const Tensor db = needs[2] ? empty(columns, options) : Tensor();
-                  pick("layer_norm", rows.device(), cpu::layer_norm_backward)(
-                      view_or_none(dx), view_or_none(dw), view_or_none(db),
-                      view(contiguous_data(dy)), view(rows), view(statistics), view_or_none(w));
-                  return Grads{dx, dw, db};
-                });
+  pick("layer_norm", x.device(), cpu::layer_norm, cuda::layer_norm)(
+      view(y), view(statistics), view(rows), view_or_none(w),
+      view_or_none(contiguous_or_none(bias)), eps);
+  return record(
+      "layer_norm", y, {x, weight, bias}, [rows, w, statistics](const Tensor& dy, Needs needs) {
+        const Dims columns{rows.size(-1)};
+        const TensorOptions options{.dtype = rows.dtype(), .device = rows.device()};
+        const Tensor dx = needs[0] ? empty_like(rows) : Tensor();
+        const Tensor dw = needs[1] ? empty(columns, options) : Tensor();
+        const Tensor db = needs[2] ? empty(columns, options) : Tensor();
+        pick("layer_norm", rows.device(), cpu::layer_norm_backward, cuda::layer_norm_backward)(
+            view_or_none(dx), view_or_none(dw), view_or_none(db), view(contiguous_data(dy)),
+            view(rows), view(statistics), view_or_none(w));
+        return Grads{dx, dw, db};
+      });
 }
 
 }  // namespace papilio

@@ -35,7 +35,8 @@ Tensor product(const Tensor& a, const Tensor& b) {
     const Dims to = join(batch, x.shape()[x.dim() - 2], x.shape().back());
     return ready.alias(ready.layout().expand("matmul", to));
   };
-  pick("matmul", a.device(), cpu::gemm)(view(c), view(operand(a)), view(operand(b)), 1, 0);
+  pick("matmul", a.device(), cpu::gemm, cuda::gemm)(view(c), view(operand(a)), view(operand(b)), 1,
+                                                    0);
   return c;
 }
 

@@ -44,10 +44,10 @@ Tensor matrix_product(const char* operation, const Tensor& a, const Tensor& b, c
   const Tensor left = gemm_operand(operation, a), right = gemm_operand(operation, b);
   const Tensor c = empty({a.shape()[0], b.shape()[1]}, {a.dtype(), a.device()});
   if (bias.defined()) {
-    pick(operation, a.device(), cpu::gemm_bias)(view(c), view(left), view(right),
-                                                view(contiguous_data(bias)));
+    pick(operation, a.device(), cpu::gemm_bias, cuda::gemm_bias)(view(c), view(left), view(right),
+                                                                 view(contiguous_data(bias)));
   } else {
-    pick(operation, a.device(), cpu::gemm)(view(c), view(left), view(right), 1, 0);
+    pick(operation, a.device(), cpu::gemm, cuda::gemm)(view(c), view(left), view(right), 1, 0);
   }
   return c;
 }

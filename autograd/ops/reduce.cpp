@@ -64,7 +64,7 @@ Tensor extremum(const char* operation, Reducer reducer, const Tensor& x, const D
                   Tensor dx = empty(x.shape(), {.dtype = x.dtype(), .device = x.device()});
                   const Tensor ties = reduced(operation, Reducer::count_equal, x, set, 1,
                                               cast(y, accumulator(y.dtype())));
-                  pick(operation, x.device(), cpu::max_backward)(
+                  pick(operation, x.device(), cpu::max_backward, cuda::max_backward)(
                       view(dx), view(expanded(keep_dims(dy, set, keep), x.shape())), view(x),
                       view(expanded(y, x.shape())), view(expanded(ties, x.shape())));
                   return Grads{dx};
@@ -95,7 +95,7 @@ Tensor var(const Tensor& x, const Dims& dims, bool keep, int64_t correction) {
   return record("var", keep ? y : without(y, set), {x},
                 [set, keep, factor, x = x.detach(), center](const Tensor& dy, Needs) {
                   Tensor dx = empty(x.shape(), {.dtype = x.dtype(), .device = x.device()});
-                  pick("var", x.device(), cpu::var_backward)(
+                  pick("var", x.device(), cpu::var_backward, cuda::var_backward)(
                       view(dx), view(expanded(keep_dims(dy, set, keep), x.shape())), view(x),
                       view(expanded(center, x.shape())), 2 * factor);
                   return Grads{dx};

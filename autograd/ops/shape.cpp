@@ -49,8 +49,9 @@ Tensor flipped(const Tensor& x, const Dims& dims) {
     const Tensor from = y, reversed = empty({n}, {.dtype = DType::int64});
     for (int64_t i = 0; i < n; ++i) reversed.data<int64_t>()[i] = n - 1 - i;
     y = empty(x.shape(), {.dtype = x.dtype(), .device = x.device()});
-    pick("flip", x.device(), cpu::index_select)(view(reshaped("flip", y, rows)),
-                                                view(reshaped("flip", from, rows)), view(reversed));
+    pick("flip", x.device(), cpu::index_select, cuda::index_select)(
+        view(reshaped("flip", y, rows)), view(reshaped("flip", from, rows)),
+        view(x.device().is_cpu() ? reversed : copy_of(reversed, x.device())));
   }
   return y.storage() == x.storage() ? copy_of(y) : y;
 }

@@ -42,19 +42,6 @@ void for_each_element(View out, const G& g, const In&... in) {
   for_each_row<R, T, N>(out, views, row, &g);
 }
 
-// Calls body<T>() for the dtypes of F's domain; bool as its byte.
-template <class F, class Body>
-void dispatch_domain(DType dtype, Body&& body) {
-  if constexpr (F::kDomain != Domain::floating) {
-    if (dtype == DType::int64) return body.template operator()<int64_t>();
-    if (dtype == DType::int32) return body.template operator()<int32_t>();
-  }
-  if constexpr (F::kDomain == Domain::any) {
-    if (size_of(dtype) == 1) return body.template operator()<uint8_t>();
-  }
-  dispatch_floating(dtype, body);
-}
-
 template <class F>
 void map(View y, ConstView x, F f) {
   dispatch_domain<F>(x.dtype, [&]<class T>() {

@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/philox_words.h"
+#include "kernels/last_below.h"
 
 namespace papilio::cpu {
 namespace {
@@ -41,23 +42,6 @@ uint64_t word_pair(const uint32_t* words, int64_t i) {
 uint64_t multiply_high(uint64_t a, uint64_t b) {
   __extension__ using uint128 = unsigned __int128;
   return uint64_t(uint128(a) * b >> 64);
-}
-
-// The largest T below `high` (as T rounds), or `low` when there is none at or above it.
-template <class T>
-T last_below(double low, double high) {
-  T last = T(compute_t<T>(high));
-  if (double(last) >= high) {
-    if constexpr (is_half_type<T>) {
-      if ((last.bits & 0x7fff) == 0)
-        last.bits = 0x8001;
-      else
-        last.bits = uint16_t(last.bits & 0x8000 ? last.bits + 1 : last.bits - 1);
-    } else {
-      last = std::nextafter(last, -INFINITY);
-    }
-  }
-  return double(last) < low ? T(compute_t<T>(low)) : last;
 }
 
 }  // namespace

@@ -1,70 +1,12 @@
-// The insides of reduce: what is combined, in which order, over one run or one tile of columns.
+// The insides of reduce: in which order one run or one tile of columns is combined.
 #pragma once
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 
-#include "kernels/dtype.h"
+#include "kernels/reducers.h"
 
 namespace papilio::cpu {
-
-template <class T>
-using accumulator_t =
-    std::conditional_t<is_half_type<T>, float,
-                       std::conditional_t<std::is_floating_point_v<T>, T, int64_t>>;
-
-// map turns an element into a term (c: the center), combine joins two partial results.
-struct Sum {
-  template <class A>
-  static A identity() {
-    return A(0);
-  }
-  template <class A>
-  static A map(A x, A) {
-    return x;
-  }
-  template <class A>
-  static A combine(A a, A b) {
-    return a + b;
-  }
-};
-struct SquaredDeviation : Sum {
-  template <class A>
-  static A map(A x, A c) {
-    return (x - c) * (x - c);
-  }
-};
-struct CountEqual : Sum {
-  template <class A>
-  static A map(A x, A c) {
-    return (x == c) | ((x != x) & (c != c)) ? A(1) : A(0);
-  }
-};
-struct Max : Sum {
-  template <class A>
-  static A identity() {
-    using L = std::numeric_limits<A>;
-    return L::has_infinity ? -L::infinity() : L::lowest();
-  }
-  template <class A>
-  static A combine(A a, A b) {
-    const A picked = a > b ? a : b;  // b when either is NaN
-    return a != a ? a : picked;
-  }
-};
-struct Min : Sum {
-  template <class A>
-  static A identity() {
-    using L = std::numeric_limits<A>;
-    return L::has_infinity ? L::infinity() : L::max();
-  }
-  template <class A>
-  static A combine(A a, A b) {
-    const A picked = a < b ? a : b;  // b when either is NaN
-    return a != a ? a : picked;
-  }
-};
 
 template <class Op, class A>
 A combine_pairwise(A* p, int64_t n) {

@@ -63,12 +63,6 @@ DeviceState& state(int index) {
   return *found;
 }
 
-int device_in_use() {
-  int index = 0;
-  check(cudaGetDevice(&index), "cudaGetDevice");
-  return index;
-}
-
 }  // namespace
 
 void check(cudaError_t status, const char* what) {
@@ -89,6 +83,12 @@ int device_count() {
 
 void use_device(int index) {
   check(cudaSetDevice(index), "cudaSetDevice");
+}
+
+int device_in_use() {
+  int index = 0;
+  check(cudaGetDevice(&index), "cudaGetDevice");
+  return index;
 }
 
 cudaStream_t stream() {

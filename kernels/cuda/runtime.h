@@ -12,6 +12,7 @@ void check(cudaError_t status, const char* what);
 
 // The stream of the device in use.
 cudaStream_t stream();
+int device_in_use();
 // How many multiprocessors the device in use has.
 int multiprocessors();
 
@@ -31,7 +32,6 @@ template <class T>
 class Scratch {
  public:
   explicit Scratch(int64_t n) {
-    check(cudaGetDevice(&device_), "cudaGetDevice");
     if (n > 0) data_ = static_cast<T*>(allocate(size_t(n) * sizeof(T), device_));
   }
   ~Scratch() {
@@ -43,7 +43,7 @@ class Scratch {
 
  private:
   T* data_ = nullptr;
-  int device_ = 0;
+  int device_ = device_in_use();
 };
 
 }  // namespace papilio::cuda

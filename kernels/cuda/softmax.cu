@@ -1,32 +1,12 @@
 #include "kernels/softmax.h"
 
-#include "kernels/cuda/launch.h"
-#include "kernels/cuda/row.h"
-#include "kernels/math.h"
+#include "kernels/cuda/softmax_row.h"
 
 namespace papilio::cuda {
 namespace {
 
 // Each block takes rows blockIdx.x, blockIdx.x + gridDim.x, ...; thread t its elements t, t +
 // blockDim.x, ... A row is read three times; but for the first, from the cache.
-template <class C>
-constexpr C kLowest = -std::numeric_limits<C>::infinity();
-
-template <class T>
-__device__ compute_t<T> row_max(const T* x, int64_t n) {
-  compute_t<T> max = kLowest<compute_t<T>>;
-  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) max = Larger()(max, compute_t<T>(x[i]));
-  return join_block(max, Larger());
-}
-
-// sum exp(x - max)
-template <class T>
-__device__ compute_t<T> row_sum_exp(const T* x, compute_t<T> max, int64_t n) {
-  compute_t<T> sum = 0;
-  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += math::exp(compute_t<T>(x[i]) - max);
-  return join_block(sum, Plus());
-}
-
 template <class T>
 __global__ void softmax_rows(T* y, const T* x, int64_t rows, int64_t n) {
   using C = compute_t<T>;

@@ -6,6 +6,7 @@
 #include "autograd/backward.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio::nn {
 
@@ -37,6 +38,8 @@ Optimizer::Optimizer(const std::vector<ParameterGroup>& groups, double lr,
       check(p.dtype() == DType::float32 || p.dtype() == DType::float64,
             "Optimizer: expected float32 or float64 parameters, got ", p.dtype());
       check(p.is_contiguous(), "Optimizer: expected contiguous parameters");
+      check(entries_.empty() || p.device() == device(),
+            "Optimizer: expected parameters on one device, got ", device(), " and ", p.device());
       const auto same = [&](const Entry& e) { return e.parameter.node() == p.node(); };
       check(std::ranges::none_of(entries_, same), "Optimizer: a parameter of shape ", p.shape(),
             " is given twice");
@@ -49,15 +52,14 @@ Optimizer::Optimizer(const std::vector<ParameterGroup>& groups, double lr,
 
 void Optimizer::step() {
   ++steps_;
-  std::vector<cpu::ParameterSlot> slots;
+  std::vector<ParameterSlot> slots;
   std::vector<Tensor> gradients;
   for (const Entry& e : entries_) {
     const Tensor g = papilio::grad(e.parameter);
     if (!g.defined()) continue;
-    check(e.parameter.device().is_cpu(), "Optimizer: no kernel for device ", e.parameter.device());
     gradients.push_back(contiguous_data(g));
-    cpu::ParameterSlot slot{view(e.parameter), view(gradients.back()), {}, {},
-                            lr_ * e.lr_scale,  e.weight_decay};
+    ParameterSlot slot{view(e.parameter), view(gradients.back()), {}, {},
+                       lr_ * e.lr_scale,  e.weight_decay};
     if (!e.moments.empty()) slot.first = view(e.moments[0]);
     if (e.moments.size() > 1) slot.second = view(e.moments[1]);
     slots.push_back(slot);
@@ -113,10 +115,11 @@ AdamW::AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options)
   check(options.eps >= 0, "AdamW: expected eps >= 0, got ", options.eps);
 }
 
-void AdamW::update(std::span<const cpu::ParameterSlot> slots) {
+void AdamW::update(std::span<const ParameterSlot> slots) {
   const double t = double(steps());
-  cpu::adamw(slots, {options_.beta1, options_.beta2, options_.eps, 1 - std::pow(options_.beta1, t),
-                     1 - std::pow(options_.beta2, t)});
+  pick("AdamW", device(), cpu::adamw, cuda::adamw)(
+      slots, {options_.beta1, options_.beta2, options_.eps, 1 - std::pow(options_.beta1, t),
+              1 - std::pow(options_.beta2, t)});
 }
 
 namespace {
@@ -136,8 +139,8 @@ Sgd::Sgd(const std::vector<ParameterGroup>& groups, SgdOptions options)
 }
 
 // A zero buffer at the first step makes b = g, as PyTorch begins.
-void Sgd::update(std::span<const cpu::ParameterSlot> slots) {
-  cpu::sgd(slots, {options_.momentum, options_.nesterov});
+void Sgd::update(std::span<const ParameterSlot> slots) {
+  pick("Sgd", device(), cpu::sgd, cuda::sgd)(slots, {options_.momentum, options_.nesterov});
 }
 
 double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
@@ -146,14 +149,20 @@ double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
   // is safe.
   std::vector<ConstView> in;
   std::vector<View> out;
+  Device device;
   for (const Tensor& p : parameters) {
     const Tensor g = papilio::grad(p);
     if (!g.defined()) continue;
+    check(in.empty() || g.device() == device,
+          "clip_grad_norm: expected gradients on one device, got ", device, " and ", g.device());
+    device = g.device();
     in.push_back(view(g));
     out.push_back(view(g));
   }
-  const double norm = std::sqrt(cpu::sum_of_squares(in));
-  if (std::isfinite(norm) && norm > max_norm) cpu::scale(out, max_norm / (norm + 1e-6));
+  constexpr const char* kName = "clip_grad_norm";
+  const double norm = std::sqrt(pick(kName, device, cpu::sum_of_squares, cuda::sum_of_squares)(in));
+  if (std::isfinite(norm) && norm > max_norm)
+    pick(kName, device, cpu::scale, cuda::scale)(out, max_norm / (norm + 1e-6));
   return norm;
 }
 

@@ -48,7 +48,11 @@ class Optimizer {
   // `moments` are the names of the tensors kept for each parameter (at most two), zero at the
   // start.
   Optimizer(const std::vector<ParameterGroup>& groups, double lr, std::vector<std::string> moments);
-  virtual void update(std::span<const cpu::ParameterSlot> slots) = 0;
+  virtual void update(std::span<const ParameterSlot> slots) = 0;
+  // Where all parameters are.
+  Device device() const {
+    return entries_.empty() ? Device::cpu() : entries_[0].parameter.device();
+  }
 
  private:
   struct Entry {
@@ -75,7 +79,7 @@ class AdamW : public Optimizer {
   explicit AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options = {});
 
  private:
-  void update(std::span<const cpu::ParameterSlot> slots) override;
+  void update(std::span<const ParameterSlot> slots) override;
   AdamWOptions options_;
 };
 
@@ -91,7 +95,7 @@ class Sgd : public Optimizer {
   explicit Sgd(const std::vector<ParameterGroup>& groups, SgdOptions options = {});
 
  private:
-  void update(std::span<const cpu::ParameterSlot> slots) override;
+  void update(std::span<const ParameterSlot> slots) override;
   SgdOptions options_;
 };
 

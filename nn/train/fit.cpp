@@ -63,6 +63,13 @@ double accumulate(const Forward& forward, const std::vector<Batch>& batches,
                            std::isnan(norm) ? std::abs(norm) : norm, " (", cause, ")"));
 }
 
+Batch on_device(Batch batch, Device device) {
+  batch.images = to(batch.images, device);
+  batch.labels = to(batch.labels, device);
+  if (batch.targets.defined()) batch.targets = to(batch.targets, device);
+  return batch;
+}
+
 }  // namespace
 
 int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& optimizer,
@@ -83,11 +90,13 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
     }
   } at_end{model, optimizer, base_lr};
   const std::vector<Tensor> parameters = optimizer.parameters();
+  const Device device = device_of(model);
   train(model);
   int64_t step = options.first_step;
   while (step < options.steps) {
     const auto begin = Clock::now();
-    const std::vector<Batch> batches = next_batches(loader, options.accumulation_steps);
+    std::vector<Batch> batches = next_batches(loader, options.accumulation_steps);
+    for (Batch& batch : batches) batch = on_device(std::move(batch), device);
     const GeneratorState random = default_generator().state();
     optimizer.zero_grad();
     const double loss = accumulate(forward, batches, options);
@@ -159,6 +168,7 @@ Evaluation evaluate(Module& model, const Forward& forward, Loader& loader) {
   } mode_back{model};
   eval(model);
   const NoGrad no_grad;
+  const Device device = device_of(model);
   Evaluation result;
   loader.seek(0, 0);
   const auto at_end = [&] {
@@ -168,7 +178,7 @@ Evaluation evaluate(Module& model, const Forward& forward, Loader& loader) {
     Batch batch = loader.next();
     std::ranges::move(batch.skipped, std::back_inserter(result.skipped));
     if (loader.epoch() > 0) break;  // the last batches were skipped whole
-    add_batch(result, forward(batch.images), batch.labels.to_vector<int64_t>());
+    add_batch(result, forward(to(batch.images, device)), batch.labels.to_vector<int64_t>());
   }
   const auto count = double(result.labels.size());
   result.accuracy /= count;

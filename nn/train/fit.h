@@ -42,6 +42,7 @@ struct NonFiniteError : Error {
   using Error::Error;
 };
 
+// The model may be on any device; batches follow it.
 // Runs optimiser steps of cross-entropy until options.steps are made, the module in training mode
 // (it is in evaluation mode afterwards). A step's gradient is that of the mean loss over all its
 // images. A loss or gradient that is not finite throws NonFiniteError with the step and the first

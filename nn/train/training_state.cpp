@@ -39,7 +39,7 @@ class Crc {
   void add(const std::string& name, const Tensor& tensor) {
     add(name);
     add(str(tensor.dtype(), tensor.shape()));
-    const Tensor c = contiguous_data(tensor);
+    const Tensor c = contiguous_data(cpu_data(tensor));
     if (c.numel() > 0) add(c.raw_data(), size_t(c.numel()) * size_of(c.dtype()));
   }
   std::string text() const { return str(crc_); }

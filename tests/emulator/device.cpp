@@ -1,5 +1,7 @@
 #include "tests/emulator/device.h"
 
+#include "tests/emulator/block.h"
+
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -15,7 +17,8 @@ namespace {
 
 constexpr size_t kRange = size_t(4) << 30;   // addresses; pages come when they are touched
 constexpr size_t kAlign = 256, kZone = 256;  // before and after each allocation
-constexpr unsigned char kZoneByte = 0xff;    // NaN, for kernels that read there
+constexpr size_t kPoison = size_t(1) << 20;
+constexpr unsigned char kZoneByte = 0xff;  // NaN, for kernels that read there
 
 std::recursive_mutex mutex;
 cudaError_t last_error = cudaSuccess;
@@ -29,7 +32,8 @@ class Memory {
     base_ = static_cast<unsigned char*>(range);
   }
 
-  // First fit. Fresh memory is full of NaN.
+  // First fit. Fresh memory is full of NaN, large blocks at their ends only: pages that nobody
+  // touches cost nothing when the memory is opened and closed.
   void* take(size_t bytes) {
     const size_t size = whole(bytes);
     if (used_ + size > std::min(total_, kRange)) return nullptr;
@@ -45,18 +49,14 @@ class Memory {
       end_ = at + size;
       protect();
     }
-    open();
-    std::memset(base_ + at, kZoneByte, size);
-    close();
+    poison(at, size);
     return base_ + at + kZone;
   }
 
   bool give(void* data) {
     const auto found = find(data);
     if (found == blocks_.end()) return false;
-    open();
-    std::memset(data, 0xff, found->second);  // uses after the end read NaN
-    close();
+    poison(found->first, whole(found->second));  // uses after the end read NaN
     used_ -= whole(found->second);
     blocks_.erase(found);
     return true;
@@ -97,8 +97,19 @@ class Memory {
   std::map<size_t, size_t>::iterator find(void* data) {
     return blocks_.find(size_t(static_cast<unsigned char*>(data) - base_) - kZone);
   }
+  void poison(size_t at, size_t size) {
+    const size_t part = std::min(size, kPoison);
+    open();
+    if (size > kPoison)
+      madvise(base_ + (at + 4095) / 4096 * 4096, (size - 4095) / 4096 * 4096, MADV_DONTNEED);
+    std::memset(base_ + at, kZoneByte, part);
+    std::memset(base_ + at + size - part, kZoneByte, part);
+    close();
+  }
+  // Two system calls a kernel: one of the three orders is enough to pay for them.
   void protect() const {
-    if (end_ > 0)
+    static const bool closes = order().kind == Order::forward;
+    if (end_ > 0 && (closes || opened_ > 0))
       mprotect(base_, (end_ + 4095) / 4096 * 4096,
                opened_ > 0 ? PROT_READ | PROT_WRITE : PROT_NONE);
   }

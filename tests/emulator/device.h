@@ -1,5 +1,6 @@
 // The emulated device's memory: a range of addresses that is closed to the program while no kernel
-// and no copy runs, so that host code that reads a device's pointer stops at once.
+// and no copy runs, so that host code that reads a device's pointer stops at once (in a program
+// that starts in the order `forward`).
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -1,0 +1,203 @@
+#include "kernels/optim.h"
+
+#include <cmath>
+#include <vector>
+
+#include "kernels/cuda/row.h"
+
+namespace papilio::cuda {
+namespace {
+
+constexpr int64_t kChunk = 4096;  // elements: a block's share of a tensor
+
+// All tensors of a model in one launch: a table of them on the device. Block c works on the chunk c
+// of all chunks, tensor after tensor.
+template <class Entry>
+class Table {
+ public:
+  void add(const Entry& entry, int64_t n) {
+    entries_.push_back(entry);
+    entries_.back().n = n;
+    entries_.back().first_chunk = chunks_;
+    chunks_ += (n + kChunk - 1) / kChunk;
+  }
+  int64_t chunks() const { return chunks_; }
+  int count() const { return int(entries_.size()); }
+  // kernel<<<a block a chunk>>>(table, number of entries, arguments...)
+  template <class Kernel, class... Arguments>
+  void launch_over(Kernel kernel, Arguments... arguments) const {
+    if (chunks_ == 0) return;
+    const Scratch<Entry> table(count());
+    copy_from_host(table.data(), entries_.data(), entries_.size() * sizeof(Entry), device_in_use());
+    launch(kernel, unsigned(chunks_), kBlock, 0, stream(), static_cast<const Entry*>(table.data()),
+           count(), arguments...);
+  }
+
+ private:
+  std::vector<Entry> entries_;
+  int64_t chunks_ = 0;
+};
+
+// The entry that the block's chunk belongs to: the last whose first chunk is not after it.
+template <class Entry>
+__device__ const Entry& entry_of_block(const Entry* table, int count) {
+  int low = 0, high = count - 1;
+  while (low < high) {
+    const int middle = (low + high + 1) / 2;
+    if (table[middle].first_chunk <= int64_t(blockIdx.x))
+      low = middle;
+    else
+      high = middle - 1;
+  }
+  return table[low];
+}
+// The chunk's elements: for (i = chunk_begin(e) + threadIdx.x; i < chunk_end(e); i += blockDim.x).
+template <class Entry>
+__device__ int64_t chunk_begin(const Entry& e) {
+  return (int64_t(blockIdx.x) - e.first_chunk) * kChunk;
+}
+template <class Entry>
+__device__ int64_t chunk_end(const Entry& e) {
+  const int64_t end = chunk_begin(e) + kChunk;
+  return end < e.n ? end : e.n;
+}
+
+template <class T>
+struct Parameter {
+  T *parameter, *first, *second;
+  const T* gradient;
+  T lr, decay;
+  T keep;  // AdamW: 1 - lr decay
+  T rate;  // AdamW: lr / correction1
+  int64_t n = 0, first_chunk = 0;
+};
+
+template <class T>
+struct AdamW {
+  T beta1, beta2, rest1, rest2, eps, root;
+};
+template <class T>
+__global__ void adamw_chunks(const Parameter<T>* table, int count, AdamW<T> step) {
+  const Parameter<T>& e = entry_of_block(table, count);
+  for (int64_t i = chunk_begin(e) + threadIdx.x; i < chunk_end(e); i += blockDim.x) {
+    const T g = e.gradient[i];
+    const T m = e.first[i] = step.beta1 * e.first[i] + step.rest1 * g;
+    const T v = e.second[i] = step.beta2 * e.second[i] + step.rest2 * g * g;
+    e.parameter[i] = e.keep * e.parameter[i] - e.rate * m / (std::sqrt(v) * step.root + step.eps);
+  }
+}
+
+template <class T>
+__global__ void sgd_chunks(const Parameter<T>* table, int count, T momentum, bool nesterov) {
+  const Parameter<T>& e = entry_of_block(table, count);
+  for (int64_t i = chunk_begin(e) + threadIdx.x; i < chunk_end(e); i += blockDim.x) {
+    T g = e.gradient[i] + e.decay * e.parameter[i];
+    if (e.first != nullptr) {
+      const T b = e.first[i] = momentum * e.first[i] + g;
+      g = nesterov ? g + momentum * b : b;
+    }
+    e.parameter[i] -= e.lr * g;
+  }
+}
+
+struct Part {
+  void* data;
+  DType dtype;
+  int64_t n = 0, first_chunk = 0;
+};
+
+// Calls f<T>() with an element type known to the kernel only.
+template <class F>
+__device__ void dispatch_element(DType dtype, F f) {
+  switch (dtype) {
+    case DType::float64:
+      return f(double());
+    case DType::bfloat16:
+      return f(BFloat16());
+    case DType::float16:
+      return f(Float16());
+    default:
+      return f(float());
+  }
+}
+
+__global__ void square_chunks(const Part* table, int count, double* partial) {
+  const Part& e = entry_of_block(table, count);
+  double sum = 0;
+  dispatch_element(e.dtype, [&](auto type) {
+    using T = decltype(type);
+    const T* x = static_cast<const T*>(e.data);
+    for (int64_t i = chunk_begin(e) + threadIdx.x; i < chunk_end(e); i += blockDim.x)
+      sum += double(compute_t<T>(x[i])) * double(compute_t<T>(x[i]));
+  });
+  sum = join_block(sum, Plus());
+  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+// One block.
+__global__ void add_all(double* sum, const double* partial, int64_t n) {
+  double mine = 0;
+  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) mine += partial[i];
+  mine = join_block(mine, Plus());
+  if (threadIdx.x == 0) *sum = mine;
+}
+
+__global__ void scale_chunks(const Part* table, int count, double factor) {
+  const Part& e = entry_of_block(table, count);
+  dispatch_element(e.dtype, [&](auto type) {
+    using T = decltype(type);
+    T* x = static_cast<T*>(e.data);
+    for (int64_t i = chunk_begin(e) + threadIdx.x; i < chunk_end(e); i += blockDim.x)
+      x[i] = T(compute_t<T>(x[i]) * compute_t<T>(factor));
+  });
+}
+
+// The parameters of element type T.
+template <class T>
+Table<Parameter<T>> parameters(std::span<const ParameterSlot> slots, double correction1) {
+  Table<Parameter<T>> table;
+  for (const ParameterSlot& s : slots)
+    if (s.parameter.dtype == dtype_of<T>())
+      table.add({s.parameter.as<T>(), s.first.as<T>(), s.second.as<T>(), s.gradient.as<T>(),
+                 T(s.lr), T(s.weight_decay), T(1 - s.lr * s.weight_decay), T(s.lr / correction1)},
+                s.parameter.numel());
+  return table;
+}
+
+template <class T>
+void adamw_as(std::span<const ParameterSlot> slots, const AdamWStep& s) {
+  parameters<T>(slots, s.correction1)
+      .launch_over(adamw_chunks<T>, AdamW<T>{T(s.beta1), T(s.beta2), T(1 - s.beta1), T(1 - s.beta2),
+                                             T(s.eps), T(1 / std::sqrt(s.correction2))});
+}
+
+}  // namespace
+
+void adamw(std::span<const ParameterSlot> slots, AdamWStep step) {
+  adamw_as<float>(slots, step);
+  adamw_as<double>(slots, step);
+}
+
+void sgd(std::span<const ParameterSlot> slots, SgdStep step) {
+  parameters<float>(slots, 1).launch_over(sgd_chunks<float>, float(step.momentum), step.nesterov);
+  parameters<double>(slots, 1).launch_over(sgd_chunks<double>, step.momentum, step.nesterov);
+}
+
+double sum_of_squares(std::span<const ConstView> tensors) {
+  Table<Part> table;
+  for (const ConstView& x : tensors) table.add({const_cast<void*>(x.data), x.dtype}, x.numel());
+  const Scratch<double> partial(table.chunks()), sum(1);
+  table.launch_over(square_chunks, partial.data());
+  launch(add_all, 1, kBlock, 0, stream(), sum.data(), partial.data(), table.chunks());
+  double result = 0;
+  copy_to_host(&result, sum.data(), sizeof(double), device_in_use());
+  return result;
+}
+
+void scale(std::span<const View> tensors, double factor) {
+  Table<Part> table;
+  for (const View& x : tensors) table.add({x.data, x.dtype}, x.numel());
+  table.launch_over(scale_chunks, factor);
+}
+
+}  // namespace papilio::cuda

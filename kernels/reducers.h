@@ -1,0 +1,67 @@
+// What reductions combine, shared by host and device: map turns an element into a term (c: the
+// center), combine joins two partial results.
+#pragma once
+
+#include <limits>
+
+#include "kernels/dtype.h"
+
+namespace papilio {
+
+template <class T>
+using accumulator_t =
+    std::conditional_t<is_half_type<T>, float,
+                       std::conditional_t<std::is_floating_point_v<T>, T, int64_t>>;
+
+struct Sum {
+  template <class A>
+  PAPILIO_HOST_DEVICE static A identity() {
+    return A(0);
+  }
+  template <class A>
+  PAPILIO_HOST_DEVICE static A map(A x, A) {
+    return x;
+  }
+  template <class A>
+  PAPILIO_HOST_DEVICE static A combine(A a, A b) {
+    return a + b;
+  }
+};
+struct SquaredDeviation : Sum {
+  template <class A>
+  PAPILIO_HOST_DEVICE static A map(A x, A c) {
+    return (x - c) * (x - c);
+  }
+};
+struct CountEqual : Sum {
+  template <class A>
+  PAPILIO_HOST_DEVICE static A map(A x, A c) {
+    return (x == c) | ((x != x) & (c != c)) ? A(1) : A(0);
+  }
+};
+struct Max : Sum {
+  template <class A>
+  PAPILIO_HOST_DEVICE static A identity() {
+    using L = std::numeric_limits<A>;
+    return L::has_infinity ? -L::infinity() : L::lowest();
+  }
+  template <class A>
+  PAPILIO_HOST_DEVICE static A combine(A a, A b) {
+    const A picked = a > b ? a : b;  // b when either is NaN
+    return a != a ? a : picked;
+  }
+};
+struct Min : Sum {
+  template <class A>
+  PAPILIO_HOST_DEVICE static A identity() {
+    using L = std::numeric_limits<A>;
+    return L::has_infinity ? L::infinity() : L::max();
+  }
+  template <class A>
+  PAPILIO_HOST_DEVICE static A combine(A a, A b) {
+    const A picked = a < b ? a : b;  // b when either is NaN
+    return a != a ? a : picked;
+  }
+};
+
+}  // namespace papilio

@@ -1,0 +1,97 @@
+#include <cublas_v2.h>
+
+#include <vector>
+
+#include "kernels/dtype.h"
+#include "tests/emulator/device.h"
+
+namespace {
+
+using papilio::compute_t;
+
+// x, `rows` by `cols` after op, column after column.
+template <class T>
+std::vector<compute_t<T>> dense(const T* x, cublasOperation_t op, int rows, int cols, int ld) {
+  std::vector<compute_t<T>> y;
+  y.reserve(size_t(rows) * size_t(cols));
+  for (int64_t j = 0; j < cols; ++j)
+    for (int64_t i = 0; i < rows; ++i)
+      y.push_back(compute_t<T>(op == CUBLAS_OP_N ? x[i + j * ld] : x[j + i * ld]));
+  return y;
+}
+
+// C = alpha A B + beta C; C is not read where beta is 0.
+template <class T>
+void product(cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k, const void* alpha,
+             const T* a, int lda, const T* b, int ldb, const void* beta, T* c, int ldc) {
+  using C = compute_t<T>;
+  const C times = *static_cast<const C*>(alpha), keep = *static_cast<const C*>(beta);
+  const std::vector<C> x = dense(a, op_a, m, k, lda), y = dense(b, op_b, k, n, ldb);
+  std::vector<C> sum;
+  for (int64_t j = 0; j < n; ++j) {
+    sum.assign(size_t(m), C(0));
+    for (int64_t p = 0; p < k; ++p)
+      for (int64_t i = 0; i < m; ++i) sum[size_t(i)] += x[size_t(p * m + i)] * y[size_t(j * k + p)];
+    for (int64_t i = 0; i < m; ++i) {
+      T& to = c[i + j * ldc];
+      to = T(keep == 0 ? times * sum[size_t(i)] : times * sum[size_t(i)] + keep * C(to));
+    }
+  }
+}
+
+}  // namespace
+
+const char* cublasGetStatusString(cublasStatus_t status) {
+  return status == CUBLAS_STATUS_SUCCESS ? "success" : "an unsupported value or parameter";
+}
+cublasStatus_t cublasCreate(cublasHandle_t* handle) {
+  static char one;
+  *handle = reinterpret_cast<cublasHandle_t>(&one);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasSetWorkspace(cublasHandle_t, void*, size_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t op_a,
+                                          cublasOperation_t op_b, int m, int n, int k,
+                                          const void* alpha, const void* a, cudaDataType a_type,
+                                          int lda, long long stride_a, const void* b,
+                                          cudaDataType b_type, int ldb, long long stride_b,
+                                          const void* beta, void* c, cudaDataType c_type, int ldc,
+                                          long long stride_c, int batch,
+                                          cublasComputeType_t compute, cublasGemmAlgo_t) {
+  const bool wrong = m < 0 || n < 0 || k < 0 || batch < 0 || a_type != c_type || b_type != c_type ||
+                     lda < std::max(1, op_a == CUBLAS_OP_N ? m : k) ||
+                     ldb < std::max(1, op_b == CUBLAS_OP_N ? k : n) || ldc < std::max(1, m) ||
+                     (compute == CUBLAS_COMPUTE_64F) != (c_type == CUDA_R_64F);
+  if (wrong) return CUBLAS_STATUS_INVALID_VALUE;
+  const emulator::DeviceMemoryOpen open;
+  const auto run = [&]<class T>(T) {
+    for (int64_t i = 0; i < batch; ++i)
+      product(op_a, op_b, m, n, k, alpha, static_cast<const T*>(a) + i * stride_a, lda,
+              static_cast<const T*>(b) + i * stride_b, ldb, beta, static_cast<T*>(c) + i * stride_c,
+              ldc);
+  };
+  switch (c_type) {
+    case CUDA_R_32F:
+      run(float());
+      break;
+    case CUDA_R_64F:
+      run(double());
+      break;
+    case CUDA_R_16F:
+      run(papilio::Float16());
+      break;
+    case CUDA_R_16BF:
+      run(papilio::BFloat16());
+      break;
+  }
+  return CUBLAS_STATUS_SUCCESS;
+}

@@ -1,0 +1,192 @@
+// Modules, optimisers and training on a device: what they do on the CPU. Passed over without one.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "autograd/backward.h"
+#include "autograd/ops.h"
+#include "nn/layers/linear.h"
+#include "nn/models/vit.h"
+#include "nn/train/fit.h"
+#include "tensor/copy.h"
+#include "tensor/print.h"
+#include "tensor/random.h"
+#include "tensor/safetensors.h"
+#include "tests/autograd/op_case.h"
+#include "tests/nn/digits.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+namespace {
+
+bool no_device() {
+  return cuda_device_count() == 0;
+}
+
+void check_near(const Tensor& a, const Tensor& b, double tolerance) {
+  const auto x = a.to_vector<double>(), y = b.to_vector<double>();
+  REQUIRE(x.size() == y.size());
+  for (size_t i = 0; i < x.size(); ++i)
+    CHECK(x[i] == doctest::Approx(y[i]).epsilon(tolerance).scale(1));
+}
+
+nn::ViTForImageClassification tiny_vit() {
+  manual_seed(3);
+  return nn::ViTForImageClassification({.image_size = 8,
+                                        .patch_size = 4,
+                                        .num_channels = 1,
+                                        .hidden_size = 16,
+                                        .num_hidden_layers = 1,
+                                        .num_attention_heads = 2,
+                                        .intermediate_size = 32,
+                                        .num_labels = 10,
+                                        .initializer_range = 0.1});
+}
+
+}  // namespace
+
+TEST_CASE("to: values there and back, strided, converted, and the gradient on its way") {
+  if (no_device()) return;
+  const Tensor x = leaf(uniform64({3, 5}));
+  const Tensor y = to(x, Device::cuda());
+  CHECK(y.device() == Device::cuda());
+  CHECK(y.to_vector<double>() == x.to_vector<double>());
+  CHECK(transpose(y, 0, 1).to_vector<double>() == transpose(x, 0, 1).to_vector<double>());
+  backward(sum(y * y));
+  CHECK(grad(x).device() == Device::cpu());
+  check_near(grad(x), x.detach() * 2.0, 1e-12);
+  // Between devices, layouts and dtypes at once.
+  const Tensor wide = zeros({5, 6}, {.device = Device::cuda()});
+  copy_(slice(transpose(wide, 0, 1), 0, 0, 6, 2), x.detach());
+  CHECK(slice(transpose(wide, 0, 1), 0, 0, 6, 2).to_vector<float>() == x.to_vector<float>());
+  CHECK(str(to(tensor<float>({1, 2}), Device::cuda())).find("1") != std::string::npos);
+}
+
+TEST_CASE("to: what one operation computes on two devices is refused") {
+  if (no_device()) return;
+  const Tensor here = ones({2}), there = ones({2}, {.device = Device::cuda()});
+  CHECK_THROWS_WITH_AS(here + there, "add: expected tensors on one device, got cpu and cuda:0",
+                       ArgumentError);
+  CHECK_THROWS_WITH_AS(there.data<float>(),
+                       "data: the tensor is on cuda:0; copy it to the CPU first", ArgumentError);
+  CHECK_THROWS_WITH_AS(to(here, Device::cuda(64)),
+                       str("to: device cuda:64 is not available: this machine has ",
+                           cuda_device_count(), cuda_device_count() == 1 ? " GPU" : " GPUs")
+                           .c_str(),
+                       ArgumentError);
+}
+
+TEST_CASE("random numbers are the CPU's, up to rounding where there is any") {
+  if (no_device()) return;
+  for (DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::float16}) {
+    const TensorOptions here{.dtype = dtype}, there{.dtype = dtype, .device = Device::cuda()};
+    for (int64_t n : {1, 5, 1000}) {
+      Generator a(9), b(9);
+      CHECK(rand({n}, here, a).to_vector<double>() == rand({n}, there, b).to_vector<double>());
+      CHECK(a.state() == b.state());
+      check_near(uniform({n}, -2, 3, here, a), uniform({n}, -2, 3, there, b),
+                 size_of(dtype) == 2 ? 1e-2 : 1e-6);
+      check_near(normal({n}, 1, 2, here, a), normal({n}, 1, 2, there, b),
+                 size_of(dtype) == 2 ? 1e-2 : 1e-5);
+    }
+  }
+}
+
+TEST_CASE("a large tensor travels through several pinned buffers") {
+  if (no_device()) return;
+  Generator g(2);
+  const Tensor x = randn({3, 1000003}, {}, g);  // 12 MB
+  CHECK(copy_of(copy_of(x, Device::cuda()), Device::cpu()).to_vector() == x.to_vector());
+}
+
+TEST_CASE("optimisers and clipping do the same on a device") {
+  if (no_device()) return;
+  const auto run = [](Device device, auto make) {
+    std::vector<Tensor> p;
+    for (int64_t n : {5, 9000, 1}) {
+      p.push_back(copy_of(copy_of(uniform64({n}), DType::float32), device));
+      set_requires_grad(p.back());
+    }
+    const auto optimizer = make(p);
+    double norm = 0;
+    for (uint64_t step = 0; step < 3; ++step) {
+      for (const Tensor& x : p)
+        set_grad(x,
+                 copy_of(copy_of(uniform64(x.shape(), -1, 1, 7 + step), DType::float32), device));
+      norm = nn::clip_grad_norm(p, 2);
+      optimizer->step();
+    }
+    std::vector<Tensor> result{scalar(norm)};
+    for (const Tensor& x : p) result.push_back(x);
+    return result;
+  };
+  const auto compare = [&](auto make) {
+    const auto here = run(Device::cpu(), make), there = run(Device::cuda(), make);
+    for (size_t i = 0; i < here.size(); ++i) check_near(here[i], there[i], 1e-6);
+  };
+  compare([](const auto& p) {
+    return std::make_unique<nn::AdamW>(std::vector<nn::ParameterGroup>{{p, 1, 0.1}});
+  });
+  for (const bool nesterov : {false, true}) {
+    compare([&](const auto& p) {
+      return std::make_unique<nn::Sgd>(std::vector<nn::ParameterGroup>{{p, 1, 0.1}},
+                                       nn::SgdOptions{.momentum = 0.9, .nesterov = nesterov});
+    });
+  }
+  compare([](const auto& p) {
+    return std::make_unique<nn::Sgd>(std::vector<nn::ParameterGroup>{{p, 1, 0.1}});
+  });
+}
+
+TEST_CASE("a ViT moved to a device trains there as on the CPU, and its checkpoint comes back") {
+  if (no_device()) return;
+  const auto trained = [](Device device) {
+    auto model = tiny_vit();
+    nn::to(model, device);
+    CHECK(nn::device_of(model) == device);
+    nn::Loader loader(digits(), {.batch_size = 8, .seed = 1});
+    nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), 0.01), {.lr = 3e-3});
+    std::vector<double> losses;
+    const nn::Forward forward = [&](const Tensor& images) { return model(images); };
+    nn::fit(model, forward, loader, optimizer,
+            {.steps = 3, .on_step = [&](const nn::StepReport& r) {
+               losses.push_back(r.loss);
+               return true;
+             }});
+    const TemporaryFolder folder;
+    save_safetensors(folder.path() / "model.safetensors", nn::state_dict(model));
+    return std::pair(losses, load_safetensors(folder.path() / "model.safetensors"));
+  };
+  const auto [here, saved_here] = trained(Device::cpu());
+  const auto [there, saved_there] = trained(Device::cuda());
+  for (size_t i = 0; i < here.size(); ++i)
+    CHECK(here[i] == doctest::Approx(there[i]).epsilon(1e-4));
+  CHECK(saved_here.tensors.size() == saved_there.tensors.size());
+}
+
+TEST_CASE("memory runs out on the device at any allocation of a step, and the step then works") {
+  if (no_device()) return;
+  auto model = tiny_vit();
+  nn::to(model, Device::cuda());
+  const Tensor images = ones({2, 1, 8, 8}, {.device = Device::cuda()});
+  const auto step = [&] {
+    nn::zero_grad(model);
+    backward(sum(model(images)));
+  };
+  int failures = 0;
+  for (uint64_t k = 1;; k += 7) {
+    fail_allocation(k);
+    try {
+      step();
+      break;
+    } catch (const OutOfMemoryError&) {
+      ++failures;
+    }
+  }
+  fail_allocation(0);
+  CHECK(failures > 5);
+  step();
+}
+
+}  // namespace papilio::test
