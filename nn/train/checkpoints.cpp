@@ -52,7 +52,7 @@ void Checkpoints::make_folder() const {
 
 fs::path Checkpoints::save(const TrainingParts& parts, const TrainingPlace& place) const {
   make_folder();
-  const fs::path path = folder_ / name_of(place.step);
+  fs::path path = folder_ / name_of(place.step);
   save_training_state(path, parts, place);
   // From here on the new file is on the disk.
   int64_t older = 0;

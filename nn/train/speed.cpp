@@ -10,7 +10,8 @@
 namespace papilio::nn {
 
 double forward_operations(const ImageClassifier::Shape& s) {
-  const auto side = double(s.image_size / s.patch_size), D = double(s.hidden_size);
+  const int64_t patches_a_side = s.image_size / s.patch_size;
+  const auto side = double(patches_a_side), D = double(s.hidden_size);
   const double patches = side * side, T = patches + double(s.prefix_tokens);
   const double layer = 2 * T * (4 * D * D + 2 * D * double(s.intermediate_size)) + 4 * T * T * D;
   const double pixels = double(s.patch_size * s.patch_size * s.num_channels);

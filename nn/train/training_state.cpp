@@ -157,7 +157,7 @@ void save_training_state(const fs::path& path, const TrainingParts& parts,
 
 TrainingPlace load_training_state(const fs::path& path, const TrainingParts& parts) {
   const File file = read_checked(path);
-  const TrainingPlace place = place_of(file);
+  TrainingPlace place = place_of(file);
   const LoaderState loader{file.number<int64_t>("epoch"), file.number<int64_t>("position"),
                            file.number<uint64_t>("loader_seed"), file.number<int64_t>("batch_size"),
                            file.number<int64_t>("samples")};
