@@ -49,6 +49,7 @@ std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& 
     group.parameters.push_back(*tensor);
   }
   std::vector<ParameterGroup> result;
+  result.reserve(groups.size());
   for (auto& [key, group] : groups) result.push_back(std::move(group));
   return result;
 }

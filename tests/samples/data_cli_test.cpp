@@ -110,9 +110,10 @@ TEST_CASE("corrupt pictures end the training with their name, or stay out with a
   CHECK(fs::exists(at / "m/model.safetensors"));
   const auto skipped = at.run(words(line + "--corrupt skip --out n"));
   CHECK(skipped.code == 0);
-  CHECK(skipped.err ==
-        "papilio train: warning: left out: photos/red/3.png: expected a JPEG or PNG picture, got no "
-        "picture\n");
+  CHECK(
+      skipped.err ==
+      "papilio train: warning: left out: photos/red/3.png: expected a JPEG or PNG picture, got no "
+      "picture\n");
   const auto result = nlohmann::json::parse(skipped.out);
   CHECK(result["test_accuracy"].is_null());
   CHECK(result["validation_accuracy"].is_null());
