@@ -96,7 +96,7 @@ TEST_CASE("moving to another dtype keeps what trains; a device that is not there
   CHECK(mlp.fc1.weight.requires_grad());
   CHECK_FALSE(mlp.fc2.weight.requires_grad());
   CHECK(mlp(randn({2, 3}, {.dtype = DType::float64})).dtype() == DType::float64);
-  CHECK_THROWS_AS(nn::to(mlp, Device::cuda()), ArgumentError);
+  CHECK_THROWS_AS(nn::to(mlp, Device::cuda(1000)), ArgumentError);
   CHECK_THROWS_WITH(nn::to(mlp, DType::int64), "to: expected a floating dtype, got int64");
 }
 
