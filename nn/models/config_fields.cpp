@@ -1,6 +1,9 @@
 #include "nn/models/config_fields.h"
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "tensor/json.h"
 
@@ -9,6 +12,13 @@ namespace papilio::nn {
 using nlohmann::json;
 
 namespace {
+
+struct PoolingName {
+  std::string_view name;
+  Pooling pooling;
+};
+constexpr PoolingName kPoolings[] = {
+    {"cls", Pooling::class_token}, {"mean", Pooling::mean}, {"seq", Pooling::sequence}};
 
 // A number, or a list of one or two equal ones.
 int64_t square_size(JsonFields& fields, const char* key, int64_t otherwise) {
@@ -86,8 +96,10 @@ ViTConfig read_vit_config(JsonFields& fields) {
   read_shared(fields, c);
   c.intermediate_size = fields.integer("intermediate_size", c.intermediate_size, 1);
   const std::string pooling = fields.string("pooling", "cls");
-  if (pooling != "cls" && pooling != "mean") fields.fail("pooling", "\"cls\" or \"mean\"");
-  c.pooling = pooling == "cls" ? Pooling::class_token : Pooling::mean;
+  const auto named = std::ranges::find(kPoolings, pooling, &PoolingName::name);
+  if (named == std::end(kPoolings)) fields.fail("pooling", "\"cls\", \"mean\" or \"seq\"");
+  c.pooling = named->pooling;
+  c.conv_layers = fields.integer("conv_layers", 0, 0);
   return c;
 }
 
@@ -109,9 +121,13 @@ ConfigFields config_fields(const ViTConfig& c) {
   json object = shared(c);
   object["intermediate_size"] = c.intermediate_size;
   object["drop_path_rate"] = c.drop_path_rate;
-  object["pooling"] = c.pooling == Pooling::class_token ? "cls" : "mean";
-  object["model_type"] = "vit";
-  object["architectures"] = {"ViTForImageClassification"};
+  object["pooling"] =
+      std::string(std::ranges::find(kPoolings, c.pooling, &PoolingName::pooling)->name);
+  if (c.conv_layers > 0) object["conv_layers"] = c.conv_layers;
+  // Another type than Transformers', so that it does not read what it would compute differently.
+  object["model_type"] = c.known_to_transformers() ? "vit" : "papilio_vit";
+  object["architectures"] = {c.known_to_transformers() ? "ViTForImageClassification"
+                                                       : "PapilioViTForImageClassification"};
   return as_fields(object);
 }
 

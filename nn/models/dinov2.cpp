@@ -170,7 +170,8 @@ ImageClassifier::Shape Dinov2ForImageClassification::shape() const {
           c.num_attention_heads,
           c.intermediate_size(),
           1 + std::max<int64_t>(c.num_register_tokens, 0),
-          c.num_labels};
+          c.num_labels,
+          patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
 }
 
 void Dinov2ForImageClassification::visit(Visitor& v) {

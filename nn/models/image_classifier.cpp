@@ -17,6 +17,12 @@ void ImageClassifier::reset_classifier(int64_t inputs, int64_t num_labels) {
   initialise_transformer(classifier, std);
 }
 
+double patch_operations(int64_t image_size, int64_t patch_size, int64_t channels,
+                        int64_t features) {
+  const auto side = double(image_size / patch_size);
+  return 2 * side * side * double(patch_size * patch_size * channels) * double(features);
+}
+
 void initialise_transformer(Module& module, double std) {
   for (const auto& [name, tensor] : named_parameters(module)) {
     if (name.ends_with("bias")) {

@@ -29,6 +29,7 @@ struct ImageClassifier : Module {
         num_attention_heads, intermediate_size;
     int64_t prefix_tokens;  // before the patches' tokens: class token, registers
     int64_t num_labels;
+    double stem_operations;  // of one image before the first layer; a multiply-add is two
   };
   virtual Shape shape() const = 0;
   // A new classifier, drawn from the default generator, for another number of classes.
@@ -41,6 +42,9 @@ struct ImageClassifier : Module {
   // Notes the number in the configuration; returns initializer_range.
   virtual double set_num_labels(int64_t num_labels) = 0;
 };
+
+// Of a patch embedding: 2 patches x pixels x channels x D.
+double patch_operations(int64_t image_size, int64_t patch_size, int64_t channels, int64_t features);
 
 // A transformer's start: weights of two and more dimensions N(0, std^2) cut off at two deviations,
 // tokens and positions too, biases 0. Norms and layer scales stay.

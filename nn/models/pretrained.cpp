@@ -52,7 +52,7 @@ std::vector<std::string> read_class_names(JsonFields& fields) {
 
 std::unique_ptr<ImageClassifier> make_model(JsonFields& fields, int64_t num_labels) {
   const std::string type = fields.string("model_type", "");
-  if (type == "vit") {
+  if (type == "vit" || type == "papilio_vit") {
     ViTConfig config = read_vit_config(fields);
     config.num_labels = num_labels;
     return std::make_unique<ViTForImageClassification>(config);

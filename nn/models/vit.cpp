@@ -24,6 +24,10 @@ void ViTConfig::validate() const {
         " is not a multiple of patch_size ", patch_size);
   check(hidden_size % num_attention_heads == 0, "ViTConfig: hidden_size ", hidden_size,
         " is not a multiple of num_attention_heads ", num_attention_heads);
+  check(conv_layers >= 0 && conv_layers <= 16, "ViTConfig: expected conv_layers from 0 to 16, got ",
+        conv_layers);
+  check(conv_layers == 0 || patch_size == int64_t(1) << conv_layers, "ViTConfig: ", conv_layers,
+        " conv_layers make patches of ", int64_t(1) << conv_layers, ", patch_size is ", patch_size);
   check(layer_norm_eps > 0, "ViTConfig: expected layer_norm_eps > 0, got ", layer_norm_eps);
   nn::hidden_act(hidden_act);
   for (double rate : {hidden_dropout_prob, attention_probs_dropout_prob, drop_path_rate}) {
@@ -41,8 +45,12 @@ const ViTConfig& validated(const ViTConfig& config) {
 }  // namespace
 
 ViTEmbeddings::ViTEmbeddings(const ViTConfig& c)
-    : patch_embeddings(c.num_channels, c.patch_size, c.hidden_size),
-      dropout(c.hidden_dropout_prob) {
+    : patch_size(c.patch_size), dropout(c.hidden_dropout_prob) {
+  if (c.conv_layers > 0) {
+    conv_stem = std::make_unique<ConvStem>(c.num_channels, c.conv_layers, c.hidden_size);
+  } else {
+    patch_embeddings = std::make_unique<PatchEmbed>(c.num_channels, c.patch_size, c.hidden_size);
+  }
   const int64_t side = c.image_size / c.patch_size;
   const bool with_token = c.pooling == Pooling::class_token;
   if (with_token) cls_token = leaf(zeros({1, 1, c.hidden_size}));
@@ -50,9 +58,8 @@ ViTEmbeddings::ViTEmbeddings(const ViTConfig& c)
 }
 
 Tensor ViTEmbeddings::operator()(const Tensor& images) {
-  Tensor x = patch_embeddings(images);
-  const int64_t rows = images.size(2) / patch_embeddings.patch_size,
-                columns = images.size(3) / patch_embeddings.patch_size;
+  Tensor x = conv_stem ? (*conv_stem)(images) : (*patch_embeddings)(images);
+  const int64_t rows = images.size(2) / patch_size, columns = images.size(3) / patch_size;
   const int64_t patches = position_embeddings.size(1) - cls_token.defined();
   const bool fits = rows == columns && rows * columns == patches;
   check(fits || interpolate_pos_encoding, "ViTEmbeddings: expected images with ", patches,
@@ -67,6 +74,7 @@ void ViTEmbeddings::visit(Visitor& v) {
   v("cls_token", cls_token);
   v("position_embeddings", position_embeddings);
   v("patch_embeddings", patch_embeddings);
+  v("conv_stem", conv_stem);
   v("dropout", dropout);
 }
 
@@ -103,7 +111,9 @@ ViTModel::ViTModel(const ViTConfig& c)
     const double depth = c.num_hidden_layers > 1 ? double(i) / double(c.num_hidden_layers - 1) : 1;
     layer.emplace_back(c, c.drop_path_rate * depth);
   }
+  if (c.pooling == Pooling::sequence) attention_pool = std::make_unique<Linear>(c.hidden_size, 1);
   initialise_transformer(*this, c.initializer_range);
+  if (embeddings.conv_stem) embeddings.conv_stem->reset();
 }
 
 Tensor ViTModel::operator()(const Tensor& images) {
@@ -115,7 +125,10 @@ Tensor ViTModel::encode(const Tensor& tokens) {
   for (ViTLayer& block : layer) x = block(x);
   // The norm works on each token alone: taking the class token first gives the same for less.
   if (config.pooling == Pooling::class_token) return layernorm(select(x, 1, 0));
-  return mean(layernorm(x), {1});
+  x = layernorm(x);
+  if (!attention_pool) return mean(x, {1});
+  const Tensor weights = softmax((*attention_pool)(x), 1);  // (B, T, 1)
+  return squeeze(matmul(transpose(weights, 1, 2), x), 1);
 }
 
 std::vector<Tensor> ViTModel::attention_probabilities(const Tensor& images) {
@@ -132,6 +145,7 @@ void ViTModel::visit(Visitor& v) {
   v("embeddings", embeddings);
   v("encoder.layer", layer);
   v("layernorm", layernorm);
+  v("attention_pool", attention_pool);
 }
 
 ViTForImageClassification::ViTForImageClassification(const ViTConfig& c) : vit(c) {
@@ -153,7 +167,10 @@ ImageClassifier::Shape ViTForImageClassification::shape() const {
           c.num_attention_heads,
           c.intermediate_size,
           c.pooling == Pooling::class_token ? 1 : 0,
-          c.num_labels};
+          c.num_labels,
+          vit.embeddings.conv_stem
+              ? vit.embeddings.conv_stem->operations(c.image_size)
+              : patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
 }
 
 double ViTForImageClassification::set_num_labels(int64_t num_labels) {

@@ -3,9 +3,11 @@
 // here and there.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "nn/layers/conv_stem.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/hidden_act.h"
 #include "nn/layers/layer_norm.h"
@@ -16,7 +18,9 @@
 
 namespace papilio::nn {
 
-enum class Pooling { class_token, mean };
+// How the tokens become one: the class token, their mean, or (CCT, arXiv 2104.05704) their mean
+// weighted by softmax(attention_pool(x)) over the tokens.
+enum class Pooling { class_token, mean, sequence };
 
 // Fields as in Transformers' ViTConfig; the defaults are ViT-B/16's. Sizes are in pixels.
 struct ViTConfig {
@@ -36,6 +40,12 @@ struct ViTConfig {
   double initializer_range = 0.02;
   bool qkv_bias = true;
   Pooling pooling = Pooling::class_token;
+  // CCT: so many convolutions with pooling (nn/layers/conv_stem.h) in the patches' place, which
+  // halve the image each: patch_size is then 2^conv_layers. 0: patches.
+  int64_t conv_layers = 0;
+
+  // Transformers has neither mean and sequence pooling nor convolutions.
+  bool known_to_transformers() const { return pooling == Pooling::class_token && conv_layers == 0; }
 
   // Throws ArgumentError for sizes below 1, an image that is no multiple of the patch, heads that
   // do not divide, an unknown activation, and rates outside [0, 1).
@@ -43,9 +53,11 @@ struct ViTConfig {
 };
 
 struct ViTEmbeddings : Module {
-  Tensor cls_token;            // (1, 1, D); undefined with mean pooling
-  Tensor position_embeddings;  // (1, T, D)
-  PatchEmbed patch_embeddings;
+  Tensor cls_token;                              // (1, 1, D); undefined without class_token pooling
+  Tensor position_embeddings;                    // (1, T, D)
+  std::unique_ptr<PatchEmbed> patch_embeddings;  // one of the two
+  std::unique_ptr<ConvStem> conv_stem;
+  int64_t patch_size;
   Dropout dropout;
   // Take images of any size, as interpolate_pos_encoding=True does in Transformers; without, one of
   // another size than the configuration's throws.
@@ -77,6 +89,7 @@ struct ViTModel : Module {
   ViTEmbeddings embeddings;
   std::vector<ViTLayer> layer;
   LayerNorm layernorm;
+  std::unique_ptr<Linear> attention_pool;  // D -> 1; null without sequence pooling
 
   explicit ViTModel(const ViTConfig& config);
   Tensor operator()(const Tensor& images);  // (B, C, H, W) -> (B, D): the pooled, normalised token

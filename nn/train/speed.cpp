@@ -14,8 +14,7 @@ double forward_operations(const ImageClassifier::Shape& s) {
   const auto side = double(patches_a_side), D = double(s.hidden_size);
   const double patches = side * side, T = patches + double(s.prefix_tokens);
   const double layer = 2 * T * (4 * D * D + 2 * D * double(s.intermediate_size)) + 4 * T * T * D;
-  const double pixels = double(s.patch_size * s.patch_size * s.num_channels);
-  return double(s.num_hidden_layers) * layer + 2 * patches * pixels * D;
+  return double(s.num_hidden_layers) * layer + s.stem_operations;
 }
 
 double training_operations(ImageClassifier& model) {

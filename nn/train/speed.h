@@ -6,7 +6,7 @@
 namespace papilio::nn {
 
 // Floating-point operations (a multiply-add is two) of one image's way through the model, in its
-// matrix products: 2 T (4 D^2 + 2 D I) + 4 T^2 D a layer, and the patches.
+// matrix products: 2 T (4 D^2 + 2 D I) + 4 T^2 D a layer, and the stem.
 double forward_operations(const ImageClassifier::Shape& shape);
 
 // A training step takes three times as many, or two where next to nothing trains: a frozen weight

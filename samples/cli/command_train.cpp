@@ -52,8 +52,16 @@ Options declare(Settings& s) {
   options.add("patch-size", &m.patch_size, "N", "pixels of a token's side; divides the image's")
       .range(1, 4096)
       .default_is("digits 2, else 16 or less, for 7 tokens a side");
-  options.add("pooling", &s.pooling, "NAME", "cls (a class token) or mean (of all tokens)")
-      .choices({"cls", "mean"});
+  options
+      .add("conv-layers", &m.conv_layers, "N",
+           "convolutions with pooling instead of patches (CCT), each halves the image; 0: patches")
+      .range(0, 3);
+  options
+      .add("pooling", &s.pooling, "NAME",
+           "cls (a class token), mean (of all tokens) or seq (weighted by attention, CCT)")
+      .choices({"cls", "mean", "seq"});
+  options.add("attention-dropout", &m.attention_probs_dropout_prob, "P", "of attention weights")
+      .below(0, 1);
   options.add("dropout", &m.hidden_dropout_prob, "P", "of hidden values").below(0, 1);
   options
       .add("drop-path", &m.drop_path_rate, "P", "of whole branches in the last layer; less before")
@@ -66,6 +74,7 @@ Options declare(Settings& s) {
   options.example(
       "papilio train --layers 6 --hidden-size 96 --epochs 100 --seed 1 --out runs/large");
   options.example("papilio train --data photos --corrupt skip --out runs/photos");
+  options.example("papilio train --conv-layers 1 --pooling seq --out runs/cct");
   options.example("papilio train --config runs/base/run.toml --lr 1e-3 --out runs/slower");
   return options;
 }
@@ -84,7 +93,8 @@ nn::ImageProcessor fit_to_data(const Options& options, Settings& s, const Data& 
   nn::ImageProcessor processor = processor_for(data, s.image_size);
   s.image_size = s.model.image_size = processor.height;
   s.model.num_channels = processor.channels();
-  if (!options.given("patch-size")) s.model.patch_size = patch_size_for(s.image_size);
+  if (!options.given("patch-size") && s.model.conv_layers == 0)
+    s.model.patch_size = patch_size_for(s.image_size);
   return processor;
 }
 
@@ -97,7 +107,11 @@ int train(const Words& words) {
   resolve(options, s.training);
   nn::ViTConfig& config = s.model;
   if (!options.given("intermediate-size")) config.intermediate_size = 4 * config.hidden_size;
-  config.pooling = s.pooling == "cls" ? nn::Pooling::class_token : nn::Pooling::mean;
+  config.pooling = s.pooling == "cls"    ? nn::Pooling::class_token
+                   : s.pooling == "mean" ? nn::Pooling::mean
+                                         : nn::Pooling::sequence;
+  options.applies_when(config.conv_layers == 0, {"patch-size"}, "--conv-layers 0");
+  if (config.conv_layers > 0) config.patch_size = int64_t(1) << config.conv_layers;
 
   resolve(options, s.data);
   const Data all = open_data(s.data);

@@ -83,7 +83,7 @@ Report inspect_model(const fs::path& folder) {
           loaded.class_names.size(), " classes\n", c.num_hidden_layers, " layers, width ",
           c.hidden_size, ", ", c.num_attention_heads, " heads, MLP ", c.intermediate_size,
           ", patches of ", c.patch_size, 'x', c.patch_size, ", ",
-          c.prefix_tokens == 0 ? "mean pooling" : "class token", '\n');
+          c.prefix_tokens == 0 ? "no class token" : "class token", '\n');
   if (loaded.class_names.size() <= 20) text += "classes: " + listed(loaded.class_names) + '\n';
   json modules = json::array();
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {

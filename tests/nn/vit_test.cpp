@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -14,6 +15,7 @@
 #include "nn/train/fit.h"
 #include "tensor/random.h"
 #include "tests/nn/digits.h"
+#include "tests/temporary_folder.h"
 
 namespace papilio::test {
 
@@ -103,6 +105,71 @@ TEST_CASE("ViT: class token and mean pooling, sizes that do not fit") {
   config = small();
   config.num_attention_heads = 5;
   CHECK_THROWS_AS(nn::ViTModel{config}, ArgumentError);
+}
+
+TEST_CASE("CCT: sequence pooling is a mean weighted by softmax, and convolutions make the tokens") {
+  manual_seed(3);
+  nn::ViTConfig config = small();
+  config.pooling = nn::Pooling::sequence;
+  config.conv_layers = 1;
+  CHECK_THROWS_WITH(nn::ViTModel{config},
+                    "ViTConfig: 1 conv_layers make patches of 2, patch_size is 4");
+  config.patch_size = 2;
+  config.num_hidden_layers = 0;
+  nn::ViTForImageClassification model(config);
+  const Tensor images = randn({3, 1, 8, 8});
+  const Tensor tokens = model.vit.embeddings(images);
+  REQUIRE(tokens.shape() == Dims{3, 16, 32});
+  const Tensor pooled = model.vit(images);
+  REQUIRE(pooled.shape() == Dims{3, 32});
+  const auto x = model.vit.layernorm(tokens).to_vector<double>(),
+             w = model.vit.attention_pool->weight.to_vector<double>();
+  for (size_t b = 0; b < 3; ++b) {
+    std::vector<double> weight(16);
+    double sum = 0;
+    for (size_t t = 0; t < 16; ++t) {
+      double score = model.vit.attention_pool->bias.item();
+      for (size_t i = 0; i < 32; ++i) score += w[i] * x[(b * 16 + t) * 32 + i];
+      sum += weight[t] = std::exp(score);
+    }
+    for (size_t i = 0; i < 32; ++i) {
+      double want = 0;
+      for (size_t t = 0; t < 16; ++t) want += weight[t] / sum * x[(b * 16 + t) * 32 + i];
+      CHECK(select(select(pooled, 0, int64_t(b)), 0, int64_t(i)).item() ==
+            doctest::Approx(want).epsilon(1e-4));
+    }
+  }
+  config.conv_layers = 2;
+  config.patch_size = 4;
+  nn::ViTForImageClassification two(config);
+  CHECK(two.vit.embeddings.conv_stem->layer[0].weight.shape() == Dims{64, 1, 3, 3});
+  CHECK(two(images).shape() == Dims{3, 10});
+  CHECK_THROWS_AS(two(randn({1, 1, 6, 6})), ArgumentError);
+}
+
+TEST_CASE("CCT learns digits, and its folder is read back but not offered to Transformers") {
+  const TemporaryFolder folder;
+  nn::ViTConfig config = small();
+  config.pooling = nn::Pooling::sequence;
+  config.conv_layers = 1;
+  config.patch_size = 2;
+  manual_seed(1);
+  nn::ViTForImageClassification model(config);
+  const nn::Splits splits = nn::fixed_splits(digits());
+  nn::Loader loader(splits.train, {.batch_size = 64, .seed = 1});
+  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), 0.01), {.lr = 3e-3});
+  const nn::Forward forward = [&](const Tensor& images) { return model(images); };
+  nn::fit(model, forward, loader, optimizer, {.steps = 80, .schedule = {.total_steps = 80}});
+  const nn::Evaluation e = nn::evaluate(model, forward, splits.test);
+  CHECK(e.accuracy > 0.8);
+  nn::save_pretrained(model, splits.test.class_names, folder.path());
+  CHECK(read_bytes(folder / "config.json").find("\"model_type\": \"papilio_vit\"") !=
+        std::string::npos);
+  const nn::PretrainedClassifier loaded = nn::from_pretrained(folder.path());
+  CHECK(loaded.warnings.empty());
+  nn::eval(*loaded.model);
+  const Tensor x = slice(splits.test.images, 0, 0, 4);
+  CHECK((*loaded.model)(x).to_vector() == model(x).to_vector());
 }
 
 TEST_CASE(

@@ -64,6 +64,23 @@ TEST_CASE("the same seed gives the same files, another seed others; run.toml run
   CHECK(at.bytes("a/config.json") == at.bytes("b/config.json"));
 }
 
+TEST_CASE("a compact convolutional transformer trains, is read back and adapted") {
+  const Workplace at;
+  at.json(
+      words("train --conv-layers 1 --pooling seq --attention-dropout 0.1 --drop-path 0.1 "
+            "--hidden-size 16 --layers 2 --heads 2 --epochs 1 --batch-size 70 --out cct"));
+  const std::string settings = at.bytes("cct/run.toml");
+  CHECK(settings.find("conv-layers = 1\n") != std::string::npos);
+  CHECK(settings.find("patch-size") == std::string::npos);
+  const auto model = at.json(words("inspect cct"));
+  CHECK(model["patch_size"] == 2);
+  at.json(words("finetune cct -t query,value -b 4 -m 2 --epochs 1 --out tuned"));
+  CHECK(at.json(words("evaluate cct --adapter tuned"))["images"].get<int>() > 300);
+  const auto outcome = at.run(words("train --conv-layers 1 --patch-size 2 --out other"));
+  CHECK(outcome.code == 2);
+  CHECK(outcome.err == "papilio train: --patch-size: has a meaning only with --conv-layers 0\n");
+}
+
 TEST_CASE("every method finetunes; evaluating and merging agree with it") {
   const Workplace at;
   train_base(at);

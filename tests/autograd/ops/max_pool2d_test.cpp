@@ -1,0 +1,95 @@
+#include "autograd/ops/max_pool2d.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "autograd/backward.h"
+#include "tensor/creation.h"
+#include "tests/autograd/op_case.h"
+
+namespace papilio::test {
+
+namespace {
+
+std::vector<double> reference(const Tensors& in, const MaxPool2dOptions& o) {
+  const auto x = in[0].to_vector<double>();
+  const Dims n = in[0].shape();
+  const int64_t OH = (n[2] + 2 * o.padding.h - o.kernel_size.h) / o.stride.h + 1;
+  const int64_t OW = (n[3] + 2 * o.padding.w - o.kernel_size.w) / o.stride.w + 1;
+  std::vector<double> y;
+  for (int64_t c = 0; c < n[0] * n[1]; ++c)
+    for (int64_t p = 0; p < OH; ++p)
+      for (int64_t q = 0; q < OW; ++q) {
+        double largest = -INFINITY;
+        for (int64_t i = 0; i < o.kernel_size.h; ++i)
+          for (int64_t j = 0; j < o.kernel_size.w; ++j) {
+            const int64_t h = p * o.stride.h + i - o.padding.h;
+            const int64_t w = q * o.stride.w + j - o.padding.w;
+            if (h < 0 || h >= n[2] || w < 0 || w >= n[3]) continue;
+            largest = std::max(largest, x[size_t((c * n[2] + h) * n[3] + w)]);
+          }
+        y.push_back(largest);
+      }
+  return y;
+}
+
+Sample sample(const char* label, const Dims& x, MaxPool2dOptions o) {
+  return {label,
+          {uniform64(x)},
+          [=](const Tensors& in) { return max_pool2d(in[0], o); },
+          [=](const Tensors& in) { return reference(in, o); }};
+}
+
+Tensor images(int64_t h, int64_t w) {
+  return ones({1, 1, h, w});
+}
+
+}  // namespace
+
+TEST_CASE("max_pool2d") {
+  run({.name = "max_pool2d",
+       .samples = {sample("plain", {2, 3, 4, 6}, {}),
+                   sample("CCT's", {2, 2, 8, 7}, {.kernel_size = 3, .stride = 2, .padding = 1}),
+                   sample("overlapping", {1, 2, 5, 5}, {.kernel_size = 3, .stride = 1}),
+                   sample("edges left over", {1, 1, 5, 7},
+                          {.kernel_size = {2, 3}, .stride = {2, 3}}),
+                   sample("gaps", {1, 1, 7, 7}, {.kernel_size = 1, .stride = 3}),
+                   sample("one window", {2, 1, 3, 4}, {.kernel_size = {3, 4}, .stride = 1}),
+                   sample("no images", {0, 2, 4, 4}, {}), sample("no channels", {2, 0, 4, 4}, {})},
+       .errors = {
+           {"x",
+            [] {
+              max_pool2d(ones({4, 4}));
+            },
+            "max_pool2d: expected x of shape (B, C, H, W), got (4, 4)"},
+           {"kernel", [] { max_pool2d(images(4, 4), {.kernel_size = 0}); },
+            "max_pool2d: expected a kernel of at least 1, got (0, 0)"},
+           {"large kernel", [] { max_pool2d(images(4, 2), {.kernel_size = 3}); },
+            "max_pool2d: expected a kernel no larger than the padded input (4, 2), got (3, 3)"},
+           {"stride",
+            [] {
+              max_pool2d(images(4, 4), {.stride = {1, 0}});
+            },
+            "max_pool2d: expected a stride of at least 1, got (1, 0)"},
+           {"padding", [] { max_pool2d(images(4, 4), {.kernel_size = 3, .padding = 2}); },
+            "max_pool2d: expected a padding from 0 to half the kernel, got (2, 2)"},
+           {"empty", [] { max_pool2d(images(0, 4)); },
+            "max_pool2d: expected images of 1 to 2^31 - 1 pixels, got (1, 1, 0, 4)"},
+           {"integers",
+            [] {
+              max_pool2d(ones({1, 1, 4, 4}, {.dtype = DType::int64}));
+            },
+            "max_pool2d: expected a floating x, got int64"}}});
+}
+
+TEST_CASE("max_pool2d: of equal elements the first has the gradient, of NaNs too") {
+  const Tensor x = leaf(images(2, 4));
+  backward(max_pool2d(x), ones({1, 1, 1, 2}));
+  CHECK(grad(x).to_vector() == std::vector<float>{1, 0, 1, 0, 0, 0, 0, 0});
+  const Tensor n = leaf(tensor<float>({5, NAN, NAN, 7}, {1, 1, 2, 2}));
+  backward(max_pool2d(n), ones({1, 1, 1, 1}));
+  CHECK(grad(n).to_vector() == std::vector<float>{0, 1, 0, 0});
+}
+
+}  // namespace papilio::test
