@@ -52,8 +52,8 @@ void expect_answers(nn::ImageClassifier& model, const fs::path& file, size_t siz
   size_t seen = 0;
   for (const auto& [key, images] : answers.tensors) {
     if (!key.ends_with(".images")) continue;
-    CAPTURE(key);
     const std::string size = key.substr(0, key.find('.'));
+    CAPTURE(size);
     CHECK(distance(model(images), answers.tensors.at(size + ".logits")) < kTolerance);
     CHECK(distance(class_token(model, images), answers.tensors.at(size + ".cls")) < kTolerance);
     ++seen;
@@ -86,8 +86,9 @@ TEST_CASE("Transformers' models give the same logits and class tokens here") {
         {"dinov2_swiglu", "dinov2_swiglu", 1},
         {"dinov2_swiglu_transformers5", "dinov2_swiglu", 1},
         {"dinov2_with_registers", "dinov2_with_registers", 3}}) {
-    CAPTURE(name);
-    const nn::PretrainedClassifier loaded = nn::from_pretrained(golden(name));
+    const fs::path folder = golden(name);
+    CAPTURE(folder.string());
+    const nn::PretrainedClassifier loaded = nn::from_pretrained(folder);
     CHECK(loaded.warnings.empty());
     CHECK(loaded.class_names == std::vector<std::string>{"LABEL_0", "LABEL_1", "LABEL_2"});
     if (auto* vit = dynamic_cast<nn::ViTForImageClassification*>(loaded.model.get())) {
@@ -115,7 +116,8 @@ TEST_CASE("a written model folder has Transformers' names and keys, and gives th
     const auto ours = load_safetensors(folder.path() / name / "model.safetensors").tensors;
     CHECK(ours.size() == theirs.size());
     for (const auto& [key, tensor] : theirs) {
-      CAPTURE(key);
+      const std::string& tensor_name = key;
+      CAPTURE(tensor_name);
       REQUIRE(ours.contains(key));
       CHECK(ours.at(key).to_vector() == tensor.to_vector());
     }
