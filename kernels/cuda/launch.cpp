@@ -28,7 +28,7 @@ std::string name_of(const void* kernel) {
   }
   int status = 0;
   char* plain = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
-  const std::string name = status == 0 ? plain : mangled;
+  std::string name = status == 0 ? plain : mangled;
   std::free(plain);
   return name;
 }

@@ -199,7 +199,7 @@ std::string run_grid(const Launch& launch) {
   for (int64_t b : sequence(x * y * z)) {
     block_index = {unsigned(b % x), unsigned(b / x % y), unsigned(b / x / y)};
     for (Thread& t : threads) t.state = Thread::ready;
-    const std::string wrong = run_block();
+    std::string wrong = run_block();
     if (!wrong.empty()) return wrong;
   }
   return "";

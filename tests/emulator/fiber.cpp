@@ -14,13 +14,24 @@
 #endif
 #ifdef EMULATOR_ASAN
 #include <sanitizer/common_interface_defs.h>
-#else
-static void __sanitizer_start_switch_fiber(void**, const void*, size_t) {}
-static void __sanitizer_finish_switch_fiber(void*, const void**, size_t*) {}
 #endif
 
 namespace emulator {
 namespace {
+
+// What AddressSanitizer wants to know; nobody else does.
+void about_to_switch([[maybe_unused]] void** fake, [[maybe_unused]] const void* stack,
+                     [[maybe_unused]] size_t size) {
+#ifdef EMULATOR_ASAN
+  __sanitizer_start_switch_fiber(fake, stack, size);
+#endif
+}
+void have_switched([[maybe_unused]] void* fake, [[maybe_unused]] const void** stack,
+                   [[maybe_unused]] size_t* size) {
+#ifdef EMULATOR_ASAN
+  __sanitizer_finish_switch_fiber(fake, stack, size);
+#endif
+}
 
 // Pages come when they are touched. The lowest stays closed: an overflow stops the program.
 constexpr size_t kStack = 256 * 1024, kClosed = 4096;
@@ -48,21 +59,21 @@ Fiber::~Fiber() {
 }
 
 void Fiber::resume() {
-  __sanitizer_start_switch_fiber(&fake_outside_, stack_ + kClosed, kStack - kClosed);
+  about_to_switch(&fake_outside_, stack_ + kClosed, kStack - kClosed);
   inside_ = boost::context::detail::jump_fcontext(inside_, this).fctx;
-  __sanitizer_finish_switch_fiber(fake_outside_, nullptr, nullptr);
+  have_switched(fake_outside_, nullptr, nullptr);
 }
 
 void Fiber::pause() {
-  __sanitizer_start_switch_fiber(&fake_inside_, outside_stack_, outside_size_);
+  about_to_switch(&fake_inside_, outside_stack_, outside_size_);
   outside_ = boost::context::detail::jump_fcontext(outside_, nullptr).fctx;
-  __sanitizer_finish_switch_fiber(fake_inside_, &outside_stack_, &outside_size_);
+  have_switched(fake_inside_, &outside_stack_, &outside_size_);
 }
 
 void Fiber::enter(boost::context::detail::transfer_t from) {
   auto* self = static_cast<Fiber*>(from.data);
   self->outside_ = from.fctx;
-  __sanitizer_finish_switch_fiber(nullptr, &self->outside_stack_, &self->outside_size_);
+  have_switched(nullptr, &self->outside_stack_, &self->outside_size_);
   self->body_(self->argument_);
   std::abort();
 }
