@@ -119,7 +119,7 @@ std::string error_of(const std::function<void()>& f) {
 
 TEST_CASE("a missing barrier changes the result in every order but none with the barrier") {
   std::vector<float> want(128);
-  for (size_t i = 0; i < 128; ++i) want[i] = float(i / 64 * 64 + 63 - i % 64);
+  for (size_t i = 0; i < 128; ++i) want[i] = float(i - i % 64 + 63 - i % 64);
   for (const Order order : orders) {
     CHECK(in_order(order, [] { return reverse_blocks(true); }) == want);
     // What has not been written yet is NaN: nothing left over from the block before hides it.
@@ -132,6 +132,7 @@ TEST_CASE("sums of a block have the same bits in every order") {
   for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(float(i));
   const Tensor x = on_device(values), y = on_device({0});
   std::vector<float> sums;
+  sums.reserve(orders.size());
   for (const Order order : orders) {
     sums.push_back(in_order(order, [&] {
       launch(sum_block, 1, 256, 0, stream(), pointer<float>(y), pointer<const float>(x));
@@ -165,7 +166,7 @@ TEST_CASE("warp functions") {
     });
     const auto v = y.to_vector<int32_t>();
     for (int t = 0; t < n; ++t) {
-      const auto at = [&](int k) { return v[size_t(k * n + t)]; };
+      const auto at = [&](int k) { return v[size_t(k) * n + size_t(t)]; };
       CHECK(at(0) == t / 32 * 32 + 5);
       CHECK(at(1) == (t ^ 3));
       CHECK(at(2) == (t % 8 == 7 ? t : t + 1));

@@ -60,7 +60,7 @@ TEST_CASE("to: values there and back, strided, converted, and the gradient on it
   const Tensor wide = zeros({5, 6}, {.device = Device::cuda()});
   copy_(slice(transpose(wide, 0, 1), 0, 0, 6, 2), x.detach());
   CHECK(slice(transpose(wide, 0, 1), 0, 0, 6, 2).to_vector<float>() == x.to_vector<float>());
-  CHECK(str(to(tensor<float>({1, 2}), Device::cuda())).find("1") != std::string::npos);
+  CHECK(str(to(tensor<float>({1, 2}), Device::cuda())).find('1') != std::string::npos);
 }
 
 TEST_CASE("to: what one operation computes on two devices is refused") {

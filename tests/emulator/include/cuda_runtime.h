@@ -10,6 +10,7 @@
 
 #include "tests/emulator/block.h"
 
+// NOLINTBEGIN(bugprone-reserved-identifier,bugprone-macro-parentheses): the names are NVIDIA's.
 #define PAPILIO_EMULATED
 #define __global__
 #define __device__
@@ -123,3 +124,4 @@ template <class Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute, int bytes) {
   return emulator::allow_shared(reinterpret_cast<const void*>(kernel), bytes);
 }
+// NOLINTEND(bugprone-reserved-identifier,bugprone-macro-parentheses)
