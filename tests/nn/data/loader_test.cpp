@@ -58,6 +58,7 @@ Seen take(nn::Loader& loader) {
 
 std::vector<Seen> take(nn::Loader& loader, int count) {
   std::vector<Seen> seen;
+  seen.reserve(size_t(count));
   for (int i = 0; i < count; ++i) seen.push_back(take(loader));
   return seen;
 }
