@@ -43,7 +43,7 @@ Options declare(Settings& s) {
 }
 
 int as_merged(const Settings& s) {
-  Words words{s.base, s.adapter, "--out", s.out};
+  Words words{s.base, s.adapter, "--out", s.out, "--safe"};
   if (s.overwrite) words.push_back("--overwrite");
   if (s.common.json) words.push_back("--json");
   if (s.common.quiet) words.push_back("--quiet");

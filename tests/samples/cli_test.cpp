@@ -3,12 +3,14 @@
 #include <signal.h>
 
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 #include "autograd/anomaly.h"
 #include "boft/checkpoint.h"
 #include "nn/models/pretrained.h"
 #include "tensor/copy.h"
+#include "tensor/creation.h"
 #include "tensor/safetensors.h"
 #include "tests/samples/program.h"
 
@@ -187,6 +189,15 @@ TEST_CASE("convert: boft, oft, compact, peft and merged; what cannot be said is 
   at.json(words("convert boft --to merged --base base --out merged"));
   CHECK(at.json(words("evaluate merged --classes 2-4"))["loss"].get<double>() ==
         doctest::Approx(loss("boft")).epsilon(1e-4));
+  // Weights that are not finite are refused, never written.
+  auto broken = load_safetensors(at / "boft" / "adapter_model.safetensors").tensors;
+  for (auto& [key, tensor] : broken)
+    if (key.ends_with("boft_s")) tensor = full(tensor.shape(), std::nan(""));
+  save_safetensors(at / "peft" / "adapter_model.safetensors", broken);
+  const auto refused_nan = at.run(words("convert peft --to merged --base base --out nan"));
+  CHECK(refused_nan.code == 1);
+  CHECK(refused_nan.err.find("NaNs detected in the merged weights") != std::string::npos);
+  CHECK(!std::filesystem::exists(at / "nan" / "model.safetensors"));
   const auto series = at.json(words("inspect series"))["layers"][0];
   CHECK(series["block_size"] == 8);
   CHECK(series["parameters"] == series["degrees_of_freedom"]);
