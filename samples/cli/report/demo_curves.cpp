@@ -104,11 +104,11 @@ void add_forgetting(Document& page, const DemoView& view) {
   }
   if (kept.points.empty()) return;
   page.section("forgetting", "What is learned and what is kept");
-  page.figure(
-      {render(kept), render(both)},
-      "Bars reach one standard deviation over the seeds to each side. Left: is forgetting a matter "
-      "of how many parameters move? Right: the upper right corner is the place to be, new "
-      "digits learned and old ones kept.");
+  page.figure({render(kept), render(both)},
+              "Bars reach one standard deviation over the seeds to each side. First: is forgetting "
+              "a matter "
+              "of how many parameters move? Second: the upper right corner is the place to be, new "
+              "digits learned and old ones kept.");
 }
 
 void add_energy(Document& page, const DemoView& view) {
