@@ -144,6 +144,7 @@ int check_all(const std::string& model, const std::string& prefix) {
     // not the configuration's; nothing else has anything to say.
     const std::string name = entry.path().filename().string();
     CHECK(g.warnings.size() == (name == "oft_nearest"                                    ? 8
+                                : name == "oft_coft_nearest"                             ? 10
                                 : name == "boft_one_factor" || name == "oft_convolution" ? 1
                                                                                          : 0));
     check_files(g);
@@ -176,6 +177,14 @@ TEST_CASE("PEFT's LoRA on a whole ViT: files, logits, merged logits and every gr
 
 TEST_CASE("PEFT's BOFT on a whole DINOv2: files, logits, merged logits and every gradient agree") {
   CHECK(check_all("dinov2", "boft_") == 4);
+}
+
+TEST_CASE("PEFT's OFT on a whole DINOv2: files, logits, merged logits and every gradient agree") {
+  CHECK(check_all("dinov2", "oft_") == 3);
+}
+
+TEST_CASE("PEFT's LoRA on a whole DINOv2: files, logits, merged logits and every gradient agree") {
+  CHECK(check_all("dinov2", "lora_") == 2);
 }
 
 TEST_CASE("PEFT's OFT of an embedding, its LoRA of a Conv1D: output, gradients, merged weight") {

@@ -38,6 +38,17 @@ def golden_cases(model_type):
         name: (BOFTConfig, dict(boft_block_size=4, boft_n_butterfly_factor=2, target_modules=found))
         for name, found in (("first", targets), ("second", targets[:2]))})
     if model_type != "vit":
+        yield "oft_exact_saved", one("", OFTConfig, oft_block_size=4, use_cayley_neumann=False, bias="oft_only",
+                                     modules_to_save=["classifier"], target_modules=targets)
+        yield "oft_neumann_share", one("", OFTConfig, oft_block_size=4, block_share=True, bias="all",
+                                       layers_to_transform=[1], target_modules=targets)
+        yield "oft_coft_nearest", one("", OFTConfig, oft_block_size=5, coft=True, eps=0.1, use_cayley_neumann=False,
+                                      target_modules=targets)
+        yield "lora_r2_saved", one("", LoraConfig, r=2, lora_alpha=3, bias="lora_only", modules_to_save=["classifier"],
+                                   target_modules=targets)
+        yield "lora_two", Case("", {
+            name: (LoraConfig, dict(r=r, lora_alpha=3, target_modules=found))
+            for name, r, found in (("first", 2, targets), ("second", 4, targets[:2]))})
         return
     yield "boft_one_factor", Case("", {
         "default": (BOFTConfig, dict(boft_block_size=4, boft_n_butterfly_factor=2, target_modules=targets[:2]))},
