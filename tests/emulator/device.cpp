@@ -17,7 +17,8 @@ namespace {
 
 constexpr size_t kRange = size_t(4) << 30;   // addresses; pages come when they are touched
 constexpr size_t kAlign = 256, kZone = 256;  // before and after each allocation
-constexpr size_t kPoison = size_t(1) << 20;
+constexpr size_t kLarge = size_t(2) << 20;   // poisoned at its ends only
+constexpr size_t kEnd = size_t(64) << 10, kSpare = size_t(64) << 10;
 constexpr unsigned char kZoneByte = 0xff;  // NaN, for kernels that read there
 
 std::recursive_mutex mutex;
@@ -59,6 +60,7 @@ class Memory {
     poison(found->first, whole(found->second));  // uses after the end read NaN
     used_ -= whole(found->second);
     blocks_.erase(found);
+    shrink();
     return true;
   }
 
@@ -93,25 +95,38 @@ class Memory {
   void set_total(size_t bytes) { total_ = bytes; }
 
  private:
+  static size_t pages(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
   static size_t whole(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign + 2 * kZone; }
   std::map<size_t, size_t>::iterator find(void* data) {
     return blocks_.find(size_t(static_cast<unsigned char*>(data) - base_) - kZone);
   }
   void poison(size_t at, size_t size) {
-    const size_t part = std::min(size, kPoison);
+    const size_t part = size > kLarge ? kEnd : size;
     open();
-    if (size > kPoison)
-      madvise(base_ + (at + 4095) / 4096 * 4096, (size - 4095) / 4096 * 4096, MADV_DONTNEED);
+    if (size > kLarge) madvise(base_ + pages(at), (size - 4095) / 4096 * 4096, MADV_DONTNEED);
     std::memset(base_ + at, kZoneByte, part);
-    std::memset(base_ + at + size - part, kZoneByte, part);
+    if (part < size) std::memset(base_ + at + size - part, kZoneByte, part);
     close();
+  }
+  // Opening and closing costs time for every page that was touched: those behind the last
+  // allocation are closed for good and given back, but for a few that are soon used again.
+  void shrink() {
+    const size_t last =
+        blocks_.empty() ? 0 : blocks_.rbegin()->first + whole(blocks_.rbegin()->second);
+    if (!closes() || end_ < last + 2 * kSpare) return;
+    const size_t keep = pages(last + kSpare), size = pages(end_) - keep;
+    mprotect(base_ + keep, size, PROT_NONE);
+    madvise(base_ + keep, size, MADV_DONTNEED);
+    end_ = keep;
   }
   // Two system calls a kernel: one of the three orders is enough to pay for them.
   void protect() const {
-    static const bool closes = order().kind == Order::forward;
-    if (end_ > 0 && (closes || opened_ > 0))
-      mprotect(base_, (end_ + 4095) / 4096 * 4096,
-               opened_ > 0 ? PROT_READ | PROT_WRITE : PROT_NONE);
+    if (end_ > 0 && (closes() || opened_ > 0))
+      mprotect(base_, pages(end_), opened_ > 0 ? PROT_READ | PROT_WRITE : PROT_NONE);
+  }
+  static bool closes() {
+    static const bool result = order().kind == Order::forward;
+    return result;
   }
 
   unsigned char* base_;
