@@ -1,5 +1,5 @@
 // OFT's blocks: the exact Cayley map and its series, a limit on the angles, dropout that keeps
-// rotations.
+// rotations, one block for all.
 #include <cmath>
 #include <iomanip>
 #include <iostream>
@@ -82,6 +82,27 @@ int main() try {
               << bound << '\n';
     check<Error>(largest_degrees() <= bound * 1.001, "an angle beyond its limit");
   }
+
+  // block_share: R = diag(Q, ..., Q). The same b / 2 angles in each of the N blocks.
+  boft::OftLayer shared("lesson", layer,
+                        {.oft_block_size = b,
+                         .block_share = true,
+                         .use_cayley_neumann = false,
+                         .init_weights = false},
+                        warnings);
+  const Tensor R = shared.rotations(false);
+  const std::vector<double> angles = boft::rotation_angles(R);
+  std::cout << "\none shared block: " << shared.oft_R.numel() << " numbers instead of "
+            << oft.oft_R.numel() << ", " << angles.size() << " planes turn by " << b / 2
+            << " angles:";
+  for (size_t i = 0; i < angles.size(); i += N) std::cout << ' ' << angles[i] * 180 / M_PI;
+  std::cout << " degrees\n";
+  for (int64_t n = 1; n < N; ++n)
+    check<Error>(apart(select(R, 1, n), select(R, 1, 0)) == 0, "blocks that are not shared");
+  check<Error>(shared.oft_R.size(0) == 1 && boft::orthogonality_error(R) < 1e-5, "no rotation");
+  const Tensor turned = linear(butterfly_rotation(x, R), W, layer.bias);
+  check<Error>(apart(linear(x, shared.weight(W, false), layer.bias), turned) < 1e-5,
+               "merging changed the layer");
 } catch (const std::exception& e) {
   std::cerr << "09_oft: " << e.what() << '\n';
   return 1;

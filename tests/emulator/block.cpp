@@ -54,6 +54,7 @@ std::unordered_map<const void*, size_t> allowed_shared;
 
 std::string report;
 uint64_t fail_in = 0;
+std::function<void(Launch&)> watch;
 std::mt19937_64 random_bits;
 
 Order order_of_environment() {
@@ -196,7 +197,7 @@ std::string run_block() {
 
 std::string run_grid(const Launch& launch) {
   const int64_t x = launch.grid.x, y = launch.grid.y, z = launch.grid.z;
-  for (int64_t b : sequence(x * y * z)) {
+  for (int64_t b : launch.only.empty() ? sequence(x * y * z) : launch.only) {
     block_index = {unsigned(b % x), unsigned(b / x % y), unsigned(b / x / y)};
     for (Thread& t : threads) t.state = Thread::ready;
     std::string wrong = run_block();
@@ -246,14 +247,17 @@ void* dynamic_shared() {
   return dynamic_array->enter();
 }
 
-cudaError_t run(const Launch& launch) {
+cudaError_t run(Launch launch) {
   const std::lock_guard lock(one_launch);
+  if (watch) watch(launch);
   const dim3 g = launch.grid, b = launch.block;
   const int64_t count = int64_t(b.x) * b.y * b.z;
   const auto allowed = allowed_shared.find(launch.kernel);
   const size_t shared = allowed == allowed_shared.end() ? kMaxShared : allowed->second;
   if (fail_in > 0 && --fail_in == 0)
     return failed(cudaErrorLaunchFailure, launch.kernel, "told to fail");
+  if (launch.stream == nullptr)
+    return failed(cudaErrorInvalidResourceHandle, launch.kernel, "launched on the default stream");
   if (g.x == 0 || g.x > INT32_MAX || g.y == 0 || g.y > 65535 || g.z == 0 || g.z > 65535 ||
       count < 1 || count > kMaxThreads || b.z > 64 || launch.shared_bytes > shared)
     return failed(cudaErrorInvalidConfiguration, launch.kernel,
@@ -293,6 +297,9 @@ void set_order(Order order) {
 }
 void fail_launch(uint64_t k) {
   fail_in = k;
+}
+void watch_launches(std::function<void(Launch&)> watcher) {
+  watch = std::move(watcher);
 }
 const std::string& last_report() {
   return report;

@@ -6,6 +6,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -56,11 +57,14 @@ void* dynamic_shared();
 struct Launch {
   dim3 grid, block;
   size_t shared_bytes;
+  cudaStream_t stream;
   const void* kernel;
   const void* arguments;
   void (*call)(const void* arguments);  // runs one thread
+  std::vector<int64_t> only;            // the blocks that run; empty: all of them
 };
-cudaError_t run(const Launch& launch);
+// The default stream is an error: it would wait for every other one.
+cudaError_t run(Launch launch);
 cudaError_t allow_shared(const void* kernel, int bytes);
 
 // From the next launch on. Taken from PAPILIO_EMULATOR_ORDER at the start: "forward" (the default),
@@ -74,6 +78,8 @@ void set_order(Order order);
 
 // The k-th launch from now (k = 1: the next) fails with cudaErrorLaunchFailure; 0 turns it off.
 void fail_launch(uint64_t k);
+// Sees each launch from the next one on before it runs, and may change it; nullptr takes it off.
+void watch_launches(std::function<void(Launch&)> watcher);
 // What went wrong in the last launch that failed: "softmax_rows: ...".
 const std::string& last_report();
 

@@ -15,7 +15,7 @@
 namespace emulator {
 namespace {
 
-constexpr size_t kRange = size_t(4) << 30;   // addresses; pages come when they are touched
+constexpr size_t kRange = size_t(1) << 40;   // addresses; pages come when they are touched
 constexpr size_t kAlign = 256, kZone = 256;  // before and after each allocation
 constexpr size_t kLarge = size_t(2) << 20;   // poisoned at its ends only
 constexpr size_t kEnd = size_t(64) << 10, kSpare = size_t(64) << 10;
@@ -187,6 +187,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "invalid configuration argument";
     case cudaErrorInvalidDevice:
       return "invalid device ordinal";
+    case cudaErrorInvalidResourceHandle:
+      return "invalid resource handle";
     case cudaErrorIllegalAddress:
       return "an illegal memory access was encountered";
     default:
@@ -246,12 +248,14 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) {
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) {
   return cudaSuccess;
 }
-cudaError_t cudaMallocAsync(void** data, size_t bytes, cudaStream_t) {
+cudaError_t cudaMallocAsync(void** data, size_t bytes, cudaStream_t stream) {
+  if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
   const std::lock_guard lock(emulator::mutex);
   *data = memory().take(bytes);
   return *data != nullptr ? cudaSuccess : keep_error(cudaErrorMemoryAllocation);
 }
-cudaError_t cudaFreeAsync(void* data, cudaStream_t) {
+cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
+  if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
   const std::lock_guard lock(emulator::mutex);
   return memory().give(data) ? cudaSuccess : keep_error(cudaErrorInvalidValue);
 }
@@ -260,31 +264,34 @@ cudaError_t cudaMallocHost(void** data, size_t bytes) {
   return *data != nullptr ? cudaSuccess : keep_error(cudaErrorMemoryAllocation);
 }
 cudaError_t cudaMemcpyAsync(void* dst, const void* src, size_t bytes, cudaMemcpyKind,
-                            cudaStream_t) {
+                            cudaStream_t stream) {
+  if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
   const emulator::DeviceMemoryOpen open;
   std::memcpy(dst, src, bytes);
   return cudaSuccess;
 }
-cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t) {
+cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t stream) {
+  if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
   const emulator::DeviceMemoryOpen open;
   std::memset(data, value, bytes);
   return cudaSuccess;
 }
 
-// Everything is done when it is asked for: streams and events have nothing to do.
+// Everything is done when it is asked for: streams and events have nothing to do. The default
+// stream is an error wherever one is given.
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   static char one;
   *stream = reinterpret_cast<cudaStream_t>(&one);
   return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
-  return cudaSuccess;
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  return stream != nullptr ? cudaSuccess : keep_error(cudaErrorInvalidResourceHandle);
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned) {
   return cudaSuccess;
 }
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
-  return cudaSuccess;
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t stream) {
+  return stream != nullptr ? cudaSuccess : keep_error(cudaErrorInvalidResourceHandle);
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t) {
   return cudaSuccess;

@@ -157,6 +157,17 @@ TEST_CASE("butterfly_rotation is the product of dense factors, for random shapes
   }
 }
 
+TEST_CASE("butterfly_rotation with identities in all factors but the first is OFT's") {
+  Generator g(12);
+  const Tensor first = cayley(normal({1, 8, 4, 4}, 0, 0.5, {.dtype = DType::float64}, g));
+  const Tensor rest = cayley(zeros({3, 8, 4, 4}, {.dtype = DType::float64}));
+  const Matrix oft = matrix_of(butterfly_matrix(first));
+  CHECK(largest(matrix_of(butterfly_matrix(concat({first, rest}, 0))) - oft) == 0);
+  for (int64_t i = 0; i < 32; ++i)
+    for (int64_t j = 0; j < 32; ++j)
+      CHECK(oft(i, j) == (i / 4 == j / 4 ? block(first, 0, i / 4)(i % 4, j % 4) : 0));
+}
+
 TEST_CASE("butterfly_rotation on a device: segments wider than a block's memory") {
   if (cuda_device_count() == 0) return;
   Generator g(11);

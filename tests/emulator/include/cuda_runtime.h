@@ -114,9 +114,14 @@ template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
   const auto call = [&, ... values = static_cast<Parameters>(arguments)] { kernel(values...); };
-  return emulator::run({config->gridDim, config->blockDim, config->dynamicSmemBytes,
-                        reinterpret_cast<const void*>(kernel), &call,
-                        [](const void* f) { (*static_cast<decltype(call)*>(f))(); }});
+  return emulator::run({config->gridDim,
+                        config->blockDim,
+                        config->dynamicSmemBytes,
+                        config->stream,
+                        reinterpret_cast<const void*>(kernel),
+                        &call,
+                        [](const void* f) { (*static_cast<decltype(call)*>(f))(); },
+                        {}});
 }
 
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
