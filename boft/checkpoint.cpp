@@ -4,6 +4,7 @@
 
 #include "boft/adapter_folder.h"
 #include "nn/models/transformers_names.h"
+#include "nn/text_table.h"
 #include "tensor/check_name.h"
 #include "tensor/copy.h"
 
@@ -40,14 +41,6 @@ Tensors adapter_tensors(const AdapterModel& model, const std::string& name) {
   for (const auto& own : model.own_tensors(name))
     tensors[own_key(model, name, own.path)] = own.copy.detach();
   return tensors;
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  constexpr size_t kShown = 8;
-  std::string text;
-  for (size_t i = 0; i < std::min(names.size(), kShown); ++i)
-    text += (i > 0 ? ", " : "") + names[i];
-  return names.size() > kShown ? str(text, " and ", names.size() - kShown, " more") : text;
 }
 
 // Why a key that PEFT would drop without a word is not used.
@@ -159,7 +152,7 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
       if (!mine.contains(key) && !is_repeated(key)) unexpected.push_back(explained(key));
     }
     check<FileError>(mine.empty() || missing.size() < mine.size(), where,
-                     ": holds none of the adapter's tensors; missing: ", listed(missing));
+                     ": holds none of the adapter's tensors; missing: ", nn::listed(missing, 8));
   } catch (...) {
     model.delete_adapter(name);
     throw;
@@ -170,9 +163,9 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
     if (const auto found = tensors.find(key); found != tensors.end()) copy_(tensor, found->second);
   }
   if (!missing.empty()) {
-    warnings.push_back(where + ": missing, left as initialised: " + listed(missing));
+    warnings.push_back(where + ": missing, left as initialised: " + nn::listed(missing, 8));
   }
-  if (!unexpected.empty()) warnings.push_back(where + ": not used: " + listed(unexpected));
+  if (!unexpected.empty()) warnings.push_back(where + ": not used: " + nn::listed(unexpected, 8));
   return warnings;
 }
 

@@ -8,6 +8,7 @@
 #include "boft/path_pattern.h"
 #include "nn/layers/embedding.h"
 #include "nn/models/transformers_names.h"
+#include "nn/text_table.h"
 
 namespace papilio::boft {
 
@@ -42,15 +43,9 @@ std::optional<int64_t> layer_index(const std::vector<std::string>& patterns,
   return {};
 }
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 std::string described(const ModuleNames& names) {
   return names.kind() == ModuleNames::Kind::pattern ? '"' + names.pattern() + '"'
-                                                    : '{' + listed(names.names()) + '}';
+                                                    : '{' + nn::listed(names.names()) + '}';
 }
 
 // The last parts of the paths, each once: what a user would write into target_modules.
@@ -62,7 +57,7 @@ std::string existing_names(const std::vector<std::string>& paths) {
     const std::string name = after_number.first_group(path).value_or(path);
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
-  return listed(names);
+  return nn::listed(names);
 }
 
 // Whether a rule holds for the path under the name that Transformers 4 or 5 gives it.

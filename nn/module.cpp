@@ -107,16 +107,6 @@ StateDict state_dict(Module& module) {
   return result;
 }
 
-namespace {
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string result;
-  for (const std::string& name : names) result += (result.empty() ? "" : ", ") + name;
-  return result;
-}
-
-}  // namespace
-
 LoadResult load_state_dict(Module& module, const StateDict& state, bool strict) {
   LoadResult result;
   std::vector<std::pair<Tensor, Tensor>> copies;
@@ -136,8 +126,8 @@ LoadResult load_state_dict(Module& module, const StateDict& state, bool strict) 
     if (!known.contains(name)) result.unexpected.push_back(name);
   }
   if (strict) {
-    check(result.missing.empty(), "load_state_dict: missing ", joined(result.missing));
-    check(result.unexpected.empty(), "load_state_dict: unexpected ", joined(result.unexpected));
+    check(result.missing.empty(), "load_state_dict: missing ", listed(result.missing));
+    check(result.unexpected.empty(), "load_state_dict: unexpected ", listed(result.unexpected));
   }
   for (const auto& [to, from] : copies) copy_(to, from);
   return result;

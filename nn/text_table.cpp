@@ -37,4 +37,11 @@ std::string with_commas(int64_t n) {
   return digits;
 }
 
+std::string listed(const std::vector<std::string>& names, size_t most) {
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), most); ++i) text += (i > 0 ? ", " : "") + names[i];
+  return names.size() > most ? text + " and " + std::to_string(names.size() - most) + " more"
+                             : text;
+}
+
 }  // namespace papilio::nn

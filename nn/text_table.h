@@ -1,4 +1,4 @@
-// Aligned columns of text.
+// Aligned columns, numbers and lists as text.
 #pragma once
 
 #include <cstdint>
@@ -13,5 +13,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows, size_t righ
 
 // 1234567 -> "1,234,567"
 std::string with_commas(int64_t n);
+
+// "a, b, c"; of more than `most` names the first ones "and 5 more".
+std::string listed(const std::vector<std::string>& names, size_t most = SIZE_MAX);
 
 }  // namespace papilio::nn

@@ -3,7 +3,8 @@
 #include <omp.h>
 
 #include <cstdlib>
-#include <new>
+
+#include "kernels/error.h"
 
 namespace papilio::cpu {
 
@@ -11,7 +12,7 @@ void expect_blas_memory() {
   static const bool there = [] {
     constexpr size_t kBuffer = size_t(132) << 20;                                  // of one thread
     void* volatile memory = std::malloc(size_t(omp_get_max_threads()) * kBuffer);  // never touched
-    if (memory == nullptr) throw std::bad_alloc();
+    if (memory == nullptr) throw OutOfMemoryError("sgemm: out of memory for OpenBLAS' own buffers");
     std::free(memory);
     return true;
   }();

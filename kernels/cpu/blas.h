@@ -27,7 +27,7 @@ struct Matrix {
 };
 
 // Where OpenBLAS cannot have its working space (a ulimit, say) it tries for ever. Looked at once,
-// before its first call; throws std::bad_alloc.
+// before its first call; throws OutOfMemoryError.
 void expect_blas_memory();
 
 // C = alpha A B + beta C, C row-major (m, n). Inside a parallel region one thread does it all,

@@ -9,6 +9,7 @@
 #include "nn/models/checkpoint_weights.h"
 #include "nn/models/config_fields.h"
 #include "nn/models/transformers_names.h"
+#include "nn/text_table.h"
 #include "tensor/atomic_file.h"
 #include "tensor/json.h"
 #include "tensor/safetensors.h"
@@ -27,14 +28,6 @@ const std::set<std::string> kSilent = {
     // of other heads on the same backbone
     "encoder_stride", "pooler_act", "pooler_output_size", "apply_layernorm",
     "reshape_hidden_states", "stage_names", "out_features", "out_indices"};
-
-std::string listed(const std::vector<std::string>& names) {
-  constexpr size_t kShown = 8;
-  std::string text;
-  for (size_t i = 0; i < std::min(names.size(), kShown); ++i)
-    text += (i > 0 ? ", " : "") + names[i];
-  return names.size() > kShown ? str(text, " and ", names.size() - kShown, " more") : text;
-}
 
 std::vector<std::string> read_class_names(JsonFields& fields) {
   const json& labels = fields.value("id2label");
@@ -121,12 +114,12 @@ void load_weights(PretrainedClassifier& loaded, const fs::path& folder) {
     loaded.warnings.push_back(folder.string() +
                               ": the weights hold no classifier: it is new, and knows nothing yet");
   }
-  check<FileError>(missing.empty(), folder.string(), ": the weights lack ", listed(missing));
+  check<FileError>(missing.empty(), folder.string(), ": the weights lack ", listed(missing, 8));
   for (const std::string& name : result.unexpected)
     unexpected.push_back(file_name.contains(name) ? file_name[name] : name);
   if (!unexpected.empty())
     loaded.warnings.push_back(folder.string() +
-                              ": weights that are not used: " + listed(unexpected));
+                              ": weights that are not used: " + listed(unexpected, 8));
 }
 
 }  // namespace
@@ -151,7 +144,7 @@ PretrainedClassifier from_config(const fs::path& path) {
     if (!kSilent.contains(key) && !key.starts_with('_')) unknown.push_back(key);
   }
   if (!unknown.empty())
-    result.warnings.push_back(path.string() + ": not known here: " + listed(unknown));
+    result.warnings.push_back(path.string() + ": not known here: " + listed(unknown, 8));
   const ConfigFields own = own_fields(*result.model);
   for (const auto& [key, value] : document.items()) {
     const bool labels = key == "id2label" || key == "label2id" || key == "num_labels";

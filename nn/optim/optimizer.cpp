@@ -18,13 +18,6 @@ void check_lr(double lr) {
 
 }  // namespace
 
-std::vector<ParameterGroup> decay_groups(const std::vector<Tensor>& parameters,
-                                         double weight_decay) {
-  ParameterGroup with{{}, 1, weight_decay}, without;
-  for (const Tensor& p : parameters) (p.dim() >= 2 ? with : without).parameters.push_back(p);
-  return {with, without};
-}
-
 Optimizer::Optimizer(const std::vector<ParameterGroup>& groups, double lr,
                      std::vector<std::string> moments)
     : moment_names_(std::move(moments)), lr_(lr) {

@@ -20,11 +20,6 @@ struct ParameterGroup {
   double weight_decay = 0;
 };
 
-// Parameters with fewer than two dimensions (biases, norms) in a group without decay, all others
-// with it.
-std::vector<ParameterGroup> decay_groups(const std::vector<Tensor>& parameters,
-                                         double weight_decay);
-
 class Optimizer {
  public:
   virtual ~Optimizer() = default;

@@ -8,6 +8,7 @@
 #include "nn/data/digits.h"
 #include "nn/models/vit.h"
 #include "nn/optim/optimizer.h"
+#include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
 
 #ifndef PAPILIO_DIGITS  // the build says where the repository is
@@ -44,7 +45,7 @@ int main(int argc, char** argv) try {
                                        .num_labels = 10,
                                        .initializer_range = 0.1});
   std::cout << nn::trainable_parameters_line(model) << "\n\n";
-  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), 0.05), {.lr = 3e-3});
+  nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = 0.05}), {.lr = 3e-3});
   nn::Loader loader(digits.train, {.batch_size = 64, .seed = 4});
 
   double first = 0, last = 0;

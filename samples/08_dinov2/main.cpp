@@ -11,6 +11,7 @@
 #include "boft/model.h"
 #include "nn/models/dinov2.h"
 #include "nn/optim/optimizer.h"
+#include "nn/optim/parameter_groups.h"
 #include "tensor/random.h"
 #include "tensor/storage.h"
 
@@ -74,8 +75,7 @@ int main(int argc, char** argv) try {
   std::cout << nn::trainable_parameters_line(model) << '\n';
   const double start = difference(logits(model, images), base);
 
-  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), 0),
-                      {.lr = large ? 1e-3 : 1e-2});
+  nn::AdamW optimizer(nn::parameter_groups(model, {}), {.lr = large ? 1e-3 : 1e-2});
   reset_peak_memory();
   double first = 0, last = 0;
   nn::train(model);

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "nn/data/image_folder.h"
+#include "nn/text_table.h"
 #include "samples/cli/digits.h"
 #include "samples/cli/model.h"
 #include "samples/cli/nearest.h"
@@ -14,12 +15,6 @@ namespace papilio::cli {
 namespace {
 
 constexpr const char* kProcessorFile = "preprocessor_config.json";
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
 
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> words;
@@ -122,7 +117,8 @@ std::vector<int64_t> chosen_classes(const DataSettings& s, const Data& data) {
   if (!named && (numbers || data.is_digits())) return parse_classes(text, int64_t(names.size()));
   for (const std::string& word : words) {
     check<UsageError>(number(word) < int64_t(names.size()), "--classes: the data have no class ",
-                      printable(word), "; they have ", joined(names), did_you_mean(word, names));
+                      printable(word), "; they have ", nn::listed(names),
+                      did_you_mean(word, names));
     check<UsageError>(std::ranges::count(chosen, number(word)) == 0, "--classes: class ",
                       printable(word), " is named twice");
     chosen.push_back(number(word));
@@ -153,11 +149,11 @@ Data for_model(const DataSettings& s, const Data& data,
     const std::string& name = data.class_names[size_t(c)];
     const auto found = std::ranges::find(model_classes, name);
     check<UsageError>(all || found != model_classes.end(), "--classes: the model has no class ",
-                      name, "; it has ", joined(model_classes));
+                      name, "; it has ", nn::listed(model_classes));
     if (found != model_classes.end()) number[size_t(c)] = found - model_classes.begin();
   }
   check<UsageError>(std::ranges::any_of(number, [](int64_t n) { return n >= 0; }),
-                    "none of the model's classes (", joined(model_classes), ") is in the data");
+                    "none of the model's classes (", nn::listed(model_classes), ") is in the data");
   Data result{data.kind, model_classes, {}, {}};
   if (data.is_digits()) {
     result.digits = each_part(data.digits, [&](const nn::Dataset& part) {

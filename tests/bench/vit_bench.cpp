@@ -9,6 +9,7 @@
 #include "boft/model.h"
 #include "nn/models/vit.h"
 #include "nn/optim/optimizer.h"
+#include "nn/optim/parameter_groups.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 #include "tests/bench/targets.h"
@@ -76,8 +77,7 @@ class Step {
                                   .modules_to_save = {"classifier"}});
       }
     }
-    optimizer_ =
-        std::make_unique<nn::AdamW>(nn::decay_groups(nn::trainable_parameters(model_), 0.05));
+    optimizer_ = std::make_unique<nn::AdamW>(nn::parameter_groups(model_, {.weight_decay = 0.05}));
   }
 
   void operator()() {

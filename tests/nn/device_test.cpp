@@ -7,6 +7,7 @@
 #include "autograd/ops.h"
 #include "nn/layers/linear.h"
 #include "nn/models/vit.h"
+#include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
 #include "tensor/copy.h"
 #include "tensor/print.h"
@@ -146,7 +147,7 @@ TEST_CASE("a ViT moved to a device trains there as on the CPU, and its checkpoin
     nn::to(model, device);
     CHECK(nn::device_of(model) == device);
     nn::Loader loader(digits(), {.batch_size = 8, .seed = 1});
-    nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), 0.01), {.lr = 3e-3});
+    nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = 0.01}), {.lr = 3e-3});
     std::vector<double> losses;
     const nn::Forward forward = [&](const Tensor& images) { return model(images); };
     nn::fit(model, forward, loader, optimizer,

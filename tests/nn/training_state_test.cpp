@@ -166,7 +166,7 @@ TEST_CASE("training state: a step over several batches has the gradient of their
     manual_seed(1);
     nn::ViTForImageClassification model(config);
     nn::Loader loader(Run::data(), {.batch_size = 12 / accumulation, .seed = 5});
-    nn::Sgd optimizer(nn::decay_groups(nn::trainable_parameters(model), 0), {.lr = 0.05});
+    nn::Sgd optimizer(nn::parameter_groups(model, {}), {.lr = 0.05});
     nn::fit(model, [&](const Tensor& x) { return model(x); }, loader, optimizer,
             {.steps = 5, .accumulation_steps = accumulation, .schedule = {.total_steps = 10}});
     results.push_back(model.classifier.weight.to_vector<double>());

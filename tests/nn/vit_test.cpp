@@ -12,6 +12,7 @@
 #include "autograd/ops.h"
 #include "boft/model.h"
 #include "nn/models/pretrained.h"
+#include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
 #include "tensor/random.h"
 #include "tests/nn/digits.h"
@@ -52,7 +53,7 @@ Trained train_on_digits(uint64_t seed, int64_t steps, bool boft) {
   const nn::Splits splits = nn::fixed_splits(digits());
   nn::Loader loader(splits.train,
                     {.batch_size = 64, .seed = seed, .augmentation = {.shift_pixels = 0.5}});
-  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), 0.01),
+  nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = 0.01}),
                       {.lr = boft ? 1e-2 : 3e-3});
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
   Trained result;
@@ -157,7 +158,7 @@ TEST_CASE("CCT learns digits, and its folder is read back but not offered to Tra
   nn::ViTForImageClassification model(config);
   const nn::Splits splits = nn::fixed_splits(digits());
   nn::Loader loader(splits.train, {.batch_size = 64, .seed = 1});
-  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), 0.01), {.lr = 3e-3});
+  nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = 0.01}), {.lr = 3e-3});
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
   nn::fit(model, forward, loader, optimizer, {.steps = 80, .schedule = {.total_steps = 80}});
   const nn::Evaluation e = nn::evaluate(model, forward, splits.test);
@@ -198,7 +199,7 @@ TEST_CASE(
   manual_seed(1);
   nn::ViTForImageClassification model(small());
   nn::Loader loader(nn::fixed_splits(digits()).train, {.batch_size = 8});
-  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), 0));
+  nn::AdamW optimizer(nn::parameter_groups(model, {}));
   int calls = 0;
   const nn::Forward forward = [&](const Tensor& images) {
     const Tensor logits = model(images);

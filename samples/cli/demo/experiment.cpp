@@ -8,6 +8,7 @@
 #include "autograd/ops.h"
 #include "boft/energy.h"
 #include "nn/init.h"
+#include "nn/optim/parameter_groups.h"
 #include "tensor/copy.h"
 #include "tensor/random.h"
 
@@ -52,7 +53,7 @@ Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed,
   nn::ViTForImageClassification model(model_config());
   nn::Loader loader = make_loader(task.old_digits.train, schedule, seed);
   const int64_t steps = schedule.pretrain_epochs * loader.batches_per_epoch();
-  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(model), schedule.weight_decay),
+  nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = schedule.weight_decay}),
                       {.lr = schedule.pretrain_lr});
   nn::FitOptions options = fit_options(schedule, steps);
   options.on_step = [&](const nn::StepReport& r) {
@@ -93,8 +94,7 @@ void Run::train(const Task& task, const Schedule& schedule, int64_t every, const
   // Adapters begin at the identity, and decay would pull a scale to 0 instead of 1: only weights of
   // layers decay.
   const double decay = method_.kind == Method::Kind::full ? schedule.weight_decay : 0;
-  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(*model_), decay),
-                      {.lr = method_.lr});
+  nn::AdamW optimizer(nn::parameter_groups(*model_, {.weight_decay = decay}), {.lr = method_.lr});
   const auto measure = [&](int64_t step) {
     accuracies_.push_back(
         {step, evaluate_new(task.new_digits.test).accuracy, accuracy_old(task.old_digits.test)});
@@ -175,8 +175,8 @@ StepTime time_step(const Pretrained& pretrained, const Method& method, const Tas
                    const Schedule& schedule, int64_t repeats) {
   Run with(pretrained, method, 0);
   Run without(pretrained, {"frozen", "frozen", Method::Kind::probe, {}, 0}, 0);
-  nn::AdamW optimizer(nn::decay_groups(nn::trainable_parameters(with.model()), 0));
-  nn::AdamW head_optimizer(nn::decay_groups(nn::trainable_parameters(without.model()), 0));
+  nn::AdamW optimizer(nn::parameter_groups(with.model(), {}));
+  nn::AdamW head_optimizer(nn::parameter_groups(without.model(), {}));
   nn::train(with.model());
   nn::train(without.model());
   const nn::Batch batch = make_loader(task.new_digits.train, schedule, 0).next();

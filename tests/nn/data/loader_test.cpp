@@ -10,6 +10,7 @@
 #include "autograd/ops.h"
 #include "nn/data/image_folder.h"
 #include "nn/layers/linear.h"
+#include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
 #include "tensor/creation.h"
 #include "tests/nn/data/files.h"
@@ -315,7 +316,7 @@ TEST_CASE("fit trains on the mixed targets") {
   CHECK(want != doctest::Approx(cross_entropy(forward(first.images), first.labels).item()));
   loader.seek(0, 0);
   double loss = 0;
-  nn::Sgd optimizer(nn::decay_groups(nn::trainable_parameters(model), 0), {.lr = 0.1});
+  nn::Sgd optimizer(nn::parameter_groups(model, {}), {.lr = 0.1});
   nn::fit(model, forward, loader, optimizer, {.on_step = [&](const nn::StepReport& r) {
             loss = r.loss;
             return true;
