@@ -16,7 +16,7 @@ namespace papilio::cli {
 namespace {
 
 struct Settings {
-  std::string model, adapter, split = "test";
+  std::string model, adapter, classifier, split = "test";
   DataSettings data;
   int64_t batch_size = 256;
   Common common;
@@ -30,6 +30,9 @@ Options declare(Settings& s) {
   options.section("What to evaluate");
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on it");
+  options.add("classifier", &s.classifier, "DIR",
+              "model folder whose classifier and classes to use instead: with the model that was "
+              "adapted, what is left of its knowledge");
   add_data(options, s.data);
   options.option("classes").default_is("all the model knows");
   options.add("split", &s.split, "NAME", "test, validation, train or all")
@@ -38,6 +41,7 @@ Options declare(Settings& s) {
   add_common(options, s.common);
   options.example("papilio evaluate runs/base");
   options.example("papilio evaluate runs/photos --data photos --corrupt skip");
+  options.example("papilio evaluate runs/base --adapter runs/boft --classifier runs/base");
   options.example("papilio evaluate runs/base --adapter runs/boft --split validation --json");
   return options;
 }
@@ -160,6 +164,7 @@ int evaluate(const Words& words) {
   set_threads(s.common);
 
   LoadedModel loaded = load_model(s.model, s.adapter);
+  if (!s.classifier.empty()) take_classifier(loaded, s.classifier);
   warn(options, loaded.warnings);
   check_takes(all, s.model, *loaded.model);
   warn(options, all.images.notes);
@@ -176,6 +181,8 @@ int evaluate(const Words& words) {
         {{"command", "evaluate"},
          {"model", s.model},
          {"adapter", s.adapter.empty() ? nlohmann::json(nullptr) : nlohmann::json(s.adapter)},
+         {"classifier",
+          s.classifier.empty() ? nlohmann::json(nullptr) : nlohmann::json(s.classifier)},
          {"data", s.data.path},
          {"split", s.split},
          {"images", result.labels.size()},

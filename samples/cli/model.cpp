@@ -133,6 +133,15 @@ void replace_head(LoadedModel& loaded, std::vector<std::string> class_names) {
   loaded.class_names = std::move(class_names);
 }
 
+void take_classifier(LoadedModel& loaded, const fs::path& folder) {
+  LoadedModel other = load_model(folder);
+  const auto inputs = [](LoadedModel& l) { return l.model->classifier.weight.size(1); };
+  check<UsageError>(inputs(other) == inputs(loaded), folder.string(), ": its classifier takes ",
+                    inputs(other), " features, the model has ", inputs(loaded));
+  replace_head(loaded, other.class_names);
+  nn::load_state_dict(loaded.model->classifier, nn::state_dict(other.model->classifier));
+}
+
 void check_takes_digits(const fs::path& folder, const nn::ImageClassifier& model) {
   const nn::ImageClassifier::Shape shape = model.shape();
   check<UsageError>(shape.image_size == 8 && shape.num_channels == 1, folder.string(),

@@ -28,6 +28,10 @@ LoadedModel load_model(const std::filesystem::path& folder, const std::filesyste
 // A new classifier for these classes, drawn from the default generator.
 void replace_head(LoadedModel& loaded, std::vector<std::string> class_names);
 
+// The classifier and the classes of another model folder: what an adapted backbone still knows of
+// them. Throws UsageError where it takes other features.
+void take_classifier(LoadedModel& loaded, const std::filesystem::path& folder);
+
 // Throws UsageError where the model takes other images than the digits.
 void check_takes_digits(const std::filesystem::path& folder, const nn::ImageClassifier& model);
 

@@ -15,6 +15,7 @@
 #include "samples/cli/interrupt.h"
 #include "samples/cli/table.h"
 #include "samples/cli/training_record.h"
+#include "tensor/storage.h"
 
 namespace papilio::cli {
 
@@ -81,6 +82,7 @@ class Training {
   TrainingEnd run() {
     end_.steps = first_step_;
     end_.total_steps = total_;
+    reset_peak_memory();
     try {
       nn::fit(job_.model, forward_, loader_, *optimizer_,
               {.steps = total_,
@@ -218,6 +220,7 @@ class Training {
     end_.validation_accuracy = record_.accuracy;
     end_.best_accuracy = record_.best_accuracy < 0 ? kNone : record_.best_accuracy;
     if (end_.seconds > 0) end_.images_per_second = double(images_) / end_.seconds;
+    end_.peak_memory = memory_stats().peak_in_use;
     // A signal behind the last step stopped nothing.
     if (end_.steps == total_) end_.signal = 0;
     if (end_.signal != 0 || !end_.failure.empty()) return;

@@ -42,6 +42,7 @@ struct TrainingEnd {
   double seconds = 0, images_per_second = 0;       // of the steps of this process alone
   double train_loss = 0, validation_accuracy = 0;  // of the last epoch; NaN without one
   double best_accuracy = 0;                        // of all epochs
+  size_t peak_memory = 0;                          // bytes of tensors in the CPU's memory at once
   int signal = 0;                                  // that stopped it, or 0
   std::string failure = {};                        // why it could not go on, or empty
 };

@@ -89,6 +89,7 @@ void add_to_json(nlohmann::json& object, const TrainingEnd& end) {
   object["total_steps"] = end.total_steps;
   object["seconds"] = end.seconds;
   object["images_per_second"] = end.images_per_second;
+  object["peak_memory_bytes"] = end.peak_memory;
   object["train_loss"] = end.train_loss;
   object["validation_accuracy"] = end.validation_accuracy;
   object["best_validation_accuracy"] = end.best_accuracy;

@@ -86,6 +86,7 @@ TEST_CASE("a compact convolutional transformer trains, is read back and adapted"
 TEST_CASE("every method finetunes; evaluating and merging agree with it") {
   const Workplace at;
   train_base(at);
+  const auto before = at.json(words("evaluate base"));
   for (const char* method : {"boft -b 4 -m 2 --bias boft_only", "oft -b 8",
                              "lora -r 2 -t query,value", "linear", "full"}) {
     CAPTURE(method);
@@ -100,6 +101,11 @@ TEST_CASE("every method finetunes; evaluating and merging agree with it") {
         at.json(words(adapter ? "evaluate base --adapter tuned" : "evaluate tuned"));
     CHECK(loaded["accuracy"] == tuned["test_accuracy"]);
     CHECK(loaded["loss"] == tuned["test_loss"]);
+    // A new head alone changes nothing of what the old one sees; the others do.
+    const auto kept = at.json(words((adapter ? "evaluate base --adapter tuned" : "evaluate tuned") +
+                                    std::string(" --classifier base")));
+    CHECK(kept["classes"] == before["classes"]);
+    CHECK((kept["loss"] == before["loss"]) == (std::string(method) == "linear"));
     if (!adapter) continue;
     const auto merged = at.json(words("merge base tuned --out merged --safe"));
     CHECK(merged["largest_logit_difference"] < 1e-4);
@@ -320,6 +326,8 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
   const Workplace at;
   train_base(at);
   at.json(words("finetune base --classes 2-4 --epochs 1 -t query --out a"));
+  at.json(
+      words("train --hidden-size 24 --layers 1 --heads 2 --epochs 1 --classes 0-1 --out wide"));
   std::filesystem::copy(at / "base", at / "cut");
   std::filesystem::resize_file(at / "cut/model.safetensors", 1000);
   std::filesystem::create_directory(at / "empty");
@@ -405,6 +413,9 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
       {"finetune base --bias lora_only", 2, "expected bias to be"},
       {"finetune base --head keep", 2, "papilio finetune: --head keep: the classes differ"},
       {"finetune base --layers-to-transform 4", 2, "there is no layer 4; there are 0 to 0"},
+      {"evaluate base --classifier empty", 1, "papilio evaluate: empty: holds no model"},
+      {"evaluate base --classifier wide", 2,
+       "papilio evaluate: wide: its classifier takes 24 features, the model has 16"},
       {"evaluate base --classes 1-2", 2,
        "papilio evaluate: --classes: the model has no class 2; it has 0, 1"},
       {"evaluate empty", 1, "papilio evaluate: empty: holds no model"},
