@@ -3,6 +3,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
+
 #include "tensor/error.h"
 
 namespace papilio::boft {
@@ -20,7 +22,7 @@ std::string shortened(std::string_view text) {
 }
 
 std::string reason(int error) {
-  PCRE2_UCHAR text[256];
+  PCRE2_UCHAR text[256] = {};  // stays empty where PCRE2 does not know the number
   pcre2_get_error_message(error, text, sizeof text);
   return reinterpret_cast<const char*>(text);
 }
@@ -42,9 +44,9 @@ struct Match {
           const std::string& text) {
     const int found = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(path.data()), path.size(), 0,
                                   how, data.get(), limits.get());
-    check(found >= 0 || found == PCRE2_ERROR_NOMATCH, field, ": \"", shortened(text),
-          "\" cannot be matched with ", path, " (", reason(found), ")");
-    return found < 0 ? 0 : found;
+    if (found >= 0 || found == PCRE2_ERROR_NOMATCH) return std::max(found, 0);
+    throw ArgumentError(str(field, ": \"", shortened(text), "\" cannot be matched with ", path,
+                            " (", reason(found), ")"));
   }
 };
 
