@@ -56,7 +56,7 @@ class LastColumns {
 Tensor far(const Tensor& near, int dim, int64_t b = 1) {
   Dims shape = near.shape();
   shape[size_t(dim)] = kColumns / b;
-  const Tensor x = empty(shape, {near.dtype(), Device::cuda()});
+  Tensor x = empty(shape, {near.dtype(), Device::cuda()});
   copy_(slice(x, dim, kFar / b), near);
   return x;
 }
