@@ -109,7 +109,7 @@ Tensor Problem::ds(const Tensor& sums, const Tensor& g) const {
       again.push_back(j);
   }
   if (!again.empty()) {
-    const Tensor columns = tensor(again);
+    const Tensor columns = copy_of(tensor(again), x.device());
     const Tensor z =
         matrix_product(kName, x, transposed(rotated(index_select(weight, 0, columns), q, true)));
     Tensor exact = empty({3, int64_t(again.size())}, {sums.dtype(), sums.device()});
@@ -117,7 +117,7 @@ Tensor Problem::ds(const Tensor& sums, const Tensor& g) const {
     const auto found = exact.to_vector<double>();
     for (size_t k = 0; k < again.size(); ++k) values[again[k]] = found[k];
   }
-  return copy_of(tensor(values, {out(), 1}), s.dtype());
+  return copy_of(copy_of(tensor(values, {out(), 1}), s.dtype()), s.device());
 }
 
 }  // namespace

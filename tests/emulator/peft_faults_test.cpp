@@ -95,7 +95,8 @@ Step step(Device device, DType dtype, int64_t m) {
   backward(sum(y * y));
   const boft::BoftLayer& adapter = model.boft("default");
   CHECK(adapter.boft_R.shape() == Dims{m, 8, 4, 4});
-  CHECK(adapter.boft_R.device() == device);
+  for (const Tensor& parameter : {adapter.boft_R, adapter.boft_s})
+    CHECK(grad(parameter).device() == device);
   return {y.to_vector<double>(), grad(adapter.boft_R).to_vector<double>(),
           grad(adapter.boft_s).to_vector<double>()};
 }
