@@ -81,8 +81,10 @@ Tensor OftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const 
   const DType dtype = working_dtype(x.dtype(), oft_R.dtype());
   const Tensor q = cast(rotations(training), dtype);
   // boft_linear takes orthogonal factors only, which the series is not.
-  if (const Tensor w = inside.base(); w && w.dtype() == dtype && !config.use_cayley_neumann)
+  if (const Tensor w = inside.base(); w && w.dtype() == dtype && !config.use_cayley_neumann) {
+    if (one_.device() != x.device()) one_ = copy_of(one_, x.device());
     return boft_linear(x, w, bias, q, cast(one_, dtype));
+  }
   return inside.linear(cast(butterfly_rotation(cast(x, dtype), q), x.dtype()), bias);
 }
 

@@ -2,6 +2,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/ops/check.h"
+#include "tensor/copy.h"
 #include "tensor/creation.h"
 
 namespace papilio {
@@ -21,7 +22,7 @@ Tensor skew_symmetric(const Tensor& upper, int64_t b) {
   shape[shape.size() - 1] = b;
   shape.push_back(b);
   const Tensor all = concat({zeros(zero, {upper.dtype(), upper.device()}), upper, -upper}, -1);
-  return reshape(index_select(all, -1, tensor(from)), shape);
+  return reshape(index_select(all, -1, copy_of(tensor(from), upper.device())), shape);
 }
 
 Tensor upper_triangle(const Tensor& a) {
@@ -32,7 +33,8 @@ Tensor upper_triangle(const Tensor& a) {
   std::vector<int64_t> from;
   for (int64_t i = 0; i < b; ++i)
     for (int64_t j = i + 1; j < b; ++j) from.push_back(i * b + j);
-  return index_select(flatten(a, -2, -1), -1, tensor(from, {int64_t(from.size())}));
+  return index_select(flatten(a, -2, -1), -1,
+                      copy_of(tensor(from, {int64_t(from.size())}), a.device()));
 }
 
 }  // namespace papilio
