@@ -1,8 +1,14 @@
-// A tile of rows times whole segments is read into shared memory once, meets all m factors there,
-// and is written once. Segments too wide for that, and the walk back through the factors, go factor
-// by factor through device memory.
+// Narrow segments are rotated in registers. Otherwise a tile of rows times whole segments is read
+// into shared memory once, meets all m factors there, and is written once. Segments too wide for
+// that, and the walk back through the factors, go factor by factor through device memory.
+// kernels/cuda/study shows the way here.
 #include "kernels/butterfly_rotation.h"
 
+#include <algorithm>
+#include <type_traits>
+
+#include "kernels/cuda/butterfly.h"
+#include "kernels/cuda/pack.h"
 #include "kernels/cuda/parts.h"
 #include "kernels/segment_outer.h"
 
@@ -23,48 +29,88 @@ struct Shape {
   __device__ int64_t factor_size() const { return blocks * b * b; }
 };
 
-// Column c of factor i: block n's coordinate j.
-struct Place {
-  int64_t n, j;
-  __device__ Place(int64_t c, int64_t i, int64_t b) {
-    if (i == 0) {
-      n = c / b;
-      j = c % b;
-      return;
-    }
-    const int64_t h = b / 2, half = c / h;
-    n = (half >> (i + 1) << i) | (half & ((int64_t(1) << i) - 1));
-    j = (half >> i & 1) * h + c % h;
-  }
-};
+// ---- narrow segments: a thread's registers hold one, and the blocks of all its factors ----
 
-// Where the two halves of block n of factor i begin, in columns. For i = 0 they touch, whatever b.
-struct Halves {
-  int64_t lo, hi, h;
-  __device__ Halves(int64_t n, int64_t i, int64_t b) : h(b / 2) {
-    const int64_t inside = n & ((int64_t(1) << i) - 1);
-    lo = (n >> i) * (b << i) + inside * h;
-    hi = lo + (h << i);
-  }
-  __device__ int64_t column(int64_t k) const { return k < h ? lo + k : hi + k - h; }
-};
+// A segment's elements that one instruction moves.
+template <int W, class T>
+constexpr int kSegmentPack = W < kPack<T> ? W : kPack<T>;
 
-// Coordinate j of block n's product: sum over k of x[k] Q[k, j], or Q[j, k] if `transposed`.
-template <class C, class In, class T>
-__device__ C rotated(const In* row, const T* q, Halves at, int64_t j, int64_t b, bool transposed) {
-  C sum = 0;
-  for (int64_t k = 0; k < b; ++k)
-    sum += C(row[at.column(k)]) * C(transposed ? q[j * b + k] : q[k * b + j]);
-  return sum;
+template <int W, class T, class C>
+__device__ void read_segment(C (&v)[W], const T* from) {
+  constexpr int N = kSegmentPack<W, T>;
+#pragma unroll
+  for (int k = 0; k < W; k += N) {
+    const auto pack = load_pack<N>(from + k);
+#pragma unroll
+    for (int e = 0; e < N; ++e) v[k + e] = C(pack.at[e]);
+  }
+}
+
+template <int W, class T, class C>
+__device__ void write_segment(T* to, const C (&v)[W]) {
+  constexpr int N = kSegmentPack<W, T>;
+#pragma unroll
+  for (int k = 0; k < W; k += N) {
+    Pack<T, N> pack;
+#pragma unroll
+    for (int e = 0; e < N; ++e) pack.at[e] = T(v[k + e]);
+    store_pack(to + k, pack);
+  }
+}
+
+// `teams` threads take a segment's rows in turns, two at once, so that loads are under way while
+// the arithmetic waits.
+template <int B, int M, bool transposed, class T>
+__global__ void rotate_segments(T* y, const T* x, const T* q, Shape s, int64_t teams) {
+  using C = compute_t<T>;
+  constexpr int W = B << (M - 1);
+  const int64_t segments = s.d / W, t = first_element(), segment = t % segments;
+  if (t >= segments * teams) return;
+  SegmentRotation<B, M, transposed, C> rotation;
+  rotation.load(q, segment, s.blocks);
+  for (int64_t r = t / segments; r < s.rows; r += 2 * teams) {
+    const int64_t here = r * s.d + segment * W, next = here + teams * s.d;
+    const bool two = r + teams < s.rows;
+    C v[W], u[W];
+    read_segment(v, x + here);
+    read_segment(u, x + (two ? next : here));
+    rotation.apply(v);
+    write_segment(y + here, v);
+    if (!two) continue;
+    rotation.apply(u);
+    write_segment(y + next, u);
+  }
+}
+
+// Whether it is done so: where the blocks of a segment fit into a thread's registers.
+template <class T>
+bool rotate_in_registers(T* y, const T* x, const T* q, const Shape& s, bool transposed) {
+  if constexpr (sizeof(compute_t<T>) == sizeof(float)) {
+    if (!on_16_bytes(y, x)) return false;
+    const int64_t segments = s.d / s.w, most = int64_t(multiprocessors()) * 1024 / segments;
+    const int64_t teams = std::clamp<int64_t>(most, 1, s.rows), threads = segments * teams;
+    const auto run = [&]<int B, int M>(std::integral_constant<int, B>,
+                                       std::integral_constant<int, M>) {
+      launch(transposed ? rotate_segments<B, M, true, T> : rotate_segments<B, M, false, T>,
+             unsigned((threads + kBlock - 1) / kBlock), kBlock, 0, stream(), y, x, q, s, teams);
+      return true;
+    };
+    using std::integral_constant;
+    if (s.b == 4 && s.m == 1) return run(integral_constant<int, 4>(), integral_constant<int, 1>());
+    if (s.b == 4 && s.m == 2) return run(integral_constant<int, 4>(), integral_constant<int, 2>());
+    if (s.b == 8 && s.m == 1) return run(integral_constant<int, 8>(), integral_constant<int, 1>());
+  }
+  return false;
 }
 
 // ---- all factors in one pass ----
 
 constexpr size_t kTileBytes = 20 << 10;  // of one tile; two fit into a block's shared memory
 
-// What a block takes at once: `rows` rows of `span` columns.
+// What a block takes at once: `rows` rows of `span` columns, in whole packs where `packed`.
 struct Tile {
   int64_t rows, span;
+  bool packed = false;
   Tile(const Shape& s, size_t element) {
     const auto most = int64_t(kTileBytes / element);
     span = s.w * (s.w < 64 ? 64 / s.w : 1);
@@ -75,22 +121,49 @@ struct Tile {
   }
 };
 
+// f(row, first column) for the block's share of a tile's pieces of N columns.
+template <int N, class F>
+__device__ void for_pieces(int rows, int columns, F f) {
+  const int pieces = columns / N;
+  for (int e = int(threadIdx.x); e < rows * pieces; e += int(blockDim.x))
+    f(e / pieces, e % pieces * N);
+}
+
+// from: of rows `stride` apart.
+template <int N, class C, class T>
+__device__ void read_tile(C* tile, const T* from, int64_t stride, int rows, int columns) {
+  for_pieces<N>(rows, columns, [&](int r, int c) {
+    const auto pack = load_pack<N>(from + r * stride + c);
+#pragma unroll
+    for (int k = 0; k < N; ++k) tile[r * columns + c + k] = C(pack.at[k]);
+  });
+}
+template <int N, class C, class T>
+__device__ void write_tile(T* to, const C* tile, int64_t stride, int rows, int columns) {
+  for_pieces<N>(rows, columns, [&](int r, int c) {
+    Pack<T, N> pack;
+#pragma unroll
+    for (int k = 0; k < N; ++k) pack.at[k] = T(tile[r * columns + c + k]);
+    store_pack(to + r * stride + c, pack);
+  });
+}
+
 // One factor on a tile in place: a thread keeps one block's Q in registers and takes every
 // `teams`-th row.
 template <int B, class C, class T>
-__device__ void rotate_in_place(C* tile, const T* q, int64_t i, int64_t rows, int64_t columns,
+__device__ void rotate_in_place(C* tile, const T* q, int i, int rows, int columns,
                                 bool transposed) {
-  const int64_t blocks = columns / B;
-  const int64_t teams = blockDim.x > blocks ? blockDim.x / blocks : 1;
-  for (int64_t t = threadIdx.x; t < blocks * teams; t += blockDim.x) {
-    const int64_t n = t % blocks;
-    const Halves at(n, i, B);
+  const int blocks = columns / B, threads = int(blockDim.x);
+  const int teams = threads > blocks ? threads / blocks : 1;
+  for (int t = int(threadIdx.x); t < blocks * teams; t += threads) {
+    const int n = t % blocks;
+    const Halves<int> at(n, i, B);
     C Q[B][B], v[B];
 #pragma unroll
     for (int k = 0; k < B; ++k)
 #pragma unroll
       for (int j = 0; j < B; ++j) Q[k][j] = C(q[n * B * B + (transposed ? j * B + k : k * B + j)]);
-    for (int64_t r = t / blocks; r < rows; r += teams) {
+    for (int r = t / blocks; r < rows; r += teams) {
       C* row = tile + r * columns;
 #pragma unroll
       for (int k = 0; k < B; ++k) v[k] = row[at.column(k)];
@@ -113,33 +186,37 @@ __global__ void rotate_tiles(T* y, const T* x, const T* q, Shape s, Tile t, bool
   const int64_t spans = (s.d + t.span - 1) / t.span;
   const int64_t tasks = (s.rows + t.rows - 1) / t.rows * spans;
   for (int64_t task = blockIdx.x; task < tasks; task += gridDim.x) {
-    const int64_t r0 = task / spans * t.rows, c0 = task % spans * t.span;
-    const int64_t rows = s.rows - r0 < t.rows ? s.rows - r0 : t.rows;
-    const int64_t columns = s.d - c0 < t.span ? s.d - c0 : t.span;
+    const int64_t r0 = task / spans * t.rows, c0 = task % spans * t.span, at = r0 * s.d + c0;
+    const int rows = int(s.rows - r0 < t.rows ? s.rows - r0 : t.rows);
+    const int columns = int(s.d - c0 < t.span ? s.d - c0 : t.span), b = int(s.b), m = int(s.m);
     C *tile = shared, *next = shared + t.rows * t.span;
-    for (int64_t e = threadIdx.x; e < rows * columns; e += blockDim.x)
-      tile[e] = C(x[(r0 + e / columns) * s.d + c0 + e % columns]);
+    if (t.packed)
+      read_tile<kPack<T>>(tile, x + at, s.d, rows, columns);
+    else
+      read_tile<1>(tile, x + at, s.d, rows, columns);
     __syncthreads();
-    for (int64_t step = 0; step < s.m; ++step) {
+    for (int step = 0; step < m; ++step) {
       // x R meets the last factor first, x R^T the first.
-      const int64_t i = transposed ? step : s.m - 1 - step;
+      const int i = transposed ? step : m - 1 - step;
       const T* blocks = q + i * s.factor_size() + c0 * s.b;
       if constexpr (B > 0) {
         rotate_in_place<B>(tile, blocks, i, rows, columns, transposed);
       } else {
-        for (int64_t e = threadIdx.x; e < rows * columns; e += blockDim.x) {
-          const Place to(e % columns, i, s.b);
-          next[e] = rotated<C>(tile + e / columns * columns, blocks + to.n * s.b * s.b,
-                               Halves(to.n, i, s.b), to.j, s.b, transposed);
-        }
+        for_pieces<1>(rows, columns, [&](int r, int c) {
+          const Place<int> to(c, i, b);
+          next[r * columns + c] = rotated<C>(tile + r * columns, blocks + int64_t(to.n) * b * b,
+                                             Halves<int>(to.n, i, b), to.j, b, transposed);
+        });
         C* const kept = tile;
         tile = next;
         next = kept;
       }
       __syncthreads();
     }
-    for (int64_t e = threadIdx.x; e < rows * columns; e += blockDim.x)
-      y[(r0 + e / columns) * s.d + c0 + e % columns] = T(tile[e]);
+    if (t.packed)
+      write_tile<kPack<T>>(y + at, tile, s.d, rows, columns);
+    else
+      write_tile<1>(y + at, tile, s.d, rows, columns);
     __syncthreads();
   }
 }
@@ -152,9 +229,9 @@ __global__ void rotate_factor(Out* to, const In* from, const T* q, Shape s, int6
                               bool transposed) {
   using C = compute_t<T>;
   for (int64_t e = first_element(); e < s.rows * s.d; e += grid_stride()) {
-    const Place at(e % s.d, i, s.b);
-    to[e] = Out(rotated<C>(from + e / s.d * s.d, q + at.n * s.b * s.b, Halves(at.n, i, s.b), at.j,
-                           s.b, transposed));
+    const Place<int64_t> at(e % s.d, i, s.b);
+    to[e] = Out(rotated<C>(from + e / s.d * s.d, q + at.n * s.b * s.b,
+                           Halves<int64_t>(at.n, i, s.b), at.j, s.b, transposed));
   }
 }
 
@@ -170,7 +247,7 @@ __global__ void outer_parts(C* partial, const C* z, const C* g, Shape s, int64_t
   const int64_t entries = s.factor_size();
   for (int64_t t = first_element(); t < parts * entries; t += grid_stride()) {
     const int64_t part = t / entries, e = t % entries, end = s.rows * (part + 1) / parts;
-    const Halves at(e / (s.b * s.b), i, s.b);
+    const Halves<int64_t> at(e / (s.b * s.b), i, s.b);
     const int64_t k = at.column(e / s.b % s.b), j = at.column(e % s.b);
     C sum = 0;
     for (int64_t r = s.rows * part / parts; r < end; ++r) sum += z[r * s.d + k] * g[r * s.d + j];
@@ -248,7 +325,9 @@ void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed) {
   if (x.numel() == 0) return;
   dispatch_floating(x.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    const Tile t(s, sizeof(C));
+    if (rotate_in_registers(y.as<T>(), x.as<T>(), q.as<T>(), s, transposed)) return;
+    Tile t(s, sizeof(C));
+    t.packed = s.d % kPack<T> == 0 && t.span % kPack<T> == 0 && on_16_bytes(y.data, x.data);
     if (t.rows == 0) return rotate_by_factors(y.as<T>(), x.as<T>(), q.as<T>(), s, transposed);
     const int64_t tasks = (s.rows + t.rows - 1) / t.rows * ((s.d + t.span - 1) / t.span);
     const size_t bytes = size_t(t.rows * t.span) * sizeof(C);

@@ -1,17 +1,12 @@
 #include "kernels/cayley.h"
 
+#include <type_traits>
+
+#include "kernels/cuda/cayley_registers.h"
 #include "kernels/cuda/small_matrix.h"
 
 namespace papilio::cuda {
 namespace {
-
-// As on the CPU: beyond |S| <= 1 rows are exchanged (partial pivoting).
-constexpr int kUnpivoted = 1;
-
-template <class C>
-__device__ C magnitude(C x) {
-  return x < 0 ? -x : x;
-}
 
 // Gauss-Jordan inversion of a in place. column: n numbers, swapped: n; with `exchange`, with
 // partial pivoting.
@@ -85,32 +80,6 @@ __device__ void cayley_backward_one(Team team, Size n, T* dr, const T* dq, const
   for_entries(team, n, [&](int i, int j, int e) { dr[e] = T((x[e] - x[j * n + i]) * C(0.25)); });
 }
 
-// ---- a thread a matrix, in registers ----
-
-template <int B, class T>
-__global__ void cayley_threads(T* q, const T* r, int64_t batch) {
-  using C = compute_t<T>;
-  constexpr std::integral_constant<int, B> n;
-  for (int64_t m = first_element(); m < batch; m += grid_stride()) {
-    C a[B * B], column[B];
-    int swapped[B];
-    cayley_one(OneThread(), n, q + m * B * B, r + m * B * B, a, column, swapped);
-  }
-}
-
-template <int B, class T>
-__global__ void cayley_backward_threads(T* dr, const T* dq, const T* q, int64_t batch) {
-  using C = compute_t<T>;
-  constexpr std::integral_constant<int, B> n;
-  for (int64_t m = first_element(); m < batch; m += grid_stride()) {
-    const int64_t at = m * B * B;
-    C u[B * B], v[B * B], x[B * B];
-    cayley_backward_one(OneThread(), n, dr + at, dq + at, q + at, u, v, x);
-  }
-}
-
-// ---- a block a matrix ----
-
 template <class T>
 __global__ void cayley_blocks(T* q, const T* r, int64_t batch, int b, unsigned char* device,
                               size_t bytes) {
@@ -136,58 +105,55 @@ __global__ void cayley_backward_blocks(T* dr, const T* dq, const T* q, int64_t b
   }
 }
 
-// Calls in_thread with b where a thread can hold the matrix, else in_block.
-template <class InThread, class InBlock>
-void dispatch_size(int b, InThread in_thread, InBlock in_block) {
-  switch (b) {
-    case 2:
-      return in_thread(std::integral_constant<int, 2>());
-    case 4:
-      return in_thread(std::integral_constant<int, 4>());
-    case 8:
-      return in_thread(std::integral_constant<int, 8>());
-    default:
-      return in_block();
-  }
+// Calls f with b as a compile-time number if it is one of Bs. Whether it was.
+template <int... Bs, class F>
+bool dispatch_size(int64_t b, F f) {
+  return ((b == Bs && (f(std::integral_constant<int, Bs>()), true)) || ...);
 }
 
 }  // namespace
 
 void cayley(View q, ConstView r) {
-  const int b = int(r.size(-1));
-  const int64_t total = r.numel(), batch = total > 0 ? total / (int64_t(b) * b) : 0;
+  const int64_t b = r.size(-1), total = r.numel(), batch = total > 0 ? total / (b * b) : 0;
+  const bool packed = on_16_bytes(q.data, r.data);
   dispatch_floating(r.dtype, [&]<class T>() {
-    dispatch_size(
-        b,
-        [&]<int B>(std::integral_constant<int, B>) {
-          launch(cayley_threads<B, T>, blocks_for(batch, kBlock), kBlock, 0, stream(), q.as<T>(),
+    using C = compute_t<T>;
+    const bool done =
+        dispatch_size<2, 4, 8>(b,
+                               [&]<int B>(std::integral_constant<int, B>) {
+                                 launch(cayley_threads<B, T>, blocks_for(batch), kBlock, 0,
+                                        stream(), q.as<T>(), r.as<T>(), batch, packed);
+                               }) ||
+        dispatch_size<16, 32>(b, [&]<int B>(std::integral_constant<int, B>) {
+          launch(cayley_columns<B, T>, blocks_for(batch * B), kBlock, 0, stream(), q.as<T>(),
                  r.as<T>(), batch);
-        },
-        [&] {
-          using C = compute_t<T>;
-          const BlockWork work(batch, (size_t(b) * b + b) * sizeof(C) + size_t(b) * sizeof(int));
-          launch(cayley_blocks<T>, work.blocks(), BlockWork::threads(b), work.shared(), stream(),
-                 q.as<T>(), r.as<T>(), batch, b, work.device(), work.bytes());
         });
+    if (done) return;
+    const BlockWork work(batch, size_t(b * b + b) * sizeof(C) + size_t(b) * sizeof(int));
+    launch(cayley_blocks<T>, work.blocks(), BlockWork::threads(b), work.shared(), stream(),
+           q.as<T>(), r.as<T>(), batch, int(b), work.device(), work.bytes());
   });
 }
 
 void cayley_backward(View dr, ConstView dq, ConstView q) {
-  const int b = int(q.size(-1));
-  const int64_t total = q.numel(), batch = total > 0 ? total / (int64_t(b) * b) : 0;
+  const int64_t b = q.size(-1), total = q.numel(), batch = total > 0 ? total / (b * b) : 0;
+  const bool packed = on_16_bytes(dr.data, dq.data, q.data);
   dispatch_floating(q.dtype, [&]<class T>() {
-    dispatch_size(
-        b,
-        [&]<int B>(std::integral_constant<int, B>) {
-          launch(cayley_backward_threads<B, T>, blocks_for(batch, kBlock), kBlock, 0, stream(),
-                 dr.as<T>(), dq.as<T>(), q.as<T>(), batch);
-        },
-        [&] {
-          const BlockWork work(batch, 3 * size_t(b) * b * sizeof(compute_t<T>));
-          launch(cayley_backward_blocks<T>, work.blocks(), BlockWork::threads(b), work.shared(),
-                 stream(), dr.as<T>(), dq.as<T>(), q.as<T>(), batch, b, work.device(),
-                 work.bytes());
-        });
+    using C = compute_t<T>;
+    const auto in_threads = [&]<int B>(std::integral_constant<int, B>) {
+      launch(cayley_backward_threads<B, T>, blocks_for(batch), kBlock, 0, stream(), dr.as<T>(),
+             dq.as<T>(), q.as<T>(), batch, packed);
+    };
+    // 8 x 8 in float64 would take more registers than a thread can have.
+    bool done = false;
+    if constexpr (sizeof(C) == sizeof(double))
+      done = dispatch_size<2, 4>(b, in_threads);
+    else
+      done = dispatch_size<2, 4, 8>(b, in_threads);
+    if (done) return;
+    const BlockWork work(batch, 3 * size_t(b * b) * sizeof(C));
+    launch(cayley_backward_blocks<T>, work.blocks(), BlockWork::threads(b), work.shared(), stream(),
+           dr.as<T>(), dq.as<T>(), q.as<T>(), batch, int(b), work.device(), work.bytes());
   });
 }
 

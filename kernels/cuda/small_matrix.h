@@ -1,19 +1,9 @@
-// Small matrices: each by one thread in its own memory, or by a whole block in shared memory. The
-// algorithms are written once, for a team of either size.
+// Small matrices, each by a whole block in shared memory.
 #pragma once
 
 #include "kernels/cuda/row.h"
 
 namespace papilio::cuda {
-
-struct OneThread {
-  static constexpr int rank = 0, size = 1;
-  __device__ void sync() const {}
-  template <class C>
-  __device__ C largest(C value) const {
-    return value;
-  }
-};
 
 struct WholeBlock {
   int rank = int(threadIdx.x), size = int(blockDim.x);

@@ -186,6 +186,24 @@ TEST_CASE("butterfly_rotation on a device: segments wider than a block's memory"
   CHECK(largest_difference(results[5], x.to_vector<double>()) < 1e-4);  // R^T takes R back
 }
 
+TEST_CASE("butterfly_rotation on a device: x that begins anywhere in memory") {
+  if (cuda_device_count() == 0) return;
+  for (const DType dtype : {DType::float32, DType::bfloat16, DType::float64})
+    for (const Dims& factors : {Dims{2, 6, 4, 4}, Dims{1, 3, 8, 8}, Dims{2, 4, 8, 8}})
+      for (int64_t at = 0; at < 5; ++at) {
+        CAPTURE(str(dtype, " ", factors, " ", at));
+        const int64_t rows = 5, d = factors[1] * factors[2];
+        const Tensor q = copy_of(uniform64(factors, -0.5, 0.5), dtype);
+        const Tensor memory = copy_of(uniform64({rows * d + 5}), dtype);
+        const auto rotated = [&](Device device) {
+          const Tensor x = slice(copy_of(memory, device), 0, at, at + rows * d);
+          return butterfly_rotation(reshape(x, {rows, d}), copy_of(q, device)).to_vector<double>();
+        };
+        CHECK(largest_difference(rotated(Device::cpu()), rotated(Device::cuda())) <
+              (dtype == DType::bfloat16 ? 0.02 : 1e-5));
+      }
+}
+
 TEST_CASE("butterfly_rotation by identities changes no bit") {
   Generator g(8);
   for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::float16})

@@ -5,10 +5,13 @@
 #include <cmath>
 #include <cstring>
 
+#include "autograd/backward.h"
+#include "autograd/ops.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
 #include "tests/boft/dense.h"
+#include "tests/compare.h"
 
 namespace papilio::test {
 
@@ -62,6 +65,33 @@ TEST_CASE("cayley") {
                   {"undefined", [] { cayley(Tensor()); }, "cayley: r is undefined"}},
        // Entries are sums of b products of inverses: a few roundings more than one.
        .tolerance_factor = 4});
+}
+
+TEST_CASE("cayley on a device: both kinds of elimination side by side, anywhere in memory") {
+  if (cuda_device_count() == 0) return;
+  for (const DType dtype : {DType::float32, DType::bfloat16, DType::float64})
+    for (const int64_t b : {2, 4, 8, 16, 32})
+      for (const int64_t at : {0, 1, 2}) {
+        CAPTURE(str(dtype, " ", b, " ", at));
+        const int64_t n = 3 * b * b;
+        Tensor memory = uniform64({n + 2});
+        for (int64_t i = at + b * b; i < at + 2 * b * b; ++i) memory.data<double>()[i] *= 30;
+        memory = copy_of(memory, dtype);
+        const auto results = [&](Device device) {
+          const Tensor all = leaf(copy_of(memory, device));
+          const Tensor q = cayley(reshape(slice(all, 0, at, at + n), {3, b, b}));
+          const Tensor dq = slice(copy_of(memory, device), 0, at, at + n);
+          backward(q, reshape(dq, q.shape()));
+          auto values = q.to_vector<double>();
+          const auto gradient = grad(all).to_vector<double>();
+          values.insert(values.end(), gradient.begin(), gradient.end());
+          return values;
+        };
+        const double bound = dtype == DType::bfloat16  ? 0.5
+                             : dtype == DType::float32 ? 2e-3
+                                                       : 1e-10;
+        CHECK(largest_difference(results(Device::cpu()), results(Device::cuda())) < bound);
+      }
 }
 
 TEST_CASE("cayley of larger blocks") {
