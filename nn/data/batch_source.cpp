@@ -21,7 +21,8 @@ class DatasetSource : public BatchSource {
 
   Batch batch(const std::vector<int64_t>& positions, Generator& generator) const override {
     const Dataset picked = subset(data_, positions);
-    Batch batch{augment(picked.images, options_.augmentation, generator), picked.labels, {}, {}};
+    Batch batch{
+        augment(picked.images, options_.augmentation, generator), picked.labels, {}, {}, {}};
     if (options_.mixup.any()) {
       batch.targets =
           options_.mixup(batch.images, batch.labels, int64_t(class_names().size()), generator);
@@ -57,7 +58,7 @@ class ImageSource : public BatchSource {
   Batch batch(const std::vector<int64_t>& positions, Generator& generator) const override {
     const Dims one = image_shape();
     Dims shape{int64_t(positions.size()), one[0], one[1], one[2]};
-    Batch batch{empty(shape), {}, {}, {}};
+    Batch batch{empty(shape), {}, {}, {}, {}};
     float* to = batch.images.data<float>();
     std::vector<int64_t> labels;
     for (size_t k = 0; k < positions.size(); ++k) {
@@ -72,6 +73,7 @@ class ImageSource : public BatchSource {
       }
       to += one[0] * one[1] * one[2];
       labels.push_back(data_->label(positions[k]));
+      batch.positions.push_back(positions[k]);
     }
     shape[0] = int64_t(labels.size());
     batch.images = batch.images.alias(Layout::contiguous(shape));

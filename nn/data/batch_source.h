@@ -13,6 +13,8 @@ struct Batch {
   Tensor labels;                     // (B) int64
   Tensor targets = {};               // (B, classes) float32 after mixing, else undefined
   std::vector<std::string> skipped;  // what was wrong with images that are not in the batch
+  // Of the images in the data. The loader writes them where nothing was skipped.
+  std::vector<int64_t> positions = {};
 
   // What cross_entropy takes.
   const Tensor& target() const { return targets.defined() ? targets : labels; }

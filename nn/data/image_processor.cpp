@@ -1,6 +1,7 @@
 #include "nn/data/image_processor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "nn/data/file.h"
@@ -52,6 +53,20 @@ void ImageProcessor::normalize(const Image& image, float* out) const {
     const uint8_t* from = image.pixels.data() + c;
     for (int64_t i = 0; i < count; ++i) *out++ = table[from[i * image.channels]];
   }
+}
+
+Image ImageProcessor::denormalize(const float* x, int64_t height, int64_t width) const {
+  Image image{width, height, channels(), std::vector<uint8_t>(size_t(height * width * channels()))};
+  for (int64_t c = 0; c < channels(); ++c) {
+    for (int64_t i = 0; i < height * width; ++i) {
+      double value = *x++;
+      if (do_normalize) value = value * image_std[size_t(c)] + image_mean[size_t(c)];
+      if (do_rescale) value /= rescale_factor;
+      image.pixels[size_t(i * channels() + c)] =
+          uint8_t(std::lround(std::clamp(value, 0.0, 255.0)));
+    }
+  }
+  return image;
 }
 
 ImageProcessor image_processor_for(int64_t height, int64_t width, int64_t channels) {

@@ -37,6 +37,9 @@ struct ImageProcessor {
   Image geometry(const Image& image) const;
   // (value * rescale_factor - mean) / std of each channel into out: (channels, height, width).
   void normalize(const Image& image, float* out) const;
+  // The picture that normalize made of x: (channels, height, width); what no picture makes is
+  // clamped.
+  Image denormalize(const float* x, int64_t height, int64_t width) const;
   // Both. out: (channels, out_height, out_width)
   void operator()(const Image& image, float* out) const { normalize(geometry(image), out); }
 };

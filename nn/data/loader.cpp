@@ -147,7 +147,10 @@ class Loader::Workers {
                   begin = position * options_.batch_size,
                   end = std::min(begin + options_.batch_size, source_->size());
     Generator generator(epoch_seed(epoch) ^ (0xbf58476d1ce4e5b9u * uint64_t(position + 1)));
-    return source_->batch({order->begin() + begin, order->begin() + end}, generator);
+    std::vector<int64_t> positions{order->begin() + begin, order->begin() + end};
+    Batch batch = source_->batch(positions, generator);
+    if (batch.skipped.empty()) batch.positions = std::move(positions);
+    return batch;
   }
 
   const Batches source_;

@@ -33,4 +33,14 @@ Tensor DropPath::operator()(const Tensor& x) {
   return x * (copy_of(bernoulli(one_a_sample, 1 - p), x.dtype()) / (1 - p));
 }
 
+void set_drop_path(Module& model, double p) {
+  probability("set_drop_path", p);
+  std::vector<DropPath*> layers;
+  for_each_module(model, [&](const std::string&, Module& module) {
+    if (auto* layer = dynamic_cast<DropPath*>(&module)) layers.push_back(layer);
+  });
+  for (size_t i = 0; i < layers.size(); ++i)
+    layers[i]->p = layers.size() > 1 ? p * double(i) / double(layers.size() - 1) : p;
+}
+
 }  // namespace papilio::nn

@@ -26,4 +26,8 @@ struct DropPath : Module {
   std::string describe() const override { return str("DropPath(", p, ")"); }
 };
 
+// The rate of every DropPath in a model: the last one's is `p`, and it grows linearly from 0 at the
+// first, as timm's drop_path_rate does. Throws ArgumentError for p outside [0, 1).
+void set_drop_path(Module& model, double p);
+
 }  // namespace papilio::nn

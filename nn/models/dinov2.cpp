@@ -129,14 +129,12 @@ Tensor Dinov2Model::operator()(const Tensor& images) {
   return layernorm(x);
 }
 
-std::vector<Tensor> Dinov2Model::attention_probabilities(const Tensor& images) {
-  std::vector<Tensor> result;
+void Dinov2Model::attention(const Tensor& images, const OnAttention& f) {
   Tensor x = embeddings(images);
   for (Dinov2Layer& block : layer) {
-    result.push_back(block.attention.probabilities(block.norm1(x)));
+    f(block.attention.probabilities(block.norm1(x)));
     x = block(x);
   }
-  return result;
 }
 
 void Dinov2Model::visit(Visitor& v) {
@@ -153,10 +151,6 @@ Tensor Dinov2ForImageClassification::features(const Tensor& images) {
   const Tensor x = dinov2(images);
   const int64_t first_patch = shape().prefix_tokens;
   return concat({select(x, 1, 0), mean(slice(x, 1, first_patch), {1})}, 1);
-}
-
-std::vector<Tensor> Dinov2ForImageClassification::attention_probabilities(const Tensor& images) {
-  return dinov2.attention_probabilities(images);
 }
 
 ImageClassifier::Shape Dinov2ForImageClassification::shape() const {

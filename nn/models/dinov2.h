@@ -86,7 +86,7 @@ struct Dinov2Model : Module {
 
   explicit Dinov2Model(const Dinov2Config& config);
   Tensor operator()(const Tensor& images);  // (B, C, H, W) -> (B, T, D), normalised
-  std::vector<Tensor> attention_probabilities(const Tensor& images);
+  void attention(const Tensor& images, const OnAttention& f);
   void visit(Visitor& v) override;
   std::string describe() const override { return "Dinov2Model"; }
 };
@@ -97,7 +97,9 @@ struct Dinov2ForImageClassification : ImageClassifier {
 
   explicit Dinov2ForImageClassification(const Dinov2Config& config);
   Tensor features(const Tensor& images) override;
-  std::vector<Tensor> attention_probabilities(const Tensor& images) override;
+  void attention(const Tensor& images, const OnAttention& f) override {
+    dinov2.attention(images, f);
+  }
   Shape shape() const override;
   const Dinov2Config& config() const { return dinov2.config; }
   void visit(Visitor& v) override;

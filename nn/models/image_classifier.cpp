@@ -5,6 +5,12 @@
 
 namespace papilio::nn {
 
+std::vector<Tensor> ImageClassifier::attention_probabilities(const Tensor& images) {
+  std::vector<Tensor> all;
+  attention(images, [&](const Tensor& probabilities) { all.push_back(probabilities); });
+  return all;
+}
+
 void ImageClassifier::reset_classifier(int64_t num_labels) {
   check(num_labels >= 1, "reset_classifier: expected num_labels >= 1, got ", num_labels);
   check(classifier.adapters.empty(), "reset_classifier: the classifier carries adapters");

@@ -1,6 +1,7 @@
 // What every model that tells classes of images apart has: a backbone and a linear classifier.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -8,6 +9,9 @@
 #include "nn/layers/linear.h"
 
 namespace papilio::nn {
+
+// Told about the attention of one layer after the other: probabilities (B, heads, T, T).
+using OnAttention = std::function<void(const Tensor& probabilities)>;
 
 struct ImageClassifier : Module {
   Linear classifier;
@@ -19,8 +23,11 @@ struct ImageClassifier : Module {
   virtual Tensor features(const Tensor& images) = 0;
   // (B, C, H, W) -> logits (B, number of classes)
   Tensor operator()(const Tensor& images) { return classifier(features(images)); }
-  // Attention of every layer for one batch, each (B, heads, T, T).
-  virtual std::vector<Tensor> attention_probabilities(const Tensor& images) = 0;
+  // Goes through the backbone and hands every layer's attention to `f`, which need not keep it: of
+  // many tokens one layer's is large. The forward pass itself never makes these matrices.
+  virtual void attention(const Tensor& images, const OnAttention& f) = 0;
+  // All of them, the first layer's first.
+  std::vector<Tensor> attention_probabilities(const Tensor& images);
 
   // What it is and takes, in the words that every one of these models has.
   struct Shape {

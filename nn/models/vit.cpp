@@ -131,14 +131,12 @@ Tensor ViTModel::encode(const Tensor& tokens) {
   return squeeze(matmul(transpose(weights, 1, 2), x), 1);
 }
 
-std::vector<Tensor> ViTModel::attention_probabilities(const Tensor& images) {
-  std::vector<Tensor> result;
+void ViTModel::attention(const Tensor& images, const OnAttention& f) {
   Tensor x = embeddings(images);
   for (ViTLayer& block : layer) {
-    result.push_back(block.attention.probabilities(block.layernorm_before(x)));
+    f(block.attention.probabilities(block.layernorm_before(x)));
     x = block(x);
   }
-  return result;
 }
 
 void ViTModel::visit(Visitor& v) {
@@ -150,10 +148,6 @@ void ViTModel::visit(Visitor& v) {
 
 ViTForImageClassification::ViTForImageClassification(const ViTConfig& c) : vit(c) {
   reset_classifier(c.hidden_size, c.num_labels);
-}
-
-std::vector<Tensor> ViTForImageClassification::attention_probabilities(const Tensor& images) {
-  return vit.attention_probabilities(images);
 }
 
 ImageClassifier::Shape ViTForImageClassification::shape() const {

@@ -94,8 +94,7 @@ struct ViTModel : Module {
   explicit ViTModel(const ViTConfig& config);
   Tensor operator()(const Tensor& images);  // (B, C, H, W) -> (B, D): the pooled, normalised token
   Tensor encode(const Tensor& tokens);  // the same from the embeddings' output, (B, T, D) -> (B, D)
-  // Attention of every layer for one batch, each (B, heads, T, T).
-  std::vector<Tensor> attention_probabilities(const Tensor& images);
+  void attention(const Tensor& images, const OnAttention& f);
   void visit(Visitor& v) override;
   std::string describe() const override { return "ViTModel"; }
 };
@@ -105,7 +104,7 @@ struct ViTForImageClassification : ImageClassifier {
 
   explicit ViTForImageClassification(const ViTConfig& config);
   Tensor features(const Tensor& images) override { return vit(images); }
-  std::vector<Tensor> attention_probabilities(const Tensor& images) override;
+  void attention(const Tensor& images, const OnAttention& f) override { vit.attention(images, f); }
   Shape shape() const override;
   const ViTConfig& config() const { return vit.config; }
   void visit(Visitor& v) override;

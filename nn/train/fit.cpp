@@ -129,7 +129,10 @@ int64_t steps_per_epoch(const Loader& loader, int64_t accumulation_steps) {
 namespace {
 
 // Sums up one batch; accuracy, top5 and loss are still sums.
-void add_batch(Evaluation& result, const Tensor& logits, const std::vector<int64_t>& wanted) {
+void add_batch(Evaluation& result, const Tensor& logits, const Batch& batch) {
+  const std::vector<int64_t> wanted = batch.labels.to_vector<int64_t>();
+  check(batch.positions.size() == wanted.size(), "evaluate: expected positions for ", wanted.size(),
+        " images, got ", batch.positions.size());
   const std::vector<double> values = log_softmax(logits).to_vector<double>();
   const auto classes = size_t(logits.size(1));
   for (size_t i = 0; i < wanted.size(); ++i) {
@@ -144,9 +147,11 @@ void add_batch(Evaluation& result, const Tensor& logits, const std::vector<int64
     result.accuracy += double(best == size_t(label));
     result.top5 += double(before < 5 && !std::isnan(row[label]));
     result.loss -= row[label];
+    result.losses.push_back(-row[label]);
     result.predicted.push_back(int64_t(best));
     result.probability.push_back(std::exp(row[best]));
     result.labels.push_back(label);
+    result.positions.push_back(batch.positions[i]);
   }
 }
 
@@ -178,7 +183,7 @@ Evaluation evaluate(Module& model, const Forward& forward, Loader& loader) {
     Batch batch = loader.next();
     std::ranges::move(batch.skipped, std::back_inserter(result.skipped));
     if (loader.epoch() > 0) break;  // the last batches were skipped whole
-    add_batch(result, forward(to(batch.images, device)), batch.labels.to_vector<int64_t>());
+    add_batch(result, forward(to(batch.images, device)), batch);
   }
   const auto count = double(result.labels.size());
   result.accuracy /= count;

@@ -69,7 +69,7 @@ int main(int argc, char** argv) try {
             << test.probability[8] << ":\n";
   draw(reshape(image, {8, 8}));
   // Where the class token (number 0) looks in the last layer: the mean of its four heads, (17).
-  const Tensor looks = mean(select(model.vit.attention_probabilities(image)[1], 2, 0), {0, 1});
+  const Tensor looks = mean(select(model.attention_probabilities(image)[1], 2, 0), {0, 1});
   std::cout << "its class token looks at these patches:\n";
   draw(reshape(slice(looks, 0, 1), {4, 4}));
   check<Error>(first > 1.5, "an untrained model should be near the loss of guessing, ln 10 = 2.3");

@@ -9,6 +9,7 @@
 #include "samples/cli/common.h"
 #include "samples/cli/data.h"
 #include "samples/cli/model.h"
+#include "samples/cli/run_report.h"
 #include "samples/cli/table.h"
 
 namespace papilio::cli {
@@ -16,7 +17,7 @@ namespace papilio::cli {
 namespace {
 
 struct Settings {
-  std::string model, adapter, classifier, split = "test";
+  std::string model, adapter, classifier, split = "test", report;
   DataSettings data;
   int64_t batch_size = 256;
   Common common;
@@ -38,6 +39,8 @@ Options declare(Settings& s) {
   options.add("split", &s.split, "NAME", "test, validation, train or all")
       .choices({"test", "validation", "train", "all"});
   options.add("batch-size", &s.batch_size, "N", "images at a time").range(1, 1e6);
+  options.add("report", &s.report, "FILE",
+              "write a page with pictures: confusion, the hardest images, attention, the adapter");
   add_common(options, s.common);
   options.example("papilio evaluate runs/base");
   options.example("papilio evaluate runs/photos --data photos --corrupt skip");
@@ -63,40 +66,18 @@ std::string confusion_table(const std::vector<std::vector<int64_t>>& counts,
   return table(rows);
 }
 
-// One class among all: of its images, of those given its name, and their harmonic mean.
-struct ClassFigures {
-  int64_t images = 0, predicted = 0, right = 0;
-  double recall() const { return double(right) / double(images); }
-  double precision() const { return double(right) / double(predicted); }
-  double f1() const { return 2 * double(right) / double(images + predicted); }
-};
-
 using Confusion = std::vector<std::vector<int64_t>>;
-
-std::vector<ClassFigures> class_figures(const Confusion& counts) {
-  std::vector<ClassFigures> figures(counts.size());
-  for (size_t i = 0; i < counts.size(); ++i) {
-    for (size_t k = 0; k < counts.size(); ++k) {
-      figures[i].images += counts[i][k];
-      figures[k].predicted += counts[i][k];
-    }
-    figures[i].right = counts[i][i];
-  }
-  return figures;
-}
 
 // NaN, of a class without images or never predicted, is a dash.
 std::string share(double value) {
   return std::isnan(value) ? "-" : percent(value);
 }
 
-std::string class_table(const std::vector<ClassFigures>& figures,
-                        const std::vector<std::string>& names) {
+std::string class_table(const std::vector<report::ClassRow>& classes) {
   std::vector<std::vector<std::string>> rows{{"class", "images", "recall", "precision", "F1"}};
-  for (size_t i = 0; i < figures.size(); ++i) {
-    const ClassFigures& f = figures[i];
+  for (const report::ClassRow& f : classes) {
     if (f.images == 0 && f.predicted == 0) continue;
-    rows.push_back({printable(names[i]), with_commas(f.images), share(f.recall()),
+    rows.push_back({printable(f.name), with_commas(f.images), share(f.recall()),
                     share(f.precision()), share(f.f1())});
   }
   return table(rows);
@@ -122,17 +103,16 @@ std::string confusion_list(const Confusion& counts, const std::vector<std::strin
   return table(rows, 2);
 }
 
-nlohmann::json classes_json(const std::vector<ClassFigures>& figures,
-                            const std::vector<std::string>& names) {
+nlohmann::json classes_json(const std::vector<report::ClassRow>& classes) {
   nlohmann::json list = nlohmann::json::array();
-  for (size_t i = 0; i < figures.size(); ++i) {
-    list.push_back({{"class", names[i]},
-                    {"images", figures[i].images},
-                    {"predicted", figures[i].predicted},
-                    {"right", figures[i].right},
-                    {"recall", figures[i].recall()},
-                    {"precision", figures[i].precision()},
-                    {"f1", figures[i].f1()}});
+  for (const report::ClassRow& f : classes) {
+    list.push_back({{"class", f.name},
+                    {"images", f.images},
+                    {"predicted", f.predicted},
+                    {"right", f.right},
+                    {"recall", f.recall()},
+                    {"precision", f.precision()},
+                    {"f1", f.f1()}});
   }
   return list;
 }
@@ -145,7 +125,7 @@ void print_result(const Settings& s, const nn::Evaluation& e, const Confusion& c
   if (names.size() > 5) top5 = ", top-5 " + percent(e.top5);
   std::printf("accuracy %s%s, loss %s on %lld images (%s)\n\n%s\n", percent(e.accuracy).c_str(),
               top5.c_str(), short_number(e.loss).c_str(), static_cast<long long>(e.labels.size()),
-              s.split.c_str(), class_table(class_figures(confusion), names).c_str());
+              s.split.c_str(), class_table(report::class_rows(confusion, names)).c_str());
   const bool narrow = names.size() <= kWidestMatrix;
   std::printf(
       "%s",
@@ -169,12 +149,26 @@ int evaluate(const Words& words) {
   check_takes(all, s.model, *loaded.model);
   warn(options, all.images.notes);
   const Data data = for_model(s.data, all, loaded.class_names);
+  const nn::ImageProcessor processor =
+      data.is_digits() ? nn::image_processor_for(8, 8, 1) : processor_of(s.model, *loaded.model);
+  const nn::Batches images = evaluation_batches(data, s.split, processor, s.data.on_corrupt());
   nn::Loader loader(
-      evaluation_batches(data, s.split, processor_of(s.model, *loaded.model), s.data.on_corrupt()),
-      {.batch_size = s.batch_size, .workers = s.data.loader_workers(), .shuffle = false});
+      images, {.batch_size = s.batch_size, .workers = s.data.loader_workers(), .shuffle = false});
   const nn::Evaluation result = nn::evaluate(
       *loaded.model, [&](const Tensor& images) { return loaded(images); }, loader);
   for (const std::string& message : result.skipped) warn(options, {"left out: " + message});
+  if (!s.report.empty()) {
+    write_report(s.report, [&](report::RunReport& page) {
+      page.title = "Evaluation on " + data_title(s.data);
+      page.subject = "The model in " + s.model +
+                     (s.adapter.empty() ? "" : " with the adapter in " + s.adapter) + ".";
+      page.parameters = nn::count_parameters(*loaded.model).all;
+      describe(page, options, words, *loaded.model, s.data, data);
+      add_evaluation(page, *loaded.model, {s.split, images, result}, loaded.class_names, processor,
+                     data.is_digits());
+      add_adapter(page, loaded.adapters.get());
+    });
+  }
   const Confusion confusion = nn::confusion_matrix(result, int64_t(loaded.class_names.size()));
   if (s.common.json) {
     print_json(
@@ -191,7 +185,7 @@ int evaluate(const Words& words) {
          {"top5", result.top5},
          {"loss", result.loss},
          {"classes", loaded.class_names},
-         {"per_class", classes_json(class_figures(confusion), loaded.class_names)},
+         {"per_class", classes_json(report::class_rows(confusion, loaded.class_names))},
          {"confusion", confusion}});
   } else {
     print_result(s, result, confusion, loaded.class_names);

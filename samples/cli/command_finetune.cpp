@@ -3,11 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include "boft/checkpoint.h"
+#include "nn/layers/dropout.h"
 #include "nn/models/pretrained.h"
 #include "samples/cli/commands.h"
 #include "samples/cli/demo/methods.h"
 #include "samples/cli/digits.h"
 #include "samples/cli/model.h"
+#include "samples/cli/run_report.h"
 #include "samples/cli/table.h"
 #include "samples/cli/training.h"
 #include "tensor/atomic_file.h"
@@ -23,7 +25,7 @@ struct Settings {
   bool overwrite = false;
   int64_t block_size = 4, block_num = 0, factors = 2, rank = 4;
   int64_t neumann = boft::OftConfig{}.num_cayley_neumann_terms;
-  double alpha = 8, dropout = 0, eps = 0;
+  double alpha = 8, dropout = 0, eps = 0, drop_path = 0;
   bool block_share = false;
   std::string target_modules = "query,key,value,intermediate.dense,output.dense", exclude_modules,
               modules_to_save = "classifier", layers_to_transform, bias = "none";
@@ -96,6 +98,11 @@ Options declare(Settings& s) {
            "biases that train: none, all, or those of adapted layers: boft_only, oft_only, "
            "lora_only")
       .choices({"none", "all", "boft_only", "oft_only", "lora_only"});
+  options
+      .add("drop-path", &s.drop_path, "P",
+           "of whole branches in the model's last layer; less before, none in the first")
+      .below(0, 1)
+      .default_is("the model's own");
   s.training.epochs = demo::Schedule{}.adapt_epochs;
   add_training(options, s.training);
   options.option("lr").default_is("by method, as the demo");
@@ -137,6 +144,7 @@ void resolve_method(Options& options, Settings& s) {
     s.block_size = 0;
     options.applies_when(false, {"block-size"}, "");
   }
+  options.applies_when(options.given("drop-path"), {"drop-path"}, "");
   if (!options.given("lr")) s.training.lr = demo_rate(s.method);
   if (!options.given("weight-decay") && s.method != "full") s.training.weight_decay = 0;
 }
@@ -231,6 +239,11 @@ std::string prepare(Options& options, const Settings& s, LoadedModel& loaded) {
   return nn::trainable_parameters_line(model);
 }
 
+std::string method_label(const Settings& s, const LoadedModel& loaded) {
+  if (loaded.adapters != nullptr) return adapter_label(loaded.adapters->config("default"));
+  return s.method == "full" ? "Full finetuning" : "A linear probe";
+}
+
 }  // namespace
 
 int finetune(const Words& words) {
@@ -249,6 +262,7 @@ int finetune(const Words& words) {
   manual_seed(uint64_t(s.training.seed));
   LoadedModel loaded = load_model(s.model);
   warn(options, loaded.warnings);
+  if (options.given("drop-path")) nn::set_drop_path(*loaded.model, s.drop_path);
   check_takes(data, s.model, *loaded.model);
   const nn::ImageProcessor processor = processor_of(s.model, *loaded.model);
   warn(options, data.images.notes);
@@ -265,7 +279,6 @@ int finetune(const Words& words) {
     std::fflush(stdout);
   }
   const TrainingData parts = training_data(data, s.data, processor, s.training.augment);
-  const nn::Forward forward = [&](const Tensor& images) { return loaded(images); };
   const TrainingJob job{*loaded.model, parts, out, s.method, settings};
   const TrainingEnd end = run_training(job, s.training, options, s.common);
   if (s.has_adapter()) {
@@ -276,7 +289,21 @@ int finetune(const Words& words) {
     if (!data.is_digits()) save_processor(out, processor);
   }
 
-  const TestResult test = evaluate_test(*loaded.model, forward, parts);
+  const TestResult test = evaluate_test(*loaded.model, parts);
+  write_report_or_warn(options, out / "report.html", [&](report::RunReport& page) {
+    const std::string label = method_label(s, loaded);
+    page.title = label + " on " + data_title(s.data);
+    page.subject =
+        str(label, " adapted the model in ", s.model, " to ", data.class_names.size(), " classes.");
+    page.parameters = count.all;
+    page.trainable = count.trainable;
+    describe(page, options, words, *loaded.model, s.data, data);
+    add_training(page, out, end);
+    add_evaluation(page, *loaded.model, part_to_show(*loaded.model, parts, test), data.class_names,
+                   data.is_digits() ? nn::image_processor_for(8, 8, 1) : processor,
+                   data.is_digits());
+    add_adapter(page, loaded.adapters.get());
+  });
   if (s.common.json) {
     nlohmann::json result{{"command", "finetune"},
                           {"method", s.method},
@@ -290,10 +317,11 @@ int finetune(const Words& words) {
     add_to_json(result, end);
     print_json(result);
   } else if (end.failure.empty()) {
-    std::printf("%s\n%s: %s, log.csv, tensorboard/, checkpoints/, run.toml\n", test.text().c_str(),
-                s.out.c_str(),
-                s.has_adapter() ? "adapter_config.json, adapter_model.safetensors, id2label.json"
-                                : "config.json, model.safetensors");
+    std::printf(
+        "%s\n%s: %s, report.html, log.csv, steps.csv, tensorboard/, checkpoints/, run.toml\n",
+        test.text().c_str(), s.out.c_str(),
+        s.has_adapter() ? "adapter_config.json, adapter_model.safetensors, id2label.json"
+                        : "config.json, model.safetensors");
   }
   return report_end(options, end, s.out);
 }

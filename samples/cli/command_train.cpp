@@ -7,6 +7,7 @@
 #include "samples/cli/demo/methods.h"
 #include "samples/cli/digits.h"
 #include "samples/cli/model.h"
+#include "samples/cli/run_report.h"
 #include "samples/cli/table.h"
 #include "samples/cli/training.h"
 #include "tensor/atomic_file.h"
@@ -143,12 +144,21 @@ int train(const Words& words) {
     std::fflush(stdout);
   }
   if (!s.training.resume) write_file_atomically(out / "run.toml", settings);
-  const nn::Forward forward = [&](const Tensor& images) { return model(images); };
   const TrainingJob job{model, parts, out, "train", settings};
   const TrainingEnd end = run_training(job, s.training, options, s.common);
   nn::save_pretrained(model, data.class_names, out);
 
-  const TestResult test = evaluate_test(model, forward, parts);
+  const TestResult test = evaluate_test(model, parts);
+  write_report_or_warn(options, out / "report.html", [&](report::RunReport& page) {
+    page.title = "Training on " + data_title(s.data);
+    page.subject = str("A vision transformer of ", config.num_hidden_layers, " layers and width ",
+                       config.hidden_size, " learned ", classes.size(), " classes from scratch.");
+    page.parameters = page.trainable = parameters;
+    describe(page, options, words, model, s.data, data);
+    add_training(page, out, end);
+    add_evaluation(page, model, part_to_show(model, parts, test), data.class_names, processor,
+                   data.is_digits());
+  });
   if (s.common.json) {
     nlohmann::json result{{"command", "train"},
                           {"out", s.out},
@@ -160,7 +170,8 @@ int train(const Words& words) {
     print_json(result);
   } else if (end.failure.empty()) {
     std::printf(
-        "%s\n%s: config.json, model.safetensors, log.csv, tensorboard/, checkpoints/, run.toml\n",
+        "%s\n%s: config.json, model.safetensors, report.html, log.csv, steps.csv, tensorboard/, "
+        "checkpoints/, run.toml\n",
         test.text().c_str(), s.out.c_str());
   }
   return report_end(options, end, s.out);

@@ -13,20 +13,13 @@ namespace {
 
 constexpr int64_t kSide = 96, kStep = kSide + 8;
 
-// At most kSide pixels a side. Small pictures keep their pixels: the page enlarges them.
-nn::Image thumbnail(const nn::Image& image) {
-  const int64_t longer = std::max(image.width, image.height);
-  if (longer <= kSide) return image;
-  const auto side = [&](int64_t n) { return std::max<int64_t>(n * kSide / longer, 1); };
-  return nn::resize(image, side(image.height), side(image.width), nn::Interpolation::bilinear);
-}
-
 // One picture at its place in the row, its file's name as a hint.
 std::string tag(const nn::Image& image, const std::string& name, int64_t place) {
   return str("<image x=\"", place * kStep, "\" y=\"0\" width=\"", kSide, "\" height=\"", kSide,
              "\" style=\"image-rendering:", image.width < 40 ? "pixelated" : "auto",
-             "\" href=\"data:image/png;base64,", base64(nn::encode_png(thumbnail(image))),
-             "\"><title>", report::escape(name), "</title></image>");
+             "\" href=\"data:image/png;base64,",
+             report::base64(nn::encode_png(thumbnail(image, kSide))), "\"><title>",
+             report::escape(name), "</title></image>");
 }
 
 // The first pictures of each class, as positions.
@@ -38,18 +31,11 @@ std::vector<std::vector<int64_t>> candidates(const nn::ImageDataset& data) {
 
 }  // namespace
 
-std::string base64(const std::string& bytes) {
-  constexpr const char* kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t word = 0;
-    for (size_t k = 0; k < 3; ++k)
-      word = word << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (size_t k = 0; k < 4; ++k)
-      text += i + k > bytes.size() ? '=' : kDigits[word >> (18 - 6 * k) & 63];
-  }
-  return text;
+nn::Image thumbnail(const nn::Image& image, int64_t side) {
+  const int64_t longer = std::max(image.width, image.height);
+  if (longer <= side) return image;
+  const auto scaled = [&](int64_t n) { return std::max<int64_t>(n * side / longer, 1); };
+  return nn::resize(image, scaled(image.height), scaled(image.width), nn::Interpolation::bilinear);
 }
 
 std::string contact_sheet(const std::string& title, const nn::ImageDataset& data,

@@ -11,7 +11,7 @@ namespace papilio::cli {
 std::string contact_sheet(const std::string& title, const nn::ImageDataset& data,
                           int64_t per_class);
 
-// RFC 4648's, with padding.
-std::string base64(const std::string& bytes);
+// At most `side` pixels a side. Small pictures keep their pixels: the page enlarges them.
+nn::Image thumbnail(const nn::Image& image, int64_t side);
 
 }  // namespace papilio::cli

@@ -33,6 +33,9 @@ constexpr const char* kColumns[] = {"epoch",
                                     "validation_accuracy",
                                     "images_per_second"};
 
+// The time comes last: the rest is the same in every run.
+constexpr const char* kStepColumns[] = {"step", "loss", "lr", "gradient_norm", "images", "seconds"};
+
 std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& s) {
   auto groups =
       nn::parameter_groups(model, {.weight_decay = s.weight_decay, .layer_decay = s.layer_decay});
@@ -69,10 +72,8 @@ class Training {
     }
     if (s.ema > 0) average_ = std::make_unique<nn::ModelAverage>(job.model, s.ema);
     if (s.resume) go_on();
-    const std::vector<std::string> columns(std::begin(kColumns), std::end(kColumns));
-    csv_ = s.resume
-               ? std::make_unique<nn::CsvLog>(job.out / "log.csv", columns, "step", first_step_)
-               : std::make_unique<nn::CsvLog>(job.out / "log.csv", columns);
+    csv_ = open_log("log.csv", {std::begin(kColumns), std::end(kColumns)});
+    steps_csv_ = open_log("steps.csv", {std::begin(kStepColumns), std::end(kStepColumns)});
     tensorboard_ = std::make_unique<nn::TensorboardLog>(job.out / "tensorboard");
     progress_.set_done_before(first_step_);
     if (common.progress() != nullptr)
@@ -83,6 +84,7 @@ class Training {
     end_.steps = first_step_;
     end_.total_steps = total_;
     reset_peak_memory();
+    end_.steps_per_epoch = per_epoch_;
     try {
       nn::fit(job_.model, forward_, loader_, *optimizer_,
               {.steps = total_,
@@ -112,6 +114,12 @@ class Training {
 
  private:
   nn::TrainingParts parts() { return {job_.model, *optimizer_, loader_, average_.get()}; }
+
+  std::unique_ptr<nn::CsvLog> open_log(const char* name, const std::vector<std::string>& columns) {
+    const fs::path file = job_.out / name;
+    return s_.resume ? std::make_unique<nn::CsvLog>(file, columns, "step", first_step_)
+                     : std::make_unique<nn::CsvLog>(file, columns);
+  }
 
   void go_on() {
     std::vector<std::string> warnings;
@@ -198,6 +206,7 @@ class Training {
     end_.steps = r.step;
     const int64_t epoch = (r.step + per_epoch_ - 1) / per_epoch_;
     const bool epoch_ends = r.step % per_epoch_ == 0;
+    steps_csv_->write({double(r.step), r.loss, r.lr, r.gradient_norm, double(r.images), r.seconds});
     tensorboard_->write(
         r.step,
         {{"train/loss", r.loss}, {"train/lr", r.lr}, {"train/gradient_norm", r.gradient_norm}});
@@ -243,7 +252,7 @@ class Training {
   std::unique_ptr<nn::Optimizer> optimizer_;
   std::unique_ptr<nn::ModelAverage> average_;
   nn::Checkpoints checkpoints_;
-  std::unique_ptr<nn::CsvLog> csv_;
+  std::unique_ptr<nn::CsvLog> csv_, steps_csv_;
   std::unique_ptr<nn::TensorboardLog> tensorboard_;
   int64_t per_epoch_, total_, first_step_ = 0;
   nn::Progress progress_;
@@ -276,16 +285,24 @@ void prepare_run_folder(const fs::path& out, Result result, const TrainingSettin
   checkpoints.clear();
 }
 
-TestResult evaluate_test(nn::Module& model, const nn::Forward& forward, const TrainingData& data) {
+nn::Evaluation evaluate_part(nn::ImageClassifier& model, const nn::Batches& part, int64_t workers) {
+  nn::Loader loader(part, {.batch_size = 256, .workers = workers, .shuffle = false});
+  return nn::evaluate(
+      model, [&](const Tensor& images) { return model(images); }, loader);
+}
+
+TestResult evaluate_test(nn::ImageClassifier& model, const TrainingData& data) {
   if (data.test == nullptr) return {};
-  nn::Loader loader(data.test, {.batch_size = 256, .workers = data.workers, .shuffle = false});
-  const nn::Evaluation e = nn::evaluate(model, forward, loader);
-  return {int64_t(e.labels.size()), e.accuracy, e.top5, e.loss};
+  TestResult result;
+  result.evaluation = evaluate_part(model, data.test, data.workers);
+  result.images = int64_t(result.evaluation.labels.size());
+  return result;
 }
 
 std::string TestResult::text() const {
   if (images == 0) return "no test part";
-  return "test accuracy " + percent(accuracy) + ", loss " + short_number(loss);
+  return "test accuracy " + percent(evaluation.accuracy) + ", loss " +
+         short_number(evaluation.loss);
 }
 
 void add_to_json(nlohmann::json& object, const TestResult& test) {
@@ -293,9 +310,9 @@ void add_to_json(nlohmann::json& object, const TestResult& test) {
     return test.images > 0 ? nlohmann::json(value) : nlohmann::json(nullptr);
   };
   object["test_images"] = test.images;
-  object["test_accuracy"] = number(test.accuracy);
-  object["test_top5"] = number(test.top5);
-  object["test_loss"] = number(test.loss);
+  object["test_accuracy"] = number(test.evaluation.accuracy);
+  object["test_top5"] = number(test.evaluation.top5);
+  object["test_loss"] = number(test.evaluation.loss);
 }
 
 }  // namespace papilio::cli

@@ -31,14 +31,14 @@ void resolve(Options& options, const TrainingSettings& settings);
 struct TrainingJob {
   nn::ImageClassifier& model;  // everything that is trainable trains
   const TrainingData& data;
-  std::filesystem::path out;  // log.csv, tensorboard/, checkpoints/
+  std::filesystem::path out;  // log.csv, steps.csv, tensorboard/, checkpoints/
   std::string title;          // before the progress bar
   std::string settings;       // the resolved options, as run.toml has them
 };
 
 // How a run ended; the model holds what it learned in any case.
 struct TrainingEnd {
-  int64_t steps = 0, total_steps = 0;
+  int64_t steps = 0, total_steps = 0, steps_per_epoch = 0;
   double seconds = 0, images_per_second = 0;       // of the steps of this process alone
   double train_loss = 0, validation_accuracy = 0;  // of the last epoch; NaN without one
   double best_accuracy = 0;                        // of all epochs
@@ -46,8 +46,9 @@ struct TrainingEnd {
   int signal = 0;                                  // that stopped it, or 0
   std::string failure = {};                        // why it could not go on, or empty
 };
-// Trains, with a line of log.csv an epoch and checkpoints that a later call with settings.resume
-// goes on from. Throws UsageError where there is nothing to go on from or the settings differ.
+// Trains, with a line of log.csv an epoch, one of steps.csv a step, and checkpoints that a later
+// call with settings.resume goes on from. Throws UsageError where there is nothing to go on from or
+// the settings differ.
 TrainingEnd run_training(const TrainingJob& job, const TrainingSettings& settings,
                          const Options& options, const Common& common);
 
@@ -59,11 +60,13 @@ void prepare_run_folder(const std::filesystem::path& out, Result result,
 // What the model makes of the test part; nothing where the data have none.
 struct TestResult {
   int64_t images = 0;
-  double accuracy = 0, top5 = 0, loss = 0;
+  nn::Evaluation evaluation = {};
   // "test accuracy 97.1 %, loss 0.123"
   std::string text() const;
 };
-TestResult evaluate_test(nn::Module& model, const nn::Forward& forward, const TrainingData& data);
+TestResult evaluate_test(nn::ImageClassifier& model, const TrainingData& data);
+// The same of any part.
+nn::Evaluation evaluate_part(nn::ImageClassifier& model, const nn::Batches& part, int64_t workers);
 void add_to_json(nlohmann::json& object, const TestResult& test);
 
 // The exit code: 0, 1 where the run failed, 130 or 143 where a signal stopped it; says the latter

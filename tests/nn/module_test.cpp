@@ -115,6 +115,9 @@ TEST_CASE(
   CHECK(dropout(x).to_vector() == x.to_vector());
   CHECK(path(x).to_vector() == x.to_vector());
   CHECK_THROWS_WITH(nn::Dropout(1.0), "Dropout: expected p in [0, 1), got 1");
+  CHECK_THROWS_WITH(nn::set_drop_path(path, -0.5), "set_drop_path: expected p in [0, 1), got -0.5");
+  nn::set_drop_path(path, 0.5);
+  CHECK(path.p == 0.5);
   CHECK_THROWS_AS(nn::MultiHeadAttention(10, 3), ArgumentError);
 }
 

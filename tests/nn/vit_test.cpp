@@ -90,13 +90,26 @@ TEST_CASE("ViT: parameters have the names of Transformers") {
   CHECK(names.size() == 8 + 2 * 16);
 }
 
+TEST_CASE("ViT: drop path grows from 0 at the first layer to its rate at the last") {
+  nn::ViTConfig config = small();
+  config.num_hidden_layers = 5;
+  nn::ViTForImageClassification model(config);
+  nn::set_drop_path(model, 0.4);
+  for (size_t i = 0; i < 5; ++i)
+    CHECK(model.vit.layer[i].drop_path.p == doctest::Approx(0.1 * double(i)));
+  config.drop_path_rate = 0.4;  // as the configuration says it
+  nn::ViTForImageClassification other(config);
+  for (size_t i = 0; i < 5; ++i)
+    CHECK(model.vit.layer[i].drop_path.p == other.vit.layer[i].drop_path.p);
+}
+
 TEST_CASE("ViT: class token and mean pooling, sizes that do not fit") {
   nn::ViTConfig config = small();
   for (nn::Pooling pooling : {nn::Pooling::class_token, nn::Pooling::mean}) {
     config.pooling = pooling;
     nn::ViTForImageClassification model(config);
     CHECK(model(randn({3, 1, 8, 8})).shape() == Dims{3, 10});
-    CHECK(model.vit.attention_probabilities(randn({2, 1, 8, 8})).size() == 2);
+    CHECK(model.attention_probabilities(randn({2, 1, 8, 8})).size() == 2);
     CHECK_THROWS_AS(model(randn({3, 1, 12, 12})), ArgumentError);
     CHECK_THROWS_AS(model(randn({3, 3, 8, 8})), ArgumentError);
   }

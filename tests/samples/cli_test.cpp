@@ -136,6 +136,11 @@ TEST_CASE("an adapter's settings follow the options") {
   at.json(words("finetune --config a/run.toml --out b"));
   CHECK(at.bytes("a/adapter_config.json") == at.bytes("b/adapter_config.json"));
   CHECK(at.bytes("a/adapter_model.safetensors") == at.bytes("b/adapter_model.safetensors"));
+  // Drop path changes the training, and stays out of run.toml where it was not asked for.
+  CHECK(at.bytes("a/run.toml").find("drop-path") == std::string::npos);
+  at.json(words("finetune --config a/run.toml --drop-path 0.5 --out d"));
+  CHECK(at.bytes("d/run.toml").find("drop-path = 0.5\n") != std::string::npos);
+  CHECK(at.bytes("a/adapter_model.safetensors") != at.bytes("d/adapter_model.safetensors"));
   // The pattern of a whole path knows no layers: that is said.
   const auto warned =
       at.run(words("finetune base --epochs 1 -t .*query --layers-to-transform 0 "
@@ -485,6 +490,8 @@ TEST_CASE("training that meets NaN keeps the last good step, says so and fails")
   CHECK_MESSAGE(outcome.err.find("-nan") == std::string::npos, outcome.err);
   CHECK(outcome.err.find("the model of the step before is in m\n") != std::string::npos);
   CHECK(nlohmann::json::parse(outcome.out)["failure"].is_string());
+  CHECK(at.bytes("m/report.html").find("The training failed: training stopped at step ") !=
+        std::string::npos);
   nn::PretrainedClassifier loaded = nn::from_pretrained(at / "m");
   for (const nn::NamedTensor& parameter : nn::named_parameters(*loaded.model))
     CHECK_MESSAGE(all_finite(*parameter.tensor), parameter.name);

@@ -66,13 +66,19 @@ TEST_CASE("a run stopped by a signal goes on to the very same model and log") {
     CHECK(outcome.code == 128 + signal);
     CHECK(outcome.err.find("go on with: papilio train --config parts/run.toml --resume\n") !=
           std::string::npos);
+    const std::string stopped = at.bytes("parts/report.html");
+    CHECK(stopped.find("Interrupted after step ") != std::string::npos);
+    CHECK(stopped.find("Go on with <code>papilio train --config parts/run.toml --resume</code>") !=
+          std::string::npos);
     command = "train --config parts/run.toml --resume";
   }
   CHECK(stops > 0);
   const auto result = at.json(words("train --config parts/run.toml --resume"));
   CHECK(result["interrupted"] == false);
+  CHECK(at.bytes("parts/report.html").find("Interrupted") == std::string::npos);
   CHECK(at.bytes("parts/model.safetensors") == at.bytes("whole/model.safetensors"));
   CHECK(without_rate(at.bytes("parts/log.csv")) == without_rate(at.bytes("whole/log.csv")));
+  CHECK(without_rate(at.bytes("parts/steps.csv")) == without_rate(at.bytes("whole/steps.csv")));
   // Once more, from the end: nothing is left to do.
   at.json(words("train --config parts/run.toml --resume"));
   CHECK(at.bytes("parts/model.safetensors") == at.bytes("whole/model.safetensors"));

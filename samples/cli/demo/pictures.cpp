@@ -1,31 +1,25 @@
 #include "samples/cli/demo/pictures.h"
 
 #include <algorithm>
-#include <numbers>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/energy.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "nn/train/fit.h"
+#include "samples/cli/inside.h"
 #include "tensor/copy.h"
 
 namespace papilio::demo {
 
+using cli::degrees;
+using cli::matrix_of;
+
 namespace {
 
-std::vector<double> degrees(std::vector<double> radians) {
-  for (double& angle : radians) angle *= 180 / std::numbers::pi;
-  return radians;
-}
-
-report::Matrix matrix(const Tensor& x) {
-  return {int(x.size(0)), int(x.size(1)), x.to_vector<double>()};
-}
-
 // One digit, 0 paper to 1 ink.
-report::Matrix picture(const nn::Dataset& data, int64_t at) {
-  return matrix((select(select(data.images, 0, at), 0, 0) + 1.0) * 0.5);
+report::Picture picture(const nn::Dataset& data, int64_t at) {
+  return {.ink = matrix_of((select(select(data.images, 0, at), 0, 0) + 1.0) * 0.5)};
 }
 
 }  // namespace
@@ -93,7 +87,7 @@ void add_rotation(report::DemoReport& report, Run& run, const std::string& layer
                         .b = int(boft.block_size()),
                         .m = int(boft.butterfly_factors())};
     report.rotation_layer = layer;
-    report.rotation = matrix(butterfly_matrix(boft.rotations(false)));
+    report.rotation = matrix_of(butterfly_matrix(boft.rotations(false)));
   }
 }
 
@@ -117,10 +111,10 @@ void add_attention(report::DemoReport& report, const Pretrained& pretrained,
         picture(test, at), std::stoi(test.class_names[size_t(label)]), {}};
     for (nn::ViTForImageClassification* model : models) {
       nn::eval(*model);
-      const Tensor p = model->vit.attention_probabilities(slice(test.images, 0, at, at + 1)).back();
+      const Tensor p = model->attention_probabilities(slice(test.images, 0, at, at + 1)).back();
       // (1, heads, T, T): what the class token looks at, mean over the heads, without itself.
       const Tensor of_token = slice(select(mean(squeeze(p, 0), {0}), 0, 0), 0, 1);
-      example.maps.push_back(matrix(reshape(of_token, {side, side})));
+      example.maps.push_back(matrix_of(reshape(of_token, {side, side})));
     }
     report.attention.push_back(std::move(example));
   }

@@ -29,6 +29,14 @@ void Canvas::rect(double x, double y, double width, double height, std::string_v
   body_ += "/>\n";
 }
 
+void Canvas::image(double x, double y, double width, double height, std::string_view png,
+                   bool smooth) {
+  body_ += "<image x=\"" + coordinate(x) + "\" y=\"" + coordinate(y) + "\" width=\"" +
+           coordinate(width) + "\" height=\"" + coordinate(height) +
+           "\" preserveAspectRatio=\"none\"" + (smooth ? "" : " class=\"pixelated\"") +
+           " href=\"data:image/png;base64," + base64(png) + "\"/>\n";
+}
+
 void Canvas::path(std::string_view data, std::string_view attributes, std::string_view tooltip) {
   if (data.empty()) return;
   body_ += "<path d=\"";

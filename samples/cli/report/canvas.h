@@ -15,6 +15,8 @@ class Canvas {
   void close_group();
   void line(double x1, double y1, double x2, double y2, std::string_view css_class);
   void rect(double x, double y, double width, double height, std::string_view attributes);
+  // A PNG file's bytes, stretched; `smooth`: not as squares.
+  void image(double x, double y, double width, double height, std::string_view png, bool smooth);
   void path(std::string_view data, std::string_view attributes, std::string_view tooltip = {});
   // anchor: start, middle or end; y is the baseline. rotate turns anticlockwise by 90 degrees.
   void text(double x, double y, std::string_view text, std::string_view anchor = "start",

@@ -5,15 +5,6 @@
 #include "text.h"
 
 namespace papilio::report {
-namespace {
-
-std::vector<std::pair<std::string, std::string>> pairs(const std::vector<Setting>& settings) {
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const Setting& setting : settings) out.emplace_back(setting.name, setting.value);
-  return out;
-}
-
-}  // namespace
 
 void add_attention(Document& page, const DemoView& view) {
   const auto& titles = view.data.attention_titles;
@@ -71,16 +62,16 @@ void add_merging(Document& page, const DemoView& view) {
       "<i class=\"v\">W</i>\u2032 = <i class=\"v\">s</i> (<i class=\"v\">W "
       "R</i><sup>\u22A4</sup>); the merged "
       "model has the size and the speed of the original.");
-  std::vector<std::pair<std::string, std::string>> facts;
+  std::vector<Setting> facts;
   if (std::isfinite(data.merge_max_difference)) {
     const bool within = data.merge_max_difference <= data.merge_tolerance;
-    facts.emplace_back("largest difference of a logit",
-                       significant(data.merge_max_difference, 2) + " (" +
-                           (within ? "within" : "beyond") + " the tolerance of " +
-                           significant(data.merge_tolerance, 1) + ")");
+    facts.push_back({"largest difference of a logit",
+                     significant(data.merge_max_difference, 2) + " (" +
+                         (within ? "within" : "beyond") + " the tolerance of " +
+                         significant(data.merge_tolerance, 1) + ")"});
   }
-  if (data.merge_images > 0) facts.emplace_back("images compared", grouped(data.merge_images));
-  if (!data.adapter_folder.empty()) facts.emplace_back("adapter saved in", data.adapter_folder);
+  if (data.merge_images > 0) facts.push_back({"images compared", grouped(data.merge_images)});
+  if (!data.adapter_folder.empty()) facts.push_back({"adapter saved in", data.adapter_folder});
   page.definitions(facts);
 }
 
@@ -93,8 +84,8 @@ void add_making(Document& page, const DemoView& view) {
   page.section("making", "How this was made");
   if (!data.model_note.empty()) page.paragraph(escape(data.model_note));
   if (!data.learning_rate_rule.empty()) page.paragraph(escape(data.learning_rate_rule));
-  page.definitions(pairs(data.settings));
-  page.definitions(pairs(data.environment));
+  page.definitions(data.settings);
+  page.definitions(data.environment);
 }
 
 }  // namespace papilio::report

@@ -125,13 +125,7 @@ void add_energy(Document& page, const DemoView& view) {
   }
   if (chart.bars.empty()) return;
   page.section("energy", "Hyperspherical energy");
-  page.paragraph(
-      "The energy \u2211<sub><i class=\"v\">i</i> \u2260 <i class=\"v\">j</i></sub> 1 / "
-      "\u2016<i class=\"v\">\u0175<sub>i</sub></i> \u2212 <i "
-      "class=\"v\">\u0175<sub>j</sub></i>\u2016 over "
-      "the unit vectors <i class=\"v\">\u0175</i> along a weight\u2019s rows measures how evenly "
-      "they "
-      "spread over the sphere. A common rotation and a positive scale leave it as it is.");
+  explain_energy(page);
   page.figure(
       {render(chart)},
       "Relative change of the adapted layers\u2019 energy. For BOFT and OFT it is rounding, "

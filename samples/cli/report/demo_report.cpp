@@ -153,31 +153,6 @@ void add_results(Document& page, const DemoView& view) {
   page.table(table, caption);
 }
 
-std::vector<std::string> short_layer_names(const std::vector<std::string>& names) {
-  if (names.empty()) return {};
-  std::string common = names[0];
-  for (const std::string& name : names) {
-    const auto ends = std::mismatch(common.begin(), common.end(), name.begin(), name.end());
-    common.erase(ends.first, common.end());
-  }
-  const std::size_t skip = common.rfind('.') == std::string::npos ? 0 : common.rfind('.') + 1;
-  std::vector<std::string> shorter;
-  for (const std::string& name : names) {
-    std::string out;
-    std::string last;
-    for (std::size_t from = skip; from <= name.size();) {
-      const std::size_t to = std::min(name.find('.', from), name.size());
-      const std::string part = name.substr(from, to - from);
-      const bool drop = part == last || (part == "dense" && !out.empty());
-      if (!drop) out += (out.empty() ? "" : ".") + part;
-      last = part;
-      from = to + 1;
-    }
-    shorter.push_back(out.empty() ? name : out);
-  }
-  return shorter;
-}
-
 std::string render(const DemoReport& report) {
   std::vector<std::string> names;
   for (const MethodReport& method : report.methods) names.push_back(method.name);

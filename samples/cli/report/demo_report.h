@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "butterfly.h"
-#include "svg.h"
+#include "geometry.h"
 
 // Everything that the page about the main job shows. Whatever is left empty or NaN is left out or
 // shown as a dash; nothing here is required.
@@ -19,11 +18,6 @@ struct Estimate {  // over seeds
 struct SeedCurves {
   std::vector<double> steps{};
   std::vector<std::vector<double>> seeds{};  // one curve a seed, as long as steps
-};
-
-struct LayerAngles {
-  std::string layer{};            // module name
-  std::vector<double> degrees{};  // rotation angles of all planes of all blocks, 0 to 180
 };
 
 struct MethodReport {
@@ -46,13 +40,9 @@ struct MethodReport {
 };
 
 struct AttentionExample {
-  Matrix picture{};  // 0 paper .. 1 ink
+  Picture picture{};
   int label = 0;
   std::vector<Matrix> maps{};  // one for each of DemoReport::attention_titles, grid of patches
-};
-
-struct Setting {
-  std::string name{}, value{};
 };
 
 struct DemoReport {
@@ -85,10 +75,6 @@ struct DemoReport {
   std::vector<Setting> settings{};     // hyper-parameters
   std::vector<Setting> environment{};  // threads, compiler, seeds, date, command, seconds
 };
-
-// "encoder.layer.0.attention.output.dense" -> "0.attention.output": without what all names begin
-// with, without ".dense", and without an immediately repeated part.
-std::vector<std::string> short_layer_names(const std::vector<std::string>& names);
 
 // The whole report.html.
 std::string render(const DemoReport& report);

@@ -47,6 +47,24 @@ code{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monosp
 i.v{font-family:"Cambria Math",Cambria,Georgia,"Times New Roman",serif;font-size:1.05em}
 .key{white-space:nowrap}
 .key svg{width:.85em;height:.85em;margin-right:.5em;vertical-align:-.06em}
+dl.columns{display:block;columns:19rem;column-gap:2.5rem;max-width:none}
+dl.columns div{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1rem;break-inside:avoid;border-bottom:1px solid var(--grid);padding:.2rem 0}
+dl.columns dd{text-align:right;min-width:0;margin-left:auto}
+dl.columns dt{white-space:nowrap}
+.cards{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(7.2rem,1fr));gap:1.3rem 1rem;font:.8rem/1.35 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+.cards.broad{grid-template-columns:repeat(auto-fill,minmax(min(19rem,100%),1fr))}
+.cards li{min-width:0}
+.cards svg{display:block;max-width:100%;height:auto;margin:0 0 .35rem -7px}
+.cards b,.cards span{display:block;overflow-wrap:anywhere}
+.cards b{font-weight:600}
+.cards span{color:var(--soft)}
+details{margin:1.2rem 0 2.6rem}
+summary{cursor:pointer;color:var(--link);font:.9rem system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+pre{overflow-x:auto;background:var(--panel);border:1px solid var(--grid);padding:.7rem .9rem;font-size:.82rem;line-height:1.5}
+.note{border-left:3px solid var(--minus);padding:.1rem 0 .1rem 1rem}
+@media (max-width:66rem){
+th,td{padding:.5rem .58rem}
+}
 @media (max-width:40rem){
 html{font-size:16px}
 main{padding:2rem 1rem 3rem}
@@ -110,17 +128,42 @@ void Document::paragraph(std::string_view html) {
   body_ += "<p>" + std::string(html) + "</p>\n";
 }
 
+void Document::note(std::string_view html) {
+  body_ += "<p class=\"note\">" + std::string(html) + "</p>\n";
+}
+
+void Document::code_block(std::string_view text) {
+  body_ += "<pre><code>" + escape(text) + "</code></pre>\n";
+}
+
 void Document::figure(const std::vector<std::string>& svgs, std::string_view caption_html) {
   body_ += "<figure>\n<div class=\"row\">\n";
   for (const std::string& svg : svgs) {
     body_ += is_wide(svg) ? "<div class=\"cellbox wide\">" : "<div class=\"cellbox\">";
     body_ += svg + "</div>\n";
   }
-  body_ += "</div>\n<figcaption><b>Figure " + std::to_string(++figures_) + ".</b> " +
-           std::string(caption_html) + "</figcaption>\n</figure>\n";
+  body_ += "</div>\n" + numbered_caption(caption_html) + "</figure>\n";
 }
 
-void Document::table(const Table& table, std::string_view caption_html) {
+std::string Document::numbered_caption(std::string_view html) {
+  return "<figcaption><b>Figure " + std::to_string(++figures_) + ".</b> " + std::string(html) +
+         "</figcaption>\n";
+}
+
+void Document::cards(const std::vector<Card>& cards, std::string_view caption_html, bool wide) {
+  body_ += std::string("<figure>\n<ul class=\"cards") + (wide ? " broad" : "") + "\">\n";
+  for (const Card& card : cards) {
+    body_ += "<li" + (card.hint_text.empty() ? "" : " title=\"" + escape(card.hint_text) + "\"") +
+             ">" + card.picture_html + "<b>" + escape(card.title_text) + "</b><span>" +
+             escape(card.note_text) + "</span></li>\n";
+  }
+  body_ += "</ul>\n" + numbered_caption(caption_html) + "</figure>\n";
+}
+
+void Document::table(const Table& table, std::string_view caption_html,
+                     std::string_view summary_text) {
+  if (!summary_text.empty())
+    body_ += "<details>\n<summary>" + escape(summary_text) + "</summary>\n";
   const auto numeric = [&](std::size_t column) {
     return !table.rows.empty() && column < table.rows[0].size() && table.rows[0][column].number;
   };
@@ -141,14 +184,15 @@ void Document::table(const Table& table, std::string_view caption_html) {
     body_ += "</tr>\n";
   }
   body_ += "</tbody></table></div>\n";
+  if (!summary_text.empty()) body_ += "</details>\n";
 }
 
-void Document::definitions(
-    const std::vector<std::pair<std::string, std::string>>& name_and_value_text) {
-  if (name_and_value_text.empty()) return;
-  body_ += "<dl>\n";
-  for (const auto& [name, value] : name_and_value_text) {
-    body_ += "<dt>" + escape(name) + "</dt><dd>" + escape(value) + "</dd>\n";
+void Document::definitions(const std::vector<Setting>& settings, bool columns) {
+  if (settings.empty()) return;
+  body_ += columns ? "<dl class=\"columns\">\n" : "<dl>\n";
+  for (const Setting& setting : settings) {
+    body_ += std::string(columns ? "<div>" : "") + "<dt>" + escape(setting.name) + "</dt><dd>" +
+             escape(setting.value) + "</dd>" + (columns ? "</div>\n" : "\n");
   }
   body_ += "</dl>\n";
 }

@@ -16,6 +16,18 @@ struct Table {
   std::vector<std::vector<Cell>> rows;
 };
 
+// A picture with words under it.
+struct Card {
+  std::string picture_html;
+  std::string title_text;
+  std::string note_text;
+  std::string hint_text;  // where the mouse rests
+};
+
+struct Setting {
+  std::string name{}, value{};
+};
+
 // Builds one self-contained page: style sheet inside, no script, nothing loaded from elsewhere (a
 // content security policy forbids it). Arguments named `html` are markup, `text` is escaped.
 class Document {
@@ -26,14 +38,23 @@ class Document {
   void figures_of_merit(const std::vector<std::pair<std::string, std::string>>& value_and_text);
   void section(std::string_view id, std::string_view title_text);
   void paragraph(std::string_view html);
+  void note(std::string_view html);  // a paragraph that stands out
+  void code_block(std::string_view text);
   // Pictures side by side where the page is wide enough, numbered, with a caption.
   void figure(const std::vector<std::string>& svgs, std::string_view caption_html);
-  void table(const Table& table, std::string_view caption_html);
-  void definitions(const std::vector<std::pair<std::string, std::string>>& name_and_value_text);
+  // Many pictures, as many in a row as the page is wide, numbered as one figure. `wide`: each takes
+  // a third of a row, not an eighth.
+  void cards(const std::vector<Card>& cards, std::string_view caption_html, bool wide = false);
+  // With a `summary` only that is seen until it is opened.
+  void table(const Table& table, std::string_view caption_html, std::string_view summary_text = {});
+  // `columns`: in as many columns as the page is wide.
+  void definitions(const std::vector<Setting>& settings, bool columns = false);
 
   std::string finish() const;
 
  private:
+  std::string numbered_caption(std::string_view html);
+
   std::string title_;
   std::string contents_;
   std::string body_;

@@ -162,6 +162,8 @@ svg .node{fill:var(--panel);stroke:var(--rule);stroke-width:1}
 svg .reached{fill:var(--m0);stroke:var(--m0)}
 svg text.on{fill:var(--paper);font-weight:600}
 svg .symbol{font-style:italic;font-size:15px;font-family:"Cambria Math",Cambria,Georgia,"Times New Roman",serif}
+svg .veil{fill:#000}
+svg .pixelated{image-rendering:pixelated}
 svg .frame{fill:none;stroke:var(--rule);stroke-width:1}
 svg .sheet{fill:var(--panel);stroke:var(--rule);stroke-width:1}
 )css";

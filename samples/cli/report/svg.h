@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -110,12 +111,21 @@ struct HeatMap {
   double size = 400;      // side of the coloured area in user units
 };
 
+struct Picture {       // of an image; drawn where `ink` is given, else the PNG
+  Matrix ink{};        // 0 paper .. 1 ink, in the page's colours
+  std::string png{};   // a file's bytes
+  double aspect = 1;   // width / height of the PNG
+  bool smooth = true;  // enlarged smoothly, not as squares
+};
+
 struct Tile {
-  Tile(const Matrix& picture_, const Matrix& overlay_, std::string caption_)
+  Tile(const Picture& picture_, const Matrix& overlay_, std::string caption_)
       : picture(picture_), overlay(overlay_), caption(std::move(caption_)) {}
 
-  Matrix picture;  // 0 paper .. 1 ink
-  Matrix overlay;  // may be empty; any grid stretched over the picture; full colour at its maximum
+  Picture picture;
+  // May be empty; any grid stretched over the picture. Under ink: full colour at its maximum. Over
+  // a PNG: a veil that is clear at its maximum.
+  Matrix overlay;
   std::string caption;
 };
 
@@ -127,6 +137,12 @@ struct ImageGrid {
   double tile = 64;
 };
 
+struct ConfusionChart {
+  std::string title{};
+  std::vector<std::string> names{};
+  std::vector<std::vector<std::int64_t>> counts{};  // [true class][predicted class]
+};
+
 std::string render(const LineChart& chart);
 std::string render(const ScatterChart& chart);
 std::string render(const DotChart& chart);
@@ -135,5 +151,8 @@ std::string render(const Histogram& chart);
 std::string render(const StripChart& chart);
 std::string render(const HeatMap& map);
 std::string render(const ImageGrid& grid);
+// Rows are true classes, columns predicted ones; names up to kMostNamed classes, numbers beyond.
+std::string render(const ConfusionChart& chart);
+constexpr std::size_t kMostNamed = 40;
 
 }  // namespace papilio::report

@@ -92,8 +92,29 @@ void draw_colour_bar(Canvas& canvas, double x, double y, double height, double r
   }
 }
 
+// The picture as large as the box holds it; where the overlay is small a dark veil lies on it.
+void draw_photograph(Canvas& canvas, const Tile& tile, double x, double y, double width,
+                     double height) {
+  constexpr double kVeil = 0.82;
+  const double aspect = tile.picture.aspect > 0 ? tile.picture.aspect : 1;
+  const double shown_width = std::min(width, height * aspect);
+  const double shown_height = std::min(height, width / aspect);
+  x += (width - shown_width) / 2;
+  y += (height - shown_height) / 2;
+  canvas.image(x, y, shown_width, shown_height, tile.picture.png, tile.picture.smooth);
+  const double most = largest(tile.overlay);
+  if (!tile.overlay.valid() || !(most > 0)) return;
+  Matrix veil = tile.overlay;
+  for (double& value : veil.values) value = std::isfinite(value) ? 1 - std::abs(value) / most : 1;
+  for (const auto& [level, data] :
+       shade_paths(veil, 1, false, x, y, shown_width / veil.cols, shown_height / veil.rows)) {
+    canvas.path(data, "class=\"cell veil\" " + opacity(kVeil * level));
+  }
+}
+
 void draw_picture(Canvas& canvas, const Tile& tile, double x, double y, double width,
                   double height) {
+  if (!tile.picture.png.empty()) return draw_photograph(canvas, tile, x, y, width, height);
   canvas.rect(x, y, width, height, "class=\"sheet\"");
   if (tile.overlay.valid()) {
     const Matrix& m = tile.overlay;
@@ -102,8 +123,8 @@ void draw_picture(Canvas& canvas, const Tile& tile, double x, double y, double w
       if (level > 0) canvas.path(data, "class=\"cell heat\" " + opacity(0.9 * level));
     }
   }
-  if (tile.picture.valid()) {
-    const Matrix& m = tile.picture;
+  if (tile.picture.ink.valid()) {
+    const Matrix& m = tile.picture.ink;
     const double strength = tile.overlay.valid() ? 0.62 : 0.9;
     for (const auto& [level, data] :
          shade_paths(m, 1.0, false, x, y, width / m.cols, height / m.rows)) {
@@ -138,7 +159,7 @@ std::string render(const HeatMap& map) {
   const double height = cell * shown.rows;
   const double left = 34;
   const double top = map.title.empty() ? 24 : 48;
-  Canvas canvas(left + width + 76, top + height + (pool > 1 ? 28 : 12), map.title);
+  Canvas canvas(left + width + 86, top + height + (pool > 1 ? 28 : 12), map.title);
   canvas.text(2, 16, map.title, "start", "title");
 
   const double largest_value = largest(shown);

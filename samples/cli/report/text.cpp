@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -94,6 +95,21 @@ std::string escape(std::string_view text) {
   return out;
 }
 
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t word = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      word = word << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k)
+      text += i + k > bytes.size() ? '=' : kDigits[word >> (18 - 6 * k) & 63U];
+  }
+  return text;
+}
+
 std::string fixed(double value, int decimals) {
   if (!std::isfinite(value)) return std::string(kMissing);
   return with_minus(to_text(value, std::chars_format::fixed, decimals));
@@ -166,6 +182,19 @@ double text_width(std::string_view text, double font_size) {
     if (!continues) width += width_of(c);
   }
   return width * font_size;
+}
+
+std::string shortened(std::string_view text, double width, double font_size) {
+  if (text_width(text, font_size) <= width) return std::string(text);
+  std::string kept;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = std::max<std::size_t>(utf8_length(text, i), 1);
+    const std::string longer = kept + std::string(text.substr(i, length));
+    if (text_width(longer + "\u2026", font_size) > width && !kept.empty()) break;
+    kept = longer;
+    i += length;
+  }
+  return kept + "\u2026";
 }
 
 }  // namespace papilio::report

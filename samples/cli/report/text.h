@@ -10,6 +10,9 @@ namespace papilio::report {
 // that XML forbids and bytes that are not UTF-8 become U+FFFD, so that no label can break the page.
 std::string escape(std::string_view text);
 
+// RFC 4648's, with padding.
+std::string base64(std::string_view bytes);
+
 // All numbers are written in the C locale whatever the program's locale is. A value that is not
 // finite is written as an en dash.
 std::string fixed(double value, int decimals);       // 1.50
@@ -22,5 +25,7 @@ std::string plus_minus(double mean, double std, int decimals);
 
 // Width in user units of a label in the report's sans-serif font, from average glyph widths.
 double text_width(std::string_view text, double font_size);
+// The text, or as much of its beginning as fits with an ellipsis.
+std::string shortened(std::string_view text, double width, double font_size);
 
 }  // namespace papilio::report

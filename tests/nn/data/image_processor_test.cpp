@@ -38,9 +38,15 @@ TEST_CASE("processor: resize, crop, scale, normalise, channel by channel") {
       CHECK(out[4 * c + i] == doctest::Approx(want));
     }
   }
+  CHECK(p.denormalize(out.data(), 2, 2) == image);
   p.do_normalize = p.do_rescale = false;
   p(image, out.data());
   CHECK(out[4] == 51);
+  CHECK(p.denormalize(out.data(), 2, 2) == image);
+  out[0] = -3;
+  out[1] = 300;
+  CHECK(p.denormalize(out.data(), 2, 2).pixels[0] == 0);
+  CHECK(p.denormalize(out.data(), 2, 2).pixels[3] == 255);
   p.do_center_crop = true;
   p.crop_height = 1;
   p.crop_width = 2;

@@ -243,6 +243,7 @@ TEST_CASE("loader: corrupt images end the work or stay out of it, as asked") {
         all);
     CHECK(result.labels.size() == 8);
     CHECK(result.skipped.size() == 4);
+    CHECK(result.positions == Labels{4, 5, 6, 7, 8, 9, 10, 11});
     CHECK(result.accuracy == 0.25);
   }
   for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
@@ -293,6 +294,8 @@ TEST_CASE("evaluate: top-1, top-5, loss and confusion against plain loops") {
     ++confusion[size_t(y[i])][size_t(best)];
     CHECK(got.predicted[i] == best);
     CHECK(got.probability[i] == doctest::Approx(std::exp(row[best]) / sum));
+    CHECK(got.losses[i] == doctest::Approx(std::log(sum) - row[y[i]]));
+    CHECK(got.positions[i] == int64_t(i));
   }
   CHECK(got.labels == y);
   CHECK(got.accuracy == doctest::Approx(right / n));
