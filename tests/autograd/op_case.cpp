@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -11,6 +10,7 @@
 #include "autograd/gradcheck.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tests/devices.h"
 
 namespace papilio::test {
 
@@ -190,20 +190,11 @@ void check_nan(const OpCase& c, const Sample& sample, Device device) {
   }
 }
 
-// PAPILIO_TEST_DEVICE, "cpu" or "cuda", leaves the other one out.
-std::vector<Device> devices_of(const OpCase& c) {
-  const char* value = std::getenv("PAPILIO_TEST_DEVICE");
-  const std::string only = value == nullptr ? "" : value;
-  std::vector<Device> devices;
-  if (only != "cuda") devices.push_back(Device::cpu());
-  if (only != "cpu" && c.on_device && cuda_device_count() > 0) devices.push_back(Device::cuda());
-  return devices;
-}
-
 }  // namespace
 
 void run(const OpCase& c) {
-  for (const Device device : devices_of(c)) {
+  for (const Device device : devices()) {
+    if (!device.is_cpu() && !c.on_device) continue;
     for (const Sample& sample : c.samples) {
       INFO(c.name, ", ", sample.label, ", ", device);
       check_values(c, sample, device);

@@ -16,6 +16,7 @@
 #include "nn/layers/linear.h"
 #include "tensor/copy.h"
 #include "tensor/safetensors.h"
+#include "tests/devices.h"
 #include "tests/paths.h"
 
 namespace papilio::test {
@@ -29,14 +30,17 @@ struct Adapter {
 };
 
 struct Golden {
+  Device device;
   SafetensorsFile file;
   double tolerance = 0;
   std::vector<Adapter> adapters;
 
   int64_t number(const char* key) const { return std::stoll(file.metadata.at(key)); }
   bool has(const std::string& name) const { return file.tensors.count(name) > 0; }
-  // In memory of its own, so that it can be a leaf.
-  Tensor get(const std::string& name) const { return copy_of(file.tensors.at(name)); }
+  // In memory of its own, so that it can be a leaf, on the device.
+  Tensor get(const std::string& name) const {
+    return copy_of(copy_of(file.tensors.at(name)), device);
+  }
 
   void expect(const std::string& name, const Tensor& got) const {
     CAPTURE(name);
@@ -86,8 +90,8 @@ struct Golden {
   }
 };
 
-Golden open(const std::filesystem::path& path) {
-  Golden g{load_safetensors(path), 0, {}};
+Golden open(const std::filesystem::path& path, Device device) {
+  Golden g{device, load_safetensors(path), 0, {}};
   g.tolerance = g.file.metadata.at("dtype") == "torch.float64" ? 1e-10 : 1e-5;
   return g;
 }
@@ -145,6 +149,7 @@ void check_conv2d(Golden& g) {
 // The whole layer, at a Linear of the file's sizes.
 void check_oft(Golden& g) {
   nn::Linear base(g.number("in_features"), g.number("out_features"));
+  nn::to(base, g.device);
   base.weight = g.get("weight");
   base.bias = leaf(g.get("bias"));
   const auto flag = [&](const char* key) { return g.file.metadata.at(key) == "true"; };
@@ -177,12 +182,12 @@ void check_oft(Golden& g) {
 }
 
 // Checks every file of a folder; returns how many there were.
-int check_folder(const std::filesystem::path& folder) {
+int check_folder(const std::filesystem::path& folder, Device device) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".safetensors") continue;
     CAPTURE(entry.path().string());
-    Golden g = open(entry.path());
+    Golden g = open(entry.path(), device);
     const std::string kind = g.file.metadata.count("kind") ? g.file.metadata.at("kind") : "";
     if (kind == "boft_linear") check_linear(g), ++count;
     if (kind == "boft_conv2d") check_conv2d(g), ++count;
@@ -194,8 +199,11 @@ int check_folder(const std::filesystem::path& folder) {
 }  // namespace
 
 TEST_CASE("golden: BOFT and OFT layers agree with PEFT's tensors") {
-  CHECK(check_folder(std::filesystem::path(source_root) / "tests/golden/peft") >= 24);
-  if (const char* more = std::getenv("PAPILIO_GOLDEN_DIR")) CHECK(check_folder(more) > 0);
+  for (const Device device : devices()) {
+    CAPTURE(device);
+    CHECK(check_folder(std::filesystem::path(source_root) / "tests/golden/peft", device) >= 24);
+    if (const char* more = std::getenv("PAPILIO_GOLDEN_DIR")) CHECK(check_folder(more, device) > 0);
+  }
 }
 
 }  // namespace papilio::test

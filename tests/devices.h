@@ -1,0 +1,23 @@
+// Where a test runs.
+#pragma once
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "tensor/device.h"
+
+namespace papilio::test {
+
+// The CPU, and the GPU (or the emulator's) where there is one. PAPILIO_TEST_DEVICE, "cpu" or
+// "cuda", leaves the other one out.
+inline std::vector<Device> devices() {
+  const char* value = std::getenv("PAPILIO_TEST_DEVICE");
+  const std::string only = value == nullptr ? "" : value;
+  std::vector<Device> result;
+  if (only != "cuda") result.push_back(Device::cpu());
+  if (only != "cpu" && cuda_device_count() > 0) result.push_back(Device::cuda());
+  return result;
+}
+
+}  // namespace papilio::test
