@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/optim.h"
 #include "tensor/copy.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 
@@ -22,13 +24,27 @@ bool any_element(const Tensor& x, F&& f) {
   return found;
 }
 
+// On a device: the sum of all squares there, where a NaN leaves a NaN and an infinity an infinity.
+double sum_of_squares(const Tensor& x) {
+  const Tensor dense = contiguous_data(x);
+  const ConstView values = view(dense);
+  return pick("sum_of_squares", x.device(), cpu::sum_of_squares,
+              cuda::sum_of_squares)({&values, 1});
+}
+bool on_device(const Tensor& x) {
+  return x.defined() && is_floating(x.dtype()) && !x.device().is_cpu();
+}
+
 }  // namespace
 
 bool has_nan(const Tensor& x) {
+  if (on_device(x)) return std::isnan(sum_of_squares(x));
   return any_element(x, [](auto v) { return std::isnan(v); });
 }
 
 bool all_finite(const Tensor& x) {
+  // Squares of float64 may overflow: only a finite sum of them tells.
+  if (on_device(x) && std::isfinite(sum_of_squares(x))) return true;
   return !any_element(x, [](auto v) { return !std::isfinite(v); });
 }
 

@@ -3,9 +3,15 @@
 // number of threads.
 #pragma once
 
+#include <optional>
+
 #include "kernels/view.h"
 
 namespace papilio::cpu {
+
+// The first position in `index` (int64) whose value lies outside [0, n) and is not `allowed`, or
+// -1.
+int64_t first_outside(ConstView index, int64_t n, std::optional<int64_t> allowed);
 
 // y[o, j, :] = x[o, index[j], :].  x: (outer, n, inner) of any dtype, index: (k), y: (outer, k,
 // inner).
@@ -27,6 +33,8 @@ void gather_backward(View dx, ConstView dy, ConstView index);
 
 namespace papilio::cuda {
 
+// Waits for the device.
+PAPILIO_CUDA int64_t first_outside(ConstView index, int64_t n, std::optional<int64_t> allowed);
 PAPILIO_CUDA void index_select(View y, ConstView x, ConstView index);
 PAPILIO_CUDA void index_select_backward(View dx, ConstView dy, ConstView index, int64_t skip);
 PAPILIO_CUDA void gather(View y, ConstView x, ConstView index);

@@ -20,6 +20,14 @@ namespace papilio::cpu {
 // first largest element, or the first NaN, of each window lies. All contiguous.
 void max_pool2d(View y, View index, ConstView x, const MaxPool2dOptions& options);
 // dx: zero where nothing was chosen; windows that overlap add up, in order.
-void max_pool2d_backward(View dx, ConstView dy, ConstView index);
+void max_pool2d_backward(View dx, ConstView dy, ConstView index, const MaxPool2dOptions& options);
 
 }  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void max_pool2d(View y, View index, ConstView x, const MaxPool2dOptions& options);
+PAPILIO_CUDA void max_pool2d_backward(View dx, ConstView dy, ConstView index,
+                                      const MaxPool2dOptions& options);
+
+}  // namespace papilio::cuda

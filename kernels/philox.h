@@ -39,6 +39,16 @@ PAPILIO_HOST_DEVICE inline uint32_t philox_bits(uint64_t seed, uint64_t index) {
   return philox_block(seed, index / 4).word[index % 4];
 }
 
+// Words 2 i and 2 i + 1 of some as one number.
+PAPILIO_HOST_DEVICE inline uint64_t word_pair(const uint32_t* words, int64_t i) {
+  return uint64_t(words[2 * i]) << 32 | words[2 * i + 1];
+}
+// floor(count * bits / 2^64): one of 0, ..., count - 1.
+PAPILIO_HOST_DEVICE inline uint64_t one_below(uint64_t count, uint64_t bits) {
+  __extension__ using uint128 = unsigned __int128;
+  return uint64_t(uint128(bits) * count >> 64);
+}
+
 // A word lies below it with probability p (to 2^-32): `philox_bits(...) < bernoulli_threshold(p)`.
 // p: [0, 1].
 PAPILIO_HOST_DEVICE inline uint64_t bernoulli_threshold(double p) {

@@ -3,6 +3,7 @@
 // on (seed, offset, i, dtype).
 #pragma once
 
+#include "kernels/philox.h"
 #include "kernels/view.h"
 
 namespace papilio {
@@ -13,6 +14,12 @@ constexpr int words_per_element(DType dtype) {
                  dtype == DType::uint8
              ? 2
              : 1;
+}
+
+// randperm's step i: the place that place i - 1 changes with.
+PAPILIO_HOST_DEVICE inline int64_t exchanged_with(uint64_t seed, uint64_t offset, int64_t i) {
+  const Philox4 four = philox_block(seed, offset / 4 + uint64_t(i - 1) / 2);
+  return int64_t(one_below(uint64_t(i), word_pair(four.word, (i - 1) % 2)));
 }
 
 namespace cpu {
@@ -36,11 +43,13 @@ void bernoulli(View y, uint64_t seed, uint64_t offset, double p);
 
 }  // namespace cpu
 
-// The others are made on the CPU.
 namespace cuda {
 
 PAPILIO_CUDA void uniform(View y, uint64_t seed, uint64_t offset, double low, double high);
 PAPILIO_CUDA void normal(View y, uint64_t seed, uint64_t offset, double mean, double std);
+PAPILIO_CUDA void randint(View y, uint64_t seed, uint64_t offset, int64_t low, uint64_t count);
+PAPILIO_CUDA void randperm(View y, uint64_t seed, uint64_t offset);
+PAPILIO_CUDA void bernoulli(View y, uint64_t seed, uint64_t offset, double p);
 
 }  // namespace cuda
 }  // namespace papilio

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "autograd/anomaly.h"
+#include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/shape.h"
+#include "tensor/copy.h"
 
 namespace papilio::nn {
 
@@ -90,15 +92,30 @@ void AdapterSocket::set_merged(Tensor& weight, Tensor result,
   }
 }
 
+namespace {
+
+// The weight that was kept, on the device to which the layer may have moved since.
+Tensor beside(const Tensor& weight, const Tensor& kept) {
+  if (kept.device() == weight.device()) return kept;
+  Tensor moved = copy_of(kept, weight.device());
+  set_requires_grad(moved, kept.requires_grad());
+  return moved;
+}
+
+}  // namespace
+
 void AdapterSocket::unmerge(Tensor& weight) {
   if (merged_.empty()) return;
-  if (enabled_) weight = kept_;
+  if (enabled_) weight = beside(weight, kept_);
   kept_ = {};
   merged_.clear();
 }
 
 void AdapterSocket::enable(Tensor& weight, bool on) {
-  if (on != enabled_ && !merged_.empty()) std::swap(weight, kept_);
+  if (on != enabled_ && !merged_.empty()) {
+    kept_ = beside(weight, kept_);
+    std::swap(weight, kept_);
+  }
   enabled_ = on;
 }
 

@@ -73,29 +73,32 @@ Tensor normal(const Dims& shape, double mean, double std, TensorOptions options,
   return make_normal("normal", shape, mean, std, options, g);
 }
 
-Tensor randint(int64_t low, int64_t high, const Dims& shape, DType dtype, Generator& g) {
+Tensor randint(int64_t low, int64_t high, const Dims& shape, DType dtype, Generator& g,
+               Device device) {
   const int64_t max = largest(dtype);
   check(max > 0, "randint: expected int64, int32 or uint8, got ", dtype);
   check(low < high, "randint: expected low < high, got ", low, " and ", high);
   const int64_t min = dtype == DType::uint8 ? 0 : -max - 1;
   check(low >= min && high - 1 <= max, "randint: expected a range inside ", dtype, ", got ", low,
         " to ", high);
-  auto y = empty(shape, {.dtype = dtype});
-  cpu::randint(view(y), g.seed(), reserve_for(y, g), low, uint64_t(high) - uint64_t(low));
+  auto y = empty(shape, {.dtype = dtype, .device = device});
+  pick("randint", device, cpu::randint, cuda::randint)(view(y), g.seed(), reserve_for(y, g), low,
+                                                       uint64_t(high) - uint64_t(low));
   return y;
 }
 
-Tensor randperm(int64_t n, Generator& g) {
+Tensor randperm(int64_t n, Generator& g, Device device) {
   check(n >= 0, "randperm: expected n >= 0, got ", n);
-  auto y = empty({n}, {.dtype = DType::int64});
-  cpu::randperm(view(y), g.seed(), reserve_for(y, g));
+  auto y = empty({n}, {.dtype = DType::int64, .device = device});
+  pick("randperm", device, cpu::randperm, cuda::randperm)(view(y), g.seed(), reserve_for(y, g));
   return y;
 }
 
-Tensor bernoulli(const Dims& shape, double p, Generator& g) {
+Tensor bernoulli(const Dims& shape, double p, Generator& g, Device device) {
   check(p >= 0 && p <= 1, "bernoulli: expected 0 <= p <= 1, got ", p);
-  auto y = empty(shape, {.dtype = DType::boolean});
-  cpu::bernoulli(view(y), g.seed(), reserve_for(y, g), p);
+  auto y = empty(shape, {.dtype = DType::boolean, .device = device});
+  pick("bernoulli", device, cpu::bernoulli, cuda::bernoulli)(view(y), g.seed(), reserve_for(y, g),
+                                                             p);
   return y;
 }
 

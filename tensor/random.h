@@ -52,10 +52,11 @@ Tensor normal(const Dims& shape, double mean, double std, TensorOptions options 
 // Integers low, ..., high - 1 as int64, int32 or uint8: floor(count * k / 2^64) of 64 random bits
 // k, so probabilities differ by less than count / 2^64 relative to each other.
 Tensor randint(int64_t low, int64_t high, const Dims& shape, DType dtype = DType::int64,
-               Generator& g = default_generator());
+               Generator& g = default_generator(), Device device = Device::cpu());
 // A permutation of 0, ..., n - 1 (int64), all equally likely (Fisher-Yates).
-Tensor randperm(int64_t n, Generator& g = default_generator());
+Tensor randperm(int64_t n, Generator& g = default_generator(), Device device = Device::cpu());
 // A bool mask: true with probability p, 0 <= p <= 1.
-Tensor bernoulli(const Dims& shape, double p, Generator& g = default_generator());
+Tensor bernoulli(const Dims& shape, double p, Generator& g = default_generator(),
+                 Device device = Device::cpu());
 
 }  // namespace papilio

@@ -3,6 +3,7 @@
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/index.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/pick.h"
@@ -13,6 +14,8 @@ namespace {
 
 void check_target(const Tensor& logits, const Tensor& target, int64_t ignore_index) {
   check_defined("cross_entropy", target, "target");
+  check(target.device() == logits.device(), "cross_entropy: expected tensors on one device, got ",
+        logits.device(), " and ", target.device());
   const int64_t rows = logits.size(0), classes = logits.size(1);
   if (target.dtype() != DType::int64) {
     check(target.dtype() == logits.dtype(), "cross_entropy: expected a target of int64 or ",
@@ -21,12 +24,11 @@ void check_target(const Tensor& logits, const Tensor& target, int64_t ignore_ind
     return;
   }
   check_shape("cross_entropy", target, {rows}, "target");
-  const std::vector<int64_t> index = target.to_vector<int64_t>();
-  for (int64_t n = 0; n < rows; ++n) {
-    const int64_t c = index[size_t(n)];
-    check((c >= 0 && c < classes) || c == ignore_index, "cross_entropy: expected classes in [0, ",
-          classes, "), got ", c, " in row ", n);
-  }
+  const int64_t row =
+      pick("cross_entropy", target.device(), cpu::first_outside, cuda::first_outside)(
+          view(contiguous_data(target)), classes, ignore_index);
+  check(row < 0, "cross_entropy: expected classes in [0, ", classes, "), got ",
+        row < 0 ? 0 : target.to_vector<int64_t>()[size_t(row)], " in row ", row);
 }
 
 }  // namespace

@@ -19,21 +19,18 @@ Tensor checked_index(const char* operation, const Tensor& x, const Tensor& index
   check(x.device() == index.device(), operation, ": expected tensors on one device, got ",
         x.device(), " and ", index.device());
   const Tensor result = contiguous_data(index);
-  const Tensor readable = cpu_data(result);
-  const int64_t* values = readable.data<int64_t>();
-  for (int64_t j = 0; j < result.numel(); ++j) {
-    if (values[j] >= 0 && values[j] < n) [[likely]]
-      continue;
-    Dims at = index.shape();
-    int64_t rest = j;
-    for (int d = at.size() - 1; d >= 0; --d) {
-      const int64_t size = at[d];
-      at[d] = rest % size;
-      rest /= size;
-    }
-    check(false, operation, ": index ", values[j], " at ", at, " is out of range [0, ", n, ")");
+  const int64_t j = pick(operation, x.device(), cpu::first_outside, cuda::first_outside)(
+      view(result), n, std::nullopt);
+  if (j < 0) return result;
+  Dims at = index.shape();
+  int64_t rest = j;
+  for (int d = at.size() - 1; d >= 0; --d) {
+    const int64_t size = at[d];
+    at[d] = rest % size;
+    rest /= size;
   }
-  return result;
+  throw ArgumentError(str(operation, ": index ", result.to_vector<int64_t>()[size_t(j)], " at ", at,
+                          " is out of range [0, ", n, ")"));
 }
 
 // shape seen as (outer, its size at dim, inner).

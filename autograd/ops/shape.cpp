@@ -4,7 +4,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
-#include "kernels/index.h"
+#include "kernels/copy.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/pick.h"
@@ -37,23 +37,18 @@ Tensor record_part(const char* operation, const Tensor& x, Part part) {
                 });
 }
 
+// A copy that reads the dimensions backwards.
 Tensor flipped(const Tensor& x, const Dims& dims) {
-  Tensor y = contiguous_data(x);
-  for (int64_t dim : dims) {
-    const int d = int(dim);
-    const int64_t n = x.size(d);
-    int64_t outer = 1;
-    for (int i = 0; i < d; ++i) outer *= x.size(i);
-    if (x.numel() == 0 || n == 1) continue;
-    const Dims rows{outer, n, x.numel() / (outer * n)};
-    const Tensor from = y, reversed = empty({n}, {.dtype = DType::int64});
-    for (int64_t i = 0; i < n; ++i) reversed.data<int64_t>()[i] = n - 1 - i;
-    y = empty(x.shape(), {.dtype = x.dtype(), .device = x.device()});
-    pick("flip", x.device(), cpu::index_select, cuda::index_select)(
-        view(reshaped("flip", y, rows)), view(reshaped("flip", from, rows)),
-        view(x.device().is_cpu() ? reversed : copy_of(reversed, x.device())));
+  Tensor y = empty(x.shape(), {.dtype = x.dtype(), .device = x.device()});
+  if (x.numel() == 0) return y;
+  ConstView from = view(x);
+  for (int64_t d : dims) {
+    from.data =
+        from.as<char>() + (from.shape[d] - 1) * from.strides[d] * int64_t(size_of(x.dtype()));
+    from.strides[d] = -from.strides[d];
   }
-  return y.storage() == x.storage() ? copy_of(y) : y;
+  pick("flip", x.device(), cpu::copy, cuda::copy)(view(y), from);
+  return y;
 }
 
 }  // namespace

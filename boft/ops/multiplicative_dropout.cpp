@@ -2,17 +2,19 @@
 
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
+#include "kernels/multiplicative_dropout.h"
 #include "tensor/copy.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 namespace {
 
-// Copies `value`, (b, b) or one element, into block n of factor i for every n in `blocks`.
-void write_blocks(const Tensor& q, int64_t i, const std::vector<int64_t>& blocks,
-                  const Tensor& value) {
-  const Layout factor = q.layout().select("multiplicative_dropout", 0, i);
-  for (const int64_t n : blocks)
-    copy_(q.alias(factor.select("multiplicative_dropout", 0, n)), value);
+// A copy of q with diagonal I in the blocks `blocks` of one factor.
+Tensor replaced(const Tensor& q, const Tensor& factor, const Tensor& blocks, double diagonal) {
+  Tensor y = copy_of(q);
+  pick("multiplicative_dropout", y.device(), cpu::replace_blocks, cuda::replace_blocks)(
+      view(y), view(factor), view(blocks), diagonal);
+  return y;
 }
 
 }  // namespace
@@ -25,16 +27,13 @@ Tensor multiplicative_dropout(const Tensor& q, double p, bool training, Generato
   const int64_t n = q.size(1), count = int64_t(p * double(n));
   if (!training || count == 0) return q;
 
-  const auto factor = randint(0, q.size(0), {1}, DType::int64, generator).item<int64_t>();
-  auto blocks = randperm(n, generator).to_vector<int64_t>();
-  blocks.resize(count);
-  Tensor y = copy_of(q);
-  write_blocks(y, factor, blocks, eye(q.size(2), {q.dtype(), q.device()}));
-  return record("multiplicative_dropout", y, {q}, [factor, blocks](const Tensor& dy, Needs) {
-    Tensor dq = copy_of(dy);
-    write_blocks(dq, factor, blocks, scalar(0, {dq.dtype(), dq.device()}));
-    return Grads{dq};
-  });
+  // Drawn where they are used: nothing waits for them.
+  const Tensor factor = randint(0, q.size(0), {1}, DType::int64, generator, q.device());
+  const Tensor order = randperm(n, generator, q.device());
+  const Tensor blocks = order.alias(order.layout().slice("multiplicative_dropout", 0, 0, count));
+  return record(
+      "multiplicative_dropout", replaced(q, factor, blocks, 1), {q},
+      [factor, blocks](const Tensor& dy, Needs) { return Grads{replaced(dy, factor, blocks, 0)}; });
 }
 
 }  // namespace papilio

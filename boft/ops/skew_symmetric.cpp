@@ -1,40 +1,76 @@
 #include "boft/ops/skew_symmetric.h"
 
-#include "autograd/ops.h"
 #include "autograd/ops/check.h"
+#include "autograd/ops/matrix.h"
+#include "autograd/record.h"
+#include "kernels/skew_symmetric.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
+namespace {
 
-Tensor skew_symmetric(const Tensor& upper, int64_t b) {
-  check_floating("skew_symmetric", upper, "upper");
-  const int64_t n = b * (b - 1) / 2;
-  check(b >= 1 && upper.dim() >= 1 && upper.size(-1) == n,
-        "skew_symmetric: expected upper of shape (..., ", n, ") for b = ", b, ", got ",
-        upper.shape());
-  // Entry (i, j) is entry k of (0, upper, -upper).
-  std::vector<int64_t> from(b * b);
-  for (int64_t i = 0, k = 1; i < b; ++i)
-    for (int64_t j = i + 1; j < b; ++j, ++k) from[i * b + j] = k, from[j * b + i] = k + n;
-  Dims zero = upper.shape(), shape = upper.shape();
-  zero[zero.size() - 1] = 1;
+int64_t triangle(int64_t b) {
+  return b * (b - 1) / 2;
+}
+
+// (..., b (b - 1) / 2) as (count, b (b - 1) / 2), and (..., b, b) as (count, b, b).
+Tensor uppers(const Tensor& upper, int64_t count, int64_t b) {
+  return with_shape(contiguous_data(upper), {count, triangle(b)});
+}
+Tensor matrices(const Tensor& a, int64_t count, int64_t b) {
+  return with_shape(contiguous_data(a), {count, b, b});
+}
+
+// How many matrices there are; the last `inner` dimensions belong to each.
+int64_t count_of(const Tensor& x, int inner) {
+  int64_t count = 1;
+  for (int i = 0; i < x.dim() - inner; ++i) count *= x.size(i);
+  return count;
+}
+
+Tensor unpacked(const char* operation, const Tensor& upper, int64_t b, bool skew) {
+  Dims shape = upper.shape();
   shape[shape.size() - 1] = b;
   shape.push_back(b);
-  const Tensor all = concat({zeros(zero, {upper.dtype(), upper.device()}), upper, -upper}, -1);
-  return reshape(index_select(all, -1, copy_of(tensor(from), upper.device())), shape);
+  const int64_t count = count_of(upper, 1);
+  const Tensor a = empty(shape, {upper.dtype(), upper.device()});
+  pick(operation, a.device(), cpu::unpack_upper, cuda::unpack_upper)(
+      view(matrices(a, count, b)), view(uppers(upper, count, b)), skew);
+  return a;
+}
+
+Tensor packed(const char* operation, const Tensor& a, bool skew) {
+  const int64_t b = a.size(-1), count = count_of(a, 2);
+  Dims shape = a.shape();
+  shape.erase(shape.size() - 1);
+  shape[shape.size() - 1] = triangle(b);
+  const Tensor upper = empty(shape, {a.dtype(), a.device()});
+  pick(operation, a.device(), cpu::pack_upper, cuda::pack_upper)(view(uppers(upper, count, b)),
+                                                                 view(matrices(a, count, b)), skew);
+  return upper;
+}
+
+}  // namespace
+
+Tensor skew_symmetric(const Tensor& upper, int64_t b) {
+  constexpr const char* name = "skew_symmetric";
+  check_floating(name, upper, "upper");
+  check(b >= 1 && upper.dim() >= 1 && upper.size(-1) == triangle(b), name,
+        ": expected upper of shape (..., ", triangle(b), ") for b = ", b, ", got ", upper.shape());
+  return record(name, unpacked(name, upper, b, true), {upper},
+                [](const Tensor& da, Needs) { return Grads{packed(name, da, true)}; });
 }
 
 Tensor upper_triangle(const Tensor& a) {
-  check_floating("upper_triangle", a, "a");
-  check(a.dim() >= 2 && a.size(-1) == a.size(-2),
-        "upper_triangle: expected a of shape (..., b, b), got ", a.shape());
-  const int64_t b = a.size(-1);
-  std::vector<int64_t> from;
-  for (int64_t i = 0; i < b; ++i)
-    for (int64_t j = i + 1; j < b; ++j) from.push_back(i * b + j);
-  return index_select(flatten(a, -2, -1), -1,
-                      copy_of(tensor(from, {int64_t(from.size())}), a.device()));
+  constexpr const char* name = "upper_triangle";
+  check_floating(name, a, "a");
+  check(a.dim() >= 2 && a.size(-1) == a.size(-2), name, ": expected a of shape (..., b, b), got ",
+        a.shape());
+  return record(name, packed(name, a, false), {a}, [b = a.size(-1)](const Tensor& du, Needs) {
+    return Grads{unpacked(name, du, b, false)};
+  });
 }
 
 }  // namespace papilio

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "kernels/by_destination.h"
+#include "kernels/cpu/by_destination.h"
 #include "kernels/cpu/parallel.h"
 
 namespace papilio::cpu {
@@ -14,6 +14,14 @@ int64_t grain_for(int64_t elements) {
 }
 
 }  // namespace
+
+int64_t first_outside(ConstView index, int64_t n, std::optional<int64_t> allowed) {
+  const int64_t* values = index.as<int64_t>();
+  for (int64_t j = 0; j < index.numel(); ++j)
+    if ((values[j] < 0 || values[j] >= n) && values[j] != allowed) [[unlikely]]
+      return j;
+  return -1;
+}
 
 void index_select(View y, ConstView x, ConstView index) {
   const int64_t outer = x.shape[0], n = x.shape[1], k = index.shape[0];

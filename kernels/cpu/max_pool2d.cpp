@@ -50,7 +50,7 @@ void max_pool2d(View y, View index, ConstView x, const MaxPool2dOptions& o) {
   });
 }
 
-void max_pool2d_backward(View dx, ConstView dy, ConstView index) {
+void max_pool2d_backward(View dx, ConstView dy, ConstView index, const MaxPool2dOptions&) {
   const int64_t pixels = dx.size(2) * dx.size(3), windows = dy.size(2) * dy.size(3);
   dispatch_floating(dy.dtype, [&]<class T>() {
     parallel_for(dx.size(0) * dx.size(1), grain(pixels), [&](int64_t begin, int64_t end) {

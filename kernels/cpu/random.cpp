@@ -34,16 +34,6 @@ void generate(View y, uint64_t seed, uint64_t offset, F convert) {
   });
 }
 
-uint64_t word_pair(const uint32_t* words, int64_t i) {
-  return uint64_t(words[2 * i]) << 32 | words[2 * i + 1];
-}
-
-// The upper half of a 128-bit product.
-uint64_t multiply_high(uint64_t a, uint64_t b) {
-  __extension__ using uint128 = unsigned __int128;
-  return uint64_t(uint128(a) * b >> 64);
-}
-
 }  // namespace
 
 void uniform(View y, uint64_t seed, uint64_t offset, double low, double high) {
@@ -101,7 +91,7 @@ void randint(View y, uint64_t seed, uint64_t offset, int64_t low, uint64_t count
   const auto fill = [&]<class T>() {
     generate<2, T>(y, seed, offset, [=](const uint32_t* words, T* values) {
       for (int i = 0; i < kWords / 2; ++i) {
-        values[i] = T(uint64_t(low) + multiply_high(word_pair(words, i), count));
+        values[i] = T(uint64_t(low) + one_below(count, word_pair(words, i)));
       }
     });
   };
@@ -115,8 +105,7 @@ void randperm(View y, uint64_t seed, uint64_t offset) {
   const int64_t n = y.numel();
   std::iota(p, p + n, int64_t(0));
   for (int64_t i = n; i > 1; --i) {
-    const Philox4 four = philox_block(seed, offset / 4 + uint64_t(i - 1) / 2);
-    std::swap(p[i - 1], p[multiply_high(word_pair(four.word, (i - 1) % 2), uint64_t(i))]);
+    std::swap(p[i - 1], p[exchanged_with(seed, offset, i)]);
   }
 }
 

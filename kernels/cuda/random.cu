@@ -15,10 +15,6 @@ namespace {
 template <class T>
 constexpr int kElements = 4 / words_per_element(dtype_of<T>());
 
-__device__ uint64_t word_pair(const Philox4& four, int i) {
-  return uint64_t(four.word[2 * i]) << 32 | four.word[2 * i + 1];
-}
-
 // Element k of the block: low + range u, below the end.
 template <class T>
 struct Uniform {
@@ -26,7 +22,7 @@ struct Uniform {
   __device__ void operator()(const Philox4& four, T (&y)[kElements<T>]) const {
     for (int k = 0; k < kElements<T>; ++k) {
       if constexpr (std::is_same_v<T, double>) {
-        const double v = low + range * (double(word_pair(four, k) >> 11) * 0x1p-53);
+        const double v = low + range * (double(word_pair(four.word, k) >> 11) * 0x1p-53);
         y[k] = v < last ? v : last;
       } else {
         constexpr int bits = std::is_same_v<T, float> ? 24 : std::is_same_v<T, Float16> ? 11 : 8;
@@ -47,8 +43,8 @@ struct Normal {
     for (int k = 0; k < kElements<T>; k += 2) {
       C u, t;
       if constexpr (std::is_same_v<T, double>) {
-        u = (double(word_pair(four, k) >> 11) + 0.5) * 0x1p-53;
-        t = double(word_pair(four, k + 1) >> 11) * 0x1p-53;
+        u = (double(word_pair(four.word, k) >> 11) + 0.5) * 0x1p-53;
+        t = double(word_pair(four.word, k + 1) >> 11) * 0x1p-53;
       } else {
         u = (float(four.word[k]) + 0.5f) * 0x1p-32f;
         t = float(four.word[k + 1]) * 0x1p-32f;
@@ -57,6 +53,23 @@ struct Normal {
       y[k] = T(mean + r * std::cos(angle));
       y[k + 1] = T(mean + r * std::sin(angle));
     }
+  }
+};
+
+template <class T>
+struct Integers {
+  int64_t low;
+  uint64_t count;
+  __device__ void operator()(const Philox4& four, T (&y)[kElements<T>]) const {
+    for (int k = 0; k < kElements<T>; ++k)
+      y[k] = T(uint64_t(low) + one_below(count, word_pair(four.word, k)));
+  }
+};
+
+struct Coins {
+  uint64_t threshold;
+  __device__ void operator()(const Philox4& four, bool (&y)[kElements<bool>]) const {
+    for (int k = 0; k < kElements<bool>; ++k) y[k] = four.word[k] < threshold;
   }
 };
 
@@ -77,6 +90,23 @@ void draw_all(View y, uint64_t seed, uint64_t offset, F f) {
          offset / 4, f);
 }
 
+// steps[i - 1]: the place that place i - 1 changes with, for i = 1, ..., n.
+__global__ void draw_steps(int64_t* steps, int64_t n, uint64_t seed, uint64_t offset) {
+  for (int64_t i = 1 + first_element(); i <= n; i += grid_stride())
+    steps[i - 1] = exchanged_with(seed, offset, i);
+}
+
+// A thread for each place: it walks the steps i = n, ..., 2 back, to where its element began. Steps
+// i <= place change only places below it.
+__global__ void trace_steps(int64_t* y, const int64_t* steps, int64_t n) {
+  for (int64_t k = first_element(); k < n; k += grid_stride()) {
+    int64_t at = k;
+    for (int64_t i = k + 1; i <= n; ++i)
+      at = at == i - 1 ? steps[i - 1] : at == steps[i - 1] ? i - 1 : at;
+    y[k] = at;
+  }
+}
+
 }  // namespace
 
 void uniform(View y, uint64_t seed, uint64_t offset, double low, double high) {
@@ -91,6 +121,24 @@ void normal(View y, uint64_t seed, uint64_t offset, double mean, double std) {
     using C = compute_t<T>;
     draw_all<T>(y, seed, offset, Normal<T>{C(mean), C(std)});
   });
+}
+
+void randint(View y, uint64_t seed, uint64_t offset, int64_t low, uint64_t count) {
+  if (y.dtype == DType::int64) draw_all<int64_t>(y, seed, offset, Integers<int64_t>{low, count});
+  if (y.dtype == DType::int32) draw_all<int32_t>(y, seed, offset, Integers<int32_t>{low, count});
+  if (y.dtype == DType::uint8) draw_all<uint8_t>(y, seed, offset, Integers<uint8_t>{low, count});
+}
+
+void randperm(View y, uint64_t seed, uint64_t offset) {
+  const int64_t n = y.numel();
+  const Scratch<int64_t> steps(n);
+  launch(draw_steps, blocks_for(n), kBlock, 0, stream(), steps.data(), n, seed, offset);
+  launch(trace_steps, blocks_for(n), kBlock, 0, stream(), y.as<int64_t>(),
+         static_cast<const int64_t*>(steps.data()), n);
+}
+
+void bernoulli(View y, uint64_t seed, uint64_t offset, double p) {
+  draw_all<bool>(y, seed, offset, Coins{bernoulli_threshold(p)});
 }
 
 }  // namespace papilio::cuda

@@ -31,6 +31,12 @@ struct Plus {
     return a + b;
   }
 };
+struct Smaller {
+  template <class C>
+  __device__ C operator()(C a, C b) const {
+    return b < a ? b : a;
+  }
+};
 // May skip NaN: what comes after the maximum (x - max) carries it on.
 struct Larger {
   template <class C>

@@ -1,9 +1,7 @@
 #include "nn/layers/conv2d.h"
 
-#include <algorithm>
-
 #include "autograd/backward.h"
-#include "autograd/ops/index.h"
+#include "autograd/ops/join.h"
 #include "autograd/ops/shape.h"
 #include "nn/init.h"
 #include "tensor/creation.h"
@@ -15,22 +13,27 @@ namespace {
 // x with `amount` more entries on both sides of dimension dim, taken from inside.
 Tensor padded(const Tensor& x, int dim, int64_t amount, PaddingMode mode) {
   const int64_t n = x.size(dim);
+  check(amount >= 0, "Conv2d: expected a padding of at least 0, got ", amount);
   const int64_t most = mode == PaddingMode::reflect    ? n - 1
                        : mode == PaddingMode::circular ? n
                                                        : INT64_MAX;
   check(n > 0 && amount <= most, "Conv2d: a padding of ", amount, " is too wide for a side of ", n,
         " in this padding mode");
   if (amount == 0) return x;
-  std::vector<int64_t> from;
-  for (int64_t i = -amount; i < n + amount; ++i) {
-    if (mode == PaddingMode::circular)
-      from.push_back((i + n) % n);
-    else if (mode == PaddingMode::replicate)
-      from.push_back(std::clamp<int64_t>(i, 0, n - 1));
-    else
-      from.push_back(i < 0 ? -i : i < n ? i : 2 * (n - 1) - i);
+  Tensor before, after;
+  if (mode == PaddingMode::circular) {
+    before = slice(x, dim, n - amount, n);
+    after = slice(x, dim, 0, amount);
+  } else if (mode == PaddingMode::reflect) {
+    before = flip(slice(x, dim, 1, amount + 1), {dim});
+    after = flip(slice(x, dim, n - 1 - amount, n - 1), {dim});
+  } else {
+    Dims wide = x.shape();
+    wide[dim] = amount;
+    before = expand(slice(x, dim, 0, 1), wide);
+    after = expand(slice(x, dim, n - 1, n), wide);
   }
-  return index_select(x, dim, tensor(from));
+  return concat({before, x, after}, dim);
 }
 
 }  // namespace

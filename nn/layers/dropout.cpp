@@ -30,7 +30,8 @@ Tensor DropPath::operator()(const Tensor& x) {
   check(x.dim() >= 1, "DropPath: expected x of shape (B, ...), got a 0-d tensor");
   Dims one_a_sample = Dims::filled(x.dim(), 1);
   one_a_sample[0] = x.size(0);
-  return x * (copy_of(bernoulli(one_a_sample, 1 - p), x.dtype()) / (1 - p));
+  const Tensor kept = bernoulli(one_a_sample, 1 - p, default_generator(), x.device());
+  return x * (copy_of(kept, x.dtype()) / (1 - p));
 }
 
 void set_drop_path(Module& model, double p) {

@@ -3,8 +3,11 @@
 
 #include <cmath>
 
+#include "autograd/anomaly.h"
 #include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/layers/conv2d.h"
+#include "nn/layers/dropout.h"
 #include "nn/layers/linear.h"
 #include "nn/models/vit.h"
 #include "nn/optim/parameter_groups.h"
@@ -91,6 +94,102 @@ TEST_CASE("random numbers are the CPU's, up to rounding where there is any") {
       check_near(normal({n}, 1, 2, here, a), normal({n}, 1, 2, there, b),
                  size_of(dtype) == 2 ? 1e-2 : 1e-5);
     }
+  }
+}
+
+TEST_CASE("random integers, permutations and coins are the CPU's, element for element") {
+  if (no_device()) return;
+  const Device there = Device::cuda();
+  Generator a(9), b(9);
+  for (DType dtype : {DType::int64, DType::int32, DType::uint8}) {
+    for (int64_t n : {1, 5, 1000}) {
+      CHECK(randint(3, 200, {n}, dtype, a).to_vector<int64_t>() ==
+            randint(3, 200, {n}, dtype, b, there).to_vector<int64_t>());
+    }
+  }
+  for (int64_t n : {0, 1, 2, 3, 7, 700}) {
+    CHECK(randperm(n, a).to_vector<int64_t>() == randperm(n, b, there).to_vector<int64_t>());
+    CHECK(bernoulli({n}, 0.3, a).to_vector<bool>() ==
+          bernoulli({n}, 0.3, b, there).to_vector<bool>());
+  }
+  CHECK(a.state() == b.state());
+}
+
+TEST_CASE("layers that draw or pad compute on a device what they compute on the CPU") {
+  if (no_device()) return;
+  const Tensor x = leaf(uniform64({2, 3, 6, 5}));
+  const auto compare = [&](auto& layer) {
+    const auto run = [&](Device device) {
+      manual_seed(4);
+      nn::to(layer, device);
+      zero_grad(x);
+      const Tensor y = to(layer(to(x, device)), Device::cpu());
+      backward(y, uniform64(y.shape(), -1, 1, 3));
+      return std::pair(y.detach(), copy_of(grad(x)));
+    };
+    const auto [y, dx] = run(Device::cpu());
+    const auto [y_there, dx_there] = run(Device::cuda());
+    check_near(y, y_there, 1e-12);
+    check_near(dx, dx_there, 1e-12);
+  };
+  nn::DropPath path(0.4);
+  nn::Dropout drop(0.3);
+  compare(path);
+  compare(drop);
+  for (auto mode :
+       {nn::PaddingMode::reflect, nn::PaddingMode::replicate, nn::PaddingMode::circular}) {
+    nn::Conv2d conv(3, 4, {3, 3}, {.padding = {2, 1}}, true, mode);
+    nn::to(conv, DType::float64);
+    compare(conv);
+  }
+}
+
+TEST_CASE("NaN and infinity are found on a device, also where squares overflow") {
+  if (no_device()) return;
+  for (DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::float16}) {
+    const auto there = [&](double value) {
+      Tensor x = ones({3, 40}, {.dtype = dtype});
+      fill_(x.alias(x.layout().select("x", 1, 17)), value);
+      return transpose(copy_of(x, Device::cuda()), 0, 1);
+    };
+    CHECK(all_finite(there(dtype == DType::float64 ? 1e300 : 6e4)));
+    CHECK_FALSE(has_nan(there(-INFINITY)));
+    CHECK_FALSE(all_finite(there(INFINITY)));
+    CHECK(has_nan(there(NAN)));
+    CHECK_FALSE(all_finite(there(NAN)));
+  }
+}
+
+TEST_CASE("an index on a device is checked there: the first position out of range is named") {
+  if (no_device()) return;
+  const auto index = [](std::vector<int64_t> values) {
+    return copy_of(tensor(values), Device::cuda());
+  };
+  const Tensor x = ones({300, 2}, {.device = Device::cuda()});
+  std::vector<int64_t> values(1000, 7);
+  values[999] = -1, values[600] = 300;
+  CHECK_THROWS_WITH_AS(index_select(x, 0, index(values)),
+                       "index_select: index 300 at (600) is out of range [0, 300)", ArgumentError);
+  const std::vector<int64_t> classes{1, -100, 0, 2};
+  CHECK_THROWS_WITH_AS(cross_entropy(ones({4, 2}, {.device = Device::cuda()}), index(classes)),
+                       "cross_entropy: expected classes in [0, 2), got 2 in row 3", ArgumentError);
+  CHECK_THROWS_WITH_AS(cross_entropy(ones({4, 2}, {.device = Device::cuda()}), tensor(classes)),
+                       "cross_entropy: expected tensors on one device, got cuda:0 and cpu",
+                       ArgumentError);
+}
+
+TEST_CASE("an index with many repeats adds its gradients in their order, as the CPU does") {
+  if (no_device()) return;
+  Generator g(8);
+  for (int64_t k : {1, 511, 513, 3000}) {
+    const Tensor index = randint(0, 37, {k}, DType::int64, g);
+    const Tensor dy = randn({k, 3}, {}, g);
+    const auto run = [&](Device device) {
+      const Tensor weight = leaf(zeros({40, 3}, {.device = device}));
+      backward(embedding(weight, copy_of(index, device), 5), copy_of(dy, device));
+      return grad(weight).to_vector();
+    };
+    CHECK(run(Device::cpu()) == run(Device::cuda()));
   }
 }
 
