@@ -87,11 +87,12 @@ class ImageSource : public BatchSource {
 
  private:
   void transform(int64_t position, Generator& generator, float* to) const {
-    const Image image = data_->image(position);
     try {
-      options_.transform(image, generator, to);
+      options_.transform(data_->image(position), generator, to);
     } catch (const ArgumentError& e) {  // an image of another size, where nothing resizes it
       throw FileError(data_->name(position) + ": " + e.what());
+    } catch (const std::bad_alloc&) {
+      throw FileError(data_->name(position) + ": there is not enough memory for the picture");
     }
   }
 

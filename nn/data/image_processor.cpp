@@ -30,11 +30,15 @@ void ImageProcessor::validate() const {
 
 Image ImageProcessor::geometry(const Image& image) const {
   Image out = with_channels(image, channels());
-  if (do_resize) {
-    out = shortest_edge > 0 ? resize_shortest_edge(out, shortest_edge, resample)
-                            : resize(out, height, width, resample);
+  const ImageSize whole =
+      shortest_edge > 0 ? shortest_edge_size(out, shortest_edge) : ImageSize{height, width};
+  if (do_resize && do_center_crop) {
+    out = resize_center_crop(out, whole, crop_height, crop_width, resample);
+  } else if (do_resize) {
+    out = resize(out, whole.height, whole.width, resample);
+  } else if (do_center_crop) {
+    out = center_crop(out, crop_height, crop_width);
   }
-  if (do_center_crop) out = center_crop(out, crop_height, crop_width);
   check(out.height == out_height() && out.width == out_width(),
         "ImageProcessor: expected images of ", out_height(), 'x', out_width(), " pixels, got ",
         out.height, 'x', out.width);

@@ -54,12 +54,13 @@ bool is_picture(const std::string& path) {
 }
 
 NamedImage read_picture(const std::string& path, const nn::ImageProcessor& processor) {
-  const nn::Image image = nn::read_image(path);
   Tensor pixels = empty({1, processor.channels(), processor.out_height(), processor.out_width()});
   try {
-    processor(image, pixels.data<float>());
+    processor(nn::read_image(path), pixels.data<float>());
   } catch (const ArgumentError& e) {
     throw FileError(path + ": " + e.what());
+  } catch (const std::bad_alloc&) {
+    throw FileError(path + ": there is not enough memory for the picture");
   }
   return {path, pixels, ""};
 }

@@ -51,8 +51,11 @@ Table stretched(const Histogram& histogram) {
   while (low < 255 && histogram[size_t(low)] == 0) ++low;
   while (high > 0 && histogram[size_t(high)] == 0) --high;
   if (high <= low) return table;
-  for (int i = 0; i < 256; ++i)
-    table[size_t(i)] = uint8_t(std::clamp(255 * (i - low) / (high - low), 0, 255));
+  const double scale = 255.0 / (high - low), offset = -low * scale;
+  for (int i = 0; i < 256; ++i) {
+    const volatile double scaled = i * scale;  // rounded here, as in Pillow: not part of an FMA
+    table[size_t(i)] = uint8_t(std::clamp(int(scaled + offset), 0, 255));
+  }
   return table;
 }
 

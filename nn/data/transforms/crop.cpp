@@ -7,6 +7,15 @@
 
 namespace papilio::nn {
 
+namespace {
+
+// Before the middle `want` of `have` pixels.
+int64_t margin(int64_t have, int64_t want) {
+  return int64_t(std::floor(double(have - want) / 2));
+}
+
+}  // namespace
+
 Image crop(const Image& image, int64_t top, int64_t left, int64_t height, int64_t width,
            uint8_t fill) {
   check(height >= 1 && width >= 1, "crop: expected a height and a width >= 1, got ", height, 'x',
@@ -24,10 +33,16 @@ Image crop(const Image& image, int64_t top, int64_t left, int64_t height, int64_
 }
 
 Image center_crop(const Image& image, int64_t height, int64_t width) {
-  const auto begin = [](int64_t have, int64_t want) {
-    return int64_t(std::floor(double(have - want) / 2));
-  };
-  return crop(image, begin(image.height, height), begin(image.width, width), height, width);
+  return crop(image, margin(image.height, height), margin(image.width, width), height, width);
+}
+
+Image resize_center_crop(const Image& image, const ImageSize& whole, int64_t height, int64_t width,
+                         Interpolation interpolation) {
+  const Window middle{std::max<int64_t>(margin(whole.height, height), 0),
+                      std::max<int64_t>(margin(whole.width, width), 0),
+                      std::min(height, whole.height), std::min(width, whole.width)};
+  return center_crop(resize(image, whole.height, whole.width, interpolation, middle), height,
+                     width);
 }
 
 Image hflip(const Image& image) {

@@ -12,6 +12,10 @@ Image crop(const Image& image, int64_t top, int64_t left, int64_t height, int64_
 // The middle; margins that are no whole number are rounded down, as Transformers has it
 // (torchvision rounds them half to even).
 Image center_crop(const Image& image, int64_t height, int64_t width);
+// center_crop(resize(image, whole.height, whole.width, interpolation), height, width), at the cost
+// of what is left: a picture of 16384x1 pixels with a shortest edge of 256 would need gigabytes.
+Image resize_center_crop(const Image& image, const ImageSize& whole, int64_t height, int64_t width,
+                         Interpolation interpolation);
 Image hflip(const Image& image);
 
 // RandomCrop(size, padding): `padding` pixels of 0 on all sides, then a place drawn at random. An

@@ -51,12 +51,20 @@ struct Taps {
   std::vector<int32_t> weights;
 };
 
-std::vector<Taps> taps_of(int64_t in, int64_t out, Interpolation interpolation) {
-  const double scale = double(in) / double(out), stretch = std::max(scale, 1.0),
+// Where outputs lie: `count` from `first` on, of `all` that the whole input becomes.
+struct Range {
+  int64_t first, count, all;
+
+  bool keeps(int64_t in) const { return first == 0 && count == in && all == in; }
+};
+
+std::vector<Taps> taps_of(int64_t in, const Range& out, Interpolation interpolation) {
+  const double scale = double(in) / double(out.all), stretch = std::max(scale, 1.0),
                support = reach(interpolation) * stretch;
   std::vector<Taps> all;
+  all.reserve(size_t(out.count));
   std::vector<double> weights;
-  for (int64_t i = 0; i < out; ++i) {
+  for (int64_t i = out.first; i < out.first + out.count; ++i) {
     const double center = (double(i) + 0.5) * scale;
     const int64_t begin = std::max<int64_t>(int64_t(center - support + 0.5), 0),
                   end = std::min(int64_t(center + support + 0.5), in);
@@ -98,23 +106,23 @@ void resize_rows(const Image& in, Image& out, const std::vector<Taps>& taps) {
   }
 }
 
-Image with_width(const Image& in, int64_t width, Interpolation interpolation) {
-  if (width == in.width) return in;
-  Image out{width, in.height, in.channels, {}};
+Image with_columns(const Image& in, const Range& columns, Interpolation interpolation) {
+  if (columns.keeps(in.width)) return in;
+  Image out{columns.count, in.height, in.channels, {}};
   out.pixels.resize(size_t(out.width * out.height * out.channels));
-  const std::vector<Taps> taps = taps_of(in.width, width, interpolation);
+  const std::vector<Taps> taps = taps_of(in.width, columns, interpolation);
   in.channels == 1 ? resize_rows<1>(in, out, taps) : resize_rows<3>(in, out, taps);
   return out;
 }
 
-Image with_height(const Image& in, int64_t height, Interpolation interpolation) {
-  if (height == in.height) return in;
+Image with_rows(const Image& in, const Range& rows, Interpolation interpolation) {
+  if (rows.keeps(in.height)) return in;
   const int64_t row = in.width * in.channels;
-  Image out{in.width, height, in.channels, {}};
-  out.pixels.resize(size_t(row * height));
+  Image out{in.width, rows.count, in.channels, {}};
+  out.pixels.resize(size_t(row * rows.count));
   std::vector<int32_t> sums;
   uint8_t* to = out.pixels.data();
-  for (const Taps& t : taps_of(in.height, height, interpolation)) {
+  for (const Taps& t : taps_of(in.height, rows, interpolation)) {
     sums.assign(size_t(row), 1 << (kBits - 1));
     const uint8_t* from = in.pixels.data() + t.begin * row;
     for (int32_t w : t.weights) {
@@ -126,16 +134,17 @@ Image with_height(const Image& in, int64_t height, Interpolation interpolation) 
   return out;
 }
 
-Image nearest(const Image& in, int64_t height, int64_t width) {
-  Image out{width, height, in.channels, {}};
-  out.pixels.reserve(size_t(height * width * in.channels));
+Image nearest(const Image& in, const Range& rows, const Range& columns) {
+  Image out{columns.count, rows.count, in.channels, {}};
+  out.pixels.reserve(size_t(rows.count * columns.count * in.channels));
   const auto source = [](int64_t i, int64_t from, int64_t to) {
     return std::min(int64_t((double(i) + 0.5) * (double(from) / double(to))), from - 1);
   };
-  for (int64_t y = 0; y < height; ++y) {
-    const int64_t row = source(y, in.height, height) * in.width;
-    for (int64_t x = 0; x < width; ++x) {
-      const auto from = in.pixels.begin() + (row + source(x, in.width, width)) * in.channels;
+  for (int64_t y = 0; y < rows.count; ++y) {
+    const int64_t row = source(rows.first + y, in.height, rows.all) * in.width;
+    for (int64_t x = 0; x < columns.count; ++x) {
+      const int64_t column = source(columns.first + x, in.width, columns.all);
+      const auto from = in.pixels.begin() + (row + column) * in.channels;
       out.pixels.insert(out.pixels.end(), from, from + in.channels);
     }
   }
@@ -156,22 +165,37 @@ const char* interpolation_name(Interpolation interpolation) {
 }
 
 Image resize(const Image& image, int64_t height, int64_t width, Interpolation interpolation) {
-  check(height >= 1 && width >= 1, "resize: expected a height and a width >= 1, got ", height, 'x',
-        width);
-  if (interpolation == Interpolation::nearest) return nearest(image, height, width);
-  const int64_t fewer_rows = image.height - height, fewer_columns = image.width - width;
-  if (fewer_rows > 0 && fewer_rows > 2 * fewer_columns)  // the cheaper order there
-    return with_width(with_height(image, height, interpolation), width, interpolation);
-  return with_height(with_width(image, width, interpolation), height, interpolation);
+  return resize(image, height, width, interpolation, {0, 0, height, width});
 }
 
-Image resize_shortest_edge(const Image& image, int64_t size, Interpolation interpolation) {
+Image resize(const Image& image, int64_t height, int64_t width, Interpolation interpolation,
+             const Window& window) {
+  check(height >= 1 && width >= 1, "resize: expected a height and a width >= 1, got ", height, 'x',
+        width);
+  const Range rows{window.top, window.height, height}, columns{window.left, window.width, width};
+  for (const Range& r : {rows, columns}) {
+    check(r.first >= 0 && r.count >= 1 && r.first + r.count <= r.all,
+          "resize: expected a window inside the image of ", height, 'x', width, ", got ",
+          window.height, 'x', window.width, " from ", window.top, ", ", window.left, " on");
+  }
+  if (interpolation == Interpolation::nearest) return nearest(image, rows, columns);
+  const int64_t fewer_rows = image.height - height, fewer_columns = image.width - width;
+  if (fewer_rows > 0 && fewer_rows > 2 * fewer_columns)  // the cheaper order there
+    return with_columns(with_rows(image, rows, interpolation), columns, interpolation);
+  return with_rows(with_columns(image, columns, interpolation), rows, interpolation);
+}
+
+ImageSize shortest_edge_size(const Image& image, int64_t size) {
   const bool wide = image.width >= image.height;
   const int64_t shorter = wide ? image.height : image.width,
                 longer = wide ? image.width : image.height,
                 other = std::max<int64_t>(size * longer / shorter, 1);
-  return wide ? resize(image, size, other, interpolation)
-              : resize(image, other, size, interpolation);
+  return wide ? ImageSize{size, other} : ImageSize{other, size};
+}
+
+Image resize_shortest_edge(const Image& image, int64_t size, Interpolation interpolation) {
+  const auto [height, width] = shortest_edge_size(image, size);
+  return resize(image, height, width, interpolation);
 }
 
 }  // namespace papilio::nn

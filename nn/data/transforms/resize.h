@@ -19,8 +19,21 @@ const char* interpolation_name(Interpolation interpolation);
 // ArgumentError for sizes below 1.
 Image resize(const Image& image, int64_t height, int64_t width, Interpolation interpolation);
 
+// Part of a resized image: (height, width) pixels from (top, left) on, inside the whole.
+struct Window {
+  int64_t top, left, height, width;
+};
+// The window of resize(image, height, width, interpolation), without the rest. Throws
+// ArgumentError for a window that is not inside it.
+Image resize(const Image& image, int64_t height, int64_t width, Interpolation interpolation,
+             const Window& window);
+
+struct ImageSize {
+  int64_t height, width;
+};
 // So that the shorter edge is `size` and the other in proportion, rounded down, as torchvision's
 // Resize(size).
+ImageSize shortest_edge_size(const Image& image, int64_t size);
 Image resize_shortest_edge(const Image& image, int64_t size, Interpolation interpolation);
 
 }  // namespace papilio::nn
