@@ -9,6 +9,8 @@
 
 namespace papilio::nn {
 
+using namespace std::string_view_literals;
+
 namespace codec {
 
 void check_size(const std::string& name, int64_t width, int64_t height, const ImageLimits& limits) {
@@ -74,7 +76,7 @@ std::string known_format(std::string_view bytes) {
   if (bytes.starts_with("BM")) return "a BMP";
   if (bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP")) return "a WebP";
   if (bytes.substr(4).starts_with("ftyp")) return "a HEIC or AVIF";
-  if (bytes.starts_with("II*") || bytes.starts_with("MM\0*")) return "a TIFF";
+  if (bytes.starts_with("II*\0"sv) || bytes.starts_with("MM\0*"sv)) return "a TIFF";
   return "no";
 }
 

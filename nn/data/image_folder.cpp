@@ -43,7 +43,7 @@ std::vector<fs::path> pictures(const fs::path& folder, int64_t& ignored) {
     const fs::path& path = at->path();
     if (hidden(path)) {
       if (at->is_directory()) at.disable_recursion_pending();
-    } else if (!at->is_directory()) {
+    } else if (!at->is_directory() || at->is_symlink()) {
       const bool picture = has_image_extension(path) && at->is_regular_file();
       if (picture) found.push_back(path);
       ignored += !picture;

@@ -9,7 +9,8 @@ namespace papilio::nn {
 
 // root/class/picture.jpg (.jpeg, .png), also in folders below the class's; classes and pictures are
 // in the order of their names' bytes. Hidden files are passed over; links to files are followed,
-// links to folders below a class are not. Other files are left out, and counted in `ignored`.
+// links to folders below a class are not. These and other files are left out, and counted in
+// `ignored`.
 // Throws FileError for a folder that cannot be read, holds no classes, or has a class without
 // pictures or with a name that is not printable UTF-8.
 ImageData image_folder(const std::filesystem::path& root, int64_t* ignored = nullptr);

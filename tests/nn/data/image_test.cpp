@@ -78,6 +78,12 @@ TEST_CASE("images that lie: one line that names the file") {
   CHECK(complaint("") == "x: is empty");
   CHECK(complaint("hello") == "x: expected a JPEG or PNG picture, got no picture");
   CHECK(complaint(bytes_of("gif.png")) == "x: expected a JPEG or PNG picture, got a GIF picture");
+  const auto other = [](std::string_view start) {
+    return complaint(std::string(start) + std::string(12, 'x'));
+  };
+  CHECK(other({"MM\0*", 4}) == "x: expected a JPEG or PNG picture, got a TIFF picture");
+  CHECK(other({"II*\0", 4}) == "x: expected a JPEG or PNG picture, got a TIFF picture");
+  CHECK(other("MMXXVI, a diary") == "x: expected a JPEG or PNG picture, got no picture");
   CHECK(complaint("\xff\xd8\xff").starts_with("x: the JPEG data is corrupt or not supported ("));
   CHECK(complaint("\x89PNG\r\n\x1a\n") == "x: the PNG data is corrupt (it ends too early)");
   CHECK(complaint(bytes_of("huge.jpg")) ==
