@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "kernels/threads.h"
+#include "nn/data/start_threads.h"
 #include "tensor/random.h"
 
 namespace papilio::nn {
@@ -76,9 +77,7 @@ class Loader::Workers {
       count();
       return batch;
     }
-    if (threads_.empty()) {
-      for (int64_t i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
-    }
+    if (threads_.empty()) threads_ = start_threads("Loader", options_.workers, [this] { work(); });
     std::unique_lock lock(mutex_);
     done_.wait(lock, [&] { return ready_.contains(given_); });
     const auto found = ready_.find(given_);

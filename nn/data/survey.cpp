@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "nn/data/start_threads.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -24,6 +25,8 @@ Looked look(const ImageDataset& data, int64_t i) {
     return {image.width, image.height, image.channels, ""};
   } catch (const FileError& e) {
     return {0, 0, 0, e.what()};
+  } catch (const std::bad_alloc&) {
+    return {0, 0, 0, data.name(i) + ": there is not enough memory for the picture"};
   }
 }
 
@@ -54,8 +57,9 @@ ImageSurvey survey(const ImageDataset& data, int64_t threads,
     }
     --running;
   };
-  std::vector<std::thread> workers;
-  for (int64_t n = running; n > 0; --n) workers.emplace_back(work);
+  const int64_t wanted = running;
+  std::vector<std::thread> workers = start_threads("survey", wanted, work);
+  running -= wanted - int64_t(workers.size());
   while (running > 0) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     if (on_progress && !on_progress(done)) next = size;

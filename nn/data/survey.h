@@ -22,8 +22,9 @@ struct ImageSurvey {
   std::vector<Problem> corrupt;    // in the data's order
 };
 
-// Reads all pictures on so many threads. on_progress is called now and then, by this thread alone,
-// with the number of pictures done; returning false ends the survey with what was read.
+// Reads all pictures on so many threads, or as many as the system gives. on_progress is called now
+// and then, by this thread alone, with the number of pictures done; returning false ends the survey
+// with what was read.
 ImageSurvey survey(const ImageDataset& data, int64_t threads,
                    const std::function<bool(int64_t done)>& on_progress = nullptr);
 

@@ -15,6 +15,7 @@
 #include "tensor/creation.h"
 #include "tests/nn/data/files.h"
 #include "tests/nn/digits.h"
+#include "tests/no_more_threads.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {
@@ -251,6 +252,39 @@ TEST_CASE("loader: corrupt images end the work or stay out of it, as asked") {
   }
   nn::Loader hopeless(nn::batches_of(data, options), {.batch_size = 5, .workers = 2});
   CHECK_THROWS_AS(hopeless.next(), FileError);
+}
+
+TEST_CASE("loader: a picture beyond all memory is named, and can stay out") {
+  struct Large : nn::ImageDataset {
+    Large() : nn::ImageDataset({"a"}) {}
+    int64_t size() const override { return 2; }
+    nn::Image image(int64_t i) const override {
+      if (i == 0) throw std::bad_alloc();
+      return {1, 1, 1, {9}};
+    }
+    int64_t label(int64_t) const override { return 0; }
+    std::string name(int64_t i) const override { return str("picture ", i); }
+  };
+  const auto data = std::make_shared<Large>();
+  nn::ImageSourceOptions options{.transform = {.processor = nn::image_processor_for(1, 1, 1)}};
+  nn::Loader strict(nn::batches_of(data, options), {.shuffle = false});
+  CHECK_THROWS_WITH_AS(strict.next(), "picture 0: there is not enough memory for the picture",
+                       FileError);
+  options.on_corrupt = nn::OnCorrupt::skip;
+  nn::Loader patient(nn::batches_of(data, options), {.shuffle = false});
+  CHECK(patient.next().labels.numel() == 1);
+}
+
+TEST_CASE("loader: the workers that the system gives do the work; none at all is an error") {
+  const auto source = std::make_shared<SlowSource>(20);
+  nn::Loader loader(source, {.batch_size = 2, .workers = 2, .shuffle = false});
+  {
+    const NoMoreThreads none;
+    CHECK_THROWS_WITH_AS(loader.next(),
+                         "Loader: the system starts no thread: Resource temporarily unavailable",
+                         Error);
+  }
+  CHECK(take(loader).labels == Labels{0, 1});
 }
 
 TEST_CASE("loader: an image of another size, where nothing resizes it, is named") {

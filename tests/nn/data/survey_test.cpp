@@ -5,6 +5,7 @@
 #include "nn/data/image_folder.h"
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"
+#include "tests/no_more_threads.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {
@@ -38,6 +39,28 @@ TEST_CASE("survey: sizes, colours and corrupt pictures, in order whatever the nu
     CHECK(survey.corrupt[1].message.starts_with((folder / "a/7.png").string() + ": "));
   }
   CHECK_THROWS_AS(nn::survey(*data, 0), ArgumentError);
+}
+
+TEST_CASE("survey: fewer threads than asked do the work, none at all is an error") {
+  struct Greedy : nn::ImageDataset {
+    Greedy() : nn::ImageDataset({"a"}) {}
+    int64_t size() const override { return 3000; }
+    nn::Image image(int64_t i) const override {
+      if (i == 0) none = std::make_unique<NoMoreThreads>();
+      if (i == 7) throw std::bad_alloc();
+      return {1, 1, 1, {9}};
+    }
+    int64_t label(int64_t) const override { return 0; }
+    std::string name(int64_t i) const override { return str("picture ", i); }
+    mutable std::unique_ptr<NoMoreThreads> none;
+  } const data;
+  const nn::ImageSurvey survey = nn::survey(data, 3000);
+  CHECK(survey.readable == 2999);
+  REQUIRE(survey.corrupt.size() == 1);
+  CHECK(survey.corrupt[0].message == "picture 7: there is not enough memory for the picture");
+  CHECK_THROWS_WITH_AS(nn::survey(data, 2),
+                       "survey: the system starts no thread: Resource temporarily unavailable",
+                       Error);
 }
 
 }  // namespace papilio::test
