@@ -19,8 +19,11 @@ void ImageClassifier::reset_classifier(int64_t num_labels) {
 
 void ImageClassifier::reset_classifier(int64_t inputs, int64_t num_labels) {
   const double std = set_num_labels(num_labels);
-  classifier = Linear(inputs, num_labels);
-  initialise_transformer(classifier, std);
+  Linear fresh(inputs, num_labels);
+  initialise_transformer(fresh, std);
+  to(fresh, classifier.weight.dtype());
+  to(fresh, classifier.weight.device());
+  classifier = std::move(fresh);
 }
 
 double patch_operations(int64_t image_size, int64_t patch_size, int64_t channels,

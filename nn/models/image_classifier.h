@@ -39,7 +39,8 @@ struct ImageClassifier : Module {
     double stem_operations;  // of one image before the first layer; a multiply-add is two
   };
   virtual Shape shape() const = 0;
-  // A new classifier, drawn from the default generator, for another number of classes.
+  // A new classifier, drawn from the default generator, for another number of classes; of the old
+  // one's dtype, on its device.
   void reset_classifier(int64_t num_labels);
 
  protected:

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <vector>
 
+#include "autograd/ops/cast.h"
 #include "autograd/ops/join.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/shape.h"
+#include "autograd/ops/to.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 
@@ -64,11 +66,15 @@ Tensor interpolate_positions(const Tensor& positions, int64_t tokens, int64_t ro
   const auto side = int64_t(std::sqrt(double(patches)) + 0.5);
   check(patches >= 1 && side * side == patches,
         "interpolate_positions: expected a square number of patches, got ", patches);
-  const Tensor grid = reshape(slice(positions, 1, tokens), {side, side * features});
-  const Tensor tall = matmul(resize_matrix(rows, side, antialias, positions.dtype()), grid);
-  const Tensor wide = matmul(resize_matrix(columns, side, antialias, positions.dtype()),
-                             reshape(tall, {rows, side, features}));
-  const Tensor resized = reshape(wide, {1, rows * columns, features});
+  // Half precision is computed in float32, as Transformers does.
+  const DType dtype = positions.dtype() == DType::float64 ? DType::float64 : DType::float32;
+  const auto matrix = [&](int64_t out) {
+    return to(resize_matrix(out, side, antialias, dtype), positions.device());
+  };
+  const Tensor grid = reshape(cast(slice(positions, 1, tokens), dtype), {side, side * features});
+  const Tensor tall = matmul(matrix(rows), grid);
+  const Tensor wide = matmul(matrix(columns), reshape(tall, {rows, side, features}));
+  const Tensor resized = cast(reshape(wide, {1, rows * columns, features}), positions.dtype());
   return tokens == 0 ? resized : concat({slice(positions, 1, 0, tokens), resized}, 1);
 }
 

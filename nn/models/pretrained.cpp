@@ -132,7 +132,9 @@ PretrainedClassifier from_config(const fs::path& path) {
   const int64_t named = result.class_names.empty() ? 2 : int64_t(result.class_names.size());
   try {
     result.model = make_model(fields, fields.integer("num_labels", named, 1));
-  } catch (const ArgumentError& e) {  // sizes that do not go together, or beyond all memory
+  } catch (const FileError&) {
+    throw;
+  } catch (const Error& e) {  // sizes that do not go together, or beyond all memory
     throw FileError(path.string() + ": " + e.what());
   }
   const std::string problem = fields.string("problem_type", "");

@@ -265,6 +265,21 @@ TEST_CASE("a ViT moved to a device trains there as on the CPU, and its checkpoin
   CHECK(saved_here.tensors.size() == saved_there.tensors.size());
 }
 
+TEST_CASE("a moved ViT takes a new classifier, and images of another size") {
+  if (no_device()) return;
+  const auto logits = [](Device device) {
+    auto model = tiny_vit();
+    model.vit.embeddings.interpolate_pos_encoding = true;
+    nn::eval(model);
+    nn::to(model, device);
+    manual_seed(4);
+    model.reset_classifier(3);
+    manual_seed(5);
+    return copy_of(model(to(randn({2, 1, 12, 16}), device)), Device::cpu());
+  };
+  check_near(logits(Device::cpu()), logits(Device::cuda()), 1e-5);
+}
+
 TEST_CASE("memory runs out on the device at any allocation of a step, and the step then works") {
   if (no_device()) return;
   auto model = tiny_vit();

@@ -246,6 +246,10 @@ TEST_CASE("config.json: settings that would compute something else are refused, 
   refused("num_hidden_layers: expected a whole number from 0 to 1000, got 100000");
   with("\"patch_size\": 4", "\"patch_size\": 5");
   refused("ViTConfig: image_size 12 is not a multiple of patch_size 5");
+  with("\"intermediate_size\": 24", "\"intermediate_size\": 1000000000000");
+  const std::string beyond = config.string() + ": out of memory on cpu: requested";
+  CHECK_THROWS_WITH_AS(nn::from_pretrained(folder.path()), doctest::Contains(beyond.c_str()),
+                       FileError);
   with("\"model_type\": \"vit\"", "\"model_type\": \"bert\"");
   refused("model_type: expected \"vit\", \"dinov2\" or \"dinov2_with_registers\", got \"bert\"");
   with("\"mlp_ratio\": 2", "\"mlp_ratio\": \"two\"", "dinov2");

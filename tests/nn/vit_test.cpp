@@ -11,6 +11,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/model.h"
+#include "nn/models/position_embeddings.h"
 #include "nn/models/pretrained.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
@@ -232,6 +233,26 @@ TEST_CASE(
     CHECK(message.find("sqrt: the forward pass made a NaN") != std::string::npos);
   }
   CHECK(model.classifier.weight.to_vector() == before);
+}
+
+TEST_CASE("positions in half precision are resized in float32, and rounded once") {
+  manual_seed(1);
+  const Tensor positions = randn({1, 10, 4});
+  for (const DType dtype : {DType::float16, DType::bfloat16}) {
+    const Tensor half = cast(positions, dtype);
+    const Tensor want = nn::interpolate_positions(cast(half, DType::float32), 1, 5, 2);
+    const Tensor got = nn::interpolate_positions(half, 1, 5, 2);
+    CHECK(got.dtype() == dtype);
+    CHECK(got.to_vector() == cast(want, dtype).to_vector());
+  }
+}
+
+TEST_CASE("a new classifier has the dtype of the one before") {
+  nn::ViTForImageClassification model(small());
+  nn::to(model, DType::bfloat16);
+  model.reset_classifier(3);
+  CHECK(model.classifier.weight.dtype() == DType::bfloat16);
+  CHECK(model.classifier.bias.requires_grad());
 }
 
 TEST_CASE("model folder: written and read back, same logits; what is wrong is named") {
