@@ -19,7 +19,7 @@ namespace papilio::cli {
 namespace {
 
 struct Settings {
-  std::string model, adapter, digit;
+  std::string model, adapter, digit, corrupt = "fail";
   std::vector<std::string> images;
   int64_t top = 3;
   Common common;
@@ -38,6 +38,7 @@ Options declare(Settings& s) {
   options.add("digit", &s.digit, "LIST",
               "built-in digits by number: 17, 0-9 or 3,5 (of 0 to 1796)");
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on the model");
+  add_corrupt(options, &s.corrupt);
   options.add("top", &s.top, "N", "classes to show for an image").range(1, 1000);
   add_common(options, s.common);
   options.example("papilio predict runs/base --digit 0-9");
@@ -46,12 +47,12 @@ Options declare(Settings& s) {
   return options;
 }
 
+// All images that are asked for. Pictures have no pixels yet: they are read when their turn comes.
 std::vector<NamedImage> gather(const Settings& s, const nn::ImageClassifier& model) {
-  const nn::ImageProcessor processor = processor_of(s.model, model);
   std::vector<NamedImage> images;
   for (const std::string& path : s.images) {
     if (is_picture(path)) {
-      images.push_back(read_picture(path, processor));
+      images.push_back({path, {}, ""});
       continue;
     }
     check_takes_digits(s.model, model);
@@ -68,18 +69,38 @@ std::vector<NamedImage> gather(const Settings& s, const nn::ImageClassifier& mod
   return images;
 }
 
+struct Predictions {
+  std::vector<NamedImage> images;     // without their pixels
+  std::vector<double> probabilities;  // of every class, image after image
+  std::vector<std::string> skipped;   // what was wrong with the others
+};
+
 // In batches, so that many large images fit the memory.
-std::vector<double> probabilities_of(LoadedModel& loaded, const std::vector<NamedImage>& images) {
+Predictions predictions_of(const Settings& s, LoadedModel& loaded) {
   constexpr size_t kBatch = 32;
-  std::vector<double> all;
-  for (size_t begin = 0; begin < images.size(); begin += kBatch) {
-    std::vector<Tensor> pixels;
-    for (size_t i = begin; i < std::min(begin + kBatch, images.size()); ++i)
-      pixels.push_back(images[i].pixels);
-    const std::vector<double> some = softmax(loaded(concat(pixels, 0))).to_vector<double>();
-    all.insert(all.end(), some.begin(), some.end());
+  const nn::ImageProcessor processor = processor_of(s.model, *loaded.model);
+  Predictions result;
+  std::vector<Tensor> batch;
+  const auto finish_batch = [&] {
+    if (batch.empty()) return;
+    const std::vector<double> some = softmax(loaded(concat(batch, 0))).to_vector<double>();
+    result.probabilities.insert(result.probabilities.end(), some.begin(), some.end());
+    batch.clear();
+  };
+  for (NamedImage& image : gather(s, *loaded.model)) {
+    try {
+      batch.push_back(image.pixels.defined() ? image.pixels
+                                             : read_picture(image.name, processor).pixels);
+    } catch (const FileError& e) {
+      if (s.corrupt == "fail") throw;
+      result.skipped.emplace_back(e.what());
+      continue;
+    }
+    result.images.push_back({std::move(image.name), {}, std::move(image.label)});
+    if (batch.size() == kBatch) finish_batch();
   }
-  return all;
+  finish_batch();
+  return result;
 }
 
 struct Guess {
@@ -111,12 +132,13 @@ int predict(const Words& words) {
   set_threads(s.common);
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
-  const std::vector<NamedImage> images = gather(s, *loaded.model);
 
   nn::eval(*loaded.model);
   const NoGrad no_grad;
-  const auto guesses =
-      best(probabilities_of(loaded, images), loaded.class_names.size(), size_t(s.top));
+  const auto [images, probabilities, skipped] = predictions_of(s, loaded);
+  for (const std::string& message : skipped) warn(options, {"left out: " + message});
+  check<FileError>(!images.empty(), "none of the images can be read");
+  const auto guesses = best(probabilities, loaded.class_names.size(), size_t(s.top));
 
   nlohmann::json predictions = nlohmann::json::array();
   std::vector<std::vector<std::string>> rows{{"image", "label", "class", "probability"}};
@@ -148,7 +170,10 @@ int predict(const Words& words) {
     for (auto& row : rows) row.erase(row.begin() + 1);
   }
   if (s.common.json) {
-    print_json({{"command", "predict"}, {"model", s.model}, {"predictions", predictions}});
+    print_json({{"command", "predict"},
+                {"model", s.model},
+                {"predictions", predictions},
+                {"skipped", skipped}});
   } else {
     std::printf("%s", table(rows, 100).c_str());
   }

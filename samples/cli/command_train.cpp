@@ -42,7 +42,7 @@ Options declare(Settings& s) {
   nn::ViTConfig& m = s.model;
   options.add("image-size", &s.image_size, "N", "pixels of the images' side")
       .range(0, 4096)
-      .default_is("the data's own, at most 224");
+      .default_is("the data's own in whole patches, at most 224");
   options.add("hidden-size", &m.hidden_size, "N", "width of a token").range(1, 65536);
   options.add("layers", &m.num_hidden_layers, "N", "transformer layers").range(0, 1000);
   options.add("heads", &m.num_attention_heads, "N", "attention heads; divides the width")
@@ -80,10 +80,11 @@ Options declare(Settings& s) {
   return options;
 }
 
-// The largest power of two that divides the image's side, is at most 16 and gives 7 tokens a side.
-int64_t patch_size_for(int64_t image_size) {
+// The largest power of two that is at most 16 and gives 7 tokens a side; it divides a side that the
+// user named.
+int64_t patch_size_for(int64_t side, bool named) {
   int64_t patch = 16;
-  while (patch > 1 && (image_size % patch != 0 || image_size / patch < 7)) patch /= 2;
+  while (patch > 1 && (side / patch < 7 || (named && side % patch != 0))) patch /= 2;
   return patch;
 }
 
@@ -91,11 +92,20 @@ int64_t patch_size_for(int64_t image_size) {
 nn::ImageProcessor fit_to_data(const Options& options, Settings& s, const Data& data) {
   s.model.num_labels = int64_t(data.class_names.size());
   if (data.is_digits()) return nn::image_processor_for(8, 8, 1);
-  nn::ImageProcessor processor = processor_for(data, s.image_size);
-  s.image_size = s.model.image_size = processor.height;
+  const bool named = s.image_size > 0;
+  int64_t side = named ? s.image_size : usual_side(data), &patch = s.model.patch_size;
+  if (!options.given("patch-size") && s.model.conv_layers == 0) patch = patch_size_for(side, named);
+  if (!named && side > patch) side -= side % patch;
+  const int64_t tokens = (side / patch) * (side / patch);
+  if (tokens > 1024) {
+    warn(options, {str(with_commas(tokens), " tokens an image (", side, 'x', side,
+                       " pixels in patches of ", patch,
+                       ") take long: attention costs their square; an --image-size that is a "
+                       "multiple of 16 needs fewer")});
+  }
+  s.image_size = s.model.image_size = side;
+  const nn::ImageProcessor processor = processor_for(data, side);
   s.model.num_channels = processor.channels();
-  if (!options.given("patch-size") && s.model.conv_layers == 0)
-    s.model.patch_size = patch_size_for(s.image_size);
   return processor;
 }
 

@@ -67,11 +67,15 @@ void add_data(Options& options, DataSettings& s) {
   options.add("test-share", &s.test_share, "SHARE", "the same for data without a test part")
       .below(0, 1);
   options.add("split-seed", &s.split_seed, "N", "which images are held out").range(0);
+  add_corrupt(options, &s.corrupt);
+  options.add("workers", &s.workers, "N", "threads that read and prepare images").range(0, 256);
+}
+
+void add_corrupt(Options& options, std::string* way) {
   options
-      .add("corrupt", &s.corrupt, "WAY",
+      .add("corrupt", way, "WAY",
            "images that cannot be read: fail (stop with the file's name) or skip (with a warning)")
       .choices({"fail", "skip"});
-  options.add("workers", &s.workers, "N", "threads that read and prepare images").range(0, 256);
 }
 
 void resolve(Options& options, const DataSettings& s) {
@@ -196,20 +200,29 @@ void save_processor(const std::filesystem::path& folder, const nn::ImageProcesso
   write_file_atomically(folder / kProcessorFile, nn::image_processor_text(processor));
 }
 
-nn::ImageProcessor processor_for(const Data& data, int64_t size) {
-  constexpr int64_t kLargest = 224;
+int64_t usual_side(const Data& data) {
+  constexpr int64_t kLargest = 224, kLooked = 9;
   const nn::ImageDataset& images = *data.images.train;
+  std::vector<int64_t> sides;
   std::string first_error;
-  for (int64_t i = 0; size == 0 && i < images.size(); ++i) {
+  const auto look = [&](int64_t i) {
     try {
       const nn::Image image = images.image(i);
-      size = std::min({image.height, image.width, kLargest});
+      sides.push_back(std::min({image.height, image.width, kLargest}));
     } catch (const FileError& e) {
       if (first_error.empty()) first_error = e.what();
     }
-  }
-  check<FileError>(size > 0, first_error);
-  return nn::image_processor_for(size, size, data.kind == "idx" ? 1 : 3);
+  };
+  const int64_t some = std::min(kLooked, images.size());
+  for (int64_t k = 0; k < some; ++k) look(k * images.size() / some);
+  for (int64_t i = 0; sides.empty() && i < images.size(); ++i) look(i);
+  check<FileError>(!sides.empty(), first_error);
+  std::ranges::sort(sides);
+  return sides[sides.size() / 2];
+}
+
+nn::ImageProcessor processor_for(const Data& data, int64_t side) {
+  return nn::image_processor_for(side, side, data.kind == "idx" ? 1 : 3);
 }
 
 void check_takes(const Data& data, const std::filesystem::path& folder,

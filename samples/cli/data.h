@@ -25,6 +25,8 @@ struct DataSettings {
   int64_t loader_workers() const { return digits() ? 0 : workers; }
 };
 void add_data(Options& options, DataSettings& settings);
+// --corrupt fail or skip, as OnCorrupt has it.
+void add_corrupt(Options& options, std::string* way);
 // Throws UsageError for options that say nothing about these data.
 void resolve(Options& options, const DataSettings& settings);
 
@@ -71,9 +73,11 @@ nn::ImageProcessor processor_of(const std::filesystem::path& folder,
 bool has_processor(const std::filesystem::path& folder);
 // Writes a model folder's preprocessor_config.json.
 void save_processor(const std::filesystem::path& folder, const nn::ImageProcessor& processor);
-// For a new model on these data: square images of `size` pixels, 0 for the data's own (of the first
-// picture that can be read, at most 224).
-nn::ImageProcessor processor_for(const Data& data, int64_t size);
+// The shorter side of images in files, at most 224: the median of nine that can be read. Throws
+// FileError where none can.
+int64_t usual_side(const Data& data);
+// For a new model on these data: square images of `side` pixels.
+nn::ImageProcessor processor_for(const Data& data, int64_t side);
 // Where the data are digits the model must take them. Throws UsageError.
 void check_takes(const Data& data, const std::filesystem::path& folder,
                  const nn::ImageClassifier& model);

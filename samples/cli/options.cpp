@@ -279,7 +279,12 @@ void Options::parse_file(const std::string& path) {
                    ": is a folder; expected a file of settings");
   std::ifstream file(path, std::ios::binary);  // a pipe is as good as a file
   check<FileError>(bool(file), path, ": cannot be read");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  constexpr std::streamsize kLargest = 1 << 20;
+  std::string text(size_t(kLargest) + 1, '\0');
+  file.read(text.data(), kLargest + 1);
+  text.resize(size_t(file.gcount()));
+  check<FileError>(int64_t(text.size()) <= kLargest, path,
+                   ": is larger than 1 MiB; expected a file of settings");
   std::vector<std::string> known;
   for (const Option& o : options_) {
     if (o.in_file) known.push_back(key_of(o));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 
 #include "tensor/error.h"
 
@@ -15,11 +16,10 @@ class Parser {
 
   std::vector<TomlEntry> entries() {
     std::vector<TomlEntry> result;
+    std::set<std::string> seen;
     for (skip(true); at_ < text_.size(); skip(true)) {
       TomlEntry entry{key(), {}, where()};
-      const auto same = [&](const TomlEntry& e) { return e.key == entry.key; };
-      check<FileError>(std::ranges::none_of(result, same), where(), ": ", entry.key,
-                       " appears twice");
+      check<FileError>(seen.insert(entry.key).second, where(), ": ", entry.key, " appears twice");
       skip(false);
       expect('=', "'=' after the key " + entry.key);
       skip(false);

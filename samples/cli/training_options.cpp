@@ -26,7 +26,9 @@ void add_training(Options& options, TrainingSettings& s) {
   options.add("lr", &s.lr, "RATE", "highest learning rate").range(0);
   options.add("optimizer", &s.optimizer, "NAME", "adamw or sgd").choices({"adamw", "sgd"});
   options.add("momentum", &s.momentum, "M", "of sgd").below(0, 1);
-  options.add("weight-decay", &s.weight_decay, "W", "decoupled; not on biases, norms and scales")
+  options
+      .add("weight-decay", &s.weight_decay, "W",
+           "adamw: decoupled; sgd: added to the gradient; not on biases, norms and scales")
       .range(0);
   options.add("schedule", &s.schedule, "NAME", "of the rate: cosine, linear or constant")
       .choices({"cosine", "linear", "constant"});

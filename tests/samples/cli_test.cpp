@@ -331,8 +331,7 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
   const Workplace at;
   train_base(at);
   at.json(words("finetune base --classes 2-4 --epochs 1 -t query --out a"));
-  at.json(
-      words("train --hidden-size 24 --layers 1 --heads 2 --epochs 1 --classes 0-1 --out wide"));
+  at.json(words("train --hidden-size 24 --layers 1 --heads 2 --epochs 1 --classes 0-1 --out wide"));
   std::filesystem::copy(at / "base", at / "cut");
   std::filesystem::resize_file(at / "cut/model.safetensors", 1000);
   std::filesystem::create_directory(at / "empty");
@@ -468,6 +467,7 @@ TEST_CASE("help, version, and the help of every command") {
   CHECK(at.run({"help", "train"}).out == at.run({"train", "--help"}).out);
   CHECK(at.run({"help", "tarin"}).code == 2);
   CHECK(at.run({"--version"}).out.starts_with("papilio 0."));
+  CHECK(at.run({"train", "--help"}).out.find("adamw: decoupled; sgd: added") != std::string::npos);
   for (const char* command :
        {"train", "finetune", "evaluate", "merge", "predict", "inspect", "demo"}) {
     CAPTURE(command);

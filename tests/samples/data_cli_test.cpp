@@ -125,6 +125,63 @@ TEST_CASE("corrupt pictures end the training with their name, or stay out with a
   CHECK(at.run(words("evaluate n --data photos --split all --quiet")).code == 1);
 }
 
+TEST_CASE("the image's size is the data's usual one in whole patches; too many tokens are told") {
+  const Workplace at;
+  for (const char* name : {"a", "b"}) {
+    fs::create_directories(at / "photos" / name);
+    for (int i = 0; i < 5; ++i)
+      test::write_bytes(at / "photos" / name / (std::to_string(i) + ".png"),
+                        test::plain_png(30, i == 0 ? 9 : 31 + i, 9 * i, 3, 3));
+  }
+  const std::string line =
+      "train --epochs 1 --data photos --validation-share 0 --test-share 0" + kTiny;
+  const auto config = [&](const std::string& more) {
+    const auto outcome = at.run(words(line + "--overwrite --out m " + more));
+    REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+    CHECK(outcome.err == "");
+    return nlohmann::json::parse(at.bytes("m/config.json"));
+  };
+  const auto plain = config("");
+  CHECK(plain["image_size"] == 28);
+  CHECK(plain["patch_size"] == 4);
+  CHECK(at.bytes("m/run.toml").find("image-size = 28\n") != std::string::npos);
+  CHECK(config("--patch-size 7")["image_size"] == 28);
+  CHECK(config("--conv-layers 2")["image_size"] == 28);
+  CHECK(config("--image-size 20")["patch_size"] == 2);
+  const auto many = at.run(words(line + "--out n --image-size 33"));
+  CHECK(many.code == 0);
+  CHECK(many.err ==
+        "papilio train: warning: 1,089 tokens an image (33x33 pixels in patches of 1) take long: "
+        "attention costs their square; an --image-size that is a multiple of 16 needs fewer\n");
+}
+
+TEST_CASE("predict: a picture that cannot be read ends the work or stays out of it") {
+  const Workplace at;
+  write_colours(at / "photos", 4);
+  at.json(words("train --data photos --epochs 1" + kTiny + "--out m"));
+  test::write_bytes(at / "no.png", "no picture");
+  const std::string line = "predict m photos/red/1.png no.png photos/red/2.png --json";
+  const auto failed = at.run(words(line));
+  CHECK(failed.code == 1);
+  CHECK(failed.err == "papilio predict: no.png: expected a JPEG or PNG picture, got no picture\n");
+  const auto skipped = at.run(words(line + " --corrupt skip"));
+  CHECK(skipped.code == 0);
+  CHECK(skipped.err ==
+        "papilio predict: warning: left out: no.png: expected a JPEG or PNG picture, got no "
+        "picture\n");
+  const auto result = nlohmann::json::parse(skipped.out);
+  REQUIRE(result["predictions"].size() == 2);
+  CHECK(result["predictions"][1]["image"] == "photos/red/2.png");
+  CHECK(result["skipped"].size() == 1);
+  const auto none = at.run(words("predict m no.png --corrupt skip"));
+  CHECK(none.code == 1);
+  CHECK(none.err.ends_with("papilio predict: none of the images can be read\n"));
+  // More than one batch.
+  std::string all = "predict m";
+  for (int i = 0; i < 35; ++i) all += " photos/blue/1.png photos/red/3.png";
+  CHECK(at.json(words(all))["predictions"].size() == 70);
+}
+
 TEST_CASE("papilio data: kind, parts, classes, sizes, what is corrupt, a contact sheet") {
   const Workplace at;
   write_colours(at / "photos", 10);
@@ -175,6 +232,9 @@ TEST_CASE("wrong use of image data: one line and the exit code") {
   at.json(
       words("train --classes 0-1 --epochs 1 --hidden-size 16 --layers 1 --heads 2 --out digits"));
   fs::create_directories(at / "empty");
+  std::string many;
+  for (int i = 0; i < 100000; ++i) many += 'k' + std::to_string(i) + "=1\n";
+  test::write_bytes(at / "many.toml", many + "k7=1\n");
   test::write_bytes(at / "cut.gz", test::gzip(std::string(9000, 'x')).substr(0, 30));
   fs::copy(at / "m", at / "odd");
   test::write_bytes(at / "odd/preprocessor_config.json", R"({"size": 9})");
@@ -204,7 +264,10 @@ TEST_CASE("wrong use of image data: one line and the exit code") {
        "papilio train: --workers: has a meaning only with --data other than digits"},
       {"train --data photos --test-share 0.5 --validation-share 0.5", 2,
        "papilio train: --validation-share, --test-share: 0.5 and 0.5 leave nothing to train on"},
-      {"train --data photos --patch-size 3", 2, "papilio train: ViTConfig: "},
+      {"train --data photos --image-size 8 --patch-size 3", 2, "papilio train: ViTConfig: "},
+      {"train --config /dev/zero", 1,
+       "papilio train: /dev/zero: is larger than 1 MiB; expected a file of settings"},
+      {"train --config many.toml", 1, "papilio train: many.toml, line 100001: k7 appears twice"},
       {"evaluate m", 2,
        "papilio evaluate: m: this model takes images of 8x8 pixels with 3 channels"},
       {"evaluate m --data photos --classes 0-3", 2, "there is no class 3; there are 0 to 2"},
