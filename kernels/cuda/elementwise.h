@@ -2,7 +2,10 @@
 // functor is compiled in arithmetic.cu, math.cu, extrema.cu, activation.cu or compare.cu.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/pack.h"
 #include "kernels/cuda/strided.h"
 #include "kernels/elementwise.h"
 
@@ -13,10 +16,27 @@ struct Inputs {
   const T* data[N];
 };
 
-// out[i] = g(in[0][i], in[1][i], ...), computed in compute_t<T>.
+// out[i] = g(in[0][i], in[1][i], ...), computed in compute_t<T>. The first `packed` elements, a
+// multiple of kPack<T>, lie one after another in every operand.
 template <class R, class T, int N, class G>
-__global__ void elements(R* out, Inputs<T, N> in, Strided<N> where, int64_t n, G g) {
-  for (int64_t i = first_element(); i < n; i += grid_stride()) {
+__global__ void elements(R* out, Inputs<T, N> in, Strided<N> where, int64_t packed, int64_t n,
+                         G g) {
+  constexpr int P = kPack<T>;
+  for (int64_t i = first_element() * P; i < packed; i += grid_stride() * P) {
+    Pack<T, P> x[N];
+    Pack<R, P> y;
+#pragma unroll
+    for (int k = 0; k < N; ++k) x[k] = load_pack<P>(in.data[k] + i);
+#pragma unroll
+    for (int e = 0; e < P; ++e) {
+      compute_t<T> v[N];
+#pragma unroll
+      for (int k = 0; k < N; ++k) v[k] = compute_t<T>(x[k].at[e]);
+      y.at[e] = R(g(v));
+    }
+    store_pack(out + i, y);
+  }
+  for (int64_t i = packed + first_element(); i < n; i += grid_stride()) {
     int64_t at[N];
     where.locate(i, at);
     compute_t<T> v[N];
@@ -27,10 +47,15 @@ __global__ void elements(R* out, Inputs<T, N> in, Strided<N> where, int64_t n, G
 
 template <class R, class T, class G, class... In>
 void for_each_element(View out, G g, const In&... in) {
+  constexpr int N = int(sizeof...(In));
   const int64_t n = out.numel();
-  launch(elements<R, T, int(sizeof...(In)), G>, blocks_for(n), kBlock, 0, stream(),
-         out.template as<R>(), Inputs<T, int(sizeof...(In))>{{in.template as<T>()...}},
-         Strided<int(sizeof...(In))>(in...), n, g);
+  const Strided<N> where(in...);
+  bool dense = where.rows.rank == 1 && on_16_bytes(out.data, in.data...);
+  for (int k = 0; k < N; ++k) dense &= where.rows.step(k) == 1;
+  const int64_t packed = dense ? n / kPack<T> * kPack<T> : 0;
+  const int64_t work = std::max(packed / kPack<T>, n - packed);
+  launch(elements<R, T, N, G>, blocks_for(work), kBlock, 0, stream(), out.template as<R>(),
+         Inputs<T, N>{{in.template as<T>()...}}, where, packed, n, g);
 }
 
 // What g is: v holds the inputs in the order of the functions below.

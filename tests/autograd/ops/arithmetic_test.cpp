@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "autograd/backward.h"
+#include "autograd/ops.h"
+#include "tensor/copy.h"
 #include "tests/autograd/ops/elementwise_reference.h"
 
 namespace papilio::test {
@@ -97,6 +99,25 @@ TEST_CASE("arithmetic: a tensor used on both sides gets both gradients") {
   const Tensor x = leaf(scalar(3, {.dtype = DType::float64}));
   backward(x * x + x / x - x);
   CHECK(grad(x).item() == doctest::Approx(5));
+}
+
+TEST_CASE("elementwise operations on a device: views that begin and end anywhere") {
+  if (cuda_device_count() == 0) return;
+  for (const DType dtype : {DType::float32, DType::bfloat16, DType::float64, DType::int32})
+    for (const int64_t n : {1, 7, 16, 37})
+      for (const int64_t at : {0, 1, 2, 8}) {
+        CAPTURE(str(dtype, " ", n, " ", at));
+        const Tensor memory = copy_of(uniform64({n + 8}, -9, 9), dtype);
+        const auto results = [&](Device device) {
+          const Tensor all = copy_of(memory, device), a = slice(all, 0, at, at + n);
+          const Tensor b = slice(all, 0, 0, n);
+          auto values = (a + b).to_vector<double>();
+          for (const Tensor& y : {a * b, lt(a, b), relu(a), a - slice(all, 0, 0, 1)})
+            for (const double v : y.to_vector<double>()) values.push_back(v);
+          return values;
+        };
+        CHECK(results(Device::cpu()) == results(Device::cuda()));
+      }
 }
 
 TEST_CASE("arithmetic: large tensors are split over threads without a seam") {
