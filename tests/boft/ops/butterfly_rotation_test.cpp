@@ -204,6 +204,37 @@ TEST_CASE("butterfly_rotation on a device: x that begins anywhere in memory") {
       }
 }
 
+TEST_CASE("butterfly_rotation on a device: gradients over many rows, with and without x's") {
+  if (cuda_device_count() == 0) return;
+  for (const DType dtype : {DType::float32, DType::bfloat16, DType::float16})
+    for (const Dims& factors :
+         {Dims{2, 72, 4, 4}, Dims{1, 33, 4, 4}, Dims{1, 9, 8, 8}, Dims{2, 6, 8, 8}})
+      for (const int64_t rows : {17, 200}) {
+        CAPTURE(str(dtype, " ", factors, " ", rows));
+        const int64_t d = factors[1] * factors[2];
+        const Tensor q = copy_of(uniform64(factors, -0.5, 0.5), dtype);
+        const Tensor x = copy_of(uniform64({rows, d}), dtype);
+        const Tensor dy = copy_of(uniform64({rows, d}, -1, 1, 2), dtype);
+        const auto gradients = [&](Device device, bool through_x) {
+          const Tensor qd = leaf(copy_of(q, device));
+          Tensor xd = copy_of(x, device);
+          if (through_x) set_requires_grad(xd);
+          backward(butterfly_rotation(xd, qd), copy_of(dy, device));
+          auto values = grad(qd).to_vector<double>();
+          for (double& v : values) v /= double(rows);
+          if (through_x)
+            for (const double v : grad(xd).to_vector<double>()) values.push_back(v);
+          return values;
+        };
+        for (const bool through_x : {true, false})
+          CHECK(largest_difference(gradients(Device::cpu(), through_x),
+                                   gradients(Device::cuda(), through_x)) <
+                (dtype == DType::float32   ? 1e-6
+                 : dtype == DType::float16 ? 2e-3
+                                           : 2e-2));
+      }
+}
+
 TEST_CASE("butterfly_rotation by identities changes no bit") {
   Generator g(8);
   for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::float16})
