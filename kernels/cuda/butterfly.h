@@ -5,8 +5,24 @@
 #include <cstdint>
 
 #include "kernels/cuda/launch.h"
+#include "kernels/view.h"
 
 namespace papilio::cuda {
+
+// Rows times the factors q: (m, blocks, b, b).
+struct Shape {
+  int64_t rows, d, m, blocks, b;
+  int64_t w;  // columns of a segment
+
+  Shape(int64_t rows, ConstView q)
+      : rows(rows),
+        d(q.size(1) * q.size(3)),
+        m(q.size(0)),
+        blocks(q.size(1)),
+        b(q.size(3)),
+        w(b << (m - 1)) {}
+  __device__ int64_t factor_size() const { return blocks * b * b; }
+};
 
 // Column c of factor i: block n's coordinate j.
 template <class I>
