@@ -32,6 +32,8 @@ class LastColumns {
     for (int64_t r = 0; r < rows; ++r) add(r * kColumns + kFar, kWindow, cuda::kBlock);
     add(kFar * b, kWindow * b, cuda::kBlock);
     add(kFar, kWindow, 64);
+    const int64_t segment = b << (m - 1);
+    add(kFar / segment, kWindow / segment, cuda::kBlock);
     for (int64_t i = 0; i < m; ++i)
       for (const int64_t matrices : {cuda::kBlock, 1})
         add((i * kColumns + kFar) / b, kWindow / b, matrices);
