@@ -37,6 +37,7 @@ void gemm_bias(View c, ConstView a, ConstView b, ConstView bias);
 namespace papilio::cuda {
 
 PAPILIO_CUDA void gemm(View c, ConstView a, ConstView b, double alpha, double beta);
+// One kernel (cuBLASLt's), but for float64.
 PAPILIO_CUDA void gemm_bias(View c, ConstView a, ConstView b, ConstView bias);
 // Whether float32 products may round their factors to TF32's 10 bits, which tensor cores multiply
 // about eight times faster. Off at the start.

@@ -1,5 +1,3 @@
-#include <cublas_v2.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -8,8 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "kernels/copy.h"
-#include "kernels/cuda/runtime.h"
+#include "kernels/cuda/blas.h"
 #include "kernels/error.h"
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
@@ -19,22 +16,16 @@ namespace {
 
 std::atomic<bool> tf32_allowed = false;
 
-void check(cublasStatus_t status, const char* what) {
-  if (status != CUBLAS_STATUS_SUCCESS)
-    throw Error(std::string("cuda: ") + what + ": " + cublasGetStatusString(status));
-}
-
 // One handle a device, on the device's stream and with a workspace of its own: then the same
 // product has the same bits each time.
 struct Handle {
-  static constexpr size_t kWorkspace = size_t(32) << 20;  // what NVIDIA advises from sm_90 on
   cublasHandle_t cublas = nullptr;
   void* workspace = nullptr;
 
-  explicit Handle(int device) : workspace(allocate(kWorkspace, device)) {
+  explicit Handle(int device) : workspace(allocate(kBlasWorkspace, device)) {
     check(cublasCreate(&cublas), "cublasCreate");
     check(cublasSetStream(cublas, stream()), "cublasSetStream");
-    check(cublasSetWorkspace(cublas, workspace, kWorkspace), "cublasSetWorkspace");
+    check(cublasSetWorkspace(cublas, workspace, kBlasWorkspace), "cublasSetWorkspace");
     // Products of 16-bit types are summed in float32 to their end.
     check(cublasSetMathMode(cublas, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION),
           "cublasSetMathMode");
@@ -42,32 +33,14 @@ struct Handle {
 };
 
 // Of the device in use; made at its first product, never taken down.
-cublasHandle_t handle() {
+const Handle& handle() {
   static std::mutex mutex;
   static auto& handles = *new std::array<std::unique_ptr<Handle>, 64>;
   const int device = device_in_use();
   const std::lock_guard lock(mutex);
   auto& found = handles.at(size_t(device));
   if (found == nullptr) found = std::make_unique<Handle>(device);
-  return found->cublas;
-}
-
-// One of its dimensions is dense, the other one `ld` apart.
-struct Matrix {
-  const char* data;
-  int ld;
-  bool by_rows;  // each row is dense
-};
-
-// The last two dimensions of a view; gemm_takes holds.
-Matrix matrix(const ConstView& v) {
-  const int64_t rows = v.size(-2), cols = v.size(-1);
-  const int64_t row_stride = v.strides[v.rank - 2], col_stride = v.strides[v.rank - 1];
-  const auto* data = static_cast<const char*>(v.data);
-  const int64_t wide = std::max<int64_t>(cols, 1), tall = std::max<int64_t>(rows, 1);
-  if ((cols <= 1 || col_stride == 1) && (rows <= 1 || row_stride >= wide))
-    return {data, int(rows <= 1 ? wide : row_stride), true};
-  return {data, int(cols <= 1 ? tall : col_stride), false};
+  return *found;
 }
 
 ConstView leading(ConstView v) {
@@ -80,6 +53,27 @@ V transposed(V v) {
   std::swap(v.shape[v.rank - 2], v.shape[v.rank - 1]);
   std::swap(v.strides[v.rank - 2], v.strides[v.rank - 1]);
   return v;
+}
+
+}  // namespace
+
+void check(cublasStatus_t status, const char* what) {
+  if (status != CUBLAS_STATUS_SUCCESS)
+    throw Error(std::string("cuda: ") + what + ": " + cublasGetStatusString(status));
+}
+
+void* blas_workspace() {
+  return handle().workspace;
+}
+
+Matrix matrix(const ConstView& v) {
+  const int64_t rows = v.size(-2), cols = v.size(-1);
+  const int64_t row_stride = v.strides[v.rank - 2], col_stride = v.strides[v.rank - 1];
+  const auto* data = static_cast<const char*>(v.data);
+  const int64_t wide = std::max<int64_t>(cols, 1), tall = std::max<int64_t>(rows, 1);
+  if ((cols <= 1 || col_stride == 1) && (rows <= 1 || row_stride >= wide))
+    return {data, int(rows <= 1 ? wide : row_stride), true};
+  return {data, int(cols <= 1 ? tall : col_stride), false};
 }
 
 cudaDataType type_of(DType dtype) {
@@ -100,8 +94,6 @@ cublasComputeType_t compute_type_of(DType dtype) {
   if (dtype == DType::float32 && tf32_allowed) return CUBLAS_COMPUTE_32F_FAST_TF32;
   return CUBLAS_COMPUTE_32F;
 }
-
-}  // namespace
 
 void allow_tf32(bool on) {
   tf32_allowed = on;
@@ -125,22 +117,13 @@ void gemm(View c, ConstView a, ConstView b, double alpha, double beta) {
   const Rows<3> batch(leading(c), leading(a), leading(b));
   batch.walk(0, batch.numel(), [&](const int64_t* at, int64_t count) {
     check(cublasGemmStridedBatchedEx(
-              handle(), right.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T,
+              handle().cublas, right.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T,
               left.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T, n, m, k, times, right.data + at[2] * size,
               type, right.ld, batch.step(2), left.data + at[1] * size, type, left.ld, batch.step(1),
               keep, static_cast<char*>(c.data) + at[0] * size, type, to.ld, batch.step(0),
               int(count), compute_type_of(c.dtype), CUBLAS_GEMM_DEFAULT),
           "cublasGemmStridedBatchedEx");
   });
-}
-
-void gemm_bias(View c, ConstView a, ConstView b, ConstView bias) {
-  ConstView rows = c;
-  rows.data = bias.data;
-  for (int d = 0; d + 1 < rows.rank; ++d) rows.strides[d] = 0;
-  rows.strides[rows.rank - 1] = 1;
-  if (c.numel() > 0) copy(c, rows);
-  gemm(c, a, b, 1, 1);
 }
 
 }  // namespace papilio::cuda

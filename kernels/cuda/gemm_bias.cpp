@@ -1,0 +1,145 @@
+// A product and its bias in one kernel: cuBLASLt adds the bias before the sums leave the registers.
+#include <cublasLt.h>
+
+#include <bit>
+#include <compare>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "kernels/copy.h"
+#include "kernels/cuda/blas.h"
+#include "kernels/gemm.h"
+
+namespace papilio::cuda {
+namespace {
+
+// By columns, the memory of a row-major C holds C^T = B^T A^T: b comes first, and the bias of C's
+// columns is one of C^T's rows.
+struct Product {
+  int n, m, k;
+  Matrix right, left, to;  // b, a, c
+  const void* bias;
+  DType dtype;
+  cublasComputeType_t compute;
+};
+
+// What the choice of an algorithm depends on.
+struct Choice {
+  int device, n, m, k, right_ld, left_ld, to_ld;
+  bool right_by_rows, left_by_rows;
+  DType dtype;
+  cublasComputeType_t compute;
+  uint32_t alignment;
+  auto operator<=>(const Choice&) const = default;
+};
+
+// How cuBLASLt sees a product.
+struct Description {
+  cublasLtMatmulDescOpaque_t product;
+  cublasLtMatrixLayoutOpaque_t right, left, to;
+
+  explicit Description(const Product& p) {
+    const cudaDataType type = type_of(p.dtype);
+    check(cublasLtMatmulDescInit(&product, p.compute, CUDA_R_32F), "cublasLtMatmulDescInit");
+    set(CUBLASLT_MATMUL_DESC_TRANSA, int32_t(p.right.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T));
+    set(CUBLASLT_MATMUL_DESC_TRANSB, int32_t(p.left.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T));
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, uint32_t(CUBLASLT_EPILOGUE_BIAS));
+    set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+    const auto layout = [type](cublasLtMatrixLayout_t to, const Matrix& x, int rows, int cols) {
+      if (!x.by_rows) std::swap(rows, cols);
+      check(cublasLtMatrixLayoutInit(to, type, uint64_t(rows), uint64_t(cols), x.ld),
+            "cublasLtMatrixLayoutInit");
+    };
+    layout(&right, p.right, p.n, p.k);
+    layout(&left, p.left, p.k, p.m);
+    layout(&to, p.to, p.n, p.m);
+  }
+
+ private:
+  template <class T>
+  void set(cublasLtMatmulDescAttributes_t attribute, const T& value) {
+    check(cublasLtMatmulDescSetAttribute(&product, attribute, &value, sizeof(value)),
+          "cublasLtMatmulDescSetAttribute");
+  }
+};
+
+cublasLtHandle_t handle() {
+  static const cublasLtHandle_t one = [] {
+    cublasLtHandle_t made = nullptr;
+    check(cublasLtCreate(&made), "cublasLtCreate");
+    return made;
+  }();
+  return one;
+}
+
+// cuBLASLt's first advice, or nothing where it has none. Partial sums are added in the type that is
+// computed in, and in a fixed order.
+std::optional<cublasLtMatmulAlgo_t> ask(Description& d, uint32_t alignment) {
+  cublasLtMatmulPreferenceOpaque_t preference;
+  check(cublasLtMatmulPreferenceInit(&preference), "cublasLtMatmulPreferenceInit");
+  const auto set = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
+    check(cublasLtMatmulPreferenceSetAttribute(&preference, attribute, &value, sizeof(value)),
+          "cublasLtMatmulPreferenceSetAttribute");
+  };
+  set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, uint64_t(kBlasWorkspace));
+  set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, uint32_t(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+  for (const auto of :
+       {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
+    set(of, alignment);
+  cublasLtMatmulHeuristicResult_t found;
+  int count = 0;
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      handle(), &d.product, &d.right, &d.left, &d.to, &d.to, &preference, 1, &found, &count);
+  if (status != CUBLAS_STATUS_SUCCESS || count == 0) return {};
+  return found.algo;
+}
+
+// Asked once a kind of product: asking costs more than launching.
+std::optional<cublasLtMatmulAlgo_t> algorithm(const Product& p, Description& d) {
+  static std::mutex mutex;
+  static auto& known = *new std::map<Choice, std::optional<cublasLtMatmulAlgo_t>>;
+  const auto at = [](const void* data) { return reinterpret_cast<uintptr_t>(data); };
+  const uintptr_t places = at(p.right.data) | at(p.left.data) | at(p.to.data) | at(p.bias);
+  const auto alignment = uint32_t(1) << std::countr_zero(uint32_t(places) | 256u);
+  const Choice choice{device_in_use(), p.n,       p.m,       p.k,
+                      p.right.ld,      p.left.ld, p.to.ld,   p.right.by_rows,
+                      p.left.by_rows,  p.dtype,   p.compute, alignment};
+  const std::lock_guard lock(mutex);
+  const auto found = known.find(choice);
+  if (found != known.end()) return found->second;
+  return known[choice] = ask(d, alignment);
+}
+
+bool with_epilogue(const View& c, const ConstView& a, const ConstView& b, const ConstView& bias) {
+  const Matrix to = matrix(c);
+  if (c.rank != 2 || c.dtype == DType::float64 || !to.by_rows || a.size(-1) == 0) return false;
+  const Product p{int(c.size(-1)), int(c.size(-2)), int(a.size(-1)),
+                  matrix(b),       matrix(a),       to,
+                  bias.data,       c.dtype,         compute_type_of(c.dtype)};
+  Description d(p);
+  const auto chosen = algorithm(p, d);
+  if (!chosen) return false;
+  const float one = 1, zero = 0;
+  check(cublasLtMatmul(handle(), &d.product, &one, p.right.data, &d.right, p.left.data, &d.left,
+                       &zero, c.data, &d.to, c.data, &d.to, &*chosen, blas_workspace(),
+                       kBlasWorkspace, stream()),
+        "cublasLtMatmul");
+  return true;
+}
+
+}  // namespace
+
+void gemm_bias(View c, ConstView a, ConstView b, ConstView bias) {
+  if (c.numel() == 0 || with_epilogue(c, a, b, bias)) return;
+  ConstView rows = c;
+  rows.data = bias.data;
+  for (int d = 0; d + 1 < rows.rank; ++d) rows.strides[d] = 0;
+  rows.strides[rows.rank - 1] = 1;
+  copy(c, rows);
+  gemm(c, a, b, 1, 1);
+}
+
+}  // namespace papilio::cuda

@@ -1,0 +1,115 @@
+#include <cublasLt.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "tests/emulator/device.h"
+
+namespace {
+
+// Each column of c becomes `bias`.
+template <class T>
+void fill(T* c, const T* bias, int64_t rows, int64_t cols, int64_t ld) {
+  for (int64_t j = 0; j < cols; ++j) std::copy_n(bias, rows, c + j * ld);
+}
+
+// Rows and columns after op.
+uint64_t rows_of(const cublasLtMatrixLayoutOpaque_t& x, cublasOperation_t op) {
+  return op == CUBLAS_OP_N ? x.rows : x.cols;
+}
+uint64_t cols_of(const cublasLtMatrixLayoutOpaque_t& x, cublasOperation_t op) {
+  return op == CUBLAS_OP_N ? x.cols : x.rows;
+}
+
+}  // namespace
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
+  static char one;
+  *handle = reinterpret_cast<cublasLtHandle_t>(&one);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescInit(cublasLtMatmulDesc_t d, cublasComputeType_t compute,
+                                      cudaDataType scale) {
+  if (scale != CUDA_R_32F) return CUBLAS_STATUS_INVALID_VALUE;
+  *d = {CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, nullptr, compute};
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
+                                              cublasLtMatmulDescAttributes_t attribute,
+                                              const void* value, size_t bytes) {
+  const auto set = [&](auto& to) {
+    if (bytes != sizeof(to)) return CUBLAS_STATUS_INVALID_VALUE;
+    std::memcpy(&to, value, bytes);
+    return CUBLAS_STATUS_SUCCESS;
+  };
+  switch (attribute) {
+    case CUBLASLT_MATMUL_DESC_TRANSA:
+      return set(d->op_a);
+    case CUBLASLT_MATMUL_DESC_TRANSB:
+      return set(d->op_b);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE:
+      return set(d->epilogue);
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+      return set(d->bias);
+  }
+  return CUBLAS_STATUS_INVALID_VALUE;
+}
+cublasStatus_t cublasLtMatrixLayoutInit(cublasLtMatrixLayout_t layout, cudaDataType type,
+                                        uint64_t rows, uint64_t cols, int64_t ld) {
+  *layout = {type, rows, cols, ld};
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceInit(cublasLtMatmulPreference_t preference) {
+  *preference = {};
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
+                                                    cublasLtMatmulPreferenceAttributes_t,
+                                                    const void*, size_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+// It has no advice for 16-bit matrices with rows of odd lengths, so that both ways are gone.
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
+                                              cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                              cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t,
+                                              cublasLtMatmulPreference_t, int,
+                                              cublasLtMatmulHeuristicResult_t* found, int* count) {
+  const bool odd = a->ld % 2 != 0 || b->ld % 2 != 0 || c->ld % 2 != 0;
+  *found = {};
+  *count = odd && c->type != CUDA_R_32F ? 0 : 1;
+  return *count == 0 ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
+}
+
+// The bias, and then the product added to it.
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void* alpha,
+                              const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
+                              cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
+                              cublasLtMatrixLayout_t c_layout, void* result,
+                              cublasLtMatrixLayout_t result_layout,
+                              const cublasLtMatmulAlgo_t* algorithm, void* workspace, size_t,
+                              cudaStream_t stream) {
+  const uint64_t m = c_layout->rows, n = c_layout->cols, k = cols_of(*a_layout, d->op_a);
+  const bool fits = rows_of(*a_layout, d->op_a) == m && rows_of(*b_layout, d->op_b) == k &&
+                    cols_of(*b_layout, d->op_b) == n && result_layout->ld == c_layout->ld &&
+                    c_layout->ld >= int64_t(m) && c == result;
+  if (!fits || d->epilogue != CUBLASLT_EPILOGUE_BIAS || d->bias == nullptr ||
+      algorithm == nullptr || workspace == nullptr || *static_cast<const float*>(beta) != 0)
+    return CUBLAS_STATUS_INVALID_VALUE;
+  {
+    const emulator::DeviceMemoryOpen open;
+    if (c_layout->type == CUDA_R_32F)
+      fill(static_cast<float*>(result), static_cast<const float*>(d->bias), int64_t(m), int64_t(n),
+           c_layout->ld);
+    else
+      fill(static_cast<uint16_t*>(result), static_cast<const uint16_t*>(d->bias), int64_t(m),
+           int64_t(n), c_layout->ld);
+  }
+  const float one = 1;
+  static cublasHandle_t handle = nullptr;
+  if (handle == nullptr) cublasCreate(&handle);
+  cublasSetStream(handle, stream);
+  return cublasGemmStridedBatchedEx(handle, d->op_a, d->op_b, int(m), int(n), int(k), alpha, a,
+                                    a_layout->type, int(a_layout->ld), 0, b, b_layout->type,
+                                    int(b_layout->ld), 0, &one, result, c_layout->type,
+                                    int(c_layout->ld), 0, 1, d->compute, CUBLAS_GEMM_DEFAULT);
+}
