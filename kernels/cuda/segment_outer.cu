@@ -27,7 +27,9 @@ __global__ void sum_parts(compute_t<T>* partial, const T* x, const T* g, int64_t
       for (int k = 0; k < kRows; ++k)
         if (k < count) sum[k] += C(xk[k]) * gc;
     }
-    for (int k = 0; k < count; ++k) partial[(part * w + k0 + k) * d + c] = sum[k];
+#pragma unroll
+    for (int k = 0; k < kRows; ++k)
+      if (k < count) partial[(part * w + k0 + k) * d + c] = sum[k];
   }
 }
 
