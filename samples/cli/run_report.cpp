@@ -139,7 +139,7 @@ void describe(report::RunReport& page, const Options& options, const Words& word
 }
 
 void add_training(report::RunReport& page, const fs::path& out, const TrainingEnd& end) {
-  constexpr size_t kMostPoints = 150;
+  constexpr size_t kMostPoints = 75;
   page.steps = end.steps;
   page.total_steps = end.total_steps;
   const auto per_epoch = double(std::max<int64_t>(end.steps_per_epoch, 1));

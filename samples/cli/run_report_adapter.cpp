@@ -72,7 +72,8 @@ report::AdaptedLayerReport describe(const Layer& l, const Tensor& before, const 
   r.relative_change = norm(after - before) / norm(before);
   if (!l.q.defined()) return r;
   const int64_t b = l.q.size(-1);
-  r.blocks = str(l.q.size(0), " \u00D7 ", l.q.size(1), " of ", b, " \u00D7 ", b);
+  r.blocks =
+      str(l.q.size(0), "\u00A0\u00D7\u00A0", l.q.size(1), " of ", b, "\u00A0\u00D7\u00A0", b);
   r.orthogonality_error = boft::orthogonality_error(l.q);
   if (b <= kLargestBlock) r.degrees = degrees(boft::rotation_angles(l.q));
   return r;

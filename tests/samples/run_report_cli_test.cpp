@@ -183,7 +183,8 @@ TEST_CASE("finetune's report: adapters with their rotations, angles and energy, 
   }
   const std::string boft = at.bytes("boft/report.html");
   CHECK(boft.find("<title>BOFT b=4 m=2 on handwritten digits</title>") != std::string::npos);
-  CHECK(section(boft, "energy").find("2 \u00D7 4 of 4 \u00D7 4") != std::string::npos);
+  CHECK(section(boft, "energy").find("2\u00A0\u00D7\u00A04 of 4\u00A0\u00D7\u00A04") !=
+        std::string::npos);
   at.json(words("evaluate base --adapter boft --report boft.html"));
   // The very same picture; figures are numbered otherwise.
   CHECK(picture(section(at.bytes("boft.html"), "angles")) == picture(section(boft, "angles")));

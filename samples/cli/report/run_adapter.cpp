@@ -112,9 +112,9 @@ void add_layers(Document& page, const AdapterReport& adapter) {
   const auto number = [](std::string text) { return Table::Cell{std::move(text), true, false}; };
   for (std::size_t i = 0; i < adapter.layers.size(); ++i) {
     const AdaptedLayerReport& layer = adapter.layers[i];
-    std::vector<Table::Cell> row{
-        {escape(names[i])},
-        number(std::to_string(layer.inputs) + " \u2192 " + std::to_string(layer.outputs))};
+    std::vector<Table::Cell> row{{escape(names[i])},
+                                 number(std::to_string(layer.inputs) + "\u00A0\u2192\u00A0" +
+                                        std::to_string(layer.outputs))};
     if (rotates) {
       row.push_back(number(escape(layer.blocks)));
       row.push_back(number(fixed(quantile(layer.degrees, 0.5), 1) + "\u00B0"));

@@ -23,7 +23,7 @@ struct LineChart {
   std::string title{};
   Axis x{}, y{};
   std::vector<Series> series{};
-  double width = 480, height = 340;
+  double width = 455, height = 320;
 };
 
 struct ScatterPoint {
@@ -37,7 +37,7 @@ struct ScatterChart {
   std::string title{};
   Axis x{}, y{};
   std::vector<ScatterPoint> points{};
-  double width = 480, height = 360;
+  double width = 455, height = 340;
 };
 
 struct DotChart {  // y against x on one common range, with the line y = x
@@ -124,7 +124,7 @@ struct Tile {
 
   Picture picture;
   // May be empty; any grid stretched over the picture. Under ink: full colour at its maximum. Over
-  // a PNG: a veil that is clear at its maximum.
+  // a PNG: a veil, clear at its maximum and full at its minimum.
   Matrix overlay;
   std::string caption;
 };

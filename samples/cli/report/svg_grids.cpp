@@ -102,10 +102,13 @@ void draw_photograph(Canvas& canvas, const Tile& tile, double x, double y, doubl
   x += (width - shown_width) / 2;
   y += (height - shown_height) / 2;
   canvas.image(x, y, shown_width, shown_height, tile.picture.png, tile.picture.smooth);
-  const double most = largest(tile.overlay);
-  if (!tile.overlay.valid() || !(most > 0)) return;
+  Extent range;
+  for (const double value : tile.overlay.values) range.add(value);
+  if (!tile.overlay.valid() || !(range.high > range.low)) return;
   Matrix veil = tile.overlay;
-  for (double& value : veil.values) value = std::isfinite(value) ? 1 - std::abs(value) / most : 1;
+  for (double& value : veil.values) {
+    value = std::isfinite(value) ? (range.high - value) / (range.high - range.low) : 1;
+  }
   for (const auto& [level, data] :
        shade_paths(veil, 1, false, x, y, shown_width / veil.cols, shown_height / veil.rows)) {
     canvas.path(data, "class=\"cell veil\" " + opacity(kVeil * level));

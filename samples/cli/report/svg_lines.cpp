@@ -54,11 +54,12 @@ std::string band_data(const Plot& plot, const Series& series) {
   return data;
 }
 
-// A few markers along the line, shifted from series to series so that they do not coincide.
-void draw_markers(Plot& plot, const Series& series, std::size_t index) {
-  constexpr double kMarkers = 5;
+// A few markers along the line, shifted from series to series so that they do not coincide; one at
+// every point where these are few and `alone`.
+void draw_markers(Plot& plot, const Series& series, std::size_t index, bool alone) {
   const double count = static_cast<double>(series.x.size());
-  const double spacing = std::max(1.0, count / kMarkers);
+  const double markers = alone && count <= 12 ? count : 5;
+  const double spacing = std::max(1.0, count / markers);
   const double shift = spacing * (0.25 + 0.13 * static_cast<double>(index % 6));
   for (double p = std::min(shift, count - 1); p < count && p >= 0; p += spacing) {
     const auto i = static_cast<std::size_t>(p);
@@ -166,7 +167,7 @@ std::string render(const LineChart& chart) {
     const Series& series = chart.series[i];
     plot.canvas.open_group("class=\"" + slot_class(series.slot) + "\"");
     plot.canvas.path(line_data(plot, series), "class=\"line\"", series.label);
-    draw_markers(plot, series, i);
+    draw_markers(plot, series, i, chart.series.size() <= 2);
     plot.canvas.close_group();
   }
   return plot.canvas.finish();
