@@ -23,6 +23,7 @@ const std::vector<std::string> rooms = {"kernels", "tensor", "autograd", "nn", "
 // may have none of it: users of Papilio need no other library's headers.
 const std::map<std::string, std::vector<std::string>> outside = {
     {"cblas.h", {"kernels"}},
+    {"cublasLt.h", {"kernels"}},
     {"cublas_v2.h", {"kernels"}},
     {"cxxabi.h", {"kernels"}},
     {"cuda_runtime.h", {"kernels"}},
