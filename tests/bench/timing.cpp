@@ -44,9 +44,9 @@ double copy_rate(int64_t bytes) {
   if (rate > 0) return rate;
   const Tensor from = randn({bytes / 8}, here()), to = empty_like(from);
   copy_(to, from);
-  std::vector<double> seconds;
-  for (int i = 0; i < 20; ++i) seconds.push_back(seconds_of([&] { copy_(to, from); }, 5));
-  rate = double(bytes / 8 * 8) / median(seconds);
+  std::vector<double> seconds(20);
+  for (double& s : seconds) s = seconds_of([&] { copy_(to, from); }, 5);
+  rate = 8 * double(from.numel()) / median(seconds);
   return rate;
 }
 

@@ -19,7 +19,8 @@ Problem cayley_problem(const Sizes& s) {
 }
 
 const Version cayley_library{
-    "v6", "the library's: any b and dtype, exchanges rows where S is large", [](const Arguments& a) {
+    "v6", "the library's: any b and dtype, exchanges rows where S is large",
+    [](const Arguments& a) {
       const Sizes& s = a.sizes;
       cayley(view(a.out, {s.matrices(), s.b, s.b}), view(a.in[0], {s.matrices(), s.b, s.b}));
     }};

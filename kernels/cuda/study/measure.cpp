@@ -21,8 +21,8 @@ size_t bytes_of(const std::vector<float>& values) {
 double median_seconds(int repeats, const std::function<void()>& run) {
   if (repeats == 0) return 0;
   run();
-  std::vector<double> seconds;
-  for (int i = 0; i < repeats; ++i) seconds.push_back(seconds_on_device(run, device_in_use()));
+  std::vector<double> seconds(size_t(repeats), 0.);
+  for (double& s : seconds) s = seconds_on_device(run, device_in_use());
   std::ranges::nth_element(seconds, seconds.begin() + repeats / 2);
   return seconds[size_t(repeats / 2)];
 }
