@@ -102,14 +102,12 @@ std::vector<size_t> examples(const nn::Evaluation& e) {
 std::string attention_missing(const nn::ImageClassifier& model, const Tensor& pixels) {
   const nn::ImageClassifier::Shape s = model.shape();
   if (s.num_hidden_layers == 0) return "This model has no attention layers, so there is no map.";
-  const double tokens =
-      double(pixels.size(2) / s.patch_size) * double(pixels.size(3) / s.patch_size) +
-      double(s.prefix_tokens);
-  const double bytes = tokens * tokens * double(s.num_attention_heads) * 4;
+  const int64_t rows = pixels.size(2) / s.patch_size, columns = pixels.size(3) / s.patch_size,
+                tokens = rows * columns + s.prefix_tokens;
+  const double bytes = double(tokens) * double(tokens) * double(s.num_attention_heads) * 4;
   if (bytes <= kMostAttention) return "";
-  return str("No attention maps: one layer's ", int64_t(tokens), " x ", int64_t(tokens),
-             " weights for each of ", s.num_attention_heads, " heads would take ",
-             int64_t(bytes / 1e6), " MB.");
+  return str("No attention maps: one layer's ", tokens, " x ", tokens, " weights for each of ",
+             s.num_attention_heads, " heads would take ", int64_t(bytes / 1e6), " MB.");
 }
 
 }  // namespace
