@@ -1,16 +1,18 @@
 #include <cublasLt.h>
 
-#include <algorithm>
 #include <cstring>
 
-#include "tests/emulator/device.h"
+#include "kernels/dtype.h"
 
 namespace {
 
-// Each column of c becomes `bias`.
-template <class T>
-void fill(T* c, const T* bias, int64_t rows, int64_t cols, int64_t ld) {
-  for (int64_t j = 0; j < cols; ++j) std::copy_n(bias, rows, c + j * ld);
+// 1 in every type of matrices.
+const void* unit(cudaDataType type) {
+  static const float of_float32 = 1;
+  static const papilio::Float16 of_float16(1);
+  static const papilio::BFloat16 of_bfloat16(1);
+  if (type == CUDA_R_32F) return &of_float32;
+  return type == CUDA_R_16F ? static_cast<const void*>(&of_float16) : &of_bfloat16;
 }
 
 // Rows and columns after op.
@@ -80,7 +82,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   return *count == 0 ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
 }
 
-// The bias, and then the product added to it.
+// The bias in every column (as a product with 1), and then the product added to it.
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void* alpha,
                               const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
@@ -95,21 +97,23 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const vo
   if (!fits || d->epilogue != CUBLASLT_EPILOGUE_BIAS || d->bias == nullptr ||
       algorithm == nullptr || workspace == nullptr || *static_cast<const float*>(beta) != 0)
     return CUBLAS_STATUS_INVALID_VALUE;
-  {
-    const emulator::DeviceMemoryOpen open;
-    if (c_layout->type == CUDA_R_32F)
-      fill(static_cast<float*>(result), static_cast<const float*>(d->bias), int64_t(m), int64_t(n),
-           c_layout->ld);
-    else
-      fill(static_cast<uint16_t*>(result), static_cast<const uint16_t*>(d->bias), int64_t(m),
-           int64_t(n), c_layout->ld);
-  }
-  const float one = 1;
+  const float one = 1, zero = 0;
   static cublasHandle_t handle = nullptr;
   if (handle == nullptr) cublasCreate(&handle);
   cublasSetStream(handle, stream);
-  return cublasGemmStridedBatchedEx(handle, d->op_a, d->op_b, int(m), int(n), int(k), alpha, a,
-                                    a_layout->type, int(a_layout->ld), 0, b, b_layout->type,
-                                    int(b_layout->ld), 0, &one, result, c_layout->type,
-                                    int(c_layout->ld), 0, 1, d->compute, CUBLAS_GEMM_DEFAULT);
+  const auto product = [&](int cols, int depth, const void* times, const void* left,
+                           int64_t left_ld, cublasOperation_t op_left, const void* right,
+                           int64_t right_ld, cublasOperation_t op_right, const void* keep,
+                           int count) {
+    const cudaDataType type = c_layout->type;
+    return cublasGemmStridedBatchedEx(handle, op_left, op_right, int(m), cols, depth, times, left,
+                                      type, int(left_ld), 0, right, type, int(right_ld), 0, keep,
+                                      result, type, int(c_layout->ld), c_layout->ld, count,
+                                      d->compute, CUBLAS_GEMM_DEFAULT);
+  };
+  const cublasStatus_t status = product(1, 1, &one, d->bias, int64_t(m), CUBLAS_OP_N,
+                                        unit(c_layout->type), 1, CUBLAS_OP_N, &zero, int(n));
+  if (status != CUBLAS_STATUS_SUCCESS) return status;
+  return product(int(n), int(k), alpha, a, a_layout->ld, d->op_a, b, b_layout->ld, d->op_b, &one,
+                 1);
 }
