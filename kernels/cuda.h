@@ -19,7 +19,7 @@ __attribute__((weak)) int device_count();
 // Kernels that this thread launches from now on go to device `index`.
 PAPILIO_CUDA void use_device(int index);
 
-// Memory from the device's pool (cudaMallocAsync), aligned to 256 bytes. Never null: bytes > 0.
+// Memory from a pool of this backend's own, aligned to 256 bytes. Never null: bytes > 0.
 PAPILIO_CUDA void* allocate(size_t bytes, int device);
 [[noreturn]] PAPILIO_CUDA void throw_out_of_memory(size_t bytes, int device);
 PAPILIO_CUDA void release(void* data, int device) noexcept;

@@ -22,9 +22,9 @@ namespace papilio::cpu {
 
 // C = alpha A B + beta C; with beta = 0 what C held does not matter, not even NaN. a: (..., M, K),
 // b: (..., K, N), c: (..., M, N) with equal leading sizes, whose strides are free (0 repeats a
-// matrix of a or b); each matrix as gemm_takes has it, sizes and strides below 2^31. bfloat16 and
-// float16 are computed in float32 and rounded once. The same bits for the same arguments and thread
-// count.
+// matrix of a or b); each matrix as gemm_takes has it. Throws Error for sizes and strides from 2^31
+// on. bfloat16 and float16 are computed in float32 and rounded once. The same bits for the same
+// arguments and thread count.
 void gemm(View c, ConstView a, ConstView b, double alpha, double beta);
 
 // C = A B + bias, bias: (N) contiguous, added to each row. In float32 and float64 this has the bits

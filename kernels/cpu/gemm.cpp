@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/blas.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/gemm_limits.h"
 
 namespace papilio::cpu {
 
@@ -206,10 +207,12 @@ void run(const Batch<T>& batch) {
 }  // namespace
 
 void gemm(View c, ConstView a, ConstView b, double alpha, double beta) {
+  check_gemm_limits(c, a, b);
   dispatch_floating(c.dtype, [&]<class T>() { run(Batch<T>(c, a, b, nullptr, alpha, beta)); });
 }
 
 void gemm_bias(View c, ConstView a, ConstView b, ConstView bias) {
+  check_gemm_limits(c, a, b);
   dispatch_floating(c.dtype, [&]<class T>() { run(Batch<T>(c, a, b, bias.as<T>(), 1, 0)); });
 }
 

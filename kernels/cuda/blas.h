@@ -8,7 +8,8 @@
 
 namespace papilio::cuda {
 
-// Throws Error("cuda: <what>: <cuBLAS's words>") unless the call worked.
+// Throws Error("cuda: <what>: <cuBLAS's words>") unless the call worked, OutOfMemoryError for want
+// of memory.
 void check(cublasStatus_t status, const char* what);
 
 constexpr size_t kBlasWorkspace = size_t(32) << 20;  // what NVIDIA advises from sm_90 on

@@ -129,9 +129,8 @@ void cayley(View q, ConstView r) {
                  r.as<T>(), batch);
         });
     if (done) return;
-    const BlockWork work(batch, size_t(b * b + b) * sizeof(C) + size_t(b) * sizeof(int));
-    launch(cayley_blocks<T>, work.blocks(), BlockWork::threads(b), work.shared(), stream(),
-           q.as<T>(), r.as<T>(), batch, int(b), work.device(), work.bytes());
+    const BlockWork work(batch, b, size_t(b * b + b) * sizeof(C) + size_t(b) * sizeof(int));
+    work.launch(cayley_blocks<T>, q.as<T>(), r.as<T>(), batch, int(b));
   });
 }
 
@@ -151,9 +150,8 @@ void cayley_backward(View dr, ConstView dq, ConstView q) {
     else
       done = dispatch_size<2, 4, 8>(b, in_threads);
     if (done) return;
-    const BlockWork work(batch, 3 * size_t(b * b) * sizeof(C));
-    launch(cayley_backward_blocks<T>, work.blocks(), BlockWork::threads(b), work.shared(), stream(),
-           dr.as<T>(), dq.as<T>(), q.as<T>(), batch, int(b), work.device(), work.bytes());
+    const BlockWork work(batch, b, 3 * size_t(b * b) * sizeof(C));
+    work.launch(cayley_backward_blocks<T>, dr.as<T>(), dq.as<T>(), q.as<T>(), batch, int(b));
   });
 }
 

@@ -98,9 +98,8 @@ void cayley_neumann(View q, ConstView a, int64_t terms) {
   const int64_t total = a.numel(), batch = total > 0 ? total / (int64_t(b) * b) : 0;
   const int degree = int(neumann_degree(terms));
   dispatch_floating(a.dtype, [&]<class T>() {
-    const BlockWork work(batch, 3 * size_t(b) * b * sizeof(compute_t<T>));
-    launch(series<T>, work.blocks(), BlockWork::threads(b), work.shared(), stream(), q.as<T>(),
-           a.as<T>(), batch, b, degree, work.device(), work.bytes());
+    const BlockWork work(batch, b, 3 * size_t(b) * b * sizeof(compute_t<T>));
+    work.launch(series<T>, q.as<T>(), a.as<T>(), batch, b, degree);
   });
 }
 
@@ -110,9 +109,8 @@ void cayley_neumann_backward(View da, ConstView dq, ConstView a, int64_t terms) 
   const int degree = int(neumann_degree(terms));
   dispatch_floating(a.dtype, [&]<class T>() {
     const size_t tiles = 4 + size_t(degree > 1 ? degree - 1 : 0);
-    const BlockWork work(batch, tiles * b * b * sizeof(compute_t<T>));
-    launch(series_backward<T>, work.blocks(), BlockWork::threads(b), work.shared(), stream(),
-           da.as<T>(), dq.as<T>(), a.as<T>(), batch, b, degree, work.device(), work.bytes());
+    const BlockWork work(batch, b, tiles * b * b * sizeof(compute_t<T>));
+    work.launch(series_backward<T>, da.as<T>(), dq.as<T>(), a.as<T>(), batch, b, degree);
   });
 }
 

@@ -4,11 +4,14 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <type_traits>
 #include <utility>
 
+#include "kernels/copy.h"
 #include "kernels/cuda/blas.h"
 #include "kernels/error.h"
 #include "kernels/gemm.h"
+#include "kernels/gemm_limits.h"
 #include "kernels/rows.h"
 
 namespace papilio::cuda {
@@ -17,19 +20,33 @@ namespace {
 std::atomic<bool> tf32_allowed = false;
 
 // One handle a device, on the device's stream and with a workspace of its own: then the same
-// product has the same bits each time.
-struct Handle {
-  cublasHandle_t cublas = nullptr;
-  void* workspace = nullptr;
-
-  explicit Handle(int device) : workspace(allocate(kBlasWorkspace, device)) {
-    check(cublasCreate(&cublas), "cublasCreate");
-    check(cublasSetStream(cublas, stream()), "cublasSetStream");
-    check(cublasSetWorkspace(cublas, workspace, kBlasWorkspace), "cublasSetWorkspace");
+// product has the same bits each time. Made for the device in use.
+class Handle {
+ public:
+  Handle() {
+    cublasHandle_t made = nullptr;
+    cublasStatus_t status = cublasCreate(&made);
+    if (status == CUBLAS_STATUS_ALLOC_FAILED) {  // once more with what the pool has kept
+      empty_cache(device_in_use());
+      status = cublasCreate(&made);
+    }
+    check(status, "cublasCreate");
+    cublas_.reset(made);
+    check(cublasSetStream(made, stream()), "cublasSetStream");
+    check(cublasSetWorkspace(made, workspace(), kBlasWorkspace), "cublasSetWorkspace");
     // Products of 16-bit types are summed in float32 to their end.
-    check(cublasSetMathMode(cublas, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION),
+    check(cublasSetMathMode(made, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION),
           "cublasSetMathMode");
   }
+  cublasHandle_t get() const { return cublas_.get(); }
+  void* workspace() const { return workspace_.data(); }
+
+ private:
+  struct Destroy {
+    void operator()(cublasHandle_t handle) const { cublasDestroy(handle); }
+  };
+  Scratch<unsigned char> workspace_{kBlasWorkspace};
+  std::unique_ptr<std::remove_pointer_t<cublasHandle_t>, Destroy> cublas_;
 };
 
 // Of the device in use; made at its first product, never taken down.
@@ -39,7 +56,7 @@ const Handle& handle() {
   const int device = device_in_use();
   const std::lock_guard lock(mutex);
   auto& found = handles.at(size_t(device));
-  if (found == nullptr) found = std::make_unique<Handle>(device);
+  if (found == nullptr) found = std::make_unique<Handle>();
   return *found;
 }
 
@@ -58,12 +75,19 @@ V transposed(V v) {
 }  // namespace
 
 void check(cublasStatus_t status, const char* what) {
-  if (status != CUBLAS_STATUS_SUCCESS)
-    throw Error(std::string("cuda: ") + what + ": " + cublasGetStatusString(status));
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) {
+    const int device = device_in_use();
+    const DeviceMemory m = memory(device);
+    throw OutOfMemoryError("out of memory on cuda:" + std::to_string(device) + ": requested by " +
+                           what + "; " + std::to_string(m.free) + " free of " +
+                           std::to_string(m.total));
+  }
+  throw Error(std::string("cuda: ") + what + ": " + cublasGetStatusString(status));
 }
 
 void* blas_workspace() {
-  return handle().workspace;
+  return handle().workspace();
 }
 
 Matrix matrix(const ConstView& v) {
@@ -102,6 +126,11 @@ void allow_tf32(bool on) {
 // By columns, the memory of a row-major C holds C^T = B^T A^T: cuBLAS gets b first.
 void gemm(View c, ConstView a, ConstView b, double alpha, double beta) {
   if (c.numel() == 0) return;
+  check_gemm_limits(c, a, b);
+  if (a.size(-1) == 0) {  // an empty sum; a and b may have no memory
+    if (beta == 0) fill(c, 0);
+    if (beta == 0 || beta == 1) return;
+  }
   if (!matrix(c).by_rows) {
     c = transposed(c);
     a = transposed(std::exchange(b, transposed(a)));
@@ -117,7 +146,7 @@ void gemm(View c, ConstView a, ConstView b, double alpha, double beta) {
   const Rows<3> batch(leading(c), leading(a), leading(b));
   batch.walk(0, batch.numel(), [&](const int64_t* at, int64_t count) {
     check(cublasGemmStridedBatchedEx(
-              handle().cublas, right.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T,
+              handle().get(), right.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T,
               left.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T, n, m, k, times, right.data + at[2] * size,
               type, right.ld, batch.step(2), left.data + at[1] * size, type, left.ld, batch.step(1),
               keep, static_cast<char*>(c.data) + at[0] * size, type, to.ld, batch.step(0),

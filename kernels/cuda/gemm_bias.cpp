@@ -11,6 +11,7 @@
 #include "kernels/copy.h"
 #include "kernels/cuda/blas.h"
 #include "kernels/gemm.h"
+#include "kernels/gemm_limits.h"
 
 namespace papilio::cuda {
 namespace {
@@ -133,7 +134,9 @@ bool with_epilogue(const View& c, const ConstView& a, const ConstView& b, const 
 }  // namespace
 
 void gemm_bias(View c, ConstView a, ConstView b, ConstView bias) {
-  if (c.numel() == 0 || with_epilogue(c, a, b, bias)) return;
+  if (c.numel() == 0) return;
+  check_gemm_limits(c, a, b);
+  if (with_epilogue(c, a, b, bias)) return;
   ConstView rows = c;
   rows.data = bias.data;
   for (int d = 0; d + 1 < rows.rank; ++d) rows.strides[d] = 0;

@@ -44,6 +44,10 @@ void check_launch(cudaError_t status, const void* kernel, dim3 grid, dim3 block,
   message << "cuda: " << name_of(kernel) << ", grid (" << grid.x << ", " << grid.y << ", " << grid.z
           << "), block (" << block.x << ", " << block.y << ", " << block.z << "), " << shared_bytes
           << " bytes shared: " << cudaGetErrorString(status);
+  // Errors from 700 on but for one come from running, and are heard of later.
+  if (!synchronous() && status >= cudaErrorIllegalAddress &&
+      status != cudaErrorLaunchOutOfResources)
+    message << " (in this kernel or one before it; PAPILIO_CUDA_SYNC=1 tells)";
   throw Error(message.str());
 }
 

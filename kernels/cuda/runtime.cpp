@@ -23,14 +23,25 @@ struct Staging {
 // What a device needs once: made at its first use, never taken down (the driver outlives nothing).
 struct DeviceState {
   cudaStream_t stream = nullptr;
+  // Of its own: what others allocate from the default pool follows their rules.
   cudaMemPool_t pool = nullptr;
   int multiprocessors = 0;
   std::mutex transfer;  // guards the staging buffers
   Staging staging[2];
 
   explicit DeviceState(int index) {
+    int has_pools = 0;
+    check(cudaDeviceGetAttribute(&has_pools, cudaDevAttrMemoryPoolsSupported, index),
+          "cudaDeviceGetAttribute");
+    if (has_pools == 0)
+      throw Error("cuda: device " + std::to_string(index) +
+                  " has no memory pools (cudaMallocAsync), which all memory here comes from");
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-    check(cudaDeviceGetDefaultMemPool(&pool, index), "cudaDeviceGetDefaultMemPool");
+    cudaMemPoolProps properties = {};
+    properties.allocType = cudaMemAllocationTypePinned;
+    properties.location.type = cudaMemLocationTypeDevice;
+    properties.location.id = index;
+    check(cudaMemPoolCreate(&pool, &properties), "cudaMemPoolCreate");
     uint64_t keep = UINT64_MAX;  // freed memory stays with the process, for the next step
     check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep),
           "cudaMemPoolSetAttribute");
@@ -51,13 +62,27 @@ struct DeviceState {
   }
 };
 
+// Makes a device the one in use while it lives.
+class OnDevice {
+ public:
+  explicit OnDevice(int index) : before_(device_in_use()) {
+    if (index != before_) use_device(index);
+  }
+  ~OnDevice() { cudaSetDevice(before_); }
+  OnDevice(const OnDevice&) = delete;
+  OnDevice& operator=(const OnDevice&) = delete;
+
+ private:
+  int before_;
+};
+
 DeviceState& state(int index) {
   static std::mutex mutex;
   static auto& states = *new std::vector<std::unique_ptr<DeviceState>>(size_t(device_count()));
   const std::lock_guard lock(mutex);
   auto& found = states.at(size_t(index));
   if (found == nullptr) {
-    use_device(index);
+    const OnDevice on(index);
     found = std::make_unique<DeviceState>(index);
   }
   return *found;
@@ -100,7 +125,7 @@ int multiprocessors() {
 }
 
 DeviceMemory memory(int device) {
-  use_device(device);
+  const OnDevice on(device);
   DeviceMemory m{};
   check(cudaMemGetInfo(&m.free, &m.total), "cudaMemGetInfo");
   return m;
@@ -108,19 +133,19 @@ DeviceMemory memory(int device) {
 
 void* allocate(size_t bytes, int device) {
   DeviceState& d = state(device);
-  use_device(device);
+  const OnDevice on(device);
   void* data = nullptr;
-  cudaError_t status = cudaMallocAsync(&data, bytes, d.stream);
+  cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, d.pool, d.stream);
   if (status == cudaErrorMemoryAllocation) {  // once more with what the pool has kept
     cudaGetLastError();
     empty_cache(device);
-    status = cudaMallocAsync(&data, bytes, d.stream);
+    status = cudaMallocFromPoolAsync(&data, bytes, d.pool, d.stream);
   }
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
     throw_out_of_memory(bytes, device);
   }
-  check(status, "cudaMallocAsync");
+  check(status, "cudaMallocFromPoolAsync");
   return data;
 }
 
@@ -133,7 +158,10 @@ void throw_out_of_memory(size_t bytes, int device) {
 
 void release(void* data, int device) noexcept {
   // After a kernel's failure every call fails; whoever waits for the device hears of it.
+  int before = device;
+  cudaGetDevice(&before);
   if (cudaSetDevice(device) == cudaSuccess) cudaFreeAsync(data, state(device).stream);
+  cudaSetDevice(before);
 }
 
 void empty_cache(int device) {
@@ -143,13 +171,13 @@ void empty_cache(int device) {
 
 void synchronize(int device) {
   const DeviceState& d = state(device);
-  use_device(device);
+  const OnDevice on(device);
   check(cudaStreamSynchronize(d.stream), "cudaStreamSynchronize");
 }
 
 void copy_from_host(void* dst, const void* src, size_t bytes, int device) {
   DeviceState& d = state(device);
-  use_device(device);
+  const OnDevice on(device);
   const std::lock_guard lock(d.transfer);
   for (size_t at = 0, k = 0; at < bytes; at += kStaging, ++k) {
     const size_t n = std::min(kStaging, bytes - at);
@@ -164,7 +192,7 @@ void copy_from_host(void* dst, const void* src, size_t bytes, int device) {
 
 void copy_to_host(void* dst, const void* src, size_t bytes, int device) {
   DeviceState& d = state(device);
-  use_device(device);
+  const OnDevice on(device);
   const std::lock_guard lock(d.transfer);
   // While the host empties one buffer, the device fills the other.
   const auto fill = [&](size_t k) {

@@ -1,6 +1,8 @@
 // Small matrices, each by a whole block in shared memory.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/cuda/row.h"
 
 namespace papilio::cuda {
@@ -31,25 +33,48 @@ __device__ void multiply(Team team, Size n, C* out, Left left, Right right) {
   team.sync();
 }
 
-// Memory in which each block works on its matrix: shared where that suffices, else the device's.
+// The most that a block of the device in use may have: more than the usual 48 KiB must be asked for
+// (100 to 228 KiB on GPUs since sm_80).
+inline size_t largest_shared() {
+  int bytes = 0;
+  check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device_in_use()),
+        "cudaDeviceGetAttribute");
+  return size_t(bytes);
+}
+
+// `batch` n x n matrices, a block each, which works in `bytes` of memory: shared where that
+// suffices, else the device's.
 class BlockWork {
  public:
-  BlockWork(int64_t batch, size_t bytes)
-      : blocks_(blocks_for(batch, 1)),
+  BlockWork(int64_t batch, int64_t n, size_t bytes)
+      : n_(n),
         bytes_((bytes + 15) / 16 * 16),
-        scratch_(bytes_ <= kShared ? 0 : int64_t(blocks_ * bytes_)) {}
-  unsigned blocks() const { return blocks_; }
-  size_t shared() const { return bytes_ <= kShared ? bytes_ : 0; }
-  // For the kernel, which hands both to block_work().
-  unsigned char* device() const { return scratch_.data(); }
-  size_t bytes() const { return bytes_; }
-  // A warp for small matrices.
-  static unsigned threads(int64_t n) { return n <= 32 ? unsigned(kWarp) : unsigned(kBlock); }
+        is_shared_(bytes_ + kReductions <= largest_shared()),
+        blocks_(blocks_for(batch, 1)) {
+    if (!is_shared_) blocks_ = std::min(blocks_, unsigned(multiprocessors()) * kBlocksInDevice);
+  }
+
+  // kernel(arguments..., device, bytes), which hands the last two to block_work().
+  template <class... Parameters, class... Arguments>
+  void launch(void (*kernel)(Parameters...), Arguments&&... arguments) const {
+    const size_t shared = is_shared_ ? bytes_ : 0;
+    if (shared > kUsual)
+      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared)),
+            "cudaFuncSetAttribute");
+    const Scratch<unsigned char> scratch(is_shared_ ? 0 : int64_t(blocks_ * bytes_));
+    const unsigned threads = unsigned(n_ <= 32 ? kWarp : kBlock);  // a warp for small ones
+    cuda::launch(kernel, blocks_, threads, shared, stream(), std::forward<Arguments>(arguments)...,
+                 scratch.data(), bytes_);
+  }
 
  private:
-  static constexpr size_t kShared = 47 << 10;  // of 48 KiB; reductions take some
-  size_t blocks_, bytes_;
-  Scratch<unsigned char> scratch_;
+  static constexpr size_t kReductions = 1 << 10;  // what the kernels' sums and maxima take
+  static constexpr size_t kUsual = 47 << 10;      // with them, what every launch may have
+  static constexpr unsigned kBlocksInDevice = 4;  // a multiprocessor
+  int64_t n_;
+  size_t bytes_;
+  bool is_shared_;
+  unsigned blocks_;
 };
 
 template <class C>

@@ -258,6 +258,11 @@ cudaError_t run(Launch launch) {
     return failed(cudaErrorLaunchFailure, launch.kernel, "told to fail");
   if (launch.stream == nullptr)
     return failed(cudaErrorInvalidResourceHandle, launch.kernel, "launched on the default stream");
+  int device = 0;
+  cudaGetDevice(&device);
+  if (device != device_of(launch.stream))
+    return failed(cudaErrorInvalidResourceHandle, launch.kernel,
+                  "launched on a stream of another device than the one in use");
   if (g.x == 0 || g.x > INT32_MAX || g.y == 0 || g.y > 65535 || g.z == 0 || g.z > 65535 ||
       count < 1 || count > kMaxThreads || b.z > 64 || launch.shared_bytes > shared)
     return failed(cudaErrorInvalidConfiguration, launch.kernel,
@@ -284,7 +289,7 @@ cudaError_t run(Launch launch) {
 
 cudaError_t allow_shared(const void* kernel, int bytes) {
   const std::lock_guard lock(one_launch);
-  if (bytes < 0 || bytes > int(kMaxSharedOptin)) return keep_error(cudaErrorInvalidValue);
+  if (bytes < 0 || bytes > int(max_shared())) return keep_error(cudaErrorInvalidValue);
   allowed_shared[kernel] = size_t(bytes);
   return cudaSuccess;
 }

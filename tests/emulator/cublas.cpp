@@ -40,15 +40,29 @@ void product(cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k
 }
 
 cudaStream_t stream_of_handle = nullptr;
+int handles = 0, fail_in = 0;
 
 }  // namespace
+
+void emulator::fail_blas(int k) {
+  fail_in = k;
+}
+int emulator::blas_handles() {
+  return handles;
+}
 
 const char* cublasGetStatusString(cublasStatus_t status) {
   return status == CUBLAS_STATUS_SUCCESS ? "success" : "an unsupported value or parameter";
 }
 cublasStatus_t cublasCreate(cublasHandle_t* handle) {
+  if (fail_in > 0 && fail_in-- > 0) return CUBLAS_STATUS_ALLOC_FAILED;
   static char one;
+  ++handles;
   *handle = reinterpret_cast<cublasHandle_t>(&one);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasDestroy(cublasHandle_t) {
+  --handles;
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t stream) {
@@ -70,8 +84,8 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t op_a
                                           const void* beta, void* c, cudaDataType c_type, int ldc,
                                           long long stride_c, int batch,
                                           cublasComputeType_t compute, cublasGemmAlgo_t) {
-  const bool wrong = stream_of_handle == nullptr || m < 0 || n < 0 || k < 0 || batch < 0 ||
-                     a_type != c_type || b_type != c_type ||
+  const bool wrong = stream_of_handle == nullptr || a == nullptr || b == nullptr || m < 0 ||
+                     n < 0 || k < 0 || batch < 0 || a_type != c_type || b_type != c_type ||
                      lda < std::max(1, op_a == CUBLAS_OP_N ? m : k) ||
                      ldb < std::max(1, op_b == CUBLAS_OP_N ? k : n) || ldc < std::max(1, m) ||
                      (compute == CUBLAS_COMPUTE_64F) != (c_type == CUDA_R_64F);

@@ -23,6 +23,9 @@ constexpr unsigned char kZoneByte = 0xff;  // NaN, for kernels that read there
 
 std::recursive_mutex mutex;
 cudaError_t last_error = cudaSuccess;
+thread_local int device_now = 0;
+char stream_of[kDevices], pool_of[kDevices];  // their addresses stand for streams and pools
+size_t shared_limit = kMaxSharedOptin;
 
 class Memory {
  public:
@@ -169,6 +172,15 @@ void set_total_memory(size_t bytes) {
   const std::lock_guard lock(mutex);
   memory().set_total(bytes);
 }
+void set_max_shared(size_t bytes) {
+  shared_limit = bytes;
+}
+size_t max_shared() {
+  return shared_limit;
+}
+int device_of(cudaStream_t stream) {
+  return int(reinterpret_cast<char*>(stream) - stream_of);
+}
 
 }  // namespace emulator
 
@@ -202,17 +214,19 @@ cudaError_t cudaGetLastError() {
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = emulator::kDevices;
   return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = emulator::device_now;
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
-  return device == 0 ? cudaSuccess : keep_error(cudaErrorInvalidDevice);
+  if (device < 0 || device >= emulator::kDevices) return keep_error(cudaErrorInvalidDevice);
+  emulator::device_now = device;
+  return cudaSuccess;
 }
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   switch (attribute) {
     case cudaDevAttrMultiProcessorCount:
       *value = 1;  // so that kernels have to walk on in steps of a small grid
@@ -221,7 +235,10 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
       *value = 48 * 1024;
       break;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
-      *value = int(emulator::kMaxSharedOptin);
+      *value = int(emulator::max_shared());
+      break;
+    case cudaDevAttrMemoryPoolsSupported:
+      *value = device + 1 < emulator::kDevices;
       break;
     case cudaDevAttrComputeCapabilityMajor:
       *value = 9;
@@ -239,7 +256,8 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   return cudaSuccess;
 }
 
-cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t*, int) {
+cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
+  *pool = reinterpret_cast<cudaMemPool_t>(&emulator::pool_of[properties->location.id]);
   return cudaSuccess;
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) {
@@ -248,8 +266,11 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) {
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) {
   return cudaSuccess;
 }
-cudaError_t cudaMallocAsync(void** data, size_t bytes, cudaStream_t stream) {
-  if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
+cudaError_t cudaMallocFromPoolAsync(void** data, size_t bytes, cudaMemPool_t pool,
+                                    cudaStream_t stream) {
+  if (stream == nullptr ||
+      reinterpret_cast<char*>(pool) != &emulator::pool_of[emulator::device_of(stream)])
+    return keep_error(cudaErrorInvalidResourceHandle);
   const std::lock_guard lock(emulator::mutex);
   *data = memory().take(bytes);
   return *data != nullptr ? cudaSuccess : keep_error(cudaErrorMemoryAllocation);
@@ -280,8 +301,7 @@ cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t st
 // Everything is done when it is asked for: streams and events have nothing to do. The default
 // stream is an error wherever one is given.
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  static char one;
-  *stream = reinterpret_cast<cudaStream_t>(&one);
+  *stream = reinterpret_cast<cudaStream_t>(&emulator::stream_of[emulator::device_now]);
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {

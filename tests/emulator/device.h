@@ -10,6 +10,8 @@
 namespace emulator {
 
 constexpr size_t kMaxSharedOptin = 227 * 1024;  // as sm_90
+// The last one has no memory pools. All share one memory.
+constexpr int kDevices = 3;
 
 // Open while it lives.
 struct DeviceMemoryOpen {
@@ -29,5 +31,14 @@ cudaError_t keep_error(cudaError_t status);
 size_t allocations_alive();
 // How much memory the device claims to have: 1 GiB at the start.
 void set_total_memory(size_t bytes);
+// The shared memory that a block may ask for: kMaxSharedOptin at the start.
+void set_max_shared(size_t bytes);
+size_t max_shared();
+// cuBLAS finds no memory for its next k handles.
+void fail_blas(int k);
+// Those that were made and not destroyed.
+int blas_handles();
+// Whose stream it is.
+int device_of(cudaStream_t stream);
 
 }  // namespace emulator
