@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "nn/data/class_names.h"
 #include "nn/data/file.h"
 #include "nn/data/tar.h"
 #include "tensor/error.h"
@@ -34,10 +35,7 @@ std::vector<std::string> class_names_of(const Files& files, Cifar kind, const st
   names = lines_of(std::string(found->second));
   check<FileError>(names.size() == count, where, ": ", file, " names ", names.size(),
                    " classes instead of ", count);
-  for (const std::string& name : names) {
-    check<FileError>(is_plain_text(name) && std::ranges::count(names, name) == 1, where, ": ", file,
-                     ": expected a different name on each line, in UTF-8");
-  }
+  check_class_names(names, where + ": " + file);
   return names;
 }
 

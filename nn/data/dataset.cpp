@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "nn/data/class_names.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 
@@ -43,15 +44,8 @@ Dataset relabelled(const Dataset& data, const std::vector<int64_t>& number,
 }
 
 Dataset with_classes(const Dataset& data, const std::vector<int64_t>& classes) {
-  std::vector<int64_t> number(data.class_names.size(), -1);
-  std::vector<std::string> names;
-  for (int64_t c : classes) {
-    check(c >= 0 && c < int64_t(number.size()), "with_classes: class ", c, " is out of range for ",
-          number.size(), " classes");
-    number[size_t(c)] = int64_t(names.size());
-    names.push_back(data.class_names[size_t(c)]);
-  }
-  return relabelled(data, number, std::move(names));
+  ChosenClasses chosen = choose_classes(data.class_names, classes);
+  return relabelled(data, chosen.number, std::move(chosen.names));
 }
 
 Dataset joined(const std::vector<Dataset>& parts) {

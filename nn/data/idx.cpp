@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "nn/data/class_names.h"
 #include "nn/data/file.h"
 #include "tensor/error.h"
 
@@ -42,10 +43,7 @@ std::vector<std::string> class_names_of(const fs::path& folder) {
   const fs::path file = folder / "classes.txt";
   if (fs::exists(file, ignored)) {
     std::vector<std::string> names = lines_of(read_file(file, 1 << 20));
-    for (const std::string& name : names) {
-      check<FileError>(is_plain_text(name) && std::ranges::count(names, name) == 1, file.string(),
-                       ": expected a different name on each line, in UTF-8");
-    }
+    check_class_names(names, file.string());
     return names;
   }
   std::string path = fs::absolute(folder, ignored).string();

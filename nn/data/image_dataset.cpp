@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nn/data/class_names.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
 
@@ -106,15 +107,8 @@ ImageData relabelled(const ImageData& data, const std::vector<int64_t>& number,
 }
 
 ImageData with_classes(const ImageData& data, const std::vector<int64_t>& classes) {
-  std::vector<std::string> names;
-  std::vector<int64_t> number(data->class_names().size(), -1);
-  for (int64_t c : classes) {
-    check(c >= 0 && c < int64_t(number.size()), "with_classes: class ", c, " is out of range for ",
-          number.size(), " classes");
-    number[size_t(c)] = int64_t(names.size());
-    names.push_back(data->class_names()[size_t(c)]);
-  }
-  return relabelled(data, number, std::move(names));
+  ChosenClasses chosen = choose_classes(data->class_names(), classes);
+  return relabelled(data, chosen.number, std::move(chosen.names));
 }
 
 ImageData joined(const ImageData& first, const ImageData& second) {

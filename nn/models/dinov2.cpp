@@ -2,6 +2,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/models/config_checks.h"
 #include "nn/models/position_embeddings.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -9,31 +10,12 @@
 namespace papilio::nn {
 
 void Dinov2Config::validate() const {
-  const auto positive = [](const char* name, int64_t value) {
-    check(value >= 1, "Dinov2Config: expected ", name, " >= 1, got ", value);
-  };
-  positive("image_size", image_size);
-  positive("patch_size", patch_size);
-  positive("num_channels", num_channels);
-  positive("hidden_size", hidden_size);
-  positive("num_attention_heads", num_attention_heads);
-  positive("num_labels", num_labels);
+  check_transformer("Dinov2Config", *this);
   check(mlp_ratio > 0 && mlp_ratio <= 1024, "Dinov2Config: expected mlp_ratio from 0 to 1024, got ",
         mlp_ratio);
-  positive("hidden_size * mlp_ratio", intermediate_size());
-  check(num_hidden_layers >= 0, "Dinov2Config: expected num_hidden_layers >= 0, got ",
-        num_hidden_layers);
+  check_positive("Dinov2Config", "hidden_size * mlp_ratio", intermediate_size());
   check(num_register_tokens >= -1, "Dinov2Config: expected num_register_tokens >= 0, got ",
         num_register_tokens);
-  check(image_size % patch_size == 0, "Dinov2Config: image_size ", image_size,
-        " is not a multiple of patch_size ", patch_size);
-  check(hidden_size % num_attention_heads == 0, "Dinov2Config: hidden_size ", hidden_size,
-        " is not a multiple of num_attention_heads ", num_attention_heads);
-  check(layer_norm_eps > 0, "Dinov2Config: expected layer_norm_eps > 0, got ", layer_norm_eps);
-  nn::hidden_act(hidden_act);
-  for (double rate : {hidden_dropout_prob, attention_probs_dropout_prob, drop_path_rate}) {
-    check(rate >= 0 && rate < 1, "Dinov2Config: expected rates in [0, 1), got ", rate);
-  }
 }
 
 namespace {

@@ -2,37 +2,19 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/models/config_checks.h"
 #include "nn/models/position_embeddings.h"
 #include "tensor/creation.h"
 
 namespace papilio::nn {
 
 void ViTConfig::validate() const {
-  const auto positive = [](const char* name, int64_t value) {
-    check(value >= 1, "ViTConfig: expected ", name, " >= 1, got ", value);
-  };
-  positive("image_size", image_size);
-  positive("patch_size", patch_size);
-  positive("num_channels", num_channels);
-  positive("hidden_size", hidden_size);
-  positive("num_attention_heads", num_attention_heads);
-  positive("intermediate_size", intermediate_size);
-  positive("num_labels", num_labels);
-  check(num_hidden_layers >= 0, "ViTConfig: expected num_hidden_layers >= 0, got ",
-        num_hidden_layers);
-  check(image_size % patch_size == 0, "ViTConfig: image_size ", image_size,
-        " is not a multiple of patch_size ", patch_size);
-  check(hidden_size % num_attention_heads == 0, "ViTConfig: hidden_size ", hidden_size,
-        " is not a multiple of num_attention_heads ", num_attention_heads);
+  check_transformer("ViTConfig", *this);
+  check_positive("ViTConfig", "intermediate_size", intermediate_size);
   check(conv_layers >= 0 && conv_layers <= 16, "ViTConfig: expected conv_layers from 0 to 16, got ",
         conv_layers);
   check(conv_layers == 0 || patch_size == int64_t(1) << conv_layers, "ViTConfig: ", conv_layers,
         " conv_layers make patches of ", int64_t(1) << conv_layers, ", patch_size is ", patch_size);
-  check(layer_norm_eps > 0, "ViTConfig: expected layer_norm_eps > 0, got ", layer_norm_eps);
-  nn::hidden_act(hidden_act);
-  for (double rate : {hidden_dropout_prob, attention_probs_dropout_prob, drop_path_rate}) {
-    check(rate >= 0 && rate < 1, "ViTConfig: expected rates in [0, 1), got ", rate);
-  }
 }
 
 namespace {
