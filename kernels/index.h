@@ -33,8 +33,11 @@ void gather_backward(View dx, ConstView dy, ConstView index);
 
 namespace papilio::cuda {
 
-// Waits for the device.
+// The kernels below pick NaN (-1 in whole numbers) where an index is outside, and add nothing
+// there. Looking for it waits for the device, so it is done, and -1 returned without, only with
+// PAPILIO_CUDA_SYNC=1 or after check_indices(true).
 PAPILIO_CUDA int64_t first_outside(ConstView index, int64_t n, std::optional<int64_t> allowed);
+PAPILIO_CUDA void check_indices(bool on);
 PAPILIO_CUDA void index_select(View y, ConstView x, ConstView index);
 PAPILIO_CUDA void index_select_backward(View dx, ConstView dy, ConstView index, int64_t skip);
 PAPILIO_CUDA void gather(View y, ConstView x, ConstView index);

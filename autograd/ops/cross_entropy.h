@@ -19,7 +19,7 @@ struct CrossEntropyOptions {
 // (NaN if there are none), over all N for probabilities.
 // Gradients: dlogits = dloss (softmax(logits) sum_c t_c - t), and for probabilities
 // dtarget = -dloss (1 - e) log softmax(logits).
-// Throws for an index outside [0, C) that is not ignore_index, naming its row.
+// Throws for an index outside [0, C) that is not ignore_index, naming its row; NaN there on a GPU.
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, CrossEntropyOptions options = {});
 
 }  // namespace papilio

@@ -1,6 +1,6 @@
 // Picking elements by index: index_select, gather, embedding. Indices are int64 in [0, n); another
-// one throws and says where it is. Gradients are added up in the order of the index: the same bits
-// every time.
+// one throws with its place (on a GPU with PAPILIO_CUDA_SYNC=1; else it picks NaN, of integers -1).
+// Gradients are added up in the order of the index: the same bits every time.
 #pragma once
 
 #include <optional>

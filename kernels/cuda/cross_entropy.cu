@@ -1,5 +1,7 @@
 #include "kernels/cross_entropy.h"
 
+#include <cmath>
+
 #include "kernels/cuda/row.h"
 #include "kernels/cuda/softmax_row.h"
 
@@ -40,7 +42,10 @@ __global__ void cross_entropy_rows(C* losses, C* statistics, const T* logits, Ta
     picked = join_block(picked, Plus());
     all = join_block(all, Plus());
     if (threadIdx.x != 0) continue;
-    if (t.classes != nullptr) picked = t.ignored(r) ? C(0) : loss_of(t.classes[r]);
+    if (t.classes != nullptr) {  // no class of these: NaN
+      const int64_t c = t.classes[r];
+      picked = t.ignored(r) ? C(0) : c >= 0 && c < n ? loss_of(c) : C(NAN);
+    }
     losses[r] = t.ignored(r) ? C(0) : (1 - t.smooth) * picked + t.smooth / C(n) * all;
   }
 }

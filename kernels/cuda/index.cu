@@ -1,8 +1,10 @@
 #include "kernels/index.h"
 
+#include <atomic>
 #include <bit>
 
 #include "kernels/cuda/row.h"
+#include "kernels/cuda/synchronous.h"
 
 namespace papilio::cuda {
 namespace {
@@ -24,30 +26,43 @@ __global__ void find_first(int64_t* first, int64_t count) {
   if (threadIdx.x == 0) first[0] = found;
 }
 
-// Elements are only moved: T is an unsigned type of their size. A thread for each element of y.
+std::atomic<bool>& checks() {
+  static std::atomic<bool> on = synchronous();
+  return on;
+}
+
+__device__ bool inside(int64_t index, int64_t n) {
+  return index >= 0 && index < n;
+}
+
+// Elements are only moved: T is an unsigned type of their size, in which ~0 is NaN or -1. A thread
+// for each element of y.
 template <class T>
 __global__ void select_elements(T* y, const T* x, const int64_t* index, int64_t outer, int64_t n,
                                 int64_t k, int64_t inner) {
   for (int64_t e = first_element(); e < outer * k * inner; e += grid_stride()) {
-    const int64_t row = e / inner, c = e % inner;
-    y[e] = x[(row / k * n + index[row % k]) * inner + c];
+    const int64_t row = e / inner, c = e % inner, i = index[row % k];
+    y[e] = inside(i, n) ? x[(row / k * n + i) * inner + c] : T(~T(0));
   }
 }
 
 template <class T>
 __global__ void gather_elements(T* y, const T* x, const int64_t* index, int64_t outer, int64_t n,
                                 int64_t k, int64_t inner) {
-  for (int64_t e = first_element(); e < outer * k * inner; e += grid_stride())
-    y[e] = x[(e / (k * inner) * n + index[e]) * inner + e % inner];
+  for (int64_t e = first_element(); e < outer * k * inner; e += grid_stride()) {
+    const int64_t i = index[e];
+    y[e] = inside(i, n) ? x[(e / (k * inner) * n + i) * inner + e % inner] : T(~T(0));
+  }
 }
 
 // Bitonic sort (Batcher: "Sorting networks and their applications", 1968) of keys that are all
-// different: their order is the only right one. `size` is a power of two.
+// different: their order is the only right one. `size` is a power of two. Indices outside come
+// last.
 constexpr int kTile = 512;  // keys that a block sorts in shared memory
 
-__global__ void make_keys(int64_t* keys, const int64_t* index, int64_t k, int64_t size) {
+__global__ void make_keys(int64_t* keys, const int64_t* index, int64_t k, int64_t n, int64_t size) {
   for (int64_t j = first_element(); j < size; j += grid_stride())
-    keys[j] = j < k ? index[j] * k + j : INT64_MAX;
+    keys[j] = j < k && inside(index[j], n) ? index[j] * k + j : INT64_MAX;
 }
 
 // The p-th of the size / 2 pairs that a step compares: runs of `width` keys become sorted, upwards
@@ -131,7 +146,7 @@ __global__ void add_gathered(A* dx, const T* dy, const int64_t* index, int64_t o
     for (int64_t i = 0; i < n; ++i) sums[i * inner] = A(0);
     for (int64_t j = 0; j < k; ++j) {
       const int64_t e = (o * k + j) * inner + c;
-      sums[index[e] * inner] += A(dy[e]);
+      if (inside(index[e], n)) sums[index[e] * inner] += A(dy[e]);
     }
   }
 }
@@ -153,9 +168,13 @@ void dispatch_size(DType dtype, Body&& body) {
 
 }  // namespace
 
+void check_indices(bool on) {
+  checks() = on;
+}
+
 int64_t first_outside(ConstView index, int64_t n, std::optional<int64_t> allowed) {
   const int64_t k = index.numel();
-  if (k == 0) return -1;
+  if (k == 0 || !checks()) return -1;
   const unsigned blocks = blocks_for(k);
   const Scratch<int64_t> first(blocks);
   launch(find_outside, blocks, kBlock, 0, stream(), first.data(), index.as<int64_t>(), k, n,
@@ -179,7 +198,7 @@ void index_select_backward(View dx, ConstView dy, ConstView index, int64_t skip)
   // Positions by destination, and where each destination's begin.
   const auto size = int64_t(std::bit_ceil(uint64_t(k < kTile ? kTile : k)));
   const Scratch<int64_t> keys(size), first(n + 1);
-  launch(make_keys, blocks_for(size), kBlock, 0, stream(), keys.data(), index.as<int64_t>(), k,
+  launch(make_keys, blocks_for(size), kBlock, 0, stream(), keys.data(), index.as<int64_t>(), k, n,
          size);
   sort(keys.data(), size);
   launch(find_destinations, blocks_for(n + 1), kBlock, 0, stream(), first.data(),

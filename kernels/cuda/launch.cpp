@@ -6,10 +6,10 @@
 #include <string>
 
 #include "kernels/cuda/runtime.h"
+#include "kernels/cuda/synchronous.h"
 #include "kernels/error.h"
 
 namespace papilio::cuda {
-namespace {
 
 bool synchronous() {
   static const bool on = [] {
@@ -18,6 +18,8 @@ bool synchronous() {
   }();
   return on;
 }
+
+namespace {
 
 // "papilio::cuda::(anonymous namespace)::softmax_rows<float>(float*, float const*, long)"
 std::string name_of(const void* kernel) {

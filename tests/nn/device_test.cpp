@@ -6,6 +6,7 @@
 #include "autograd/anomaly.h"
 #include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "kernels/index.h"
 #include "nn/layers/conv2d.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/linear.h"
@@ -160,17 +161,41 @@ TEST_CASE("NaN and infinity are found on a device, also where squares overflow")
   }
 }
 
-TEST_CASE("an index on a device is checked there: the first position out of range is named") {
+TEST_CASE("an index on a device: outside it picks NaN, and is named where that may wait") {
   if (no_device()) return;
+  struct Checked {
+    Checked() { cuda::check_indices(true); }
+    ~Checked() { cuda::check_indices(false); }
+  };
   const auto index = [](std::vector<int64_t> values) {
     return copy_of(tensor(values), Device::cuda());
   };
   const Tensor x = ones({300, 2}, {.device = Device::cuda()});
   std::vector<int64_t> values(1000, 7);
   values[999] = -1, values[600] = 300;
+  const std::vector<int64_t> classes{1, -100, 0, 2};
+  {
+    const Tensor weight = leaf(ones({300, 2}, {.device = Device::cuda()}));
+    const Tensor y = embedding(weight, index(values));
+    CHECK(y.to_vector()[1198] == 1);
+    CHECK(std::isnan(y.to_vector()[1200]));
+    CHECK(std::isnan(y.to_vector()[1999]));
+    backward(y, ones(y.shape(), {.device = Device::cuda()}));
+    std::vector<float> picked(600, 0.f);
+    picked[14] = picked[15] = 998;
+    CHECK(grad(weight).to_vector() == picked);
+    const Tensor whole = ones({3}, {.dtype = DType::int32, .device = Device::cuda()});
+    CHECK(gather(whole, 0, index({1, 3})).to_vector<int>() == std::vector<int>{1, -1});
+    const Tensor logits = leaf(ones({4, 2}, {.device = Device::cuda()}));
+    const auto losses =
+        cross_entropy(logits, index(classes), {.reduction = Reduction::none}).to_vector();
+    CHECK(losses[1] == 0);
+    CHECK(losses[2] == doctest::Approx(std::log(2)));
+    CHECK(std::isnan(losses[3]));
+  }
+  const Checked checked;
   CHECK_THROWS_WITH_AS(index_select(x, 0, index(values)),
                        "index_select: index 300 at (600) is out of range [0, 300)", ArgumentError);
-  const std::vector<int64_t> classes{1, -100, 0, 2};
   CHECK_THROWS_WITH_AS(cross_entropy(ones({4, 2}, {.device = Device::cuda()}), index(classes)),
                        "cross_entropy: expected classes in [0, 2), got 2 in row 3", ArgumentError);
   CHECK_THROWS_WITH_AS(cross_entropy(ones({4, 2}, {.device = Device::cuda()}), tensor(classes)),
