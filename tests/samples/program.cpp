@@ -24,6 +24,7 @@ int Workplace::start(const std::vector<std::string>& words) const {
   const int e = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (o < 0 || e < 0 || dup2(o, 1) < 0 || dup2(e, 2) < 0 || chdir(folder_.path().c_str()) != 0)
     _exit(99);
+  for (const auto& [name, value] : environment_) setenv(name.c_str(), value.c_str(), 1);
   execv(papilio_program, pointers.data());
   _exit(99);
 }
@@ -41,6 +42,10 @@ nlohmann::json Workplace::json(std::vector<std::string> words) const {
   REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
   CHECK(outcome.err == "");
   return nlohmann::json::parse(outcome.out);
+}
+
+void train_base(const Workplace& at) {
+  at.json(words("train --classes 0-1 --out base " + kTinyModel));
 }
 
 std::vector<std::string> words(const std::string& line) {

@@ -1,6 +1,7 @@
 // The papilio program as a user runs it.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -27,6 +28,10 @@ class Workplace {
   Outcome run(const std::vector<std::string>& words) const {
     return run(words, [](int) {});
   }
+  // Of the programs that are started from here on.
+  void set_environment(const std::string& name, const std::string& value) {
+    environment_[name] = value;
+  }
   // With --json --quiet; the object it prints. Fails the test where it does not end with 0.
   nlohmann::json json(std::vector<std::string> words) const;
 
@@ -38,7 +43,14 @@ class Workplace {
   Outcome finish(int process) const;
 
   TemporaryFolder folder_;
+  std::map<std::string, std::string> environment_;
 };
+
+// Four steps of a model of 5 tokens of width 16.
+inline const std::string kTinyModel =
+    "--hidden-size 16 --layers 1 --heads 2 --patch-size 4 --epochs 1 --batch-size 70 ";
+// Such a model of the digits 0 and 1, in the folder `base`.
+void train_base(const Workplace& at);
 
 // "train --classes 0-1" -> {"train", "--classes", "0-1"}
 std::vector<std::string> words(const std::string& line);
