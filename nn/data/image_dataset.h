@@ -59,8 +59,10 @@ struct ImageSplits {
   std::vector<std::string> notes;  // what was left out, one line each
 };
 
-// Shares of each class that are held out, by seed. A class of three pictures or more keeps at least
-// one in each part whose share is not 0.
+// Shares of each class that are held out. Which pictures follows from the seed and their names in
+// their class alone: a picture that comes or goes moves few others, and none from the training part
+// to the test part as long as there are some to validate. A class of three pictures or more has at
+// least one in each part whose share is not 0, any class one to train.
 struct HoldOut {
   double validation = 0.1, test = 0.1;
   uint64_t seed = 0;

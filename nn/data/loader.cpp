@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <limits>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <string_view>
 #include <thread>
 
 #include "kernels/threads.h"
 #include "nn/data/start_threads.h"
+#include "nn/data/word_hash.h"
 #include "tensor/random.h"
 
 namespace papilio::nn {
@@ -22,7 +26,9 @@ class Loader::Workers {
     check(options.workers >= 0 && options.workers <= 1024,
           "Loader: expected 0 to 1024 workers, got ", options.workers);
     check(options.prefetch >= 1, "Loader: expected prefetch >= 1, got ", options.prefetch);
+    check(options.epochs >= 0, "Loader: expected epochs >= 0, got ", options.epochs);
     per_epoch_ = (source_->size() + options.batch_size - 1) / options.batch_size;
+    if (options.epochs > 0) end_ = options.epochs * per_epoch_;
   }
 
   ~Workers() {
@@ -49,6 +55,8 @@ class Loader::Workers {
     throw FileError("Loader: no image of the data set can be read; the last: " + skipped.back());
   }
 
+  Batch next_or_empty() { return take(); }
+
   void seek(int64_t epoch, int64_t position) {
     const std::lock_guard lock(mutex_);
     ++round_;  // what is under way belongs to the round before and is dropped
@@ -56,6 +64,20 @@ class Loader::Workers {
     given_ = begun_ = epoch * per_epoch_ + position;
     ready_.clear();
     room_.notify_all();
+  }
+
+  uint64_t digest() {
+    if (digest_) return *digest_;
+    uint64_t hash = kWordHash;
+    const auto add = [&](std::string_view word) { hash = word_hash(hash, word); };
+    for (const std::string& name : source_->class_names()) add(name);
+    const std::vector<int64_t> labels = source_->labels();
+    for (size_t i = 0; i < labels.size(); ++i) {
+      add(source_->name(int64_t(i)));
+      add(str(labels[i]));
+    }
+    digest_ = hash;
+    return hash;
   }
 
   const BatchSource& source() const { return *source_; }
@@ -72,6 +94,8 @@ class Loader::Workers {
   using Order = std::shared_ptr<const std::vector<int64_t>>;
 
   Batch take() {
+    check(given_ < end_, "Loader: its ", options_.epochs,
+          options_.epochs == 1 ? " epoch is over" : " epochs are over");
     if (options_.workers == 0) {
       Batch batch = make(given_, order_of(given_ / per_epoch_));
       count();
@@ -99,8 +123,9 @@ class Loader::Workers {
     set_num_threads(1);  // the others belong to the training step
     std::unique_lock lock(mutex_);
     for (;;) {
-      room_.wait(
-          lock, [&] { return stopped_ || begun_ < given_ + options_.workers * options_.prefetch; });
+      room_.wait(lock, [&] {
+        return stopped_ || begun_ < std::min(end_, given_ + options_.workers * options_.prefetch);
+      });
       if (stopped_) return;
       const int64_t number = begun_++;
       const uint64_t round = round_;
@@ -160,11 +185,13 @@ class Loader::Workers {
   std::condition_variable room_, done_;  // to begin another; one is ready
   std::map<int64_t, Result> ready_;
   int64_t given_ = 0, begun_ = 0;  // numbers of the next batch to give and to begin
-  int64_t epoch_ = 0;              // of the last batch given
+  int64_t end_ = std::numeric_limits<int64_t>::max();
+  int64_t epoch_ = 0;  // of the last batch given
   uint64_t round_ = 0;
   bool stopped_ = false;
   Order order_;  // of the epoch order_epoch_
   int64_t order_epoch_ = -1;
+  std::optional<uint64_t> digest_;
   std::vector<std::thread> threads_;
 };
 
@@ -178,6 +205,10 @@ Loader::~Loader() = default;
 
 Batch Loader::next() {
   return workers_->next();
+}
+
+Batch Loader::next_or_empty() {
+  return workers_->next_or_empty();
 }
 
 const BatchSource& Loader::source() const {
@@ -204,7 +235,7 @@ void Loader::seek(int64_t epoch, int64_t position) {
 
 LoaderState Loader::state() const {
   const Options& o = workers_->options();
-  return {epoch(), position(), o.seed, o.batch_size, source().size()};
+  return {epoch(), position(), o.seed, o.batch_size, source().size(), workers_->digest()};
 }
 
 void Loader::set_state(const LoaderState& state) {
@@ -214,6 +245,8 @@ void Loader::set_state(const LoaderState& state) {
       "Loader: expected the state of a loader with seed ", own.seed, ", batch size ",
       own.batch_size, " and ", own.samples, " samples, got ", state.seed, ", ", state.batch_size,
       " and ", state.samples);
+  check(state.data == own.data,
+        "Loader: expected the state of a loader of the same images: other names or labels");
   seek(state.epoch, state.position);
 }
 

@@ -13,6 +13,7 @@ struct LoaderState {
   int64_t epoch = 0, position = 0;
   uint64_t seed = 0;
   int64_t batch_size = 0, samples = 0;
+  uint64_t data = 0;  // a digest of the class names and of every sample's label and name
   bool operator==(const LoaderState&) const = default;
 };
 
@@ -27,6 +28,7 @@ class Loader {
     Augmentation augmentation = {};  // of a Dataset
     int64_t workers = 0;   // threads that prepare batches; 0: next() does, when it is called
     int64_t prefetch = 2;  // batches ahead, for each worker
+    int64_t epochs = 0;    // how many there are, nothing is prepared beyond; 0: without end
     bool shuffle = true;
   };
 
@@ -37,8 +39,11 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   // Never empty: a batch all of whose images are skipped is passed over. Throws what the source
-  // throws, again at each call, and FileError where a whole epoch is skipped.
+  // throws, again at each call, FileError where a whole epoch is skipped, and ArgumentError behind
+  // the last of Options::epochs.
   Batch next();
+  // The next batch as it is: without images where all of them are skipped.
+  Batch next_or_empty();
 
   const BatchSource& source() const;
   int64_t batches_per_epoch() const;
@@ -47,7 +52,7 @@ class Loader {
   void seek(int64_t epoch, int64_t position);
 
   LoaderState state() const;
-  // Throws ArgumentError where seed, batch size or number of samples are not this loader's.
+  // Throws ArgumentError where seed, batch size or data are not this loader's.
   void set_state(const LoaderState& state);
 
  private:

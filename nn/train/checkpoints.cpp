@@ -38,6 +38,18 @@ std::map<int64_t, fs::path> listed(const fs::path& folder) {
   return result;
 }
 
+// What a process that was killed left of a checkpoint it was writing.
+std::vector<fs::path> half_written(const fs::path& folder) {
+  std::vector<fs::path> result;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name.starts_with('.' + std::string(kBegin)) && name.ends_with(std::string(kEnd) + ".tmp"))
+      result.push_back(it->path());
+  }
+  return result;
+}
+
 }  // namespace
 
 Checkpoints::Checkpoints(fs::path folder, int64_t keep) : folder_(std::move(folder)), keep_(keep) {
@@ -62,6 +74,10 @@ fs::path Checkpoints::save(const TrainingParts& parts, const TrainingPlace& plac
     std::error_code ignored;
     if (stale) fs::remove(it->second, ignored);
   }
+  for (const fs::path& half : half_written(folder_)) {
+    std::error_code ignored;
+    fs::remove(half, ignored);
+  }
   return path;
 }
 
@@ -73,6 +89,8 @@ void Checkpoints::save_best(const TrainingParts& parts, const TrainingPlace& pla
 void Checkpoints::clear() const {
   std::vector<fs::path> all = files();
   all.push_back(best());
+  all.push_back(folder_ / ".best.safetensors.tmp");
+  for (fs::path& half : half_written(folder_)) all.push_back(std::move(half));
   for (const fs::path& path : all) {
     std::error_code error;
     fs::remove(path, error);
@@ -86,6 +104,11 @@ std::vector<fs::path> Checkpoints::files() const {
   return result;
 }
 
+bool Checkpoints::empty() const {
+  std::error_code ignored;
+  return files().empty() && !fs::exists(best(), ignored);
+}
+
 std::optional<TrainingPlace> Checkpoints::newest_place() const {
   for (const fs::path& path : files()) {
     try {
@@ -97,16 +120,21 @@ std::optional<TrainingPlace> Checkpoints::newest_place() const {
   return {};
 }
 
-std::optional<TrainingPlace> Checkpoints::resume(const TrainingParts& parts,
-                                                 std::vector<std::string>& warnings) const {
-  const std::vector<fs::path> candidates = files();
+std::optional<TrainingPlace> Checkpoints::resume(
+    const TrainingParts& parts, std::vector<std::string>& warnings,
+    const std::function<void(const TrainingPlace&)>& accept) const {
+  std::vector<fs::path> candidates = files();
+  std::error_code ignored;
+  if (fs::exists(best(), ignored)) candidates.push_back(best());
   for (const fs::path& path : candidates) {
+    TrainingPlace place;
     try {
-      read_training_place(path);
+      place = read_training_place(path);
     } catch (const FileError& e) {
       warnings.push_back(str(e.what(), "; trying the one before"));
       continue;
     }
+    if (accept) accept(place);
     return load_training_state(path, parts);
   }
   check<FileError>(candidates.empty(), folder_.string(), ": no checkpoint is whole");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,20 +18,24 @@ class Checkpoints {
   explicit Checkpoints(std::filesystem::path folder, int64_t keep = 2);
 
   // Writes the newest, then prunes: what is newer than `place` (a run that went on from here
-  // before) and what is older than the newest `keep`. An error of pruning loses nothing and is
-  // passed over. Returns the file. Throws FileError.
+  // before), what is older than the newest `keep`, and what a killed process left half written. An
+  // error of pruning loses nothing and is passed over. Returns the file. Throws FileError.
   std::filesystem::path save(const TrainingParts& parts, const TrainingPlace& place) const;
   void save_best(const TrainingParts& parts, const TrainingPlace& place) const;
 
-  // The newest file that is whole, put back. `warnings` gets a line for each that is not. Empty
-  // where there is none; throws FileError where files are there and none is whole, and where one is
-  // of another run (that is no damage).
-  std::optional<TrainingPlace> resume(const TrainingParts& parts,
-                                      std::vector<std::string>& warnings) const;
+  // The newest file that is whole, or else the best, put back. `warnings` gets a line for each that
+  // is not. `accept` sees what it is before and may throw. Empty where there is none; throws
+  // FileError where files are there and none is whole, and where one is of another run (that is no
+  // damage).
+  std::optional<TrainingPlace> resume(
+      const TrainingParts& parts, std::vector<std::string>& warnings,
+      const std::function<void(const TrainingPlace&)>& accept = nullptr) const;
   // The notes of the newest whole file, without using it.
   std::optional<TrainingPlace> newest_place() const;
 
-  // Removes all of them, for a run that begins anew.
+  // Whether there is nothing to resume from.
+  bool empty() const;
+  // Removes all of them and what a killed process left half written, for a run that begins anew.
   void clear() const;
 
   std::vector<std::filesystem::path> files() const;  // by step, the newest first

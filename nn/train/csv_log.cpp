@@ -1,5 +1,7 @@
 #include "nn/train/csv_log.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -64,6 +66,8 @@ CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>
   write_file_atomically(path, content);
   file_.reset(std::fopen(path_.c_str(), "a"));
   check<FileError>(file_ != nullptr, path_, ": cannot be written: ", std::strerror(errno));
+  std::setvbuf(file_.get(), nullptr, _IONBF, 0);
+  size_ = off_t(content.size());
 }
 
 void CsvLog::write(const std::vector<double>& values) {
@@ -79,7 +83,16 @@ void CsvLog::write(const std::vector<double>& values) {
 
 void CsvLog::write_text(const std::string& text) {
   const bool written = std::fputs(text.c_str(), file_.get()) >= 0 && std::fflush(file_.get()) == 0;
-  check<FileError>(written, path_, ": cannot be written: ", std::strerror(errno));
+  const int error = errno;
+  if (written) {
+    size_ += off_t(text.size());
+    return;
+  }
+  // Half a line goes: the next one begins where it began.
+  std::clearerr(file_.get());
+  const bool cut = ::ftruncate(::fileno(file_.get()), size_) == 0;
+  throw FileError(str(
+      path_, cut ? ": cannot be written: " : ": cannot be written or cut: ", std::strerror(error)));
 }
 
 }  // namespace papilio::nn

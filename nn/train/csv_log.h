@@ -1,6 +1,8 @@
 // A table of numbers that grows by a line at a time and can be read while training runs.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -19,8 +21,8 @@ class CsvLog {
   // other columns.
   CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns,
          const std::string& column, int64_t last);
-  // One value a column, written and flushed. Throws FileError where the disk is full, ArgumentError
-  // for another number of values.
+  // One value a column, written and flushed. Throws FileError where the disk is full, and then a
+  // later line may be written still; ArgumentError for another number of values.
   void write(const std::vector<double>& values);
 
  private:
@@ -30,6 +32,7 @@ class CsvLog {
 
   std::string path_;
   size_t columns_;
+  off_t size_ = 0;  // of what is whole
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <iterator>
+#include <limits>
 
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
@@ -15,15 +16,31 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The batches of one step; they end with the epoch.
-std::vector<Batch> next_batches(Loader& loader, int64_t count) {
+// The batches of one step, those with images; they end with the epoch.
+std::vector<Batch> next_batches(Loader& loader, int64_t count, std::vector<std::string>& skipped) {
   std::vector<Batch> batches;
-  while (int64_t(batches.size()) < count) {
-    batches.push_back(loader.next());
+  for (int64_t i = 0; i < count; ++i) {
+    Batch batch = loader.next_or_empty();
+    skipped.insert(skipped.end(), batch.skipped.begin(), batch.skipped.end());
+    if (batch.labels.numel() > 0) batches.push_back(std::move(batch));
     if (loader.position() >= loader.batches_per_epoch()) break;
   }
   return batches;
 }
+
+// Ends the training where an epoch goes by without an image.
+class Drought {
+ public:
+  explicit Drought(int64_t most) : most_(most) {}
+  void add(bool empty, const std::vector<std::string>& skipped) {
+    steps_ = empty ? steps_ + 1 : 0;
+    check<FileError>(steps_ < most_, "fit: no image of the data set can be read; the last: ",
+                     skipped.empty() ? "" : skipped.back());
+  }
+
+ private:
+  int64_t most_, steps_ = 0;
+};
 
 int64_t images_in(const std::vector<Batch>& batches) {
   int64_t images = 0;
@@ -92,10 +109,19 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
   const std::vector<Tensor> parameters = optimizer.parameters();
   const Device device = device_of(model);
   train(model);
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  Drought drought(steps_per_epoch(loader, options.accumulation_steps));
   int64_t step = options.first_step;
   while (step < options.steps) {
     const auto begin = Clock::now();
-    std::vector<Batch> batches = next_batches(loader, options.accumulation_steps);
+    std::vector<std::string> skipped;
+    std::vector<Batch> batches = next_batches(loader, options.accumulation_steps, skipped);
+    drought.add(batches.empty(), skipped);
+    if (batches.empty()) {
+      const StepReport nothing{++step, kNone, optimizer.lr(), kNone, 0, 0, skipped};
+      if (options.on_step && !options.on_step(nothing)) break;
+      continue;
+    }
     for (Batch& batch : batches) batch = on_device(std::move(batch), device);
     const GeneratorState random = default_generator().state();
     optimizer.zero_grad();
@@ -110,9 +136,6 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
     if (options.average != nullptr) options.average->update();
     ++step;
     const std::chrono::duration<double> seconds = Clock::now() - begin;
-    std::vector<std::string> skipped;
-    for (const Batch& batch : batches)
-      skipped.insert(skipped.end(), batch.skipped.begin(), batch.skipped.end());
     const StepReport report{step,   loss, optimizer.lr(), norm, images_in(batches), seconds.count(),
                             skipped};
     if (options.on_step && !options.on_step(report)) break;
@@ -140,12 +163,22 @@ void add_batch(Evaluation& result, const Tensor& logits, const Batch& batch) {
     check(label >= 0 && label < int64_t(classes), "evaluate: label ", label, " at sample ",
           result.labels.size(), " is out of range for ", classes, " logits");
     const double* row = values.data() + i * classes;
+    if (std::any_of(row, row + classes, [](double value) { return std::isnan(value); })) {
+      ++result.without_answer;
+      result.loss += std::numeric_limits<double>::quiet_NaN();
+      result.predicted.push_back(-1);
+      result.probability.push_back(0);
+      result.labels.push_back(label);
+      result.losses.push_back(std::numeric_limits<double>::quiet_NaN());
+      result.positions.push_back(batch.positions[i]);
+      continue;
+    }
     const auto best = size_t(std::max_element(row, row + classes) - row);
     size_t before = 0;  // likelier classes than the true one
     for (size_t c = 0; c < classes; ++c)
       before += row[c] > row[label] || (row[c] == row[label] && c < size_t(label));
     result.accuracy += double(best == size_t(label));
-    result.top5 += double(before < 5 && !std::isnan(row[label]));
+    result.top5 += double(before < 5);
     result.loss -= row[label];
     result.losses.push_back(-row[label]);
     result.predicted.push_back(int64_t(best));
@@ -161,7 +194,7 @@ Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
                     int64_t batch_size) {
   check(data.size() > 0, "evaluate: the data set is empty");
   check(batch_size >= 1, "evaluate: expected batch_size >= 1, got ", batch_size);
-  Loader loader(data, {.batch_size = batch_size, .shuffle = false});
+  Loader loader(data, {.batch_size = batch_size, .epochs = 1, .shuffle = false});
   return evaluate(model, forward, loader);
 }
 
@@ -176,15 +209,13 @@ Evaluation evaluate(Module& model, const Forward& forward, Loader& loader) {
   const Device device = device_of(model);
   Evaluation result;
   loader.seek(0, 0);
-  const auto at_end = [&] {
-    return loader.epoch() > 0 || loader.position() == loader.batches_per_epoch();
-  };
-  while (!at_end()) {
-    Batch batch = loader.next();
+  for (int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
+    Batch batch = loader.next_or_empty();
     std::ranges::move(batch.skipped, std::back_inserter(result.skipped));
-    if (loader.epoch() > 0) break;  // the last batches were skipped whole
-    add_batch(result, forward(to(batch.images, device)), batch);
+    if (batch.labels.numel() > 0) add_batch(result, forward(to(batch.images, device)), batch);
   }
+  check<FileError>(!result.labels.empty(), "evaluate: no image can be read; the last: ",
+                   result.skipped.empty() ? "" : result.skipped.back());
   const auto count = double(result.labels.size());
   result.accuracy /= count;
   result.top5 /= count;
@@ -197,6 +228,7 @@ std::vector<std::vector<int64_t>> confusion_matrix(const Evaluation& evaluation,
   std::vector<std::vector<int64_t>> counts(n, std::vector<int64_t>(n, 0));
   for (size_t i = 0; i < evaluation.labels.size(); ++i) {
     const auto label = size_t(evaluation.labels[i]), predicted = size_t(evaluation.predicted[i]);
+    if (evaluation.predicted[i] < 0) continue;
     check(predicted < n && label < n, "confusion_matrix: class ", std::max(label, predicted),
           " is out of range for ", classes, " classes");
     ++counts[label][predicted];

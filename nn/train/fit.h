@@ -17,7 +17,7 @@ using Forward = std::function<Tensor(const Tensor& images)>;
 
 struct StepReport {
   int64_t step;  // 1 after the first
-  double loss;
+  double loss;   // NaN, as the norm is, where the step had no image
   double lr;
   double gradient_norm;              // before clipping
   int64_t images;                    // in this step
@@ -45,8 +45,10 @@ struct NonFiniteError : Error {
 // The model may be on any device; batches follow it.
 // Runs optimiser steps of cross-entropy until options.steps are made, the module in training mode
 // (it is in evaluation mode afterwards). A step's gradient is that of the mean loss over all its
-// images. A loss or gradient that is not finite throws NonFiniteError with the step and the first
-// operation that made it. Returns the steps made, those before included.
+// images. A step all of whose images are skipped changes nothing but counts, so that steps and
+// places in the data stay together; an epoch of them throws FileError. A loss or gradient that is
+// not finite throws NonFiniteError with the step and the first operation that made it. Returns the
+// steps made, those before included.
 int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& optimizer,
             const FitOptions& options);
 
@@ -54,7 +56,7 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
 int64_t steps_per_epoch(const Loader& loader, int64_t accumulation_steps = 1);
 
 struct Evaluation {
-  std::vector<int64_t> predicted;    // a class for each sample, in the data's order
+  std::vector<int64_t> predicted;    // a class for each sample, in the data's order, or -1
   std::vector<double> probability;   // of the predicted class
   std::vector<int64_t> labels;       // the true classes
   std::vector<double> losses;        // cross-entropy of each sample
@@ -62,6 +64,7 @@ struct Evaluation {
   double accuracy = 0;               // fraction whose class is the predicted one
   double top5 = 0;                   // fraction whose class is among the five likeliest
   double loss = 0;                   // mean cross-entropy
+  int64_t without_answer = 0;        // samples with a NaN among their logits: their class is -1
   std::vector<std::string> skipped;  // what was wrong with images that are left out
 };
 // In evaluation mode and without gradients; puts the module's mode back. Of equal logits the lower
@@ -69,10 +72,10 @@ struct Evaluation {
 Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
                     int64_t batch_size = 256);
 // One epoch of `loader`, from its beginning and in its order (Options::shuffle = false keeps the
-// data's).
+// data's, and epochs = 1 prepares nothing beyond). Throws FileError where no image can be read.
 Evaluation evaluate(Module& model, const Forward& forward, Loader& loader);
 
-// counts[true class][predicted class]
+// counts[true class][predicted class], of samples that have one
 std::vector<std::vector<int64_t>> confusion_matrix(const Evaluation& evaluation, int64_t classes);
 
 }  // namespace papilio::nn

@@ -95,6 +95,7 @@ TensorboardLog::TensorboardLog(const std::filesystem::path& folder) : file_(null
     check<FileError>(file_ != nullptr || errno == EEXIST, path_.string(),
                      ": cannot be written: ", std::strerror(errno));
   }
+  std::setvbuf(file_.get(), nullptr, _IONBF, 0);
   write_record(event(0, bytes_field(3, "brain.Event:2")));
 }
 
@@ -114,7 +115,18 @@ void TensorboardLog::write_record(std::string_view data) {
       length + bytes_of(masked_crc(length)) + std::string(data) + bytes_of(masked_crc(data));
   const bool written = std::fwrite(record.data(), 1, record.size(), file_.get()) == record.size() &&
                        std::fflush(file_.get()) == 0;
-  check<FileError>(written, path_.string(), ": cannot be written: ", std::strerror(errno));
+  const int error = errno;
+  if (written) {
+    size_ += off_t(record.size());
+    return;
+  }
+  // Readers stop at half a record: it goes.
+  std::clearerr(file_.get());
+  const bool cut =
+      ::ftruncate(::fileno(file_.get()), size_) == 0 && ::fseeko(file_.get(), size_, SEEK_SET) == 0;
+  throw FileError(
+      str(path_.string(),
+          cut ? ": cannot be written: " : ": cannot be written or cut: ", std::strerror(error)));
 }
 
 }  // namespace papilio::nn

@@ -1,6 +1,8 @@
 // Scalars in TensorBoard's event files: tensorboard --logdir FOLDER.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -24,7 +26,7 @@ class TensorboardLog {
     double value;
   };
   // Written and flushed; values become float32, and those that are NaN are left out. Throws
-  // FileError where the disk is full.
+  // FileError where the disk is full; a later call may succeed.
   void write(int64_t step, const std::vector<Scalar>& scalars);
   const std::filesystem::path& path() const { return path_; }
 
@@ -32,6 +34,7 @@ class TensorboardLog {
   void write_record(std::string_view data);
 
   std::filesystem::path path_;
+  off_t size_ = 0;  // of what is whole
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 

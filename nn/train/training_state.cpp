@@ -147,6 +147,7 @@ void save_training_state(const fs::path& path, const TrainingParts& parts,
                  {"loader_seed", str(loader.seed)},
                  {"batch_size", str(loader.batch_size)},
                  {"samples", str(loader.samples)},
+                 {"data", str(loader.data)},
                  {"random_seed", str(random.seed)},
                  {"random_offset", str(random.offset)},
                  {"frozen", frozen_checksum(parts.model)}};
@@ -160,7 +161,7 @@ TrainingPlace load_training_state(const fs::path& path, const TrainingParts& par
   TrainingPlace place = place_of(file);
   const LoaderState loader{file.number<int64_t>("epoch"), file.number<int64_t>("position"),
                            file.number<uint64_t>("loader_seed"), file.number<int64_t>("batch_size"),
-                           file.number<int64_t>("samples")};
+                           file.number<int64_t>("samples"), file.number<uint64_t>("data")};
   const GeneratorState random{file.number<uint64_t>("random_seed"),
                               file.number<uint64_t>("random_offset")};
   if (file.word("frozen") != frozen_checksum(parts.model))

@@ -340,6 +340,11 @@ TEST_CASE("checkpoints: the newest few stay; a damaged one is passed over, named
   checkpoints.save(run.parts(), {3, {}});
   CHECK(checkpoints.files() == std::vector<fs::path>{three});
   write_bytes(three, "short");
+  warnings.clear();
+  CHECK(checkpoints.resume(run.parts(), warnings)->step == 1);  // the best
+  CHECK(warnings.size() == 1);
+  write_bytes(checkpoints.best(), "short");
+  CHECK_FALSE(checkpoints.empty());
   CHECK_THROWS_WITH(checkpoints.resume(run.parts(), warnings),
                     (folder.path().string() + ": no checkpoint is whole").c_str());
 }

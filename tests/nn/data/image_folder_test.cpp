@@ -151,4 +151,53 @@ TEST_CASE("image data: parts and classes of one data set") {
                        "m: label 1 of image 0 is out of range for 1 classes", FileError);
 }
 
+TEST_CASE("held-out pictures follow from their names: the folder may move and grow") {
+  TemporaryFolder folder;
+  const auto write = [&](const std::string& root, const std::string& name, int n) {
+    fs::create_directories(folder / root / name);
+    for (int i = 0; i < n; ++i)
+      write_bytes(folder / root / name / (std::to_string(i) + ".png"), plain_png(8, 8, i, 0, 0));
+  };
+  using Names = std::set<std::string>;
+  const auto names = [&](const nn::ImageData& data, const std::string& root) {
+    Names result;
+    for (int64_t i = 0; i < data->size(); ++i)
+      result.insert(data->name(i).substr((folder / root).string().size()));
+    return result;
+  };
+  for (const char* name : {"a", "b"}) write("here", name, 40);
+  const nn::ImageSplits before = nn::open_images(folder / "here");
+  fs::rename(folder / "here", folder / "there");
+  const nn::ImageSplits moved = nn::open_images(folder / "there");
+  CHECK(names(moved.test, "there") == names(before.test, "here"));
+  CHECK(names(moved.validation, "there") == names(before.validation, "here"));
+  // More pictures, and a class before the others: nothing that was trained on is tested.
+  const Names trained = names(moved.train, "there");
+  write("there", "0", 5);
+  for (const int n : {41, 43, 50}) {
+    write("there", "a", n);
+    const nn::ImageSplits grown = nn::open_images(folder / "there");
+    for (const std::string& name : names(grown.test, "there")) CHECK(!trained.contains(name));
+    Names of_b;
+    for (const std::string& name : names(grown.test, "there"))
+      if (name.starts_with("/b/")) of_b.insert(name);
+    CHECK(of_b.size() == 4);
+    for (const std::string& name : of_b) CHECK(names(moved.test, "there").contains(name));
+  }
+}
+
+TEST_CASE("shares that are large leave every class a picture to train on") {
+  TemporaryFolder folder;
+  for (const auto& [name, n] : {std::pair("a", 20), std::pair("b", 5), std::pair("c", 3),
+                                std::pair("d", 2), std::pair("e", 1)}) {
+    fs::create_directories(folder / name);
+    for (int i = 0; i < n; ++i)
+      write_bytes(folder / name / (std::to_string(i) + ".png"), plain_png(8, 8, i, 0, 0));
+  }
+  const nn::ImageSplits splits = nn::open_images(folder.path(), {.validation = 0.5, .test = 0.4});
+  const auto counts = [](const nn::ImageData& data) { return nn::class_counts(*data); };
+  CHECK(counts(splits.train) == std::vector<int64_t>{2, 1, 1, 1, 1});
+  CHECK(counts(splits.validation) == std::vector<int64_t>{10, 2, 1, 0, 0});
+  CHECK(counts(splits.test) == std::vector<int64_t>{8, 2, 1, 1, 0});
+}
 }  // namespace papilio::test

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <set>
 #include <thread>
 
@@ -149,8 +150,8 @@ TEST_CASE("loader: another run's state is refused") {
       ArgumentError);
   CHECK_THROWS_AS(loader.set_state({0, 1, 3, 5, 25}), ArgumentError);
   CHECK_THROWS_AS(loader.set_state({0, 1, 3, 4, 24}), ArgumentError);
-  CHECK_THROWS_WITH_AS(loader.set_state({0, 8, 3, 4, 25}), "Loader: no batch 8 in epoch 0",
-                       ArgumentError);
+  CHECK_THROWS_WITH_AS(loader.set_state({0, 8, 3, 4, 25, loader.state().data}),
+                       "Loader: no batch 8 in epoch 0", ArgumentError);
   CHECK_THROWS_AS(loader.seek(-1, 0), ArgumentError);
   const nn::Batches none = nn::batches_of(nn::subset(pictures(3), {}), augmented());
   CHECK_THROWS_WITH_AS(nn::Loader(none, {}), "Loader: the data set is empty", ArgumentError);
@@ -361,4 +362,113 @@ TEST_CASE("fit trains on the mixed targets") {
   CHECK(loss == doctest::Approx(want));
 }
 
+TEST_CASE("loader: with a number of epochs nothing is prepared beyond them") {
+  for (const int64_t workers : {0, 2}) {
+    const auto source = std::make_shared<SlowSource>(6);
+    nn::Loader loader(source, {.batch_size = 2, .workers = workers, .epochs = 1});
+    for (int round = 1; round <= 3; ++round) {
+      loader.seek(0, 0);
+      take(loader, 3);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      CHECK(source->calls == 3 * round);
+      CHECK_THROWS_WITH_AS(loader.next(), "Loader: its 1 epoch is over", ArgumentError);
+    }
+  }
+}
+
+TEST_CASE("loader: the state of one data set is not taken for another's") {
+  const nn::Loader::Options options{.batch_size = 4, .seed = 3};
+  nn::Loader loader(nn::batches_of(pictures(9), augmented()), options);
+  const nn::LoaderState state = loader.state();
+  nn::Loader same(nn::batches_of(pictures(9), augmented()), options);
+  same.set_state(state);
+  // The labels of two classes exchanged.
+  nn::Loader swapped(
+      nn::batches_of(nn::relabelled(pictures(9), {1, 0, 2}, {"a", "b", "c"}), augmented()),
+      options);
+  nn::Loader renamed(
+      nn::batches_of(nn::relabelled(pictures(9), {0, 1, 2}, {"a", "z", "c"}), augmented()),
+      options);
+  for (nn::Loader* other : {&swapped, &renamed}) {
+    CHECK_THROWS_WITH_AS(
+        other->set_state(state),
+        "Loader: expected the state of a loader of the same images: other names or labels",
+        ArgumentError);
+  }
+}
+
+namespace {
+
+// Every batch whose first sample is in `empty` comes without images.
+class HoleySource : public SlowSource {
+ public:
+  HoleySource(int64_t size, std::set<int64_t> empty) : SlowSource(size), empty_(std::move(empty)) {}
+  nn::Batch batch(const Labels& positions, Generator& generator) const override {
+    if (!empty_.contains(positions[0])) return SlowSource::batch(positions, generator);
+    return {zeros({0, 1, 1, 1}), tensor<int64_t>(Labels()), {}, {str("no ", positions[0])}};
+  }
+
+ private:
+  std::set<int64_t> empty_;
+};
+
+}  // namespace
+
+TEST_CASE(
+    "batches whose images are all skipped: steps and epochs stay together, none counts twice") {
+  for (const int64_t workers : {0, 2}) {
+    const auto source = std::make_shared<HoleySource>(10, std::set<int64_t>{3, 9});
+    nn::Linear model(1, 10);
+    const nn::Forward forward = [&](const Tensor& x) {
+      return model(x.alias(Layout::contiguous({x.size(0), 1})));
+    };
+    nn::Loader loader(source, {.batch_size = 1, .seed = 2, .workers = workers});
+    nn::Sgd optimizer(nn::parameter_groups(model, {}), {.lr = 0.1});
+    int64_t images = 0, skipped = 0;
+    nn::fit(model, forward, loader, optimizer,
+            {.steps = 50, .on_step = [&](const nn::StepReport& r) {
+               CHECK(loader.epoch() == (r.step - 1) / 10);
+               CHECK(loader.position() == (r.step - 1) % 10 + 1);
+               CHECK(std::isnan(r.loss) == (r.images == 0));
+               images += r.images;
+               skipped += int64_t(r.skipped.size());
+               return true;
+             }});
+    CHECK(images == 40);
+    CHECK(skipped == 10);
+    CHECK(optimizer.steps() == 40);
+
+    nn::Loader once(source, {.batch_size = 1, .workers = workers, .epochs = 1, .shuffle = false});
+    for (int round = 0; round < 2; ++round) {
+      const nn::Evaluation result = nn::evaluate(model, forward, once);
+      CHECK(result.skipped == std::vector<std::string>{"no 3", "no 9"});
+      CHECK(result.labels == Labels{0, 1, 2, 4, 5, 6, 7, 8});
+    }
+    const auto nothing = std::make_shared<HoleySource>(3, std::set<int64_t>{0, 1, 2});
+    nn::Loader hopeless(nothing, {.batch_size = 1, .workers = workers, .shuffle = false});
+    CHECK_THROWS_WITH_AS(nn::fit(model, forward, hopeless, optimizer, {.steps = 50}),
+                         "fit: no image of the data set can be read; the last: no 2", FileError);
+    CHECK_THROWS_WITH_AS(nn::evaluate(model, forward, hopeless),
+                         "evaluate: no image can be read; the last: no 2", FileError);
+  }
+}
+
+TEST_CASE("evaluate: logits that are NaN are no answer, whatever the class") {
+  const float nan = std::nanf("");
+  const Tensor logits = tensor<float>({0, 1, nan, 1, 0, 0, 1, 0}, {4, 2, 1, 1});
+  const nn::Dataset data{logits, tensor<int64_t>({1, 0, 0, 0}), {"a", "b"}};
+  nn::Linear module(1, 1);
+  const nn::Evaluation got = nn::evaluate(
+      module,
+      [](const Tensor& x) {
+        return x.alias(Layout::contiguous({x.size(0), 2}));
+      },
+      data, 3);
+  CHECK(got.without_answer == 1);
+  CHECK(got.predicted == Labels{1, -1, 0, 0});
+  CHECK(got.accuracy == 0.75);
+  CHECK(got.top5 == 0.75);
+  CHECK(std::isnan(got.loss));
+  CHECK(nn::confusion_matrix(got, 2) == std::vector<Labels>{{2, 0}, {0, 1}});
+}
 }  // namespace papilio::test
