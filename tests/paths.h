@@ -5,5 +5,6 @@ namespace papilio::test {
 
 extern const char* const source_root;
 extern const char* const papilio_program;
+extern const char* const faults_library;  // tests/samples/faults.cpp, or "" in a sanitized build
 
 }  // namespace papilio::test

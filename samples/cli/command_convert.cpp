@@ -7,6 +7,7 @@
 #include "samples/cli/commands.h"
 #include "samples/cli/common.h"
 #include "samples/cli/model.h"
+#include "samples/cli/run_folder.h"
 
 namespace papilio::cli {
 
@@ -78,10 +79,12 @@ int convert(const Words& words) {
                     peft_type(result.config));
   warn(options, result.warnings);
   make_output_folder(s.out, Result::adapter, s.overwrite);
-  boft::write_adapter_folder(
-      s.out, result.config, result.tensors,
-      s.to == "compact" ? boft::FolderForm::compact : boft::FolderForm::peft);
-  if (!class_names.empty()) save_class_names(s.out, class_names);
+  replace_run_folder(s.out, [&](const std::filesystem::path& out) {
+    if (!class_names.empty()) save_class_names(out, class_names);
+    boft::write_adapter_folder(
+        out, result.config, result.tensors,
+        s.to == "compact" ? boft::FolderForm::compact : boft::FolderForm::peft);
+  });
   if (s.common.json) {
     print_json({{"command", "convert"},
                 {"adapter", s.adapter},

@@ -8,6 +8,7 @@
 #include "samples/cli/commands.h"
 #include "samples/cli/common.h"
 #include "samples/cli/data.h"
+#include "samples/cli/known_split.h"
 #include "samples/cli/model.h"
 #include "samples/cli/run_report.h"
 #include "samples/cli/table.h"
@@ -139,6 +140,7 @@ int evaluate(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   resolve(options, s.data);
+  warn(options, take_known_split(options, s.data, {s.adapter, s.model}));
   const Data all = open_data(s.data);
   chosen_classes(s.data, all);
   set_threads(s.common);
@@ -152,11 +154,15 @@ int evaluate(const Words& words) {
   const nn::ImageProcessor processor =
       data.is_digits() ? nn::image_processor_for(8, 8, 1) : processor_of(s.model, *loaded.model);
   const nn::Batches images = evaluation_batches(data, s.split, processor, s.data.on_corrupt());
-  nn::Loader loader(
-      images, {.batch_size = s.batch_size, .workers = s.data.loader_workers(), .shuffle = false});
+  nn::Loader loader(images, {.batch_size = s.batch_size,
+                             .workers = s.data.loader_workers(),
+                             .epochs = 1,
+                             .shuffle = false});
   const nn::Evaluation result = nn::evaluate(
       *loaded.model, [&](const Tensor& images) { return loaded(images); }, loader);
   for (const std::string& message : result.skipped) warn(options, {"left out: " + message});
+  check<Error>(result.without_answer == 0, "the model gives no number for ", result.without_answer,
+               " of ", result.labels.size(), " images: weights or activations are not finite");
   if (!s.report.empty()) {
     write_report(s.report, [&](report::RunReport& page) {
       page.title = "Evaluation on " + data_title(s.data);

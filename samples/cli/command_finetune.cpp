@@ -8,11 +8,12 @@
 #include "samples/cli/commands.h"
 #include "samples/cli/demo/methods.h"
 #include "samples/cli/digits.h"
+#include "samples/cli/known_split.h"
 #include "samples/cli/model.h"
+#include "samples/cli/run_folder.h"
 #include "samples/cli/run_report.h"
 #include "samples/cli/table.h"
 #include "samples/cli/training.h"
-#include "tensor/atomic_file.h"
 #include "tensor/random.h"
 
 namespace papilio::cli {
@@ -253,6 +254,7 @@ int finetune(const Words& words) {
   resolve_method(options, s);
   resolve(options, s.training);
   resolve(options, s.data);
+  warn(options, take_known_split(options, s.data, {s.model}));
   const Data all = open_data(s.data);
   resolve(options, s.training.augment, all);
   const Data data = with_classes(all, chosen_classes(s.data, all));
@@ -270,40 +272,48 @@ int finetune(const Words& words) {
   const std::string parameters = prepare(options, s, loaded);
   const nn::ParameterCount count = nn::count_parameters(*loaded.model);
 
-  prepare_run_folder(s.out, s.has_adapter() ? Result::adapter : Result::model, s.training,
+  prepare_run_folder(s.out, s.has_adapter() ? Result::adapter : Result::model, s.training.resume,
                      s.overwrite);
   const std::filesystem::path out = s.out;
-  if (!s.training.resume) write_file_atomically(out / "run.toml", settings);
   if (!s.common.json) {
     std::printf("%s\n", parameters.c_str());
     std::fflush(stdout);
   }
-  const TrainingData parts = training_data(data, s.data, processor, s.training.augment);
+  const TrainingData parts =
+      training_data(data, s.data, processor, s.training.augment, s.training.batch_size);
   const TrainingJob job{*loaded.model, parts, out, s.method, settings};
-  const TrainingEnd end = run_training(job, s.training, options, s.common);
-  if (s.has_adapter()) {
-    boft::save_adapter(*loaded.adapters, out);
-    save_class_names(out, data.class_names);
-  } else {
-    nn::save_pretrained(*loaded.model, data.class_names, out);
-    if (!data.is_digits()) save_processor(out, processor);
-  }
-
-  const TestResult test = evaluate_test(*loaded.model, parts);
-  write_report_or_warn(options, out / "report.html", [&](report::RunReport& page) {
-    const std::string label = method_label(s, loaded);
-    page.title = label + " on " + data_title(s.data);
-    page.subject =
-        str(label, " adapted the model in ", s.model, " to ", data.class_names.size(), " classes.");
-    page.parameters = count.all;
-    page.trainable = count.trainable;
-    describe(page, options, words, *loaded.model, s.data, data);
-    add_training(page, out, end);
-    add_evaluation(page, *loaded.model, part_to_show(*loaded.model, parts, test), data.class_names,
-                   data.is_digits() ? nn::image_processor_for(8, 8, 1) : processor,
-                   data.is_digits());
-    add_adapter(page, loaded.adapters.get());
+  TrainingEnd end = run_training(job, s.training, options, s.common);
+  save_result(end, [&] {
+    if (s.has_adapter()) {
+      save_class_names(out, data.class_names);
+      boft::save_adapter(*loaded.adapters, out);
+    } else {
+      if (!data.is_digits()) save_processor(out, processor);
+      nn::save_pretrained(*loaded.model, data.class_names, out);
+    }
   });
+
+  TestResult test;
+  if (end.failure.empty()) test = evaluate_test(*loaded.model, parts);
+  if (!test.problem.empty()) warn(options, {test.text() + ": " + test.problem});
+  if (end.saved) {
+    write_report_or_warn(options, out / "report.html", [&](report::RunReport& page) {
+      const std::string label = method_label(s, loaded);
+      page.title = label + " on " + data_title(s.data);
+      page.subject = str(label, " adapted the model in ", s.model, " to ", data.class_names.size(),
+                         " classes.");
+      page.parameters = count.all;
+      page.trainable = count.trainable;
+      describe(page, options, words, *loaded.model, s.data, data);
+      add_training(page, out, end);
+      const EvaluatedPart shown =
+          end.failure.empty() ? part_to_show(*loaded.model, parts, test) : EvaluatedPart();
+      add_evaluation(page, *loaded.model, shown, data.class_names,
+                     data.is_digits() ? nn::image_processor_for(8, 8, 1) : processor,
+                     data.is_digits());
+      add_adapter(page, loaded.adapters.get());
+    });
+  }
   if (s.common.json) {
     nlohmann::json result{{"command", "finetune"},
                           {"method", s.method},

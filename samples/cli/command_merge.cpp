@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/shape.h"
@@ -12,6 +13,7 @@
 #include "samples/cli/data.h"
 #include "samples/cli/digits.h"
 #include "samples/cli/model.h"
+#include "samples/cli/run_folder.h"
 #include "samples/cli/table.h"
 #include "tensor/atomic_file.h"
 #include "tensor/random.h"
@@ -90,10 +92,13 @@ int merge(const Words& words) {
     if (!(d <= difference)) difference = d;  // NaN stays
   }
 
-  const std::filesystem::path out = s.out;
-  write_file_atomically(out / "run.toml", settings);
-  nn::save_pretrained(*loaded.model, loaded.class_names, out);
-  if (has_processor(s.model)) save_processor(out, processor_of(s.model, *loaded.model));
+  std::optional<nn::ImageProcessor> processor;
+  if (has_processor(s.model)) processor = processor_of(s.model, *loaded.model);
+  replace_run_folder(s.out, [&](const std::filesystem::path& out) {
+    write_file_atomically(out / "run.toml", settings);
+    if (processor) save_processor(out, *processor);
+    nn::save_pretrained(*loaded.model, loaded.class_names, out);
+  });
   if (s.common.json) {
     print_json({{"command", "merge"},
                 {"model", s.model},

@@ -7,10 +7,10 @@
 #include "samples/cli/demo/methods.h"
 #include "samples/cli/digits.h"
 #include "samples/cli/model.h"
+#include "samples/cli/run_folder.h"
 #include "samples/cli/run_report.h"
 #include "samples/cli/table.h"
 #include "samples/cli/training.h"
-#include "tensor/atomic_file.h"
 
 namespace papilio::cli {
 
@@ -134,12 +134,12 @@ int train(const Words& words) {
   config.validate();
   set_threads(s.common);
   const std::string settings = options.toml();
-  prepare_run_folder(s.out, Result::model, s.training, s.overwrite);
+  prepare_run_folder(s.out, Result::model, s.training.resume, s.overwrite);
   const std::filesystem::path out = s.out;
-  if (!data.is_digits()) save_processor(out, processor);
 
   warn(options, data.images.notes);
-  const TrainingData parts = training_data(data, s.data, processor, s.training.augment);
+  const TrainingData parts =
+      training_data(data, s.data, processor, s.training.augment, s.training.batch_size);
   manual_seed(uint64_t(s.training.seed));
   nn::ViTForImageClassification model(config);
   const int64_t parameters = nn::count_parameters(model).all;
@@ -153,22 +153,29 @@ int train(const Words& words) {
         static_cast<long long>(config.hidden_size), with_commas(parameters).c_str());
     std::fflush(stdout);
   }
-  if (!s.training.resume) write_file_atomically(out / "run.toml", settings);
   const TrainingJob job{model, parts, out, "train", settings};
-  const TrainingEnd end = run_training(job, s.training, options, s.common);
-  nn::save_pretrained(model, data.class_names, out);
-
-  const TestResult test = evaluate_test(model, parts);
-  write_report_or_warn(options, out / "report.html", [&](report::RunReport& page) {
-    page.title = "Training on " + data_title(s.data);
-    page.subject = str("A vision transformer of ", config.num_hidden_layers, " layers and width ",
-                       config.hidden_size, " learned ", classes.size(), " classes from scratch.");
-    page.parameters = page.trainable = parameters;
-    describe(page, options, words, model, s.data, data);
-    add_training(page, out, end);
-    add_evaluation(page, model, part_to_show(model, parts, test), data.class_names, processor,
-                   data.is_digits());
+  TrainingEnd end = run_training(job, s.training, options, s.common);
+  save_result(end, [&] {
+    if (!data.is_digits()) save_processor(out, processor);
+    nn::save_pretrained(model, data.class_names, out);
   });
+
+  TestResult test;
+  if (end.failure.empty()) test = evaluate_test(model, parts);
+  if (!test.problem.empty()) warn(options, {test.text() + ": " + test.problem});
+  if (end.saved) {
+    write_report_or_warn(options, out / "report.html", [&](report::RunReport& page) {
+      page.title = "Training on " + data_title(s.data);
+      page.subject = str("A vision transformer of ", config.num_hidden_layers, " layers and width ",
+                         config.hidden_size, " learned ", classes.size(), " classes from scratch.");
+      page.parameters = page.trainable = parameters;
+      describe(page, options, words, model, s.data, data);
+      add_training(page, out, end);
+      const EvaluatedPart shown =
+          end.failure.empty() ? part_to_show(model, parts, test) : EvaluatedPart();
+      add_evaluation(page, model, shown, data.class_names, processor, data.is_digits());
+    });
+  }
   if (s.common.json) {
     nlohmann::json result{{"command", "train"},
                           {"out", s.out},

@@ -139,7 +139,15 @@ Data with_classes(const Data& data, const std::vector<int64_t>& classes) {
   } else {
     result.images = each_part(
         data.images, [&](const nn::ImageData& part) { return nn::with_classes(part, classes); });
-    check<UsageError>(result.images.train->size() > 0, "--classes: no image of them to train on");
+    const nn::ImageData& train = result.images.train;
+    check<FileError>(train->size() > 0, "the data have no image of these classes to train on");
+    const std::vector<int64_t> counts = nn::class_counts(*train);
+    for (size_t c = 0; c < counts.size(); ++c) {
+      if (counts[c] == 0) {
+        result.images.notes.push_back("class " + result.class_names[c] +
+                                      " has no image to train on");
+      }
+    }
   }
   return result;
 }
@@ -244,7 +252,8 @@ nn::Batches evaluation_batches(const Data& data, const std::string& part,
 }
 
 TrainingData training_data(const Data& data, const DataSettings& s,
-                           const nn::ImageProcessor& processor, const AugmentSettings& augment) {
+                           const nn::ImageProcessor& processor, const AugmentSettings& augment,
+                           int64_t batch_size) {
   TrainingData result;
   result.train = training_batches(data, processor, augment, s.on_corrupt());
   const auto part = [&](const std::string& name) {
@@ -254,6 +263,7 @@ TrainingData training_data(const Data& data, const DataSettings& s,
   result.validation = part("validation");
   result.test = part("test");
   result.workers = s.loader_workers();
+  result.evaluation_batch = batch_size;
   return result;
 }
 

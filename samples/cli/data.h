@@ -92,8 +92,11 @@ nn::Batches training_batches(const Data& data, const nn::ImageProcessor& process
 struct TrainingData {
   nn::Batches train, validation, test;
   int64_t workers = 0;
+  int64_t evaluation_batch = 1;  // images of the other parts at a time
 };
+// Evaluating takes as many images at a time as training does, so that it takes no more memory.
 TrainingData training_data(const Data& data, const DataSettings& settings,
-                           const nn::ImageProcessor& processor, const AugmentSettings& augment);
+                           const nn::ImageProcessor& processor, const AugmentSettings& augment,
+                           int64_t batch_size);
 
 }  // namespace papilio::cli

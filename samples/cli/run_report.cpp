@@ -5,6 +5,7 @@
 #include <ctime>
 #include <fstream>
 #include <map>
+#include <new>
 #include <sstream>
 
 #include "kernels/threads.h"
@@ -192,8 +193,10 @@ void write_report(const fs::path& path, const FillReport& fill) {
 void write_report_or_warn(const Options& options, const fs::path& path, const FillReport& fill) {
   try {
     write_report(path, fill);
-  } catch (const FileError& e) {
+  } catch (const Error& e) {
     warn(options, {str("no report: ", e.what())});
+  } catch (const std::bad_alloc&) {
+    warn(options, {"no report: out of memory"});
   }
 }
 

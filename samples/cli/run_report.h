@@ -49,7 +49,7 @@ void add_adapter(report::RunReport& page, const boft::AdapterModel* adapters);
 // Fills the page with `fill` and writes it, atomically. Throws FileError.
 using FillReport = std::function<void(report::RunReport&)>;
 void write_report(const std::filesystem::path& path, const FillReport& fill);
-// The same where the results are safe already: what goes wrong with files is a warning.
+// The same where the results are safe already: what goes wrong is a warning.
 void write_report_or_warn(const Options& options, const std::filesystem::path& path,
                           const FillReport& fill);
 

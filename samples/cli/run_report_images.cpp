@@ -116,7 +116,9 @@ EvaluatedPart part_to_show(nn::ImageClassifier& model, const TrainingData& data,
                            const TestResult& test) {
   if (test.images > 0) return {"test", data.test, test.evaluation};
   if (data.validation == nullptr) return {};
-  return {"validation", data.validation, evaluate_part(model, data.validation, data.workers)};
+  const nn::Evaluation e = evaluate_part(model, data.validation, data);
+  if (e.without_answer > 0) return {};
+  return {"validation", data.validation, e};
 }
 
 void add_evaluation(report::RunReport& page, nn::ImageClassifier& model, const EvaluatedPart& part,

@@ -3,38 +3,26 @@
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <new>
 #include <set>
 
 #include "nn/optim/parameter_groups.h"
-#include "nn/train/checkpoints.h"
-#include "nn/train/csv_log.h"
 #include "nn/train/progress.h"
 #include "nn/train/speed.h"
-#include "nn/train/tensorboard_log.h"
 #include "samples/cli/interrupt.h"
+#include "samples/cli/run_checkpoints.h"
+#include "samples/cli/run_folder.h"
+#include "samples/cli/run_logs.h"
 #include "samples/cli/table.h"
 #include "samples/cli/training_record.h"
+#include "tensor/atomic_file.h"
 #include "tensor/storage.h"
 
 namespace papilio::cli {
 
-namespace fs = std::filesystem;
-
 namespace {
 
 constexpr double kNone = TrainingRecord::kNone;
-constexpr const char* kColumns[] = {"epoch",
-                                    "step",
-                                    "loss",
-                                    "lr",
-                                    "gradient_norm",
-                                    "validation_loss",
-                                    "validation_accuracy",
-                                    "images_per_second"};
-
-// The time comes last: the rest is the same in every run.
-constexpr const char* kStepColumns[] = {"step", "loss", "lr", "gradient_norm", "images", "seconds"};
 
 std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& s) {
   auto groups =
@@ -42,10 +30,6 @@ std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingS
   if (s.optimizer == "sgd")
     return std::make_unique<nn::Sgd>(groups, nn::SgdOptions{.lr = s.lr, .momentum = s.momentum});
   return std::make_unique<nn::AdamW>(groups, nn::AdamWOptions{.lr = s.lr});
-}
-
-nn::Checkpoints checkpoints_of(const fs::path& out, const TrainingSettings& s) {
-  return nn::Checkpoints(out / "checkpoints", s.keep_checkpoints);
 }
 
 // One training run: what it consists of, and what happens after each step.
@@ -61,53 +45,56 @@ class Training {
             job.data.train,
             {.batch_size = s.batch_size, .seed = uint64_t(s.seed), .workers = job.data.workers}),
         optimizer_(make_optimizer(job.model, s)),
-        checkpoints_(checkpoints_of(job.out, s)),
+        checkpoints_(job, s, options),
         per_epoch_(nn::steps_per_epoch(loader_, s.accumulate)),
         total_(s.epochs * per_epoch_),
+        schedule_{.kind = nn::schedule_kind(s.schedule),
+                  .warmup_steps = int64_t(s.warmup * double(total_)),
+                  .total_steps = total_,
+                  .min_factor = s.lr > 0 ? s.min_lr / s.lr : 0},
         progress_(common.progress(), job.title, total_) {
     if (job.data.validation != nullptr) {
       validation_ = std::make_unique<nn::Loader>(
-          job.data.validation,
-          nn::Loader::Options{.batch_size = 256, .workers = job.data.workers, .shuffle = false});
+          job.data.validation, nn::Loader::Options{.batch_size = job.data.evaluation_batch,
+                                                   .workers = job.data.workers,
+                                                   .epochs = 1,
+                                                   .shuffle = false});
     }
     if (s.ema > 0) average_ = std::make_unique<nn::ModelAverage>(job.model, s.ema);
-    if (s.resume) go_on();
-    csv_ = open_log("log.csv", {std::begin(kColumns), std::end(kColumns)});
-    steps_csv_ = open_log("steps.csv", {std::begin(kStepColumns), std::end(kStepColumns)});
-    tensorboard_ = std::make_unique<nn::TensorboardLog>(job.out / "tensorboard");
+    if (s.resume) first_step_ = checkpoints_.go_on(parts(), record_);
+    note_good_step(first_step_);
+    if (s.resume) open_logs();
     progress_.set_done_before(first_step_);
     if (common.progress() != nullptr)
       progress_.set_peak(nn::measured_peak(), nn::training_operations(job.model));
   }
 
   TrainingEnd run() {
-    end_.steps = first_step_;
     end_.total_steps = total_;
-    reset_peak_memory();
     end_.steps_per_epoch = per_epoch_;
+    reset_peak_memory();
     try {
+      if (validation_is_due()) end_epoch(first_step_);
       nn::fit(job_.model, forward_, loader_, *optimizer_,
               {.steps = total_,
                .first_step = first_step_,
                .accumulation_steps = s_.accumulate,
                .average = average_.get(),
-               .schedule = {.kind = nn::schedule_kind(s_.schedule),
-                            .warmup_steps = int64_t(s_.warmup * double(total_)),
-                            .total_steps = total_,
-                            .min_factor = s_.lr > 0 ? s_.min_lr / s_.lr : 0},
+               .schedule = schedule_,
                .label_smoothing = s_.label_smoothing,
                .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
                .on_step = [this](const nn::StepReport& r) { return after_step(r); }});
-    } catch (const nn::NonFiniteError& e) {
-      const std::vector<fs::path> files = checkpoints_.files();
-      end_.failure =
-          str(e.what(), files.empty() ? "; there is no checkpoint yet"
-                                      : "; the last good checkpoint is " + files.front().string());
-      nn::eval(job_.model);
-    } catch (const FileError& e) {  // an image that cannot be read, a log that cannot be written
-      end_.failure = e.what();
-      nn::eval(job_.model);
+      end_.trained = true;
+    } catch (const nn::NonFiniteError& e) {  // the same steps would lead there again
+      const std::string file = checkpoints_.newest_file();
+      end_.failure = str(e.what(), file.empty() ? "; there is no checkpoint yet"
+                                                : "; the last good checkpoint is " + file);
+    } catch (const Error& e) {
+      save_at_failure(e.what());
+    } catch (const std::bad_alloc&) {
+      save_at_failure("out of memory");
     }
+    nn::eval(job_.model);
     finish();
     return end_;
   }
@@ -115,25 +102,21 @@ class Training {
  private:
   nn::TrainingParts parts() { return {job_.model, *optimizer_, loader_, average_.get()}; }
 
-  std::unique_ptr<nn::CsvLog> open_log(const char* name, const std::vector<std::string>& columns) {
-    const fs::path file = job_.out / name;
-    return s_.resume ? std::make_unique<nn::CsvLog>(file, columns, "step", first_step_)
-                     : std::make_unique<nn::CsvLog>(file, columns);
+  // A checkpoint at an epoch's end is written before the validation.
+  bool validation_is_due() const {
+    return first_step_ > 0 && first_step_ % per_epoch_ == 0 && record_.steps > 0;
   }
 
-  void go_on() {
-    std::vector<std::string> warnings;
-    const auto newest = checkpoints_.newest_place();
-    if (newest) {
-      const auto settings = newest->notes.find("settings");
-      check_same_settings(settings == newest->notes.end() ? "" : settings->second, job_.settings,
-                          job_.out);
-    }
-    const auto place = checkpoints_.resume(parts(), warnings);
-    warn(options_, warnings);
-    check<UsageError>(place.has_value(), "--resume: ", job_.out.string(), " holds no checkpoint");
-    first_step_ = place->step;
-    record_.set(place->notes);
+  void open_logs() {
+    std::optional<RunLogs::Resumed> resumed;
+    if (s_.resume) resumed = {validation_is_due() ? first_step_ - 1 : first_step_, first_step_};
+    logs_ = std::make_unique<RunLogs>(
+        job_.out, resumed, [this](const std::string& message) { warn_once("", {message}); });
+  }
+
+  void note_good_step(int64_t step) {
+    end_.steps = end_.model_step = step;
+    good_ = {optimizer_->steps(), loader_.state(), default_generator().state()};
   }
 
   nn::Evaluation validate() {
@@ -145,78 +128,86 @@ class Training {
     return nn::evaluate(job_.model, forward_, *validation_);
   }
 
-  void warn_once(const std::vector<std::string>& messages) {
+  void warn_once(const std::string& what, const std::vector<std::string>& messages) {
     for (const std::string& message : messages) {
-      if (warned_.insert(message).second) warn(options_, {"left out: " + message});
+      if (warned_.insert(message).second) warn(options_, {what + message});
     }
   }
 
-  void evaluate(const nn::StepReport& r, int64_t epoch) {
+  void end_epoch(int64_t step) {
     const nn::Evaluation e = validate();
-    warn_once(e.skipped);
+    warn_once("left out: ", e.skipped);
+    if (e.without_answer > 0) {
+      warn(options_,
+           {str("the model gives no number for ", e.without_answer, " images of the validation")});
+    }
     const auto n = double(record_.steps);
-    const double rate = record_.seconds > 0 ? double(timed_images_) / record_.seconds : kNone;
+    const double rate = record_.seconds > 0 ? double(record_.images) / record_.seconds : kNone;
     record_.train_loss = record_.loss / n;
     record_.accuracy = e.accuracy;
-    csv_->write({double(epoch), double(r.step), record_.train_loss, r.lr, record_.norm / n, e.loss,
-                 e.accuracy, rate});
-    tensorboard_->write(r.step, {{"train/epoch_loss", record_.train_loss},
-                                 {"validation/loss", e.loss},
-                                 {"validation/accuracy", e.accuracy},
-                                 {"speed/images_per_second", rate}});
-    record_.steps = record_.images = timed_images_ = 0;
+    logs_->epoch({step / per_epoch_, step, record_.train_loss, s_.lr * schedule_.factor(step - 1),
+                  record_.norm / n, e.loss, e.accuracy, rate});
+    record_.steps = record_.images = 0;
     record_.loss = record_.norm = record_.seconds = 0;
-    if (e.accuracy > record_.best_accuracy) {
-      record_.best_accuracy = e.accuracy;
-      checkpoint([&] { checkpoints_.save_best(parts(), place(r.step)); });
-    }
-  }
-
-  nn::TrainingPlace place(int64_t step) const { return {step, record_.notes(job_.settings)}; }
-
-  // A disk that is full now may have room at the next checkpoint: training goes on.
-  template <class Save>
-  void checkpoint(Save&& save) {
-    try {
-      save();
-    } catch (const FileError& e) {
-      warn(options_, {str("no checkpoint: ", e.what())});
-    }
+    if (validation_) checkpoints_.keep_best(parts(), step, record_, e.accuracy);
   }
 
   void save_at_signal(int64_t step) {
     try {
-      checkpoints_.save(parts(), place(step));
+      if (checkpoints_.newest() != step) checkpoints_.save_or_throw(parts(), step, record_);
     } catch (const FileError& e) {
       end_.failure = str("interrupted after step ", step,
-                         ", and there is no checkpoint to go on from: ", e.what());
+                         ", and there is no checkpoint of it to go on from: ", e.what());
     }
   }
 
+  // As after the last good step: what came of the one that failed is forgotten.
+  void save_at_failure(const std::string& why) {
+    end_.failure = why;
+    if (!end_.trained) return;
+    if (optimizer_->steps() != good_.updates) {  // some parameters may be those of the next
+      end_.trained = false;
+      return;
+    }
+    if (checkpoints_.newest() == end_.steps) return;
+    loader_.set_state(good_.loader);
+    default_generator().set_state(good_.random);
+    checkpoints_.save(parts(), end_.steps, record_);
+  }
+
+  // The first step shows that the run works: now it takes the place of what was there.
+  void begin() {
+    if (!s_.resume) {
+      clear_run_folder(job_.out);
+      write_file_atomically(job_.out / "run.toml", job_.settings);
+      open_logs();
+    }
+    end_.trained = true;
+  }
+
   bool after_step(const nn::StepReport& r) {
-    warn_once(r.skipped);
-    ++record_.steps;
-    record_.images += r.images;
-    record_.loss += r.loss;
-    record_.norm += r.gradient_norm;
-    record_.seconds += r.seconds;
-    timed_images_ += r.images;
+    if (!end_.trained) begin();
+    note_good_step(r.step);
+    warn_once("left out: ", r.skipped);
+    if (r.images > 0) {
+      ++record_.steps;
+      record_.images += r.images;
+      record_.loss += r.loss;
+      record_.norm += r.gradient_norm;
+      record_.seconds += r.seconds;
+    }
     images_ += r.images;
     end_.seconds += r.seconds;
-    end_.steps = r.step;
-    const int64_t epoch = (r.step + per_epoch_ - 1) / per_epoch_;
+    logs_->step(r);
     const bool epoch_ends = r.step % per_epoch_ == 0;
-    steps_csv_->write({double(r.step), r.loss, r.lr, r.gradient_norm, double(r.images), r.seconds});
-    tensorboard_->write(
-        r.step,
-        {{"train/loss", r.loss}, {"train/lr", r.lr}, {"train/gradient_norm", r.gradient_norm}});
-    if (epoch_ends) evaluate(r, epoch);
-    end_.signal = Interruptible::signal();
-    if (end_.signal != 0) {
-      save_at_signal(r.step);
-    } else if (epoch_ends || (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0)) {
-      checkpoint([&] { checkpoints_.save(parts(), place(r.step)); });
-    }
+    if (epoch_ends || (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0))
+      checkpoints_.save(parts(), r.step, record_);
+    // A signal behind the last step stops nothing.
+    const auto stopped = [&] { return r.step < total_ ? Interruptible::signal() : 0; };
+    if (epoch_ends && stopped() == 0) end_epoch(r.step);
+    end_.signal = stopped();
+    if (end_.signal != 0) save_at_signal(r.step);
+    const int64_t epoch = (r.step + per_epoch_ - 1) / per_epoch_;
     std::string detail = str("epoch ", epoch, '/', s_.epochs, "  loss ", short_number(r.loss));
     if (!std::isnan(record_.accuracy)) detail += "  validation " + percent(record_.accuracy);
     progress_.update(r.step, r.images, detail);
@@ -230,18 +221,21 @@ class Training {
     end_.best_accuracy = record_.best_accuracy < 0 ? kNone : record_.best_accuracy;
     if (end_.seconds > 0) end_.images_per_second = double(images_) / end_.seconds;
     end_.peak_memory = memory_stats().peak_in_use;
-    // A signal behind the last step stopped nothing.
-    if (end_.steps == total_) end_.signal = 0;
-    if (end_.signal != 0 || !end_.failure.empty()) return;
-    if (s_.save == "best") {
-      try {
-        nn::load_training_state(checkpoints_.best(), parts());
-      } catch (const FileError& e) {
-        warn(options_, {str("the weights are the last epoch's: ", e.what())});
-      }
+    end_.resumable = checkpoints_.newest() >= 0;
+    if (s_.save == "best" && end_.signal == 0 && end_.failure.empty()) {
+      std::string problem;
+      end_.model_step = checkpoints_.load_best(parts(), end_.steps, record_, problem);
+      (validation_ ? end_.failure : end_.warning) = problem;
     }
-    if (average_) average_->apply();
+    if (average_ && end_.trained) average_->apply();
   }
+
+  // What fit had made of the run when the last good step was done.
+  struct GoodStep {
+    int64_t updates = 0;
+    nn::LoaderState loader;
+    GeneratorState random;
+  };
 
   const TrainingJob& job_;
   const TrainingSettings& s_;
@@ -251,13 +245,14 @@ class Training {
   std::unique_ptr<nn::Loader> validation_;
   std::unique_ptr<nn::Optimizer> optimizer_;
   std::unique_ptr<nn::ModelAverage> average_;
-  nn::Checkpoints checkpoints_;
-  std::unique_ptr<nn::CsvLog> csv_, steps_csv_;
-  std::unique_ptr<nn::TensorboardLog> tensorboard_;
+  RunCheckpoints checkpoints_;
+  std::unique_ptr<RunLogs> logs_;
   int64_t per_epoch_, total_, first_step_ = 0;
+  nn::Schedule schedule_;
   nn::Progress progress_;
   TrainingRecord record_;
-  int64_t images_ = 0, timed_images_ = 0;
+  GoodStep good_;
+  int64_t images_ = 0;
   std::set<std::string> warned_;
   TrainingEnd end_;
 };
@@ -268,51 +263,6 @@ TrainingEnd run_training(const TrainingJob& job, const TrainingSettings& s, cons
                          const Common& common) {
   const Interruptible interruptible;
   return Training(job, s, options, common).run();
-}
-
-void prepare_run_folder(const fs::path& out, Result result, const TrainingSettings& s,
-                        bool overwrite) {
-  const nn::Checkpoints checkpoints = checkpoints_of(out, s);
-  if (s.resume) {
-    check<UsageError>(!checkpoints.files().empty(), "--resume: ", out.string(),
-                      " holds no checkpoint");
-    return;
-  }
-  make_output_folder(out, result, overwrite);
-  check<UsageError>(overwrite || checkpoints.files().empty(), "--out: ", out.string(),
-                    " holds the checkpoints of a run; --resume goes on with it, --overwrite begins "
-                    "anew");
-  checkpoints.clear();
-}
-
-nn::Evaluation evaluate_part(nn::ImageClassifier& model, const nn::Batches& part, int64_t workers) {
-  nn::Loader loader(part, {.batch_size = 256, .workers = workers, .shuffle = false});
-  return nn::evaluate(
-      model, [&](const Tensor& images) { return model(images); }, loader);
-}
-
-TestResult evaluate_test(nn::ImageClassifier& model, const TrainingData& data) {
-  if (data.test == nullptr) return {};
-  TestResult result;
-  result.evaluation = evaluate_part(model, data.test, data.workers);
-  result.images = int64_t(result.evaluation.labels.size());
-  return result;
-}
-
-std::string TestResult::text() const {
-  if (images == 0) return "no test part";
-  return "test accuracy " + percent(evaluation.accuracy) + ", loss " +
-         short_number(evaluation.loss);
-}
-
-void add_to_json(nlohmann::json& object, const TestResult& test) {
-  const auto number = [&](double value) {
-    return test.images > 0 ? nlohmann::json(value) : nlohmann::json(nullptr);
-  };
-  object["test_images"] = test.images;
-  object["test_accuracy"] = number(test.evaluation.accuracy);
-  object["test_top5"] = number(test.evaluation.top5);
-  object["test_loss"] = number(test.evaluation.loss);
 }
 
 }  // namespace papilio::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "nn/models/image_classifier.h"
@@ -45,33 +46,40 @@ struct TrainingEnd {
   size_t peak_memory = 0;                          // bytes of tensors in the CPU's memory at once
   int signal = 0;                                  // that stopped it, or 0
   std::string failure = {};                        // why it could not go on, or empty
+  std::string warning = {};                        // what else is to say, or empty
+  // Whether the model learned here what is worth writing; whether that is done; the step whose
+  // weights it has; and whether there is a checkpoint to go on from.
+  bool trained = false, saved = false;
+  int64_t model_step = 0;
+  bool resumable = false;
 };
 // Trains, with a line of log.csv an epoch, one of steps.csv a step, and checkpoints that a later
 // call with settings.resume goes on from. Throws UsageError where there is nothing to go on from or
-// the settings differ.
+// the settings differ. A new run clears its folder (run_folder.h) and writes run.toml when the
+// first step is made: one that fails before leaves what was there.
 TrainingEnd run_training(const TrainingJob& job, const TrainingSettings& settings,
                          const Options& options, const Common& common);
 
-// The folder to write. --resume wants checkpoints in it; a new run makes it (make_output_folder),
-// and throws UsageError where it holds checkpoints, unless `overwrite`: then they go.
-void prepare_run_folder(const std::filesystem::path& out, Result result,
-                        const TrainingSettings& settings, bool overwrite);
+// Calls `save` where the run learned something; a FileError is a failure of the run.
+void save_result(TrainingEnd& end, const std::function<void()>& save);
 
-// What the model makes of the test part; nothing where the data have none.
+// What the model makes of the test part; nothing where the data have none or it cannot be read.
 struct TestResult {
   int64_t images = 0;
   nn::Evaluation evaluation = {};
+  std::string problem = {};  // why there is none, though there is a test part
   // "test accuracy 97.1 %, loss 0.123"
   std::string text() const;
 };
 TestResult evaluate_test(nn::ImageClassifier& model, const TrainingData& data);
 // The same of any part.
-nn::Evaluation evaluate_part(nn::ImageClassifier& model, const nn::Batches& part, int64_t workers);
+nn::Evaluation evaluate_part(nn::ImageClassifier& model, const nn::Batches& part,
+                             const TrainingData& data);
 void add_to_json(nlohmann::json& object, const TestResult& test);
 
 // The exit code: 0, 1 where the run failed, 130 or 143 where a signal stopped it; says the latter
-// two, and what was saved, on standard error.
-int report_end(const Options& options, const TrainingEnd& end, const std::string& saved);
+// two, what was saved and how to go on, on standard error.
+int report_end(const Options& options, const TrainingEnd& end, const std::string& out);
 void add_to_json(nlohmann::json& object, const TrainingEnd& end);
 
 }  // namespace papilio::cli

@@ -70,20 +70,38 @@ void resolve(Options& options, const TrainingSettings& s) {
                     s.min_lr);
 }
 
-int report_end(const Options& options, const TrainingEnd& end, const std::string& saved) {
-  if (!end.failure.empty()) {
-    std::fprintf(stderr, "papilio %s: %s; the model of the step before is in %s\n",
-                 options.command().c_str(), end.failure.c_str(), saved.c_str());
-    return 1;
+void save_result(TrainingEnd& end, const std::function<void()>& save) {
+  if (!end.trained) return;
+  try {
+    save();
+    end.saved = true;
+  } catch (const FileError& e) {
+    end.failure += str(end.failure.empty() ? "" : "; ", e.what());
   }
-  if (end.signal == 0) return 0;
-  std::fprintf(stderr,
-               "papilio %s: interrupted after step %lld of %lld; what it learned is in %s\n"
-               "go on with: papilio %s --config %s/run.toml --resume\n",
-               options.command().c_str(), static_cast<long long>(end.steps),
-               static_cast<long long>(end.total_steps), saved.c_str(), options.command().c_str(),
-               saved.c_str());
-  return 128 + end.signal;
+}
+
+int report_end(const Options& options, const TrainingEnd& end, const std::string& out) {
+  const std::string who = "papilio " + options.command();
+  std::string line;
+  if (!end.failure.empty()) {
+    line = end.failure;
+    if (end.saved)
+      line += str("; the model of step ", end.model_step, " is in ", out);
+    else if (!end.trained)
+      line += "; nothing is written";
+  } else if (end.signal != 0) {
+    line = str("interrupted after step ", end.steps, " of ", end.total_steps,
+               "; what it learned is in ", out);
+  } else {
+    if (!end.warning.empty()) warn(options, {end.warning});
+    return 0;
+  }
+  std::fprintf(stderr, "%s: %s\n", who.c_str(), printable(line).c_str());
+  if (end.resumable && end.trained) {
+    std::fprintf(stderr, "go on with: %s --config %s/run.toml --resume\n", who.c_str(),
+                 out.c_str());
+  }
+  return end.failure.empty() ? 128 + end.signal : 1;
 }
 
 void add_to_json(nlohmann::json& object, const TrainingEnd& end) {

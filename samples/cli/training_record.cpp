@@ -19,20 +19,34 @@ std::string exact(double value) {
 
 // Settings that say how a run is done and shown, not what it computes.
 bool may_differ(const std::string& line) {
-  for (const char* key :
-       {"version", "threads", "out", "keep-checkpoints", "checkpoint-steps", "save", "workers"}) {
+  for (const char* key : {"version", "threads", "out", "keep-checkpoints", "checkpoint-steps",
+                          "save", "workers", "corrupt"}) {
     if (line.starts_with(std::string(key) + " = ")) return true;
   }
   return false;
 }
 
+// The value of a line "key = value", or nothing.
+std::string value_of(const std::string& settings, const std::string& key) {
+  std::istringstream lines(settings);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(key + " = ")) return line.substr(key.size() + 3);
+  return "";
+}
+
 }  // namespace
 
 nn::TrainingNotes TrainingRecord::notes(const std::string& settings) const {
-  return {{"settings", settings},        {"steps", str(steps)},
-          {"images", str(images)},       {"loss", exact(loss)},
-          {"norm", exact(norm)},         {"train_loss", exact(train_loss)},
-          {"accuracy", exact(accuracy)}, {"best_accuracy", exact(best_accuracy)}};
+  return {{"settings", settings},
+          {"steps", str(steps)},
+          {"images", str(images)},
+          {"loss", exact(loss)},
+          {"norm", exact(norm)},
+          {"seconds", exact(seconds)},
+          {"train_loss", exact(train_loss)},
+          {"accuracy", exact(accuracy)},
+          {"best_accuracy", exact(best_accuracy)},
+          {"kept_accuracy", exact(kept_accuracy)}};
 }
 
 void TrainingRecord::set(const nn::TrainingNotes& notes) {
@@ -44,13 +58,15 @@ void TrainingRecord::set(const nn::TrainingNotes& notes) {
   images = int64_t(number("images"));
   loss = number("loss");
   norm = number("norm");
+  seconds = number("seconds");
   train_loss = number("train_loss");
   accuracy = number("accuracy");
   best_accuracy = number("best_accuracy");
+  kept_accuracy = number("kept_accuracy");
 }
 
-void check_same_settings(const std::string& then, const std::string& now,
-                         const std::filesystem::path& out) {
+std::vector<std::string> check_same_settings(const std::string& then, const std::string& now,
+                                             const std::filesystem::path& out) {
   std::istringstream a(then), b(now);
   std::string before, after;
   const auto next = [](std::istringstream& lines, std::string& line) {
@@ -67,6 +83,10 @@ void check_same_settings(const std::string& then, const std::string& now,
                       after.empty() ? "left out" : after, "; give --config ",
                       (out / "run.toml").string());
   } while (!before.empty() || !after.empty());
+  const std::string threads = value_of(then, "threads"), own = value_of(now, "threads");
+  if (threads == own) return {};
+  return {"--resume: the run began with " + threads + " threads, now it has " + own +
+          ": sums are rounded in another order, so its numbers are as good but not the same bits"};
 }
 
 }  // namespace papilio::cli

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "nn/train/training_state.h"
 
@@ -14,17 +15,18 @@ struct TrainingRecord {
 
   int64_t steps = 0, images = 0;  // of this epoch, as the sums
   double loss = 0, norm = 0, seconds = 0;
-  double train_loss = kNone, accuracy = kNone, best_accuracy = -1;
+  // Of the last epoch, of the best one, and of the best one whose weights are on the disk.
+  double train_loss = kNone, accuracy = kNone, best_accuracy = -1, kept_accuracy = -1;
 
-  // As a checkpoint's notes, beside the run's settings (run.toml). The seconds are this process's
-  // own.
+  // As a checkpoint's notes, beside the run's settings (run.toml).
   nn::TrainingNotes notes(const std::string& settings) const;
   void set(const nn::TrainingNotes& notes);
 };
 
 // Throws UsageError where settings that change what a run computes differ: its own in `then` and
-// those it would go on with. `out` is its folder.
-void check_same_settings(const std::string& then, const std::string& now,
-                         const std::filesystem::path& out);
+// those it would go on with. `out` is its folder. Returns a warning where the last bits of what it
+// computes may be others.
+std::vector<std::string> check_same_settings(const std::string& then, const std::string& now,
+                                             const std::filesystem::path& out);
 
 }  // namespace papilio::cli

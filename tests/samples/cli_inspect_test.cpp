@@ -98,8 +98,10 @@ TEST_CASE(
   for (auto& [name, tensor] : file.tensors)
     if (name.ends_with("boft_s")) fill_(tensor, std::nan(""));
   save_safetensors(at / "a/adapter_model.safetensors", file.tensors, file.metadata);
-  for (const std::string line :
-       {"evaluate base --adapter a", "predict base --adapter a --digit 0", "merge base a --out m"})
-    CHECK_MESSAGE(says(line).find("boft_s holds numbers that are not finite") != std::string::npos,
-                  line);
+  const std::string warning = "boft_s holds numbers that are not finite";
+  for (const std::string line : {"predict base --adapter a --digit 0", "merge base a --out m"})
+    CHECK_MESSAGE(says(line).find(warning) != std::string::npos, line);
+  const auto evaluated = at.run(words("evaluate base --adapter a"));
+  CHECK(evaluated.code == 1);
+  CHECK(evaluated.err.find(warning) != std::string::npos);
 }

@@ -1,0 +1,25 @@
+// The folder of a run: what may lie there before, and how a new run takes the place of an old one.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "samples/cli/model.h"
+
+namespace papilio::cli {
+
+// Before a run. --resume wants checkpoints in the folder; a new run makes it (make_output_folder),
+// and throws UsageError where it holds checkpoints, unless `overwrite`. Nothing in it changes.
+void prepare_run_folder(const std::filesystem::path& out, Result result, bool resume,
+                        bool overwrite);
+
+// Removes every file that a run of any kind leaves in a folder. The configurations go first and
+// come last when a model is written: half a model is no model. Throws FileError.
+void clear_run_folder(const std::filesystem::path& out);
+
+// Puts new files in the place of all that: `write` makes them in a folder of their own, so that
+// what stops it (a full disk) leaves the old ones whole. Throws FileError.
+void replace_run_folder(const std::filesystem::path& out,
+                        const std::function<void(const std::filesystem::path&)>& write);
+
+}  // namespace papilio::cli

@@ -1,0 +1,44 @@
+// What a run writes down while it goes: log.csv, a line an epoch, steps.csv, a line a step, and
+// TensorBoard's events.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "nn/train/csv_log.h"
+#include "nn/train/fit.h"
+#include "nn/train/tensorboard_log.h"
+
+namespace papilio::cli {
+
+struct EpochFigures {
+  int64_t epoch, step;
+  double loss, lr, gradient_norm, validation_loss, validation_accuracy, images_per_second;
+};
+
+// A disk that is full ends no training: `warn` gets what could not be written.
+class RunLogs {
+ public:
+  using Warn = std::function<void(const std::string&)>;
+  // The steps after which the lines of a run before are made again.
+  struct Resumed {
+    int64_t epochs_after, steps_after;
+  };
+  // Throws FileError.
+  RunLogs(const std::filesystem::path& out, std::optional<Resumed> resumed, Warn warn);
+
+  void step(const nn::StepReport& report);
+  void epoch(const EpochFigures& figures);
+
+ private:
+  template <class Write>
+  void try_to(Write&& write);
+
+  Warn warn_;
+  nn::CsvLog epochs_, steps_;
+  nn::TensorboardLog tensorboard_;
+};
+
+}  // namespace papilio::cli
