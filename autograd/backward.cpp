@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "autograd/anomaly.h"
+#include "autograd/autocast.h"
 #include "autograd/grad_mode.h"
 #include "kernels/elementwise.h"
 #include "tensor/copy.h"
@@ -157,7 +158,8 @@ void backward(const Tensor& y, Tensor dy, bool retain_graph) {
   }
   check(dy.shape() == y.shape() && dy.dtype() == y.dtype(), "backward: expected dy of ", y.dtype(),
         " ", y.shape(), ", got ", dy.dtype(), " ", dy.shape());
-  NoGrad no_grad;
+  const NoGrad no_grad;
+  const Autocast forward_dtypes(DType::float32);
   Pass pass(retain_graph);
   pass.add(y.node(), dy.detach());
   pass.run();

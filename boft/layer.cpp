@@ -41,8 +41,9 @@ Tensor BoftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const
   if (const Tensor w = inside.base(); w && w.dtype() == dtype) return boft_linear(x, w, bias, q, s);
   const Tensor rotated = cast(butterfly_rotation(cast(x, dtype), q), x.dtype());
   // s o (y - bias) + bias, so arranged that s = 1 leaves every bit of y in 16 bits too.
-  const Tensor scale = reshape(s, {-1}), y = cast(inside.linear(rotated, bias), dtype) * scale;
-  return cast(bias ? y + cast(bias, dtype) * (1 - scale) : y, x.dtype());
+  const Tensor inner = inside.linear(rotated, bias), scale = reshape(s, {-1});
+  const Tensor y = cast(inner, dtype) * scale;
+  return cast(bias ? y + cast(bias, dtype) * (1 - scale) : y, inner.dtype());
 }
 
 void BoftLayer::visit(nn::Visitor& v) {

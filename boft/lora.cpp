@@ -47,7 +47,8 @@ Tensor LoraLayer::weight(const Tensor& w, bool) {
 Tensor LoraLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
   const Tensor low = papilio::linear(dropout(cast(x, lora_A.dtype())), lora_A, {});
   const Tensor delta = papilio::linear(low, lora_B, {}) * scaling;
-  return inside.linear(x, bias) + cast(delta, x.dtype());
+  const Tensor y = inside.linear(x, bias);
+  return y + cast(delta, y.dtype());
 }
 
 void LoraLayer::visit(nn::Visitor& v) {

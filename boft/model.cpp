@@ -180,6 +180,7 @@ bool AdapterModel::transformers5_names(const std::string& name) const {
 
 const std::vector<AdapterModel::OwnTensor>& AdapterModel::own_tensors(
     const std::string& name) const {
+  check_fields("own_tensors");
   return entry("own_tensors", name).own;
 }
 
@@ -187,7 +188,42 @@ const std::vector<AdapterModel::LayerRef>& AdapterModel::layers(const std::strin
   return entry("layers", name).layers;
 }
 
+void AdapterModel::check_fields(const char* operation) const {
+  const auto shows = [&](const Tensor* field) {
+    for (const Entry& e : adapters_) {
+      for (const OwnTensor& own : e.own) {
+        if (own.field == field &&
+            (field->storage() == own.original.storage() || field->storage() == own.copy.storage()))
+          return true;
+      }
+    }
+    return false;
+  };
+  for (const Entry& e : adapters_) {
+    for (const OwnTensor& own : e.own) {
+      check(shows(own.field), operation, ": ", own.path,
+            " was replaced while adapters have their own; move the model with AdapterModel::to");
+    }
+  }
+}
+
+void AdapterModel::to(Device device) {
+  show_own_tensors(false);
+  nn::to(model_, device);
+  for (Entry& e : adapters_) {
+    for (OwnTensor& own : e.own) {
+      own.original = *own.field;
+      if (own.copy.device() == device) continue;
+      const bool trainable = own.copy.requires_grad();
+      own.copy = copy_of(own.copy, device);
+      set_requires_grad(own.copy, trainable);
+    }
+  }
+  show_own_tensors(enabled_);
+}
+
 void AdapterModel::show_own_tensors(bool adapters) {
+  check_fields("AdapterModel");
   for (const Entry& e : adapters_) {
     for (const OwnTensor& own : e.own) *own.field = own.original;
   }

@@ -87,6 +87,10 @@ class AdapterModel {
   };
   const std::vector<OwnTensor>& own_tensors(const std::string& name) const;
 
+  // Moves the model with all adapters and their own tensors; see nn::to. Where adapters have own
+  // tensors, moving the model alone makes the next call here throw.
+  void to(Device device);
+
  private:
   struct Entry {
     std::string name;
@@ -101,6 +105,8 @@ class AdapterModel {
   Entry make_entry(const std::string& name, const AdapterConfig& config);
   // Puts the active adapters' own tensors (or the originals) into the model's fields.
   void show_own_tensors(bool adapters);
+  // Throws where a field of the model holds none of the tensors that belong there.
+  void check_fields(const char* operation) const;
   void set_enabled(bool on);
   void check_order(const std::vector<std::string>& names) const;
 

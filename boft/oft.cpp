@@ -52,8 +52,7 @@ OftLayer::OftLayer(const std::string& path, const nn::AdaptableLayer& layer,
                    const OftConfig& config_, std::vector<std::string>& warnings)
     : config(config_),
       shape_(oft_shape(path, layer.adapted_inputs(), config_, warnings)),
-      embedding_(dynamic_cast<const nn::Embedding*>(&layer) != nullptr),
-      one_(ones({layer.adapted_outputs(), 1})) {
+      embedding_(dynamic_cast<const nn::Embedding*>(&layer) != nullptr) {
   const int64_t b = shape_.block_size;
   const Dims shape{config.block_share ? 1 : shape_.blocks, b * (b - 1) / 2};
   oft_R = leaf(config.init_weights ? zeros(shape) : normal(shape, 0, 0.1));
@@ -81,10 +80,8 @@ Tensor OftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const 
   const DType dtype = working_dtype(x.dtype(), oft_R.dtype());
   const Tensor q = cast(rotations(training), dtype);
   // boft_linear takes orthogonal factors only, which the series is not.
-  if (const Tensor w = inside.base(); w && w.dtype() == dtype && !config.use_cayley_neumann) {
-    if (one_.device() != x.device()) one_ = copy_of(one_, x.device());
-    return boft_linear(x, w, bias, q, cast(one_, dtype));
-  }
+  if (const Tensor w = inside.base(); w && w.dtype() == dtype && !config.use_cayley_neumann)
+    return boft_linear(x, w, bias, q, ones({w.size(0), 1}, {dtype, x.device()}));
   return inside.linear(cast(butterfly_rotation(cast(x, dtype), q), x.dtype()), bias);
 }
 

@@ -39,7 +39,6 @@ struct OftLayer : nn::Adapter {
  private:
   OftShape shape_;
   bool embedding_;
-  Tensor one_;  // (out, 1): a scale of 1, OFT has none
 };
 
 // Clips each row of upper: (blocks, b (b - 1) / 2), the upper triangle of a skew-symmetric A, in

@@ -3,6 +3,16 @@
 
 #include "kernels/view.h"
 
+namespace papilio {
+
+// Whether y = s z + bias keeps the digits of z: |s z|, `mean` over a column, must not be small
+// beside |bias| and beside the smallest normal number of y's dtype.
+PAPILIO_HOST_DEVICE constexpr bool keeps_digits(double mean, double bias, DType dtype) {
+  return mean > (dtype == DType::float16 ? 6e-2 : 1e-30) && mean > (bias < 0 ? -bias : bias) / 16;
+}
+
+}  // namespace papilio
+
 namespace papilio::cpu {
 
 // Row i of w times s[i], in place. w: (out, d), s: out values; contiguous, one floating dtype.
@@ -26,5 +36,11 @@ namespace papilio::cuda {
 PAPILIO_CUDA void scale_rows(View w, ConstView s);
 PAPILIO_CUDA void scale_columns(View y, ConstView s, ConstView bias);
 PAPILIO_CUDA void scale_gradient_sums(View sums, ConstView g, ConstView y, ConstView bias);
+
+// ds[j] = sum over r of g[r, j] z[r, j], z = (y - bias) / s as `sums` has it where that keeps z's
+// digits (keeps_digits), else z = x w^T. sums: of g, y and bias; g: (rows, out), x: (rows, d), w:
+// (out, d); ds, s and w of one dtype, g, x and bias of that or of 16 bits.
+PAPILIO_CUDA void scale_gradient(View ds, ConstView sums, ConstView s, ConstView bias, ConstView g,
+                                 ConstView x, ConstView w);
 
 }  // namespace papilio::cuda

@@ -13,15 +13,29 @@ struct ParameterSlot {
   View parameter;
   ConstView gradient;
   View first, second;
-  double lr;
+  double lr_scale;  // times the step's rate
   double weight_decay;
+};
+
+// What is another number at every step.
+struct StepRates {
+  double lr = 0;
+  double correction1 = 1, correction2 = 1;  // AdamW: 1 - beta^t
+};
+
+// A step of a CUDA graph, in the device's memory: kernels read from it what they are otherwise
+// given.
+struct LiveStep {
+  StepRates rates;  // written by the host before each launch
+  double max_norm = 0;
+  double loss = 0, norm = 0;  // written by judge_step: the norm of all gradients
+  double factor = 0;  // gradients are multiplied by it: 1, less to clip, 0 to leave out the step
 };
 
 // Decoupled weight decay (arXiv 1711.05101): p -= lr (wd p + m^ / (sqrt(v^) + eps)), m^ = m /
 // correction1, v^ = v / correction2.
 struct AdamWStep {
   double beta1, beta2, eps;
-  double correction1, correction2;  // 1 - beta^t
 };
 
 // g += wd p; b = momentum b + g; p -= lr (nesterov ? g + momentum b : b). `first` is b; without it
@@ -35,8 +49,8 @@ struct SgdStep {
 
 namespace papilio::cpu {
 
-void adamw(std::span<const ParameterSlot> slots, AdamWStep step);
-void sgd(std::span<const ParameterSlot> slots, SgdStep step);
+void adamw(std::span<const ParameterSlot> slots, AdamWStep step, StepRates rates);
+void sgd(std::span<const ParameterSlot> slots, SgdStep step, StepRates rates);
 // Sum of all squared elements, in float64; the order of additions does not depend on the number of
 // threads.
 double sum_of_squares(std::span<const ConstView> tensors);
@@ -47,8 +61,18 @@ void scale(std::span<const View> tensors, double factor);
 
 namespace papilio::cuda {
 
-PAPILIO_CUDA void adamw(std::span<const ParameterSlot> slots, AdamWStep step);
-PAPILIO_CUDA void sgd(std::span<const ParameterSlot> slots, SgdStep step);
+PAPILIO_CUDA void adamw(std::span<const ParameterSlot> slots, AdamWStep step, StepRates rates);
+PAPILIO_CUDA void sgd(std::span<const ParameterSlot> slots, SgdStep step, StepRates rates);
+// The same with the rates of `live`, which is on the device, and without effect where its factor is
+// 0.
+PAPILIO_CUDA void adamw_live(std::span<const ParameterSlot> slots, AdamWStep step,
+                             const LiveStep* live);
+PAPILIO_CUDA void sgd_live(std::span<const ParameterSlot> slots, SgdStep step,
+                           const LiveStep* live);
+// Writes loss, norm and factor; the latter is 0 where one of the others is not finite. loss: 0-d.
+PAPILIO_CUDA void judge_step(LiveStep* live, ConstView loss, std::span<const View> gradients);
+// Every element times live's factor, unless that is 0.
+PAPILIO_CUDA void clip(std::span<const View> gradients, const LiveStep* live);
 PAPILIO_CUDA double sum_of_squares(std::span<const ConstView> tensors);
 PAPILIO_CUDA void scale(std::span<const View> tensors, double factor);
 

@@ -86,14 +86,24 @@ void to(Module& module, DType dtype) {
 void to(Module& module, Device device) {
   check_available("to", device);
   std::map<const Storage*, Tensor> moved;  // tensors that share memory keep doing so
-  for (const auto& [name, tensor] : named_parameters(module, true)) {
-    if (tensor->device() == device) continue;
-    const bool trainable = tensor->requires_grad();
-    Tensor& copy = moved[tensor->storage().get()];
-    if (!copy.defined() || !(copy.shape() == tensor->shape())) copy = copy_of(*tensor, device);
-    *tensor = copy;
-    set_requires_grad(*tensor, trainable);
-  }
+  const auto move = [&](Tensor& tensor) {
+    if (tensor.device() == device) return;
+    const bool trainable = tensor.requires_grad();
+    Tensor& copy = moved[tensor.storage().get()];
+    if (!copy.defined() || !(copy.shape() == tensor.shape())) copy = copy_of(tensor, device);
+    tensor = copy;
+    set_requires_grad(tensor, trainable);
+  };
+  for (const auto& [name, tensor] : named_parameters(module, true)) move(*tensor);
+  for_each_module(module, [&](const std::string&, Module& m) {
+    auto* layer = dynamic_cast<AdaptableLayer*>(&m);
+    if (layer == nullptr || layer->adapters.merged().empty()) return;
+    // The weight that merging keeps is in use for a moment.
+    const bool enabled = layer->adapters.enabled();
+    layer->adapters.enable(layer->weight, !enabled);
+    move(layer->weight);
+    layer->adapters.enable(layer->weight, enabled);
+  });
 }
 
 Device device_of(Module& module) {

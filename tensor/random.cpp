@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cuda_graph.h"
 #include "kernels/random.h"
 #include "tensor/pick.h"
 
@@ -16,6 +17,9 @@ Tensor empty_floating(const char* operation, const Dims& shape, const TensorOpti
 
 // Advances `g` past the elements of y; returns the first word.
 uint64_t reserve_for(const Tensor& y, Generator& g) {
+  check<Error>(!y.device().is_cpu() || !cuda::recording_on_device(),
+               "cuda graph: random numbers that the host draws cannot be recorded: every launch "
+               "would have the same");
   return g.reserve(uint64_t(y.numel()) * uint64_t(words_per_element(y.dtype())));
 }
 

@@ -1,5 +1,6 @@
 #include "autograd/ops/arithmetic.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/elementwise.h"
 
 namespace papilio {
@@ -27,6 +28,7 @@ Tensor with_number(const char* operation, const Tensor& x, F f) {
 }  // namespace
 
 Tensor add(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(add, a, b);
   const Tensor y = zip("add", a, b, a.dtype(), functor::Add());
   return record("add", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Needs needs) {
     Grads grads(2);
@@ -46,6 +48,7 @@ Tensor add(double a, const Tensor& b) {
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(sub, a, b);
   const Tensor y = zip("sub", a, b, a.dtype(), functor::Sub());
   return record("sub", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Needs needs) {
     Grads grads(2);
@@ -66,6 +69,7 @@ Tensor sub(double a, const Tensor& b) {
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(mul, a, b);
   const Tensor y = zip("mul", a, b, a.dtype(), functor::Mul());
   return record("mul", y, {a, b}, [a = a.detach(), b = b.detach()](const Tensor& dy, Needs needs) {
     Grads grads(2);
@@ -85,6 +89,7 @@ Tensor mul(double a, const Tensor& b) {
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(div, a, b);
   check_same("div", a, b);
   check_divisible(a);
   const Tensor y = zip("div", a, b, a.dtype(), functor::Div());

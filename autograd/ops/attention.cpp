@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "autograd/autocast.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/matmul.h"
@@ -48,6 +49,7 @@ Tensor empty_heads(const Dims& shape, const Tensor& like) {
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options) {
+  if (autocast_enabled()) return autocast::products(scaled_dot_product_attention, q, k, v, options);
   check_floating(kName, q, "q");
   check_operand(q, q, "q");
   check_operand(q, k, "k");

@@ -1,5 +1,6 @@
 #include "autograd/ops/compare.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/elementwise.h"
 
 namespace papilio {
@@ -23,22 +24,28 @@ void check_pair(const char* operation, const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor eq(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(eq, a, b);
   return zip("eq", a, b, DType::boolean, functor::Eq());
 }
 Tensor ne(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(ne, a, b);
   return zip("ne", a, b, DType::boolean, functor::Ne());
 }
 Tensor lt(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(lt, a, b);
   return zip("lt", a, b, DType::boolean, functor::Lt());
 }
 Tensor le(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(le, a, b);
   return zip("le", a, b, DType::boolean, functor::Le());
 }
 Tensor gt(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(gt, a, b);
   check_pair("gt", a, b);
   return zip("gt", b, a, DType::boolean, functor::Lt());
 }
 Tensor ge(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(ge, a, b);
   check_pair("ge", a, b);
   return zip("ge", b, a, DType::boolean, functor::Le());
 }

@@ -1,5 +1,6 @@
 #include "autograd/ops/conv2d.h"
 
+#include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"
@@ -130,6 +131,7 @@ Tensor by_columns(const Tensor& x, const Tensor& weight, const Tensor& bias, con
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
               const Conv2dOptions& options) {
+  if (autocast_enabled()) return autocast::products(conv2d, x, weight, bias, options);
   check_arguments(x, weight, bias, options);
   const Dims y_shape = output_shape(x, weight, options);
   const Pair kernel{weight.shape()[2], weight.shape()[3]};

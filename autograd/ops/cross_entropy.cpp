@@ -1,8 +1,10 @@
 #include "autograd/ops/cross_entropy.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/cuda_graph.h"
 #include "kernels/index.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -24,6 +26,8 @@ void check_target(const Tensor& logits, const Tensor& target, int64_t ignore_ind
     return;
   }
   check_shape("cross_entropy", target, {rows}, "target");
+  // A graph cannot look at its target; whoever launches it does (nn/train/captured_step.h).
+  if (!target.device().is_cpu() && cuda::recording_on_device()) return;
   const int64_t row =
       pick("cross_entropy", target.device(), cpu::first_outside, cuda::first_outside)(
           view(contiguous_data(target)), classes, ignore_index);
@@ -34,6 +38,7 @@ void check_target(const Tensor& logits, const Tensor& target, int64_t ignore_ind
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, CrossEntropyOptions options) {
+  if (autocast_enabled()) return autocast::in_float32(cross_entropy, logits, target, options);
   check_floating("cross_entropy", logits, "logits");
   check(logits.dim() == 2, "cross_entropy: expected logits of shape (N, C), got ", logits.shape());
   check(options.label_smoothing >= 0 && options.label_smoothing <= 1,

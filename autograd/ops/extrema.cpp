@@ -1,5 +1,6 @@
 #include "autograd/ops/extrema.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/elementwise.h"
 
 namespace papilio {
@@ -7,10 +8,12 @@ namespace papilio {
 using namespace elementwise;
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(maximum, a, b);
   return differentiable_zip("maximum", a, b, functor::Maximum());
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) return autocast::in_widest(minimum, a, b);
   return differentiable_zip("minimum", a, b, functor::Minimum());
 }
 

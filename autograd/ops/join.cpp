@@ -3,6 +3,7 @@
 #include <numeric>
 #include <utility>
 
+#include "autograd/autocast.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/shape.h"
 #include "autograd/record.h"
@@ -25,6 +26,7 @@ void check_tensors(const char* operation, const std::vector<Tensor>& tensors) {
 }  // namespace
 
 Tensor concat(const std::vector<Tensor>& tensors, int dim) {
+  if (autocast::mixed(tensors)) return concat(autocast::widest(tensors), dim);
   check_tensors("concat", tensors);
   size_t model = 0;  // the first tensor that is not of shape (0)
   while (model + 1 < tensors.size() && is_nothing(tensors[model])) ++model;
@@ -60,6 +62,7 @@ Tensor concat(const std::vector<Tensor>& tensors, int dim) {
 }
 
 Tensor stack(const std::vector<Tensor>& tensors, int dim) {
+  if (autocast::mixed(tensors)) return stack(autocast::widest(tensors), dim);
   check_tensors("stack", tensors);
   Dims shape = tensors[0].shape();
   dim = wrap_dim("stack", dim, shape.size() + 1);

@@ -1,5 +1,6 @@
 #include "autograd/ops/layer_norm.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
 #include "kernels/layer_norm.h"
@@ -25,6 +26,7 @@ Tensor contiguous_or_none(const Tensor& x) {
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  if (autocast_enabled()) return autocast::in_float32(layer_norm, x, weight, bias, eps);
   check_floating("layer_norm", x);
   check(x.dim() >= 1, "layer_norm: expected at least one dimension, got a 0-d tensor");
   check_parameter(x, weight, "weight");

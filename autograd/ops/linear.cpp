@@ -1,5 +1,6 @@
 #include "autograd/ops/linear.h"
 
+#include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"
@@ -25,6 +26,7 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias) 
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (autocast_enabled()) return autocast::products(linear, x, weight, bias);
   check_arguments(x, weight, bias);
   const Tensor rows = as_rows(x.detach());
   Dims shape = x.shape();

@@ -1,5 +1,6 @@
 #include "autograd/ops/log_softmax.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/along_rows.h"
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
@@ -9,6 +10,7 @@
 namespace papilio {
 
 Tensor log_softmax(const Tensor& x, int64_t dim) {
+  if (autocast_enabled()) return autocast::in_float32(log_softmax, x, dim);
   check_floating("log_softmax", x);
   check(x.dim() >= 1, "log_softmax: expected at least one dimension, got a 0-d tensor");
   const int d = wrap_dim("log_softmax", dim, x.dim());

@@ -1,5 +1,6 @@
 #include "autograd/ops/math.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/elementwise.h"
 
 namespace papilio {
@@ -7,6 +8,8 @@ namespace papilio {
 using namespace elementwise;
 
 Tensor pow(const Tensor& x, double exponent) {
+  if (autocast_enabled())
+    return autocast::in_float32([&](const Tensor& wide) { return pow(wide, exponent); }, x);
   if (exponent == 2) return differentiable_map("pow", x, functor::Square());
   if (exponent == 3) return differentiable_map("pow", x, functor::Cube());
   if (exponent == 0.5) return differentiable_map("pow", x, functor::Sqrt());
@@ -15,14 +18,18 @@ Tensor pow(const Tensor& x, double exponent) {
 }
 
 Tensor pow(const Tensor& a, const Tensor& b) {
+  if (autocast_enabled())
+    return autocast::in_float32([](const Tensor& x, const Tensor& y) { return pow(x, y); }, a, b);
   return differentiable_zip("pow", a, b, functor::Pow());
 }
 
 Tensor exp(const Tensor& x) {
+  if (autocast_enabled()) return autocast::in_float32(papilio::exp, x);
   return differentiable_map("exp", x, functor::Exp());
 }
 
 Tensor log(const Tensor& x) {
+  if (autocast_enabled()) return autocast::in_float32(papilio::log, x);
   return differentiable_map("log", x, functor::Log());
 }
 

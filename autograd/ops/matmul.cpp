@@ -1,5 +1,6 @@
 #include "autograd/ops/matmul.h"
 
+#include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"
@@ -52,6 +53,7 @@ Tensor second_gradient(const Tensor& a, const Tensor& dc, const Dims& shape) {
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  if (autocast_enabled()) return autocast::products(matmul, a, b);
   check_floating("matmul", a, "first argument");
   check_floating("matmul", b, "second argument");
   check_same("matmul", a, b);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "autograd/autocast.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/reduce_plan.h"
 #include "autograd/record.h"
@@ -74,16 +75,19 @@ Tensor extremum(const char* operation, Reducer reducer, const Tensor& x, const D
 }  // namespace
 
 Tensor sum(const Tensor& x, const Dims& dims, bool keep) {
+  if (autocast_enabled()) return autocast::in_float32(sum, x, dims, keep);
   check_defined("sum", x);
   return sum_or_mean("sum", x, dims, keep, false);
 }
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keep) {
+  if (autocast_enabled()) return autocast::in_float32(mean, x, dims, keep);
   check_floating("mean", x);
   return sum_or_mean("mean", x, dims, keep, true);
 }
 
 Tensor var(const Tensor& x, const Dims& dims, bool keep, int64_t correction) {
+  if (autocast_enabled()) return autocast::in_float32(var, x, dims, keep, correction);
   check_floating("var", x);
   const DimSet set = dim_set("var", dims, x.dim());
   const int64_t n = count(x, set);

@@ -1,5 +1,6 @@
 #include "autograd/ops/softmax.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/along_rows.h"
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
@@ -9,6 +10,7 @@
 namespace papilio {
 
 Tensor softmax(const Tensor& x, int64_t dim) {
+  if (autocast_enabled()) return autocast::in_float32(softmax, x, dim);
   check_floating("softmax", x);
   check(x.dim() >= 1, "softmax: expected at least one dimension, got a 0-d tensor");
   const int d = wrap_dim("softmax", dim, x.dim());

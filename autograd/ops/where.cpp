@@ -1,5 +1,6 @@
 #include "autograd/ops/where.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/elementwise.h"
 
 namespace papilio {
@@ -17,6 +18,10 @@ Tensor number_like(const Tensor& x, double number) {
 }  // namespace
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  if (autocast::mixed(a, b)) {
+    const std::vector<Tensor> both = autocast::widest({a, b});
+    return where(condition, both[0], both[1]);
+  }
   check_dtype("where", condition, DType::boolean, "condition");
   check_same("where", a, b);
   check(condition.device() == a.device(), "where: expected condition on ", a.device(), ", got ",

@@ -7,7 +7,9 @@ namespace papilio {
 
 // y = s o (x R W^T) + bias. x: (..., d), weight W: (out, d), bias: (out) or undefined, q: (m, N, b,
 // b) the orthogonal factors of R (butterfly_rotation), s: (out, 1); y: (..., out). One floating
-// dtype. With q = I and s = 1, y has the bits of linear(x, W, bias).
+// dtype; or x, bias and y of 16 bits with W, q and s of float32: then products have x's dtype, and
+// the rotation and the gradients of q and s are float32 (what Autocast makes of float32 tensors).
+// With q = I and s = 1, y has the bits of linear(x, W, bias).
 //
 // Forward, weight side: W' = s o (W R^T), y = x W'^T + bias: rotating the out rows of W instead of
 // the rows of x. (The input side, as written above, where x has no more rows than W.) Backward, g =

@@ -1,5 +1,6 @@
 #include "boft/ops/butterfly_rotation.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"
 #include "autograd/record.h"
@@ -74,10 +75,12 @@ Tensor rotate(const char* operation, const Tensor& x, const Tensor& q, bool tran
 }  // namespace
 
 Tensor butterfly_rotation(const Tensor& x, const Tensor& q) {
+  if (autocast_enabled()) return autocast::in_float32(butterfly_rotation, x, q);
   return rotate("butterfly_rotation", x, q, false);
 }
 
 Tensor butterfly_rotation_transposed(const Tensor& x, const Tensor& q) {
+  if (autocast_enabled()) return autocast::in_float32(butterfly_rotation_transposed, x, q);
   return rotate("butterfly_rotation_transposed", x, q, true);
 }
 

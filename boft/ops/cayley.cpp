@@ -1,5 +1,6 @@
 #include "boft/ops/cayley.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
 #include "kernels/cayley.h"
@@ -10,6 +11,7 @@
 namespace papilio {
 
 Tensor cayley(const Tensor& r) {
+  if (autocast_enabled()) return autocast::in_float32(cayley, r);
   check_floating("cayley", r, "r");
   check(r.dim() >= 2 && r.size(-1) == r.size(-2), "cayley: expected r of shape (..., b, b), got ",
         r.shape());

@@ -1,5 +1,6 @@
 #include "boft/ops/cayley_neumann.h"
 
+#include "autograd/autocast.h"
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
 #include "kernels/cayley_neumann.h"
@@ -10,6 +11,7 @@
 namespace papilio {
 
 Tensor cayley_neumann(const Tensor& a, int64_t terms) {
+  if (autocast_enabled()) return autocast::in_float32(cayley_neumann, a, terms);
   check_floating("cayley_neumann", a, "a");
   check(a.dim() >= 2 && a.size(-1) == a.size(-2),
         "cayley_neumann: expected a of shape (..., b, b), got ", a.shape());

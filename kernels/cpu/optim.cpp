@@ -31,15 +31,17 @@ void for_each_chunk(size_t tensors, Size&& size, F&& f) {
 }
 
 template <class T>
-void adamw_chunk(const ParameterSlot& s, const Chunk& c, const AdamWStep& step) {
+void adamw_chunk(const ParameterSlot& s, const Chunk& c, const AdamWStep& step,
+                 const StepRates& rates) {
   T* p = s.parameter.as<T>();
   T* m = s.first.as<T>();
   T* v = s.second.as<T>();
   const T* g = s.gradient.as<T>();
   const T beta1 = T(step.beta1), beta2 = T(step.beta2), eps = T(step.eps);
   const T rest1 = T(1 - step.beta1), rest2 = T(1 - step.beta2);  // 1 - 0.999f would be 1e-5 off
-  const T keep = T(1 - s.lr * s.weight_decay), rate = T(s.lr / step.correction1);
-  const T root = T(1 / std::sqrt(step.correction2));
+  const double lr = rates.lr * s.lr_scale;
+  const T keep = T(1 - lr * s.weight_decay), rate = T(lr / rates.correction1);
+  const T root = T(1 / std::sqrt(rates.correction2));
 #pragma omp simd
   for (int64_t i = c.begin; i < c.end; ++i) {
     m[i] = beta1 * m[i] + rest1 * g[i];
@@ -49,11 +51,12 @@ void adamw_chunk(const ParameterSlot& s, const Chunk& c, const AdamWStep& step) 
 }
 
 template <class T>
-void sgd_chunk(const ParameterSlot& s, const Chunk& c, const SgdStep& step) {
+void sgd_chunk(const ParameterSlot& s, const Chunk& c, const SgdStep& step,
+               const StepRates& rates) {
   T* p = s.parameter.as<T>();
   T* b = s.first.as<T>();
   const T* g = s.gradient.as<T>();
-  const T lr = T(s.lr), decay = T(s.weight_decay), momentum = T(step.momentum);
+  const T lr = T(rates.lr * s.lr_scale), decay = T(s.weight_decay), momentum = T(step.momentum);
   if (b == nullptr) {
 #pragma omp simd
     for (int64_t i = c.begin; i < c.end; ++i) p[i] -= lr * (g[i] + decay * p[i]);
@@ -71,21 +74,21 @@ void sgd_chunk(const ParameterSlot& s, const Chunk& c, const SgdStep& step) {
 
 }  // namespace
 
-void adamw(std::span<const ParameterSlot> slots, AdamWStep step) {
+void adamw(std::span<const ParameterSlot> slots, AdamWStep step, StepRates rates) {
   const auto size = [&](size_t i) { return slots[i].parameter.numel(); };
   for_each_chunk(slots.size(), size, [&](const Chunk& c, size_t) {
     const ParameterSlot& s = slots[c.tensor];
-    s.parameter.dtype == DType::float64 ? adamw_chunk<double>(s, c, step)
-                                        : adamw_chunk<float>(s, c, step);
+    s.parameter.dtype == DType::float64 ? adamw_chunk<double>(s, c, step, rates)
+                                        : adamw_chunk<float>(s, c, step, rates);
   });
 }
 
-void sgd(std::span<const ParameterSlot> slots, SgdStep step) {
+void sgd(std::span<const ParameterSlot> slots, SgdStep step, StepRates rates) {
   const auto size = [&](size_t i) { return slots[i].parameter.numel(); };
   for_each_chunk(slots.size(), size, [&](const Chunk& c, size_t) {
     const ParameterSlot& s = slots[c.tensor];
-    s.parameter.dtype == DType::float64 ? sgd_chunk<double>(s, c, step)
-                                        : sgd_chunk<float>(s, c, step);
+    s.parameter.dtype == DType::float64 ? sgd_chunk<double>(s, c, step, rates)
+                                        : sgd_chunk<float>(s, c, step, rates);
   });
 }
 

@@ -1,6 +1,7 @@
 #include "kernels/boft_linear.h"
 
 #include "kernels/cuda/parts.h"
+#include "kernels/cuda/row.h"
 
 namespace papilio::cuda {
 namespace {
@@ -44,6 +45,26 @@ __global__ void sum_parts(compute_t<T>* partial, const T* g, const T* y, const T
   }
 }
 
+// A block for each column.
+template <class T, class S>
+__global__ void scale_gradient_kernel(S* ds, const compute_t<T>* sums, const S* s, const T* bias,
+                                      const T* g, const T* x, const S* w, int64_t rows, int64_t n,
+                                      int64_t d) {
+  using C = compute_t<T>;
+  for (int64_t j = blockIdx.x; j < n; j += gridDim.x) {
+    const double mean = double(sums[n + j]) / double(rows);
+    if (keeps_digits(mean, bias != nullptr ? double(C(bias[j])) : 0, dtype_of<T>())) {
+      if (threadIdx.x == 0) ds[j] = S(sums[j] / C(s[j]));
+      continue;
+    }
+    C sum = 0;
+    for (int64_t e = threadIdx.x; e < rows * d; e += blockDim.x)
+      sum += C(g[e / d * n + j]) * C(x[e]) * C(w[j * d + e % d]);
+    sum = join_block(sum, Plus());
+    if (threadIdx.x == 0) ds[j] = S(sum);
+  }
+}
+
 }  // namespace
 
 void scale_rows(View w, ConstView s) {
@@ -71,6 +92,22 @@ void scale_gradient_sums(View sums, ConstView g, ConstView y, ConstView bias) {
     launch(sum_parts<T>, blocks_for(parts * n), kBlock, 0, stream(), partial.data(), g.as<T>(),
            y.as<T>(), bias.as<T>(), rows, n, parts);
     add_parts(sums.as<C>(), partial.data(), 3 * n, parts);
+  });
+}
+
+void scale_gradient(View ds, ConstView sums, ConstView s, ConstView bias, ConstView g, ConstView x,
+                    ConstView w) {
+  const int64_t rows = x.size(0), n = w.size(0), d = w.size(1);
+  const auto run = [&]<class T, class S>(T, S) {
+    launch(scale_gradient_kernel<T, S>, blocks_for(n, 1), kBlock, 0, stream(), ds.as<S>(),
+           sums.as<compute_t<T>>(), s.as<S>(), bias.as<T>(), g.as<T>(), x.as<T>(), w.as<S>(), rows,
+           n, d);
+  };
+  dispatch_floating(x.dtype, [&]<class T>() {
+    if (w.dtype == x.dtype)
+      run(T(), T());
+    else
+      run(T(), compute_t<T>());
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/runtime.h"
 #include "kernels/cuda/synchronous.h"
+#include "kernels/cuda_graph.h"
 #include "kernels/error.h"
 
 namespace papilio::cuda {
@@ -39,7 +40,7 @@ std::string name_of(const void* kernel) {
 
 void check_launch(cudaError_t status, const void* kernel, dim3 grid, dim3 block,
                   size_t shared_bytes, cudaStream_t stream) {
-  if (status == cudaSuccess && synchronous()) status = cudaStreamSynchronize(stream);
+  if (status == cudaSuccess && synchronous() && !recording()) status = cudaStreamSynchronize(stream);
   if (status == cudaSuccess) return;
   cudaGetLastError();
   std::ostringstream message;

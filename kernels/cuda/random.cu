@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/cuda/graph.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/last_below.h"
 #include "kernels/philox.h"
@@ -74,7 +75,9 @@ struct Coins {
 };
 
 template <class T, class F>
-__global__ void draw(T* y, int64_t n, uint64_t seed, uint64_t first_block, F f) {
+__global__ void draw(T* y, int64_t n, uint64_t seed, uint64_t first_block, const uint64_t* shift,
+                     F f) {
+  if (shift != nullptr) first_block += *shift / 4;
   constexpr int each = kElements<T>;
   for (int64_t b = first_element(); b * each < n; b += grid_stride()) {
     T values[each];
@@ -87,11 +90,13 @@ template <class T, class F>
 void draw_all(View y, uint64_t seed, uint64_t offset, F f) {
   const int64_t n = y.numel();
   launch(draw<T, F>, blocks_for(n, kElements<T> * kBlock), kBlock, 0, stream(), y.as<T>(), n, seed,
-         offset / 4, f);
+         offset / 4, random_shift(), f);
 }
 
 // steps[i - 1]: the place that place i - 1 changes with, for i = 1, ..., n.
-__global__ void draw_steps(int64_t* steps, int64_t n, uint64_t seed, uint64_t offset) {
+__global__ void draw_steps(int64_t* steps, int64_t n, uint64_t seed, uint64_t offset,
+                           const uint64_t* shift) {
+  if (shift != nullptr) offset += *shift;
   for (int64_t i = 1 + first_element(); i <= n; i += grid_stride())
     steps[i - 1] = exchanged_with(seed, offset, i);
 }
@@ -132,7 +137,8 @@ void randint(View y, uint64_t seed, uint64_t offset, int64_t low, uint64_t count
 void randperm(View y, uint64_t seed, uint64_t offset) {
   const int64_t n = y.numel();
   const Scratch<int64_t> steps(n);
-  launch(draw_steps, blocks_for(n), kBlock, 0, stream(), steps.data(), n, seed, offset);
+  launch(draw_steps, blocks_for(n), kBlock, 0, stream(), steps.data(), n, seed, offset,
+         random_shift());
   launch(trace_steps, blocks_for(n), kBlock, 0, stream(), y.as<int64_t>(),
          static_cast<const int64_t*>(steps.data()), n);
 }

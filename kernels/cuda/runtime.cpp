@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cuda/graph.h"
 #include "kernels/error.h"
 
 namespace papilio::cuda {
@@ -132,6 +133,7 @@ DeviceMemory memory(int device) {
 }
 
 void* allocate(size_t bytes, int device) {
+  if (void* data = allocate_in_graph(bytes, device)) return data;
   DeviceState& d = state(device);
   const OnDevice on(device);
   void* data = nullptr;
@@ -157,6 +159,7 @@ void throw_out_of_memory(size_t bytes, int device) {
 }
 
 void release(void* data, int device) noexcept {
+  if (release_in_graph(data)) return;
   // After a kernel's failure every call fails; whoever waits for the device hears of it.
   int before = device;
   cudaGetDevice(&before);
@@ -170,6 +173,7 @@ void empty_cache(int device) {
 }
 
 void synchronize(int device) {
+  check_not_recording("waiting for the device");
   const DeviceState& d = state(device);
   const OnDevice on(device);
   check(cudaStreamSynchronize(d.stream), "cudaStreamSynchronize");
@@ -178,6 +182,10 @@ void synchronize(int device) {
 void copy_from_host(void* dst, const void* src, size_t bytes, int device) {
   DeviceState& d = state(device);
   const OnDevice on(device);
+  if (const void* kept = keep_in_graph(src, bytes)) {
+    check(cudaMemcpyAsync(dst, kept, bytes, cudaMemcpyHostToDevice, d.stream), "cudaMemcpyAsync");
+    return;
+  }
   const std::lock_guard lock(d.transfer);
   for (size_t at = 0, k = 0; at < bytes; at += kStaging, ++k) {
     const size_t n = std::min(kStaging, bytes - at);
@@ -191,6 +199,7 @@ void copy_from_host(void* dst, const void* src, size_t bytes, int device) {
 }
 
 void copy_to_host(void* dst, const void* src, size_t bytes, int device) {
+  check_not_recording("a copy to the host");
   DeviceState& d = state(device);
   const OnDevice on(device);
   const std::lock_guard lock(d.transfer);

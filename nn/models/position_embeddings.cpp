@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "autograd/autocast.h"
 #include "autograd/ops/cast.h"
 #include "autograd/ops/join.h"
 #include "autograd/ops/matmul.h"
@@ -66,6 +67,7 @@ Tensor interpolate_positions(const Tensor& positions, int64_t tokens, int64_t ro
   const auto side = int64_t(std::sqrt(double(patches)) + 0.5);
   check(patches >= 1 && side * side == patches,
         "interpolate_positions: expected a square number of patches, got ", patches);
+  const Autocast as_stored(DType::float32);
   // Half precision is computed in float32, as Transformers does.
   const DType dtype = positions.dtype() == DType::float64 ? DType::float64 : DType::float32;
   const auto matrix = [&](int64_t out) {

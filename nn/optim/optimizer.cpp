@@ -43,8 +43,8 @@ Optimizer::Optimizer(const std::vector<ParameterGroup>& groups, double lr,
   }
 }
 
-void Optimizer::step() {
-  ++steps_;
+template <class F>
+void Optimizer::with_slots(F&& f) {
   std::vector<ParameterSlot> slots;
   std::vector<Tensor> gradients;
   for (const Entry& e : entries_) {
@@ -52,12 +52,31 @@ void Optimizer::step() {
     if (!g.defined()) continue;
     gradients.push_back(contiguous_data(g));
     ParameterSlot slot{view(e.parameter), view(gradients.back()), {}, {},
-                       lr_ * e.lr_scale,  e.weight_decay};
+                       e.lr_scale,        e.weight_decay};
     if (!e.moments.empty()) slot.first = view(e.moments[0]);
     if (e.moments.size() > 1) slot.second = view(e.moments[1]);
     slots.push_back(slot);
   }
-  update(slots);
+  f(std::span<const ParameterSlot>(slots));
+}
+
+void Optimizer::step() {
+  const StepRates rates = begin_step();
+  with_slots([&](auto slots) { update(slots, rates); });
+  end_step(true);
+}
+
+void Optimizer::record_step(const LiveStep* live) {
+  with_slots([&](auto slots) { update_live(slots, live); });
+}
+
+StepRates Optimizer::begin_step() {
+  ++steps_;
+  return rates();
+}
+
+void Optimizer::end_step(bool made) {
+  if (!made) --steps_;
   for (const Entry& e : entries_) e.parameter.storage()->bump_version();
 }
 
@@ -108,11 +127,19 @@ AdamW::AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options)
   check(options.eps >= 0, "AdamW: expected eps >= 0, got ", options.eps);
 }
 
-void AdamW::update(std::span<const ParameterSlot> slots) {
-  const double t = double(steps());
+void AdamW::update(std::span<const ParameterSlot> slots, StepRates rates) {
   pick("AdamW", device(), cpu::adamw, cuda::adamw)(
-      slots, {options_.beta1, options_.beta2, options_.eps, 1 - std::pow(options_.beta1, t),
-              1 - std::pow(options_.beta2, t)});
+      slots, {options_.beta1, options_.beta2, options_.eps}, rates);
+}
+
+void AdamW::update_live(std::span<const ParameterSlot> slots, const LiveStep* live) {
+  cuda::use_device(device().index);
+  cuda::adamw_live(slots, {options_.beta1, options_.beta2, options_.eps}, live);
+}
+
+StepRates AdamW::rates() const {
+  const auto t = double(steps());
+  return {lr(), 1 - std::pow(options_.beta1, t), 1 - std::pow(options_.beta2, t)};
 }
 
 namespace {
@@ -132,8 +159,13 @@ Sgd::Sgd(const std::vector<ParameterGroup>& groups, SgdOptions options)
 }
 
 // A zero buffer at the first step makes b = g, as PyTorch begins.
-void Sgd::update(std::span<const ParameterSlot> slots) {
-  pick("Sgd", device(), cpu::sgd, cuda::sgd)(slots, {options_.momentum, options_.nesterov});
+void Sgd::update(std::span<const ParameterSlot> slots, StepRates rates) {
+  pick("Sgd", device(), cpu::sgd, cuda::sgd)(slots, {options_.momentum, options_.nesterov}, rates);
+}
+
+void Sgd::update_live(std::span<const ParameterSlot> slots, const LiveStep* live) {
+  cuda::use_device(device().index);
+  cuda::sgd_live(slots, {options_.momentum, options_.nesterov}, live);
 }
 
 double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {

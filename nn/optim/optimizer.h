@@ -28,6 +28,13 @@ class Optimizer {
   // Drops all gradients.
   void zero_grad();
 
+  // A step in a CUDA graph (nn/train/captured_step.h). record_step() asks for the update with the
+  // rates that `live`, on the device, has when the graph is launched; begin_step() counts a step
+  // and says its rates; end_step() says whether it was made.
+  void record_step(const LiveStep* live);
+  StepRates begin_step();
+  void end_step(bool made);
+
   double lr() const { return lr_; }
   void set_lr(double lr);
   int64_t steps() const { return steps_; }
@@ -43,7 +50,10 @@ class Optimizer {
   // `moments` are the names of the tensors kept for each parameter (at most two), zero at the
   // start.
   Optimizer(const std::vector<ParameterGroup>& groups, double lr, std::vector<std::string> moments);
-  virtual void update(std::span<const ParameterSlot> slots) = 0;
+  virtual void update(std::span<const ParameterSlot> slots, StepRates rates) = 0;
+  virtual void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) = 0;
+  // Of the step that steps() counts.
+  virtual StepRates rates() const { return {.lr = lr_}; }
   // Where all parameters are.
   Device device() const {
     return entries_.empty() ? Device::cpu() : entries_[0].parameter.device();
@@ -55,6 +65,10 @@ class Optimizer {
     std::vector<Tensor> moments;
     double lr_scale, weight_decay;
   };
+
+  // Calls f(slots) with every parameter that has a gradient.
+  template <class F>
+  void with_slots(F&& f);
 
   std::vector<Entry> entries_;
   std::vector<std::string> moment_names_;
@@ -74,7 +88,9 @@ class AdamW : public Optimizer {
   explicit AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options = {});
 
  private:
-  void update(std::span<const ParameterSlot> slots) override;
+  void update(std::span<const ParameterSlot> slots, StepRates rates) override;
+  void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) override;
+  StepRates rates() const override;
   AdamWOptions options_;
 };
 
@@ -90,7 +106,8 @@ class Sgd : public Optimizer {
   explicit Sgd(const std::vector<ParameterGroup>& groups, SgdOptions options = {});
 
  private:
-  void update(std::span<const ParameterSlot> slots) override;
+  void update(std::span<const ParameterSlot> slots, StepRates rates) override;
+  void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) override;
   SgdOptions options_;
 };
 

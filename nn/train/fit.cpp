@@ -6,9 +6,11 @@
 #include <iterator>
 #include <limits>
 
+#include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
+#include "nn/train/captured_step.h"
 
 namespace papilio::nn {
 
@@ -80,14 +82,22 @@ double accumulate(const Forward& forward, const std::vector<Batch>& batches,
                            std::isnan(norm) ? std::abs(norm) : norm, " (", cause, ")"));
 }
 
-Batch on_device(Batch batch, Device device) {
-  batch.images = to(batch.images, device);
-  batch.labels = to(batch.labels, device);
-  if (batch.targets.defined()) batch.targets = to(batch.targets, device);
-  return batch;
+void to_device(std::vector<Batch>& batches, Device device) {
+  for (Batch& batch : batches) {
+    batch.images = to(batch.images, device);
+    batch.labels = to(batch.labels, device);
+    if (batch.targets.defined()) batch.targets = to(batch.targets, device);
+  }
 }
 
 }  // namespace
+
+Forward autocast(Forward forward, DType precision) {
+  return [forward = std::move(forward), precision](const Tensor& images) {
+    const Autocast scope(precision);
+    return cast(forward(images), DType::float32);
+  };
+}
 
 int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& optimizer,
             const FitOptions& options) {
@@ -106,8 +116,16 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
       eval(model);
     }
   } at_end{model, optimizer, base_lr};
+  check(!options.cuda_graph || options.accumulation_steps == 1,
+        "fit: a CUDA graph holds no accumulation, got ", options.accumulation_steps, " batches");
   const std::vector<Tensor> parameters = optimizer.parameters();
   const Device device = device_of(model);
+  std::unique_ptr<CapturedStep> captured;
+  if (options.cuda_graph) {
+    captured = std::make_unique<CapturedStep>(
+        model, forward, optimizer,
+        CapturedStep::Options{options.label_smoothing, options.max_gradient_norm});
+  }
   train(model);
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   Drought drought(steps_per_epoch(loader, options.accumulation_steps));
@@ -122,17 +140,24 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
       if (options.on_step && !options.on_step(nothing)) break;
       continue;
     }
-    for (Batch& batch : batches) batch = on_device(std::move(batch), device);
+    if (!captured) to_device(batches, device);
     const GeneratorState random = default_generator().state();
-    optimizer.zero_grad();
-    const double loss = accumulate(forward, batches, options);
-    const double norm = clip_grad_norm(parameters, options.max_gradient_norm);
+    optimizer.set_lr(base_lr * options.schedule.factor(step));
+    double loss = 0, norm = 0;
+    if (captured) {
+      const CapturedStep::Result result = (*captured)(batches[0]);
+      loss = result.loss, norm = result.gradient_norm;
+    } else {
+      optimizer.zero_grad();
+      loss = accumulate(forward, batches, options);
+      norm = clip_grad_norm(parameters, options.max_gradient_norm);
+    }
     if (!std::isfinite(loss) || !std::isfinite(norm)) {
       default_generator().set_state(random);  // the same dropout masks once more
+      to_device(batches, device);
       report_non_finite(forward, batches, options, step + 1, loss, norm);
     }
-    optimizer.set_lr(base_lr * options.schedule.factor(step));
-    optimizer.step();
+    if (!captured) optimizer.step();
     if (options.average != nullptr) options.average->update();
     ++step;
     const std::chrono::duration<double> seconds = Clock::now() - begin;

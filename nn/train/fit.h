@@ -14,6 +14,9 @@ namespace papilio::nn {
 
 // images (B, C, H, W) -> logits (B, classes)
 using Forward = std::function<Tensor(const Tensor& images)>;
+// The same with its products in `precision` (autograd/autocast.h) and float32 logits, so that the
+// loss is one of float32.
+Forward autocast(Forward forward, DType precision);
 
 struct StepReport {
   int64_t step;  // 1 after the first
@@ -33,6 +36,9 @@ struct FitOptions {
   Schedule schedule = {};           // on the optimiser's rate as it is when fit begins
   double label_smoothing = 0;
   double max_gradient_norm = 1;
+  // Launches a step as one CUDA graph (nn/train/captured_step.h); for models on a GPU, without
+  // accumulation.
+  bool cuda_graph = false;
   // Called after each step; returning false ends the training.
   std::function<bool(const StepReport&)> on_step = nullptr;
 };

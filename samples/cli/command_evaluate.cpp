@@ -42,6 +42,7 @@ Options declare(Settings& s) {
   options.add("batch-size", &s.batch_size, "N", "images at a time").range(1, 1e6);
   options.add("report", &s.report, "FILE",
               "write a page with pictures: confusion, the hardest images, attention, the adapter");
+  add_device(options, s.common);
   add_common(options, s.common);
   options.example("papilio evaluate runs/base");
   options.example("papilio evaluate runs/photos --data photos --corrupt skip");
@@ -139,6 +140,7 @@ int evaluate(const Words& words) {
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;
+  const Device device = device_of(s.common);
   resolve(options, s.data);
   warn(options, take_known_split(options, s.data, {s.adapter, s.model}));
   const Data all = open_data(s.data);
@@ -146,6 +148,7 @@ int evaluate(const Words& words) {
   set_threads(s.common);
 
   LoadedModel loaded = load_model(s.model, s.adapter);
+  loaded.to(device);
   if (!s.classifier.empty()) take_classifier(loaded, s.classifier);
   warn(options, loaded.warnings);
   check_takes(all, s.model, *loaded.model);

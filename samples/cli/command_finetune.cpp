@@ -108,6 +108,7 @@ Options declare(Settings& s) {
   add_training(options, s.training);
   options.option("lr").default_is("by method, as the demo");
   options.option("weight-decay").default_is(str("full ", s.training.weight_decay, ", else 0"));
+  add_device(options, s.common);
   add_common(options, s.common);
   options.example("papilio finetune runs/base --classes 5-9 -b 4 -m 2 --out runs/boft");
   options.example("papilio finetune runs/base --classes 5-9 --method oft -b 8");
@@ -251,8 +252,10 @@ int finetune(const Words& words) {
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;
+  const Device device = device_of(s.common);
   resolve_method(options, s);
   resolve(options, s.training);
+  options.applies_when(!device.is_cpu(), {"cuda-graph"}, "--device cuda");
   resolve(options, s.data);
   warn(options, take_known_split(options, s.data, {s.model}));
   const Data all = open_data(s.data);
@@ -269,6 +272,7 @@ int finetune(const Words& words) {
   const nn::ImageProcessor processor = processor_of(s.model, *loaded.model);
   warn(options, data.images.notes);
   choose_head(s, loaded, data.class_names);
+  loaded.to(device);
   const std::string parameters = prepare(options, s, loaded);
   const nn::ParameterCount count = nn::count_parameters(*loaded.model);
 

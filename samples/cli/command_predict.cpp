@@ -6,6 +6,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops/join.h"
 #include "autograd/ops/softmax.h"
+#include "autograd/ops/to.h"
 #include "samples/cli/commands.h"
 #include "samples/cli/common.h"
 #include "samples/cli/data.h"
@@ -40,6 +41,7 @@ Options declare(Settings& s) {
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on the model");
   add_corrupt(options, &s.corrupt);
   options.add("top", &s.top, "N", "classes to show for an image").range(1, 1000);
+  add_device(options, s.common);
   add_common(options, s.common);
   options.example("papilio predict runs/base --digit 0-9");
   options.example("papilio predict runs/photos holiday.jpg other.png");
@@ -83,7 +85,8 @@ Predictions predictions_of(const Settings& s, LoadedModel& loaded) {
   std::vector<Tensor> batch;
   const auto finish_batch = [&] {
     if (batch.empty()) return;
-    const std::vector<double> some = softmax(loaded(concat(batch, 0))).to_vector<double>();
+    const Tensor images = to(concat(batch, 0), nn::device_of(*loaded.model));
+    const std::vector<double> some = softmax(loaded(images)).to_vector<double>();
     result.probabilities.insert(result.probabilities.end(), some.begin(), some.end());
     batch.clear();
   };
@@ -129,8 +132,10 @@ int predict(const Words& words) {
   if (!options.parse(words)) return 0;
   check<UsageError>(!s.images.empty() || !s.digit.empty(),
                     "nothing to predict: give IMAGE files, or --digit 0-9");
+  const Device device = device_of(s.common);
   set_threads(s.common);
   LoadedModel loaded = load_model(s.model, s.adapter);
+  loaded.to(device);
   warn(options, loaded.warnings);
 
   nn::eval(*loaded.model);

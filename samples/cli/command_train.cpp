@@ -70,6 +70,7 @@ Options declare(Settings& s) {
   options.add("initializer-range", &m.initializer_range, "STD", "of the weights at the start")
       .range(0, 100);
   add_training(options, s.training);
+  add_device(options, s.common);
   add_common(options, s.common);
   options.example("papilio train --classes 0-4 --out runs/base");
   options.example(
@@ -115,7 +116,9 @@ int train(const Words& words) {
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;
+  const Device device = device_of(s.common);
   resolve(options, s.training);
+  options.applies_when(!device.is_cpu(), {"cuda-graph"}, "--device cuda");
   nn::ViTConfig& config = s.model;
   if (!options.given("intermediate-size")) config.intermediate_size = 4 * config.hidden_size;
   config.pooling = s.pooling == "cls"    ? nn::Pooling::class_token
@@ -142,6 +145,7 @@ int train(const Words& words) {
       training_data(data, s.data, processor, s.training.augment, s.training.batch_size);
   manual_seed(uint64_t(s.training.seed));
   nn::ViTForImageClassification model(config);
+  nn::to(model, device);
   const int64_t parameters = nn::count_parameters(model).all;
   if (!s.common.json) {
     std::printf(

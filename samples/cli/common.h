@@ -8,16 +8,23 @@
 #include <vector>
 
 #include "samples/cli/options.h"
+#include "tensor/device.h"
 
 namespace papilio::cli {
 
 struct Common {
   bool json = false, quiet = false;
   int64_t threads = 0;
+  std::string device = "cpu";
   // Where progress goes: standard error, or nowhere.
   std::FILE* progress() const { return quiet ? nullptr : stderr; }
 };
 void add_common(Options& options, Common& common);
+// --device, for commands that compute.
+void add_device(Options& options, Common& common);
+// What --device names. Throws UsageError for another word, ArgumentError where this build or this
+// machine has no such device.
+Device device_of(const Common& common);
 // Applies --threads and writes the resolved number back.
 void set_threads(Common& common);
 

@@ -73,6 +73,13 @@ std::vector<std::string> numbered(int64_t count) {
 
 }  // namespace
 
+void LoadedModel::to(Device device) {
+  if (adapters)
+    adapters->to(device);
+  else
+    nn::to(*model, device);
+}
+
 bool is_model_folder(const fs::path& folder) {
   return has(folder, "config.json") || has(folder, "model.safetensors");
 }

@@ -18,6 +18,8 @@ struct LoadedModel {
   std::vector<std::string> warnings;
 
   Tensor operator()(const Tensor& images) { return (*model)(images); }
+  // The model with its adapters.
+  void to(Device device);
 };
 
 // Throws FileError where a folder is missing, broken or of the other kind.

@@ -40,7 +40,8 @@ class Training {
       : job_(job),
         s_(s),
         options_(options),
-        forward_([&job](const Tensor& images) { return job.model(images); }),
+        forward_(nn::autocast([&job](const Tensor& images) { return job.model(images); },
+                              s.precision == "bfloat16" ? DType::bfloat16 : DType::float32)),
         loader_(
             job.data.train,
             {.batch_size = s.batch_size, .seed = uint64_t(s.seed), .workers = job.data.workers}),
@@ -65,7 +66,7 @@ class Training {
     note_good_step(first_step_);
     if (s.resume) open_logs();
     progress_.set_done_before(first_step_);
-    if (common.progress() != nullptr)
+    if (common.progress() != nullptr && nn::device_of(job.model).is_cpu())
       progress_.set_peak(nn::measured_peak(), nn::training_operations(job.model));
   }
 
@@ -75,15 +76,17 @@ class Training {
     reset_peak_memory();
     try {
       if (validation_is_due()) end_epoch(first_step_);
-      nn::fit(job_.model, forward_, loader_, *optimizer_,
-              {.steps = total_,
-               .first_step = first_step_,
-               .accumulation_steps = s_.accumulate,
-               .average = average_.get(),
-               .schedule = schedule_,
-               .label_smoothing = s_.label_smoothing,
-               .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
-               .on_step = [this](const nn::StepReport& r) { return after_step(r); }});
+      nn::fit(
+          job_.model, forward_, loader_, *optimizer_,
+          {.steps = total_,
+           .first_step = first_step_,
+           .accumulation_steps = s_.accumulate,
+           .average = average_.get(),
+           .schedule = schedule_,
+           .label_smoothing = s_.label_smoothing,
+           .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
+           .cuda_graph = s_.cuda_graph && s_.accumulate == 1 && !nn::device_of(job_.model).is_cpu(),
+           .on_step = [this](const nn::StepReport& r) { return after_step(r); }});
       end_.trained = true;
     } catch (const nn::NonFiniteError& e) {  // the same steps would lead there again
       const std::string file = checkpoints_.newest_file();

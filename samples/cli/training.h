@@ -18,9 +18,9 @@ struct TrainingSettings {
   double lr = 1e-3, weight_decay = 0, momentum = 0.9, warmup = 0.05, min_lr = 0;
   double label_smoothing = 0, clip = 1, layer_decay = 1, ema = 0;
   AugmentSettings augment;
-  std::string optimizer = "adamw", schedule = "cosine", save = "last";
+  std::string optimizer = "adamw", schedule = "cosine", save = "last", precision = "float32";
   int64_t checkpoint_steps = 0, keep_checkpoints = 2;
-  bool resume = false;
+  bool resume = false, cuda_graph = false;
 };
 // As the demo pretrains.
 TrainingSettings demo_recipe();

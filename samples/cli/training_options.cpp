@@ -47,6 +47,14 @@ void add_training(Options& options, TrainingSettings& s) {
   options.add("label-smoothing", &s.label_smoothing, "E", "share spread over all classes")
       .below(0, 1);
   options.add("clip", &s.clip, "NORM", "largest norm of the gradient; 0 for any").range(0);
+  options
+      .add("precision", &s.precision, "DTYPE",
+           "of matrix products: float32 or bfloat16 (mixed precision: weights, statistics, "
+           "rotations and the optimiser stay float32)")
+      .choices({"float32", "bfloat16"});
+  options.flag("cuda-graph", s.cuda_graph,
+               "on a GPU: launch each step as one CUDA graph; for small models, whose steps are "
+               "mostly launches");
   options.add("seed", &s.seed, "N", "of every random choice; the same seed gives the same weights")
       .range(0);
   add_augmentation(options, s.augment);
@@ -66,6 +74,7 @@ void add_training(Options& options, TrainingSettings& s) {
 void resolve(Options& options, const TrainingSettings& s) {
   options.applies_when(s.optimizer == "sgd", {"momentum"}, "--optimizer sgd");
   options.applies_when(s.schedule != "constant", {"min-lr"}, "--schedule cosine or linear");
+  options.applies_when(s.accumulate == 1, {"cuda-graph"}, "--accumulate 1");
   check<UsageError>(s.min_lr <= s.lr, "--min-lr: expected at most the rate ", s.lr, ", got ",
                     s.min_lr);
 }

@@ -1,9 +1,12 @@
 #include <cublas_v2.h>
 
+#include <array>
+#include <cstring>
 #include <vector>
 
 #include "kernels/dtype.h"
 #include "tests/emulator/device.h"
+#include "tests/emulator/graph.h"
 
 namespace {
 
@@ -90,26 +93,34 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t op_a
                      ldb < std::max(1, op_b == CUBLAS_OP_N ? k : n) || ldc < std::max(1, m) ||
                      (compute == CUBLAS_COMPUTE_64F) != (c_type == CUDA_R_64F);
   if (wrong) return CUBLAS_STATUS_INVALID_VALUE;
-  const emulator::DeviceMemoryOpen open;
-  const auto run = [&]<class T>(T) {
-    for (int64_t i = 0; i < batch; ++i)
-      product(op_a, op_b, m, n, k, alpha, static_cast<const T*>(a) + i * stride_a, lda,
-              static_cast<const T*>(b) + i * stride_b, ldb, beta, static_cast<T*>(c) + i * stride_c,
-              ldc);
-  };
-  switch (c_type) {
-    case CUDA_R_32F:
-      run(float());
-      break;
-    case CUDA_R_64F:
-      run(double());
-      break;
-    case CUDA_R_16F:
-      run(papilio::Float16());
-      break;
-    case CUDA_R_16BF:
-      run(papilio::BFloat16());
-      break;
-  }
-  return CUBLAS_STATUS_SUCCESS;
+  // The host's numbers are taken now, whenever the product is made.
+  const size_t number = compute == CUBLAS_COMPUTE_64F ? sizeof(double) : sizeof(float);
+  std::array<char, sizeof(double)> times{}, keep{};
+  std::memcpy(times.data(), alpha, number);
+  std::memcpy(keep.data(), beta, number);
+  const cudaError_t status = emulator::perform([=] {
+    const emulator::DeviceMemoryOpen open;
+    const auto run = [&]<class T>(T) {
+      for (int64_t i = 0; i < batch; ++i)
+        product(op_a, op_b, m, n, k, times.data(), static_cast<const T*>(a) + i * stride_a, lda,
+                static_cast<const T*>(b) + i * stride_b, ldb, keep.data(),
+                static_cast<T*>(c) + i * stride_c, ldc);
+    };
+    switch (c_type) {
+      case CUDA_R_32F:
+        run(float());
+        break;
+      case CUDA_R_64F:
+        run(double());
+        break;
+      case CUDA_R_16F:
+        run(papilio::Float16());
+        break;
+      case CUDA_R_16BF:
+        run(papilio::BFloat16());
+        break;
+    }
+    return cudaSuccess;
+  });
+  return status == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

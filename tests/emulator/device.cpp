@@ -1,6 +1,7 @@
 #include "tests/emulator/device.h"
 
 #include "tests/emulator/block.h"
+#include "tests/emulator/graph.h"
 
 #include <sys/mman.h>
 
@@ -201,6 +202,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "invalid device ordinal";
     case cudaErrorInvalidResourceHandle:
       return "invalid resource handle";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
     case cudaErrorIllegalAddress:
       return "an illegal memory access was encountered";
     default:
@@ -271,12 +274,21 @@ cudaError_t cudaMallocFromPoolAsync(void** data, size_t bytes, cudaMemPool_t poo
   if (stream == nullptr ||
       reinterpret_cast<char*>(pool) != &emulator::pool_of[emulator::device_of(stream)])
     return keep_error(cudaErrorInvalidResourceHandle);
+  // A graph could hold nodes that allocate; Papilio's holds none.
+  if (const cudaError_t status = emulator::not_in_a_graph(); status != cudaSuccess) return status;
+  return cudaMalloc(data, bytes);
+}
+cudaError_t cudaMalloc(void** data, size_t bytes) {
   const std::lock_guard lock(emulator::mutex);
   *data = memory().take(bytes);
   return *data != nullptr ? cudaSuccess : keep_error(cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
   if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t status = emulator::not_in_a_graph(); status != cudaSuccess) return status;
+  return cudaFree(data);
+}
+cudaError_t cudaFree(void* data) {
   const std::lock_guard lock(emulator::mutex);
   return memory().give(data) ? cudaSuccess : keep_error(cudaErrorInvalidValue);
 }
@@ -284,18 +296,26 @@ cudaError_t cudaMallocHost(void** data, size_t bytes) {
   *data = std::malloc(bytes);
   return *data != nullptr ? cudaSuccess : keep_error(cudaErrorMemoryAllocation);
 }
+cudaError_t cudaFreeHost(void* data) {
+  std::free(data);
+  return cudaSuccess;
+}
 cudaError_t cudaMemcpyAsync(void* dst, const void* src, size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
   if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
-  const emulator::DeviceMemoryOpen open;
-  std::memcpy(dst, src, bytes);
-  return cudaSuccess;
+  return emulator::perform([=] {
+    const emulator::DeviceMemoryOpen open;
+    std::memcpy(dst, src, bytes);
+    return cudaSuccess;
+  });
 }
 cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t stream) {
   if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
-  const emulator::DeviceMemoryOpen open;
-  std::memset(data, value, bytes);
-  return cudaSuccess;
+  return emulator::perform([=] {
+    const emulator::DeviceMemoryOpen open;
+    std::memset(data, value, bytes);
+    return cudaSuccess;
+  });
 }
 
 // Everything is done when it is asked for: streams and events have nothing to do. The default
@@ -305,7 +325,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  return stream != nullptr ? cudaSuccess : keep_error(cudaErrorInvalidResourceHandle);
+  if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
+  return emulator::not_in_a_graph();
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned) {
   return cudaSuccess;
@@ -321,5 +342,5 @@ cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t stream) {
   return stream != nullptr ? cudaSuccess : keep_error(cudaErrorInvalidResourceHandle);
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t) {
-  return cudaSuccess;
+  return emulator::not_in_a_graph();
 }

@@ -102,6 +102,29 @@ TEST_CASE("an adapter's run goes on as well, on its frozen base and on no other"
                        "\"other\"; give --config parts/run.toml") != std::string::npos);
 }
 
+TEST_CASE("mixed precision: written down, resumed bit for bit, and in no other precision") {
+  const Workplace at;
+  const std::string line = "train --classes 0-1 --precision bfloat16 " + kTiny;
+  at.json(words(line + "--epochs 3 --out whole"));
+  CHECK(at.bytes("whole/run.toml").find("\nprecision = \"bfloat16\"\n") != std::string::npos);
+  const Outcome outcome = at.run(words(line + "--epochs 3 --checkpoint-steps 2 --out parts"),
+                                 stop_with(at, "parts", SIGTERM));
+  CHECK((outcome.code == 128 + SIGTERM || outcome.code == 0));
+  const Outcome other =
+      at.run(words("train --config parts/run.toml --resume --precision float32 --quiet"));
+  CHECK(other.code == 2);
+  CHECK_MESSAGE(other.err ==
+                    "papilio train: --resume: the run began with precision = \"bfloat16\", now it "
+                    "would be precision = \"float32\"; give --config parts/run.toml\n",
+                other.err);
+  at.json(words("train --config parts/run.toml --resume --device cpu"));
+  CHECK(at.bytes("parts/model.safetensors") == at.bytes("whole/model.safetensors"));
+  // Files hold float32, whatever the products were; and the numbers are others than float32's.
+  at.json(words("train --classes 0-1 --epochs 3 --out full " + kTiny));
+  CHECK(at.bytes("full/model.safetensors").size() == at.bytes("whole/model.safetensors").size());
+  CHECK(at.bytes("full/model.safetensors") != at.bytes("whole/model.safetensors"));
+}
+
 TEST_CASE("checkpoints and --resume: what goes together, in one clear line each") {
   const Workplace at;
   const auto refused = [&](const std::string& line, const std::string& message) {

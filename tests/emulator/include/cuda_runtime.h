@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "tests/emulator/block.h"
+#include "tests/emulator/graph.h"
 
 // NOLINTBEGIN(bugprone-reserved-identifier,bugprone-macro-parentheses): the names are NVIDIA's.
 #define PAPILIO_EMULATED
@@ -113,15 +114,19 @@ struct cudaLaunchConfig_t {
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
-  const auto call = [&, ... values = static_cast<Parameters>(arguments)] { kernel(values...); };
-  return emulator::run({config->gridDim,
-                        config->blockDim,
-                        config->dynamicSmemBytes,
-                        config->stream,
-                        reinterpret_cast<const void*>(kernel),
-                        &call,
-                        [](const void* f) { (*static_cast<decltype(call)*>(f))(); },
-                        {}});
+  const auto call = [kernel, ... values = static_cast<Parameters>(arguments)] {
+    kernel(values...);
+  };
+  return emulator::perform([call, config = *config, kernel] {
+    return emulator::run({config.gridDim,
+                          config.blockDim,
+                          config.dynamicSmemBytes,
+                          config.stream,
+                          reinterpret_cast<const void*>(kernel),
+                          &call,
+                          [](const void* f) { (*static_cast<decltype(&call)>(f))(); },
+                          {}});
+  });
 }
 
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
