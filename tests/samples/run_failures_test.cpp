@@ -300,4 +300,20 @@ TEST_CASE("evaluate: a model that answers NaN has no accuracy") {
   CHECK(outcome.out.empty());
   CHECK(outcome.err.find("papilio evaluate: the model gives no number for ") != std::string::npos);
 }
+
+TEST_CASE("--save best: where the best epoch's file is damaged, what is had instead is said") {
+  const Workplace at;
+  at.json(
+      words("train --classes 0-3 --epochs 6 --lr 0.01 --save best --patch-size 4 --hidden-size 16 "
+            "--layers 1 --heads 2 --out m"));
+  write_bytes(at / "m/checkpoints/best.safetensors", "half");
+  const Outcome outcome = at.run(words("train --config m/run.toml --resume --quiet"));
+  CHECK(outcome.err.find("warning: m/checkpoints/best.safetensors: ") != std::string::npos);
+  // The last epoch's weights are the best that is left, and may be the best there was.
+  CHECK((outcome.code == 0) == (outcome.err.find("could not be kept; these") == std::string::npos));
+  const Outcome again = at.run(words("train --config m/run.toml --resume --quiet"));
+  CHECK(again.err.find("warning: m/checkpoints") == std::string::npos);
+  CHECK(again.code == outcome.code);
+}
+
 }  // namespace papilio::test
