@@ -67,7 +67,7 @@ CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>
   file_.reset(std::fopen(path_.c_str(), "a"));
   check<FileError>(file_ != nullptr, path_, ": cannot be written: ", std::strerror(errno));
   std::setvbuf(file_.get(), nullptr, _IONBF, 0);
-  size_ = off_t(content.size());
+  size_ = int64_t(content.size());
 }
 
 void CsvLog::write(const std::vector<double>& values) {
@@ -85,7 +85,7 @@ void CsvLog::write_text(const std::string& text) {
   const bool written = std::fputs(text.c_str(), file_.get()) >= 0 && std::fflush(file_.get()) == 0;
   const int error = errno;
   if (written) {
-    size_ += off_t(text.size());
+    size_ += int64_t(text.size());
     return;
   }
   // Half a line goes: the next one begins where it began.

@@ -1,8 +1,6 @@
 // A table of numbers that grows by a line at a time and can be read while training runs.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -32,7 +30,7 @@ class CsvLog {
 
   std::string path_;
   size_t columns_;
-  off_t size_ = 0;  // of what is whole
+  int64_t size_ = 0;  // of what is whole
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 

@@ -117,7 +117,7 @@ void TensorboardLog::write_record(std::string_view data) {
                        std::fflush(file_.get()) == 0;
   const int error = errno;
   if (written) {
-    size_ += off_t(record.size());
+    size_ += int64_t(record.size());
     return;
   }
   // Readers stop at half a record: it goes.

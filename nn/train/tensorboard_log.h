@@ -1,8 +1,6 @@
 // Scalars in TensorBoard's event files: tensorboard --logdir FOLDER.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -34,7 +32,7 @@ class TensorboardLog {
   void write_record(std::string_view data);
 
   std::filesystem::path path_;
-  off_t size_ = 0;  // of what is whole
+  int64_t size_ = 0;  // of what is whole
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 
