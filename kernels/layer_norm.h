@@ -9,6 +9,9 @@ namespace papilio::cpu {
 
 // y = (x - mean) rstd weight + bias. weight, bias: (C); those whose data is null are 1 and 0.
 void layer_norm(View y, View statistics, ConstView x, ConstView weight, ConstView bias, double eps);
+// The same of sum = a + b (rounded to its dtype), in one pass.
+void add_layer_norm(View sum, View y, View statistics, ConstView a, ConstView b, ConstView weight,
+                    ConstView bias, double eps);
 // With n = (x - mean) rstd and g = dy weight:
 // dx = rstd (g - mean(g) - n mean(g n));  dweight = sum_rows dy n;  dbias = sum_rows dy.
 // Outputs whose data is null are left out. Rows are summed in a fixed order, whatever the number of
@@ -22,6 +25,8 @@ namespace papilio::cuda {
 
 PAPILIO_CUDA void layer_norm(View y, View statistics, ConstView x, ConstView weight, ConstView bias,
                              double eps);
+PAPILIO_CUDA void add_layer_norm(View sum, View y, View statistics, ConstView a, ConstView b,
+                                 ConstView weight, ConstView bias, double eps);
 PAPILIO_CUDA void layer_norm_backward(View dx, View dweight, View dbias, ConstView dy, ConstView x,
                                       ConstView statistics, ConstView weight);
 

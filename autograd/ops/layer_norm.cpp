@@ -1,6 +1,7 @@
 #include "autograd/ops/layer_norm.h"
 
 #include "autograd/autocast.h"
+#include "autograd/ops/arithmetic.h"
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
 #include "kernels/layer_norm.h"
@@ -12,10 +13,11 @@ namespace papilio {
 
 namespace {
 
-void check_parameter(const Tensor& x, const Tensor& parameter, const char* what) {
+void check_parameter(const char* operation, const Tensor& x, const Tensor& parameter,
+                     const char* what) {
   if (!parameter.defined()) return;
-  check_same("layer_norm", x, parameter);
-  check_shape("layer_norm", parameter, {x.size(-1)}, what);
+  check_same(operation, x, parameter);
+  check_shape(operation, parameter, {x.size(-1)}, what);
 }
 
 // Undefined parameters stay undefined.
@@ -23,23 +25,22 @@ Tensor contiguous_or_none(const Tensor& x) {
   return x.defined() ? contiguous_data(x) : Tensor();
 }
 
-}  // namespace
+void check_arguments(const char* operation, const Tensor& x) {
+  check_floating(operation, x);
+  check(x.dim() >= 1, operation, ": expected at least one dimension, got a 0-d tensor");
+}
 
-Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
-  if (autocast_enabled()) return autocast::in_float32(layer_norm, x, weight, bias, eps);
-  check_floating("layer_norm", x);
-  check(x.dim() >= 1, "layer_norm: expected at least one dimension, got a 0-d tensor");
-  check_parameter(x, weight, "weight");
-  check_parameter(x, bias, "bias");
-  const Tensor rows = contiguous_data(x), w = contiguous_or_none(weight);
+// (rows, 2)
+Tensor statistics_for(const Tensor& x) {
   int64_t count = 1;
   for (int i = 0; i + 1 < x.dim(); ++i) count *= x.shape()[i];
-  const Tensor statistics =
-      empty({count, 2}, {.dtype = compute_dtype(x.dtype()), .device = x.device()});
-  const Tensor y = empty_like(rows);
-  pick("layer_norm", x.device(), cpu::layer_norm, cuda::layer_norm)(
-      view(y), view(statistics), view(rows), view_or_none(w),
-      view_or_none(contiguous_or_none(bias)), eps);
+  return empty({count, 2}, {.dtype = compute_dtype(x.dtype()), .device = x.device()});
+}
+
+// y with its gradient; x is what was normalised, `rows` the same contiguous.
+Tensor recorded(const Tensor& y, const Tensor& x, const Tensor& rows, const Tensor& statistics,
+                const Tensor& weight, const Tensor& bias) {
+  const Tensor w = contiguous_or_none(weight);
   return record(
       "layer_norm", y, {x, weight, bias}, [rows, w, statistics](const Tensor& dy, Needs needs) {
         const Dims columns{rows.size(-1)};
@@ -52,6 +53,49 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
             view(rows), view(statistics), view_or_none(w));
         return Grads{dx, dw, db};
       });
+}
+
+}  // namespace
+
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  if (autocast_enabled()) return autocast::in_float32(layer_norm, x, weight, bias, eps);
+  check_arguments("layer_norm", x);
+  check_parameter("layer_norm", x, weight, "weight");
+  check_parameter("layer_norm", x, bias, "bias");
+  const Tensor rows = contiguous_data(x), statistics = statistics_for(x), y = empty_like(x);
+  pick("layer_norm", x.device(), cpu::layer_norm, cuda::layer_norm)(
+      view(y), view(statistics), view(rows), view_or_none(contiguous_or_none(weight)),
+      view_or_none(contiguous_or_none(bias)), eps);
+  return recorded(y, x, rows, statistics, weight, bias);
+}
+
+SumAndNorm add_layer_norm(const Tensor& a, const Tensor& b, const Tensor& weight,
+                          const Tensor& bias, double eps) {
+  constexpr const char* name = "add_layer_norm";
+  check_arguments(name, a);
+  check_defined(name, b, "b");
+  // Mixed dtypes, and those that autocast changes, are the composed operations' affair.
+  const auto other = [&a](const Tensor& x) { return x.defined() && x.dtype() != a.dtype(); };
+  const bool cast = autocast_enabled() && a.dtype() != DType::float32;
+  if (cast || other(b) || other(weight) || other(bias))
+    return add_layer_norm_composed(a, b, weight, bias, eps);
+  check_parameter(name, a, weight, "weight");
+  check_parameter(name, a, bias, "bias");
+  check_same(name, a, b);
+  check_shape(name, b, a.shape(), "b");
+  const Tensor statistics = statistics_for(a), norm = empty_like(a);
+  Tensor sum = empty_like(a);
+  pick(name, a.device(), cpu::add_layer_norm, cuda::add_layer_norm)(
+      view(sum), view(norm), view(statistics), view(contiguous_data(a)), view(contiguous_data(b)),
+      view_or_none(contiguous_or_none(weight)), view_or_none(contiguous_or_none(bias)), eps);
+  sum = record(name, sum, {a, b}, [](const Tensor& d, Needs) { return Grads{d, d}; });
+  return {sum, recorded(norm, sum, sum.detach(), statistics, weight, bias)};
+}
+
+SumAndNorm add_layer_norm_composed(const Tensor& a, const Tensor& b, const Tensor& weight,
+                                   const Tensor& bias, double eps) {
+  const Tensor sum = a + b;
+  return {sum, layer_norm(sum, weight, bias, eps)};
 }
 
 }  // namespace papilio

@@ -14,4 +14,15 @@ namespace papilio {
 Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {},
                   double eps = 1e-5);
 
+struct SumAndNorm {
+  Tensor sum, norm;
+};
+// sum = a + b and norm = layer_norm(sum, weight, bias, eps) in one pass: a residual and the norm
+// that follows it. a, b: (..., C) of one shape, dtype and device.
+SumAndNorm add_layer_norm(const Tensor& a, const Tensor& b, const Tensor& weight = {},
+                          const Tensor& bias = {}, double eps = 1e-5);
+// The same composed of add and layer_norm: the reference in tests.
+SumAndNorm add_layer_norm_composed(const Tensor& a, const Tensor& b, const Tensor& weight = {},
+                                   const Tensor& bias = {}, double eps = 1e-5);
+
 }  // namespace papilio

@@ -21,10 +21,9 @@ int64_t group_size(int64_t rows) {
   return std::max<int64_t>(16, (rows + 63) / 64);
 }
 
-}  // namespace
-
-void layer_norm(View y, View statistics, ConstView x, ConstView weight, ConstView bias,
-                double eps) {
+// y = norm(x) by rows, or of sum = x + more where there is more.
+void normalise(View sum, View y, View statistics, ConstView x, ConstView more, ConstView weight,
+               ConstView bias, double eps) {
   dispatch_floating(x.dtype, [&]<class T>() {
     using C = compute_t<T>;
     const int64_t n = row_length(x);
@@ -34,6 +33,13 @@ void layer_norm(View y, View statistics, ConstView x, ConstView weight, ConstVie
     parallel_rows(row_count(x), n, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         const T* xr = x.as<T>() + r * n;
+        if (more.data) {
+          const T* mr = more.as<T>() + r * n;
+          T* sr = sum.as<T>() + r * n;
+#pragma omp simd
+          for (int64_t i = 0; i < n; ++i) sr[i] = T(C(xr[i]) + C(mr[i]));
+          xr = sr;
+        }
         T* yr = y.as<T>() + r * n;
         const C mean = row_sum(xr, n) / C(n);
         const C variance = row_sum(
@@ -47,6 +53,18 @@ void layer_norm(View y, View statistics, ConstView x, ConstView weight, ConstVie
       }
     });
   });
+}
+
+}  // namespace
+
+void layer_norm(View y, View statistics, ConstView x, ConstView weight, ConstView bias,
+                double eps) {
+  normalise({}, y, statistics, x, {}, weight, bias, eps);
+}
+
+void add_layer_norm(View sum, View y, View statistics, ConstView a, ConstView b, ConstView weight,
+                    ConstView bias, double eps) {
+  normalise(sum, y, statistics, a, b, weight, bias, eps);
 }
 
 void layer_norm_backward(View dx, View dweight, View dbias, ConstView dy, ConstView x,

@@ -14,11 +14,17 @@ __device__ compute_t<T> parameter(const T* p, int64_t i, compute_t<T> absent) {
   return p != nullptr ? compute_t<T>(p[i]) : absent;
 }
 
+// Of x, or of total = x + more where there is more. A thread reads again only what it wrote itself.
 template <class T, class C>
-__global__ void layer_norm_rows(T* y, C* statistics, const T* x, const T* weight, const T* bias,
-                                int64_t rows, int64_t n, C eps) {
+__global__ void layer_norm_rows(T* total, T* y, C* statistics, const T* x, const T* more,
+                                const T* weight, const T* bias, int64_t rows, int64_t n, C eps) {
   for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
     const T* xr = x + r * n;
+    if (more != nullptr) {
+      for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
+        total[r * n + i] = T(C(xr[i]) + C(more[r * n + i]));
+      xr = total + r * n;
+    }
     C sum = 0;
     for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += C(xr[i]);
     const C mean = join_block(sum, Plus()) / C(n);
@@ -91,11 +97,17 @@ __global__ void add_groups(T* dweight, T* dbias, const C* sums, int64_t n, int64
 
 void layer_norm(View y, View statistics, ConstView x, ConstView weight, ConstView bias,
                 double eps) {
-  const int64_t rows = row_count(x), n = row_length(x);
-  dispatch_floating(x.dtype, [&]<class T>() {
+  add_layer_norm({}, y, statistics, x, {}, weight, bias, eps);
+}
+
+void add_layer_norm(View sum, View y, View statistics, ConstView a, ConstView b, ConstView weight,
+                    ConstView bias, double eps) {
+  const int64_t rows = row_count(a), n = row_length(a);
+  dispatch_floating(a.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    launch(layer_norm_rows<T, C>, blocks_for(rows, 1), row_block(n), 0, stream(), y.as<T>(),
-           statistics.as<C>(), x.as<T>(), weight.as<T>(), bias.as<T>(), rows, n, C(eps));
+    launch(layer_norm_rows<T, C>, blocks_for(rows, 1), row_block(n), 0, stream(), sum.as<T>(),
+           y.as<T>(), statistics.as<C>(), a.as<T>(), b.as<T>(), weight.as<T>(), bias.as<T>(), rows,
+           n, C(eps));
   });
 }
 

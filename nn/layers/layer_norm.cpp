@@ -13,6 +13,10 @@ Tensor LayerNorm::operator()(const Tensor& x) {
   return layer_norm(x, weight, bias, eps);
 }
 
+SumAndNorm LayerNorm::operator()(const Tensor& x, const Tensor& residual) {
+  return add_layer_norm(x, residual, weight, bias, eps);
+}
+
 void LayerNorm::visit(Visitor& v) {
   v("weight", weight);
   v("bias", bias);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "autograd/ops/layer_norm.h"
 #include "nn/module.h"
 
 namespace papilio::nn {
@@ -11,6 +12,8 @@ struct LayerNorm : Module {
 
   explicit LayerNorm(int64_t features, double eps = 1e-5);
   Tensor operator()(const Tensor& x);
+  // x + residual, and its norm.
+  SumAndNorm operator()(const Tensor& x, const Tensor& residual);
   void visit(Visitor& v) override;
   std::string describe() const override;
 };

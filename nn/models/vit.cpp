@@ -72,8 +72,8 @@ ViTLayer::ViTLayer(const ViTConfig& c, double drop_path_rate)
       drop_path(drop_path_rate) {}
 
 Tensor ViTLayer::operator()(const Tensor& x) {
-  const Tensor h = x + drop_path(attention(layernorm_before(x)));
-  return h + drop_path(dropout(output(activate(intermediate(layernorm_after(h)), act))));
+  const auto [h, n] = layernorm_after(x, drop_path(attention(layernorm_before(x))));
+  return h + drop_path(dropout(output(activate(intermediate(n), act))));
 }
 
 void ViTLayer::visit(Visitor& v) {

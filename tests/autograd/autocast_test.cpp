@@ -72,6 +72,8 @@ std::vector<Case> cases(Device device) {
       {"softmax", [](const Tensor& x) { return softmax(x); }, kFull, kFull},
       {"log_softmax", [](const Tensor& x) { return log_softmax(x); }, kFull, kFull},
       {"layer_norm", [=](const Tensor& x) { return layer_norm(x, row, row); }, kFull, kFull},
+      {"add_layer_norm", [=](const Tensor& x) { return add_layer_norm(x, x, row, row).norm; },
+       kFull, kFull},
       {"cross_entropy",
        [=](const Tensor& x) {
          return cross_entropy(x, to(tensor<int64_t>({0, 7, 2, 3}), device));

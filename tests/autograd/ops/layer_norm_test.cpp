@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "autograd/backward.h"
+#include "autograd/ops/join.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
@@ -101,6 +102,48 @@ TEST_CASE("layer_norm: float32 gradients agree with float64 over many rows") {
     for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
     CHECK(worst < (k == 0 ? 1e-5 : 1e-4));
   }
+}
+
+namespace {
+
+// Both results, one after the other, so that both have a gradient.
+Tensor both(const SumAndNorm& r) {
+  return concat({r.sum, r.norm}, -1);
+}
+Tensor fused(const Tensors& in) {
+  return both(add_layer_norm(in[0], in[3], in[1], in[2], kEps));
+}
+std::vector<double> composed(const Tensors& in) {
+  return both(add_layer_norm_composed(in[0], in[3], in[1], in[2], kEps)).to_vector<double>();
+}
+Tensors with_residual(const Dims& shape, bool weight = true, bool bias = true) {
+  Tensors in = inputs(shape, weight, bias);
+  in.push_back(uniform64(shape, -2, 2, 4));
+  return in;
+}
+
+}  // namespace
+
+TEST_CASE("add_layer_norm") {
+  run({.name = "add_layer_norm",
+       .samples = {{"one row", with_residual({8}), fused, composed},
+                   {"rows", with_residual({2, 3, 7}), fused, composed},
+                   {"long rows", with_residual({3, 70}), fused, composed},
+                   {"no parameters", with_residual({3, 5}, false, false), fused, composed},
+                   {"no rows", with_residual({0, 4}), fused, composed},
+                   {"empty rows", with_residual({3, 0}), fused, composed}},
+       .errors = {{"another shape",
+                   [] {
+                     add_layer_norm(ones({2, 3}), ones({3}));
+                   },
+                   "add_layer_norm: expected b of shape (2, 3), got (3)"},
+                  {"another dtype",
+                   [] { add_layer_norm(ones({2}), ones({2}, {.dtype = DType::float64})); },
+                   "add: expected tensors of one dtype, got float32 and float64"},
+                  {"weight", [] { add_layer_norm(ones({2}), ones({2}), ones({3})); },
+                   "add_layer_norm: expected weight of shape (2), got (3)"}},
+       // The norm of a rounded sum: 16 bits lose more than once.
+       .tolerance_factor = 4});
 }
 
 }  // namespace papilio::test
