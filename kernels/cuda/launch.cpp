@@ -40,7 +40,8 @@ std::string name_of(const void* kernel) {
 
 void check_launch(cudaError_t status, const void* kernel, dim3 grid, dim3 block,
                   size_t shared_bytes, cudaStream_t stream) {
-  if (status == cudaSuccess && synchronous() && !recording()) status = cudaStreamSynchronize(stream);
+  if (status == cudaSuccess && synchronous() && !recording())
+    status = cudaStreamSynchronize(stream);
   if (status == cudaSuccess) return;
   cudaGetLastError();
   std::ostringstream message;

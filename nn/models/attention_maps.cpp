@@ -11,7 +11,8 @@ AttentionMaps attention_maps(ImageClassifier& model, const Tensor& images) {
   const ImageClassifier::Shape shape = model.shape();
   check(shape.num_hidden_layers > 0, "attention_maps: the model has no attention layers");
   std::vector<Tensor> layers;  // (B, T, T)
-  model.attention(to(images, device_of(model)), [&](const Tensor& p) { layers.push_back(mean(p, {1})); });
+  model.attention(to(images, device_of(model)),
+                  [&](const Tensor& p) { layers.push_back(mean(p, {1})); });
 
   const Tensor& top = layers.back();
   const int64_t B = top.size(0), T = top.size(1);

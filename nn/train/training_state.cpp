@@ -159,9 +159,9 @@ void save_training_state(const fs::path& path, const TrainingParts& parts,
 TrainingPlace load_training_state(const fs::path& path, const TrainingParts& parts) {
   const File file = read_checked(path);
   TrainingPlace place = place_of(file);
-  const LoaderState loader{file.number<int64_t>("epoch"), file.number<int64_t>("position"),
+  const LoaderState loader{file.number<int64_t>("epoch"),        file.number<int64_t>("position"),
                            file.number<uint64_t>("loader_seed"), file.number<int64_t>("batch_size"),
-                           file.number<int64_t>("samples"), file.number<uint64_t>("data")};
+                           file.number<int64_t>("samples"),      file.number<uint64_t>("data")};
   const GeneratorState random{file.number<uint64_t>("random_seed"),
                               file.number<uint64_t>("random_offset")};
   if (file.word("frozen") != frozen_checksum(parts.model))

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
@@ -26,6 +27,7 @@ struct Size {
   const char* name;
   nn::ViTConfig config;
   int64_t batch;
+  DType precision = DType::float32;  // of the products
   int64_t tokens() const {
     const int64_t side = config.image_size / config.patch_size;
     return side * side + 1;
@@ -53,16 +55,16 @@ const Size kImages32{"32x32 patch 4",
                       .num_labels = 10},
                      64};
 // Google's and Facebook's small one; on a GPU only.
-const Size kViTSmall{"ViT-S/16",
-                     {.image_size = 224,
-                      .patch_size = 16,
-                      .num_channels = 3,
-                      .hidden_size = 384,
-                      .num_hidden_layers = 12,
-                      .num_attention_heads = 6,
-                      .intermediate_size = 1536,
-                      .num_labels = 1000},
-                     128};
+const nn::ViTConfig kSmall{.image_size = 224,
+                           .patch_size = 16,
+                           .num_channels = 3,
+                           .hidden_size = 384,
+                           .num_hidden_layers = 12,
+                           .num_attention_heads = 6,
+                           .intermediate_size = 1536,
+                           .num_labels = 1000};
+const Size kViTSmall{"ViT-S/16", kSmall, 128};
+const Size kViTSmallHalf{"ViT-S/16 bfloat16", kSmall, 128, DType::bfloat16};
 
 enum class Method { frozen, boft, oft, lora, full };
 
@@ -71,6 +73,7 @@ class Step {
  public:
   Step(const Size& size, Method method)
       : frozen_(method == Method::frozen),
+        precision_(size.precision),
         model_(size.config),
         images_(randn(
             {size.batch, size.config.num_channels, size.config.image_size, size.config.image_size},
@@ -100,16 +103,22 @@ class Step {
 
   void operator()() {
     optimizer_->zero_grad();
-    Tensor tokens = model_.vit.embeddings(images_);
-    // Gradients of all activations, though nothing below the head trains: what any adapter has to
-    // pay.
-    if (frozen_) tokens = leaf(tokens.detach());
-    backward(cross_entropy(model_.classifier(model_.vit.encode(tokens)), labels_));
+    backward(loss());
     optimizer_->step();
   }
 
  private:
+  Tensor loss() {
+    const Autocast scope(precision_);
+    Tensor tokens = model_.vit.embeddings(images_);
+    // Gradients of all activations, though nothing below the head trains: what any adapter has to
+    // pay.
+    if (frozen_) tokens = leaf(tokens.detach());
+    return cross_entropy(model_.classifier(model_.vit.encode(tokens)), labels_);
+  }
+
   bool frozen_;
+  DType precision_;
   nn::ViTForImageClassification model_;
   std::unique_ptr<boft::AdapterModel> adapters_;
   std::unique_ptr<nn::AdamW> optimizer_;
@@ -163,7 +172,7 @@ void vit_step(benchmark::State& state, const Size& size, Method method) {
     }
     report_target({"BOFT b=4 m=2 step against LoRA r=8 step, " + at, median(against), 1.0, true});
   }
-  if (method == Method::full) {
+  if (method == Method::full && size.precision == DType::float32) {
     const double fraction = gemm_seconds(size) / median(seconds);
     state.counters["sgemm_fraction"] = fraction;
     report_target(
@@ -179,8 +188,8 @@ void register_vit_steps() {
                                                     {"oft", Method::oft},
                                                     {"lora", Method::lora},
                                                     {"full", Method::full}};
-  for (const Size* size : {&kDigits, &kImages32, &kViTSmall}) {
-    if (size == &kViTSmall && !on_gpu()) continue;
+  for (const Size* size : {&kDigits, &kImages32, &kViTSmall, &kViTSmallHalf}) {
+    if (size->config.image_size == kSmall.image_size && !on_gpu()) continue;
     for (const auto& [name, method] : methods) {
       benchmark::RegisterBenchmark((std::string("vit_step/") + size->name + '/' + name).c_str(),
                                    vit_step, *size, method)
