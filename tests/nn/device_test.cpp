@@ -10,6 +10,7 @@
 #include "nn/layers/conv2d.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/linear.h"
+#include "nn/models/dinov2.h"
 #include "nn/models/vit.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
@@ -303,6 +304,69 @@ TEST_CASE("a moved ViT takes a new classifier, and images of another size") {
     return copy_of(model(to(randn({2, 1, 12, 16}), device)), Device::cpu());
   };
   check_near(logits(Device::cpu()), logits(Device::cuda()), 1e-5);
+}
+
+namespace {
+
+// Logits of two images, and every gradient of their loss.
+template <class Model>
+std::vector<Tensor> computed_on(Device device, Model& model, const Dims& images) {
+  nn::to(model, device);
+  manual_seed(5);
+  const Tensor logits = model(to(randn(images), device));
+  backward(cross_entropy(logits, to(tensor<int64_t>({1, 0}), device)));
+  std::vector<Tensor> results{copy_of(logits.detach(), Device::cpu())};
+  for (const auto& [name, parameter] : nn::named_parameters(model)) {
+    if (const Tensor g = grad(*parameter); g.defined())
+      results.push_back(copy_of(g, Device::cpu()));
+  }
+  return results;
+}
+
+template <class MakeModel>
+void check_as_on_the_cpu(const MakeModel& make_model, const Dims& images) {
+  const auto results = [&](Device device) {
+    manual_seed(3);
+    auto model = make_model();
+    return computed_on(device, model, images);
+  };
+  const auto here = results(Device::cpu()), there = results(Device::cuda());
+  REQUIRE(here.size() == there.size());
+  for (size_t i = 0; i < here.size(); ++i) check_near(here[i], there[i], 1e-4);
+}
+
+}  // namespace
+
+TEST_CASE("DINOv2 and a compact transformer compute on a device what they compute on the CPU") {
+  if (no_device()) return;
+  for (const bool swiglu : {false, true}) {
+    CAPTURE(swiglu);
+    const auto dinov2 = [=] {
+      return nn::Dinov2ForImageClassification({.image_size = 8,
+                                               .patch_size = 4,
+                                               .hidden_size = 16,
+                                               .num_hidden_layers = 2,
+                                               .num_attention_heads = 2,
+                                               .num_labels = 3,
+                                               .num_register_tokens = swiglu ? 2 : -1,
+                                               .use_swiglu_ffn = swiglu});
+    };
+    check_as_on_the_cpu(dinov2, {2, 3, 8, 8});
+    check_as_on_the_cpu(dinov2, {2, 3, 12, 8});
+  }
+  const auto compact = [] {
+    return nn::ViTForImageClassification({.image_size = 8,
+                                          .patch_size = 2,
+                                          .num_channels = 3,
+                                          .hidden_size = 16,
+                                          .num_hidden_layers = 1,
+                                          .num_attention_heads = 2,
+                                          .intermediate_size = 32,
+                                          .num_labels = 3,
+                                          .pooling = nn::Pooling::sequence,
+                                          .conv_layers = 1});
+  };
+  check_as_on_the_cpu(compact, {2, 3, 8, 8});
 }
 
 TEST_CASE("memory runs out on the device at any allocation of a step, and the step then works") {
