@@ -13,6 +13,8 @@ namespace papilio::cuda {
 void check(cublasStatus_t status, const char* what);
 
 constexpr size_t kBlasWorkspace = size_t(32) << 20;  // what NVIDIA advises from sm_90 on
+// Of the device in use; cuBLASLt takes it too.
+cublasHandle_t blas_handle();
 // That of the device in use; products come one after another on its stream.
 void* blas_workspace();
 

@@ -19,6 +19,11 @@ namespace {
 
 std::atomic<bool> tf32_allowed = false;
 
+// cublasCreate's words for it; the second ones are the more frequent.
+bool short_of_memory(cublasStatus_t status) {
+  return status == CUBLAS_STATUS_ALLOC_FAILED || status == CUBLAS_STATUS_NOT_INITIALIZED;
+}
+
 // One handle a device, on the device's stream and with a workspace of its own: then the same
 // product has the same bits each time. Made for the device in use.
 class Handle {
@@ -26,11 +31,11 @@ class Handle {
   Handle() {
     cublasHandle_t made = nullptr;
     cublasStatus_t status = cublasCreate(&made);
-    if (status == CUBLAS_STATUS_ALLOC_FAILED) {  // once more with what the pool has kept
+    if (short_of_memory(status)) {  // once more with what the pool has kept
       empty_cache(device_in_use());
       status = cublasCreate(&made);
     }
-    check(status, "cublasCreate");
+    check(short_of_memory(status) ? CUBLAS_STATUS_ALLOC_FAILED : status, "cublasCreate");
     cublas_.reset(made);
     check(cublasSetStream(made, stream()), "cublasSetStream");
     check(cublasSetWorkspace(made, workspace(), kBlasWorkspace), "cublasSetWorkspace");
@@ -84,6 +89,10 @@ void check(cublasStatus_t status, const char* what) {
                            std::to_string(m.total));
   }
   throw Error(std::string("cuda: ") + what + ": " + cublasGetStatusString(status));
+}
+
+cublasHandle_t blas_handle() {
+  return handle().get();
 }
 
 void* blas_workspace() {

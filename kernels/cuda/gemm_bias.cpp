@@ -66,18 +66,19 @@ struct Description {
   }
 };
 
+// That of the device in use: a context of cuBLAS is one of cuBLASLt, and belongs to its device.
 cublasLtHandle_t handle() {
-  static const cublasLtHandle_t one = [] {
-    cublasLtHandle_t made = nullptr;
-    check(cublasLtCreate(&made), "cublasLtCreate");
-    return made;
-  }();
-  return one;
+  return reinterpret_cast<cublasLtHandle_t>(blas_handle());
 }
 
-// cuBLASLt's first advice, or nothing where it has none. Partial sums are added in the type that is
-// computed in, and in a fixed order.
-std::optional<cublasLtMatmulAlgo_t> ask(Description& d, uint32_t alignment) {
+// cuBLASLt's first advice, of use where the status is success; not supported: it has none.
+struct Advice {
+  cublasStatus_t status;
+  cublasLtMatmulAlgo_t algorithm;
+};
+
+// Partial sums are added in the type that is computed in, and in a fixed order.
+Advice ask(Description& d, uint32_t alignment) {
   cublasLtMatmulPreferenceOpaque_t preference;
   check(cublasLtMatmulPreferenceInit(&preference), "cublasLtMatmulPreferenceInit");
   const auto set = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
@@ -90,44 +91,68 @@ std::optional<cublasLtMatmulAlgo_t> ask(Description& d, uint32_t alignment) {
        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
     set(of, alignment);
-  cublasLtMatmulHeuristicResult_t found;
+  cublasLtMatmulHeuristicResult_t found = {};
   int count = 0;
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
       handle(), &d.product, &d.right, &d.left, &d.to, &d.to, &preference, 1, &found, &count);
-  if (status != CUBLAS_STATUS_SUCCESS || count == 0) return {};
-  return found.algo;
+  if (status != CUBLAS_STATUS_SUCCESS) return {status, {}};
+  if (count == 0) return {CUBLAS_STATUS_NOT_SUPPORTED, {}};
+  return {found.state, found.algo};
 }
 
-// Asked once a kind of product: asking costs more than launching.
-std::optional<cublasLtMatmulAlgo_t> algorithm(const Product& p, Description& d) {
-  static std::mutex mutex;
-  static auto& known = *new std::map<Choice, std::optional<cublasLtMatmulAlgo_t>>;
+// Asked once a kind of product: asking costs more than launching. A failure that may pass is not
+// kept.
+class Algorithms {
+ public:
+  std::optional<cublasLtMatmulAlgo_t> of(const Choice& choice, Description& d) {
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(choice);
+    if (found != known_.end()) return found->second;
+    const Advice advice = ask(d, choice.alignment);
+    if (advice.status == CUBLAS_STATUS_SUCCESS) return known_[choice] = advice.algorithm;
+    if (advice.status == CUBLAS_STATUS_NOT_SUPPORTED) known_[choice] = {};
+    return {};
+  }
+  // It was advised and then refused.
+  void has_none(const Choice& choice) {
+    const std::lock_guard lock(mutex_);
+    known_[choice] = {};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<Choice, std::optional<cublasLtMatmulAlgo_t>> known_;
+};
+
+Choice choice_of(const Product& p) {
   const auto at = [](const void* data) { return reinterpret_cast<uintptr_t>(data); };
   const uintptr_t places = at(p.right.data) | at(p.left.data) | at(p.to.data) | at(p.bias);
   const auto alignment = uint32_t(1) << std::countr_zero(uint32_t(places) | 256u);
-  const Choice choice{device_in_use(), p.n,       p.m,       p.k,
-                      p.right.ld,      p.left.ld, p.to.ld,   p.right.by_rows,
-                      p.left.by_rows,  p.dtype,   p.compute, alignment};
-  const std::lock_guard lock(mutex);
-  const auto found = known.find(choice);
-  if (found != known.end()) return found->second;
-  return known[choice] = ask(d, alignment);
+  return {device_in_use(), p.n,       p.m,       p.k,
+          p.right.ld,      p.left.ld, p.to.ld,   p.right.by_rows,
+          p.left.by_rows,  p.dtype,   p.compute, alignment};
 }
 
 bool with_epilogue(const View& c, const ConstView& a, const ConstView& b, const ConstView& bias) {
+  static auto& algorithms = *new Algorithms;
   const Matrix to = matrix(c);
   if (c.rank != 2 || c.dtype == DType::float64 || !to.by_rows || a.size(-1) == 0) return false;
   const Product p{int(c.size(-1)), int(c.size(-2)), int(a.size(-1)),
                   matrix(b),       matrix(a),       to,
                   bias.data,       c.dtype,         compute_type_of(c.dtype)};
   Description d(p);
-  const auto chosen = algorithm(p, d);
+  const Choice choice = choice_of(p);
+  const auto chosen = algorithms.of(choice, d);
   if (!chosen) return false;
   const float one = 1, zero = 0;
-  check(cublasLtMatmul(handle(), &d.product, &one, p.right.data, &d.right, p.left.data, &d.left,
-                       &zero, c.data, &d.to, c.data, &d.to, &*chosen, blas_workspace(),
-                       kBlasWorkspace, stream()),
-        "cublasLtMatmul");
+  const cublasStatus_t status = cublasLtMatmul(
+      handle(), &d.product, &one, p.right.data, &d.right, p.left.data, &d.left, &zero, c.data,
+      &d.to, c.data, &d.to, &*chosen, blas_workspace(), kBlasWorkspace, stream());
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) {
+    algorithms.has_none(choice);
+    return false;
+  }
+  check(status, "cublasLtMatmul");
   return true;
 }
 

@@ -42,7 +42,6 @@ void product(cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k
   }
 }
 
-cudaStream_t stream_of_handle = nullptr;
 int handles = 0, fail_in = 0;
 
 }  // namespace
@@ -58,18 +57,22 @@ const char* cublasGetStatusString(cublasStatus_t status) {
   return status == CUBLAS_STATUS_SUCCESS ? "success" : "an unsupported value or parameter";
 }
 cublasStatus_t cublasCreate(cublasHandle_t* handle) {
-  if (fail_in > 0 && fail_in-- > 0) return CUBLAS_STATUS_ALLOC_FAILED;
-  static char one;
+  if (fail_in > 0)  // both of cuBLAS's words for it
+    return fail_in-- % 2 == 0 ? CUBLAS_STATUS_ALLOC_FAILED : CUBLAS_STATUS_NOT_INITIALIZED;
+  int device = 0;
+  cudaGetDevice(&device);
   ++handles;
-  *handle = reinterpret_cast<cublasHandle_t>(&one);
+  *handle = new EmulatedBlas{device, nullptr};
   return CUBLAS_STATUS_SUCCESS;
 }
-cublasStatus_t cublasDestroy(cublasHandle_t) {
+cublasStatus_t cublasDestroy(cublasHandle_t handle) {
   --handles;
+  delete handle;
   return CUBLAS_STATUS_SUCCESS;
 }
-cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t stream) {
-  stream_of_handle = stream;
+cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
+  if (emulator::device_of(stream) != handle->device) return CUBLAS_STATUS_INVALID_VALUE;
+  handle->stream = stream;
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasSetWorkspace(cublasHandle_t, void*, size_t) {
@@ -79,7 +82,7 @@ cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t op_a,
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t op_a,
                                           cublasOperation_t op_b, int m, int n, int k,
                                           const void* alpha, const void* a, cudaDataType a_type,
                                           int lda, long long stride_a, const void* b,
@@ -87,8 +90,8 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t op_a
                                           const void* beta, void* c, cudaDataType c_type, int ldc,
                                           long long stride_c, int batch,
                                           cublasComputeType_t compute, cublasGemmAlgo_t) {
-  const bool wrong = stream_of_handle == nullptr || a == nullptr || b == nullptr || m < 0 ||
-                     n < 0 || k < 0 || batch < 0 || a_type != c_type || b_type != c_type ||
+  const bool wrong = handle->stream == nullptr || a == nullptr || b == nullptr || m < 0 || n < 0 ||
+                     k < 0 || batch < 0 || a_type != c_type || b_type != c_type ||
                      lda < std::max(1, op_a == CUBLAS_OP_N ? m : k) ||
                      ldb < std::max(1, op_b == CUBLAS_OP_N ? k : n) || ldc < std::max(1, m) ||
                      (compute == CUBLAS_COMPUTE_64F) != (c_type == CUDA_R_64F);

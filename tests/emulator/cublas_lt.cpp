@@ -3,8 +3,11 @@
 #include <cstring>
 
 #include "kernels/dtype.h"
+#include "tests/emulator/device.h"
 
 namespace {
+
+constexpr uint64_t kRefused = 1;
 
 // 1 in every type of matrices.
 const void* unit(cudaDataType type) {
@@ -25,11 +28,6 @@ uint64_t cols_of(const cublasLtMatrixLayoutOpaque_t& x, cublasOperation_t op) {
 
 }  // namespace
 
-cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
-  static char one;
-  *handle = reinterpret_cast<cublasLtHandle_t>(&one);
-  return CUBLAS_STATUS_SUCCESS;
-}
 cublasStatus_t cublasLtMatmulDescInit(cublasLtMatmulDesc_t d, cublasComputeType_t compute,
                                       cudaDataType scale) {
   if (scale != CUDA_R_32F) return CUBLAS_STATUS_INVALID_VALUE;
@@ -70,20 +68,23 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
                                                     const void*, size_t) {
   return CUBLAS_STATUS_SUCCESS;
 }
-// It has no advice for 16-bit matrices with rows of odd lengths, so that both ways are gone.
+// For 16-bit matrices with rows of odd lengths it has no advice, or one that does not work, or one
+// that the product refuses, so that every way is gone.
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t,
                                               cublasLtMatmulPreference_t, int,
                                               cublasLtMatmulHeuristicResult_t* found, int* count) {
-  const bool odd = a->ld % 2 != 0 || b->ld % 2 != 0 || c->ld % 2 != 0;
+  const bool half = c->type != CUDA_R_32F;
   *found = {};
-  *count = odd && c->type != CUDA_R_32F ? 0 : 1;
+  found->state = half && a->ld % 4 == 1 ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
+  found->algo.data[0] = half && (a->ld % 4 == 3 || b->ld % 2 != 0) ? kRefused : 0;
+  *count = half && c->ld % 2 != 0 ? 0 : 1;
   return *count == 0 ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
 }
 
 // The bias in every column (as a product with 1), and then the product added to it.
-cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void* alpha,
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t lt, cublasLtMatmulDesc_t d, const void* alpha,
                               const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
                               cublasLtMatrixLayout_t c_layout, void* result,
@@ -97,9 +98,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const vo
   if (!fits || d->epilogue != CUBLASLT_EPILOGUE_BIAS || d->bias == nullptr ||
       algorithm == nullptr || workspace == nullptr || *static_cast<const float*>(beta) != 0)
     return CUBLAS_STATUS_INVALID_VALUE;
+  if (algorithm->data[0] == kRefused) return CUBLAS_STATUS_NOT_SUPPORTED;
   const float one = 1, zero = 0;
-  static cublasHandle_t handle = nullptr;
-  if (handle == nullptr) cublasCreate(&handle);
+  auto* handle = reinterpret_cast<cublasHandle_t>(lt);
+  if (emulator::device_of(stream) != handle->device) return CUBLAS_STATUS_INVALID_VALUE;
   cublasSetStream(handle, stream);
   const auto product = [&](int cols, int depth, const void* times, const void* left,
                            int64_t left_ld, cublasOperation_t op_left, const void* right,

@@ -4,7 +4,7 @@
 
 #include <cublas_v2.h>
 
-using cublasLtHandle_t = struct EmulatedBlasLt*;
+using cublasLtHandle_t = struct EmulatedBlasLt*;  // a cublasHandle_t
 
 struct cublasLtMatmulDescOpaque_t {
   cublasOperation_t op_a, op_b;
@@ -45,9 +45,9 @@ enum cublasLtEpilogue_t { CUBLASLT_EPILOGUE_DEFAULT = 1, CUBLASLT_EPILOGUE_BIAS 
 enum cublasLtReductionScheme_t { CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE = 2 };
 struct cublasLtMatmulHeuristicResult_t {
   cublasLtMatmulAlgo_t algo;
+  cublasStatus_t state;
 };
 
-cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle);
 cublasStatus_t cublasLtMatmulDescInit(cublasLtMatmulDesc_t d, cublasComputeType_t compute,
                                       cudaDataType scale);
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
