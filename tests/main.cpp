@@ -1,8 +1,25 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <string_view>
+
+#include "tensor/device.h"
 
 // AddressSanitizer builds: an allocation no machine can serve fails as it does elsewhere.
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {
   return "allocator_may_return_null=1";
+}
+
+// doctest's, but no run on a device that is not there: each case would be passed over.
+int main(int argc, char** argv) {
+  const char* device = std::getenv("PAPILIO_TEST_DEVICE");
+  if (device != nullptr && std::string_view(device) == "cuda" &&
+      papilio::cuda_device_count() == 0) {
+    std::cerr << "PAPILIO_TEST_DEVICE=cuda: expected a GPU, found none\n";
+    return 2;
+  }
+  return doctest::Context(argc, argv).run();
 }
