@@ -71,7 +71,7 @@ Graph* begin_recording(int device) {
   const std::lock_guard lock(mutex);
   if (recorded != nullptr) throw Error("cuda graph: another recording is in progress");
   use_device(device);
-  synchronize(device);
+  empty_cache(device);  // the graph's memory is not the pool's
   auto* g = new Graph(device);
   ++graphs;
   try {
