@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,7 +14,8 @@
 namespace papilio::cuda {
 namespace {
 
-constexpr size_t kStaging = size_t(4) << 20;  // bytes of a pinned buffer
+// Bytes of a pinned buffer. The host writes a small one while the device reads those before it.
+constexpr size_t kStaging = size_t(4) << 20, kSmall = size_t(64) << 10;
 
 // Pinned host memory and the moment from which it may be used again.
 struct Staging {
@@ -28,7 +30,8 @@ struct DeviceState {
   cudaMemPool_t pool = nullptr;
   int multiprocessors = 0;
   std::mutex transfer;  // guards the staging buffers
-  Staging staging[2];
+  Staging staging[2], small[8];
+  size_t next_small = 0;
 
   explicit DeviceState(int index) {
     int has_pools = 0;
@@ -51,11 +54,14 @@ struct DeviceState {
   }
 
   // The k-th buffer, ready to be written.
-  Staging& ready(int k) {
-    Staging& s = staging[k];
+  Staging& ready(int k) { return ready(staging[k], kStaging); }
+  Staging& ready_small() { return ready(small[next_small++ % std::size(small)], kSmall); }
+
+ private:
+  static Staging& ready(Staging& s, size_t bytes) {
     if (s.data == nullptr) {
       check(cudaEventCreateWithFlags(&s.free, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-      check(cudaMallocHost(&s.data, kStaging), "cudaMallocHost");
+      check(cudaMallocHost(&s.data, bytes), "cudaMallocHost");
     } else {
       check(cudaEventSynchronize(s.free), "cudaEventSynchronize");
     }
@@ -189,7 +195,7 @@ void copy_from_host(void* dst, const void* src, size_t bytes, int device) {
   const std::lock_guard lock(d.transfer);
   for (size_t at = 0, k = 0; at < bytes; at += kStaging, ++k) {
     const size_t n = std::min(kStaging, bytes - at);
-    Staging& s = d.ready(int(k % 2));
+    Staging& s = bytes <= kSmall ? d.ready_small() : d.ready(int(k % 2));
     std::memcpy(s.data, static_cast<const char*>(src) + at, n);
     check(
         cudaMemcpyAsync(static_cast<char*>(dst) + at, s.data, n, cudaMemcpyHostToDevice, d.stream),

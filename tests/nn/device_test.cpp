@@ -1,6 +1,7 @@
 // Modules, optimisers and training on a device: what they do on the CPU. Passed over without one.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/anomaly.h"
@@ -81,6 +82,27 @@ TEST_CASE("to: what one operation computes on two devices is refused") {
                            cuda_device_count(), cuda_device_count() == 1 ? " GPU" : " GPUs")
                            .c_str(),
                        ArgumentError);
+}
+
+TEST_CASE("a product with a bias on each device: advised, without advice, and refused") {
+  if (no_device()) return;
+  const int devices = std::min(cuda_device_count(), 2);
+  for (const DType dtype : {DType::float32, DType::bfloat16})
+    for (const int64_t k : {4, 5, 7})
+      for (const int64_t n : {2, 3}) {
+        const auto random = [&](Dims shape) { return copy_of(randn(shape), dtype); };
+        const Tensor x = random({3, k}), w = random({n, k}), bias = random({n});
+        const auto want = linear(x, w, bias).to_vector<double>();
+        for (int i = 0; i < 2 * devices; ++i) {
+          const int index = i % devices;
+          CAPTURE(str(dtype, " ", k, " ", n, " ", index));
+          const Device there = Device::cuda(index);
+          const auto got = linear(copy_of(x, there), copy_of(w, there), copy_of(bias, there))
+                               .to_vector<double>();
+          for (size_t e = 0; e < want.size(); ++e)
+            CHECK(got[e] == doctest::Approx(want[e]).epsilon(2e-2).scale(1));
+        }
+      }
 }
 
 TEST_CASE("random numbers are the CPU's, up to rounding where there is any") {
@@ -224,6 +246,15 @@ TEST_CASE("a large tensor travels through several pinned buffers") {
   Generator g(2);
   const Tensor x = randn({3, 1000003}, {}, g);  // 12 MB
   CHECK(copy_of(copy_of(x, Device::cuda()), Device::cpu()).to_vector() == x.to_vector());
+}
+
+TEST_CASE("small tensors one after another: none of them is written over on its way") {
+  if (no_device()) return;
+  std::vector<Tensor> there;
+  for (int i = 0; i < 100; ++i)
+    there.push_back(copy_of(full({1 + i * 150}, i), Device::cuda()));  // up to 59 kB
+  for (int i = 0; i < 100; ++i)
+    CHECK(there[size_t(i)].to_vector() == std::vector<float>(size_t(1 + i * 150), float(i)));
 }
 
 TEST_CASE("optimisers and clipping do the same on a device") {
