@@ -5,7 +5,6 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops/arithmetic.h"
-#include "autograd/ops/linear.h"
 #include "autograd/ops/matmul.h"
 #include "boft/ops/cayley.h"
 #include "kernels/cuda/launch.h"
@@ -83,24 +82,6 @@ TEST_CASE(
   CHECK(second.device() == there);
   const Tensor first = matmul(copy_of(a, Device::cuda()), copy_of(b, Device::cuda()));
   CHECK(first.to_vector() == second.to_vector());
-}
-
-TEST_CASE("a product with a bias on each device: advised, without advice, and refused") {
-  for (const DType dtype : {DType::float32, DType::bfloat16})
-    for (const int64_t k : {4, 5, 7})
-      for (const int64_t n : {2, 3}) {
-        const auto random = [&](Dims shape) { return copy_of(randn(shape), dtype); };
-        const Tensor x = random({3, k}), w = random({n, k}), bias = random({n});
-        const auto want = linear(x, w, bias).to_vector<double>();
-        for (const int index : {0, 1, 0}) {
-          CAPTURE(str(dtype, " ", k, " ", n, " ", index));
-          const Device there = Device::cuda(index);
-          const auto got = linear(copy_of(x, there), copy_of(w, there), copy_of(bias, there))
-                               .to_vector<double>();
-          for (size_t i = 0; i < want.size(); ++i)
-            CHECK(got[i] == doctest::Approx(want[i]).epsilon(2e-2).scale(1));
-        }
-      }
 }
 
 TEST_CASE("a device without memory pools says so") {
