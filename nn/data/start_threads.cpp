@@ -1,5 +1,6 @@
 #include "nn/data/start_threads.h"
 
+#include <new>
 #include <system_error>
 
 #include "tensor/error.h"
@@ -14,6 +15,8 @@ std::vector<std::thread> start_threads(const char* who, int64_t count,
     while (int64_t(threads.size()) < count) threads.emplace_back(work);
   } catch (const std::system_error& e) {
     check<Error>(!threads.empty(), who, ": the system starts no thread: ", e.code().message());
+  } catch (const std::bad_alloc&) {
+    if (threads.empty()) throw;
   }
   return threads;
 }

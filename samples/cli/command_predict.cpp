@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/join.h"
@@ -106,6 +107,17 @@ Predictions predictions_of(const Settings& s, LoadedModel& loaded) {
   return result;
 }
 
+// Throws Error where the model's answer to an image is NaN.
+void check_answers(const std::vector<NamedImage>& images,
+                   const std::vector<double>& probabilities) {
+  const size_t classes = probabilities.size() / images.size();
+  for (size_t i = 0; i < images.size(); ++i) {
+    const auto row = std::span(probabilities).subspan(i * classes, classes);
+    check<Error>(std::ranges::none_of(row, [](double p) { return std::isnan(p); }), images[i].name,
+                 ": the model gives no number for it");
+  }
+}
+
 struct Guess {
   size_t index;
   double probability;
@@ -143,6 +155,7 @@ int predict(const Words& words) {
   const auto [images, probabilities, skipped] = predictions_of(s, loaded);
   for (const std::string& message : skipped) warn(options, {"left out: " + message});
   check<FileError>(!images.empty(), "none of the images can be read");
+  check_answers(images, probabilities);
   const auto guesses = best(probabilities, loaded.class_names.size(), size_t(s.top));
 
   nlohmann::json predictions = nlohmann::json::array();

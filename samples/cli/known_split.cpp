@@ -1,9 +1,8 @@
 #include "samples/cli/known_split.h"
 
-#include <cstdlib>
+#include <charconv>
 #include <filesystem>
 #include <map>
-#include <type_traits>
 
 #include "nn/data/file.h"
 #include "samples/cli/toml.h"
@@ -56,10 +55,11 @@ std::vector<std::string> take_known_split(const Options& options, DataSettings& 
     const auto compare = [&](const char* name, auto& own) {
       const auto noted = run.find(name);
       if (noted == run.end()) return;
-      const double value = std::strtod(noted->second.c_str(), nullptr);
-      using Number = std::remove_reference_t<decltype(own)>;
-      if (same && !taken && !options.given(name)) own = Number(value);
-      if (Number(value) != own) differing += str(" --", name, ' ', noted->second);
+      const std::string& text = noted->second;
+      auto value = own;
+      std::from_chars(text.data(), text.data() + text.size(), value);
+      if (same && !taken && !options.given(name)) own = value;
+      if (value != own) differing += str(" --", name, ' ', text);
     };
     compare("validation-share", s.validation_share);
     compare("test-share", s.test_share);

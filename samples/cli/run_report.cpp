@@ -46,13 +46,13 @@ std::vector<report::CurvePoint> grouped_means(const std::vector<double>& steps,
   std::vector<report::CurvePoint> points;
   for (size_t from = 0; from < std::min(steps.size(), values.size()); from += group) {
     const size_t to = std::min({from + group, steps.size(), values.size()});
-    double step = 0, value = 0;
+    double step = 0, value = 0, count = 0;
     for (size_t i = from; i < to; ++i) {
-      step += steps[i];
-      value += values[i];
+      if (!std::isfinite(values[i])) continue;  // of a step without an image
+      step += steps[i], value += values[i];
+      ++count;
     }
-    const auto count = double(to - from);
-    points.push_back({step / count / per_epoch, value / count});
+    if (count > 0) points.push_back({step / count / per_epoch, value / count});
   }
   return points;
 }

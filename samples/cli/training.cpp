@@ -126,9 +126,11 @@ class Training {
     nn::Evaluation none;
     none.accuracy = none.loss = kNone;
     if (!validation_) return none;
-    if (!average_) return nn::evaluate(job_.model, forward_, *validation_);
+    // In float32 whatever the precision of training: the model that will be saved and tested.
+    const nn::Forward forward = [this](const Tensor& images) { return job_.model(images); };
+    if (!average_) return nn::evaluate(job_.model, forward, *validation_);
     const auto shown = average_->show();
-    return nn::evaluate(job_.model, forward_, *validation_);
+    return nn::evaluate(job_.model, forward, *validation_);
   }
 
   void warn_once(const std::string& what, const std::vector<std::string>& messages) {

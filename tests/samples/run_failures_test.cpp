@@ -268,11 +268,14 @@ TEST_CASE("--resume: data that have changed are refused, with what is different"
 TEST_CASE("what a run held out stays held out when its model is evaluated and adapted") {
   const Workplace at;
   write_pictures(at / "photos", 20);
-  at.json(words("train --data photos --split-seed 1 --test-share 0.2 --epochs 1 --out m" + kSmall));
+  // 2^53 + 1 is no double.
+  at.json(words(
+      "train --data photos --split-seed 9007199254740993 --test-share 0.2 --epochs 1 --out m" +
+      kSmall));
   CHECK(at.json(words("evaluate m --data photos"))["images"] == 8);
   at.json(words("finetune m --data photos -b 4 -m 2 --epochs 1 --out a"));
   const std::string settings = at.bytes("a/run.toml");
-  CHECK(settings.find("split-seed = 1\n") != std::string::npos);
+  CHECK(settings.find("split-seed = 9007199254740993\n") != std::string::npos);
   CHECK(settings.find("test-share = 0.2\n") != std::string::npos);
   at.json(words("merge m a --out merged"));
   CHECK(at.json(words("evaluate merged --data photos"))["images"] == 8);
@@ -280,16 +283,18 @@ TEST_CASE("what a run held out stays held out when its model is evaluated and ad
   const Outcome other = at.run(words("evaluate m --data photos --split-seed 2 --quiet"));
   CHECK(other.code == 0);
   CHECK(other.err ==
-        "papilio evaluate: warning: m: was trained on these data with --split-seed 1: some of the "
+        "papilio evaluate: warning: m: was trained on these data with --split-seed "
+        "9007199254740993: some of the "
         "images held out now were trained on\n");
   fs::rename(at / "photos", at / "moved");
   const Outcome moved = at.run(words("evaluate m --data moved --quiet"));
   CHECK(moved.err ==
-        "papilio evaluate: warning: m: was trained on photos with --test-share 0.2 --split-seed 1; "
+        "papilio evaluate: warning: m: was trained on photos with --test-share 0.2 --split-seed "
+        "9007199254740993; "
         "if these are the same images, give the same\n");
 }
 
-TEST_CASE("evaluate: a model that answers NaN has no accuracy") {
+TEST_CASE("a model that answers NaN has no accuracy and predicts nothing") {
   const Workplace at;
   train_base(at);
   auto file = load_safetensors(at / "base/model.safetensors");
@@ -299,6 +304,11 @@ TEST_CASE("evaluate: a model that answers NaN has no accuracy") {
   CHECK(outcome.code == 1);
   CHECK(outcome.out.empty());
   CHECK(outcome.err.find("papilio evaluate: the model gives no number for ") != std::string::npos);
+  const Outcome predicted = at.run(words("predict base --digit 3-4"));
+  CHECK(predicted.code == 1);
+  CHECK(predicted.out.empty());
+  CHECK(predicted.err.find("papilio predict: digit 3: the model gives no number for it") !=
+        std::string::npos);
 }
 
 TEST_CASE("--save best: where the best epoch's file is damaged, what is had instead is said") {
