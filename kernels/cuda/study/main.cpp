@@ -18,7 +18,7 @@ constexpr const char* kUsage =
     "  x is (rows, d); R has m factors of b x b blocks; cayley takes as many b x b matrices as "
     "fill "
     "x's memory\n"
-    "  --repeats: timed runs a version, of which the median counts; 0 only checks\n";
+    "  --repeats: how often ten runs of a version are timed; the median counts, 0 only checks\n";
 
 struct Options {
   std::vector<std::string> names;
