@@ -125,8 +125,11 @@ bool dispatch_registers(const Shape& s, F f) {
 template <class T>
 bool rotate_in_registers(T* y, const T* x, const T* q, const Shape& s, bool transposed) {
   if (!on_16_bytes(y, x)) return false;
+  // Eight rows a thread or more, so that few read the blocks, as long as 512 threads a
+  // multiprocessor keep it busy.
   const int64_t segments = s.d / s.w, most = int64_t(multiprocessors()) * 1024 / segments;
-  const int64_t teams = std::clamp<int64_t>(most, 1, s.rows), threads = segments * teams;
+  const int64_t wanted = std::min(most, std::max(most / 2, s.rows / 8));
+  const int64_t teams = std::clamp<int64_t>(wanted, 1, s.rows), threads = segments * teams;
   return dispatch_registers<T>(
       s, [&]<int B, int M>(std::integral_constant<int, B>, std::integral_constant<int, M>) {
         launch(transposed ? rotate_segments<B, M, true, T> : rotate_segments<B, M, false, T>,
