@@ -38,9 +38,10 @@ PAPILIO_CUDA void scale_columns(View y, ConstView s, ConstView bias);
 PAPILIO_CUDA void scale_gradient_sums(View sums, ConstView g, ConstView y, ConstView bias);
 
 // ds[j] = sum over r of g[r, j] z[r, j], z = (y - bias) / s as `sums` has it where that keeps z's
-// digits (keeps_digits), else z = x w^T. sums: of g, y and bias; g: (rows, out), x: (rows, d), w:
-// (out, d); ds, s and w of one dtype, g, x and bias of that or of 16 bits.
+// digits (keeps_digits), else z = x (w R^T)^T. sums: of g, y and bias; g: (rows, out), x: (rows,
+// d), w: (out, d), q: (m, d/b, b, b), R's blocks; ds, s, w and q of one dtype, g, x and bias of
+// that or of 16 bits; contiguous.
 PAPILIO_CUDA void scale_gradient(View ds, ConstView sums, ConstView s, ConstView bias, ConstView g,
-                                 ConstView x, ConstView w);
+                                 ConstView x, ConstView w, ConstView q);
 
 }  // namespace papilio::cuda

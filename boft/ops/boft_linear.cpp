@@ -124,7 +124,7 @@ Tensor Problem::ds(const Tensor& sums, const Tensor& g) const {
     const Tensor result = empty({out(), 1}, {s.dtype(), s.device()});
     cuda::use_device(x.device().index);
     cuda::scale_gradient(view(result), view(sums), view(s), view_or_none(bias), view(g), view(x),
-                         view(rotated(weight, q, true)));
+                         view(weight), view(q));
     return result;
   }
   const auto sum = sums.to_vector<double>(), scale = s.to_vector<double>();

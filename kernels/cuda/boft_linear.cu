@@ -1,5 +1,8 @@
 #include "kernels/boft_linear.h"
 
+#include <algorithm>
+
+#include "kernels/cuda/butterfly.h"
 #include "kernels/cuda/parts.h"
 #include "kernels/cuda/row.h"
 
@@ -45,22 +48,44 @@ __global__ void sum_parts(compute_t<T>* partial, const T* g, const T* y, const T
   }
 }
 
-// A block for each column.
+// A block's product of a row with R^T, factor by factor. `from` and `to`: memory for a row each.
+template <class C, class S>
+__device__ const C* rotate_row(C* from, C* to, const S* row, const S* q, Shape shape) {
+  for (int64_t c = threadIdx.x; c < shape.d; c += blockDim.x) from[c] = C(row[c]);
+  __syncthreads();
+  for (int64_t i = 0; i < shape.m; ++i) {
+    for (int64_t c = threadIdx.x; c < shape.d; c += blockDim.x) {
+      const Place<int64_t> at(c, i, shape.b);
+      to[c] = rotated<C>(from, q + i * shape.factor_size() + at.n * shape.b * shape.b,
+                         Halves<int64_t>(at.n, i, shape.b), at.j, shape.b, true);
+    }
+    __syncthreads();
+    C* const next = from;
+    from = to;
+    to = next;
+  }
+  return from;
+}
+
+// A block for each column. memory: two rows a block.
 template <class T, class S>
 __global__ void scale_gradient_kernel(S* ds, const compute_t<T>* sums, const S* s, const T* bias,
-                                      const T* g, const T* x, const S* w, int64_t rows, int64_t n,
-                                      int64_t d) {
+                                      const T* g, const T* x, const S* w, const S* q,
+                                      compute_t<T>* memory, Shape shape, int64_t n) {
   using C = compute_t<T>;
+  const int64_t rows = shape.rows, d = shape.d;
+  C* const own = memory + blockIdx.x * 2 * d;
   for (int64_t j = blockIdx.x; j < n; j += gridDim.x) {
     const double mean = double(sums[n + j]) / double(rows);
     if (keeps_digits(mean, bias != nullptr ? double(C(bias[j])) : 0, dtype_of<T>())) {
       if (threadIdx.x == 0) ds[j] = S(sums[j] / C(s[j]));
       continue;
     }
+    const C* row = rotate_row(own, own + d, w + j * d, q, shape);
     C sum = 0;
     for (int64_t e = threadIdx.x; e < rows * d; e += blockDim.x)
-      sum += C(g[e / d * n + j]) * C(x[e]) * C(w[j * d + e % d]);
-    sum = join_block(sum, Plus());
+      sum += C(g[e / d * n + j]) * C(x[e]) * row[e % d];
+    sum = join_block(sum, Plus());  // all have read the row
     if (threadIdx.x == 0) ds[j] = S(sum);
   }
 }
@@ -96,12 +121,16 @@ void scale_gradient_sums(View sums, ConstView g, ConstView y, ConstView bias) {
 }
 
 void scale_gradient(View ds, ConstView sums, ConstView s, ConstView bias, ConstView g, ConstView x,
-                    ConstView w) {
-  const int64_t rows = x.size(0), n = w.size(0), d = w.size(1);
+                    ConstView w, ConstView q) {
+  const int64_t n = w.size(0);
+  const Shape shape(x.size(0), q);
+  // Few columns come to need a row of memory, but each block might.
+  const unsigned blocks = std::min(blocks_for(n, 1), 4 * unsigned(multiprocessors()));
   const auto run = [&]<class T, class S>(T, S) {
-    launch(scale_gradient_kernel<T, S>, blocks_for(n, 1), kBlock, 0, stream(), ds.as<S>(),
-           sums.as<compute_t<T>>(), s.as<S>(), bias.as<T>(), g.as<T>(), x.as<T>(), w.as<S>(), rows,
-           n, d);
+    const Scratch<compute_t<T>> memory(blocks * 2 * shape.d);
+    launch(scale_gradient_kernel<T, S>, blocks, kBlock, 0, stream(), ds.as<S>(),
+           sums.as<compute_t<T>>(), s.as<S>(), bias.as<T>(), g.as<T>(), x.as<T>(), w.as<S>(),
+           q.as<S>(), memory.data(), shape, n);
   };
   dispatch_floating(x.dtype, [&]<class T>() {
     if (w.dtype == x.dtype)
