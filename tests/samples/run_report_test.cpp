@@ -96,6 +96,9 @@ TEST_CASE("confusion matrix: well formed from none to a thousand classes, names 
     CHECK_FALSE(shows_nan(svg));
     CHECK(svg.size() < 500'000);
   }
+  CHECK(classes_a_cell(160) == 1);
+  CHECK(classes_a_cell(161) == 2);
+  CHECK(classes_a_cell(1000) == 7);
   // Names that are missing, rows that are short, a class without images.
   const std::string odd = render(ConfusionChart{"", {"a"}, {{3}, {}, {0, 1, 2}}});
   CHECK_MESSAGE(complaint(odd).empty(), complaint(odd));

@@ -105,6 +105,7 @@ void add_classes(Document& page, const RunReport& run) {
   constexpr std::size_t kShort = 20;
   page.section("classes", "Class by class");
   const bool named = run.confusion.size() <= kMostNamed;
+  const std::size_t shared = classes_a_cell(run.confusion.size());
   page.figure(
       {render(ConfusionChart{"Confusion matrix", run.class_names, run.confusion})},
       "How the " + escape(run.part) +
@@ -115,7 +116,11 @@ void add_classes(Document& page, const RunReport& run) {
                ? "Numbers are images; on the right the share recognised. Look for orange cells "
                  "that mirror each other across the diagonal: two classes that look alike."
                : "Numbers at the edges are the classes of the table below. Orange stripes: a "
-                 "class that draws the others\u2019 images (a column) or loses its own (a row)."));
+                 "class that draws the others\u2019 images (a column) or loses its own (a row).") +
+          (shared > 1 ? " So many classes that " + std::to_string(shared) +
+                            " neighbours share a row and a column: a blue cell also holds what "
+                            "they are taken for among themselves."
+                      : ""));
 
   const std::vector<ClassRow> rows = class_rows(run.confusion, run.class_names);
   std::vector<std::size_t> all(rows.size());

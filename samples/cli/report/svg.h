@@ -154,5 +154,7 @@ std::string render(const ImageGrid& grid);
 // Rows are true classes, columns predicted ones; names up to kMostNamed classes, numbers beyond.
 std::string render(const ConfusionChart& chart);
 constexpr std::size_t kMostNamed = 40;
+// Neighbouring classes that share a row, and a column, of that chart: 1 up to 160 classes.
+std::size_t classes_a_cell(std::size_t classes);
 
 }  // namespace papilio::report

@@ -138,10 +138,14 @@ void draw_scale(Canvas& canvas, double x, double y, double height) {
 
 }  // namespace
 
+std::size_t classes_a_cell(std::size_t classes) {
+  return std::max<std::size_t>(1, (classes + kMostCells - 1) / kMostCells);
+}
+
 std::string render(const ConfusionChart& chart) {
   const std::size_t classes = chart.counts.size();
   const bool named = classes <= kMostNamed;
-  const std::size_t pool = classes > kMostCells ? (classes + kMostCells - 1) / kMostCells : 1;
+  const std::size_t pool = classes_a_cell(classes);
   const Counts counts = pool > 1 ? pooled(square(chart.counts), pool) : square(chart.counts);
   const auto n = static_cast<double>(std::max<std::size_t>(counts.size(), 1));
   Layout layout{};
