@@ -73,7 +73,7 @@ int merge(const Words& words) {
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
   const std::string settings = options.toml();
-  make_output_folder(s.out, Result::model, s.overwrite);
+  prepare_result_folder(s.out, Result::model, s.overwrite);
   nn::eval(*loaded.model);
   const size_t layers = loaded.adapters->layers("default").size();
   const Tensor images = probe_images(loaded.model->shape());

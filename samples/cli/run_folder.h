@@ -12,13 +12,17 @@ namespace papilio::cli {
 // and throws UsageError where it holds checkpoints, unless `overwrite`. Nothing in it changes.
 void prepare_run_folder(const std::filesystem::path& out, Result result, bool resume,
                         bool overwrite);
+// The same before a result that is no run's: there is nothing to go on with.
+void prepare_result_folder(const std::filesystem::path& out, Result result, bool overwrite);
 
 // Removes every file that a run of any kind leaves in a folder. The configurations go first and
 // come last when a model is written: half a model is no model. Throws FileError.
 void clear_run_folder(const std::filesystem::path& out);
 
 // Puts new files in the place of all that: `write` makes them in a folder of their own, so that
-// what stops it (a full disk) leaves the old ones whole. Throws FileError.
+// what stops it (a full disk) leaves the old ones whole. They move aside, and back where the new
+// ones cannot take their place. Throws FileError, which names where both are if not even that
+// works.
 void replace_run_folder(const std::filesystem::path& out,
                         const std::function<void(const std::filesystem::path&)>& write);
 

@@ -143,4 +143,47 @@ TEST_CASE("a disk that is full or fails: one message, and no result that is not 
   }
 }
 
+TEST_CASE(
+    "a disk that is full or fails under --overwrite: the old result or the new one is there") {
+  if (*faults_library == '\0') return;
+  Workplace at;
+  at.json(words("train --classes 5-9 --epochs 1 --out other " + kSmall));
+  at.json(words("train --classes 0-4 --epochs 1 --out old " + kSmall));
+  at.json(words("finetune old --epochs 1 -t query --batch-size 100 --classes 5-9 --out a"));
+  at.json(words("merge old a --out merged"));
+  const std::string before = said(at, "other"), after = said(at, "merged");
+  const struct {
+    std::string calls;
+    int error;
+    bool stays;
+  } faults[] = {{"write", ENOSPC, true},
+                {"fsync", EIO, true},
+                {"rename", EIO, false},
+                {"write", EIO, false},
+                {"rename", EIO, true}};
+  for (const auto& fault : faults) {
+    CAPTURE(fault.calls);
+    CAPTURE(fault.stays);
+    bool named = false;
+    for_each_fault(
+        at, fault.calls, fault.error, fault.stays, "merge old a --overwrite --quiet --out out",
+        [&] {
+          fs::remove_all(at / "out");
+          fs::copy(at / "other", at / "out", fs::copy_options::recursive);
+        },
+        [&](const Outcome& outcome) {
+          CHECK(outcome.code == (said(at, "out") == after ? 0 : 1));
+          const bool stuck =  // nothing can be moved back either
+              outcome.err.find("; the new result is in out/.new, the old one in out/.old\n") !=
+              std::string::npos;
+          named |= stuck;
+          CHECK(fs::exists(at / "out/.new") == stuck);
+          CHECK(fs::exists(at / "out/.old") == stuck);
+          if (!stuck) CHECK(said(at, "out") == (outcome.code == 0 ? after : before));
+          if (stuck) CHECK(at.bytes("out/.new/config.json") == at.bytes("merged/config.json"));
+        });
+    CHECK(named == (fault.calls == "rename" && fault.stays));
+  }
+}
+
 }  // namespace papilio::test

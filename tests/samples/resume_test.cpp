@@ -167,4 +167,25 @@ TEST_CASE("checkpoints and --resume: what goes together, in one clear line each"
   CHECK(at.bytes("two/model.safetensors") == model);
 }
 
+TEST_CASE("merge and convert do not wipe the checkpoints of an interrupted run") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 0-1 --epochs 1 -t query -b 4 -m 1 --out a"));
+  for (const std::string line :
+       {"merge base a", "convert a --to compact", "convert a --to merged --base base"}) {
+    CAPTURE(line);
+    const std::string file = "run/checkpoints/step-00000007.safetensors";
+    std::filesystem::create_directories(at / "run/checkpoints");
+    write_bytes(at / file, "hours of work");
+    const Outcome refused = at.run(words(line + " --quiet --out run"));
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find("--out: run holds the checkpoints of a run; choose another folder, or "
+                           "--overwrite\n") != std::string::npos);
+    CHECK(at.bytes(file) == "hours of work");
+    at.json(words(line + " --overwrite --out run"));
+    CHECK(!std::filesystem::exists(at / file));
+    std::filesystem::remove_all(at / "run");
+  }
+}
+
 }  // namespace papilio::test
