@@ -84,9 +84,18 @@ std::vector<std::string> check_same_settings(const std::string& then, const std:
                       (out / "run.toml").string());
   } while (!before.empty() || !after.empty());
   const std::string threads = value_of(then, "threads"), own = value_of(now, "threads");
-  if (threads == own) return {};
-  return {"--resume: the run began with " + threads + " threads, now it has " + own +
-          ": sums are rounded in another order, so its numbers are as good but not the same bits"};
+  std::vector<std::string> warnings;
+  const std::string device = value_of(then, "device"), here = value_of(now, "device");
+  if (device != here) {
+    warnings.push_back("--resume: the run began on " + device + ", now it is on " + here +
+                       ": sums are rounded in another order, so its numbers are as good but not "
+                       "the same bits");
+  }
+  if (threads == own) return warnings;
+  warnings.push_back(
+      "--resume: the run began with " + threads + " threads, now it has " + own +
+      ": sums are rounded in another order, so its numbers are as good but not the same bits");
+  return warnings;
 }
 
 }  // namespace papilio::cli
