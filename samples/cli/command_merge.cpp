@@ -12,6 +12,7 @@
 #include "samples/cli/common.h"
 #include "samples/cli/data.h"
 #include "samples/cli/digits.h"
+#include "samples/cli/known_split.h"
 #include "samples/cli/model.h"
 #include "samples/cli/run_folder.h"
 #include "samples/cli/table.h"
@@ -72,7 +73,7 @@ int merge(const Words& words) {
   set_threads(s.common);
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
-  const std::string settings = options.toml();
+  const std::string settings = options.toml() + trained_on(s.model, s.adapter);
   prepare_result_folder(s.out, Result::model, s.overwrite);
   nn::eval(*loaded.model);
   const size_t layers = loaded.adapters->layers("default").size();

@@ -17,8 +17,11 @@ constexpr size_t kLargest = 1'000'000;
 
 using Values = std::map<std::string, std::string>;
 
-// The settings of the run that made a folder; none where nothing says them.
-Values run_settings(const fs::path& folder, int depth = 0) {
+constexpr const char* kNoted[] = {"data", "validation-share", "test-share", "split-seed"};
+
+// The settings of the run that made a folder; none where nothing says them. Of a merged model those
+// of its adapter, or else its base; `gone` is set to a part that is not there.
+Values run_settings(const fs::path& folder, std::string& gone, int depth = 0) {
   Values values;
   try {
     const std::string file = (folder / "run.toml").string();
@@ -29,8 +32,23 @@ Values run_settings(const fs::path& folder, int depth = 0) {
     return {};
   }
   if (values["command"] != "merge" || depth > 4) return values;
-  const Values adapter = run_settings(values["adapter"], depth + 1);
-  return adapter.contains("data") ? adapter : run_settings(values["model"], depth + 1);
+  if (values.contains("trained-data")) {
+    Values noted;
+    for (const std::string name : kNoted) {
+      if (values.contains("trained-" + name)) noted[name] = values["trained-" + name];
+    }
+    return noted;
+  }
+  for (const char* part : {"adapter", "model"}) {
+    std::error_code ignored;
+    if (!fs::exists(values[part], ignored)) {
+      gone = values[part];
+      continue;
+    }
+    Values of_part = run_settings(values[part], gone, depth + 1);
+    if (of_part.contains("data")) return of_part;
+  }
+  return {};
 }
 
 bool same_path(const std::string& a, const std::string& b) {
@@ -40,6 +58,22 @@ bool same_path(const std::string& a, const std::string& b) {
 
 }  // namespace
 
+std::string trained_on(const std::string& model, const std::string& adapter) {
+  std::string lines, gone;
+  for (const std::string& folder : {adapter, model}) {
+    const Values run = run_settings(folder, gone);
+    if (!run.contains("data")) continue;
+    for (const char* name : kNoted) {
+      const auto noted = run.find(name);
+      if (noted == run.end()) continue;
+      const std::string value = noted->first == "data" ? toml_string(noted->second) : noted->second;
+      lines += str("trained-", name, " = ", value, '\n');
+    }
+    break;
+  }
+  return lines;
+}
+
 std::vector<std::string> take_known_split(const Options& options, DataSettings& s,
                                           const std::vector<std::string>& folders) {
   if (s.digits()) return {};
@@ -47,7 +81,12 @@ std::vector<std::string> take_known_split(const Options& options, DataSettings& 
   bool taken = false;
   for (const std::string& folder : folders) {
     if (folder.empty()) continue;
-    const Values run = run_settings(folder);
+    std::string gone;
+    const Values run = run_settings(folder, gone);
+    if (!gone.empty()) {
+      warnings.push_back(folder + ": was merged from " + gone +
+                         ", which is not there: it is not known which images it was trained on");
+    }
     const auto data = run.find("data");
     if (data == run.end() || data->second == "digits") continue;
     const bool same = same_path(data->second, s.path);

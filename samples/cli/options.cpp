@@ -290,7 +290,8 @@ void Options::parse_file(const std::string& path) {
     if (o.in_file) known.push_back(key_of(o));
   }
   for (const TomlEntry& entry : parse_toml(text, path)) {
-    if (entry.key == "version") continue;  // of the program that wrote it
+    // Of the program that wrote it, and of how the result came to be: no settings.
+    if (entry.key == "version" || entry.key.starts_with("trained-")) continue;
     if (entry.key == "command") {
       check<UsageError>(entry.values == std::vector{command_}, entry.where,
                         ": settings of papilio ", joined(entry.values, " "), ", not of ", command_);
