@@ -59,12 +59,13 @@ int64_t RunCheckpoints::go_on(const nn::TrainingParts& parts, TrainingRecord& re
   }
   warn(options_, warnings);
   newest_ = place->step;
+  newest_file_ = whole_file_of(newest_);
   return place->step;
 }
 
 void RunCheckpoints::save_or_throw(const nn::TrainingParts& parts, int64_t step,
                                    const TrainingRecord& record) {
-  files_.save(parts, place(step, record));
+  newest_file_ = files_.save(parts, place(step, record)).string();
   newest_ = step;
 }
 
@@ -86,6 +87,7 @@ void RunCheckpoints::keep_best(const nn::TrainingParts& parts, int64_t step, Tra
   try {
     files_.save_best(parts, place(step, with));
     record = with;
+    if (newest_file_.empty()) newest_file_ = files_.best().string();
   } catch (const FileError& e) {
     warn(options_, {str("the best epoch is not kept: ", e.what())});
   }
@@ -109,9 +111,15 @@ int64_t RunCheckpoints::load_best(const nn::TrainingParts& parts, int64_t step,
   }
 }
 
-std::string RunCheckpoints::newest_file() const {
-  const auto all = files_.files();
-  return all.empty() ? "" : all.front().string();
+std::string RunCheckpoints::whole_file_of(int64_t step) const {
+  for (const auto& file : files_.files()) {
+    try {
+      if (nn::read_training_place(file).step == step) return file.string();
+    } catch (const FileError&) {
+      continue;  // go_on() has named it
+    }
+  }
+  return files_.best().string();
 }
 
 }  // namespace papilio::cli

@@ -30,15 +30,18 @@ class RunCheckpoints {
 
   // The step of the newest, -1 without.
   int64_t newest() const { return newest_; }
-  std::string newest_file() const;
+  // The newest of this run that is whole, "" without.
+  const std::string& newest_file() const { return newest_file_; }
 
  private:
+  std::string whole_file_of(int64_t step) const;
   nn::TrainingPlace place(int64_t step, const TrainingRecord& record) const;
 
   const TrainingJob& job_;
   const Options& options_;
   nn::Checkpoints files_;
   int64_t newest_ = -1;
+  std::string newest_file_;
 };
 
 }  // namespace papilio::cli

@@ -165,6 +165,10 @@ void prepare_result_folder(const fs::path& out, Result result, bool overwrite) {
                     " holds the checkpoints of a run; choose another folder, or --overwrite");
 }
 
+bool holds_run(const fs::path& out) {
+  return !results_in(out).empty();
+}
+
 void clear_run_folder(const fs::path& out) {
   for (const fs::path& file : results_in(out)) must_remove(file);
   remove_half_written(out);

@@ -15,6 +15,9 @@ void prepare_run_folder(const std::filesystem::path& out, Result result, bool re
 // The same before a result that is no run's: there is nothing to go on with.
 void prepare_result_folder(const std::filesystem::path& out, Result result, bool overwrite);
 
+// Whether a run or a result of any kind left files there.
+bool holds_run(const std::filesystem::path& out);
+
 // Removes every file that a run of any kind leaves in a folder. The configurations go first and
 // come last when a model is written: half a model is no model. Throws FileError.
 void clear_run_folder(const std::filesystem::path& out);

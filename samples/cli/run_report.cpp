@@ -10,6 +10,7 @@
 
 #include "kernels/threads.h"
 #include "samples/cli/common.h"
+#include "samples/cli/shell.h"
 #include "samples/cli/toml.h"
 #include "samples/cli/version.h"
 #include "tensor/atomic_file.h"
@@ -55,17 +56,6 @@ std::vector<report::CurvePoint> grouped_means(const std::vector<double>& steps,
     if (count > 0) points.push_back({step / count / per_epoch, value / count});
   }
   return points;
-}
-
-std::string shell_quoted(const std::string& word) {
-  const bool plain =
-      !word.empty() && word.find_first_not_of(
-                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                           "_-+=.,:/@%") == std::string::npos;
-  if (plain) return word;
-  std::string quoted = "'";
-  for (char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  return quoted + '\'';
 }
 
 std::string now() {
@@ -172,16 +162,15 @@ void add_training(report::RunReport& page, const fs::path& out, const TrainingEn
     add(page.curves.validation_loss, "validation_loss");
     add(page.curves.validation_accuracy, "validation_accuracy");
   }
-  const std::string again =
-      str("papilio ", page.command, " --config ", shell_quoted((out / "run.toml").string()));
   if (end.signal != 0) {
     page.stopped = str("Interrupted after step ", end.steps, " of ", end.total_steps,
                        ": this is the model as it was then.");
-    page.go_on = again + " --resume";
   }
   if (!end.failure.empty()) page.stopped = "The training failed: " + end.failure + '.';
+  if (!page.stopped.empty() && end.resumable) page.go_on = resume_command(page.command, out);
   page.command_lines.push_back("# the same once more, into another folder");
-  page.command_lines.push_back(again + " --out " + shell_quoted(out.string() + "-again"));
+  page.command_lines.push_back(run_command(page.command, out) + " --out " +
+                               shell_quoted(out.string() + "-again"));
 }
 
 void write_report(const fs::path& path, const FillReport& fill) {

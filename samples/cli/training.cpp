@@ -89,7 +89,8 @@ class Training {
            .on_step = [this](const nn::StepReport& r) { return after_step(r); }});
       end_.trained = true;
     } catch (const nn::NonFiniteError& e) {  // the same steps would lead there again
-      const std::string file = checkpoints_.newest_file();
+      diverged_ = true;
+      const std::string& file = checkpoints_.newest_file();
       end_.failure = str(e.what(), file.empty() ? "; there is no checkpoint yet"
                                                 : "; the last good checkpoint is " + file);
     } catch (const Error& e) {
@@ -183,6 +184,7 @@ class Training {
   // The first step shows that the run works: now it takes the place of what was there.
   void begin() {
     if (!s_.resume) {
+      end_.cleared = holds_run(job_.out);
       clear_run_folder(job_.out);
       write_file_atomically(job_.out / "run.toml", job_.settings);
       open_logs();
@@ -226,7 +228,7 @@ class Training {
     end_.best_accuracy = record_.best_accuracy < 0 ? kNone : record_.best_accuracy;
     if (end_.seconds > 0) end_.images_per_second = double(images_) / end_.seconds;
     end_.peak_memory = memory_stats().peak_in_use;
-    end_.resumable = checkpoints_.newest() >= 0;
+    end_.resumable = !checkpoints_.newest_file().empty() && !diverged_;
     if (s_.save == "best" && end_.signal == 0 && end_.failure.empty()) {
       std::string problem;
       end_.model_step = checkpoints_.load_best(parts(), end_.steps, record_, problem);
@@ -258,6 +260,7 @@ class Training {
   TrainingRecord record_;
   GoodStep good_;
   int64_t images_ = 0;
+  bool diverged_ = false;
   std::set<std::string> warned_;
   TrainingEnd end_;
 };

@@ -48,10 +48,11 @@ struct TrainingEnd {
   std::string failure = {};                        // why it could not go on, or empty
   std::string warning = {};                        // what else is to say, or empty
   // Whether the model learned here what is worth writing; whether that is done; the step whose
-  // weights it has; and whether there is a checkpoint to go on from.
+  // weights it has; and whether there is a checkpoint to go on from, not to diverge again.
   bool trained = false, saved = false;
   int64_t model_step = 0;
   bool resumable = false;
+  bool cleared = false;  // another run's files made room for this one, or began to
 };
 // Trains, with a line of log.csv an epoch, one of steps.csv a step, and checkpoints that a later
 // call with settings.resume goes on from. Throws UsageError where there is nothing to go on from or

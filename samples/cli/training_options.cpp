@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "samples/cli/demo/methods.h"
+#include "samples/cli/shell.h"
 #include "samples/cli/training.h"
 
 namespace papilio::cli {
@@ -97,7 +98,9 @@ int report_end(const Options& options, const TrainingEnd& end, const std::string
     if (end.saved)
       line += str("; the model of step ", end.model_step, " is in ", out);
     else if (!end.trained)
-      line += "; nothing is written";
+      line += end.cleared ? "; nothing is written, and what was there before is removed, at least "
+                            "in part"
+                          : "; nothing is written";
   } else if (end.signal != 0) {
     line = str("interrupted after step ", end.steps, " of ", end.total_steps,
                "; what it learned is in ", out);
@@ -106,10 +109,8 @@ int report_end(const Options& options, const TrainingEnd& end, const std::string
     return 0;
   }
   std::fprintf(stderr, "%s: %s\n", who.c_str(), printable(line).c_str());
-  if (end.resumable && end.trained) {
-    std::fprintf(stderr, "go on with: %s --config %s/run.toml --resume\n", who.c_str(),
-                 out.c_str());
-  }
+  if (end.resumable)
+    std::fprintf(stderr, "go on with: %s\n", resume_command(options.command(), out).c_str());
   return end.failure.empty() ? 128 + end.signal : 1;
 }
 

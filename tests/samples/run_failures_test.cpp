@@ -89,15 +89,20 @@ TEST_CASE("a picture that breaks the validation costs nothing: the epoch's check
   at.json(words("train --config run/run.toml --resume"));
   CHECK(at.bytes("run/model.safetensors") == at.bytes("whole/model.safetensors"));
   // And one that breaks training goes on from the step before.
-  const std::string other = at.bytes("photos/train/light/7.png");
-  write_bytes(at / "photos/train/light/7.png", "broken");
-  const Outcome stopped = at.run(words(line + "--out part"));
-  CHECK(stopped.code == 1);
-  write_bytes(at / "photos/train/light/7.png", other);
-  if (stopped.err.find("nothing is written") == std::string::npos) {
-    at.json(words("train --config part/run.toml --resume"));
-    CHECK(at.bytes("part/model.safetensors") == at.bytes("whole/model.safetensors"));
+  // The first of three batches holds eight pictures: of nine, one is behind it.
+  std::string said = "; nothing is written";
+  for (int i = 0; i < 9 && said.find("; nothing is written") != std::string::npos; ++i) {
+    const std::string picture = "photos/train/light/" + std::to_string(i) + ".png";
+    const std::string other = at.bytes(picture);
+    write_bytes(at / picture, "broken");
+    const Outcome stopped = at.run(words(line + "--out part"));
+    CHECK(stopped.code == 1);
+    said = stopped.err;
+    write_bytes(at / picture, other);
   }
+  REQUIRE_MESSAGE(said.find("nothing is written") == std::string::npos, said);
+  at.json(words("train --config part/run.toml --resume"));
+  CHECK(at.bytes("part/model.safetensors") == at.bytes("whole/model.safetensors"));
 }
 
 TEST_CASE("a test part that cannot be read is a warning beside the model") {
@@ -192,15 +197,72 @@ TEST_CASE("a result that cannot be written: the checkpoint and the way to go on 
   at.json(words(line + "--out whole"));
   at.set_environment("LD_PRELOAD", faults_library);
   at.set_environment("PAPILIO_FAULT_CALLS", "write");
-  at.set_environment("PAPILIO_FAULT_PATH", "/m/.model.safetensors");
-  const Outcome outcome = at.run(words(line + "--out m"));
+  at.set_environment("PAPILIO_FAULT_PATH", "/my run/.model.safetensors");
+  std::vector<std::string> named = words(line + "--out");
+  named.emplace_back("my run");
+  const Outcome outcome = at.run(named);
   CHECK(outcome.code == 1);
   CHECK(outcome.err ==
-        "papilio train: cannot write m/model.safetensors: No space left on device (write)\n"
-        "go on with: papilio train --config m/run.toml --resume\n");
+        "papilio train: cannot write my run/model.safetensors: No space left on device (write)\n"
+        "go on with: papilio train --config 'my run/run.toml' --resume\n");
   at.set_environment("LD_PRELOAD", "");
-  at.json(words("train --config m/run.toml --resume"));
-  CHECK(at.bytes("m/model.safetensors") == at.bytes("whole/model.safetensors"));
+  at.json({"train", "--config", "my run/run.toml", "--resume"});
+  CHECK(at.bytes("my run/model.safetensors") == at.bytes("whole/model.safetensors"));
+}
+
+TEST_CASE("an old run that cannot be removed is not said to be whole") {
+  if (*faults_library == '\0') return;
+  Workplace at;
+  train_base(at);
+  at.set_environment("LD_PRELOAD", faults_library);
+  at.set_environment("PAPILIO_FAULT_CALLS", "remove");
+  at.set_environment("PAPILIO_FAULT_PATH", "base/");
+  at.set_environment("PAPILIO_FAULT_FROM", "2");
+  const Outcome outcome =
+      at.run(words("train --classes 0-1 --overwrite --quiet --out base " + kTinyModel));
+  CHECK(outcome.code == 1);
+  CHECK(!fs::exists(at / "base/config.json"));
+  CHECK_MESSAGE(outcome.err.find(": cannot be removed: No space left on device; nothing is "
+                                 "written, and what was there before is removed, at least in "
+                                 "part\n") != std::string::npos,
+                outcome.err);
+}
+
+TEST_CASE("a run that diverges names no other run's checkpoint, and no way to go on") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 0-1 --epochs 1 -t query -b 4 -m 1 --out a"));
+  auto file = load_safetensors(at / "base/model.safetensors");
+  fill_(file.tensors.at("vit.layernorm.weight"), std::nan(""));
+  save_safetensors(at / "base/model.safetensors", file.tensors, file.metadata);
+  const Outcome outcome = at.run(
+      words("finetune base --classes 0-1 --epochs 1 -t query -b 4 -m 1 --overwrite --quiet --out "
+            "a"));
+  CHECK(outcome.code == 1);
+  CHECK_MESSAGE(
+      outcome.err.find("; there is no checkpoint yet; nothing is written\n") != std::string::npos,
+      outcome.err);
+  CHECK(outcome.err.find("go on with") == std::string::npos);
+}
+
+TEST_CASE("the best epoch alone is enough to go on from, on standard error and in report.html") {
+  if (*faults_library == '\0') return;
+  Workplace at;
+  at.set_environment("LD_PRELOAD", faults_library);
+  at.set_environment("PAPILIO_FAULT_CALLS", "rename");
+  at.set_environment("PAPILIO_FAULT_PATH", "checkpoints/step-");
+  const Outcome outcome =
+      at.run(words("train --classes 0-1 --epochs 100000 --patch-size 4 --hidden-size 16 --layers 1 "
+                   "--heads 2 --quiet --out m"),
+             [&](int process) {
+               while (at.bytes("m/log.csv").find("\n1,") == std::string::npos) usleep(5000);
+               kill(process, SIGINT);
+             });
+  CHECK(outcome.code == 1);
+  const std::string command = "papilio train --config m/run.toml --resume";
+  CHECK_MESSAGE(outcome.err.find("go on with: " + command + '\n') != std::string::npos,
+                outcome.err);
+  CHECK(at.bytes("m/report.html").find(command) != std::string::npos);
 }
 
 TEST_CASE("the averaged weights are what an interrupted run shows") {
@@ -280,6 +342,20 @@ TEST_CASE("what a run held out stays held out when its model is evaluated and ad
   at.json(words("merge m a --out merged"));
   CHECK(at.json(words("evaluate merged --data photos"))["images"] == 8);
   CHECK(at.json(words("evaluate m --adapter a --data ./photos"))["images"] == 8);
+  // A merged model knows it where its parts are gone, and its settings can still be read back.
+  at.json(words("merge --config merged/run.toml --out again"));
+  CHECK(at.bytes("again/model.safetensors") == at.bytes("merged/model.safetensors"));
+  fs::rename(at / "a", at / "away");
+  CHECK(at.json(words("evaluate again --data photos"))["images"] == 8);
+  // One that does not say: a line, as for any model whose data may be others.
+  std::string bare = at.bytes("merged/run.toml");
+  bare.resize(bare.find("trained-"));
+  write_bytes(at / "merged/run.toml", bare);
+  const Outcome unknown = at.run(words("evaluate merged --data photos --quiet"));
+  CHECK(unknown.code == 0);
+  CHECK(unknown.err ==
+        "papilio evaluate: warning: merged: was merged from a, which is not there: it is not known "
+        "which images it was trained on\n");
   const Outcome other = at.run(words("evaluate m --data photos --split-seed 2 --quiet"));
   CHECK(other.code == 0);
   CHECK(other.err ==

@@ -1,0 +1,17 @@
+// Commands to type again.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace papilio::cli {
+
+// In quotes, where a shell would not take the word as it is.
+std::string shell_quoted(const std::string& word);
+
+// "papilio train --config runs/base/run.toml": the run whose folder this is, once more.
+std::string run_command(const std::string& command, const std::filesystem::path& out);
+// The same going on from its newest checkpoint.
+std::string resume_command(const std::string& command, const std::filesystem::path& out);
+
+}  // namespace papilio::cli
