@@ -1,24 +1,12 @@
 #include "kernels/cpu/elementwise_loop.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/elementwise_instances.h"
 #include "kernels/rows.h"
 
 namespace papilio::cpu {
 
 using namespace functor;
-
-template void map(View, ConstView, Neg);
-template void map(View, ConstView, Right<Add>);
-template void map(View, ConstView, Right<Mul>);
-template void map(View, ConstView, Right<Div>);
-template void map(View, ConstView, Left<Sub>);
-template void map(View, ConstView, Left<Div>);
-template void map_backward(View, ConstView, ConstView, Left<Div>);
-
-template void zip(View, ConstView, ConstView, Add);
-template void zip(View, ConstView, ConstView, Sub);
-template void zip(View, ConstView, ConstView, Mul);
-template void zip(View, ConstView, ConstView, Div);
-template void zip_backward_b(View, ConstView, ConstView, ConstView, Div);
+PAPILIO_INSTANTIATE_ARITHMETIC
 
 void add_to(View dst, ConstView src) {
   const Rows<2> rows(dst, src);

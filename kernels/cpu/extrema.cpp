@@ -1,18 +1,9 @@
 #include "kernels/cpu/elementwise_loop.h"
+#include "kernels/elementwise_instances.h"
 
 namespace papilio::cpu {
 
 using namespace functor;
-
-#define PAPILIO_EXTREMUM(F)                                               \
-  template void zip(View, ConstView, ConstView, F);                       \
-  template void zip_backward_a(View, ConstView, ConstView, ConstView, F); \
-  template void zip_backward_b(View, ConstView, ConstView, ConstView, F);
-PAPILIO_EXTREMUM(Maximum)
-PAPILIO_EXTREMUM(Minimum)
-#undef PAPILIO_EXTREMUM
-
-template void map(View, ConstView, Clamp);
-template void map_backward(View, ConstView, ConstView, Clamp);
+PAPILIO_INSTANTIATE_EXTREMA
 
 }  // namespace papilio::cpu

@@ -1,17 +1,9 @@
 #include "kernels/cuda/elementwise.h"
+#include "kernels/elementwise_instances.h"
 
 namespace papilio::cuda {
 
 using namespace functor;
-
-#define PAPILIO_MAP(F)                   \
-  template void map(View, ConstView, F); \
-  template void map_backward(View, ConstView, ConstView, F);
-PAPILIO_MAP(Relu)
-PAPILIO_MAP(Sigmoid)
-PAPILIO_MAP(Silu)
-PAPILIO_MAP(Gelu)
-PAPILIO_MAP(GeluTanh)
-#undef PAPILIO_MAP
+PAPILIO_INSTANTIATE_ACTIVATION
 
 }  // namespace papilio::cuda

@@ -4,19 +4,13 @@
 #include "tests/samples/program.h"
 
 using namespace papilio;
+using test::check_refused;
 using test::train_base;
 using test::words;
 using test::Workplace;
+using test::WrongUse;
 
-namespace {
-
-struct WrongUse {
-  std::string line;
-  int code;
-  std::string says;
-};
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
   const Workplace at;
@@ -147,14 +141,7 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
        "\"((((((((((((((((((((((((((((((((((((((((((("},
       {"evaluate base --adapter nested", 1, "papilio evaluate: nested: target_modules: \"((((((("},
   };
-  for (const WrongUse& wrong : cases) {
-    CAPTURE(wrong.line);
-    const auto outcome = at.run(words(wrong.line));
-    CHECK(outcome.code == wrong.code);
-    CHECK(outcome.out == "");
-    CHECK_MESSAGE(outcome.err.find(wrong.says) != std::string::npos, outcome.err);
-    CHECK_MESSAGE(outcome.err.find('\n') + 1 == outcome.err.size(), outcome.err);
-  }
+  check_refused(at, cases);
   CHECK(at.run({"train", "--out", ""}).err ==
         "papilio train: --out: expected a folder's name, got \"\"\n");
   CHECK(at.run({"evaluate", ""}).err ==

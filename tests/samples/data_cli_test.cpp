@@ -7,8 +7,10 @@
 #include "tests/samples/program.h"
 
 using namespace papilio;
+using test::check_refused;
 using test::words;
 using test::Workplace;
+using test::WrongUse;
 using namespace std::string_literals;
 
 namespace {
@@ -239,11 +241,6 @@ TEST_CASE("wrong use of image data: one line and the exit code") {
   test::write_bytes(at / "odd/preprocessor_config.json", R"({"size": 9})");
   fs::copy(at / "m", at / "wrong");
   test::write_bytes(at / "wrong/preprocessor_config.json", R"({"size": "9"})");
-  struct WrongUse {
-    std::string line;
-    int code;
-    std::string says;
-  };
   const std::vector<WrongUse> cases{
       {"train --data none", 1, "papilio train: none: there is no such file or folder"},
       {"train --data empty", 1, "papilio train: empty: holds no folders of pictures, one a class"},
@@ -284,13 +281,6 @@ TEST_CASE("wrong use of image data: one line and the exit code") {
       {"data photos --sheet none/sheet.html --quiet", 1,
        "papilio data: cannot write none/sheet.html: "},
   };
-  for (const WrongUse& wrong : cases) {
-    CAPTURE(wrong.line);
-    const auto outcome = at.run(words(wrong.line));
-    CHECK(outcome.code == wrong.code);
-    CHECK(outcome.out == "");
-    CHECK_MESSAGE(outcome.err.find(wrong.says) != std::string::npos, outcome.err);
-    CHECK_MESSAGE(outcome.err.find('\n') + 1 == outcome.err.size(), outcome.err);
-  }
+  check_refused(at, cases);
   CHECK(!fs::exists(at / "runs"));
 }

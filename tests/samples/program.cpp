@@ -53,4 +53,15 @@ std::vector<std::string> words(const std::string& line) {
   return {std::istream_iterator<std::string>(in), {}};
 }
 
+void check_refused(const Workplace& at, const std::vector<WrongUse>& cases) {
+  for (const WrongUse& wrong : cases) {
+    CAPTURE(wrong.line);
+    const auto outcome = at.run(words(wrong.line));
+    CHECK(outcome.code == wrong.code);
+    CHECK(outcome.out == "");
+    CHECK_MESSAGE(outcome.err.find(wrong.says) != std::string::npos, outcome.err);
+    CHECK_MESSAGE(outcome.err.find('\n') + 1 == outcome.err.size(), outcome.err);
+  }
+}
+
 }  // namespace papilio::test

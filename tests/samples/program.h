@@ -52,6 +52,15 @@ inline const std::string kTinyModel =
 // Such a model of the digits 0 and 1, in the folder `base`.
 void train_base(const Workplace& at);
 
+// A command line that is refused: its exit code, and what its one line says.
+struct WrongUse {
+  std::string line;
+  int code;
+  std::string says;
+};
+// Runs each: nothing on standard output, one line on standard error.
+void check_refused(const Workplace& at, const std::vector<WrongUse>& cases);
+
 // "train --classes 0-1" -> {"train", "--classes", "0-1"}
 std::vector<std::string> words(const std::string& line);
 
