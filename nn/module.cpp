@@ -161,38 +161,4 @@ std::string trainable_parameters_line(Module& module) {
          " || trainable%: " + percent;
 }
 
-namespace {
-
-// The module's own tensors, without those of its children.
-struct OwnTensors {
-  std::string shapes;
-  int64_t all = 0, trainable = 0;
-};
-
-OwnTensors own_tensors(Module& module) {
-  OwnTensors own;
-  for (const auto& [name, tensor] : named_parameters(module, true)) {
-    if (name.find('.') != std::string::npos) continue;
-    own.shapes += str(own.shapes.empty() ? "" : " ", name, tensor->shape());
-    own.all += tensor->numel();
-    if (tensor->requires_grad()) own.trainable += tensor->numel();
-  }
-  return own;
-}
-
-}  // namespace
-
-std::string summary(Module& module) {
-  std::vector<std::vector<std::string>> rows{
-      {"module", "type", "parameters", "number", "trainable"}};
-  for_each_module(module, [&](const std::string& path, Module& m) {
-    const OwnTensors own = own_tensors(m);
-    rows.push_back(
-        {path, m.describe(), own.shapes, with_commas(own.all), with_commas(own.trainable)});
-  });
-  const auto [trainable, all] = count_parameters(module);
-  rows.push_back({"total", "", "", with_commas(all), with_commas(trainable)});
-  return table(rows, 3);
-}
-
 }  // namespace papilio::nn

@@ -5,6 +5,7 @@
 #include "boft/adapter_folder.h"
 #include "nn/init.h"
 #include "nn/models/pretrained.h"
+#include "nn/summary.h"
 #include "samples/cli/common.h"
 #include "samples/cli/model.h"
 #include "samples/cli/table.h"
@@ -86,8 +87,10 @@ Report inspect_model(const fs::path& folder) {
           c.prefix_tokens == 0 ? "no class token" : "class token", '\n');
   if (loaded.class_names.size() <= 20) text += "classes: " + listed(loaded.class_names) + '\n';
   json modules = json::array();
+  const auto macs = nn::multiply_adds(model);
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
     modules.push_back({{"path", path}, {"type", module.describe()}});
+    if (macs.contains(path)) modules.back()["macs"] = int64_t(macs.at(path));
   });
   return {text + '\n' + nn::summary(model),
           std::make_shared<json>(json{{"kind", "model"},

@@ -14,7 +14,9 @@
 #include "nn/models/position_embeddings.h"
 #include "nn/models/pretrained.h"
 #include "nn/optim/parameter_groups.h"
+#include "nn/summary.h"
 #include "nn/train/fit.h"
+#include "nn/train/speed.h"
 #include "tensor/random.h"
 #include "tests/nn/digits.h"
 #include "tests/temporary_folder.h"
@@ -274,6 +276,40 @@ TEST_CASE("model folder: written and read back, same logits; what is wrong is na
   std::ofstream(folder / "config.json") << R"({"model_type": "bert"})";
   CHECK_THROWS_AS(nn::from_pretrained(folder), FileError);
   fs::remove_all(folder);
+}
+
+TEST_CASE("multiply-adds by module: by hand, and together what the speed is measured by") {
+  nn::ViTConfig config{.image_size = 8,
+                       .patch_size = 2,
+                       .num_channels = 1,
+                       .hidden_size = 16,
+                       .num_hidden_layers = 2,
+                       .num_attention_heads = 2,
+                       .intermediate_size = 24,
+                       .num_labels = 3};
+  nn::ViTForImageClassification vit(config);
+  const auto macs = nn::multiply_adds(vit);
+  const std::string layer = "vit.encoder.layer.1.";
+  CHECK(macs.at(layer + "attention.attention.query") == 17 * 16 * 16);
+  CHECK(macs.at(layer + "intermediate.dense") == 17 * 16 * 24);
+  CHECK(macs.at(layer + "attention") == 2 * 17 * 17 * 16);
+  CHECK(macs.at("vit.embeddings.patch_embeddings.projection") == 16 * 16 * 4);
+  CHECK(macs.at("classifier") == 16 * 3);
+  double all = 0;
+  for (const auto& [path, number] : macs) all += number;
+  CHECK(2 * (all - 16 * 3) == nn::forward_operations(vit.shape()));
+  CHECK(nn::summary(vit).find("MACs") != std::string::npos);
+  // A compact one: a convolution before each pooling.
+  config.patch_size = 4;
+  config.conv_layers = 2;
+  config.pooling = nn::Pooling::sequence;
+  nn::ViTForImageClassification compact(config);
+  const auto stem = nn::multiply_adds(compact);
+  CHECK(stem.at("vit.embeddings.conv_stem.layer.0") == 64 * 9 * 64);
+  CHECK(stem.at("vit.embeddings.conv_stem.layer.1") == 16 * 64 * 9 * 16);
+  CHECK(2 * (stem.at("vit.embeddings.conv_stem.layer.0") +
+             stem.at("vit.embeddings.conv_stem.layer.1")) ==
+        compact.shape().stem_operations);
 }
 
 TEST_CASE("training goes on after running out of memory at any allocation") {

@@ -101,8 +101,9 @@ Scale::Scale(const Axis& axis, const Extent& extent, double padding) : log_(axis
   }
   if (high_ - low_ <= 1e-12 * std::max(std::abs(low_), std::abs(high_))) {
     const double half = log_ ? 0.3 : std::max(0.05 * std::abs(low_), 1e-3);
-    low_ -= half;
-    high_ += half;
+    const bool from = usable(axis.min), to = usable(axis.max);
+    if (!from || to) low_ -= half;  // an end that is given stays, if the other is free to move
+    if (!to || from) high_ += half;
   }
   const double pad = padding * (high_ - low_);
   if (!usable(axis.min)) low_ -= pad;

@@ -84,7 +84,7 @@ void add_curves(Document& page, const RunCurves& curves) {
   add("Loss", {.label = "cross-entropy (nats), log scale", .log = true},
       {series_of("training", kTraining, curves.train_loss),
        series_of("validation", kValidation, curves.validation_loss)});
-  add("Accuracy", {.label = "validation images right (%)"},
+  add("Accuracy", {.label = "validation images right (%)", .max = 100},
       {series_of("validation", kValidation, curves.validation_accuracy, 100)});
   add("Learning rate", {.label = "highest of all layers"},
       {series_of("rate", kTraining, curves.learning_rate)});
