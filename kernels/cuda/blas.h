@@ -1,8 +1,7 @@
 // What products through cuBLAS and cuBLASLt share.
 #pragma once
 
-#include <cublas_v2.h>
-
+#include "kernels/cuda/cublas_functions.h"
 #include "kernels/cuda/runtime.h"
 #include "kernels/view.h"
 

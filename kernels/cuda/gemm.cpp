@@ -30,17 +30,17 @@ class Handle {
  public:
   Handle() {
     cublasHandle_t made = nullptr;
-    cublasStatus_t status = cublasCreate(&made);
+    cublasStatus_t status = cublas().Create(&made);
     if (short_of_memory(status)) {  // once more with what the pool has kept
       empty_cache(device_in_use());
-      status = cublasCreate(&made);
+      status = cublas().Create(&made);
     }
     check(short_of_memory(status) ? CUBLAS_STATUS_ALLOC_FAILED : status, "cublasCreate");
     cublas_.reset(made);
-    check(cublasSetStream(made, stream()), "cublasSetStream");
-    check(cublasSetWorkspace(made, workspace(), kBlasWorkspace), "cublasSetWorkspace");
+    check(cublas().SetStream(made, stream()), "cublasSetStream");
+    check(cublas().SetWorkspace(made, workspace(), kBlasWorkspace), "cublasSetWorkspace");
     // Products of 16-bit types are summed in float32 to their end.
-    check(cublasSetMathMode(made, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION),
+    check(cublas().SetMathMode(made, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION),
           "cublasSetMathMode");
   }
   cublasHandle_t get() const { return cublas_.get(); }
@@ -48,7 +48,7 @@ class Handle {
 
  private:
   struct Destroy {
-    void operator()(cublasHandle_t handle) const { cublasDestroy(handle); }
+    void operator()(cublasHandle_t handle) const { cublas().Destroy(handle); }
   };
   Scratch<unsigned char> workspace_{kBlasWorkspace};
   std::unique_ptr<std::remove_pointer_t<cublasHandle_t>, Destroy> cublas_;
@@ -88,7 +88,7 @@ void check(cublasStatus_t status, const char* what) {
                            what + "; " + std::to_string(m.free) + " free of " +
                            std::to_string(m.total));
   }
-  throw Error(std::string("cuda: ") + what + ": " + cublasGetStatusString(status));
+  throw Error(std::string("cuda: ") + what + ": " + cublas().GetStatusString(status));
 }
 
 cublasHandle_t blas_handle() {
@@ -154,7 +154,7 @@ void gemm(View c, ConstView a, ConstView b, double alpha, double beta) {
   const auto size = int64_t(size_of(c.dtype));
   const Rows<3> batch(leading(c), leading(a), leading(b));
   batch.walk(0, batch.numel(), [&](const int64_t* at, int64_t count) {
-    check(cublasGemmStridedBatchedEx(
+    check(cublas().GemmStridedBatchedEx_64(
               handle().get(), right.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T,
               left.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T, n, m, k, times, right.data + at[2] * size,
               type, right.ld, batch.step(2), left.data + at[1] * size, type, left.ld, batch.step(1),

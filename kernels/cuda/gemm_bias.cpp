@@ -1,6 +1,4 @@
 // A product and its bias in one kernel: cuBLASLt adds the bias before the sums leave the registers.
-#include <cublasLt.h>
-
 #include <bit>
 #include <compare>
 #include <map>
@@ -43,14 +41,16 @@ struct Description {
 
   explicit Description(const Product& p) {
     const cudaDataType type = type_of(p.dtype);
-    check(cublasLtMatmulDescInit(&product, p.compute, CUDA_R_32F), "cublasLtMatmulDescInit");
+    check(cublas().LtMatmulDescInit_internal(&product, sizeof product, p.compute, CUDA_R_32F),
+          "cublasLtMatmulDescInit");
     set(CUBLASLT_MATMUL_DESC_TRANSA, int32_t(p.right.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T));
     set(CUBLASLT_MATMUL_DESC_TRANSB, int32_t(p.left.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T));
     set(CUBLASLT_MATMUL_DESC_EPILOGUE, uint32_t(CUBLASLT_EPILOGUE_BIAS));
     set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
     const auto layout = [type](cublasLtMatrixLayout_t to, const Matrix& x, int rows, int cols) {
       if (!x.by_rows) std::swap(rows, cols);
-      check(cublasLtMatrixLayoutInit(to, type, uint64_t(rows), uint64_t(cols), x.ld),
+      check(cublas().LtMatrixLayoutInit_internal(to, sizeof *to, type, uint64_t(rows),
+                                                 uint64_t(cols), x.ld),
             "cublasLtMatrixLayoutInit");
     };
     layout(&right, p.right, p.n, p.k);
@@ -61,7 +61,7 @@ struct Description {
  private:
   template <class T>
   void set(cublasLtMatmulDescAttributes_t attribute, const T& value) {
-    check(cublasLtMatmulDescSetAttribute(&product, attribute, &value, sizeof(value)),
+    check(cublas().LtMatmulDescSetAttribute(&product, attribute, &value, sizeof(value)),
           "cublasLtMatmulDescSetAttribute");
   }
 };
@@ -80,9 +80,10 @@ struct Advice {
 // Partial sums are added in the type that is computed in, and in a fixed order.
 Advice ask(Description& d, uint32_t alignment) {
   cublasLtMatmulPreferenceOpaque_t preference;
-  check(cublasLtMatmulPreferenceInit(&preference), "cublasLtMatmulPreferenceInit");
+  check(cublas().LtMatmulPreferenceInit_internal(&preference, sizeof preference),
+        "cublasLtMatmulPreferenceInit");
   const auto set = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
-    check(cublasLtMatmulPreferenceSetAttribute(&preference, attribute, &value, sizeof(value)),
+    check(cublas().LtMatmulPreferenceSetAttribute(&preference, attribute, &value, sizeof(value)),
           "cublasLtMatmulPreferenceSetAttribute");
   };
   set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, uint64_t(kBlasWorkspace));
@@ -93,7 +94,7 @@ Advice ask(Description& d, uint32_t alignment) {
     set(of, alignment);
   cublasLtMatmulHeuristicResult_t found = {};
   int count = 0;
-  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+  const cublasStatus_t status = cublas().LtMatmulAlgoGetHeuristic(
       handle(), &d.product, &d.right, &d.left, &d.to, &d.to, &preference, 1, &found, &count);
   if (status != CUBLAS_STATUS_SUCCESS) return {status, {}};
   if (count == 0) return {CUBLAS_STATUS_NOT_SUPPORTED, {}};
@@ -145,7 +146,7 @@ bool with_epilogue(const View& c, const ConstView& a, const ConstView& b, const 
   const auto chosen = algorithms.of(choice, d);
   if (!chosen) return false;
   const float one = 1, zero = 0;
-  const cublasStatus_t status = cublasLtMatmul(
+  const cublasStatus_t status = cublas().LtMatmul(
       handle(), &d.product, &one, p.right.data, &d.right, p.left.data, &d.left, &zero, c.data,
       &d.to, c.data, &d.to, &*chosen, blas_workspace(), kBlasWorkspace, stream());
   if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) {

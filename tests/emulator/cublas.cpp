@@ -14,7 +14,8 @@ using papilio::compute_t;
 
 // x, `rows` by `cols` after op, column after column.
 template <class T>
-std::vector<compute_t<T>> dense(const T* x, cublasOperation_t op, int rows, int cols, int ld) {
+std::vector<compute_t<T>> dense(const T* x, cublasOperation_t op, int64_t rows, int64_t cols,
+                                int64_t ld) {
   std::vector<compute_t<T>> y;
   y.reserve(size_t(rows) * size_t(cols));
   for (int64_t j = 0; j < cols; ++j)
@@ -25,8 +26,9 @@ std::vector<compute_t<T>> dense(const T* x, cublasOperation_t op, int rows, int 
 
 // C = alpha A B + beta C; C is not read where beta is 0.
 template <class T>
-void product(cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k, const void* alpha,
-             const T* a, int lda, const T* b, int ldb, const void* beta, T* c, int ldc) {
+void product(cublasOperation_t op_a, cublasOperation_t op_b, int64_t m, int64_t n, int64_t k,
+             const void* alpha, const T* a, int64_t lda, const T* b, int64_t ldb, const void* beta,
+             T* c, int ldc) {
   using C = compute_t<T>;
   const C times = *static_cast<const C*>(alpha), keep = *static_cast<const C*>(beta);
   const std::vector<C> x = dense(a, op_a, m, k, lda), y = dense(b, op_b, k, n, ldb);
@@ -82,18 +84,17 @@ cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t op_a,
-                                          cublasOperation_t op_b, int m, int n, int k,
-                                          const void* alpha, const void* a, cudaDataType a_type,
-                                          int lda, long long stride_a, const void* b,
-                                          cudaDataType b_type, int ldb, long long stride_b,
-                                          const void* beta, void* c, cudaDataType c_type, int ldc,
-                                          long long stride_c, int batch,
-                                          cublasComputeType_t compute, cublasGemmAlgo_t) {
+cublasStatus_t cublasGemmStridedBatchedEx_64(
+    cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int64_t m, int64_t n,
+    int64_t k, const void* alpha, const void* a, cudaDataType a_type, int64_t lda,
+    long long stride_a, const void* b, cudaDataType b_type, int64_t ldb, long long stride_b,
+    const void* beta, void* c, cudaDataType c_type, int64_t ldc, long long stride_c, int64_t batch,
+    cublasComputeType_t compute, cublasGemmAlgo_t) {
   const bool wrong = handle->stream == nullptr || a == nullptr || b == nullptr || m < 0 || n < 0 ||
                      k < 0 || batch < 0 || a_type != c_type || b_type != c_type ||
-                     lda < std::max(1, op_a == CUBLAS_OP_N ? m : k) ||
-                     ldb < std::max(1, op_b == CUBLAS_OP_N ? k : n) || ldc < std::max(1, m) ||
+                     lda < std::max<int64_t>(1, op_a == CUBLAS_OP_N ? m : k) ||
+                     ldb < std::max<int64_t>(1, op_b == CUBLAS_OP_N ? k : n) ||
+                     ldc < std::max<int64_t>(1, m) ||
                      (compute == CUBLAS_COMPUTE_64F) != (c_type == CUDA_R_64F);
   if (wrong) return CUBLAS_STATUS_INVALID_VALUE;
   // The host's numbers are taken now, whenever the product is made.

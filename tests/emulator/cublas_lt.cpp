@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "kernels/cuda/cublas_functions.h"
 #include "kernels/dtype.h"
 #include "tests/emulator/device.h"
 
@@ -28,8 +29,9 @@ uint64_t cols_of(const cublasLtMatrixLayoutOpaque_t& x, cublasOperation_t op) {
 
 }  // namespace
 
-cublasStatus_t cublasLtMatmulDescInit(cublasLtMatmulDesc_t d, cublasComputeType_t compute,
-                                      cudaDataType scale) {
+cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t d, size_t bytes,
+                                               cublasComputeType_t compute, cudaDataType scale) {
+  if (bytes != sizeof(*d)) return CUBLAS_STATUS_INVALID_VALUE;
   if (scale != CUDA_R_32F) return CUBLAS_STATUS_INVALID_VALUE;
   *d = {CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, nullptr, compute};
   return CUBLAS_STATUS_SUCCESS;
@@ -54,12 +56,16 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
   }
   return CUBLAS_STATUS_INVALID_VALUE;
 }
-cublasStatus_t cublasLtMatrixLayoutInit(cublasLtMatrixLayout_t layout, cudaDataType type,
-                                        uint64_t rows, uint64_t cols, int64_t ld) {
+cublasStatus_t cublasLtMatrixLayoutInit_internal(cublasLtMatrixLayout_t layout, size_t bytes,
+                                                 cudaDataType type, uint64_t rows, uint64_t cols,
+                                                 int64_t ld) {
+  if (bytes != sizeof(*layout)) return CUBLAS_STATUS_INVALID_VALUE;
   *layout = {type, rows, cols, ld};
   return CUBLAS_STATUS_SUCCESS;
 }
-cublasStatus_t cublasLtMatmulPreferenceInit(cublasLtMatmulPreference_t preference) {
+cublasStatus_t cublasLtMatmulPreferenceInit_internal(cublasLtMatmulPreference_t preference,
+                                                     size_t bytes) {
+  if (bytes != sizeof(*preference)) return CUBLAS_STATUS_INVALID_VALUE;
   *preference = {};
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -108,14 +114,23 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t lt, cublasLtMatmulDesc_t d, const
                            int64_t right_ld, cublasOperation_t op_right, const void* keep,
                            int count) {
     const cudaDataType type = c_layout->type;
-    return cublasGemmStridedBatchedEx(handle, op_left, op_right, int(m), cols, depth, times, left,
-                                      type, int(left_ld), 0, right, type, int(right_ld), 0, keep,
-                                      result, type, int(c_layout->ld), c_layout->ld, count,
-                                      d->compute, CUBLAS_GEMM_DEFAULT);
+    return cublasGemmStridedBatchedEx_64(handle, op_left, op_right, int(m), cols, depth, times,
+                                         left, type, int(left_ld), 0, right, type, int(right_ld), 0,
+                                         keep, result, type, int(c_layout->ld), c_layout->ld, count,
+                                         d->compute, CUBLAS_GEMM_DEFAULT);
   };
   const cublasStatus_t status = product(1, 1, &one, d->bias, int64_t(m), CUBLAS_OP_N,
                                         unit(c_layout->type), 1, CUBLAS_OP_N, &zero, int(n));
   if (status != CUBLAS_STATUS_SUCCESS) return status;
   return product(int(n), int(k), alpha, a, a_layout->ld, d->op_a, b, b_layout->ld, d->op_b, &one,
                  1);
+}
+
+// All of them are in the program itself.
+const papilio::cuda::CublasFunctions& papilio::cuda::cublas() {
+#define PAPILIO_ADDRESS(name) &::cublas##name,
+  static const CublasFunctions functions{PAPILIO_CUBLAS_FUNCTIONS(PAPILIO_ADDRESS)
+                                             PAPILIO_CUBLASLT_FUNCTIONS(PAPILIO_ADDRESS)};
+#undef PAPILIO_ADDRESS
+  return functions;
 }

@@ -29,11 +29,9 @@ cublasStatus_t cublasDestroy(cublasHandle_t handle);
 cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream);
 cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, size_t bytes);
 cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode);
-cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t op_a,
-                                          cublasOperation_t op_b, int m, int n, int k,
-                                          const void* alpha, const void* a, cudaDataType a_type,
-                                          int lda, long long stride_a, const void* b,
-                                          cudaDataType b_type, int ldb, long long stride_b,
-                                          const void* beta, void* c, cudaDataType c_type, int ldc,
-                                          long long stride_c, int batch,
-                                          cublasComputeType_t compute, cublasGemmAlgo_t algorithm);
+cublasStatus_t cublasGemmStridedBatchedEx_64(
+    cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int64_t m, int64_t n,
+    int64_t k, const void* alpha, const void* a, cudaDataType a_type, int64_t lda,
+    long long stride_a, const void* b, cudaDataType b_type, int64_t ldb, long long stride_b,
+    const void* beta, void* c, cudaDataType c_type, int64_t ldc, long long stride_c, int64_t batch,
+    cublasComputeType_t compute, cublasGemmAlgo_t algorithm);
