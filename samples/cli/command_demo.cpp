@@ -22,17 +22,20 @@ int demo(const Words& words) {
   options.flag("tune", tune, "only try each method with every rate, on the validation digits");
   options.add("seed", &seed, "N", "of the pretraining and the first adaptation").range(0);
   add_common(options, common);
+  add_device(options, common);
   options.example("papilio demo");
   options.example("papilio demo --seeds 10 --out long");
   if (!options.parse(words)) return 0;
   set_threads(common);
+  const Device device = device_of(common);
   return papilio::demo::run({.out = out,
                              .seeds = seeds,
                              .quick = quick,
                              .tune = tune,
                              .json = common.json,
                              .quiet = common.quiet,
-                             .seed = uint64_t(seed)});
+                             .seed = uint64_t(seed),
+                             .device = device});
 }
 
 }  // namespace papilio::cli

@@ -6,6 +6,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/shape.h"
+#include "autograd/ops/to.h"
 #include "nn/models/pretrained.h"
 #include "nn/train/progress.h"
 #include "samples/cli/commands.h"
@@ -43,6 +44,7 @@ Options declare(Settings& s) {
       .flag("overwrite", s.overwrite, "write into a folder that holds a model or adapter already")
       .line_only();
   add_common(options, s.common);
+  add_device(options, s.common);
   options.example("papilio merge runs/base runs/boft --out runs/merged --safe");
   return options;
 }
@@ -71,13 +73,15 @@ int merge(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   set_threads(s.common);
+  const Device device = device_of(s.common);
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
   const std::string settings = options.toml() + trained_on(s.model, s.adapter);
   prepare_result_folder(s.out, Result::model, s.overwrite);
+  loaded.to(device);
   nn::eval(*loaded.model);
   const size_t layers = loaded.adapters->layers("default").size();
-  const Tensor images = probe_images(loaded.model->shape());
+  const Tensor images = to(probe_images(loaded.model->shape()), device);
   const std::vector<double> before = logits(loaded, images);
   {
     nn::Progress progress(s.common.progress(), "merge", int64_t(layers));

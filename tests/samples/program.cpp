@@ -25,7 +25,7 @@ int Workplace::start(const std::vector<std::string>& words) const {
   if (o < 0 || e < 0 || dup2(o, 1) < 0 || dup2(e, 2) < 0 || chdir(folder_.path().c_str()) != 0)
     _exit(99);
   for (const auto& [name, value] : environment_) setenv(name.c_str(), value.c_str(), 1);
-  execv(papilio_program, pointers.data());
+  execv(program_, pointers.data());
   _exit(99);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {
@@ -18,6 +19,8 @@ struct Outcome {
 // A folder in which the program runs, one command after another.
 class Workplace {
  public:
+  Workplace() : Workplace(papilio_program) {}
+  explicit Workplace(const char* program) : program_(program) {}
   // Starts `papilio words...` and waits. `meanwhile` is called with the process's id before.
   template <class F>
   Outcome run(const std::vector<std::string>& words, F meanwhile) const {
@@ -42,6 +45,7 @@ class Workplace {
   int start(const std::vector<std::string>& words) const;
   Outcome finish(int process) const;
 
+  const char* program_;
   TemporaryFolder folder_;
   std::map<std::string, std::string> environment_;
 };

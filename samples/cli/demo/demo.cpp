@@ -42,14 +42,15 @@ bool show(nn::Progress& progress, int64_t step, double loss, int64_t images) {
   return cli::Interruptible::signal() == 0;
 }
 
-Pretrained pretrained_model(const Task& task, const Schedule& schedule, uint64_t seed,
+Pretrained pretrained_model(const Task& task, const Schedule& schedule, const DemoOptions& options,
                             std::FILE* out) {
   const int64_t batches =
       (task.old_digits.train.size() + schedule.batch_size - 1) / schedule.batch_size;
   nn::Progress progress(out, "pretrain on digits 0-4", schedule.pretrain_epochs * batches);
-  return pretrain(task, schedule, seed, [&](int64_t step, double loss, int64_t images) {
-    return show(progress, step, loss, images);
-  });
+  return pretrain(task, schedule, options.seed, options.device,
+                  [&](int64_t step, double loss, int64_t images) {
+                    return show(progress, step, loss, images);
+                  });
 }
 
 // One run a seed; fewer, the last unfinished, where a signal came.
@@ -132,6 +133,7 @@ std::string command_of(const DemoOptions& options) {
   std::string text = "papilio demo";
   if (options.seeds != Schedule{}.seeds) text += str(" --seeds ", options.seeds);
   if (options.seed != 0) text += str(" --seed ", options.seed);
+  if (!options.device.is_cpu()) text += str(" --device ", options.device);
   return options.quick ? text + " --quick" : text;
 }
 
@@ -160,7 +162,8 @@ void describe(report::DemoReport& page, const Schedule& schedule, const DemoOpti
       {"weight decay", str(schedule.weight_decay, " on layer weights, 0 on adapters")},
       {"augmentation", str("shift up to ", a.shift_pixels, " pixel, rotation up to ",
                            a.rotation_degrees, " degrees")}};
-  page.environment = {{"threads", str(num_threads())},
+  page.environment = {{"device", str(options.device)},
+                      {"threads", str(num_threads())},
                       {"compiler", __VERSION__},
                       {"seeds", str("pretraining ", options.seed, ", adapting ", options.seed,
                                     " to ", options.seed + uint64_t(schedule.seeds) - 1)},
@@ -227,7 +230,7 @@ int run(const DemoOptions& options) {
   std::FILE* const progress = options.quiet ? nullptr : stderr;
   if (!options.tune) cli::make_folder(options.out);
   const Task task = make_task(cli::all_digits());
-  const Pretrained pretrained = pretrained_model(task, schedule, options.seed, progress);
+  const Pretrained pretrained = pretrained_model(task, schedule, options, progress);
   if (cli::Interruptible::signal() != 0) return interrupted(0, options.out);
   if (options.tune) return tune(task, schedule, pretrained, options.json);
 

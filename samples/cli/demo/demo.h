@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "tensor/device.h"
+
 namespace papilio::demo {
 
 struct DemoOptions {
@@ -14,6 +16,7 @@ struct DemoOptions {
   bool json = false;          // the figures as JSON on standard output, and nothing else there
   bool quiet = false;         // no progress on standard error
   uint64_t seed = 0;          // of the pretraining and the first adaptation; the others follow it
+  Device device = Device::cpu();  // where the models compute
 };
 
 // Returns the exit code. A signal ends the step; what is finished by then is written and shown.

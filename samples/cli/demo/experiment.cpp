@@ -47,10 +47,11 @@ Task make_task(const nn::Dataset& digits) {
   return {with_classes(splits, {0, 1, 2, 3, 4}), with_classes(splits, {5, 6, 7, 8, 9})};
 }
 
-Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed,
+Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, Device device,
                     const OnStep& on_step) {
   manual_seed(seed);
   nn::ViTForImageClassification model(model_config());
+  nn::to(model, device);
   nn::Loader loader = make_loader(task.old_digits.train, schedule, seed);
   const int64_t steps = schedule.pretrain_epochs * loader.batches_per_epoch();
   nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = schedule.weight_decay}),
@@ -62,8 +63,10 @@ Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed,
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
   nn::fit(model, forward, loader, optimizer, options);
   Pretrained result;
+  result.device = device;
   result.accuracy = nn::evaluate(model, forward, task.old_digits.test).accuracy;
-  for (const auto& [name, tensor] : nn::state_dict(model)) result.state[name] = copy_of(tensor);
+  for (const auto& [name, tensor] : nn::state_dict(model))
+    result.state[name] = copy_of(tensor, Device::cpu());
   return result;
 }
 
@@ -86,6 +89,11 @@ Run::Run(const Pretrained& pretrained, const Method& method, uint64_t seed)
       adapters_->add_adapter("default", *method.adapter);
       break;
   }
+  if (adapters_)
+    adapters_->to(pretrained.device);
+  else
+    nn::to(*model_, pretrained.device);
+  nn::to(*old_head_, pretrained.device);
 }
 
 void Run::train(const Task& task, const Schedule& schedule, int64_t every, const OnStep& on_step) {
@@ -124,7 +132,7 @@ double Run::accuracy_old(const nn::Dataset& data) {
 Tensor Run::logits(const Tensor& images) {
   const NoGrad no_grad;
   nn::eval(*model_);
-  return (*model_)(images);
+  return (*model_)(to(images, nn::device_of(*model_)));
 }
 
 int64_t Run::trainable_parameters() {
@@ -137,7 +145,8 @@ std::map<std::string, Tensor> Run::weights() {
   nn::for_each_module(*model_, [&](const std::string& path, nn::Module& module) {
     auto* layer = dynamic_cast<nn::Linear*>(&module);
     if (layer == nullptr || path == "classifier") return;
-    result[path] = copy_of(layer->adapters.merged_weight(layer->weight, {"default"}, false));
+    result[path] =
+        copy_of(layer->adapters.merged_weight(layer->weight, {"default"}, false), Device::cpu());
   });
   return result;
 }
@@ -166,6 +175,7 @@ double timed_step(nn::ViTForImageClassification& model, const nn::Batch& batch,
   if (frozen) tokens = leaf(tokens.detach());
   backward(cross_entropy(model.classifier(model.vit.encode(tokens)), batch.labels));
   optimizer.step();
+  synchronize(batch.images.device());
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
@@ -179,7 +189,9 @@ StepTime time_step(const Pretrained& pretrained, const Method& method, const Tas
   nn::AdamW head_optimizer(nn::parameter_groups(without.model(), {}));
   nn::train(with.model());
   nn::train(without.model());
-  const nn::Batch batch = make_loader(task.new_digits.train, schedule, 0).next();
+  nn::Batch batch = make_loader(task.new_digits.train, schedule, 0).next();
+  batch.images = to(batch.images, pretrained.device);
+  batch.labels = to(batch.labels, pretrained.device);
   std::vector<double> seconds, ratios;
   for (int64_t i = 0; i < repeats; ++i) {
     const double frozen = timed_step(without.model(), batch, head_optimizer, true);

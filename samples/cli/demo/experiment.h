@@ -23,13 +23,14 @@ Task make_task(const nn::Dataset& digits);
 // A pretrained model as values, from which every run starts anew.
 struct Pretrained {
   nn::StateDict state;
-  double accuracy = 0;  // on the test digits 0-4
+  double accuracy = 0;            // on the test digits 0-4
+  Device device = Device::cpu();  // where the runs compute
 };
 
 // What a run says while it goes: the step, its loss, images in it. False ends the run.
 using OnStep = std::function<bool(int64_t step, double loss, int64_t images)>;
 
-Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed,
+Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, Device device,
                     const OnStep& on_step);
 
 // One adaptation: a model with its adapter (if the method has one) and the pretrained head beside
@@ -54,7 +55,7 @@ class Run {
   double accuracy_old(const nn::Dataset& data);  // through the pretrained head
   Tensor logits(const Tensor& images);
   int64_t trainable_parameters();
-  // Weights of the layers that the methods adapt, as they act now, by path.
+  // Weights of the layers that the methods adapt, as they act now, by path; on the CPU.
   std::map<std::string, Tensor> weights();
 
   nn::ViTForImageClassification& model() { return *model_; }

@@ -96,6 +96,7 @@ void add_attention(report::DemoReport& report, const Pretrained& pretrained,
   const NoGrad no_grad;
   nn::ViTForImageClassification base(model_config());
   nn::load_state_dict(base, pretrained.state);
+  nn::to(base, pretrained.device);
   std::vector<nn::ViTForImageClassification*> models{&base};
   report.attention_titles = {"pretrained"};
   for (Run* run : runs) {
@@ -111,7 +112,9 @@ void add_attention(report::DemoReport& report, const Pretrained& pretrained,
         picture(test, at), std::stoi(test.class_names[size_t(label)]), {}};
     for (nn::ViTForImageClassification* model : models) {
       nn::eval(*model);
-      const Tensor p = model->attention_probabilities(slice(test.images, 0, at, at + 1)).back();
+      const Tensor p =
+          model->attention_probabilities(to(slice(test.images, 0, at, at + 1), pretrained.device))
+              .back();
       // (1, heads, T, T): what the class token looks at, mean over the heads, without itself.
       const Tensor of_token = slice(select(mean(squeeze(p, 0), {0}), 0, 0), 0, 1);
       example.maps.push_back(matrix_of(reshape(of_token, {side, side})));
