@@ -5,13 +5,13 @@
 #include "autograd/ops.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/device_named.h"
 #include "tensor/print.h"
 
 using namespace papilio;
 
 // Element (i_0, i_1, ...) lies at offset + sum_k i_k stride_k. The last index runs fastest.
-std::vector<int64_t> read_by_hand(const Tensor& x) {
-  const auto* memory = static_cast<const int64_t*>(x.storage()->data());
+std::vector<int64_t> read_by_hand(const Tensor& x, const std::vector<int64_t>& memory) {
   std::vector<int64_t> values;
   for (int64_t n = 0; n < x.numel(); ++n) {
     int64_t at = x.layout().offset, rest = n;
@@ -19,7 +19,7 @@ std::vector<int64_t> read_by_hand(const Tensor& x) {
       at += rest % x.size(k) * x.strides()[k];
       rest /= x.size(k);
     }
-    values.push_back(memory[at]);
+    values.push_back(memory[size_t(at)]);
   }
   return values;
 }
@@ -28,14 +28,17 @@ void show(const std::string& name, const Tensor& y, const Tensor& x) {
   std::cout << std::left << std::setw(26) << name << std::setw(10) << str(y.shape())
             << std::setw(10) << str(y.strides()) << std::setw(8) << y.layout().offset
             << (y.storage() == x.storage() ? "x's memory " : "a copy     ");
-  const auto values = read_by_hand(y);
+  // All of the memory, from its beginning: a contiguous tensor's elements as they lie.
+  const Tensor& whole = y.storage() == x.storage() ? x : y;
+  const auto values = read_by_hand(y, whole.to_vector<int64_t>());
   for (size_t i = 0; i < values.size(); ++i) std::cout << (i ? " " : "") << values[i];
   std::cout << '\n';
   check<Error>(values == y.to_vector<int64_t>(), name, ": strides do not lead to the elements");
 }
 
-int main() try {
-  const Tensor x = reshape(arange(12), {3, 4});
+int main(int argc, char** argv) try {
+  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
+  const Tensor x = reshape(arange(12, {.dtype = DType::int64, .device = device}), {3, 4});
   std::cout << "x = " << x << "\n\n";
   std::cout << "view                      shape     strides   offset  lies in    elements\n";
   const Tensor t = transpose(x, 0, 1), row = select(x, 0, 1);

@@ -7,11 +7,14 @@
 #include "autograd/ops.h"
 #include "autograd/record.h"
 #include "tensor/creation.h"
+#include "tensor/device_named.h"
 
 using namespace papilio;
 
+Device device;  // where everything is computed
+
 Tensor number(double value) {
-  return scalar(value, {.dtype = DType::float64});
+  return scalar(value, {.dtype = DType::float64, .device = device});
 }
 
 void trace(const std::string& line) {
@@ -52,7 +55,8 @@ void compare(const char* way, double da, double db) {
                true_da, " and ", true_db);
 }
 
-int main() try {
+int main(int argc, char** argv) try {
+  if (argc > 1) device = device_named("DEVICE", argv[1]);
   Tensor a = leaf(number(0.5)), b = leaf(number(2));
   std::cout << "the backward pass, from f to its leaves:\n";
   backward(plus(power_of_e(times(a, b)), a));  // a is used twice: both contributions are added

@@ -7,12 +7,14 @@
 #include "autograd/ops.h"
 #include "boft/energy.h"
 #include "tensor/copy.h"
+#include "tensor/device_named.h"
 #include "tensor/print.h"
 #include "tensor/random.h"
 
 using namespace papilio;
 
-const TensorOptions f64{.dtype = DType::float64};
+// On the CPU, or on the device that the command line names.
+TensorOptions f64{.dtype = DType::float64};
 
 Tensor loss(const Tensor& X, const Tensor& w, const Tensor& y) {
   return mean(pow(matmul(X, w) - y, 2));
@@ -31,12 +33,14 @@ double descend(Tensor& w, const Tensor& X, const Tensor& y, double lr, int steps
   return loss(X, w.detach(), y).item();
 }
 
-int main() try {
+int main(int argc, char** argv) try {
+  if (argc > 1) f64.device = device_named("DEVICE", argv[1]);
   manual_seed(3);
   const int64_t n = 200;
-  const Tensor truth = tensor<double>({2, -1, 0.5});
-  const Tensor X = randn({n, 3}, f64) * tensor<double>({1, 2, 1});  // (n, 3), one input varies more
-  const Tensor y = matmul(X, truth) + 0.1 * randn({n}, f64);        // noise of deviation 0.1
+  const Tensor truth = to(tensor<double>({2, -1, 0.5}), f64.device);
+  const Tensor sizes = to(tensor<double>({1, 2, 1}), f64.device);  // one input varies more
+  const Tensor X = randn({n, 3}, f64) * sizes;
+  const Tensor y = matmul(X, truth) + 0.1 * randn({n}, f64);  // noise of deviation 0.1
 
   // dL/dw = 2/n X^T (X w - y), as autograd finds it too.
   Tensor w = leaf(zeros({3}, f64));

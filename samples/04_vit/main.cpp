@@ -1,4 +1,4 @@
-// A small vision transformer learns to read handwritten digits. Argument: the data file.
+// A small vision transformer learns to read handwritten digits. Arguments: device, data file.
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -10,6 +10,7 @@
 #include "nn/optim/optimizer.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
+#include "tensor/device_named.h"
 
 #ifndef PAPILIO_DIGITS  // the build says where the repository is
 #define PAPILIO_DIGITS "samples/data/optdigits.csv.gz"
@@ -28,7 +29,8 @@ void draw(const Tensor& values) {
 }
 
 int main(int argc, char** argv) try {
-  const std::string path = argc > 1 ? argv[1] : PAPILIO_DIGITS;
+  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
+  const std::string path = argc > 2 ? argv[2] : PAPILIO_DIGITS;
   std::ifstream file(path, std::ios::binary);
   check<Error>(file.good(), "cannot read ", path);
   const std::string bytes(std::istreambuf_iterator<char>(file), {});
@@ -44,14 +46,16 @@ int main(int argc, char** argv) try {
                                        .intermediate_size = 64,
                                        .num_labels = 10,
                                        .initializer_range = 0.1});
+  nn::to(model, device);
   std::cout << nn::trainable_parameters_line(model) << "\n\n";
   nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = 0.05}), {.lr = 3e-3});
   nn::Loader loader(digits.train, {.batch_size = 64, .seed = 4});
 
   double first = 0, last = 0;
   for (int step = 0; step <= 150; ++step) {
-    const nn::Batch batch = loader.next();                                 // images: (64, 1, 8, 8)
-    const Tensor loss = cross_entropy(model(batch.images), batch.labels);  // logits: (64, 10)
+    const nn::Batch batch = loader.next();
+    const Tensor images = to(batch.images, device), labels = to(batch.labels, device);
+    const Tensor loss = cross_entropy(model(images), labels);  // images (64, 1, 8, 8)
     optimizer.zero_grad();
     backward(loss);
     optimizer.step();
@@ -69,7 +73,8 @@ int main(int argc, char** argv) try {
             << test.probability[8] << ":\n";
   draw(reshape(image, {8, 8}));
   // Where the class token (number 0) looks in the last layer: the mean of its four heads, (17).
-  const Tensor looks = mean(select(model.attention_probabilities(image)[1], 2, 0), {0, 1});
+  const Tensor looks =
+      mean(select(model.attention_probabilities(to(image, device))[1], 2, 0), {0, 1});
   std::cout << "its class token looks at these patches:\n";
   draw(reshape(slice(looks, 0, 1), {4, 4}));
   check<Error>(first > 1.5, "an untrained model should be near the loss of guessing, ln 10 = 2.3");

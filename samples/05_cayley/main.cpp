@@ -9,12 +9,14 @@
 #include "autograd/ops.h"
 #include "boft/energy.h"
 #include "boft/ops.h"
+#include "tensor/device_named.h"
 #include "tensor/print.h"
 #include "tensor/random.h"
 
 using namespace papilio;
 
-const TensorOptions f64{.dtype = DType::float64};
+// On the CPU, or on the device that the command line names.
+TensorOptions f64{.dtype = DType::float64};
 
 Tensor T(const Tensor& x) {
   return transpose(x, -1, -2);
@@ -25,7 +27,8 @@ void small(const char* what, double error, double bound) {
   check<Error>(error < bound, what, " = ", error, ", expected less than ", bound);
 }
 
-int main() try {
+int main(int argc, char** argv) try {
+  if (argc > 1) f64.device = device_named("DEVICE", argv[1]);
   manual_seed(5);
   const Tensor R = randn({4, 4}, f64), I = eye(4, f64), G = randn({4, 4}, f64);
   const Tensor S = (R - T(R)) / 2;  // S^T = -S
@@ -51,7 +54,7 @@ int main() try {
   std::cout << "sigma    angle in degrees   2 atan(sigma)\n" << std::fixed;
   const double degrees = 180 / std::numbers::pi;
   for (double sigma : {0.0, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0}) {
-    const Tensor q = cayley(tensor<double>({0, -sigma, sigma, 0}, {2, 2}));
+    const Tensor q = cayley(to(tensor<double>({0, -sigma, sigma, 0}, {2, 2}), f64.device));
     const double angle = boft::rotation_angles(q)[0], expected = 2 * std::atan(sigma);
     std::cout << std::right << std::setprecision(1) << std::setw(5) << sigma << std::setprecision(4)
               << std::setw(20) << angle * degrees << std::setw(16) << expected * degrees << "  "

@@ -6,6 +6,7 @@
 #include "autograd/ops.h"
 #include "boft/energy.h"
 #include "boft/ops.h"
+#include "tensor/device_named.h"
 #include "tensor/random.h"
 
 using namespace papilio;
@@ -27,10 +28,11 @@ void draw(const std::string& title, const std::vector<Tensor>& matrices) {
     }
 }
 
-int main() try {
+int main(int argc, char** argv) try {
+  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
   manual_seed(6);
-  const Tensor q = cayley(randn({m, N, b, b}, {.dtype = DType::float64}));
-  const Tensor I = eye(d, {.dtype = DType::float64});
+  const Tensor q = cayley(randn({m, N, b, b}, {.dtype = DType::float64, .device = device}));
+  const auto Q = q.to_vector<double>();
   std::vector<Tensor> factors, products;  // B_i (d, d), B_i ... B_1 B_0
   for (int64_t i = 0; i < m; ++i) {
     std::cout << "factor " << i << " pairs half-blocks";
@@ -41,16 +43,17 @@ int main() try {
       for (int64_t r = 0; r < b; ++r)  // Q's b coordinates: the h of lo, then the h of hi
         for (int64_t c = 0; c < b; ++c)
           B.data<double>()[(at[r / h] * h + r % h) * d + at[c / h] * h + c % h] =
-              q.data<double>()[((i * N + n) * b + r) * b + c];
+              Q[size_t(((i * N + n) * b + r) * b + c)];
     }
     std::cout << '\n';
-    factors.push_back(B);
-    products.push_back(i ? matmul(B, products.back()) : B);
+    factors.push_back(to(B, device));
+    products.push_back(i ? matmul(factors.back(), products.back()) : factors.back());
   }
   draw("B_0                B_1                B_2", factors);
   draw("B_0                B_1 B_0            R = B_2 B_1 B_0", products);
 
-  const Tensor R = butterfly_matrix(q), x = randn({5, d}, {.dtype = DType::float64});
+  const Tensor R = butterfly_matrix(q),
+               x = randn({5, d}, {.dtype = DType::float64, .device = device});
   check<Error>(max(abs(R - products[m - 1])).item() < 1e-13, "R is not the factors' product");
   check<Error>(max(abs(butterfly_rotation(x, q) - matmul(x, R))).item() < 1e-13, "not x R");
   check<Error>(boft::orthogonality_error(R) < 1e-13, "R is not orthogonal");

@@ -11,6 +11,7 @@
 #include "nn/layers/linear.h"
 #include "nn/optim/optimizer.h"
 #include "tensor/copy.h"
+#include "tensor/device_named.h"
 #include "tensor/random.h"
 
 using namespace papilio;
@@ -31,6 +32,7 @@ double adapt(Net& net, const boft::AdapterConfig& config, const Tensor& x, const
   const Tensor before = net(x).detach(), weight = copy_of(net.fc.weight);
   boft::AdapterModel adapters(net);  // freezes the net
   adapters.add_adapter("turned", config);
+  adapters.to(x.device());
   const double start = largest(net(x) - before);  // R = I and s = 1; for LoRA B = 0
 
   nn::AdamW optimizer({{.parameters = nn::trainable_parameters(net)}}, {.lr = 0.02});
@@ -60,11 +62,14 @@ double adapt(Net& net, const boft::AdapterConfig& config, const Tensor& x, const
   return std::abs(e1 / e0 - 1);
 }
 
-int main() try {
+int main(int argc, char** argv) try {
+  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
   manual_seed(7);
   Net net;
+  nn::to(net, device);
   // The new task: the old layer sees its inputs through a rotation, y = (x R*) W^T + bias.
-  const Tensor x = randn({256, 16}), turn = cayley(0.5 * randn({2, 4, 4, 4}));
+  const Tensor x = randn({256, 16}, {.device = device}),
+               turn = cayley(0.5 * randn({2, 4, 4, 4}, {.device = device}));
   const Tensor y = net(butterfly_rotation(x, turn)).detach();
   const double by_boft =
       adapt(net,

@@ -1,5 +1,5 @@
 // The example of PEFT's documentation of BOFT: DINOv2 adapted for 100 classes. "sample_08_dinov2
-// large" does it at DINOv2-large's size.
+// cpu large" does it at DINOv2-large's size.
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -12,6 +12,7 @@
 #include "nn/models/dinov2.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/parameter_groups.h"
+#include "tensor/device_named.h"
 #include "tensor/random.h"
 #include "tensor/storage.h"
 
@@ -58,20 +59,23 @@ double difference(const Tensor& a, const Tensor& b) {
 }
 
 int main(int argc, char** argv) try {
-  const bool large = argc > 1 && std::string(argv[1]) == "large";
+  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
+  const bool large = argc > 2 && std::string(argv[2]) == "large";
   manual_seed(1);
   const auto begin = std::chrono::steady_clock::now();
   nn::Dinov2ForImageClassification model(model_config(large));
+  nn::to(model, device);
   std::cout << "model made in " << seconds_since(begin) << " s\n";
   // DINOv2-large was trained on 518 pixels; smaller images get resized position embeddings.
   const int64_t pixels = large ? 224 : 42, batch = large ? 2 : 8;
-  const Tensor images = randn({batch, 3, pixels, pixels});
-  const Tensor labels = randint(0, 100, {batch});
+  const Tensor images = randn({batch, 3, pixels, pixels}, {.device = device});
+  const Tensor labels = to(randint(0, 100, {batch}), device);
   const Tensor base = logits(model, images);
 
   boft::AdapterModel adapters(model);
   for (const std::string& warning : adapters.add_adapter("default", adapter_config()))
     std::cout << warning << '\n';
+  adapters.to(device);
   std::cout << nn::trainable_parameters_line(model) << '\n';
   const double start = difference(logits(model, images), base);
 
@@ -101,6 +105,7 @@ int main(int argc, char** argv) try {
   adapters.unload();
   const double unloaded = difference(logits(model, images), base);
   boft::load_adapter(adapters, folder);
+  adapters.to(device);
   const double loaded = difference(logits(model, images), adapted);
   std::filesystem::remove_all(folder);
   std::cout << "largest difference of logits: at the start " << start << ", merged " << merged

@@ -10,6 +10,7 @@
 #include "boft/oft.h"
 #include "boft/ops.h"
 #include "nn/layers/linear.h"
+#include "tensor/device_named.h"
 #include "tensor/random.h"
 
 using namespace papilio;
@@ -21,10 +22,11 @@ double apart(const Tensor& x, const Tensor& y) {
   return max(abs(x - y)).item();
 }
 
-int main() try {
+int main(int argc, char** argv) try {
+  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
   const NoGrad no_grad;
   manual_seed(9);
-  const Tensor direction = randn({N, b * (b - 1) / 2}, {.dtype = DType::float64});
+  const Tensor direction = randn({N, b * (b - 1) / 2}, {.dtype = DType::float64, .device = device});
 
   std::cout << "largest |Q Q^T - I| of the series, by the entries' size and the number of terms\n"
             << "  size    n = 2    n = 3    n = 4    n = 5    n = 6    n = 8   exact\n"
@@ -52,7 +54,8 @@ int main() try {
                       .use_cayley_neumann = false,
                       .init_weights = false},
                      warnings);
-  const Tensor x = randn({8, d}), W = layer.weight.detach();
+  nn::to(layer, device), nn::to(oft, device);
+  const Tensor x = randn({8, d}, {.device = device}), W = layer.weight.detach();
   const Tensor unmerged = linear(butterfly_rotation(x, oft.rotations(false)), W, layer.bias);
   const Tensor merged = linear(x, oft.weight(W, false), layer.bias);
   std::cout << "\nmerged and unmerged outputs differ by at most " << apart(merged, unmerged)
@@ -61,8 +64,9 @@ int main() try {
 
   // Dropout: int(p N) blocks become the identity. A product with the identity is still a rotation.
   const Tensor dropped = oft.rotations(true);
+  const Tensor identity = eye(b, {.device = device});
   int replaced = 0;
-  for (int64_t n = 0; n < N; ++n) replaced += apart(select(dropped, 1, n), eye(b)) == 0;
+  for (int64_t n = 0; n < N; ++n) replaced += apart(select(dropped, 1, n), identity) == 0;
   std::cout << "dropout 0.3 replaced " << replaced << " of " << N
             << " blocks; |Q Q^T - I| is still " << boft::orthogonality_error(dropped) << '\n';
   check<Error>(replaced == 3 && boft::orthogonality_error(dropped) < 1e-5,
@@ -90,6 +94,7 @@ int main() try {
                          .use_cayley_neumann = false,
                          .init_weights = false},
                         warnings);
+  nn::to(shared, device);
   const Tensor R = shared.rotations(false);
   const std::vector<double> angles = boft::rotation_angles(R);
   std::cout << "\none shared block: " << shared.oft_R.numel() << " numbers instead of "

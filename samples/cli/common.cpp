@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -26,18 +25,7 @@ void add_device(Options& options, Common& common) {
 }
 
 Device device_of(const Common& common) {
-  const std::string& name = common.device;
-  int index = 0;
-  bool known = name == "cpu" || name == "cuda";
-  if (name.starts_with("cuda:")) {
-    const char *begin = name.data() + 5, *end = name.data() + name.size();
-    const auto [at, error] = std::from_chars(begin, end, index);
-    known = error == std::errc() && at == end && index >= 0;
-  }
-  check<UsageError>(known, "--device: expected cpu, cuda or cuda:N, got \"", name, '"');
-  const Device device = name == "cpu" ? Device::cpu() : Device::cuda(index);
-  check_available("--device", device);
-  return device;
+  return device_named("--device", common.device);
 }
 
 void set_threads(Common& common) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "samples/cli/options.h"
-#include "tensor/device.h"
+#include "tensor/device_named.h"
 
 namespace papilio::cli {
 
@@ -22,8 +22,7 @@ struct Common {
 void add_common(Options& options, Common& common);
 // --device, for commands that compute.
 void add_device(Options& options, Common& common);
-// What --device names. Throws UsageError for another word, ArgumentError where this build or this
-// machine has no such device.
+// What --device names; throws as device_named does.
 Device device_of(const Common& common);
 // Applies --threads and writes the resolved number back.
 void set_threads(Common& common);

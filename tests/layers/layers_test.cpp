@@ -38,6 +38,7 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"pcre2.h", {"boft"}},
     {"CLI/CLI.hpp", {"samples"}},
     // POSIX
+    {"dlfcn.h", {"kernels"}},
     {"fcntl.h", {"tensor", "nn", "boft", "samples"}},
     {"signal.h", {"samples"}},
     {"sys/file.h", {"tensor"}},
