@@ -23,6 +23,7 @@
 
 // Layers of networks
 #include "autograd/ops/attention.h"  // scaled_dot_product_attention(q, k, v, {scale, mask}), attention_probabilities(q, k)
+#include "autograd/ops/bias_gelu.h"      // bias_gelu(x, bias, approximate): gelu(x + bias)
 #include "autograd/ops/cross_entropy.h"  // cross_entropy(logits, target, {label_smoothing, reduction})
 #include "autograd/ops/dropout.h"        // dropout(x, p, training, generator)
 #include "autograd/ops/layer_norm.h"  // layer_norm(x, weight, bias, eps): over the last dimension; add_layer_norm(a, b, ...)

@@ -4,6 +4,7 @@
 
 #include "autograd/ops/activation.h"
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/bias_gelu.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -47,6 +48,13 @@ Tensor activate(const Tensor& x, HiddenAct act) {
       break;
   }
   return gelu(x);
+}
+
+Tensor activate(Linear& layer, const Tensor& x, HiddenAct act) {
+  const bool tanh = act == HiddenAct::gelu_tanh;
+  if (!tanh && act != HiddenAct::gelu) return activate(layer(x), act);
+  return bias_gelu(layer.product(x), layer.bias,
+                   tanh ? GeluApproximate::tanh : GeluApproximate::none);
 }
 
 }  // namespace papilio::nn

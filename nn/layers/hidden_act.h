@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "tensor/tensor.h"
+#include "nn/layers/linear.h"
 
 namespace papilio::nn {
 
@@ -18,5 +18,7 @@ std::string hidden_act_names();
 
 // quick_gelu is x sigmoid(1.702 x); the others: autograd/ops/activation.h.
 Tensor activate(const Tensor& x, HiddenAct act);
+// The same of layer(x); a GELU adds the layer's bias itself (autograd/ops/bias_gelu.h).
+Tensor activate(Linear& layer, const Tensor& x, HiddenAct act);
 
 }  // namespace papilio::nn

@@ -14,10 +14,22 @@ Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
   if (with_bias) bias = leaf(zeros({out_features}));
 }
 
+namespace {
+
+Tensor apply(const Linear& layer, const Tensor& x, const Tensor& bias) {
+  if (layer.adapters.empty()) return linear(x, layer.weight, bias);
+  const std::vector<Adapter*> working = layer.adapters.working();
+  return AdaptedWeight(layer.weight, working).linear(x, bias);
+}
+
+}  // namespace
+
 Tensor Linear::operator()(const Tensor& x) {
-  if (adapters.empty()) return linear(x, weight, bias);
-  const std::vector<Adapter*> working = adapters.working();
-  return AdaptedWeight(weight, working).linear(x, bias);
+  return apply(*this, x, bias);
+}
+
+Tensor Linear::product(const Tensor& x) {
+  return apply(*this, x, {});
 }
 
 void Linear::visit(Visitor& v) {

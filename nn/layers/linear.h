@@ -13,6 +13,7 @@ struct Linear : AdaptableLayer {
   int64_t in_features() const { return weight.size(1); }
   int64_t out_features() const { return weight.size(0); }
   Tensor operator()(const Tensor& x);
+  Tensor product(const Tensor& x);  // without the bias, for what adds it later
   void visit(Visitor& v) override;
   std::string describe() const override;
 };

@@ -6,7 +6,7 @@ Mlp::Mlp(int64_t features, int64_t hidden, double dropout_, HiddenAct act_)
     : fc1(features, hidden), fc2(hidden, features), dropout(dropout_), act(act_) {}
 
 Tensor Mlp::operator()(const Tensor& x) {
-  return dropout(fc2(dropout(activate(fc1(x), act))));
+  return dropout(fc2(dropout(activate(fc1, x, act))));
 }
 
 void Mlp::visit(Visitor& v) {

@@ -92,6 +92,7 @@ std::vector<Case> cases(Device device) {
       {"mean", [](const Tensor& x) { return mean(x, {1}); }, kFull, kFull},
       {"var", [](const Tensor& x) { return var(x); }, kFull, kFull},
       {"gelu", [](const Tensor& x) { return gelu(x); }, kFull, kHalf},
+      {"bias_gelu", [=](const Tensor& x) { return bias_gelu(x, row); }, kFull, kHalf},
       {"relu", [](const Tensor& x) { return relu(x); }, kFull, kHalf},
       {"tanh", [](const Tensor& x) { return tanh(x); }, kFull, kHalf},
       {"dropout", [](const Tensor& x) { return dropout(x, 0.5, true); }, kFull, kHalf},

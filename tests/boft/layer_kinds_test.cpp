@@ -14,6 +14,7 @@
 #include "nn/layers/conv2d.h"
 #include "nn/layers/embedding.h"
 #include "nn/layers/linear.h"
+#include "nn/layers/mlp.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
@@ -193,6 +194,61 @@ TEST_CASE("kinds of layers: every adapter parameter of an active adapter gets a 
       count += own;
     }
     CHECK(count >= 4);
+  }
+}
+
+// GELU takes over the bias of the layer in front of it: whatever works there, it is added once.
+TEST_CASE("an Mlp whose layers are adapted adds each bias once") {
+  const Tensor x = randn({6, 8});
+  const std::vector<std::string> where{"fc1", "fc2"}, none;
+  for (const nn::HiddenAct act :
+       {nn::HiddenAct::gelu, nn::HiddenAct::gelu_tanh, nn::HiddenAct::relu}) {
+    manual_seed(1);
+    nn::Mlp mlp(8, 12, 0, act);
+    for (const auto& [name, tensor] : nn::named_parameters(mlp))
+      copy_(*tensor, normal(tensor->shape(), 0, 0.5));
+    AdapterModel adapters(mlp);
+    adapters.add_adapter("boft", BoftConfig{.boft_block_size = 2,
+                                            .boft_n_butterfly_factor = 2,
+                                            .target_modules = where,
+                                            .init_weights = false});
+    adapters.add_adapter("oft", oft(true, true, where));
+    adapters.add_adapter("exact", oft(true, false, where));
+    adapters.add_adapter("lora",
+                         LoraConfig{.r = 2, .target_modules = where, .init_lora_weights = false});
+    const auto check_biases = [&](const std::vector<std::string>& working) {
+      const Tensor b1 = leaf(copy_of(mlp.fc1.bias)), b2 = leaf(copy_of(mlp.fc2.bias));
+      const Tensor h = linear(x, mlp.fc1.merged_weight(working, false), b1);
+      const Tensor want = linear(activate(h, act), mlp.fc2.merged_weight(working, false), b2);
+      mlp.fc1.bias = leaf(copy_of(b1)), mlp.fc2.bias = leaf(copy_of(b2));
+      const Tensor y = mlp(x);
+      CHECK(largest_difference(y.to_vector<double>(), want.to_vector<double>()) < 5e-5);
+      backward(sum(y * y)), backward(sum(want * want));
+      for (const auto& [got, bias] : {std::pair(mlp.fc1.bias, b1), {mlp.fc2.bias, b2}})
+        CHECK(largest_difference(grad(got).to_vector<double>(), grad(bias).to_vector<double>()) <
+              2e-3);
+    };
+    for (const std::vector<std::string>& active : {std::vector<std::string>{"boft"},
+                                                   {"oft"},
+                                                   {"exact"},
+                                                   {"lora"},
+                                                   {"lora", "boft"},
+                                                   {"boft", "exact"},
+                                                   {"oft", "boft", "lora"}}) {
+      adapters.set_adapter(active);
+      check_biases(active);
+      mlp.fc1.adapters.enable(mlp.fc1.weight, false);
+      mlp.fc2.adapters.enable(mlp.fc2.weight, false);
+      check_biases(none);
+      mlp.fc1.adapters.enable(mlp.fc1.weight, true);
+      mlp.fc2.adapters.enable(mlp.fc2.weight, true);
+      adapters.merge();
+      check_biases(none);  // the weights are W' now
+      adapters.unmerge();
+    }
+    mlp.fc1.bias = {};
+    const Tensor want = activate(mlp.fc1(x), act);
+    CHECK(mlp(x).to_vector<double>() == mlp.fc2(want).to_vector<double>());
   }
 }
 

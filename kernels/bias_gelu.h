@@ -1,0 +1,24 @@
+// GELU of rows and a bias: the last dimension, n columns. Every view is contiguous and of x's
+// dtype; a bias (n) whose data is null is 0. `tanh`: GELU approximated (functors.h), else the exact
+// one.
+#pragma once
+
+#include "kernels/view.h"
+
+namespace papilio::cpu {
+
+// y = gelu(x + bias)
+void bias_gelu(View y, ConstView x, ConstView bias, bool tanh);
+// dx = dy gelu'(x + bias);  dbias = sum over rows of dx. Outputs whose data is null are left out.
+// Rows are summed in a fixed order, whatever the number of threads.
+void bias_gelu_backward(View dx, View dbias, ConstView dy, ConstView x, ConstView bias, bool tanh);
+
+}  // namespace papilio::cpu
+
+namespace papilio::cuda {
+
+PAPILIO_CUDA void bias_gelu(View y, ConstView x, ConstView bias, bool tanh);
+PAPILIO_CUDA void bias_gelu_backward(View dx, View dbias, ConstView dy, ConstView x, ConstView bias,
+                                     bool tanh);
+
+}  // namespace papilio::cuda
