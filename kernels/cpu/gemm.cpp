@@ -122,12 +122,16 @@ class HalfTiles {
     }
     for (int64_t r = 0; r < rows; ++r) {
       T* out = p.c.at(i + r, j);
-      for (int64_t s = 0; s < cols; ++s) {
-        float value = p.alpha * c[r * cols + s];
-        if (p.beta != 0) value += p.beta * out[s];
-        if (p.bias) value += p.bias[j + s];
-        out[s] = value;
-      }
+      float* sum = c + r * cols;
+      // A loop each: with a choice inside, they do not vectorise.
+      if (p.alpha != 1)
+        for (int64_t s = 0; s < cols; ++s) sum[s] *= p.alpha;
+      if (p.beta != 0)
+        for (int64_t s = 0; s < cols; ++s) sum[s] += p.beta * out[s];
+      if (p.bias)
+        for (int64_t s = 0; s < cols; ++s) sum[s] += p.bias[j + s];
+#pragma omp simd
+      for (int64_t s = 0; s < cols; ++s) out[s] = sum[s];
     }
   }
 
