@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "kernels/cuda/row.h"
-#include "kernels/cuda/softmax_row.h"
+#include "kernels/cuda/row_registers.h"
+#include "kernels/math.h"
 
 namespace papilio::cuda {
 namespace {
@@ -26,28 +26,30 @@ struct Target {
   }
 };
 
-template <class T, class C>
+template <class Way, class T, class C>
 __global__ void cross_entropy_rows(C* losses, C* statistics, const T* logits, Target<T> t,
-                                   int64_t rows, int64_t n) {
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T* x = logits + r * n;
-    const C max = row_max(x, n), log_sum = std::log(row_sum_exp(x, max, n));
-    if (threadIdx.x == 0) statistics[2 * r] = max, statistics[2 * r + 1] = log_sum;
-    const auto loss_of = [=](int64_t c) { return log_sum - (C(x[c]) - max); };  // where t_c = 1
+                                   Teams teams) {
+  teams.each_row([=](const RowPart& part) {
+    const int64_t r = part.row;
+    const auto row = Way::read(part, part.at(logits));
+    const C max = row_max(row);
+    const auto shifted = row.map([=](C v) { return v - max; });
+    const C log_sum = std::log(row_sum(shifted.map([](C v) { return math::exp(v); })));
+    const auto loss_of = [=](C v) { return log_sum - v; };  // where t_c = 1
     C picked = 0, all = 0;
-    for (int64_t c = threadIdx.x; c < n; c += blockDim.x) {
-      if (t.probabilities != nullptr) picked += C(t.probabilities[r * n + c]) * loss_of(c);
-      if (t.smooth != 0) all += loss_of(c);
-    }
-    picked = join_block(picked, Plus());
-    all = join_block(all, Plus());
-    if (threadIdx.x != 0) continue;
-    if (t.classes != nullptr) {  // no class of these: NaN
+    if (t.probabilities != nullptr)
+      picked =
+          row_sum(shifted.zip(part.at(t.probabilities), [=](C v, C p) { return p * loss_of(v); }));
+    if (t.smooth != 0) all = row_sum(shifted.map(loss_of));
+    if (!part.leads) return;
+    statistics[2 * r] = max, statistics[2 * r + 1] = log_sum;
+    if (t.classes != nullptr) {
       const int64_t c = t.classes[r];
-      picked = t.ignored(r) ? C(0) : c >= 0 && c < n ? loss_of(c) : C(NAN);
+      const bool exists = c >= 0 && c < teams.n;
+      picked = exists ? loss_of(C(part.at(logits)[c]) - max) : C(NAN);
     }
-    losses[r] = t.ignored(r) ? C(0) : (1 - t.smooth) * picked + t.smooth / C(n) * all;
-  }
+    losses[r] = t.ignored(r) ? C(0) : (1 - t.smooth) * picked + t.smooth / C(teams.n) * all;
+  });
 }
 
 // One block: the losses added up, and the rows that count.
@@ -67,32 +69,35 @@ __global__ void add_losses(T* total, C* divisor, const C* losses, Target<T> t, i
   *total = T(sum / *divisor);
 }
 
-template <class T, class C>
+template <class Way, class T, class C>
 __global__ void cross_entropy_backward_rows(T* dlogits, T* dtarget, const T* dlosses,
                                             int64_t dlosses_stride, const C* divisor,
                                             const T* logits, const C* statistics, Target<T> t,
-                                            int64_t rows, int64_t n) {
+                                            Teams teams) {
   const C scale = divisor != nullptr ? 1 / *divisor : C(1);
-  const C keep = 1 - t.smooth, uniform = t.smooth / C(n);
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T* x = logits + r * n;
+  const C keep = 1 - t.smooth, uniform = t.smooth / C(teams.n);
+  teams.each_row([=](const RowPart& part) {
+    const int64_t r = part.row;
     const C max = statistics[2 * r], log_sum = statistics[2 * r + 1];
     const C g = C(dlosses[r * dlosses_stride]) * scale;
-    C mass = 0;  // sum t
-    if (t.probabilities != nullptr)
-      for (int64_t c = threadIdx.x; c < n; c += blockDim.x) mass += C(t.probabilities[r * n + c]);
-    mass = join_block(mass, Plus());
-    mass = t.classes != nullptr ? C(1) : keep * mass + t.smooth;
-    for (int64_t c = threadIdx.x; c < n; c += blockDim.x) {
-      const C shifted = C(x[c]) - max;
-      C given = t.classes != nullptr ? C(c == t.classes[r] ? 1 : 0) : C(t.probabilities[r * n + c]);
-      if (dtarget != nullptr) dtarget[r * n + c] = T(g * keep * (log_sum - shifted));
-      if (dlogits == nullptr) continue;
-      given = keep * given + uniform;
-      dlogits[r * n + c] =
-          t.ignored(r) ? T(C(0)) : T(g * (math::exp(shifted - log_sum) * mass - given));
+    const auto loss =
+        Way::read(part, part.at(logits)).map([=](C v) { return log_sum - (v - max); });
+    if (dtarget != nullptr) loss.map([=](C v) { return g * keep * v; }).write(part.at(dtarget));
+    if (dlogits == nullptr) return;
+    if (t.classes != nullptr) {
+      const int64_t given = t.classes[r];
+      const bool ignored = t.ignored(r);
+      loss.map_at([=](C v, int64_t c) {
+            return ignored ? C(0) : g * (math::exp(-v) - ((c == given ? keep : C(0)) + uniform));
+          })
+          .write(part.at(dlogits));
+    } else {
+      const T* p = part.at(t.probabilities);
+      const C mass = keep * row_sum(Way::read(part, p)) + t.smooth;  // sum t
+      loss.zip(p, [=](C v, C p) { return g * (math::exp(-v) * mass - (keep * p + uniform)); })
+          .write(part.at(dlogits));
     }
-  }
+  });
 }
 
 }  // namespace
@@ -102,8 +107,14 @@ void cross_entropy(View losses, View statistics, ConstView logits,
   const int64_t rows = logits.shape[0], n = logits.shape[1];
   dispatch_floating(logits.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    launch(cross_entropy_rows<T, C>, blocks_for(rows, 1), row_block(n), 0, stream(), losses.as<C>(),
-           statistics.as<C>(), logits.as<T>(), Target<T>(target), rows, n);
+    const Target<T> t(target);
+    with_teams<T>(
+        rows, n,
+        [&]<class Way>(const Teams& teams) {
+          launch(cross_entropy_rows<Way, T, C>, teams.grid(), teams.block(), 0, stream(),
+                 losses.as<C>(), statistics.as<C>(), logits.as<T>(), t, teams);
+        },
+        logits.as<T>(), t.probabilities);
   });
 }
 
@@ -122,9 +133,15 @@ void cross_entropy_backward(View dlogits, View dtarget, ConstView dlosses, Const
   const int64_t rows = logits.shape[0], n = logits.shape[1];
   dispatch_floating(logits.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    launch(cross_entropy_backward_rows<T, C>, blocks_for(rows, 1), row_block(n), 0, stream(),
-           dlogits.as<T>(), dtarget.as<T>(), dlosses.as<T>(), dlosses.strides[0], divisor.as<C>(),
-           logits.as<T>(), statistics.as<C>(), Target<T>(target), rows, n);
+    const Target<T> t(target);
+    with_teams<T>(
+        rows, n,
+        [&]<class Way>(const Teams& teams) {
+          launch(cross_entropy_backward_rows<Way, T, C>, teams.grid(), teams.block(), 0, stream(),
+                 dlogits.as<T>(), dtarget.as<T>(), dlosses.as<T>(), dlosses.strides[0],
+                 divisor.as<C>(), logits.as<T>(), statistics.as<C>(), t, teams);
+        },
+        dlogits.as<T>(), dtarget.as<T>(), logits.as<T>(), t.probabilities);
   });
 }
 

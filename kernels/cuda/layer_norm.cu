@@ -3,62 +3,43 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cuda/row.h"
+#include "kernels/cuda/row_registers.h"
 
 namespace papilio::cuda {
 namespace {
 
-// A parameter's element i, `absent` where there is none.
-template <class T>
-__device__ compute_t<T> parameter(const T* p, int64_t i, compute_t<T> absent) {
-  return p != nullptr ? compute_t<T>(p[i]) : absent;
-}
-
-// Of x, or of total = x + more where there is more. A thread reads again only what it wrote itself.
-template <class T, class C>
+// Of x, or of total = x + more where there is more.
+template <class Way, class T, class C>
 __global__ void layer_norm_rows(T* total, T* y, C* statistics, const T* x, const T* more,
-                                const T* weight, const T* bias, int64_t rows, int64_t n, C eps) {
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T* xr = x + r * n;
-    if (more != nullptr) {
-      for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-        total[r * n + i] = T(C(xr[i]) + C(more[r * n + i]));
-      xr = total + r * n;
-    }
-    C sum = 0;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += C(xr[i]);
-    const C mean = join_block(sum, Plus()) / C(n);
-    C squares = 0;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-      squares += (C(xr[i]) - mean) * (C(xr[i]) - mean);
-    const C rstd = 1 / std::sqrt(join_block(squares, Plus()) / C(n) + eps);
-    if (threadIdx.x == 0) statistics[2 * r] = mean, statistics[2 * r + 1] = rstd;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-      y[r * n + i] =
-          T((C(xr[i]) - mean) * rstd * parameter<T>(weight, i, 1) + parameter<T>(bias, i, 0));
-  }
+                                const T* weight, const T* bias, Teams teams, C eps) {
+  teams.each_row([=](const RowPart& part) {
+    const auto row =
+        Way::read(part, part.at(x)).zip(part.at(more), [](C a, C b) { return C(T(a + b)); });
+    if (more != nullptr) row.write(part.at(total));
+    const C mean = row_sum(row) / C(teams.n);
+    const auto centred = row.map([=](C v) { return v - mean; });
+    const C variance = row_sum(centred.map([](C v) { return v * v; })) / C(teams.n);
+    const C rstd = 1 / std::sqrt(variance + eps);
+    if (part.leads) statistics[2 * part.row] = mean, statistics[2 * part.row + 1] = rstd;
+    centred.map([=](C v) { return v * rstd; })
+        .zip(weight, [](C v, C w) { return v * w; })
+        .zip(bias, [](C v, C b) { return v + b; })
+        .write(part.at(y));
+  });
 }
 
 // dx = rstd (g - mean(g) - n mean(g n)), g = dy weight, n = (x - mean) rstd
-template <class T, class C>
+template <class Way, class T, class C>
 __global__ void layer_norm_dx(T* dx, const T* dy, const T* x, const C* statistics, const T* weight,
-                              int64_t rows, int64_t n) {
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T *xr = x + r * n, *dyr = dy + r * n;
-    const C mean = statistics[2 * r], rstd = statistics[2 * r + 1];
-    C g = 0, gn = 0;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) {
-      const C d = C(dyr[i]) * parameter<T>(weight, i, 1);
-      g += d;
-      gn += d * ((C(xr[i]) - mean) * rstd);
-    }
-    g = join_block(g, Plus()) / C(n);
-    gn = join_block(gn, Plus()) / C(n);
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) {
-      const C d = C(dyr[i]) * parameter<T>(weight, i, 1);
-      dx[r * n + i] = T(rstd * (d - g - (C(xr[i]) - mean) * rstd * gn));
-    }
-  }
+                              Teams teams) {
+  teams.each_row([=](const RowPart& part) {
+    const C mean = statistics[2 * part.row], rstd = statistics[2 * part.row + 1];
+    const auto product = [](C a, C b) { return a * b; };
+    const auto n = Way::read(part, part.at(x)).map([=](C v) { return (v - mean) * rstd; });
+    const auto g = Way::read(part, part.at(dy)).zip(weight, product);
+    const C g_mean = row_sum(g) / C(teams.n), gn_mean = row_sum(g.zip(n, product)) / C(teams.n);
+    g.zip(n, [=](C d, C v) { return rstd * (d - g_mean - v * gn_mean); }).write(part.at(dx));
+  });
 }
 
 // Groups of rows, so that many threads share the sums over all rows: sums[group][0][i] = dweight_i,
@@ -105,9 +86,14 @@ void add_layer_norm(View sum, View y, View statistics, ConstView a, ConstView b,
   const int64_t rows = row_count(a), n = row_length(a);
   dispatch_floating(a.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    launch(layer_norm_rows<T, C>, blocks_for(rows, 1), row_block(n), 0, stream(), sum.as<T>(),
-           y.as<T>(), statistics.as<C>(), a.as<T>(), b.as<T>(), weight.as<T>(), bias.as<T>(), rows,
-           n, C(eps));
+    with_teams<T>(
+        rows, n,
+        [&]<class Way>(const Teams& teams) {
+          launch(layer_norm_rows<Way, T, C>, teams.grid(), teams.block(), 0, stream(), sum.as<T>(),
+                 y.as<T>(), statistics.as<C>(), a.as<T>(), b.as<T>(), weight.as<T>(), bias.as<T>(),
+                 teams, C(eps));
+        },
+        sum.as<T>(), y.as<T>(), a.as<T>(), b.as<T>(), weight.as<T>(), bias.as<T>());
   });
 }
 
@@ -119,8 +105,13 @@ void layer_norm_backward(View dx, View dweight, View dbias, ConstView dy, ConstV
   dispatch_floating(x.dtype, [&]<class T>() {
     using C = compute_t<T>;
     if (dx.data)
-      launch(layer_norm_dx<T, C>, blocks_for(rows, 1), row_block(n), 0, stream(), dx.as<T>(),
-             dy.as<T>(), x.as<T>(), statistics.as<C>(), weight.as<T>(), rows, n);
+      with_teams<T>(
+          rows, n,
+          [&]<class Way>(const Teams& teams) {
+            launch(layer_norm_dx<Way, T, C>, teams.grid(), teams.block(), 0, stream(), dx.as<T>(),
+                   dy.as<T>(), x.as<T>(), statistics.as<C>(), weight.as<T>(), teams);
+          },
+          dx.as<T>(), dy.as<T>(), x.as<T>(), weight.as<T>());
     if (!dweight.data && !dbias.data) return;
     const Scratch<C> sums(2 * groups * n);
     launch(sum_groups<T, C>, blocks_for(groups * n), kBlock, 0, stream(), sums.data(), dy.as<T>(),

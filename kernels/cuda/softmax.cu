@@ -1,92 +1,84 @@
 #include "kernels/softmax.h"
 
-#include "kernels/cuda/softmax_row.h"
+#include "kernels/cuda/row_registers.h"
+#include "kernels/math.h"
 
 namespace papilio::cuda {
 namespace {
 
-// Each block takes rows blockIdx.x, blockIdx.x + gridDim.x, ...; thread t its elements t, t +
-// blockDim.x, ... A row is read three times; but for the first, from the cache.
-template <class T>
-__global__ void softmax_rows(T* y, const T* x, int64_t rows, int64_t n) {
+// Softmax, or its logarithm.
+template <class Way, class T>
+__global__ void softmax_rows(T* y, const T* x, Teams teams, bool logarithm) {
   using C = compute_t<T>;
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T* xr = x + r * n;
-    const C max = row_max(xr, n), scale = 1 / row_sum_exp(xr, max, n);
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-      y[r * n + i] = T(math::exp(C(xr[i]) - max) * scale);
-  }
+  const auto exp = [](C v) { return math::exp(v); };
+  teams.each_row([=](const RowPart& part) {
+    const auto row = Way::read(part, part.at(x));
+    const C max = row_max(row);
+    const auto shifted = row.map([=](C v) { return v - max; });
+    const auto e = shifted.map(exp);
+    const C sum = row_sum(e);
+    if (logarithm) {
+      const C log_sum = math::log(sum);
+      shifted.map([=](C v) { return v - log_sum; }).write(part.at(y));
+    } else {
+      const C scale = 1 / sum;
+      e.map([=](C v) { return v * scale; }).write(part.at(y));
+    }
+  });
 }
 
-template <class T>
-__global__ void softmax_backward_rows(T* dx, const T* y, const T* dy, int64_t rows, int64_t n) {
+template <class Way, class T>
+__global__ void softmax_backward_rows(T* dx, const T* y, const T* dy, Teams teams, bool logarithm) {
   using C = compute_t<T>;
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T *yr = y + r * n, *dyr = dy + r * n;
-    C dot = 0;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) dot += C(yr[i]) * C(dyr[i]);
-    dot = join_block(dot, Plus());
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-      dx[r * n + i] = T(C(yr[i]) * (C(dyr[i]) - dot));
-  }
+  teams.each_row([=](const RowPart& part) {
+    const auto row = Way::read(part, part.at(y)), d = Way::read(part, part.at(dy));
+    if (logarithm) {
+      const C sum = row_sum(d);
+      d.zip(row, [=](C dv, C v) { return dv - math::exp(v) * sum; }).write(part.at(dx));
+    } else {
+      const C dot = row_sum(d.zip(row, [](C dv, C v) { return dv * v; }));
+      d.zip(row, [=](C dv, C v) { return v * (dv - dot); }).write(part.at(dx));
+    }
+  });
 }
 
-template <class T>
-__global__ void log_softmax_rows(T* y, const T* x, int64_t rows, int64_t n) {
-  using C = compute_t<T>;
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T* xr = x + r * n;
-    const C max = row_max(xr, n), log_sum = math::log(row_sum_exp(xr, max, n));
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-      y[r * n + i] = T(C(xr[i]) - max - log_sum);
-  }
+void forward(View y, ConstView x, bool logarithm) {
+  dispatch_floating(x.dtype, [&]<class T>() {
+    with_teams<T>(
+        row_count(x), row_length(x),
+        [&]<class Way>(const Teams& teams) {
+          launch(softmax_rows<Way, T>, teams.grid(), teams.block(), 0, stream(), y.as<T>(),
+                 x.as<T>(), teams, logarithm);
+        },
+        y.as<T>(), x.as<T>());
+  });
 }
 
-template <class T>
-__global__ void log_softmax_backward_rows(T* dx, const T* y, const T* dy, int64_t rows, int64_t n) {
-  using C = compute_t<T>;
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T *yr = y + r * n, *dyr = dy + r * n;
-    C sum = 0;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += C(dyr[i]);
-    sum = join_block(sum, Plus());
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-      dx[r * n + i] = T(C(dyr[i]) - math::exp(C(yr[i])) * sum);
-  }
+void backward(View dx, ConstView y, ConstView dy, bool logarithm) {
+  dispatch_floating(y.dtype, [&]<class T>() {
+    with_teams<T>(
+        row_count(y), row_length(y),
+        [&]<class Way>(const Teams& teams) {
+          launch(softmax_backward_rows<Way, T>, teams.grid(), teams.block(), 0, stream(),
+                 dx.as<T>(), y.as<T>(), dy.as<T>(), teams, logarithm);
+        },
+        dx.as<T>(), y.as<T>(), dy.as<T>());
+  });
 }
 
 }  // namespace
 
 void softmax(View y, ConstView x) {
-  const int64_t rows = row_count(x), n = row_length(x);
-  dispatch_floating(x.dtype, [&]<class T>() {
-    launch(softmax_rows<T>, blocks_for(rows, 1), row_block(n), 0, stream(), y.as<T>(), x.as<T>(),
-           rows, n);
-  });
+  forward(y, x, false);
 }
-
 void softmax_backward(View dx, ConstView y, ConstView dy) {
-  const int64_t rows = row_count(y), n = row_length(y);
-  dispatch_floating(y.dtype, [&]<class T>() {
-    launch(softmax_backward_rows<T>, blocks_for(rows, 1), row_block(n), 0, stream(), dx.as<T>(),
-           y.as<T>(), dy.as<T>(), rows, n);
-  });
+  backward(dx, y, dy, false);
 }
-
 void log_softmax(View y, ConstView x) {
-  const int64_t rows = row_count(x), n = row_length(x);
-  dispatch_floating(x.dtype, [&]<class T>() {
-    launch(log_softmax_rows<T>, blocks_for(rows, 1), row_block(n), 0, stream(), y.as<T>(),
-           x.as<T>(), rows, n);
-  });
+  forward(y, x, true);
 }
-
 void log_softmax_backward(View dx, ConstView y, ConstView dy) {
-  const int64_t rows = row_count(y), n = row_length(y);
-  dispatch_floating(y.dtype, [&]<class T>() {
-    launch(log_softmax_backward_rows<T>, blocks_for(rows, 1), row_block(n), 0, stream(), dx.as<T>(),
-           y.as<T>(), dy.as<T>(), rows, n);
-  });
+  backward(dx, y, dy, true);
 }
 
 }  // namespace papilio::cuda

@@ -5,8 +5,10 @@
 #include <cmath>
 
 #include "autograd/backward.h"
+#include "tensor/copy.h"
 #include "tensor/creation.h"
-#include "tests/autograd/op_case.h"
+#include "tests/autograd/row_lengths.h"
+#include "tests/devices.h"
 
 namespace papilio::test {
 
@@ -107,6 +109,34 @@ TEST_CASE("cross_entropy") {
            {"no target", [&] { cross_entropy(x, {}); }, "cross_entropy: target is undefined"}}});
 }
 
+TEST_CASE("cross_entropy: rows of every length, and in every place") {
+  std::vector<Sample> samples;
+  const auto behind = [](const Tensors& in, bool logits) {
+    return logits ? cross_entropy(behind_16_bytes(in[0]), in[1])
+                  : cross_entropy(in[0], behind_16_bytes(in[1]));
+  };
+  const auto want = [](const Tensors& in) { return reference(in, {}); };
+  for (const RowShape& shape : kRowShapes) {
+    const Tensor x = uniform64(shape.dims(), -4, 4);
+    Tensor classes = zeros({shape.rows}, {.dtype = DType::int64});
+    for (int64_t r = 0; r < shape.rows; ++r)  // the last of the first row, then others
+      classes.data<int64_t>()[r] = (shape.length - 1 + 7 * r) % shape.length;
+    const CrossEntropyOptions options{.label_smoothing = 0.1, .reduction = Reduction::none};
+    samples.push_back(sample(shape.label().c_str(), x, classes, options));
+    samples.push_back(sample(shape.label().c_str(), x, uniform64(shape.dims(), 0, 1, 2), options));
+  }
+  const Tensor x = uniform64({3, 64}, -4, 4), p = uniform64({3, 64}, 0, 1, 2);
+  samples.push_back({"logits behind 16 bytes",
+                     {x, p},
+                     [=](const Tensors& in) { return behind(in, true); },
+                     want});
+  samples.push_back({"target behind 16 bytes",
+                     {x, p},
+                     [=](const Tensors& in) { return behind(in, false); },
+                     want});
+  run({.name = "cross_entropy", .samples = samples});
+}
+
 TEST_CASE("cross_entropy: logits of 10^4 keep the loss's digits") {
   const auto x = tensor<float>({1e4f, 1e4f, -1e4f}, {1, 3});
   CHECK(cross_entropy(x, tensor<int64_t>({0})).item() == doctest::Approx(std::log(2.0)));
@@ -122,15 +152,23 @@ TEST_CASE("cross_entropy: with every row ignored the mean is NaN and the sum 0")
 }
 
 TEST_CASE("cross_entropy: an ignored row of NaN reaches neither the loss nor the gradient") {
-  auto x = uniform64({2, 3});
-  for (int i = 0; i < 3; ++i) x.data<double>()[i] = std::nan("");
-  set_requires_grad(x);
-  const auto loss = cross_entropy(x, tensor<int64_t>({-100, 1}), {.label_smoothing = 0.1});
-  CHECK(!std::isnan(loss.item()));
-  backward(loss);
-  const auto dx = grad(x).to_vector<double>();
-  for (size_t i = 0; i < 3; ++i) CHECK(dx[i] == 0);
-  CHECK(dx[3] + dx[4] + dx[5] == doctest::Approx(0));
+  const Tensor target = tensor<int64_t>({-100, 1});
+  for (const Device device : devices())
+    for (int64_t n : {3, 8}) {
+      auto x = uniform64({2, n});
+      for (int64_t i = 0; i < n; ++i) x.data<double>()[i] = std::nan("");
+      const Tensor there = leaf(copy_of(x, device));
+      const auto loss = cross_entropy(there, copy_of(target, device), {.label_smoothing = 0.1});
+      CHECK(!std::isnan(loss.item()));
+      backward(loss);
+      const auto dx = grad(there).to_vector<double>();
+      double sum = 0;
+      for (int64_t i = 0; i < n; ++i) {
+        CHECK(dx[size_t(i)] == 0);
+        sum += dx[size_t(n + i)];
+      }
+      CHECK(sum == doctest::Approx(0));
+    }
 }
 
 }  // namespace papilio::test

@@ -5,10 +5,9 @@
 #include <cmath>
 
 #include "autograd/backward.h"
-#include "autograd/ops/join.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
-#include "tests/autograd/op_case.h"
+#include "tests/autograd/row_lengths.h"
 
 namespace papilio::test {
 
@@ -78,6 +77,30 @@ TEST_CASE("layer_norm") {
                    "layer_norm: expected tensors of one dtype, got float32 and float64"}}});
 }
 
+namespace {
+
+// in: x, weight, bias, of which those at `moved` lie behind 16 bytes.
+template <int... moved>
+Tensor behind(const Tensors& in) {
+  Tensors at = in;
+  ((at[moved] = behind_16_bytes(at[moved])), ...);
+  return normal(at);
+}
+
+}  // namespace
+
+TEST_CASE("layer_norm: rows of every length, and in every place") {
+  std::vector<Sample> samples;
+  for (const RowShape& shape : kRowShapes)
+    samples.push_back({shape.label(), inputs(shape.dims()), normal, reference});
+  samples.push_back({"x behind 16 bytes", inputs({3, 64}), behind<0>, reference});
+  samples.push_back({"weight behind 16 bytes", inputs({3, 64}), behind<1>, reference});
+  samples.push_back({"bias behind 16 bytes", inputs({3, 64}), behind<2>, reference});
+  samples.push_back({"dy behind 16 bytes", inputs({3, 64}),
+                     [](const Tensors& in) { return behind_16_bytes(normal(in)); }, reference});
+  run({.name = "layer_norm", .samples = samples});
+}
+
 TEST_CASE("layer_norm: x around 100 keeps the variance's digits") {
   // mean(x^2) - mean(x)^2 would lose four of float32's seven.
   auto x = uniform64({4, 64}, -1, 1);
@@ -130,6 +153,19 @@ TEST_CASE("add_layer_norm") {
                    {"rows", with_residual({2, 3, 7}), fused, composed},
                    {"long rows", with_residual({3, 70}), fused, composed},
                    {"no parameters", with_residual({3, 5}, false, false), fused, composed},
+                   {"rows of a warp", with_residual({3, 384}), fused, composed},
+                   {"rows of a block", with_residual({2, 1000}), fused, composed},
+                   {"too long for registers", with_residual({1, 4104}), fused, composed},
+                   {"a behind 16 bytes", with_residual({3, 64}),
+                    [](const Tensors& in) {
+                      return fused({behind_16_bytes(in[0]), in[1], in[2], in[3]});
+                    },
+                    composed},
+                   {"b behind 16 bytes", with_residual({3, 64}),
+                    [](const Tensors& in) {
+                      return fused({in[0], in[1], in[2], behind_16_bytes(in[3])});
+                    },
+                    composed},
                    {"no rows", with_residual({0, 4}), fused, composed},
                    {"empty rows", with_residual({3, 0}), fused, composed}},
        .errors = {{"another shape",

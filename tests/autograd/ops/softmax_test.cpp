@@ -4,9 +4,12 @@
 
 #include <cmath>
 
+#include "autograd/ops/arithmetic.h"
 #include "autograd/ops/log_softmax.h"
+#include "tensor/copy.h"
 #include "tensor/creation.h"
-#include "tests/autograd/op_case.h"
+#include "tests/autograd/row_lengths.h"
+#include "tests/devices.h"
 
 namespace papilio::test {
 
@@ -58,6 +61,36 @@ std::vector<Sample> samples() {
           make("empty rows", uniform64({3, 0}), -1)};
 }
 
+// Times c, because the gradient of softmax for dy = 1 is 0.
+template <bool logarithm>
+Sample times(const std::string& label, const Dims& shape,
+             std::function<Tensor(const Tensor&)> before = {},
+             std::function<Tensor(const Tensor&)> after = {}) {
+  return {label,
+          {uniform64(shape, -8, 8), uniform64(shape, -1, 1, 2)},
+          [before, after](const Tensors& in) {
+            const Tensor x = before ? before(in[0]) : in[0];
+            const Tensor y = logarithm ? log_softmax(x) : softmax(x);
+            return (after ? after(y) : y) * in[1];
+          },
+          [](const Tensors& in) {
+            std::vector<double> y = reference(in[0], in[0].dim() - 1, logarithm);
+            const std::vector<double> c = in[1].to_vector<double>();
+            for (size_t i = 0; i < y.size(); ++i) y[i] *= c[i];
+            return y;
+          }};
+}
+
+template <bool logarithm>
+std::vector<Sample> rows() {
+  std::vector<Sample> samples;
+  for (const RowShape& shape : kRowShapes)
+    samples.push_back(times<logarithm>(shape.label(), shape.dims()));
+  samples.push_back(times<logarithm>("x behind 16 bytes", {3, 64}, behind_16_bytes));
+  samples.push_back(times<logarithm>("dy behind 16 bytes", {3, 64}, {}, behind_16_bytes));
+  return samples;
+}
+
 }  // namespace
 
 TEST_CASE("softmax") {
@@ -82,6 +115,12 @@ TEST_CASE("log_softmax") {
   CHECK_THROWS_AS(log_softmax(uniform64({2, 3}), -3), ArgumentError);
 }
 
+TEST_CASE("softmax: rows of every length, and in every place") {
+  // Rounded before they are multiplied: 16 bits lose twice.
+  run({.name = "softmax", .samples = rows<false>(), .tolerance_factor = 2});
+  run({.name = "log_softmax", .samples = rows<true>(), .tolerance_factor = 2});
+}
+
 TEST_CASE("softmax: logits of 10^4 neither overflow nor underflow to NaN") {
   const auto x = tensor<float>({1e4f, -1e4f, 1e4f});
   const auto y = softmax(x).to_vector<float>(), log_y = log_softmax(x).to_vector<float>();
@@ -94,10 +133,34 @@ TEST_CASE("softmax: logits of 10^4 neither overflow nor underflow to NaN") {
 TEST_CASE("softmax: one NaN makes its row NaN and no other") {
   auto x = uniform64({2, 40});
   x.data<double>()[3] = std::nan("");
-  const auto y = softmax(x).to_vector<double>(), log_y = log_softmax(x).to_vector<double>();
-  for (size_t i = 0; i < 80; ++i) {
-    CHECK(std::isnan(y[i]) == (i < 40));
-    CHECK(std::isnan(log_y[i]) == (i < 40));
+  for (const Device device : devices()) {
+    const Tensor there = copy_of(x, device);
+    const auto y = softmax(there).to_vector<double>(),
+               log_y = log_softmax(there).to_vector<double>();
+    for (size_t i = 0; i < 80; ++i) {
+      CHECK(std::isnan(y[i]) == (i < 40));
+      CHECK(std::isnan(log_y[i]) == (i < 40));
+    }
+  }
+}
+
+TEST_CASE("softmax: -inf has no share, and a row of nothing else is NaN") {
+  auto x = uniform64({2, 40});
+  for (int i : {0, 39}) x.data<double>()[i] = -INFINITY;
+  for (int i = 40; i < 80; ++i) x.data<double>()[i] = -INFINITY;
+  for (const Device device : devices()) {
+    const Tensor there = copy_of(x, device);
+    const auto y = softmax(there).to_vector<double>(),
+               log_y = log_softmax(there).to_vector<double>();
+    double sum = 0;
+    for (size_t i = 0; i < 40; ++i) {
+      const bool out = i == 0 || i == 39;
+      CHECK((y[i] == 0) == out);
+      CHECK((log_y[i] == -INFINITY) == out);
+      sum += y[i];
+    }
+    CHECK(sum == doctest::Approx(1));
+    for (size_t i = 40; i < 80; ++i) CHECK((std::isnan(y[i]) && std::isnan(log_y[i])));
   }
 }
 
