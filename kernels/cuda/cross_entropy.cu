@@ -31,7 +31,7 @@ __global__ void cross_entropy_rows(C* losses, C* statistics, const T* logits, Ta
                                    Teams teams) {
   teams.each_row([=](const RowPart& part) {
     const int64_t r = part.row;
-    const auto row = Way::read(part, part.at(logits));
+    const auto row = Way::fetch(part, part.at(logits)).row();
     const C max = row_max(row);
     const auto shifted = row.map([=](C v) { return v - max; });
     const C log_sum = std::log(row_sum(shifted.map([](C v) { return math::exp(v); })));
@@ -81,7 +81,7 @@ __global__ void cross_entropy_backward_rows(T* dlogits, T* dtarget, const T* dlo
     const C max = statistics[2 * r], log_sum = statistics[2 * r + 1];
     const C g = C(dlosses[r * dlosses_stride]) * scale;
     const auto loss =
-        Way::read(part, part.at(logits)).map([=](C v) { return log_sum - (v - max); });
+        Way::fetch(part, part.at(logits)).row().map([=](C v) { return log_sum - (v - max); });
     if (dtarget != nullptr) loss.map([=](C v) { return g * keep * v; }).write(part.at(dtarget));
     if (dlogits == nullptr) return;
     if (t.classes != nullptr) {
@@ -93,7 +93,7 @@ __global__ void cross_entropy_backward_rows(T* dlogits, T* dtarget, const T* dlo
           .write(part.at(dlogits));
     } else {
       const T* p = part.at(t.probabilities);
-      const C mass = keep * row_sum(Way::read(part, p)) + t.smooth;  // sum t
+      const C mass = keep * row_sum(Way::fetch(part, p).row()) + t.smooth;  // sum t
       loss.zip(p, [=](C v, C p) { return g * (math::exp(-v) * mass - (keep * p + uniform)); })
           .write(part.at(dlogits));
     }

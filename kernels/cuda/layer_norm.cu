@@ -13,8 +13,8 @@ template <class Way, class T, class C>
 __global__ void layer_norm_rows(T* total, T* y, C* statistics, const T* x, const T* more,
                                 const T* weight, const T* bias, Teams teams, C eps) {
   teams.each_row([=](const RowPart& part) {
-    const auto row =
-        Way::read(part, part.at(x)).zip(part.at(more), [](C a, C b) { return C(T(a + b)); });
+    const auto a = Way::fetch(part, part.at(x)), b = Way::fetch(part, part.at(more));
+    const auto row = a.row().zip(b, [](C v, C w) { return C(T(v + w)); });
     if (more != nullptr) row.write(part.at(total));
     const C mean = row_sum(row) / C(teams.n);
     const auto centred = row.map([=](C v) { return v - mean; });
@@ -35,8 +35,9 @@ __global__ void layer_norm_dx(T* dx, const T* dy, const T* x, const C* statistic
   teams.each_row([=](const RowPart& part) {
     const C mean = statistics[2 * part.row], rstd = statistics[2 * part.row + 1];
     const auto product = [](C a, C b) { return a * b; };
-    const auto n = Way::read(part, part.at(x)).map([=](C v) { return (v - mean) * rstd; });
-    const auto g = Way::read(part, part.at(dy)).zip(weight, product);
+    const auto xs = Way::fetch(part, part.at(x)), ds = Way::fetch(part, part.at(dy));
+    const auto n = xs.row().map([=](C v) { return (v - mean) * rstd; });
+    const auto g = ds.row().zip(weight, product);
     const C g_mean = row_sum(g) / C(teams.n), gn_mean = row_sum(g.zip(n, product)) / C(teams.n);
     g.zip(n, [=](C d, C v) { return rstd * (d - g_mean - v * gn_mean); }).write(part.at(dx));
   });
@@ -60,15 +61,27 @@ __global__ void sum_groups(C* sums, const T* dy, const T* x, const C* statistics
   }
 }
 
-// The groups' sums, added in their order.
+// The groups' sums, added up by blocks of 32 columns: each warp takes every eighth group, then the
+// warps' sums follow each other.
 template <class T, class C>
 __global__ void add_groups(T* dweight, T* dbias, const C* sums, int64_t n, int64_t groups) {
-  for (int64_t i = first_element(); i < n; i += grid_stride()) {
+  constexpr int kWarps = kBlock / kWarp;
+  SHARED(C, parts, 2 * kBlock);
+  const int warp = int(threadIdx.x) / kWarp, lane = int(threadIdx.x) % kWarp;
+  for (int64_t first = int64_t(blockIdx.x) * kWarp; first < n;
+       first += int64_t(gridDim.x) * kWarp) {
+    const int64_t i = first + lane;
     C dw = 0, db = 0;
-    for (int64_t group = 0; group < groups; ++group) {
+    for (int64_t group = warp; group < groups && i < n; group += kWarps) {
       dw += sums[(2 * group) * n + i];
       db += sums[(2 * group + 1) * n + i];
     }
+    __syncthreads();  // whoever still reads the columns before
+    parts[threadIdx.x] = dw, parts[kBlock + threadIdx.x] = db;
+    __syncthreads();
+    if (warp > 0 || i >= n) continue;
+    for (int part = lane + kWarp; part < kBlock; part += kWarp)
+      dw += parts[part], db += parts[kBlock + part];
     if (dweight != nullptr) dweight[i] = T(dw);
     if (dbias != nullptr) dbias[i] = T(db);
   }
@@ -100,8 +113,10 @@ void add_layer_norm(View sum, View y, View statistics, ConstView a, ConstView b,
 void layer_norm_backward(View dx, View dweight, View dbias, ConstView dy, ConstView x,
                          ConstView statistics, ConstView weight) {
   const int64_t rows = row_count(x), n = row_length(x);
-  // Depends on the number of rows only, so that results repeat on every GPU.
-  const int64_t size = std::max<int64_t>(16, (rows + 255) / 256), groups = (rows + size - 1) / size;
+  // A quarter of a million threads. Depends on the sizes only, so that results repeat on every GPU.
+  const int64_t most = std::clamp<int64_t>((1 << 18) / std::max<int64_t>(n, 1), 64, 1024);
+  const int64_t size = std::max<int64_t>(16, (rows + most - 1) / most);
+  const int64_t groups = (rows + size - 1) / size;
   dispatch_floating(x.dtype, [&]<class T>() {
     using C = compute_t<T>;
     if (dx.data)
@@ -116,8 +131,8 @@ void layer_norm_backward(View dx, View dweight, View dbias, ConstView dy, ConstV
     const Scratch<C> sums(2 * groups * n);
     launch(sum_groups<T, C>, blocks_for(groups * n), kBlock, 0, stream(), sums.data(), dy.as<T>(),
            x.as<T>(), statistics.as<C>(), rows, n, groups, size);
-    launch(add_groups<T, C>, blocks_for(n), kBlock, 0, stream(), dweight.as<T>(), dbias.as<T>(),
-           sums.data(), n, groups);
+    launch(add_groups<T, C>, blocks_for(n, kWarp), kBlock, 0, stream(), dweight.as<T>(),
+           dbias.as<T>(), sums.data(), n, groups);
   });
 }
 

@@ -4,7 +4,7 @@
 // load, `Reread` reads it from memory each time it is asked for.
 //
 //   teams.each_row([=](const RowPart& part) {
-//     const auto row = Way::read(part, part.at(x));
+//     const auto row = Way::fetch(part, part.at(x)).row();
 //     const C mean = row_sum(row) / C(teams.n);
 //     row.map([=](C v) { return v - mean; }).write(part.at(y));
 //   });
@@ -67,6 +67,9 @@ __device__ C join_team(C value, Join join, int team) {
   return value;
 }
 
+template <class T>
+struct FetchedRow;
+
 // A row in registers, kPack<T> neighbours at a time.
 template <class T>
 struct KeptRow {
@@ -76,71 +79,100 @@ struct KeptRow {
   RowPart part;
   C values[K][P];
 
-  // Element 0 of pack k, n or more where the thread has no such pack.
-  __device__ int begin(int k) const { return (k * part.team + part.thread) * P; }
-
-  // g(k, e, i) for each element i = begin(k) + e that the thread has.
+  // Where the thread's pack k begins; n or more: it has none.
+  __device__ static int begin(const RowPart& part, int k) {
+    return (k * part.team + part.thread) * P;
+  }
+  // g(k, e, i) for each element i that the thread has, in values[k][e].
   template <class G>
   __device__ void visit(G g) const {
 #pragma unroll
     for (int k = 0; k < K; ++k) {
-      if (begin(k) >= part.n) continue;
+      if (begin(part, k) >= int(part.n)) continue;
 #pragma unroll
-      for (int e = 0; e < P; ++e) g(k, e, begin(k) + e);
+      for (int e = 0; e < P; ++e) g(k, e, begin(part, k) + e);
     }
   }
-  // All loads are asked for before the first is waited for.
-  __device__ void read(const T* from) {
-    Pack<T, P> packs[K];
-#pragma unroll
-    for (int k = 0; k < K; ++k)
-      packs[k] = begin(k) < part.n ? load_pack<P>(from + begin(k)) : Pack<T, P>{};
-#pragma unroll
-    for (int k = 0; k < K; ++k)
-#pragma unroll
-      for (int e = 0; e < P; ++e) values[k][e] = C(packs[k].at[e]);
-  }
 
+  // f(v) for each element.
   template <class F>
   __device__ void each(F f) const {
     visit([&](int k, int e, int) { f(values[k][e]); });
   }
+  // f(v) instead of each v.
   template <class F>
   __device__ KeptRow map(F f) const {
     return map_at([&](C v, int) { return f(v); });
   }
+  // f(v, i) instead of element i.
   template <class F>
   __device__ KeptRow map_at(F f) const {
     KeptRow y = *this;
     visit([&](int k, int e, int i) { y.values[k][e] = f(values[k][e], i); });
     return y;
   }
+  // f(v, other's v) instead of each v.
   template <class F>
   __device__ KeptRow zip(const KeptRow& other, F f) const {
     KeptRow y = *this;
     visit([&](int k, int e, int) { y.values[k][e] = f(values[k][e], other.values[k][e]); });
     return y;
   }
+  // The same, or the row as it is where `other` is null.
+  template <class F>
+  __device__ KeptRow zip(const FetchedRow<T>& other, F f) const {
+    if (!other.there) return *this;
+    return zip(other.row(), f);
+  }
   template <class F>
   __device__ KeptRow zip(const T* other, F f) const {
     if (other == nullptr) return *this;
-    KeptRow row{part, {}};
-    row.read(other);
-    return zip(row, f);
+    return zip(FetchedRow<T>(part, other).row(), f);
   }
   __device__ void write(T* to) const {
 #pragma unroll
     for (int k = 0; k < K; ++k) {
-      if (begin(k) >= part.n) continue;
+      if (begin(part, k) >= int(part.n)) continue;
       Pack<T, P> pack;
 #pragma unroll
       for (int e = 0; e < P; ++e) pack.at[e] = T(values[k][e]);
-      store_pack(to + begin(k), pack);
+      store_pack(to + begin(part, k), pack);
     }
   }
 };
 
-// A row whose element i is get(i), each time anew.
+// A row on its way to registers: row() waits for it, so that what is fetched before travels along.
+template <class T>
+struct FetchedRow {
+  using Row = KeptRow<T>;
+
+  RowPart part;
+  bool there;
+  Pack<T, Row::P> packs[Row::K];
+
+  __device__ FetchedRow(const RowPart& of, const T* from) : part(of), there(from != nullptr) {
+#pragma unroll
+    for (int k = 0; k < Row::K; ++k) {
+      const int begin = Row::begin(part, k);
+      const int at = begin < int(part.n) ? begin : 0;  // any pack where there is none
+      packs[k] = there ? load_pack<Row::P>(from + at) : Pack<T, Row::P>{};
+    }
+  }
+  __device__ Row row() const {
+    Row row;
+    row.part = part;
+#pragma unroll
+    for (int k = 0; k < Row::K; ++k)
+#pragma unroll
+      for (int e = 0; e < Row::P; ++e) row.values[k][e] = typename Row::C(packs[k].at[e]);
+    return row;
+  }
+};
+
+template <class T>
+struct RereadFrom;
+
+// The same of a row whose element i is get(i), each time anew.
 template <class Get>
 struct RereadRow {
   using C = std::invoke_result_t<Get, int64_t>;
@@ -148,32 +180,31 @@ struct RereadRow {
   RowPart part;
   Get get;
 
-  // f(v) for each element that the thread has.
   template <class F>
   __device__ void each(F f) const {
     for (int64_t i = part.thread; i < part.n; i += part.team) f(get(i));
   }
-  // f(v) instead of each v.
   template <class F>
   __device__ auto map(F f) const {
     return made_of([get = get, f](int64_t i) { return f(get(i)); });
   }
-  // f(v, i) instead of v_i.
   template <class F>
   __device__ auto map_at(F f) const {
     return made_of([get = get, f](int64_t i) { return f(get(i), i); });
   }
-  // f(v_i, other_i) instead of v_i.
   template <class Other, class F>
   __device__ auto zip(const RereadRow<Other>& other, F f) const {
     return made_of([get = get, more = other.get, f](int64_t i) { return f(get(i), more(i)); });
   }
-  // As they are where `other` is null.
   template <class T, class F>
   __device__ auto zip(const T* other, F f) const {
     return made_of([get = get, other, f](int64_t i) {
       return other == nullptr ? get(i) : f(get(i), C(other[i]));
     });
+  }
+  template <class T, class F>
+  __device__ auto zip(const RereadFrom<T>& other, F f) const {
+    return zip(other.from, f);
   }
   template <class T>
   __device__ void write(T* to) const {
@@ -187,20 +218,29 @@ struct RereadRow {
   }
 };
 
-// The two ways to a row at `from`.
+template <class T>
+struct RereadFrom {
+  RowPart part;
+  const T* from;
+
+  __device__ auto row() const {
+    const auto get = [from = from](int64_t i) { return compute_t<T>(from[i]); };
+    return RereadRow<decltype(get)>{part, get};
+  }
+};
+
+// The two ways to a row at `from`. fetch(part, from).row() is the row; zip takes what is fetched
+// as well.
 struct Kept {
   template <class T>
-  __device__ static KeptRow<T> read(const RowPart& part, const T* from) {
-    KeptRow<T> row{part, {}};
-    row.read(from);
-    return row;
+  __device__ static FetchedRow<T> fetch(const RowPart& part, const T* from) {
+    return {part, from};
   }
 };
 struct Reread {
   template <class T>
-  __device__ static auto read(const RowPart& part, const T* from) {
-    const auto get = [from](int64_t i) { return compute_t<T>(from[i]); };
-    return RereadRow<decltype(get)>{part, get};
+  __device__ static RereadFrom<T> fetch(const RowPart& part, const T* from) {
+    return {part, from};
   }
 };
 

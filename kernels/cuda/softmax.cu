@@ -12,7 +12,7 @@ __global__ void softmax_rows(T* y, const T* x, Teams teams, bool logarithm) {
   using C = compute_t<T>;
   const auto exp = [](C v) { return math::exp(v); };
   teams.each_row([=](const RowPart& part) {
-    const auto row = Way::read(part, part.at(x));
+    const auto row = Way::fetch(part, part.at(x)).row();
     const C max = row_max(row);
     const auto shifted = row.map([=](C v) { return v - max; });
     const auto e = shifted.map(exp);
@@ -31,7 +31,8 @@ template <class Way, class T>
 __global__ void softmax_backward_rows(T* dx, const T* y, const T* dy, Teams teams, bool logarithm) {
   using C = compute_t<T>;
   teams.each_row([=](const RowPart& part) {
-    const auto row = Way::read(part, part.at(y)), d = Way::read(part, part.at(dy));
+    const auto ys = Way::fetch(part, part.at(y)), ds = Way::fetch(part, part.at(dy));
+    const auto row = ys.row(), d = ds.row();
     if (logarithm) {
       const C sum = row_sum(d);
       d.zip(row, [=](C dv, C v) { return dv - math::exp(v) * sum; }).write(part.at(dx));

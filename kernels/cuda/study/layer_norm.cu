@@ -21,7 +21,7 @@ Problem layer_norm_problem(const Sizes& s) {
 }
 
 const Version layer_norm_library{
-    "v6", "the library's: any row length and dtype, statistics kept for the backward pass",
+    "v6", "the library's: threads by the row's length; any row and dtype, statistics kept",
     [](const Arguments& a) {
       const Sizes& s = a.sizes;
       const Scratch<float> statistics(2 * s.rows);

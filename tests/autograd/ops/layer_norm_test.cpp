@@ -50,6 +50,8 @@ TEST_CASE("layer_norm") {
                    {"rows", inputs({2, 3, 7}), normal, reference},
                    {"rows of vectors and a rest", inputs({5, 37}), normal, reference},
                    {"more rows than one group", inputs({40, 3}), normal, reference},
+                   {"many groups, more columns than a warp has lanes", inputs({300, 40}), normal,
+                    reference},
                    {"no weight", inputs({3, 16}, false, true), normal, reference},
                    {"no bias", inputs({3, 16}, true, false), normal, reference},
                    {"neither", inputs({3, 16}, false, false), normal, reference},
