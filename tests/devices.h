@@ -20,4 +20,9 @@ inline std::vector<Device> devices() {
   return result;
 }
 
+// Tests of what only a device does are passed over without one.
+inline bool no_device() {
+  return cuda_device_count() == 0;
+}
+
 }  // namespace papilio::test

@@ -16,16 +16,13 @@
 #include "nn/train/training_state.h"
 #include "tensor/copy.h"
 #include "tensor/random.h"
+#include "tests/devices.h"
 #include "tests/nn/digits.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {
 
 namespace {
-
-bool no_device() {
-  return cuda_device_count() == 0;
-}
 
 nn::ViTConfig config() {
   return {.image_size = 8,

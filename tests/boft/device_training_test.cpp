@@ -7,17 +7,11 @@
 #include "boft/oft.h"
 #include "nn/optim/optimizer.h"
 #include "tests/boft/tiny_model.h"
+#include "tests/near.h"
 
 namespace papilio::test {
 
 namespace {
-
-void check_near(const Tensor& a, const Tensor& b, double tolerance) {
-  const auto x = a.to_vector<double>(), y = b.to_vector<double>();
-  REQUIRE(x.size() == y.size());
-  for (size_t i = 0; i < x.size(); ++i)
-    CHECK(x[i] == doctest::Approx(y[i]).epsilon(tolerance).scale(1));
-}
 
 // Logits and gradients of three steps; logits merged, and of the base weights at the end.
 std::vector<Tensor> trained(const boft::AdapterConfig& config, Device device) {

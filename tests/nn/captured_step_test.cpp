@@ -15,15 +15,12 @@
 #include "nn/optim/parameter_groups.h"
 #include "tensor/copy.h"
 #include "tensor/random.h"
+#include "tests/devices.h"
 #include "tests/nn/digits.h"
 
 namespace papilio::test {
 
 namespace {
-
-bool no_device() {
-  return cuda_device_count() == 0;
-}
 
 nn::ViTConfig config(double dropout) {
   return {.image_size = 8,
