@@ -1,6 +1,7 @@
 #include "tests/emulator/block.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -53,6 +54,8 @@ std::unique_ptr<SharedArray> dynamic_array;
 std::unordered_map<const void*, size_t> allowed_shared;
 
 std::string report;
+std::string wrong_collective;  // what a warp did together and should not have
+int architecture_now = 90;
 uint64_t fail_in = 0;
 std::function<void(Launch&)> watch;
 std::mt19937_64 random_bits;
@@ -116,8 +119,18 @@ void wait(Thread::State where) {
   self->fiber->pause();
 }
 
+void collect(const Thread* warp, unsigned mask, Collective collective) {
+  void* lanes[kLanes];
+  for (int l = 0; l < kLanes && mask == ~0u; ++l)
+    lanes[l] = std::bit_cast<void*>(warp[l].mine.value);
+  const std::string wrong = mask == ~0u ? collective(lanes) : "a warp lacks lanes for this";
+  if (wrong_collective.empty()) wrong_collective = wrong;
+}
+
 // Lets the lanes of `mask` go on with what the others gave.
 void complete(Thread* warp, unsigned mask) {
+  const Exchange& any = warp[std::countr_zero(mask)].mine;
+  if (any.what == Exchange::collect) collect(warp, mask, any.collective);
   unsigned votes = 0;
   for (int l = 0; l < kLanes; ++l)
     if (mask >> l & 1 && warp[l].mine.value != 0) votes |= 1u << l;
@@ -149,11 +162,21 @@ bool release_warp(int64_t first) {
     for (int k = 0; k < lanes; ++k) {
       if (!(mask >> k & 1)) continue;
       complete_now &= warp[k].state == Thread::at_warp && warp[k].mine.mask == mine.mask &&
-                      warp[k].mine.what == mine.what;
+                      warp[k].mine.what == mine.what && warp[k].mine.collective == mine.collective;
     }
     if (complete_now) complete(warp, mask), any = true;
   }
   return any;
+}
+
+// Runs a warp as far as it comes without the others: what it does before they have begun then
+// shows.
+void run_warp(int64_t first) {
+  const int64_t lanes = std::min<int64_t>(kLanes, int64_t(threads.size()) - first);
+  do {
+    for (int64_t lane : sequence(lanes))
+      if (threads[size_t(first + lane)].state == Thread::ready) turn(threads[size_t(first + lane)]);
+  } while (release_warp(first) && wrong_collective.empty());
 }
 
 bool release_block() {
@@ -183,13 +206,18 @@ std::string run_block() {
   const auto ended = [](const Thread& t) { return t.state == Thread::ended; };
   ++blocks_run;
   entered.clear();
+  const auto count = int64_t(threads.size()), warps = (count + kLanes - 1) / kLanes;
   while (true) {
-    for (int64_t t : sequence(int64_t(threads.size())))
-      if (threads[size_t(t)].state == Thread::ready) turn(threads[size_t(t)]);
-    if (std::all_of(threads.begin(), threads.end(), ended)) return check_shared();
     bool released = false;
-    for (int64_t first = 0; first < int64_t(threads.size()); first += kLanes)
-      released |= release_warp(first);
+    if (order_now().kind == Order::random) {
+      for (int64_t t : sequence(count))
+        if (threads[size_t(t)].state == Thread::ready) turn(threads[size_t(t)]);
+      for (int64_t warp = 0; warp < warps; ++warp) released |= release_warp(warp * kLanes);
+    } else {
+      for (int64_t warp : sequence(warps)) run_warp(warp * kLanes);
+    }
+    if (std::all_of(threads.begin(), threads.end(), ended)) return check_shared();
+    if (!wrong_collective.empty()) return std::exchange(wrong_collective, "");
     if (!released && !release_block())
       return "the threads wait for each other for ever: " + describe_wait();
   }
@@ -228,19 +256,26 @@ uint64_t exchange(const Exchange& mine) {
   return self->result;
 }
 
+SharedArray::SharedArray(size_t bytes, size_t alignment)
+    : bytes_(bytes), begin_(kZone), memory_(bytes + 2 * kZone + 2 * alignment) {
+  while ((reinterpret_cast<uintptr_t>(memory_.data()) + begin_) % (2 * alignment) != alignment)
+    ++begin_;
+}
+
 void* SharedArray::enter() {
   if (block_ != blocks_run) {
     block_ = blocks_run;
     std::fill(memory_.begin(), memory_.end(), 0xff);
     entered.push_back(this);
   }
-  return memory_.data() + kZone;
+  return memory_.data() + begin_;
 }
 
 bool SharedArray::zones_intact() const {
   const auto intact = [](unsigned char byte) { return byte == 0xff; };
-  return std::all_of(memory_.begin(), memory_.begin() + kZone, intact) &&
-         std::all_of(memory_.end() - kZone, memory_.end(), intact);
+  const auto end = memory_.begin() + int64_t(begin_ + bytes_);
+  return std::all_of(memory_.begin(), memory_.begin() + int64_t(begin_), intact) &&
+         std::all_of(end, memory_.end(), intact);
 }
 
 void* dynamic_shared() {
@@ -292,6 +327,13 @@ cudaError_t allow_shared(const void* kernel, int bytes) {
   if (bytes < 0 || bytes > int(max_shared())) return keep_error(cudaErrorInvalidValue);
   allowed_shared[kernel] = size_t(bytes);
   return cudaSuccess;
+}
+
+void set_architecture(int architecture) {
+  architecture_now = architecture;
+}
+int architecture() {
+  return architecture_now;
 }
 
 Order order() {

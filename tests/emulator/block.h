@@ -20,36 +20,43 @@ int lane();
 // __syncthreads.
 void wait_for_block();
 
+// What a whole warp does at once, from what each of its lanes brought; says what is wrong with it,
+// if anything.
+using Collective = std::string (*)(void* const (&lanes)[32]);
+
 // What the lanes of `mask` do together: nothing but meet; give each lane the value of lane
-// `source`; tell whose value is not 0. A source outside the mask gives 0xff...: NaN.
+// `source`; tell whose value is not 0; call `collective` with their values as pointers. A source
+// outside the mask gives 0xff...: NaN.
 struct Exchange {
-  enum What { meet, shuffle, ballot };
+  enum What { meet, shuffle, ballot, collect };
   unsigned mask;
   What what;
   uint64_t value = 0;
   int source = 0, width = 32;
+  Collective collective = nullptr;
 };
 uint64_t exchange(const Exchange& mine);
 
 // The shared memory of one declaration, between zones that nobody may write. A block that comes by
-// for the first time finds 0xff in every byte: NaN.
+// for the first time finds 0xff in every byte: NaN. It begins on a multiple of `alignment`, and not
+// on one of twice that.
 class SharedArray {
  public:
-  explicit SharedArray(size_t bytes) : bytes_(bytes), memory_(bytes + 2 * kZone) {}
+  explicit SharedArray(size_t bytes, size_t alignment = 16);
   void* enter();
   bool zones_intact() const;
 
   static constexpr size_t kZone = 64;
 
  private:
-  size_t bytes_;
+  size_t bytes_, begin_;
   std::vector<unsigned char> memory_;
   uint64_t block_ = 0;  // the last that came by
 };
 // `Place` is a type of the declaration's own.
 template <class T, size_t count, class Place>
 T* shared_array(Place) {
-  static SharedArray array(count * sizeof(T));
+  static SharedArray array(count * sizeof(T), alignof(T) < 16 ? 16 : alignof(T));
   return static_cast<T*>(array.enter());
 }
 void* dynamic_shared();
@@ -66,6 +73,9 @@ struct Launch {
 // The default stream is an error: it would wait for every other one.
 cudaError_t run(Launch launch);
 cudaError_t allow_shared(const void* kernel, int bytes);
+// What kernels claim to be compiled for: 90 at the start.
+void set_architecture(int architecture);
+int architecture();
 
 // From the next launch on. Taken from PAPILIO_EMULATOR_ORDER at the start: "forward" (the default),
 // "reverse" or "random", which may end in a seed: "random:7".

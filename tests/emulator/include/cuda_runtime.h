@@ -134,4 +134,13 @@ template <class Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute, int bytes) {
   return emulator::allow_shared(reinterpret_cast<const void*>(kernel), bytes);
 }
+
+struct cudaFuncAttributes {
+  int ptxVersion;
+};
+template <class Kernel>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Kernel* /*kernel*/) {
+  attributes->ptxVersion = emulator::architecture();
+  return cudaSuccess;
+}
 // NOLINTEND(bugprone-reserved-identifier,bugprone-macro-parentheses)
