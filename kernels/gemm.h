@@ -40,7 +40,8 @@ PAPILIO_CUDA void gemm(View c, ConstView a, ConstView b, double alpha, double be
 // One kernel (cuBLASLt's), but for float64.
 PAPILIO_CUDA void gemm_bias(View c, ConstView a, ConstView b, ConstView bias);
 // Whether float32 products may round their factors to TF32's 10 bits, which tensor cores multiply
-// about eight times faster. Off at the start.
+// about eight times faster; rotations too, even of a weight that is merged. Off at the start.
 PAPILIO_CUDA void allow_tf32(bool on);
+PAPILIO_CUDA bool tf32_allowed();
 
 }  // namespace papilio::cuda

@@ -1,11 +1,12 @@
-// Narrow segments are rotated in registers (butterfly_segments.h). Otherwise a tile of rows times
-// whole segments is read into shared memory once, meets all m factors there, and is written once.
+// Narrow segments are rotated in registers (butterfly_segments.h), those of 16, 32 and 64 columns on
+// tensor cores (butterfly_mma.h) in the dtypes that have them. Otherwise a tile of rows times whole segments is read into shared memory once, meets all m factors there, and is written once.
 // Segments too wide for that, and the walk back through the factors, go factor by factor through
 // device memory. kernels/cuda/study shows the way here.
 #include "kernels/butterfly_rotation.h"
 
 #include <utility>
 
+#include "kernels/cuda/butterfly_mma.h"
 #include "kernels/cuda/butterfly_segments.h"
 #include "kernels/segment_outer.h"
 
@@ -232,6 +233,8 @@ __global__ void segments_are_blocks(T* dq, const compute_t<T>* dr, Shape s) {
 void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed) {
   const Shape s(x.size(0), q);
   if (x.numel() == 0) return;
+  // Collapsing segments is to rotate w rows, the plain way.
+  if ((s.m == 1 || s.rows > 2 * s.w) && rotate_on_tensor_cores(y, x, q, transposed)) return;
   dispatch_floating(x.dtype, [&]<class T>() {
     using C = compute_t<T>;
     if (rotate_in_registers(y.as<T>(), x.as<T>(), q.as<T>(), s, transposed)) return;

@@ -17,7 +17,7 @@
 namespace papilio::cuda {
 namespace {
 
-std::atomic<bool> tf32_allowed = false;
+std::atomic<bool> tf32 = false;
 
 // cublasCreate's words for it; the second ones are the more frequent.
 bool short_of_memory(cublasStatus_t status) {
@@ -124,12 +124,15 @@ cudaDataType type_of(DType dtype) {
 
 cublasComputeType_t compute_type_of(DType dtype) {
   if (dtype == DType::float64) return CUBLAS_COMPUTE_64F;
-  if (dtype == DType::float32 && tf32_allowed) return CUBLAS_COMPUTE_32F_FAST_TF32;
+  if (dtype == DType::float32 && tf32) return CUBLAS_COMPUTE_32F_FAST_TF32;
   return CUBLAS_COMPUTE_32F;
 }
 
 void allow_tf32(bool on) {
-  tf32_allowed = on;
+  tf32 = on;
+}
+bool tf32_allowed() {
+  return tf32;
 }
 
 // By columns, the memory of a row-major C holds C^T = B^T A^T: cuBLAS gets b first.

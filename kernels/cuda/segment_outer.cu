@@ -1,5 +1,6 @@
 #include "kernels/segment_outer.h"
 
+#include "kernels/cuda/butterfly_mma.h"
 #include "kernels/cuda/parts.h"
 
 namespace papilio::cuda {
@@ -38,6 +39,7 @@ __global__ void sum_parts(compute_t<T>* partial, const T* x, const T* g, int64_t
 void segment_outer(View out, ConstView x, ConstView g) {
   const int64_t rows = x.size(0), d = x.size(1), w = out.size(0);
   const int64_t parts = part_count(rows, 128);
+  if (outer_on_tensor_cores(out, x, g)) return;
   dispatch_floating(x.dtype, [&]<class T>() {
     using C = compute_t<T>;
     const Scratch<C> partial(parts * w * d);

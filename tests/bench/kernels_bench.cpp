@@ -6,6 +6,8 @@
 #include "autograd/ops.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "boft/ops/cayley.h"
+#include "kernels/gemm.h"
+#include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 #include "tests/bench/targets.h"
@@ -95,6 +97,37 @@ void shapes(benchmark::internal::Benchmark* bench) {
 }
 BENCHMARK(rotation_forward)->Apply(shapes);
 BENCHMARK(rotation_backward)->Apply(shapes);
+
+// The same for segments that go to tensor cores: 16-bit types, and float32 where TF32 is allowed.
+// Bytes are one read of each input of x's size and one write of each such output.
+void wide_segments(benchmark::State& state, DType dtype, bool backwards) {
+  const int64_t d = state.range(0), b = state.range(1), m = state.range(2);
+  if (on_gpu()) cuda::allow_tf32(true);
+  Tensor x = leaf(copy_of(randn({rows(), d}, here()), dtype));
+  Tensor q = leaf(copy_of(cayley(normal({m, d / b, b, b}, 0, 0.1, here())), dtype));
+  const Tensor y = butterfly_rotation(x, q), dy = y.detach();
+  const int64_t bytes = x.numel() * int64_t(size_of(dtype));
+  if (backwards) {
+    time_against_copy(state, 3 * bytes, [&] {
+      zero_grad(x);
+      zero_grad(q);
+      backward(y, dy, true);
+    });
+  } else {
+    const NoGrad no_grad;
+    time_against_copy(state, 2 * bytes, [&] { butterfly_rotation(x, q); });
+  }
+  if (on_gpu()) cuda::allow_tf32(false);
+}
+void wide_shapes(benchmark::internal::Benchmark* bench) {
+  bench->ArgNames({"d", "b", "m"})->UseManualTime();
+  for (auto [b, m] : {std::pair{16, 1}, {32, 1}, {64, 1}, {8, 2}, {4, 3}})
+    bench->Args({1536, b, m});
+}
+BENCHMARK_CAPTURE(wide_segments, forward_bfloat16, DType::bfloat16, false)->Apply(wide_shapes);
+BENCHMARK_CAPTURE(wide_segments, forward_float32, DType::float32, false)->Apply(wide_shapes);
+BENCHMARK_CAPTURE(wide_segments, backward_bfloat16, DType::bfloat16, true)->Apply(wide_shapes);
+BENCHMARK_CAPTURE(wide_segments, backward_float32, DType::float32, true)->Apply(wide_shapes);
 
 void copy(benchmark::State& state) {
   const Tensor x = randn({rows(), 768}, here());

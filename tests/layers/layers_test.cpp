@@ -28,6 +28,7 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"cxxabi.h", {"kernels"}},
     {"cuda_runtime.h", {"kernels"}},
     {"cuda_runtime_api.h", {"kernels"}},
+    {"mma.h", {"kernels"}},
     {"omp.h", {"kernels"}},
     {"immintrin.h", {"kernels"}},
     {"nlohmann/json_fwd.hpp", {"tensor", "samples"}},

@@ -8,6 +8,7 @@
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "boft/ops/cayley.h"
+#include "kernels/gemm.h"
 #include "tensor/copy.h"
 #include "tensor/random.h"
 #include "tests/autograd/op_case.h"
@@ -232,6 +233,45 @@ TEST_CASE("butterfly_rotation on a device: gradients over many rows, with and wi
                 (dtype == DType::float32   ? 1e-6
                  : dtype == DType::float16 ? 2e-3
                                            : 2e-2));
+      }
+}
+
+TEST_CASE("butterfly_rotation on a device: segments on tensor cores") {
+  if (cuda_device_count() == 0) return;
+  struct Allowed {
+    explicit Allowed(bool tf32) { cuda::allow_tf32(tf32); }
+    ~Allowed() { cuda::allow_tf32(false); }
+  };
+  struct Kind {
+    DType dtype;
+    bool tf32;
+    double tolerance;
+  };
+  for (const Kind& kind : {Kind{DType::bfloat16, false, 0.05}, Kind{DType::float16, false, 0.01},
+                           Kind{DType::float32, true, 0.01}, Kind{DType::float32, false, 1e-5}})
+    for (const Dims& factors : {Dims{1, 3, 16, 16}, Dims{3, 20, 4, 4}, Dims{1, 3, 32, 32},
+                                Dims{2, 2, 32, 32}, Dims{3, 4, 16, 16}})
+      for (const int64_t rows : {17, 140}) {
+        CAPTURE(str(kind.dtype, " ", kind.tf32, " ", factors, " ", rows));
+        const int64_t d = factors[1] * factors[2];
+        const Tensor q = copy_of(cayley(uniform64(factors, -1, 1)), kind.dtype);
+        const Tensor x = copy_of(uniform64({rows, d}), kind.dtype);
+        const Tensor dy = copy_of(uniform64({rows, d}, -1, 1, 2), kind.dtype);
+        const auto step = [&](Device device, DType dtype, auto rotate) {
+          const Tensor qd = leaf(copy_of(copy_of(q, dtype), device));
+          const Tensor xd = leaf(copy_of(copy_of(x, dtype), device));
+          const Tensor y = rotate(xd, qd);
+          backward(y, copy_of(copy_of(dy, dtype), device));
+          auto values = grad(qd).template to_vector<double>();
+          for (double& v : values) v /= std::sqrt(double(rows));
+          for (const Tensor& t : {y, grad(xd)})
+            for (const double v : t.to_vector<double>()) values.push_back(v);
+          return values;
+        };
+        const Allowed allowed(kind.tf32);
+        for (const auto rotate : {butterfly_rotation, butterfly_rotation_transposed})
+          CHECK(largest_difference(step(Device::cpu(), DType::float64, rotate),
+                                   step(Device::cuda(), kind.dtype, rotate)) < kind.tolerance);
       }
 }
 
