@@ -12,7 +12,7 @@
 
 // Matrix products
 #include "autograd/ops/conv2d.h"  // conv2d(x, weight, bias, {stride, padding, dilation, groups})
-#include "autograd/ops/linear.h"  // linear(x, weight, bias): x W^T + bias
+#include "autograd/ops/linear.h"  // linear(x, weight, bias): x W^T + bias; linear_gelu(x, weight, bias, approximate)
 #include "autograd/ops/matmul.h"  // matmul(a, b): A B, leading dimensions broadcast
 
 // Over dimensions

@@ -39,6 +39,10 @@ namespace papilio::cuda {
 PAPILIO_CUDA void gemm(View c, ConstView a, ConstView b, double alpha, double beta);
 // One kernel (cuBLASLt's), but for float64.
 PAPILIO_CUDA void gemm_bias(View c, ConstView a, ConstView b, ConstView bias);
+// C = gelu(A B + bias), approximated with tanh, and `before` = A B + bias (contiguous, of C's
+// shape) unless its data is null, in one kernel of cuBLASLt's. False, and nothing done, where it
+// has none.
+PAPILIO_CUDA bool gemm_bias_gelu(View c, View before, ConstView a, ConstView b, ConstView bias);
 // Whether float32 products may round their factors to TF32's 10 bits, which tensor cores multiply
 // about eight times faster; rotations too, even of a weight that is merged. Off at the start.
 PAPILIO_CUDA void allow_tf32(bool on);

@@ -2,48 +2,98 @@
 
 #include "autograd/autocast.h"
 #include "autograd/backward.h"
+#include "autograd/grad_mode.h"
+#include "autograd/ops/bias_gelu.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"
 #include "autograd/record.h"
+#include "kernels/bias_gelu.h"
+#include "kernels/gemm.h"
 #include "tensor/copy.h"
+#include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 
 namespace {
 
-void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check_floating("linear", x);
-  check_floating("linear", weight, "weight");
-  check_same("linear", x, weight);
-  check(weight.dim() == 2, "linear: expected weight of shape (out, in), got ", weight.shape());
-  check(x.dim() >= 1 && x.shape().back() == weight.shape()[1], "linear: expected x of shape (..., ",
-        weight.shape()[1], ") for weight ", weight.shape(), ", got ", x.shape());
+void check_arguments(const char* operation, const Tensor& x, const Tensor& weight,
+                     const Tensor& bias) {
+  check_floating(operation, x);
+  check_floating(operation, weight, "weight");
+  check_same(operation, x, weight);
+  check(weight.dim() == 2, operation, ": expected weight of shape (out, in), got ", weight.shape());
+  check(x.dim() >= 1 && x.shape().back() == weight.shape()[1], operation,
+        ": expected x of shape (..., ", weight.shape()[1], ") for weight ", weight.shape(),
+        ", got ", x.shape());
   if (!bias.defined()) return;
-  check_same("linear", x, bias);
-  check_shape("linear", bias, {weight.shape()[0]}, "bias");
+  check_same(operation, x, bias);
+  check_shape(operation, bias, {weight.shape()[0]}, "bias");
+}
+
+// Of y = x W^T + bias from g = dL/dy, as one matrix; dbias where it is not known yet.
+Grads gradients(const Tensor& g, const Tensor& for_x, const Tensor& for_weight, const Dims& x_shape,
+                Needs needs, const Tensor& dbias = {}) {
+  Grads grads(3);
+  if (needs[0]) grads[0] = with_shape(matrix_product("linear", g, for_x), x_shape);
+  if (needs[1]) grads[1] = matrix_product("linear", transposed(g), for_weight);
+  if (needs[2]) grads[2] = dbias.defined() ? dbias : sum_to(g, {g.shape()[1]});
+  return grads;
+}
+
+// The shape of y.
+Dims output_shape(const Tensor& x, const Tensor& weight) {
+  Dims shape = x.shape();
+  shape[shape.size() - 1] = weight.shape()[0];
+  return shape;
 }
 
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (autocast_enabled()) return autocast::products(linear, x, weight, bias);
-  check_arguments(x, weight, bias);
+  check_arguments("linear", x, weight, bias);
   const Tensor rows = as_rows(x.detach());
-  Dims shape = x.shape();
-  shape[shape.size() - 1] = weight.shape()[0];
-  const Tensor y = with_shape(matrix_product("linear", rows, transposed(weight), bias), shape);
-
+  const Tensor y =
+      with_shape(matrix_product("linear", rows, transposed(weight), bias), output_shape(x, weight));
   const Tensor for_x = x.requires_grad() ? weight.detach() : Tensor();
   const Tensor for_weight = weight.requires_grad() ? rows : Tensor();
   return record("linear", y, {x, weight, bias},
                 [for_x, for_weight, x_shape = x.shape()](const Tensor& dy, Needs needs) {
-                  const Tensor g = as_rows(contiguous_data(dy));
-                  Grads grads(3);
-                  if (needs[0]) grads[0] = with_shape(matrix_product("linear", g, for_x), x_shape);
-                  if (needs[1]) grads[1] = matrix_product("linear", transposed(g), for_weight);
-                  if (needs[2]) grads[2] = sum_to(g, {g.shape()[1]});
-                  return grads;
+                  return gradients(as_rows(contiguous_data(dy)), for_x, for_weight, x_shape, needs);
                 });
+}
+
+Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                   GeluApproximate approximate) {
+  constexpr const char* name = "linear_gelu";
+  if (autocast_enabled()) return autocast::products(linear_gelu, x, weight, bias, approximate);
+  check_arguments(name, x, weight, bias);
+  const auto in_two = [&] { return bias_gelu(linear(x, weight), bias, approximate); };
+  if (x.device().is_cpu() || approximate != GeluApproximate::tanh || !bias.defined())
+    return in_two();
+  const bool recorded =
+      grad_enabled() && (x.requires_grad() || weight.requires_grad() || bias.requires_grad());
+  const Tensor rows = gemm_operand(name, as_rows(x.detach()));
+  const Tensor y = empty(output_shape(x, weight), {x.dtype(), x.device()});
+  const Tensor y_rows = as_rows(y), before = recorded ? empty_like(y_rows) : Tensor();
+  cuda::use_device(x.device().index);
+  if (!cuda::gemm_bias_gelu(view(y_rows), view_or_none(before), view(rows),
+                            view(gemm_operand(name, transposed(weight))),
+                            view(contiguous_data(bias))))
+    return in_two();
+  const Tensor for_x = x.requires_grad() ? weight.detach() : Tensor();
+  const Tensor for_weight = weight.requires_grad() ? rows : Tensor();
+  return record(
+      name, y, {x, weight, bias},
+      [before, for_x, for_weight, x_shape = x.shape()](const Tensor& dy, Needs needs) {
+        const Tensor dz = empty_like(before);
+        const Tensor db = needs[2] ? empty({dz.size(1)}, {dz.dtype(), dz.device()}) : Tensor();
+        cuda::use_device(dz.device().index);
+        cuda::bias_gelu_backward(view(dz), view_or_none(db), view(contiguous_data(dy)),
+                                 view(before), {}, true);
+        return gradients(dz, for_x, for_weight, x_shape, needs, db);
+      });
 }
 
 }  // namespace papilio

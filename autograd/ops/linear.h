@@ -1,7 +1,7 @@
 // The linear layer's arithmetic.
 #pragma once
 
-#include "tensor/tensor.h"
+#include "autograd/ops/activation.h"
 
 namespace papilio {
 
@@ -10,5 +10,11 @@ namespace papilio {
 // Gradients: dx = dy W, dW = dy^T x, dbias = the sum of dy over rows; x is kept only where W wants
 // a gradient.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+// gelu(x W^T + bias), the GELU of activation.h; arguments as linear's. bias_gelu(linear(x, W),
+// bias), but on a GPU, approximated with tanh, one kernel of cuBLASLt's where it has one: then
+// saved is the sum x W^T + bias in the product's place.
+Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                   GeluApproximate approximate = GeluApproximate::none);
 
 }  // namespace papilio

@@ -1,4 +1,5 @@
-// A product and its bias in one kernel: cuBLASLt adds the bias before the sums leave the registers.
+// A product, its bias and the GELU behind it in one kernel: cuBLASLt adds and applies them before
+// the sums leave the registers.
 #include <bit>
 #include <compare>
 #include <map>
@@ -20,6 +21,8 @@ struct Product {
   int n, m, k;
   Matrix right, left, to;  // b, a, c
   const void* bias;
+  cublasLtEpilogue_t epilogue;
+  void* before;  // null, or where GELU's input goes
   DType dtype;
   cublasComputeType_t compute;
 };
@@ -28,6 +31,7 @@ struct Product {
 struct Choice {
   int device, n, m, k, right_ld, left_ld, to_ld;
   bool right_by_rows, left_by_rows;
+  cublasLtEpilogue_t epilogue;
   DType dtype;
   cublasComputeType_t compute;
   uint32_t alignment;
@@ -45,8 +49,12 @@ struct Description {
           "cublasLtMatmulDescInit");
     set(CUBLASLT_MATMUL_DESC_TRANSA, int32_t(p.right.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T));
     set(CUBLASLT_MATMUL_DESC_TRANSB, int32_t(p.left.by_rows ? CUBLAS_OP_N : CUBLAS_OP_T));
-    set(CUBLASLT_MATMUL_DESC_EPILOGUE, uint32_t(CUBLASLT_EPILOGUE_BIAS));
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, uint32_t(p.epilogue));
     set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+    if (p.before != nullptr) {
+      set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.before);
+      set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, int64_t(p.n));
+    }
     const auto layout = [type](cublasLtMatrixLayout_t to, const Matrix& x, int rows, int cols) {
       if (!x.by_rows) std::swap(rows, cols);
       check(cublas().LtMatrixLayoutInit_internal(to, sizeof *to, type, uint64_t(rows),
@@ -127,20 +135,31 @@ class Algorithms {
 
 Choice choice_of(const Product& p) {
   const auto at = [](const void* data) { return reinterpret_cast<uintptr_t>(data); };
-  const uintptr_t places = at(p.right.data) | at(p.left.data) | at(p.to.data) | at(p.bias);
+  const uintptr_t places =
+      at(p.right.data) | at(p.left.data) | at(p.to.data) | at(p.bias) | at(p.before);
   const auto alignment = uint32_t(1) << std::countr_zero(uint32_t(places) | 256u);
-  return {device_in_use(), p.n,       p.m,       p.k,
-          p.right.ld,      p.left.ld, p.to.ld,   p.right.by_rows,
-          p.left.by_rows,  p.dtype,   p.compute, alignment};
+  return {device_in_use(), p.n,        p.m,     p.k,
+          p.right.ld,      p.left.ld,  p.to.ld, p.right.by_rows,
+          p.left.by_rows,  p.epilogue, p.dtype, p.compute,
+          alignment};
 }
 
-bool with_epilogue(const View& c, const ConstView& a, const ConstView& b, const ConstView& bias) {
+bool with_epilogue(const View& c, const ConstView& a, const ConstView& b, const ConstView& bias,
+                   cublasLtEpilogue_t epilogue, void* before = nullptr) {
   static auto& algorithms = *new Algorithms;
   const Matrix to = matrix(c);
   if (c.rank != 2 || c.dtype == DType::float64 || !to.by_rows || a.size(-1) == 0) return false;
-  const Product p{int(c.size(-1)), int(c.size(-2)), int(a.size(-1)),
-                  matrix(b),       matrix(a),       to,
-                  bias.data,       c.dtype,         compute_type_of(c.dtype)};
+  const Product p{int(c.size(-1)),
+                  int(c.size(-2)),
+                  int(a.size(-1)),
+                  matrix(b),
+                  matrix(a),
+                  to,
+                  bias.data,
+                  epilogue,
+                  before,
+                  c.dtype,
+                  compute_type_of(c.dtype)};
   Description d(p);
   const Choice choice = choice_of(p);
   const auto chosen = algorithms.of(choice, d);
@@ -162,13 +181,22 @@ bool with_epilogue(const View& c, const ConstView& a, const ConstView& b, const 
 void gemm_bias(View c, ConstView a, ConstView b, ConstView bias) {
   if (c.numel() == 0) return;
   check_gemm_limits(c, a, b);
-  if (with_epilogue(c, a, b, bias)) return;
+  if (with_epilogue(c, a, b, bias, CUBLASLT_EPILOGUE_BIAS)) return;
   ConstView rows = c;
   rows.data = bias.data;
   for (int d = 0; d + 1 < rows.rank; ++d) rows.strides[d] = 0;
   rows.strides[rows.rank - 1] = 1;
   copy(c, rows);
   gemm(c, a, b, 1, 1);
+}
+
+bool gemm_bias_gelu(View c, View before, ConstView a, ConstView b, ConstView bias) {
+  if (c.numel() == 0) return true;
+  check_gemm_limits(c, a, b);
+  if (!before.data) return with_epilogue(c, a, b, bias, CUBLASLT_EPILOGUE_GELU_BIAS);
+  // It wants GELU's input in rows of multiples of 8, from a multiple of 16 bytes on.
+  const bool fits = c.size(-1) % 8 == 0 && reinterpret_cast<uintptr_t>(before.data) % 16 == 0;
+  return fits && with_epilogue(c, a, b, bias, CUBLASLT_EPILOGUE_GELU_AUX_BIAS, before.data);
 }
 
 }  // namespace papilio::cuda

@@ -5,6 +5,7 @@
 #include "autograd/ops/activation.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/bias_gelu.h"
+#include "autograd/ops/linear.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -51,10 +52,11 @@ Tensor activate(const Tensor& x, HiddenAct act) {
 }
 
 Tensor activate(Linear& layer, const Tensor& x, HiddenAct act) {
-  const bool tanh = act == HiddenAct::gelu_tanh;
-  if (!tanh && act != HiddenAct::gelu) return activate(layer(x), act);
-  return bias_gelu(layer.product(x), layer.bias,
-                   tanh ? GeluApproximate::tanh : GeluApproximate::none);
+  if (act != HiddenAct::gelu && act != HiddenAct::gelu_tanh) return activate(layer(x), act);
+  const auto approximate = act == HiddenAct::gelu ? GeluApproximate::none : GeluApproximate::tanh;
+  if (layer.adapters.working().empty())
+    return linear_gelu(x, layer.weight, layer.bias, approximate);
+  return bias_gelu(layer.product(x), layer.bias, approximate);
 }
 
 }  // namespace papilio::nn

@@ -93,6 +93,11 @@ std::vector<Case> cases(Device device) {
       {"var", [](const Tensor& x) { return var(x); }, kFull, kFull},
       {"gelu", [](const Tensor& x) { return gelu(x); }, kFull, kHalf},
       {"bias_gelu", [=](const Tensor& x) { return bias_gelu(x, row); }, kFull, kHalf},
+      {"linear_gelu",
+       [=](const Tensor& x) {
+         return linear_gelu(x, full({16, 8}), full({16}), GeluApproximate::tanh);
+       },
+       kHalf, kHalf},
       {"relu", [](const Tensor& x) { return relu(x); }, kFull, kHalf},
       {"tanh", [](const Tensor& x) { return tanh(x); }, kFull, kHalf},
       {"dropout", [](const Tensor& x) { return dropout(x, 0.5, true); }, kFull, kHalf},

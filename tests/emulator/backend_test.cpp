@@ -5,6 +5,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/linear.h"
 #include "autograd/ops/matmul.h"
 #include "boft/ops/cayley.h"
 #include "kernels/cuda/launch.h"
@@ -116,6 +117,22 @@ TEST_CASE("a product beyond BLAS's int is refused") {
                        "gemm: expected matrices with sizes and strides below 2^31, got size "
                        "2147483649 with stride 1",
                        Error);
+}
+
+TEST_CASE("a product, its bias and GELU by tanh are one kernel of cuBLASLt's where it has one") {
+  // Our own kernels behind the product.
+  const auto launches = [](int64_t outputs, bool recorded, GeluApproximate approximate) {
+    const Tensor x = copy_of(randn({4, 8}), Device::cuda()),
+                 w = copy_of(randn({outputs, 8}), Device::cuda());
+    Tensor bias = copy_of(randn({outputs}), Device::cuda());
+    set_requires_grad(bias, recorded);
+    return shared_of_launches([&] { linear_gelu(x, w, bias, approximate); }).size();
+  };
+  CHECK(launches(16, true, GeluApproximate::tanh) == 0);
+  CHECK(launches(16, false, GeluApproximate::tanh) == 0);
+  CHECK(launches(16, true, GeluApproximate::none) == 1);
+  CHECK(launches(12, false, GeluApproximate::tanh) == 0);
+  CHECK(launches(12, true, GeluApproximate::tanh) == 1);  // GELU's input wants rows of 8, 16, ...
 }
 
 TEST_CASE("Cayley works in shared memory as far as the device has it, with the same result") {

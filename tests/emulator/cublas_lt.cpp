@@ -1,10 +1,12 @@
 #include <cublasLt.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "kernels/cuda/cublas_functions.h"
 #include "kernels/dtype.h"
 #include "tests/emulator/device.h"
+#include "tests/emulator/graph.h"
 
 namespace {
 
@@ -33,7 +35,7 @@ cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t d, size_t by
                                                cublasComputeType_t compute, cudaDataType scale) {
   if (bytes != sizeof(*d)) return CUBLAS_STATUS_INVALID_VALUE;
   if (scale != CUDA_R_32F) return CUBLAS_STATUS_INVALID_VALUE;
-  *d = {CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, nullptr, compute};
+  *d = {CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, nullptr, compute, nullptr, 0};
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
@@ -53,6 +55,10 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
       return set(d->epilogue);
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
       return set(d->bias);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER:
+      return set(d->aux);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD:
+      return set(d->aux_ld);
   }
   return CUBLAS_STATUS_INVALID_VALUE;
 }
@@ -89,7 +95,30 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   return *count == 0 ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
 }
 
-// The bias in every column (as a product with 1), and then the product added to it.
+namespace {
+
+bool known_epilogue(const cublasLtMatmulDescOpaque_t& d, int64_t rows) {
+  if (d.epilogue != CUBLASLT_EPILOGUE_GELU_AUX_BIAS)
+    return d.epilogue == CUBLASLT_EPILOGUE_BIAS || d.epilogue == CUBLASLT_EPILOGUE_GELU_BIAS;
+  return d.aux != nullptr && d.aux_ld % 8 == 0 && d.aux_ld >= rows &&
+         reinterpret_cast<uintptr_t>(d.aux) % 16 == 0;
+}
+
+// The result becomes gelu(result), by tanh; what it was goes to aux where there is one.
+template <class T>
+void gelu(T* result, int64_t ld, T* aux, int64_t aux_ld, int64_t rows, int64_t cols) {
+  for (int64_t j = 0; j < cols; ++j)
+    for (int64_t i = 0; i < rows; ++i) {
+      T& to = result[i + j * ld];
+      if (aux != nullptr) aux[i + j * aux_ld] = to;
+      const double x = float(to);
+      to = T(float(x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)))));
+    }
+}
+
+}  // namespace
+
+// The bias in every column (as a product with 1), then the product added to it, then the GELU.
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t lt, cublasLtMatmulDesc_t d, const void* alpha,
                               const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
@@ -101,8 +130,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t lt, cublasLtMatmulDesc_t d, const
   const bool fits = rows_of(*a_layout, d->op_a) == m && rows_of(*b_layout, d->op_b) == k &&
                     cols_of(*b_layout, d->op_b) == n && result_layout->ld == c_layout->ld &&
                     c_layout->ld >= int64_t(m) && c == result;
-  if (!fits || d->epilogue != CUBLASLT_EPILOGUE_BIAS || d->bias == nullptr ||
-      algorithm == nullptr || workspace == nullptr || *static_cast<const float*>(beta) != 0)
+  if (!fits || !known_epilogue(*d, int64_t(m)) || d->bias == nullptr || algorithm == nullptr ||
+      workspace == nullptr || *static_cast<const float*>(beta) != 0)
     return CUBLAS_STATUS_INVALID_VALUE;
   if (algorithm->data[0] == kRefused) return CUBLAS_STATUS_NOT_SUPPORTED;
   const float one = 1, zero = 0;
@@ -119,11 +148,27 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t lt, cublasLtMatmulDesc_t d, const
                                          keep, result, type, int(c_layout->ld), c_layout->ld, count,
                                          d->compute, CUBLAS_GEMM_DEFAULT);
   };
-  const cublasStatus_t status = product(1, 1, &one, d->bias, int64_t(m), CUBLAS_OP_N,
-                                        unit(c_layout->type), 1, CUBLAS_OP_N, &zero, int(n));
+  cublasStatus_t status = product(1, 1, &one, d->bias, int64_t(m), CUBLAS_OP_N,
+                                  unit(c_layout->type), 1, CUBLAS_OP_N, &zero, int(n));
   if (status != CUBLAS_STATUS_SUCCESS) return status;
-  return product(int(n), int(k), alpha, a, a_layout->ld, d->op_a, b, b_layout->ld, d->op_b, &one,
-                 1);
+  status =
+      product(int(n), int(k), alpha, a, a_layout->ld, d->op_a, b, b_layout->ld, d->op_b, &one, 1);
+  if (status != CUBLAS_STATUS_SUCCESS || d->epilogue == CUBLASLT_EPILOGUE_BIAS) return status;
+  const auto apply = [=, d = *d, type = c_layout->type, ld = c_layout->ld] {
+    const emulator::DeviceMemoryOpen open;
+    const auto run = [&]<class T>(T) {
+      gelu(static_cast<T*>(result), ld, static_cast<T*>(d.aux), d.aux_ld, int64_t(m), int64_t(n));
+    };
+    if (type == CUDA_R_32F)
+      run(float());
+    else if (type == CUDA_R_16F)
+      run(papilio::Float16());
+    else
+      run(papilio::BFloat16());
+    return cudaSuccess;
+  };
+  return emulator::perform(apply) == cudaSuccess ? CUBLAS_STATUS_SUCCESS
+                                                 : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 
 // All of them are in the program itself.

@@ -6,6 +6,8 @@
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
+#include "tests/compare.h"
+#include "tests/devices.h"
 
 namespace papilio::test {
 
@@ -93,6 +95,84 @@ TEST_CASE("linear") {
                      linear(ones({2, 3}), {});
                    },
                    "linear: weight is undefined"}}});
+}
+
+namespace {
+
+// in: x, weight, bias. The reference is composed of operations that have their own.
+OpCase with_gelu(GeluApproximate approximate) {
+  const auto at = [approximate](const char* label, const Dims& x, const Dims& w) {
+    Sample s = sample(label, x, w, true);
+    s.f = [approximate](const Tensors& in) {
+      return linear_gelu(in[0], in[1], in[2], approximate);
+    };
+    s.reference = [approximate](const Tensors& in) {
+      return gelu(tensor(reference(in)), approximate).to_vector<double>();
+    };
+    return s;
+  };
+  return {
+      .name = "linear_gelu",
+      .samples = {at("rows", {4, 6}, {8, 6}), at("rows of odd length", {4, 3}, {16, 3}),
+                  at("odd outputs", {4, 4}, {5, 4}), at("many dimensions", {2, 3, 2, 4}, {24, 4}),
+                  at("one row", {4}, {8, 4}), at("no rows", {0, 4}, {8, 4}),
+                  at("no inputs", {2, 0}, {8, 0}), at("no outputs", {2, 4}, {0, 4})},
+      // 16 bits round twice: below.
+      .dtypes = {DType::float32, DType::float64}};
+}
+
+}  // namespace
+
+TEST_CASE("linear_gelu") {
+  OpCase c = with_gelu(GeluApproximate::none);
+  c.errors = {{"width",
+               [] {
+                 linear_gelu(ones({2, 3}), ones({4, 5}), {});
+               },
+               "linear_gelu: expected x of shape (..., 5) for weight (4, 5), got (2, 3)"},
+              {"bias",
+               [] {
+                 linear_gelu(ones({2, 3}), ones({4, 3}), ones({3}));
+               },
+               "linear_gelu: expected bias of shape (4), got (3)"}};
+  run(c);
+}
+
+TEST_CASE("linear_gelu, approximated with tanh") {
+  run(with_gelu(GeluApproximate::tanh));
+}
+
+TEST_CASE("linear_gelu: results and gradients are those of linear and gelu, whichever are wanted") {
+  const auto fused = [](const Tensors& in) {
+    return linear_gelu(in[0], in[1], in[2], GeluApproximate::tanh);
+  };
+  const auto composed = [](const Tensors& in) { return gelu(layer(in), GeluApproximate::tanh); };
+  for (const Device device : devices()) {
+    for (const auto& [dtype, error] :
+         {std::pair(DType::float32, 1e-5), {DType::float16, 0.02}, {DType::bfloat16, 0.1}}) {
+      // y, and the gradient of one input.
+      const auto results = [&, dtype = dtype](auto operation, size_t of, bool all) {
+        const auto on = [&](const Dims& shape, uint64_t seed) {
+          return copy_of(copy_of(uniform64(shape, -1, 1, seed), dtype), device);
+        };
+        Tensors in{on({9, 8}, 1), on({16, 8}, 2), on({16}, 3)};
+        for (size_t i = 0; i < 3; ++i) set_requires_grad(in[i], all || i == of);
+        const Tensor y = operation(in);
+        backward(y, on({9, 16}, 4));
+        return std::pair(y.to_vector<double>(), grad(in[of]).to_vector<double>());
+      };
+      for (size_t of = 0; of < 3; ++of) {
+        CAPTURE(of);
+        const auto got = results(fused, of, true), want = results(composed, of, true);
+        CHECK(largest_difference(got.first, want.first) < error);
+        CHECK(largest_difference(got.second, want.second) < error);
+        CHECK(results(fused, of, false) == got);
+      }
+    }
+    const Tensor x = copy_of(uniform32({9, 8}, 1), device),
+                 w = copy_of(uniform32({5, 8}, 2), device);
+    CHECK(linear_gelu(x, w, {}).to_vector<float>() == gelu(linear(x, w)).to_vector<float>());
+  }
 }
 
 // An adapted layer computes x W^T, scales it by ones and adds the bias: at its start it must agree
