@@ -22,7 +22,7 @@ bool synchronous() {
 
 namespace {
 
-// "papilio::cuda::(anonymous namespace)::softmax_rows<float>(float*, float const*, long)"
+// "papilio::cuda::(anonymous namespace)::argmax_rows<float>(long*, float const*, long, long, long)"
 std::string name_of(const void* kernel) {
   const char* mangled = nullptr;
   if (cudaFuncGetName(&mangled, kernel) != cudaSuccess || mangled == nullptr) {

@@ -52,6 +52,8 @@ TEST_CASE("layer_norm") {
                    {"more rows than one group", inputs({40, 3}), normal, reference},
                    {"many groups, more columns than a warp has lanes", inputs({300, 40}), normal,
                     reference},
+                   {"columns for more blocks than the emulator's", inputs({17, 1056}), normal,
+                    reference},
                    {"no weight", inputs({3, 16}, false, true), normal, reference},
                    {"no bias", inputs({3, 16}, true, false), normal, reference},
                    {"neither", inputs({3, 16}, false, false), normal, reference},
