@@ -30,7 +30,7 @@ OwnTensors own_tensors(Module& module) {
 std::string table_of(Module& module, const std::map<std::string, double>* macs) {
   std::vector<std::vector<std::string>> rows{
       {"module", "type", "parameters", "number", "trainable"}};
-  if (macs) rows[0].emplace_back("MACs");
+  if (macs) rows[0].emplace_back("MACs an image");
   double all_macs = 0;
   for_each_module(module, [&](const std::string& path, Module& m) {
     const OwnTensors own = own_tensors(m);

@@ -10,7 +10,9 @@
 namespace papilio::cuda {
 namespace {
 
-constexpr int kResident = 4;  // rotating blocks that a multiprocessor has registers for
+// Rotating blocks that a multiprocessor has registers for, without spilling.
+template <class T>
+constexpr int kResident = std::is_same_v<T, float> ? 3 : 4;
 
 // The segments of a span side by side: tile[k, s w + j] = (k, j) of segment s, or (j, k).
 // q: (d, w), the segments one below the other.
@@ -31,7 +33,7 @@ __device__ void load_segments(T* tile, const PaddedRows<const T>& q, int64_t c0,
 // q: (d, w). `teams` blocks share the rows of a span; their warps take 16 rows in turns, and read
 // the next 16 while these are multiplied. y may be x.
 template <class T>
-__global__ void __launch_bounds__(kThreads, kResident)
+__global__ void __launch_bounds__(kThreads, kResident<T>)
     rotate_rows(PaddedRows<T> y, PaddedRows<const T> x, PaddedRows<const T> q, int64_t teams,
                 bool transposed) {
   if constexpr (Factor<T>::known) {
@@ -155,7 +157,6 @@ __global__ void collapse(T* to, const T* q, Shape s) {
     }
     for (int e = int(threadIdx.x); e < rows * w; e += int(blockDim.x))
       to[(segment * w + k0) * w + e] = T(tile[e]);
-    __syncthreads();
   }
 }
 
@@ -191,7 +192,7 @@ bool rotate_on_tensor_cores(View y, ConstView x, ConstView q, bool transposed) {
     const T* const matrices = s.m > 1 ? collapsed.data() : q.as<T>();
     // As many blocks as fit; half as many if each warp takes 64 rows or more then.
     const int64_t spans = (s.d + kSpan - 1) / kSpan, rows = kWarps * kSide;
-    const int64_t most = int64_t(multiprocessors()) * kResident / spans;
+    const int64_t most = int64_t(multiprocessors()) * kResident<T> / spans;
     const int64_t wanted = std::min(most, std::max(most / 2, s.rows / (4 * rows)));
     const int64_t teams = std::clamp<int64_t>(wanted, 1, (s.rows + rows - 1) / rows);
     const bool packed = on_16_bytes(y.data, x.data);

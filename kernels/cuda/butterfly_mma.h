@@ -13,7 +13,8 @@ namespace papilio::cuda {
 
 // butterfly_rotation for w = 16, 32 and 64. Segments of more than one factor are rounded to q's
 // dtype first: for 16-bit blocks of cayley's, max |R R^T - I| grows by about half at most
-// (bfloat16, w 16, m 2: 3.4e-3 to 5.2e-3; float16, w 64, m 3: 5.0e-4 to 5.5e-4).
+// (bfloat16, w 16, m 2: 3.4e-3 to 5.2e-3; float16, w 64, m 3: 5.0e-4 to 5.5e-4). They come here
+// with more than 2 w rows only, so a row's bits depend on how many there are.
 bool rotate_on_tensor_cores(View y, ConstView x, ConstView q, bool transposed);
 
 // segment_outer for w = 4, 8, 16, 32 and 64, where d is a multiple of 16. 16-bit products are

@@ -11,14 +11,16 @@ namespace {
 
 void* library(const std::string& file) {
   void* const found = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (found == nullptr) throw Error(std::string("cuda: cuBLAS is not to be had: ") + dlerror());
+  if (found == nullptr)
+    throw Error(std::string("cuda: products need cuBLAS ") + std::to_string(CUBLAS_VER_MAJOR) +
+                " where the loader looks (LD_LIBRARY_PATH): " + dlerror());
   return found;
 }
 
 template <class F>
 void find(F& function, void* in, const char* name) {
   function = reinterpret_cast<F>(dlsym(in, name));
-  if (function == nullptr) throw Error(std::string("cuda: cuBLAS is not to be had: ") + dlerror());
+  if (function == nullptr) throw Error(std::string("cuda: cuBLAS lacks a function: ") + dlerror());
 }
 
 CublasFunctions load() {

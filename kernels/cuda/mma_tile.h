@@ -77,7 +77,8 @@ __device__ void load(Fragment& fragment, const T* tile) {
 }
 
 // nvcc 13 takes a load of bfloat16 for one from anywhere, which ptxas makes four of. Told that it
-// is from shared memory, it has the one instruction that float16's load is.
+// is from shared memory, it has the one instruction that float16's load is. TF32's loads and stores
+// are left as nvcc makes them.
 #if !defined(PAPILIO_EMULATED) && (!defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800)
 #define PAPILIO_LOAD(use, layout)                                                   \
   asm volatile("wmma.load." use ".sync.aligned." layout                             \

@@ -11,7 +11,7 @@
 using namespace papilio;
 
 // Element (i_0, i_1, ...) lies at offset + sum_k i_k stride_k. The last index runs fastest.
-std::vector<int64_t> read_by_hand(const Tensor& x, const std::vector<int64_t>& memory) {
+std::vector<int64_t> read_by_hand(const Tensor& x, const int64_t* memory) {
   std::vector<int64_t> values;
   for (int64_t n = 0; n < x.numel(); ++n) {
     int64_t at = x.layout().offset, rest = n;
@@ -19,7 +19,7 @@ std::vector<int64_t> read_by_hand(const Tensor& x, const std::vector<int64_t>& m
       at += rest % x.size(k) * x.strides()[k];
       rest /= x.size(k);
     }
-    values.push_back(memory[size_t(at)]);
+    values.push_back(memory[at]);
   }
   return values;
 }
@@ -28,9 +28,9 @@ void show(const std::string& name, const Tensor& y, const Tensor& x) {
   std::cout << std::left << std::setw(26) << name << std::setw(10) << str(y.shape())
             << std::setw(10) << str(y.strides()) << std::setw(8) << y.layout().offset
             << (y.storage() == x.storage() ? "x's memory " : "a copy     ");
-  // All of the memory, from its beginning: a contiguous tensor's elements as they lie.
-  const Tensor& whole = y.storage() == x.storage() ? x : y;
-  const auto values = read_by_hand(y, whole.to_vector<int64_t>());
+  // The memory that y lies in; a GPU's comes here first, all of it.
+  const Tensor whole = to(y.storage() == x.storage() ? x : y, Device::cpu());
+  const auto values = read_by_hand(y, static_cast<const int64_t*>(whole.storage()->data()));
   for (size_t i = 0; i < values.size(); ++i) std::cout << (i ? " " : "") << values[i];
   std::cout << '\n';
   check<Error>(values == y.to_vector<int64_t>(), name, ": strides do not lead to the elements");

@@ -21,8 +21,8 @@ int demo(const Words& words) {
   options.flag("quick", quick, "few steps: shows that everything runs, measures nothing");
   options.flag("tune", tune, "only try each method with every rate, on the validation digits");
   options.add("seed", &seed, "N", "of the pretraining and the first adaptation").range(0);
-  add_common(options, common);
   add_device(options, common);
+  add_common(options, common);
   options.example("papilio demo");
   options.example("papilio demo --seeds 10 --out long");
   if (!options.parse(words)) return 0;

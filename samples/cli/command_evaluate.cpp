@@ -182,6 +182,7 @@ int evaluate(const Words& words) {
   if (s.common.json) {
     print_json(
         {{"command", "evaluate"},
+         {"device", str(nn::device_of(*loaded.model))},
          {"model", s.model},
          {"adapter", s.adapter.empty() ? nlohmann::json(nullptr) : nlohmann::json(s.adapter)},
          {"classifier",

@@ -106,7 +106,7 @@ Options declare(Settings& s) {
       .default_is("the model's own");
   s.training.epochs = demo::Schedule{}.adapt_epochs;
   add_training(options, s.training);
-  options.option("lr").default_is("by method, as the demo");
+  options.option("lr").default_is("full 0.001, linear 0.1, else 0.01");
   options.option("weight-decay").default_is(str("full ", s.training.weight_decay, ", else 0"));
   add_device(options, s.common);
   add_common(options, s.common);
@@ -118,13 +118,8 @@ Options declare(Settings& s) {
   return options;
 }
 
-// The rate that the demo's rule chose.
-double demo_rate(const std::string& method) {
-  const std::string name = method == "boft" ? "boft_b4_m2" : method == "linear" ? "probe" : method;
-  for (const demo::Method& m : demo::methods()) {
-    if (m.name == name) return m.lr;
-  }
-  throw Error("finetune: the demo has no method " + name);
+double default_rate(const std::string& method) {
+  return method == "full" ? 1e-3 : method == "linear" ? 1e-1 : 1e-2;
 }
 
 // What an option means that was not given depends on the method.
@@ -147,7 +142,7 @@ void resolve_method(Options& options, Settings& s) {
     options.applies_when(false, {"block-size"}, "");
   }
   options.applies_when(options.given("drop-path"), {"drop-path"}, "");
-  if (!options.given("lr")) s.training.lr = demo_rate(s.method);
+  if (!options.given("lr")) s.training.lr = default_rate(s.method);
   if (!options.given("weight-decay") && s.method != "full") s.training.weight_decay = 0;
 }
 
@@ -320,6 +315,7 @@ int finetune(const Words& words) {
   }
   if (s.common.json) {
     nlohmann::json result{{"command", "finetune"},
+                          {"device", str(nn::device_of(*loaded.model))},
                           {"method", s.method},
                           {"model", s.model},
                           {"out", s.out},

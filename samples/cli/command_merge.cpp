@@ -43,8 +43,8 @@ Options declare(Settings& s) {
   options
       .flag("overwrite", s.overwrite, "write into a folder that holds a model or adapter already")
       .line_only();
-  add_common(options, s.common);
   add_device(options, s.common);
+  add_common(options, s.common);
   options.example("papilio merge runs/base runs/boft --out runs/merged --safe");
   return options;
 }
@@ -106,6 +106,7 @@ int merge(const Words& words) {
   });
   if (s.common.json) {
     print_json({{"command", "merge"},
+                {"device", str(nn::device_of(*loaded.model))},
                 {"model", s.model},
                 {"adapter", s.adapter},
                 {"out", s.out},

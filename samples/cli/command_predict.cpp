@@ -189,6 +189,7 @@ int predict(const Words& words) {
   }
   if (s.common.json) {
     print_json({{"command", "predict"},
+                {"device", str(nn::device_of(*loaded.model))},
                 {"model", s.model},
                 {"predictions", predictions},
                 {"skipped", skipped}});

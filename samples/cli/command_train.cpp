@@ -182,6 +182,7 @@ int train(const Words& words) {
   }
   if (s.common.json) {
     nlohmann::json result{{"command", "train"},
+                          {"device", str(nn::device_of(model))},
                           {"out", s.out},
                           {"classes", data.class_names},
                           {"parameters", parameters},

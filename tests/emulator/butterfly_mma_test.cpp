@@ -164,6 +164,61 @@ TEST_CASE("rotations on tensor cores: y that begins anywhere in memory") {
     }
 }
 
+namespace {
+
+// The elements of x on the device, beginning `at` elements behind a multiple of 256 bytes.
+struct Placed {
+  Tensor memory;
+  View v;
+  Placed(const Tensor& x, int64_t at) : v(view(x)) {
+    auto all = x.to_vector<double>();
+    all.insert(all.begin(), size_t(at), 7.0);
+    memory = copy_of(copy_of(tensor(all), x.dtype()), Device::cuda());
+    v.data = static_cast<char*>(memory.raw_data()) + at * int64_t(size_of(x.dtype()));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("tensor cores: x, blocks and gradients that begin anywhere in memory, blocks down to 2") {
+  for (const DType dtype : dtypes)
+    for (const int64_t w : {16, 64})
+      for (const int64_t m : {1, 4, 6}) {
+        if (w >> (m - 1) < 2) continue;
+        CAPTURE(str(dtype, " ", w, " ", m));
+        const Problem p(dtype, 2 * w + 1, 3, w, m);
+        const Gpu allowed(true);
+        for (const auto& [x_at, q_at] : {std::pair(1, 0), {0, 1}, {1, 3}}) {
+          const Placed x(p.x, x_at), q(p.q, q_at);
+          const Tensor y = empty(p.x.shape(), {dtype, Device::cuda()});
+          CHECK(rotate_on_tensor_cores(view(y), x.v, q.v, false));
+          CHECK(largest_difference(y.to_vector<double>(), exact(p, false)) <
+                1.5 * tolerance(dtype));
+        }
+      }
+  for (const DType dtype : dtypes)
+    for (const int64_t w : {4, 32})
+      for (const int64_t d : {20, 192}) {
+        if (d % w != 0) continue;
+        CAPTURE(str(dtype, " ", w, " ", d));
+        Generator random(3);
+        const Tensor x = copy_of(normal({77, d}, 0, 1, {}, random), dtype);
+        const Tensor g = copy_of(normal({77, d}, 0, 1, {}, random), dtype);
+        const Values plain = [&] {
+          const Gpu old(true, 60);
+          return outer(x, g, w);
+        }();
+        const Gpu allowed(true);
+        for (const auto& [x_at, g_at] : {std::pair(1, 0), {0, 1}, {0, 0}}) {
+          const Placed at_x(x, x_at), at_g(g, g_at);
+          const Tensor out = empty({w, d}, {compute_dtype(dtype), Device::cuda()});
+          segment_outer(view(out), at_x.v, at_g.v);
+          CHECK(largest_difference(out.to_vector<double>(), plain) <
+                (dtype == DType::float32 ? 0.1 : 1e-4));
+        }
+      }
+}
+
 TEST_CASE("gradients of segments on tensor cores are those of the plain kernel") {
   for (const DType dtype : dtypes)
     for (const int64_t w : {4, 8, 16, 32, 64})

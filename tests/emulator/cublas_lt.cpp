@@ -29,6 +29,10 @@ uint64_t cols_of(const cublasLtMatrixLayoutOpaque_t& x, cublasOperation_t op) {
   return op == CUBLAS_OP_N ? x.cols : x.rows;
 }
 
+bool on_16_bytes(const cublasLtMatmulDescOpaque_t& d) {
+  return (reinterpret_cast<uintptr_t>(d.bias) | reinterpret_cast<uintptr_t>(d.aux)) % 16 == 0;
+}
+
 }  // namespace
 
 cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t d, size_t bytes,
@@ -82,7 +86,7 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
 }
 // For 16-bit matrices with rows of odd lengths it has no advice, or one that does not work, or one
 // that the product refuses, so that every way is gone.
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t d,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t,
                                               cublasLtMatmulPreference_t, int,
@@ -90,6 +94,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   const bool half = c->type != CUDA_R_32F;
   *found = {};
   found->state = half && a->ld % 4 == 1 ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
+  found->algo.data[1] = on_16_bytes(*d);
   found->algo.data[0] = half && (a->ld % 4 == 3 || b->ld % 2 != 0) ? kRefused : 0;
   *count = half && c->ld % 2 != 0 ? 0 : 1;
   return *count == 0 ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
@@ -134,6 +139,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t lt, cublasLtMatmulDesc_t d, const
       workspace == nullptr || *static_cast<const float*>(beta) != 0)
     return CUBLAS_STATUS_INVALID_VALUE;
   if (algorithm->data[0] == kRefused) return CUBLAS_STATUS_NOT_SUPPORTED;
+  // What was advised for an aligned bias reads 16 bytes at once.
+  if (algorithm->data[1] && !on_16_bytes(*d)) return CUBLAS_STATUS_EXECUTION_FAILED;
   const float one = 1, zero = 0;
   auto* handle = reinterpret_cast<cublasHandle_t>(lt);
   if (emulator::device_of(stream) != handle->device) return CUBLAS_STATUS_INVALID_VALUE;

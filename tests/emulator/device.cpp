@@ -305,7 +305,7 @@ cudaError_t cudaMemcpyAsync(void* dst, const void* src, size_t bytes, cudaMemcpy
   if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
   return emulator::perform([=] {
     const emulator::DeviceMemoryOpen open;
-    std::memcpy(dst, src, bytes);
+    if (bytes > 0) std::memcpy(dst, src, bytes);
     return cudaSuccess;
   });
 }
@@ -313,7 +313,7 @@ cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t st
   if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
   return emulator::perform([=] {
     const emulator::DeviceMemoryOpen open;
-    std::memset(data, value, bytes);
+    if (bytes > 0) std::memset(data, value, bytes);
     return cudaSuccess;
   });
 }

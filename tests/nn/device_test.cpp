@@ -73,6 +73,22 @@ TEST_CASE("a product with a bias on each device: advised, without advice, and re
       }
 }
 
+TEST_CASE("a product whose bias begins anywhere does not go by advice for one that is aligned") {
+  if (no_device()) return;
+  const Tensor x = randn({73}), w = randn({16, 8}), b = randn({17});
+  const auto product = [&](Device device, int64_t x_at, int64_t b_at, bool with_gelu) {
+    const Tensor rows = reshape(slice(copy_of(x, device), 0, x_at, x_at + 72), {9, 8});
+    const Tensor weight = copy_of(w, device);
+    const Tensor bias = slice(copy_of(b, device), 0, b_at, b_at + 16);
+    return with_gelu ? linear_gelu(rows, weight, bias, GeluApproximate::tanh)
+                     : linear(rows, weight, bias);
+  };
+  for (const bool with_gelu : {false, true})
+    for (const auto& [x_at, b_at] : {std::pair(1, 0), {0, 1}, {0, 0}, {1, 1}})
+      check_near(product(Device::cpu(), x_at, b_at, with_gelu),
+                 product(Device::cuda(), x_at, b_at, with_gelu), 1e-5);
+}
+
 TEST_CASE("random numbers are the CPU's, up to rounding where there is any") {
   if (no_device()) return;
   for (DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::float16}) {

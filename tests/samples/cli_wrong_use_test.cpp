@@ -10,8 +10,6 @@ using test::words;
 using test::Workplace;
 using test::WrongUse;
 
-namespace {}  // namespace
-
 TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
   const Workplace at;
   train_base(at);
@@ -69,6 +67,8 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
       {"evaluate base --device cuda:-1", 2,
        "papilio evaluate: --device: expected cpu, cuda or cuda:N, got \"cuda:-1\""},
       {"predict base --digit 0 --device cuda:77", 2, "papilio predict: --device: device cuda:77"},
+      {"demo --device tpu", 2, "papilio demo: --device: expected cpu, cuda or cuda:N, got \"tpu\""},
+      {"merge base a --out m --device cuda:77", 2, "papilio merge: --device: device cuda:77"},
       {"train --cuda-graph", 2,
        "papilio train: --cuda-graph: has a meaning only with --device cuda"},
       {"train --json=maybe", 2, "papilio train: --json: expected true or false, got \"maybe\""},

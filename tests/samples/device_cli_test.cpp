@@ -18,6 +18,8 @@ void check_device(const Workplace& at, const std::string& line, const std::strin
     return at.json(words(line + to + " --device " + device));
   };
   const nlohmann::json here = answer("cpu"), there = answer("cuda");
+  CHECK(here["device"] == "cpu");
+  CHECK(there["device"] == "cuda:0");
   const nlohmann::json::json_pointer number(key);
   CHECK(std::abs(here.at(number).get<double>() - there.at(number).get<double>()) < 1e-4);
 }
