@@ -234,7 +234,7 @@ int run(const DemoOptions& options) {
   if (cli::Interruptible::signal() != 0) return interrupted(0, options.out);
   if (options.tune) return tune(task, schedule, pretrained, options.json);
 
-  Results results{.pretrain_accuracy = pretrained.accuracy};
+  Results results{.device = options.device, .pretrain_accuracy = pretrained.accuracy};
   report::DemoReport page;
   describe(page, schedule, options);
   page.pretrain_accuracy = pretrained.accuracy;

@@ -59,7 +59,8 @@ std::string to_json(const Results& results) {
                        {"step_seconds", r.step_seconds},
                        {"step_ratio", r.step_ratio}});
   }
-  const nlohmann::ordered_json document{{"pretrain_accuracy", results.pretrain_accuracy},
+  const nlohmann::ordered_json document{{"device", str(results.device)},
+                                        {"pretrain_accuracy", results.pretrain_accuracy},
                                         {"methods", methods},
                                         {"merge_max_difference", results.merge_max_difference},
                                         {"seconds", results.seconds},

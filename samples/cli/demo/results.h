@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "samples/cli/demo/methods.h"
+#include "tensor/device.h"
 
 namespace papilio::demo {
 
@@ -24,6 +25,7 @@ struct MethodResult {
 };
 
 struct Results {
+  Device device = Device::cpu();
   double pretrain_accuracy = 0;
   std::vector<MethodResult> methods = {};
   double merge_max_difference = 0;

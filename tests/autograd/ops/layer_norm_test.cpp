@@ -105,6 +105,29 @@ TEST_CASE("layer_norm: rows of every length, and in every place") {
   run({.name = "layer_norm", .samples = samples});
 }
 
+TEST_CASE("layer_norm: gradients of long rows by the formula") {
+  constexpr size_t n = 5000;
+  const Tensors in = inputs({2, int64_t(n)});
+  const Tensor x = leaf(in[0]), dy = uniform64({2, int64_t(n)}, -1, 1, 4);
+  backward(layer_norm(x, in[1], in[2], kEps), dy);
+  const auto got = grad(x).to_vector<double>(), v = in[0].to_vector<double>();
+  const auto w = in[1].to_vector<double>(), d = dy.to_vector<double>();
+  for (const size_t row : {size_t(0), n}) {
+    double mean = 0, variance = 0, g = 0, gn = 0;
+    for (size_t i = 0; i < n; ++i) mean += v[row + i] / n;
+    for (size_t i = 0; i < n; ++i) variance += std::pow(v[row + i] - mean, 2) / n;
+    const double rstd = 1 / std::sqrt(variance + kEps);
+    for (size_t i = 0; i < n; ++i) {
+      g += d[row + i] * w[i] / n;
+      gn += d[row + i] * w[i] * (v[row + i] - mean) * rstd / n;
+    }
+    for (size_t i = 0; i < n; ++i) {
+      const double want = rstd * (d[row + i] * w[i] - g - (v[row + i] - mean) * rstd * gn);
+      CHECK(got[row + i] == doctest::Approx(want).epsilon(1e-9).scale(1));
+    }
+  }
+}
+
 TEST_CASE("layer_norm: x around 100 keeps the variance's digits") {
   // mean(x^2) - mean(x)^2 would lose four of float32's seven.
   auto x = uniform64({4, 64}, -1, 1);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "autograd/backward.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/log_softmax.h"
 #include "tensor/copy.h"
@@ -119,6 +120,23 @@ TEST_CASE("softmax: rows of every length, and in every place") {
   // Rounded before they are multiplied: 16 bits lose twice.
   run({.name = "softmax", .samples = rows<false>(), .tolerance_factor = 2});
   run({.name = "log_softmax", .samples = rows<true>(), .tolerance_factor = 2});
+}
+
+TEST_CASE("softmax: gradients of long rows by the formula") {
+  constexpr size_t n = 5000;
+  const Tensor x = leaf(uniform64({2, int64_t(n)}, -3, 3, 1));
+  const Tensor dy = uniform64({2, int64_t(n)}, -1, 1, 2);
+  const Tensor y = softmax(x);
+  backward(y, dy);
+  const auto got = grad(x).to_vector<double>(), p = y.to_vector<double>(),
+             d = dy.to_vector<double>();
+  for (const size_t row : {size_t(0), n}) {
+    double dot = 0;
+    for (size_t i = 0; i < n; ++i) dot += p[row + i] * d[row + i];
+    for (size_t i = 0; i < n; ++i)
+      CHECK(got[row + i] ==
+            doctest::Approx(p[row + i] * (d[row + i] - dot)).epsilon(1e-9).scale(1e-3));
+  }
 }
 
 TEST_CASE("softmax: logits of 10^4 neither overflow nor underflow to NaN") {
