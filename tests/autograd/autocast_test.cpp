@@ -276,7 +276,7 @@ TEST_CASE("Autocast: scopes nest, are switched off inside, and end with an excep
     // An operation that fails leaves the scope on.
     CHECK_THROWS_AS(matmul(a, ones({3, 3})), ArgumentError);
     CHECK(product() == kHalf);
-    CHECK_THROWS_WITH_AS(Autocast(DType::float16),
+    CHECK_THROWS_WITH_AS(Autocast{DType::float16},
                          "Autocast: expected bfloat16, or float32 for none, got float16",
                          ArgumentError);
     CHECK(product() == kHalf);
