@@ -18,6 +18,7 @@
 #include "tensor/random.h"
 #include "tests/devices.h"
 #include "tests/nn/digits.h"
+#include "tests/nn/tiny_vit.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {
@@ -25,17 +26,10 @@ namespace papilio::test {
 namespace {
 
 nn::ViTConfig config() {
-  return {.image_size = 8,
-          .patch_size = 4,
-          .num_channels = 1,
-          .hidden_size = 16,
-          .num_hidden_layers = 1,
-          .num_attention_heads = 2,
-          .intermediate_size = 32,
-          .num_labels = 10,
-          .hidden_dropout_prob = 0.1,
-          .drop_path_rate = 0.1,
-          .initializer_range = 0.2};
+  nn::ViTConfig config = test::tiny_vit_config();
+  config.hidden_dropout_prob = config.drop_path_rate = 0.1;
+  config.initializer_range = 0.2;
+  return config;
 }
 
 boft::BoftConfig boft_config() {

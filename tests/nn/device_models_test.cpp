@@ -17,6 +17,7 @@
 #include "tests/devices.h"
 #include "tests/near.h"
 #include "tests/nn/digits.h"
+#include "tests/nn/tiny_vit.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {
@@ -25,15 +26,9 @@ namespace {
 
 nn::ViTForImageClassification tiny_vit() {
   manual_seed(3);
-  return nn::ViTForImageClassification({.image_size = 8,
-                                        .patch_size = 4,
-                                        .num_channels = 1,
-                                        .hidden_size = 16,
-                                        .num_hidden_layers = 1,
-                                        .num_attention_heads = 2,
-                                        .intermediate_size = 32,
-                                        .num_labels = 10,
-                                        .initializer_range = 0.1});
+  nn::ViTConfig config = tiny_vit_config();
+  config.initializer_range = 0.1;
+  return nn::ViTForImageClassification(config);
 }
 
 }  // namespace
