@@ -2,7 +2,7 @@
 // on tensor cores (butterfly_mma.h) in the dtypes that have them. Otherwise a tile of rows times
 // whole segments is read into shared memory once, meets all m factors there, and is written once.
 // Segments too wide for that, and the walk back through the factors, go factor by factor through
-// device memory. kernels/cuda/study shows the way here.
+// device memory. samples/kernels shows the way here.
 #include "kernels/butterfly_rotation.h"
 
 #include <utility>

@@ -1,9 +1,9 @@
 // Where a Loader's batches come from.
 #pragma once
 
-#include "nn/data/dataset.h"
-#include "nn/data/image_dataset.h"
-#include "nn/data/image_processor.h"
+#include "nn/data/sources/dataset.h"
+#include "nn/data/sources/image_dataset.h"
+#include "nn/data/transforms/image_processor.h"
 #include "nn/data/transforms/mixup.h"
 
 namespace papilio::nn {

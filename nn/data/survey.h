@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/data/image_dataset.h"
+#include "nn/data/sources/image_dataset.h"
 
 namespace papilio::nn {
 

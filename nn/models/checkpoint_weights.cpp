@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tensor/check_name.h"
-#include "tensor/json.h"
-#include "tensor/safetensors.h"
+#include "tensor/files/check_name.h"
+#include "tensor/files/json.h"
+#include "tensor/files/safetensors.h"
 
 namespace papilio::nn {
 

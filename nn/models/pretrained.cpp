@@ -10,9 +10,9 @@
 #include "nn/models/config_fields.h"
 #include "nn/models/transformers_names.h"
 #include "nn/text_table.h"
-#include "tensor/atomic_file.h"
-#include "tensor/json.h"
-#include "tensor/safetensors.h"
+#include "tensor/files/atomic_file.h"
+#include "tensor/files/json.h"
+#include "tensor/files/safetensors.h"
 
 namespace papilio::nn {
 

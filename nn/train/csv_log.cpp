@@ -9,8 +9,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "tensor/atomic_file.h"
 #include "tensor/error.h"
+#include "tensor/files/atomic_file.h"
 
 namespace papilio::nn {
 

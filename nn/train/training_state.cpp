@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "tensor/copy.h"
-#include "tensor/safetensors.h"
+#include "tensor/files/safetensors.h"
 
 namespace papilio::nn {
 

@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "autograd/backward.h"
-#include "boft/model.h"
-#include "boft/oft.h"
+#include "boft/methods/oft.h"
+#include "boft/model/model.h"
 #include "nn/optim/optimizer.h"
 #include "tests/boft/tiny_model.h"
 #include "tests/near.h"

@@ -8,14 +8,14 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
-#include "boft/oft.h"
+#include "boft/methods/oft.h"
 #include "boft/ops/boft_linear.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "boft/ops/butterfly_shape.h"
 #include "boft/ops/cayley.h"
 #include "nn/layers/linear.h"
 #include "tensor/copy.h"
-#include "tensor/safetensors.h"
+#include "tensor/files/safetensors.h"
 #include "tests/devices.h"
 #include "tests/paths.h"
 

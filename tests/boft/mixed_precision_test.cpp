@@ -8,7 +8,7 @@
 #include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/ops.h"
-#include "boft/oft.h"
+#include "boft/methods/oft.h"
 #include "boft/ops/boft_linear.h"
 #include "boft/ops/cayley.h"
 #include "nn/models/vit.h"

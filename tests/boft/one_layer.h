@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "autograd/ops.h"
-#include "boft/model.h"
+#include "boft/model/model.h"
 #include "boft/ops/cayley.h"
 #include "tensor/copy.h"
 #include "tensor/random.h"

@@ -7,11 +7,11 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
-#include "boft/checkpoint.h"
+#include "boft/files/checkpoint.h"
 #include "nn/layers/conv1d.h"
 #include "nn/layers/embedding.h"
 #include "nn/models/pretrained.h"
-#include "tensor/safetensors.h"
+#include "tensor/files/safetensors.h"
 #include "tests/paths.h"
 #include "tests/peers/gradients.h"
 #include "tests/temporary_folder.h"

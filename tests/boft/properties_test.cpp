@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "autograd/grad_mode.h"
-#include "boft/energy.h"
-#include "boft/oft.h"
+#include "boft/geometry/energy.h"
+#include "boft/methods/oft.h"
 #include "nn/layers/linear.h"
 #include "tests/boft/one_layer.h"
 #include "tests/compare.h"

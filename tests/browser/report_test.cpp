@@ -8,7 +8,7 @@
 
 #include "tests/browser/browser.h"
 #include "tests/nn/data/files.h"
-#include "tests/samples/program.h"
+#include "tests/samples/papilio/program.h"
 
 namespace papilio::test {
 

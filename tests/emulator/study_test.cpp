@@ -1,10 +1,10 @@
-// The versions of the study (kernels/cuda/study): right at sizes that end inside a block, a tile, a
+// The versions of the study (samples/kernels): right at sizes that end inside a block, a tile, a
 // warp and 16 bytes.
 #include <doctest/doctest.h>
 
 #include <string>
 
-#include "kernels/cuda/study/measure.h"
+#include "samples/kernels/measure.h"
 
 namespace papilio::cuda::study {
 

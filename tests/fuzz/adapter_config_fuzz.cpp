@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "boft/config_json.h"
+#include "boft/files/config_json.h"
 #include "tensor/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);

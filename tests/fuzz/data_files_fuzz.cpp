@@ -2,11 +2,11 @@
 #include <cstdint>
 #include <string>
 
-#include "nn/data/cifar.h"
-#include "nn/data/gzip.h"
-#include "nn/data/idx.h"
-#include "nn/data/image_processor.h"
-#include "nn/data/tar.h"
+#include "nn/data/formats/gzip.h"
+#include "nn/data/formats/tar.h"
+#include "nn/data/sources/cifar.h"
+#include "nn/data/sources/idx.h"
+#include "nn/data/transforms/image_processor.h"
 #include "tensor/error.h"
 
 namespace {

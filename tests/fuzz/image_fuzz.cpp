@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "nn/data/image.h"
+#include "nn/data/formats/image.h"
 #include "tensor/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);

@@ -9,7 +9,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
-#include "boft/model.h"
+#include "boft/model/model.h"
 #include "kernels/cuda_graph.h"
 #include "nn/models/vit.h"
 #include "nn/optim/parameter_groups.h"

@@ -5,9 +5,9 @@
 #include <set>
 #include <sstream>
 
-#include "nn/data/digits.h"
-#include "nn/data/gzip.h"
+#include "nn/data/formats/gzip.h"
 #include "nn/data/loader.h"
+#include "nn/data/sources/digits.h"
 #include "tensor/creation.h"
 #include "tests/nn/digits.h"
 

@@ -5,7 +5,7 @@
 #include <sstream>
 #include <string>
 
-#include "nn/data/digits.h"
+#include "nn/data/sources/digits.h"
 #include "tensor/creation.h"
 #include "tests/paths.h"
 

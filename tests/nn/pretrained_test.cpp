@@ -10,12 +10,12 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
-#include "boft/checkpoint.h"
+#include "boft/files/checkpoint.h"
 #include "nn/models/dinov2.h"
 #include "nn/models/transformers_names.h"
 #include "nn/models/vit.h"
+#include "tensor/files/safetensors.h"
 #include "tensor/random.h"
-#include "tensor/safetensors.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
 

@@ -10,7 +10,7 @@
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
-#include "boft/model.h"
+#include "boft/model/model.h"
 #include "nn/models/position_embeddings.h"
 #include "nn/models/pretrained.h"
 #include "nn/optim/parameter_groups.h"

@@ -14,10 +14,10 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
-#include "boft/checkpoint.h"
+#include "boft/files/checkpoint.h"
 #include "nn/models/pretrained.h"
 #include "nn/optim/optimizer.h"
-#include "tensor/safetensors.h"
+#include "tensor/files/safetensors.h"
 #include "tests/peers/gradients.h"
 
 namespace papilio::test {

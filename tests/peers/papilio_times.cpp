@@ -11,13 +11,13 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
-#include "boft/checkpoint.h"
+#include "boft/files/checkpoint.h"
 #include "boft/ops/cayley.h"
 #include "nn/models/pretrained.h"
 #include "nn/optim/optimizer.h"
 #include "tensor/copy.h"
+#include "tensor/files/safetensors.h"
 #include "tensor/random.h"
-#include "tensor/safetensors.h"
 #include "tests/bench/targets.h"
 
 namespace papilio::test {

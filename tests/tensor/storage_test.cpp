@@ -8,8 +8,8 @@
 
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/files/safetensors.h"
 #include "tensor/random.h"
-#include "tensor/safetensors.h"
 #include "tests/temporary_folder.h"
 
 using namespace papilio;

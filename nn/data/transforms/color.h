@@ -1,7 +1,7 @@
 // Changes of colour, as Pillow's ImageEnhance and ImageOps make them on 8-bit images.
 #pragma once
 
-#include "nn/data/image.h"
+#include "nn/data/formats/image.h"
 
 namespace papilio::nn {
 

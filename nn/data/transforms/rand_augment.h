@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "nn/data/image.h"
+#include "nn/data/formats/image.h"
 #include "nn/data/transforms/draw.h"
 
 namespace papilio::nn {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "nn/data/image.h"
+#include "nn/data/formats/image.h"
 
 namespace papilio::nn {
 

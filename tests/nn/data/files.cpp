@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "nn/data/image.h"
+#include "nn/data/formats/image.h"
 
 namespace papilio::test {
 

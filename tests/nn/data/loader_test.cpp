@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "autograd/ops.h"
-#include "nn/data/image_folder.h"
+#include "nn/data/sources/image_folder.h"
 #include "nn/layers/linear.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "nn/data/image_folder.h"
+#include "nn/data/sources/image_folder.h"
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"
 #include "tests/no_more_threads.h"

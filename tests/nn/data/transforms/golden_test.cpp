@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <sstream>
 
-#include "nn/data/image_processor.h"
 #include "nn/data/transforms/color.h"
 #include "nn/data/transforms/crop.h"
+#include "nn/data/transforms/image_processor.h"
 #include "nn/data/transforms/rand_augment.h"
-#include "tensor/safetensors.h"
+#include "tensor/files/safetensors.h"
 #include "tests/paths.h"
 
 namespace papilio::test {

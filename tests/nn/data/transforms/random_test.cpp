@@ -6,7 +6,7 @@
 #include <numeric>
 #include <set>
 
-#include "nn/data/image_processor.h"
+#include "nn/data/transforms/image_processor.h"
 #include "nn/data/transforms/mixup.h"
 #include "tensor/creation.h"
 

@@ -1,0 +1,164 @@
+#include "boft/files/adapter_folder.h"
+
+#include <cmath>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops/arithmetic.h"
+#include "autograd/ops/cast.h"
+#include "autograd/ops/shape.h"
+#include "boft/files/config_json.h"
+#include "boft/methods/boft.h"
+#include "boft/ops/skew_symmetric.h"
+#include "tensor/files/atomic_file.h"
+#include "tensor/files/safetensors.h"
+
+namespace papilio::boft {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kConfig = "adapter_config.json";
+constexpr std::string_view kFull = ".boft_R", kUpper = ".boft_R_upper";
+
+const char* file_name(FolderForm form) {
+  return form == FolderForm::peft ? "adapter_model.safetensors"
+                                  : "adapter_model.compact.safetensors";
+}
+
+void check_known_format(const fs::path& file, const Tensors& tensors) {
+  for (const auto& [key, tensor] : tensors) {
+    const std::string foreign = foreign_format(key);
+    check<FileError>(foreign.empty(), file.string(), ": ", foreign);
+  }
+}
+
+// Files of other tools come without a configuration, in a folder or alone: says so where this is
+// one.
+void check_is_folder(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) {
+    if (path.extension() == ".safetensors")
+      check_known_format(path, load_safetensors(path).tensors);
+    throw FileError(path.string() +
+                    ": is a file; an adapter is a folder with adapter_config.json and "
+                    "adapter_model.safetensors");
+  }
+  if (fs::exists(path / kConfig, ignored)) return;
+  for (const auto& entry : fs::directory_iterator(path, ignored)) {
+    if (entry.path().extension() == ".safetensors")
+      check_known_format(entry.path(), load_safetensors(entry.path()).tensors);
+  }
+}
+
+std::string with_ending(const std::string& key, std::string_view from, std::string_view to) {
+  return key.substr(0, key.size() - from.size()) + std::string(to);
+}
+
+Tensors compacted(const Tensors& tensors) {
+  const NoGrad no_grad;
+  Tensors result;
+  for (const auto& [key, tensor] : tensors) {
+    if (!key.ends_with(kFull)) {
+      result[key] = tensor;
+      continue;
+    }
+    // 16-bit numbers would be rounded once more.
+    const Tensor r = cast(tensor, working_dtype(tensor.dtype(), DType::float32));
+    result[with_ending(key, kFull, kUpper)] = upper_triangle((r - transpose(r, -2, -1)) * 0.5);
+  }
+  return result;
+}
+
+Tensors expanded(const Tensors& tensors, const std::string& where) {
+  const NoGrad no_grad;
+  Tensors result;
+  for (const auto& [key, tensor] : tensors) {
+    if (!key.ends_with(kUpper)) {
+      result[key] = tensor;
+      continue;
+    }
+    const int64_t b = tensor.dim() == 3 ? block_size_of_triangle(tensor.size(-1)) : 0;
+    check<FileError>(b > 0 && is_floating(tensor.dtype()), where, ": ", key,
+                     ": expected numbers of shape (m, N, b (b - 1) / 2), got ", tensor.shape());
+    result[with_ending(key, kUpper, kFull)] = skew_symmetric(tensor, b);
+  }
+  return result;
+}
+
+// PEFT without its CUDA extension trains one factor, whatever the configuration says, and leaves
+// the configuration as it is. Then the file is right.
+void trust_number_of_factors(AdapterFolder& folder) {
+  auto* boft = std::get_if<BoftConfig>(&folder.config);
+  if (boft == nullptr || boft->boft_n_butterfly_factor <= 1) return;
+  bool any = false;
+  for (const auto& [key, tensor] : folder.tensors) {
+    if (!key.ends_with(kFull)) continue;
+    if (tensor.dim() != 4 || tensor.size(0) != 1) return;
+    any = true;
+  }
+  if (!any) return;
+  folder.warnings.push_back(str(
+      folder.file.string(), ": trained with one butterfly factor, not boft_n_butterfly_factor = ",
+      boft->boft_n_butterfly_factor,
+      " (PEFT does so without its CUDA extension); loaded with one"));
+  boft->boft_n_butterfly_factor = 1;
+}
+
+}  // namespace
+
+int64_t block_size_of_triangle(int64_t n) {
+  const auto b = int64_t(std::llround((1 + std::sqrt(1 + 8 * double(n))) / 2));
+  return b * (b - 1) / 2 == n ? b : 0;
+}
+
+std::string foreign_format(const std::string& key) {
+  if (key.find("oft_blocks") != std::string::npos)
+    return key +
+           " is of LyCORIS or kohya, whose rotation multiplies the weight's outputs (W' = R W) "
+           "where "
+           "OFT and BOFT rotate its inputs (W' = W R^T): no adapter here equals it; merge it into "
+           "the "
+           "base with that tool and use the merged weights";
+  if (key.ends_with(".oft_r") || key.find(".oft_r.") != std::string::npos)
+    return key +
+           " is an OFT adapter of PEFT 0.15 or older, whose parameters mean something else; train "
+           "it "
+           "again, or merge it with that release and use the merged weights";
+  return "";
+}
+
+AdapterFolder read_adapter_folder(const fs::path& folder) {
+  check_is_folder(folder);
+  const auto config = read_config(folder / kConfig);
+  std::error_code ignored;
+  const bool compact = !fs::exists(folder / file_name(FolderForm::peft), ignored) &&
+                       fs::exists(folder / file_name(FolderForm::compact), ignored);
+  const fs::path file = folder / file_name(compact ? FolderForm::compact : FolderForm::peft);
+  Tensors tensors = load_safetensors(file).tensors;
+  check_known_format(file, tensors);
+  if (compact) tensors = expanded(tensors, file.string());
+  AdapterFolder result{config.config, std::move(tensors), config.warnings, file};
+  trust_number_of_factors(result);
+  return result;
+}
+
+void write_adapter_folder(const fs::path& folder, const AdapterConfig& config,
+                          const Tensors& tensors, FolderForm form) {
+  check(form == FolderForm::peft || std::holds_alternative<BoftConfig>(config),
+        "the compact form is BOFT's: ", peft_type(config),
+        form == FolderForm::compact && std::holds_alternative<OftConfig>(config)
+            ? " stores upper triangles already"
+            : " has no blocks");
+  const std::string text = config_text(config);  // throws before anything is written
+  std::error_code error;
+  fs::create_directories(folder, error);
+  check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
+  const FolderForm other = form == FolderForm::peft ? FolderForm::compact : FolderForm::peft;
+  save_safetensors(folder / file_name(form),
+                   form == FolderForm::peft ? tensors : compacted(tensors), {{"format", "pt"}});
+  write_file_atomically(folder / kConfig, text);
+  fs::remove(folder / file_name(other), error);
+}
+
+}  // namespace papilio::boft

@@ -1,0 +1,172 @@
+#include "boft/files/checkpoint.h"
+
+#include <algorithm>
+
+#include "boft/files/adapter_folder.h"
+#include "nn/models/transformers_names.h"
+#include "nn/text_table.h"
+#include "tensor/copy.h"
+#include "tensor/files/check_name.h"
+
+namespace papilio::boft {
+
+namespace {
+
+const std::string kPrefix(kKeyPrefix);
+
+// PEFT's key of a layer's parameter: BOFT's are parameters, those of OFT and LoRA are modules with
+// a weight.
+std::string parameter_key(const std::string& layer, const std::string& parameter) {
+  const bool module = !parameter.starts_with("boft_");
+  return kPrefix + layer + '.' + parameter + (module ? ".weight" : "");
+}
+
+// PEFT wraps adapted layers, so a trained bias of theirs lies one level deeper.
+std::string own_key(const AdapterModel& model, const std::string& adapter,
+                    const std::string& path) {
+  for (const auto& [layer, pointer] : model.layers(adapter)) {
+    if (path == layer + ".bias") return kPrefix + layer + ".base_layer.bias";
+  }
+  return kPrefix + path;
+}
+
+// Everything of one adapter that training changed, by PEFT's key; sharing memory.
+Tensors adapter_tensors(const AdapterModel& model, const std::string& name) {
+  Tensors tensors;
+  for (const auto& [path, layer] : model.layers(name)) {
+    for (const auto& [parameter, tensor] : nn::named_parameters(*layer->adapters.find(name))) {
+      tensors[parameter_key(path, parameter)] = tensor->detach();
+    }
+  }
+  for (const auto& own : model.own_tensors(name))
+    tensors[own_key(model, name, own.path)] = own.copy.detach();
+  return tensors;
+}
+
+// Why a key that PEFT would drop without a word is not used.
+std::string explained(const std::string& key) {
+  const bool old = key.find("boft_P") != std::string::npos;
+  return old ? key +
+                   " (a permutation that old releases of PEFT stored; it follows from the "
+                   "configuration)"
+             : key;
+}
+
+// With bias = "all" PEFT lists a saved module's biases once more, under the names its wrapper has.
+bool is_repeated(const std::string& key) {
+  return key.ends_with(".bias") && (key.find(".modules_to_save.") != std::string::npos ||
+                                    key.find(".original_module.") != std::string::npos);
+}
+
+// The same under other module names.
+template <class Rename>
+Tensors renamed(const Tensors& tensors, Rename&& rename) {
+  Tensors result;
+  for (const auto& [key, tensor] : tensors) {
+    const bool ours = key.starts_with(kPrefix);
+    result[ours ? kPrefix + rename(key.substr(kPrefix.size())) : key] = tensor;
+  }
+  return result;
+}
+
+// A configuration that means the same layers by their whole names.
+AdapterConfig naming_layers(const AdapterModel& model, const std::string& name,
+                            bool transformers5) {
+  std::vector<std::string> paths;
+  for (const auto& [path, layer] : model.layers(name))
+    paths.push_back(transformers5 ? nn::transformers5_name(path) : path);
+  AdapterConfig config = model.config(name);
+  std::visit(
+      [&](auto& c) {
+        c.target_modules = paths;
+        c.exclude_modules = {};
+        c.layers_to_transform = {};
+        c.layers_pattern = {};
+      },
+      config);
+  return config;
+}
+
+// PEFT's OFT at a convolution sums the rotated patches where they overlap; merged, it rotates the
+// weight, as here.
+std::string convolution_warning(const AdapterModel& model, const std::string& name) {
+  if (!std::holds_alternative<OftConfig>(model.config(name))) return "";
+  for (const auto& [path, layer] : model.layers(name)) {
+    const bool patches =
+        layer->weight.dim() == 4 && layer->weight.size(2) * layer->weight.size(3) > 1;
+    if (patches)
+      return path +
+             " is a convolution, where PEFT's OFT computes another function until it is merged; "
+             "here "
+             "it is the merged one, and an adapter trained in PEFT may do worse";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::filesystem::path save_adapter(const AdapterModel& model, const std::filesystem::path& folder,
+                                   const std::string& name, ModuleNaming naming) {
+  check_name("save_adapter", name);
+  const bool configured = model.transformers5_names(name);
+  const bool transformers5 =
+      naming == ModuleNaming::as_configured ? configured : naming == ModuleNaming::transformers5;
+  // What PEFT means by "all-linear" depends on the task; by its layers' names it is the same there.
+  const bool as_said =
+      transformers5 == configured && !is_all_linear(targets_of(model.config(name)).target_modules);
+  const AdapterConfig config =
+      as_said ? model.config(name) : naming_layers(model, name, transformers5);
+  Tensors tensors = adapter_tensors(model, name);
+  if (transformers5) tensors = renamed(tensors, nn::transformers5_name);
+  const std::filesystem::path to = name == "default" ? folder : folder / name;
+  write_adapter_folder(to, config, tensors);
+  return to;
+}
+
+std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem::path& folder,
+                                      const std::string& name) {
+  const AdapterFolder read = read_adapter_folder(folder);
+  const std::string where = read.file.string();
+  std::vector<std::string> warnings = read.warnings;
+  for (const std::string& warning : model.add_adapter(name, read.config))
+    warnings.push_back(warning);
+  const Tensors mine = adapter_tensors(model, name);
+  // A model of the user's own may have modules that sound like Transformers 5's.
+  const Tensors tensors = renamed(read.tensors, [&](const std::string& path) {
+    return mine.contains(kPrefix + path) ? path : nn::checkpoint_name(path);
+  });
+  std::vector<std::string> missing, unexpected;
+  try {
+    for (const auto& [key, tensor] : mine) {
+      const auto found = tensors.find(key);
+      if (found == tensors.end()) {
+        missing.push_back(key);
+        continue;
+      }
+      check<FileError>(is_floating(found->second.dtype()), where, ": ", key,
+                       ": expected floating numbers, got ", found->second.dtype());
+      check<FileError>(found->second.shape() == tensor.shape(), where, ": ", key, " has shape ",
+                       found->second.shape(), ", the model wants ", tensor.shape());
+    }
+    for (const auto& [key, tensor] : tensors) {
+      if (!mine.contains(key) && !is_repeated(key)) unexpected.push_back(explained(key));
+    }
+    check<FileError>(mine.empty() || missing.size() < mine.size(), where,
+                     ": holds none of the adapter's tensors; missing: ", nn::listed(missing, 8));
+  } catch (...) {
+    model.delete_adapter(name);
+    throw;
+  }
+  if (const std::string warning = convolution_warning(model, name); !warning.empty())
+    warnings.push_back(where + ": " + warning);
+  for (const auto& [key, tensor] : mine) {
+    if (const auto found = tensors.find(key); found != tensors.end()) copy_(tensor, found->second);
+  }
+  if (!missing.empty()) {
+    warnings.push_back(where + ": missing, left as initialised: " + nn::listed(missing, 8));
+  }
+  if (!unexpected.empty()) warnings.push_back(where + ": not used: " + nn::listed(unexpected, 8));
+  return warnings;
+}
+
+}  // namespace papilio::boft

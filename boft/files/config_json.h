@@ -1,0 +1,26 @@
+// adapter_config.json: PEFT's file of a configuration.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "boft/methods/config.h"
+
+namespace papilio::boft {
+
+struct LoadedConfig {
+  AdapterConfig config;
+  std::vector<std::string> warnings;  // unknown keys, one line each
+};
+
+// Throws FileError that names the file and the key: not JSON, a wrong type, an unknown peft_type,
+// an option that would change the mathematics and is not supported; ArgumentError where the values
+// contradict each other.
+LoadedConfig parse_config(std::string_view text, const std::string& where);
+LoadedConfig read_config(const std::filesystem::path& path);
+
+// Indent 2, sorted keys, inference_mode true: as PEFT writes it.
+std::string config_text(const AdapterConfig& config);
+
+}  // namespace papilio::boft

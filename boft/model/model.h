@@ -1,0 +1,119 @@
+// Adapters on a whole model: attaching, activating, merging and taking off.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "boft/methods/boft.h"
+#include "boft/methods/config.h"
+#include "boft/model/targets.h"
+#include "nn/adapter.h"
+
+namespace papilio::boft {
+
+// Refers to a model (which must outlive it), freezes it, and manages its adapters by name, as
+// PEFT's PeftModel does. Parameters of the model change their owners on the way (a saved module's
+// fields are swapped), so make optimisers after set_adapter.
+class AdapterModel {
+ public:
+  // Told about every step of something slow: done, of how many, the layer's path.
+  using Progress = std::function<void(size_t done, size_t total, const std::string& path)>;
+
+  explicit AdapterModel(nn::Module& model);
+
+  // Attaches without activating, except for the first adapter, which becomes active. Throws
+  // ArgumentError and leaves the model as it was for a name taken, targets that match nothing, a
+  // shape that does not divide, and a second adapter with trained biases. Returns warnings, one
+  // line each.
+  std::vector<std::string> add_adapter(const std::string& name, const AdapterConfig& config);
+  // Removes it; throws while it is merged. Where no other was active, the first of the rest becomes
+  // active, as in PEFT; the line returned says so.
+  std::vector<std::string> delete_adapter(const std::string& name);
+  // Makes exactly these active (in this order) and trainable, all others inactive and frozen.
+  void set_adapter(const std::vector<std::string>& names);
+  const std::vector<std::string>& active() const { return active_; }
+  std::vector<std::string> names() const;
+  const AdapterConfig& config(const std::string& name) const;
+  // Whether its configuration names modules as Transformers 5 does (boft/targets.h).
+  bool transformers5_names(const std::string& name) const;
+
+  // While it lives, the model computes with its original weights, biases and modules, and without
+  // adapters; merged or not.
+  class Disabled {
+   public:
+    explicit Disabled(AdapterModel& model);
+    ~Disabled();
+    Disabled(const Disabled&) = delete;
+    Disabled& operator=(const Disabled&) = delete;
+
+   private:
+    AdapterModel& model_;
+    bool before_;
+  };
+  [[nodiscard]] Disabled disable() { return Disabled(*this); }
+
+  // Writes adapters (the active ones by default) into the weights. safe: a result that is not
+  // finite throws. An error leaves every weight as it was. Merging only some of the active adapters
+  // throws, and names the others, when these would then apply in another order than before.
+  void merge(bool safe = false, std::vector<std::string> names = {},
+             const Progress& progress = nullptr);
+  // The weights from before merging, bit for bit.
+  void unmerge();
+  const std::vector<std::string>& merged() const { return merged_; }
+
+  // Merges, then takes every adapter off: a plain model with the adapted weights, trained biases
+  // and saved modules. It stays frozen. Throws where active adapters are left out.
+  void merge_and_unload(bool safe = false, std::vector<std::string> names = {},
+                        const Progress& progress = nullptr);
+  // Takes every adapter off and leaves the original model, frozen.
+  void unload();
+
+  struct LayerRef {
+    std::string path;
+    nn::AdaptableLayer* layer;
+  };
+  // Layers that carry the adapter, in the model's order.
+  const std::vector<LayerRef>& layers(const std::string& name) const;
+  nn::Module& model() const { return model_; }
+
+  // A tensor of the model that an adapter trains a copy of: a parameter of modules_to_save, or a
+  // bias.
+  struct OwnTensor {
+    std::string path;
+    Tensor* field;    // in the model; holds `original` or `copy`, whichever is in use
+    Tensor original;  // the model's
+    Tensor copy;      // the adapter's
+  };
+  const std::vector<OwnTensor>& own_tensors(const std::string& name) const;
+
+  // Moves the model with all adapters and their own tensors; see nn::to. Where adapters have own
+  // tensors, moving the model alone makes the next call here throw.
+  void to(Device device);
+
+ private:
+  struct Entry {
+    std::string name;
+    AdapterConfig config;
+    std::vector<std::string> warnings;
+    std::vector<LayerRef> layers;
+    std::vector<OwnTensor> own;
+    bool transformers5_names = false;
+  };
+
+  const Entry& entry(const char* operation, const std::string& name) const;
+  Entry make_entry(const std::string& name, const AdapterConfig& config);
+  // Puts the active adapters' own tensors (or the originals) into the model's fields.
+  void show_own_tensors(bool adapters);
+  // Throws where a field of the model holds none of the tensors that belong there.
+  void check_fields(const char* operation) const;
+  void set_enabled(bool on);
+  void check_order(const std::vector<std::string>& names) const;
+
+  nn::Module& model_;
+  std::vector<Entry> adapters_;  // in the order they were added
+  std::vector<std::string> active_, merged_;
+  bool enabled_ = true;
+};
+
+}  // namespace papilio::boft

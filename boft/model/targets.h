@@ -1,0 +1,41 @@
+// Which modules a configuration adapts: PEFT's rules, in PEFT's order.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "boft/methods/config.h"
+#include "nn/module.h"
+
+namespace papilio::boft {
+
+struct TargetSelection {
+  std::vector<std::string> adapted;   // paths, in the model's order
+  std::vector<std::string> saved;     // paths of modules_to_save
+  std::vector<std::string> warnings;  // one line each
+  // Some of them are meant only under the names of Transformers 5 (nn/models/transformers_names.h).
+  bool transformers5_names = false;
+};
+
+// Names may be those of Transformers 4 and the checkpoints or those of Transformers 5: a module
+// matches under either. exclude_modules first; then modules_to_save, which are never adapted; then
+// target_modules as a pattern (layers_to_transform is ignored, with a warning), "all-linear", an
+// exact name, or a suffix ".name" under the layer filter. Only layers with an adapter socket can be
+// adapted; another one that is named throws ArgumentError, and so does a configuration that matches
+// nothing: its message lists the targets and the names that exist.
+TargetSelection select_targets(nn::Module& model, const TargetRules& rules);
+
+// The model's parameters that train as they are beside the adapter: those of the saved modules, and
+// the biases that `bias` ("none", "all", or "boft_only" and its like: of adapted layers) names.
+std::vector<nn::NamedTensor> trained_in_full(nn::Module& model, const TargetSelection& targets,
+                                             const std::string& bias);
+
+// "all-linear", in any case.
+bool is_all_linear(const ModuleNames& target_modules);
+
+// Does one path match? For `inspect` and tests; the parts of select_targets that need no model.
+bool matches_target(const TargetRules& rules, const std::string& path);
+bool is_excluded(const TargetRules& rules, const std::string& path);
+bool is_saved(const TargetRules& rules, const std::string& path);
+
+}  // namespace papilio::boft

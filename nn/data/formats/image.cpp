@@ -1,0 +1,128 @@
+#include "nn/data/formats/image.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "nn/data/formats/file.h"
+#include "nn/data/formats/image_codec.h"
+#include "tensor/error.h"
+
+namespace papilio::nn {
+
+using namespace std::string_view_literals;
+
+namespace codec {
+
+void check_size(const std::string& name, int64_t width, int64_t height, const ImageLimits& limits) {
+  check<FileError>(width >= 1 && height >= 1, name, ": the picture is empty");
+  check<FileError>(width <= limits.max_width && height <= limits.max_height &&
+                       width <= limits.max_pixels / height,
+                   name, ": the picture is ", width, 'x', height, " pixels; at most ",
+                   limits.max_width, 'x', limits.max_height, " and ", limits.max_pixels,
+                   " in all are read");
+}
+
+int exif_orientation(const unsigned char* data, size_t size) {
+  const bool little = size >= 8 && data[0] == 'I' && data[1] == 'I';
+  if (!little && !(size >= 8 && data[0] == 'M' && data[1] == 'M')) return 1;
+  const auto byte = [&](size_t at) { return at < size ? size_t(data[at]) : 0; };
+  const auto two = [&](size_t at) {
+    return little ? byte(at) | byte(at + 1) << 8 : byte(at) << 8 | byte(at + 1);
+  };
+  const auto four = [&](size_t at) {
+    return little ? two(at) | two(at + 2) << 16 : two(at) << 16 | two(at + 2);
+  };
+  const size_t directory = four(4), entries = two(directory);
+  for (size_t i = 0; i < entries; ++i) {
+    const size_t at = directory + 2 + 12 * i;  // tag, type, count, value
+    if (at + 12 > size) return 1;
+    if (two(at) != 0x0112) continue;
+    const size_t value = two(at + 8);
+    return two(at + 2) == 3 && value >= 1 && value <= 8 ? int(value) : 1;
+  }
+  return 1;
+}
+
+}  // namespace codec
+
+namespace {
+
+// The picture as it stands upright. EXIF: 2 is mirrored, 3 turned by 180 degrees, 4 upside down
+// mirrored; 5 to 8 have rows and columns exchanged.
+Image upright(Image image, int orientation) {
+  if (orientation == 1) return image;
+  const bool exchanged = orientation >= 5;
+  const bool right_to_left =
+                 orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8,
+             bottom_up =
+                 orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  Image result{exchanged ? image.height : image.width, exchanged ? image.width : image.height,
+               image.channels, std::vector<uint8_t>(image.pixels.size())};
+  uint8_t* to = result.pixels.data();
+  for (int64_t y = 0; y < result.height; ++y) {
+    for (int64_t x = 0; x < result.width; ++x) {
+      int64_t row = exchanged ? x : y, column = exchanged ? y : x;
+      if (bottom_up) row = image.height - 1 - row;
+      if (right_to_left) column = image.width - 1 - column;
+      const uint8_t* from = image.pixels.data() + (row * image.width + column) * image.channels;
+      to = std::copy_n(from, image.channels, to);
+    }
+  }
+  return result;
+}
+
+std::string known_format(std::string_view bytes) {
+  if (bytes.starts_with("GIF8")) return "a GIF";
+  if (bytes.starts_with("BM")) return "a BMP";
+  if (bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP")) return "a WebP";
+  if (bytes.substr(4).starts_with("ftyp")) return "a HEIC or AVIF";
+  if (bytes.starts_with("II*\0"sv) || bytes.starts_with("MM\0*"sv)) return "a TIFF";
+  return "no";
+}
+
+}  // namespace
+
+Image decode_image(std::string_view bytes, const std::string& name, const ImageLimits& limits) {
+  check<FileError>(!bytes.empty(), name, ": is empty");
+  codec::Decoded decoded;
+  if (bytes.starts_with("\xff\xd8\xff")) {
+    decoded = codec::decode_jpeg(bytes, name, limits);
+  } else if (bytes.starts_with("\x89PNG\r\n\x1a\n")) {
+    decoded = codec::decode_png(bytes, name, limits);
+  } else {
+    throw FileError(str(name, ": expected a JPEG or PNG picture, got ",
+                        bytes.size() < 12 ? "no" : known_format(bytes), " picture"));
+  }
+  return upright(std::move(decoded.image), decoded.orientation);
+}
+
+Image read_image(const std::filesystem::path& path, const ImageLimits& limits) {
+  return decode_image(read_file(path, 1'000'000'000), path.string(), limits);
+}
+
+bool has_image_extension(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return char(std::tolower(c)); });
+  return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
+}
+
+Image with_channels(const Image& image, int64_t channels) {
+  check(channels == 1 || channels == 3, "with_channels: expected 1 channel or 3, got ", channels);
+  if (image.channels == channels) return image;
+  Image result{image.width, image.height, channels, {}};
+  const int64_t count = image.width * image.height;
+  result.pixels.resize(size_t(count * channels));
+  for (int64_t i = 0; i < count; ++i) {
+    if (channels == 3) {
+      std::fill_n(result.pixels.begin() + 3 * i, 3, image.pixels[size_t(i)]);
+    } else {
+      const uint8_t* p = image.pixels.data() + 3 * i;
+      result.pixels[size_t(i)] =
+          uint8_t((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 32768u) >> 16);
+    }
+  }
+  return result;
+}
+
+}  // namespace papilio::nn

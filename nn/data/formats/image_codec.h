@@ -1,0 +1,25 @@
+// The two decoders behind decode_image, and what they share.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "nn/data/formats/image.h"
+
+namespace papilio::nn::codec {
+
+// As the file stores it; `orientation` is EXIF's, 1 (upright) to 8.
+struct Decoded {
+  Image image;
+  int orientation = 1;
+};
+Decoded decode_jpeg(std::string_view bytes, const std::string& name, const ImageLimits& limits);
+Decoded decode_png(std::string_view bytes, const std::string& name, const ImageLimits& limits);
+
+// Throws where the limits forbid a picture of this size.
+void check_size(const std::string& name, int64_t width, int64_t height, const ImageLimits& limits);
+// The orientation in EXIF data (a TIFF header and its first directory), 1 where it says none.
+int exif_orientation(const unsigned char* data, size_t size);
+
+}  // namespace papilio::nn::codec

@@ -1,0 +1,119 @@
+#include <csetjmp>
+#include <cstdio>
+
+// jpeglib.h wants <cstdio> before it.
+#include <jpeglib.h>
+
+#include "nn/data/formats/image_codec.h"
+#include "tensor/error.h"
+
+namespace papilio::nn::codec {
+
+namespace {
+
+// libjpeg reports errors by a call that must not return: it jumps back, over frames of C and of
+// functions here whose locals need no destructor.
+struct Jpeg {
+  jpeg_decompress_struct info{};
+  jpeg_error_mgr errors{};
+  jpeg_progress_mgr progress{};
+  std::jmp_buf back{};
+  char message[JMSG_LENGTH_MAX] = "";
+  int64_t max_scans = 0;
+
+  Jpeg() = default;
+  ~Jpeg() { jpeg_destroy_decompress(&info); }
+  Jpeg(const Jpeg&) = delete;
+  Jpeg& operator=(const Jpeg&) = delete;
+};
+
+[[noreturn]] void fail(j_common_ptr info) {
+  Jpeg& jpeg = *static_cast<Jpeg*>(info->client_data);
+  info->err->format_message(info, jpeg.message);
+  std::longjmp(jpeg.back, 1);
+}
+
+void on_message(j_common_ptr info, int level) {
+  if (level < 0) fail(info);  // a warning: the data is corrupt
+}
+
+void on_progress(j_common_ptr info) {
+  Jpeg& jpeg = *static_cast<Jpeg*>(info->client_data);
+  if (jpeg.info.input_scan_number <= jpeg.max_scans) return;
+  std::snprintf(jpeg.message, sizeof jpeg.message, "more than %lld scans",
+                static_cast<long long>(jpeg.max_scans));
+  std::longjmp(jpeg.back, 1);
+}
+
+// f() with libjpeg's errors as FileError. f's locals need no destructor.
+template <class F>
+void run(Jpeg& jpeg, const std::string& name, F&& f) {
+  if (setjmp(jpeg.back) != 0)
+    throw FileError(str(name, ": the JPEG data is corrupt or not supported (", jpeg.message, ")"));
+  f();
+}
+
+void start(Jpeg& jpeg, std::string_view bytes) {
+  jpeg.info.err = jpeg_std_error(&jpeg.errors);
+  jpeg.errors.error_exit = fail;
+  jpeg.errors.emit_message = on_message;
+  jpeg.info.client_data = &jpeg;
+  jpeg_create_decompress(&jpeg.info);
+  jpeg.progress.progress_monitor = on_progress;
+  jpeg.info.progress = &jpeg.progress;
+  jpeg_mem_src(&jpeg.info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  jpeg_save_markers(&jpeg.info, JPEG_APP0 + 1, 0xffff);
+  jpeg_read_header(&jpeg.info, TRUE);
+  const bool cmyk =
+      jpeg.info.jpeg_color_space == JCS_CMYK || jpeg.info.jpeg_color_space == JCS_YCCK;
+  const bool grey = jpeg.info.jpeg_color_space == JCS_GRAYSCALE;
+  jpeg.info.out_color_space = cmyk ? JCS_CMYK : grey ? JCS_GRAYSCALE : JCS_RGB;
+}
+
+int orientation(const Jpeg& jpeg) {
+  constexpr std::string_view kExif("Exif\0\0", 6);
+  for (auto* m = jpeg.info.marker_list; m != nullptr; m = m->next) {
+    const std::string_view text(reinterpret_cast<const char*>(m->data), m->data_length);
+    if (text.starts_with(kExif)) return exif_orientation(m->data + 6, m->data_length - 6);
+  }
+  return 1;
+}
+
+// (1 - c)(1 - k) of each pixel. Adobe writes all four inverted.
+Image rgb_of_cmyk(const Image& image, bool inverted) {
+  Image rgb{image.width, image.height, 3, {}};
+  rgb.pixels.reserve(image.pixels.size() / 4 * 3);
+  const unsigned flip = inverted ? 0 : 255;
+  for (size_t i = 0; i < image.pixels.size(); i += 4) {
+    for (size_t c = 0; c < 3; ++c) {
+      const unsigned product = (image.pixels[i + c] ^ flip) * (image.pixels[i + 3] ^ flip);
+      rgb.pixels.push_back(uint8_t((product + 127) / 255));
+    }
+  }
+  return rgb;
+}
+
+}  // namespace
+
+Decoded decode_jpeg(std::string_view bytes, const std::string& name, const ImageLimits& limits) {
+  Jpeg jpeg;
+  jpeg.max_scans = limits.max_scans;
+  run(jpeg, name, [&] { start(jpeg, bytes); });
+  check_size(name, jpeg.info.image_width, jpeg.info.image_height, limits);
+  const int turn = orientation(jpeg);  // finishing forgets the markers
+  run(jpeg, name, [&] { jpeg_start_decompress(&jpeg.info); });
+  Image image{jpeg.info.output_width, jpeg.info.output_height, jpeg.info.output_components, {}};
+  const size_t row_bytes = size_t(image.width * image.channels);
+  image.pixels.resize(size_t(image.height) * row_bytes);
+  run(jpeg, name, [&] {
+    while (jpeg.info.output_scanline < jpeg.info.output_height) {
+      JSAMPROW row = image.pixels.data() + jpeg.info.output_scanline * row_bytes;
+      jpeg_read_scanlines(&jpeg.info, &row, 1);
+    }
+    jpeg_finish_decompress(&jpeg.info);
+  });
+  if (image.channels == 4) image = rgb_of_cmyk(image, jpeg.info.saw_Adobe_marker != 0);
+  return {std::move(image), turn};
+}
+
+}  // namespace papilio::nn::codec

@@ -1,0 +1,134 @@
+#include <png.h>
+
+#include <csetjmp>
+#include <cstdio>
+#include <cstring>
+
+#include "nn/data/formats/image_codec.h"
+#include "tensor/error.h"
+
+namespace papilio::nn {
+
+namespace codec {
+
+namespace {
+
+// libpng reports errors by a call that must not return: it jumps back, over frames of C and of
+// functions here whose locals need no destructor.
+struct Png {
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::jmp_buf back{};
+  char message[200] = "";
+  std::string_view bytes;  // not yet read
+
+  Png() = default;
+  ~Png() { png_destroy_read_struct(&png, &info, nullptr); }
+  Png(const Png&) = delete;
+  Png& operator=(const Png&) = delete;
+};
+
+// Of errors and warnings alike.
+[[noreturn]] void fail(png_structp png, png_const_charp message) {
+  Png& state = *static_cast<Png*>(png_get_error_ptr(png));
+  std::snprintf(state.message, sizeof state.message, "%s", message);
+  std::longjmp(state.back, 1);
+}
+
+void read_bytes(png_structp png, png_bytep to, size_t count) {
+  Png& state = *static_cast<Png*>(png_get_io_ptr(png));
+  if (count > state.bytes.size()) png_error(png, "it ends too early");
+  std::memcpy(to, state.bytes.data(), count);
+  state.bytes.remove_prefix(count);
+}
+
+// f() with libpng's errors as FileError. f's locals need no destructor.
+template <class F>
+void run(Png& state, const std::string& name, F&& f) {
+  if (setjmp(state.back) != 0)
+    throw FileError(str(name, ": the PNG data is corrupt (", state.message, ")"));
+  f();
+}
+
+void start(Png& state) {
+  state.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &state, fail, fail);
+  if (state.png == nullptr) return;
+  state.info = png_create_info_struct(state.png);
+  png_set_read_fn(state.png, &state, read_bytes);
+  png_set_crc_action(state.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+  png_set_user_limits(state.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size has its own
+  png_set_chunk_malloc_max(state.png, 8'000'000);
+  // Texts, colour profiles and the like are skipped unread; so are harmless mistakes in them.
+  png_set_keep_unknown_chunks(state.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+  png_set_keep_unknown_chunks(state.png, PNG_HANDLE_CHUNK_AS_DEFAULT,
+                              reinterpret_cast<png_const_bytep>("eXIf"), 1);
+  png_read_info(state.png, state.info);
+}
+
+void to_eight_bits(Png& state) {
+  png_set_scale_16(state.png);
+  png_set_palette_to_rgb(state.png);
+  png_set_expand_gray_1_2_4_to_8(state.png);
+  png_set_strip_alpha(state.png);
+  png_set_interlace_handling(state.png);
+  png_read_update_info(state.png, state.info);
+}
+
+int orientation(Png& state) {
+  png_uint_32 size = 0;
+  png_bytep exif = nullptr;
+  if (png_get_eXIf_1(state.png, state.info, &size, &exif) == 0) return 1;
+  return exif_orientation(exif, size);
+}
+
+}  // namespace
+
+Decoded decode_png(std::string_view bytes, const std::string& name, const ImageLimits& limits) {
+  Png state;
+  state.bytes = bytes;
+  run(state, name, [&] { start(state); });
+  check<OutOfMemoryError>(state.png != nullptr && state.info != nullptr, name,
+                          ": no memory to read it");
+  check_size(name, png_get_image_width(state.png, state.info),
+             png_get_image_height(state.png, state.info), limits);
+  run(state, name, [&] { to_eight_bits(state); });
+  Image image{png_get_image_width(state.png, state.info),
+              png_get_image_height(state.png, state.info),
+              png_get_channels(state.png, state.info),
+              {}};
+  const size_t row_bytes = png_get_rowbytes(state.png, state.info);
+  check<FileError>(row_bytes == size_t(image.width * image.channels), name,
+                   ": the PNG data is not supported");
+  image.pixels.resize(size_t(image.height) * row_bytes);
+  std::vector<png_bytep> rows;
+  for (int64_t y = 0; y < image.height; ++y)
+    rows.push_back(image.pixels.data() + size_t(y) * row_bytes);
+  run(state, name, [&] {
+    png_read_image(state.png, rows.data());
+    png_read_end(state.png, state.info);
+  });
+  return {std::move(image), orientation(state)};
+}
+
+}  // namespace codec
+
+std::string encode_png(const Image& image) {
+  check(image.width >= 1 && image.height >= 1 && (image.channels == 1 || image.channels == 3) &&
+            image.pixels.size() == size_t(image.width * image.height * image.channels),
+        "encode_png: expected an image of 1 channel or 3, got ", image.width, 'x', image.height,
+        " pixels with ", image.channels, " channels in ", image.pixels.size(), " bytes");
+  png_image out{};
+  out.version = PNG_IMAGE_VERSION;
+  out.width = png_uint_32(image.width);
+  out.height = png_uint_32(image.height);
+  out.format = image.channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
+  std::string bytes(PNG_IMAGE_PNG_SIZE_MAX(out), '\0');
+  size_t size = bytes.size();
+  const int done =
+      png_image_write_to_memory(&out, bytes.data(), &size, 0, image.pixels.data(), 0, nullptr);
+  check<Error>(done != 0, "encode_png: ", out.message);
+  bytes.resize(size);
+  return bytes;
+}
+
+}  // namespace papilio::nn

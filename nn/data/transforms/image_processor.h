@@ -1,0 +1,74 @@
+// From pictures to a model's input: the part that never changes (preprocessor_config.json of
+// Hugging Face Transformers) and the random part that training puts before it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "nn/data/formats/image.h"
+#include "nn/data/transforms/crop.h"
+#include "nn/data/transforms/rand_augment.h"
+#include "nn/data/transforms/random_erasing.h"
+
+namespace papilio::nn {
+
+// Resize, crop the middle, scale, normalise: fields and defaults are those of ViTImageProcessor.
+struct ImageProcessor {
+  bool do_resize = true;
+  int64_t height = 224, width = 224;  // of the resized image
+  int64_t shortest_edge = 0;          // where not 0, instead of height and width
+  Interpolation resample = Interpolation::bilinear;
+  bool do_center_crop = false;
+  int64_t crop_height = 224, crop_width = 224;
+  bool do_rescale = true;
+  double rescale_factor = 1.0 / 255;
+  bool do_normalize = true;
+  std::vector<double> image_mean{0.5, 0.5, 0.5}, image_std{0.5, 0.5, 0.5};  // 1 value: grey images
+
+  int64_t channels() const { return int64_t(image_mean.size()); }
+  int64_t out_height() const { return do_center_crop ? crop_height : height; }
+  int64_t out_width() const { return do_center_crop ? crop_width : width; }
+
+  // Throws ArgumentError for sizes, means or deviations that make no sense.
+  void validate() const;
+  // Resized and cropped, with channels() channels. Throws ArgumentError for an image that has
+  // another size than (out_height, out_width) then.
+  Image geometry(const Image& image) const;
+  // (value * rescale_factor - mean) / std of each channel into out: (channels, height, width).
+  void normalize(const Image& image, float* out) const;
+  // The picture that normalize made of x: (channels, height, width); what no picture makes is
+  // clamped.
+  Image denormalize(const float* x, int64_t height, int64_t width) const;
+  // Both. out: (channels, out_height, out_width)
+  void operator()(const Image& image, float* out) const { normalize(geometry(image), out); }
+};
+
+// For images of this size as they are, with ImageNet's mean and deviation or, of grey ones, 0.5.
+ImageProcessor image_processor_for(int64_t height, int64_t width, int64_t channels);
+
+// Throws FileError that begins with `where` and names the key, for wrong types and values.
+ImageProcessor parse_image_processor(const std::string& text, const std::string& where);
+ImageProcessor read_image_processor(const std::filesystem::path& path);
+// As Transformers' AutoImageProcessor reads it.
+std::string image_processor_text(const ImageProcessor& processor);
+
+// What training does instead of the processor's geometry, in timm's order: crop, flip, RandAugment,
+// normalise, erase.
+struct TrainTransform {
+  enum class Crop { none, padded, resized };
+
+  ImageProcessor processor;
+  Crop crop = Crop::none;  // none: the processor's own geometry
+  int64_t padding = 4;     // of padded: random_crop after the processor's geometry
+  RandomResizedCrop resized = {};
+  Interpolation interpolation = Interpolation::bicubic;  // of resized
+  double hflip = 0;                                      // probability
+  RandAugment rand_augment = {.num_ops = 0};
+  RandomErasing random_erasing = {};
+
+  // out: (channels, out_height, out_width)
+  void operator()(const Image& image, Generator& generator, float* out) const;
+};
+
+}  // namespace papilio::nn

@@ -1,0 +1,206 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "nn/train/fit.h"
+#include "samples/papilio/commands/commands.h"
+#include "samples/papilio/data/data.h"
+#include "samples/papilio/data/known_split.h"
+#include "samples/papilio/options/common.h"
+#include "samples/papilio/run/model.h"
+#include "samples/papilio/run/run_report.h"
+#include "samples/papilio/run/table.h"
+
+namespace papilio::cli {
+
+namespace {
+
+struct Settings {
+  std::string model, adapter, classifier, split = "test", report;
+  DataSettings data;
+  int64_t batch_size = 256;
+  Common common;
+};
+
+Options declare(Settings& s) {
+  Options options(
+      "evaluate", "MODEL [options]",
+      "Accuracy (the likeliest class, and the five likeliest), mean cross-entropy, figures of "
+      "each class and confusion matrix of a model, on the digits or on images in files.");
+  options.section("What to evaluate");
+  options.add("MODEL", &s.model, "", "model folder").required();
+  options.add("adapter", &s.adapter, "DIR", "adapter folder to put on it");
+  options.add("classifier", &s.classifier, "DIR",
+              "model folder whose classifier and classes to use instead: with the model that was "
+              "adapted, what is left of its knowledge");
+  add_data(options, s.data);
+  options.option("classes").default_is("all the model knows");
+  options.add("split", &s.split, "NAME", "test, validation, train or all")
+      .choices({"test", "validation", "train", "all"});
+  options.add("batch-size", &s.batch_size, "N", "images at a time").range(1, 1e6);
+  options.add("report", &s.report, "FILE",
+              "write a page with pictures: confusion, the hardest images, attention, the adapter");
+  add_device(options, s.common);
+  add_common(options, s.common);
+  options.example("papilio evaluate runs/base");
+  options.example("papilio evaluate runs/photos --data photos --corrupt skip");
+  options.example("papilio evaluate runs/base --adapter runs/boft --classifier runs/base");
+  options.example("papilio evaluate runs/base --adapter runs/boft --split validation --json");
+  return options;
+}
+
+// A row a true class that has images, a column a predicted one, and the share of the row that is
+// right.
+std::string confusion_table(const std::vector<std::vector<int64_t>>& counts,
+                            const std::vector<std::string>& names) {
+  std::vector<std::vector<std::string>> rows{{"true \\ predicted"}};
+  for (const std::string& name : names) rows[0].push_back(printable(name));
+  rows[0].emplace_back("right");
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const int64_t all = std::accumulate(counts[i].begin(), counts[i].end(), int64_t(0));
+    if (all == 0) continue;
+    rows.push_back({printable(names[i])});
+    for (int64_t n : counts[i]) rows.back().push_back(n == 0 ? "." : std::to_string(n));
+    rows.back().push_back(percent(double(counts[i][i]) / double(all)));
+  }
+  return table(rows);
+}
+
+using Confusion = std::vector<std::vector<int64_t>>;
+
+// NaN, of a class without images or never predicted, is a dash.
+std::string share(double value) {
+  return std::isnan(value) ? "-" : percent(value);
+}
+
+std::string class_table(const std::vector<report::ClassRow>& classes) {
+  std::vector<std::vector<std::string>> rows{{"class", "images", "recall", "precision", "F1"}};
+  for (const report::ClassRow& f : classes) {
+    if (f.images == 0 && f.predicted == 0) continue;
+    rows.push_back({printable(f.name), with_commas(f.images), share(f.recall()),
+                    share(f.precision()), share(f.f1())});
+  }
+  return table(rows);
+}
+
+// The classes most often taken for another, where a whole matrix would be too wide.
+std::string confusion_list(const Confusion& counts, const std::vector<std::string>& names) {
+  struct Pair {
+    size_t is, taken_for;
+    int64_t count;
+  };
+  std::vector<Pair> pairs;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    for (size_t k = 0; k < counts.size(); ++k) {
+      if (i != k && counts[i][k] > 0) pairs.push_back({i, k, counts[i][k]});
+    }
+  }
+  std::ranges::stable_sort(pairs, std::greater(), &Pair::count);
+  pairs.resize(std::min<size_t>(pairs.size(), 20));
+  std::vector<std::vector<std::string>> rows{{"true", "predicted", "images"}};
+  for (const Pair& p : pairs)
+    rows.push_back({printable(names[p.is]), printable(names[p.taken_for]), with_commas(p.count)});
+  return table(rows, 2);
+}
+
+nlohmann::json classes_json(const std::vector<report::ClassRow>& classes) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const report::ClassRow& f : classes) {
+    list.push_back({{"class", f.name},
+                    {"images", f.images},
+                    {"predicted", f.predicted},
+                    {"right", f.right},
+                    {"recall", f.recall()},
+                    {"precision", f.precision()},
+                    {"f1", f.f1()}});
+  }
+  return list;
+}
+
+constexpr size_t kWidestMatrix = 12;
+
+void print_result(const Settings& s, const nn::Evaluation& e, const Confusion& confusion,
+                  const std::vector<std::string>& names) {
+  std::string top5;
+  if (names.size() > 5) top5 = ", top-5 " + percent(e.top5);
+  std::printf("accuracy %s%s, loss %s on %lld images (%s)\n\n%s\n", percent(e.accuracy).c_str(),
+              top5.c_str(), short_number(e.loss).c_str(), static_cast<long long>(e.labels.size()),
+              s.split.c_str(), class_table(report::class_rows(confusion, names)).c_str());
+  const bool narrow = names.size() <= kWidestMatrix;
+  std::printf(
+      "%s",
+      (narrow ? confusion_table(confusion, names) : confusion_list(confusion, names)).c_str());
+}
+
+}  // namespace
+
+int evaluate(const Words& words) {
+  Settings s;
+  Options options = declare(s);
+  if (!options.parse(words)) return 0;
+  const Device device = device_of(s.common);
+  resolve(options, s.data);
+  warn(options, take_known_split(options, s.data, {s.adapter, s.model}));
+  const Data all = open_data(s.data);
+  chosen_classes(s.data, all);
+  set_threads(s.common);
+
+  LoadedModel loaded = load_model(s.model, s.adapter);
+  loaded.to(device);
+  if (!s.classifier.empty()) take_classifier(loaded, s.classifier);
+  warn(options, loaded.warnings);
+  check_takes(all, s.model, *loaded.model);
+  warn(options, all.images.notes);
+  const Data data = for_model(s.data, all, loaded.class_names);
+  const nn::ImageProcessor processor =
+      data.is_digits() ? nn::image_processor_for(8, 8, 1) : processor_of(s.model, *loaded.model);
+  const nn::Batches images = evaluation_batches(data, s.split, processor, s.data.on_corrupt());
+  nn::Loader loader(images, {.batch_size = s.batch_size,
+                             .workers = s.data.loader_workers(),
+                             .epochs = 1,
+                             .shuffle = false});
+  const nn::Evaluation result = nn::evaluate(
+      *loaded.model, [&](const Tensor& images) { return loaded(images); }, loader);
+  for (const std::string& message : result.skipped) warn(options, {"left out: " + message});
+  check<Error>(result.without_answer == 0, "the model gives no number for ", result.without_answer,
+               " of ", result.labels.size(), " images: weights or activations are not finite");
+  if (!s.report.empty()) {
+    write_report(s.report, [&](report::RunReport& page) {
+      page.title = "Evaluation on " + data_title(s.data);
+      page.subject = "The model in " + s.model +
+                     (s.adapter.empty() ? "" : " with the adapter in " + s.adapter) + ".";
+      page.parameters = nn::count_parameters(*loaded.model).all;
+      describe(page, options, words, *loaded.model, s.data, data);
+      add_evaluation(page, *loaded.model, {s.split, images, result}, loaded.class_names, processor,
+                     data.is_digits());
+      add_adapter(page, loaded.adapters.get());
+    });
+  }
+  const Confusion confusion = nn::confusion_matrix(result, int64_t(loaded.class_names.size()));
+  if (s.common.json) {
+    print_json(
+        {{"command", "evaluate"},
+         {"device", str(nn::device_of(*loaded.model))},
+         {"model", s.model},
+         {"adapter", s.adapter.empty() ? nlohmann::json(nullptr) : nlohmann::json(s.adapter)},
+         {"classifier",
+          s.classifier.empty() ? nlohmann::json(nullptr) : nlohmann::json(s.classifier)},
+         {"data", s.data.path},
+         {"split", s.split},
+         {"images", result.labels.size()},
+         {"skipped", result.skipped},
+         {"accuracy", result.accuracy},
+         {"top5", result.top5},
+         {"loss", result.loss},
+         {"classes", loaded.class_names},
+         {"per_class", classes_json(report::class_rows(confusion, loaded.class_names))},
+         {"confusion", confusion}});
+  } else {
+    print_result(s, result, confusion, loaded.class_names);
+  }
+  return 0;
+}
+
+}  // namespace papilio::cli

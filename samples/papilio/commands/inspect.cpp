@@ -1,0 +1,72 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "samples/papilio/commands/commands.h"
+#include "samples/papilio/options/common.h"
+#include "samples/papilio/run/inspect.h"
+#include "samples/papilio/run/model.h"
+
+namespace papilio::cli {
+
+namespace {
+
+struct Settings {
+  std::string path, would_adapt;
+  Common common;
+};
+
+Options declare(Settings& s) {
+  Options options("inspect", "PATH [options]",
+                  "Shows what a model folder, an adapter folder or any .safetensors file holds. "
+                  "With --would-adapt: which layers of the model PATH a configuration would adapt, "
+                  "their N and m, how many parameters that trains, and for sizes that do not "
+                  "divide the nearest "
+                  "that do (then the exit code is 1).");
+  options.section("What to inspect");
+  options.add("PATH", &s.path, "", "model folder, adapter folder or file").required();
+  options.add("would-adapt", &s.would_adapt, "FILE", "an adapter_config.json").line_only();
+  add_common(options, s.common);
+  options.example("papilio inspect runs/base");
+  options.example("papilio inspect runs/boft");
+  options.example("papilio inspect --would-adapt runs/boft/adapter_config.json runs/base");
+  return options;
+}
+
+Report report_of(const std::filesystem::path& path) {
+  std::error_code ignored;
+  check<FileError>(std::filesystem::exists(path, ignored), path.string(),
+                   ": there is no such file or folder");
+  if (!std::filesystem::is_directory(path, ignored)) return inspect_safetensors(path);
+  if (is_adapter_folder(path)) return inspect_adapter(path);
+  check<FileError>(is_model_folder(path), path.string(),
+                   ": holds neither a model (config.json and model.safetensors) nor an adapter "
+                   "(adapter_config.json and adapter_model.safetensors)");
+  return inspect_model(path);
+}
+
+// What is wrong with the configuration's file is no wrong use of the command line.
+Report plan_of(const std::string& config, const std::string& model) {
+  try {
+    return would_adapt(config, model);
+  } catch (const ArgumentError& e) {
+    throw FileError(config + ": " + e.what());
+  }
+}
+
+}  // namespace
+
+int inspect(const Words& words) {
+  Settings s;
+  Options options = declare(s);
+  if (!options.parse(words)) return 0;
+  set_threads(s.common);
+  const Report report = s.would_adapt.empty() ? report_of(s.path) : plan_of(s.would_adapt, s.path);
+  if (s.common.json) {
+    print_json(*report.json);
+  } else {
+    std::fputs(report.text.c_str(), stdout);
+  }
+  return report.code;
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,126 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops/shape.h"
+#include "autograd/ops/to.h"
+#include "nn/models/pretrained.h"
+#include "nn/train/progress.h"
+#include "samples/papilio/commands/commands.h"
+#include "samples/papilio/data/data.h"
+#include "samples/papilio/data/digits.h"
+#include "samples/papilio/data/known_split.h"
+#include "samples/papilio/options/common.h"
+#include "samples/papilio/run/model.h"
+#include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/table.h"
+#include "tensor/files/atomic_file.h"
+#include "tensor/random.h"
+
+namespace papilio::cli {
+
+namespace {
+
+struct Settings {
+  std::string model, adapter, out;
+  bool safe = false, overwrite = false;
+  Common common;
+};
+
+Options declare(Settings& s) {
+  Options options("merge", "MODEL ADAPTER --out DIR [options]",
+                  "Writes an adapter into the weights it adapts: a plain model folder that needs "
+                  "neither the adapter nor more time than the base. Says how far merged and "
+                  "unmerged logits are apart on the test digits.");
+  options.section("What to merge");
+  options.add("MODEL", &s.model, "", "model folder").required();
+  options.add("ADAPTER", &s.adapter, "", "adapter folder made for it").required();
+  options.add("o,out", &s.out, "DIR", "folder to write").required();
+  options.flag("safe", s.safe, "refuse weights that are not finite");
+  options
+      .flag("overwrite", s.overwrite, "write into a folder that holds a model or adapter already")
+      .line_only();
+  add_device(options, s.common);
+  add_common(options, s.common);
+  options.example("papilio merge runs/base runs/boft --out runs/merged --safe");
+  return options;
+}
+
+// The digits where the model takes them, else noise.
+Tensor probe_images(const nn::ImageClassifier::Shape& c) {
+  if (c.image_size == 8 && c.num_channels == 1) return split_of(all_digits(), "test").images;
+  Generator generator;
+  return randn({4, c.num_channels, c.image_size, c.image_size}, {}, generator);
+}
+
+// Of all images, and of the first alone: an adapted layer turns its weight where it has many rows
+// and its input where it has few.
+std::vector<double> logits(LoadedModel& loaded, const Tensor& images) {
+  const NoGrad no_grad;
+  std::vector<double> values = loaded(images).to_vector<double>();
+  const std::vector<double> few = loaded(slice(images, 0, 0, 1)).to_vector<double>();
+  values.insert(values.end(), few.begin(), few.end());
+  return values;
+}
+
+}  // namespace
+
+int merge(const Words& words) {
+  Settings s;
+  Options options = declare(s);
+  if (!options.parse(words)) return 0;
+  set_threads(s.common);
+  const Device device = device_of(s.common);
+  LoadedModel loaded = load_model(s.model, s.adapter);
+  warn(options, loaded.warnings);
+  const std::string settings = options.toml() + trained_on(s.model, s.adapter);
+  prepare_result_folder(s.out, Result::model, s.overwrite);
+  loaded.to(device);
+  nn::eval(*loaded.model);
+  const size_t layers = loaded.adapters->layers("default").size();
+  const Tensor images = to(probe_images(loaded.model->shape()), device);
+  const std::vector<double> before = logits(loaded, images);
+  {
+    nn::Progress progress(s.common.progress(), "merge", int64_t(layers));
+    loaded.adapters->merge_and_unload(s.safe, {},
+                                      [&](size_t done, size_t, const std::string& path) {
+                                        progress.update(int64_t(done), 0, path);
+                                      });
+  }
+  const std::vector<double> after = logits(loaded, images);
+  double difference = 0;
+  for (size_t i = 0; i < before.size(); ++i) {
+    const double d = std::abs(after[i] - before[i]);
+    if (!(d <= difference)) difference = d;  // NaN stays
+  }
+
+  std::optional<nn::ImageProcessor> processor;
+  if (has_processor(s.model)) processor = processor_of(s.model, *loaded.model);
+  replace_run_folder(s.out, [&](const std::filesystem::path& out) {
+    write_file_atomically(out / "run.toml", settings);
+    if (processor) save_processor(out, *processor);
+    nn::save_pretrained(*loaded.model, loaded.class_names, out);
+  });
+  if (s.common.json) {
+    print_json({{"command", "merge"},
+                {"device", str(nn::device_of(*loaded.model))},
+                {"model", s.model},
+                {"adapter", s.adapter},
+                {"out", s.out},
+                {"layers", layers},
+                {"images", images.size(0)},
+                {"largest_logit_difference", difference}});
+  } else {
+    std::printf(
+        "merged %zu layers; largest difference of merged and unmerged logits on %lld images: %s\n"
+        "%s: config.json, model.safetensors, run.toml\n",
+        layers, static_cast<long long>(images.size(0)), short_number(difference).c_str(),
+        s.out.c_str());
+  }
+  return 0;
+}
+
+}  // namespace papilio::cli

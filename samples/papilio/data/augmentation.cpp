@@ -1,0 +1,68 @@
+// The random changes of training images, out of options.
+#include "samples/papilio/data/data.h"
+
+namespace papilio::cli {
+
+void add_augmentation(Options& options, AugmentSettings& s) {
+  options.section("Augmentation");
+  options.add("shift", &s.shift, "PIXELS", "digits: random shift, at most").range(0, 100);
+  options.add("rotate", &s.rotate, "DEGREES", "digits: random rotation, at most").range(0, 180);
+  options
+      .add("crop", &s.crop, "WAY",
+           "none; padded: a place drawn after padding; resized: a part drawn and resized; auto: "
+           "padded "
+           "for images of at most 64 pixels, else resized")
+      .choices({"auto", "none", "padded", "resized"});
+  options.add("padding", &s.padding, "PIXELS", "of a padded crop").range(0, 1000);
+  options.add("min-scale", &s.min_scale, "SHARE", "least share of the area in a resized crop")
+      .range(0.001, 1);
+  options.add("interpolation", &s.interpolation, "NAME", "of resized crops")
+      .choices({"nearest", "lanczos", "bilinear", "bicubic"});
+  options.add("hflip", &s.hflip, "P", "probability of mirroring left and right")
+      .range(0, 1)
+      .default_is("0.5, of IDX files 0");
+  options
+      .add("rand-augment", &s.rand_augment, "N", "RandAugment: operations on an image; 0 for none")
+      .range(0, 14);
+  options.add("magnitude", &s.magnitude, "M", "RandAugment: strength, 0 to 30").range(0, 30);
+  options.add("mixup", &s.mixup, "ALPHA", "mixup's alpha; 0 for none").range(0, 100);
+  options.add("cutmix", &s.cutmix, "ALPHA", "CutMix's alpha; 0 for none").range(0, 100);
+  options.add("reprob", &s.reprob, "P", "probability of erasing a rectangle").range(0, 1);
+}
+
+void resolve(Options& options, AugmentSettings& s, const Data& data) {
+  options.applies_when(data.is_digits(), {"shift", "rotate"}, "--data digits");
+  options.applies_when(!data.is_digits(),
+                       {"crop", "padding", "min-scale", "interpolation", "hflip", "rand-augment",
+                        "magnitude", "reprob"},
+                       "--data other than digits");
+  if (data.kind == "idx" && !options.given("hflip")) s.hflip = 0;
+}
+
+nn::Batches training_batches(const Data& data, const nn::ImageProcessor& processor,
+                             const AugmentSettings& s, nn::OnCorrupt on_corrupt) {
+  const nn::Mixup mixup{.mixup_alpha = s.mixup, .cutmix_alpha = s.cutmix};
+  if (data.is_digits()) {
+    return nn::batches_of(
+        data.digits.train,
+        {.augmentation = {.shift_pixels = s.shift, .rotation_degrees = s.rotate}, .mixup = mixup});
+  }
+  using Crop = nn::TrainTransform::Crop;
+  const bool small = processor.out_height() <= 64;
+  const Crop crop = s.crop == "none"                                    ? Crop::none
+                    : s.crop == "padded" || (s.crop == "auto" && small) ? Crop::padded
+                                                                        : Crop::resized;
+  nn::TrainTransform transform{
+      .processor = processor,
+      .crop = crop,
+      .padding = s.padding,
+      .resized = {.min_scale = s.min_scale},
+      .interpolation = nn::interpolation(s.interpolation),
+      .hflip = s.hflip,
+      .rand_augment = {.num_ops = s.rand_augment, .magnitude = s.magnitude},
+      .random_erasing = {.p = s.reprob}};
+  return nn::batches_of(data.images.train,
+                        {.transform = transform, .mixup = mixup, .on_corrupt = on_corrupt});
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,83 @@
+#include "samples/papilio/data/images.h"
+
+#include <charconv>
+#include <fstream>
+#include <sstream>
+
+#include "nn/data/formats/file.h"
+#include "tensor/creation.h"
+
+namespace papilio::cli {
+
+namespace {
+
+constexpr size_t kPixels = 64;
+constexpr size_t kLargest = 100'000'000;
+
+double number(std::string_view field, const std::string& where) {
+  while (field.starts_with(' ')) field.remove_prefix(1);
+  while (field.ends_with(' ')) field.remove_suffix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+  check<FileError>(
+      error == std::errc() && end == field.data() + field.size() && value >= 0 && value <= 16,
+      where, ": expected pixels from 0 to 16, got '", field.substr(0, 20), '\'');
+  return value;
+}
+
+NamedImage image_of(std::string_view line, const std::string& where) {
+  std::vector<std::string_view> fields;
+  for (size_t begin = 0; begin <= line.size();) {
+    const size_t end = std::min(line.find(',', begin), line.size());
+    fields.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  check<FileError>(fields.size() == kPixels || fields.size() == kPixels + 1, where,
+                   ": expected 64 pixels, and a label if there is one, got ", fields.size(),
+                   fields.size() == 1 ? " value" : " values");
+  std::vector<float> pixels;
+  for (size_t i = 0; i < kPixels; ++i) pixels.push_back(float(number(fields[i], where) / 8 - 1));
+  return {where, tensor<float>(pixels, {1, 1, 8, 8}),
+          fields.size() > kPixels ? std::string(fields.back()) : ""};
+}
+
+}  // namespace
+
+bool is_picture(const std::string& path) {
+  if (nn::has_image_extension(path)) return true;
+  std::ifstream file(path, std::ios::binary);
+  char first[4] = {};
+  file.read(first, sizeof first);
+  const std::string_view bytes(first, sizeof first);
+  return bytes == "\x89PNG" || bytes.starts_with("\xff\xd8\xff") || bytes == "GIF8" ||
+         bytes.starts_with("BM") || bytes == "RIFF";
+}
+
+NamedImage read_picture(const std::string& path, const nn::ImageProcessor& processor) {
+  Tensor pixels = empty({1, processor.channels(), processor.out_height(), processor.out_width()});
+  try {
+    processor(nn::read_image(path), pixels.data<float>());
+  } catch (const ArgumentError& e) {
+    throw FileError(path + ": " + e.what());
+  } catch (const std::bad_alloc&) {
+    throw FileError(path + ": there is not enough memory for the picture");
+  }
+  return {path, pixels, ""};
+}
+
+std::vector<NamedImage> read_image_file(const std::string& path) {
+  std::string text = nn::read_file(path, kLargest);
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // UTF-8's mark, as spreadsheets write it
+  check<FileError>(text.find('\0') == text.npos, path, ": expected a CSV file of 8x8 pixels");
+  std::vector<NamedImage> images;
+  std::istringstream lines(text);
+  std::string line;
+  for (int n = 1; std::getline(lines, line); ++n) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) images.push_back(image_of(line, str(path, ", line ", n)));
+  }
+  check<FileError>(!images.empty(), path, ": holds no image");
+  return images;
+}
+
+}  // namespace papilio::cli

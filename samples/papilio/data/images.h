@@ -1,0 +1,24 @@
+// Images in files.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nn/data/transforms/image_processor.h"
+#include "tensor/tensor.h"
+
+namespace papilio::cli {
+
+struct NamedImage {
+  std::string name;   // "mine.csv, line 3"
+  Tensor pixels;      // (1, C, H, W), as the model takes it
+  std::string label;  // empty without
+};
+// Whether the file's name or its first bytes say that it is a JPEG, PNG or other picture.
+bool is_picture(const std::string& path);
+// A JPEG or PNG file. Throws FileError.
+NamedImage read_picture(const std::string& path, const nn::ImageProcessor& processor);
+// A CSV file, an 8x8 image a line, in [-1, 1]. Throws FileError with the line.
+std::vector<NamedImage> read_image_file(const std::string& path);
+
+}  // namespace papilio::cli

@@ -1,0 +1,116 @@
+#include "samples/papilio/data/known_split.h"
+
+#include <charconv>
+#include <filesystem>
+#include <map>
+
+#include "nn/data/formats/file.h"
+#include "samples/papilio/options/toml.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr size_t kLargest = 1'000'000;
+
+using Values = std::map<std::string, std::string>;
+
+constexpr const char* kNoted[] = {"data", "validation-share", "test-share", "split-seed"};
+
+// The settings of the run that made a folder; none where nothing says them. Of a merged model those
+// of its adapter, or else its base; `gone` is set to a part that is not there.
+Values run_settings(const fs::path& folder, std::string& gone, int depth = 0) {
+  Values values;
+  try {
+    const std::string file = (folder / "run.toml").string();
+    for (const TomlEntry& entry : parse_toml(nn::read_file(file, kLargest), file)) {
+      if (entry.values.size() == 1) values[entry.key] = entry.values[0];
+    }
+  } catch (const FileError&) {
+    return {};
+  }
+  if (values["command"] != "merge" || depth > 4) return values;
+  if (values.contains("trained-data")) {
+    Values noted;
+    for (const std::string name : kNoted) {
+      if (values.contains("trained-" + name)) noted[name] = values["trained-" + name];
+    }
+    return noted;
+  }
+  for (const char* part : {"adapter", "model"}) {
+    std::error_code ignored;
+    if (!fs::exists(values[part], ignored)) {
+      gone = values[part];
+      continue;
+    }
+    Values of_part = run_settings(values[part], gone, depth + 1);
+    if (of_part.contains("data")) return of_part;
+  }
+  return {};
+}
+
+bool same_path(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return a == b || fs::equivalent(a, b, ignored);
+}
+
+}  // namespace
+
+std::string trained_on(const std::string& model, const std::string& adapter) {
+  std::string lines, gone;
+  for (const std::string& folder : {adapter, model}) {
+    const Values run = run_settings(folder, gone);
+    if (!run.contains("data")) continue;
+    for (const char* name : kNoted) {
+      const auto noted = run.find(name);
+      if (noted == run.end()) continue;
+      const std::string value = noted->first == "data" ? toml_string(noted->second) : noted->second;
+      lines += str("trained-", name, " = ", value, '\n');
+    }
+    break;
+  }
+  return lines;
+}
+
+std::vector<std::string> take_known_split(const Options& options, DataSettings& s,
+                                          const std::vector<std::string>& folders) {
+  if (s.digits()) return {};
+  std::vector<std::string> warnings;
+  bool taken = false;
+  for (const std::string& folder : folders) {
+    if (folder.empty()) continue;
+    std::string gone;
+    const Values run = run_settings(folder, gone);
+    if (!gone.empty()) {
+      warnings.push_back(folder + ": was merged from " + gone +
+                         ", which is not there: it is not known which images it was trained on");
+    }
+    const auto data = run.find("data");
+    if (data == run.end() || data->second == "digits") continue;
+    const bool same = same_path(data->second, s.path);
+    std::string differing;
+    const auto compare = [&](const char* name, auto& own) {
+      const auto noted = run.find(name);
+      if (noted == run.end()) return;
+      const std::string& text = noted->second;
+      auto value = own;
+      std::from_chars(text.data(), text.data() + text.size(), value);
+      if (same && !taken && !options.given(name)) own = value;
+      if (value != own) differing += str(" --", name, ' ', text);
+    };
+    compare("validation-share", s.validation_share);
+    compare("test-share", s.test_share);
+    compare("split-seed", s.split_seed);
+    taken |= same;
+    if (differing.empty()) continue;
+    warnings.push_back(same ? folder + ": was trained on these data with" + differing +
+                                  ": some of the images held out now were trained on"
+                            : folder + ": was trained on " + data->second + " with" + differing +
+                                  "; if these are the same images, give the same");
+  }
+  return warnings;
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,205 @@
+#include "samples/papilio/demo/experiment.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "autograd/backward.h"
+#include "autograd/grad_mode.h"
+#include "autograd/ops.h"
+#include "boft/geometry/energy.h"
+#include "nn/init.h"
+#include "nn/optim/parameter_groups.h"
+#include "tensor/copy.h"
+#include "tensor/random.h"
+
+namespace papilio::demo {
+
+namespace {
+
+nn::Splits with_classes(const nn::Splits& splits, const std::vector<int64_t>& classes) {
+  return {nn::with_classes(splits.train, classes), nn::with_classes(splits.validation, classes),
+          nn::with_classes(splits.test, classes)};
+}
+
+std::unique_ptr<nn::ViTForImageClassification> model_from(const Pretrained& pretrained) {
+  auto model = std::make_unique<nn::ViTForImageClassification>(model_config());
+  nn::load_state_dict(*model, pretrained.state);
+  return model;
+}
+
+nn::FitOptions fit_options(const Schedule& schedule, int64_t steps) {
+  return {.steps = steps,
+          .schedule = {.kind = nn::Schedule::Kind::cosine,
+                       .warmup_steps = steps / 20,
+                       .total_steps = steps},
+          .label_smoothing = schedule.label_smoothing};
+}
+
+nn::Loader make_loader(const nn::Dataset& data, const Schedule& schedule, uint64_t seed) {
+  return nn::Loader(
+      data, {.batch_size = schedule.batch_size, .seed = seed, .augmentation = augmentation()});
+}
+
+}  // namespace
+
+Task make_task(const nn::Dataset& digits) {
+  const nn::Splits splits = nn::fixed_splits(digits);
+  return {with_classes(splits, {0, 1, 2, 3, 4}), with_classes(splits, {5, 6, 7, 8, 9})};
+}
+
+Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, Device device,
+                    const OnStep& on_step) {
+  manual_seed(seed);
+  nn::ViTForImageClassification model(model_config());
+  nn::to(model, device);
+  nn::Loader loader = make_loader(task.old_digits.train, schedule, seed);
+  const int64_t steps = schedule.pretrain_epochs * loader.batches_per_epoch();
+  nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = schedule.weight_decay}),
+                      {.lr = schedule.pretrain_lr});
+  nn::FitOptions options = fit_options(schedule, steps);
+  options.on_step = [&](const nn::StepReport& r) {
+    return !on_step || on_step(r.step, r.loss, r.images);
+  };
+  const nn::Forward forward = [&](const Tensor& images) { return model(images); };
+  nn::fit(model, forward, loader, optimizer, options);
+  Pretrained result;
+  result.device = device;
+  result.accuracy = nn::evaluate(model, forward, task.old_digits.test).accuracy;
+  for (const auto& [name, tensor] : nn::state_dict(model))
+    result.state[name] = copy_of(tensor, Device::cpu());
+  return result;
+}
+
+Run::Run(const Pretrained& pretrained, const Method& method, uint64_t seed)
+    : method_(method), seed_(seed), model_(model_from(pretrained)) {
+  manual_seed(seed);
+  const nn::ViTConfig& c = model_->config();
+  old_head_ = std::make_unique<nn::Linear>(c.hidden_size, c.num_labels);
+  nn::load_state_dict(*old_head_, nn::state_dict(model_->classifier));
+  nn::trunc_normal_(model_->classifier.weight, c.initializer_range);
+  fill_(model_->classifier.bias, 0);
+  switch (method.kind) {
+    case Method::Kind::full:
+      break;
+    case Method::Kind::probe:
+      nn::set_trainable(model_->vit, false);
+      break;
+    case Method::Kind::adapter:
+      adapters_ = std::make_unique<boft::AdapterModel>(*model_);
+      adapters_->add_adapter("default", *method.adapter);
+      break;
+  }
+  if (adapters_)
+    adapters_->to(pretrained.device);
+  else
+    nn::to(*model_, pretrained.device);
+  nn::to(*old_head_, pretrained.device);
+}
+
+void Run::train(const Task& task, const Schedule& schedule, int64_t every, const OnStep& on_step) {
+  nn::Loader loader = make_loader(task.new_digits.train, schedule, seed_);
+  const int64_t steps = schedule.adapt_epochs * loader.batches_per_epoch();
+  // Adapters begin at the identity, and decay would pull a scale to 0 instead of 1: only weights of
+  // layers decay.
+  const double decay = method_.kind == Method::Kind::full ? schedule.weight_decay : 0;
+  nn::AdamW optimizer(nn::parameter_groups(*model_, {.weight_decay = decay}), {.lr = method_.lr});
+  const auto measure = [&](int64_t step) {
+    accuracies_.push_back(
+        {step, evaluate_new(task.new_digits.test).accuracy, accuracy_old(task.old_digits.test)});
+  };
+  measure(0);
+  nn::FitOptions options = fit_options(schedule, steps);
+  options.on_step = [&](const nn::StepReport& r) {
+    losses_.push_back({r.step, r.loss});
+    if (r.step % every == 0 || r.step == steps) measure(r.step);
+    return !on_step || on_step(r.step, r.loss, r.images);
+  };
+  nn::fit(
+      *model_, [this](const Tensor& images) { return (*model_)(images); }, loader, optimizer,
+      options);
+}
+
+nn::Evaluation Run::evaluate_new(const nn::Dataset& data) {
+  return nn::evaluate(
+      *model_, [this](const Tensor& images) { return (*model_)(images); }, data);
+}
+
+double Run::accuracy_old(const nn::Dataset& data) {
+  const auto forward = [this](const Tensor& images) { return (*old_head_)(model_->vit(images)); };
+  return nn::evaluate(*model_, forward, data).accuracy;
+}
+
+Tensor Run::logits(const Tensor& images) {
+  const NoGrad no_grad;
+  nn::eval(*model_);
+  return (*model_)(to(images, nn::device_of(*model_)));
+}
+
+int64_t Run::trainable_parameters() {
+  return nn::count_parameters(*model_).trainable;
+}
+
+std::map<std::string, Tensor> Run::weights() {
+  const NoGrad no_grad;
+  std::map<std::string, Tensor> result;
+  nn::for_each_module(*model_, [&](const std::string& path, nn::Module& module) {
+    auto* layer = dynamic_cast<nn::Linear*>(&module);
+    if (layer == nullptr || path == "classifier") return;
+    result[path] =
+        copy_of(layer->adapters.merged_weight(layer->weight, {"default"}, false), Device::cpu());
+  });
+  return result;
+}
+
+double total_energy(const std::map<std::string, Tensor>& weights) {
+  double energy = 0;
+  for (const auto& [path, w] : weights) energy += boft::hyperspherical_energy(w);
+  return energy;
+}
+
+namespace {
+
+double median(std::vector<double> values) {
+  std::ranges::nth_element(values, values.begin() + int64_t(values.size() / 2));
+  return values[values.size() / 2];
+}
+
+// Seconds of one training step. With `frozen` gradients still flow through all activations of the
+// backbone, to a leaf at the embeddings' output: the least that a step with any adapter in the
+// first layer can cost.
+double timed_step(nn::ViTForImageClassification& model, const nn::Batch& batch,
+                  nn::Optimizer& optimizer, bool frozen) {
+  const auto begin = std::chrono::steady_clock::now();
+  optimizer.zero_grad();
+  Tensor tokens = model.vit.embeddings(batch.images);
+  if (frozen) tokens = leaf(tokens.detach());
+  backward(cross_entropy(model.classifier(model.vit.encode(tokens)), batch.labels));
+  optimizer.step();
+  synchronize(batch.images.device());
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+StepTime time_step(const Pretrained& pretrained, const Method& method, const Task& task,
+                   const Schedule& schedule, int64_t repeats) {
+  Run with(pretrained, method, 0);
+  Run without(pretrained, {"frozen", "frozen", Method::Kind::probe, {}, 0}, 0);
+  nn::AdamW optimizer(nn::parameter_groups(with.model(), {}));
+  nn::AdamW head_optimizer(nn::parameter_groups(without.model(), {}));
+  nn::train(with.model());
+  nn::train(without.model());
+  nn::Batch batch = make_loader(task.new_digits.train, schedule, 0).next();
+  batch.images = to(batch.images, pretrained.device);
+  batch.labels = to(batch.labels, pretrained.device);
+  std::vector<double> seconds, ratios;
+  for (int64_t i = 0; i < repeats; ++i) {
+    const double frozen = timed_step(without.model(), batch, head_optimizer, true);
+    const double adapted = timed_step(with.model(), batch, optimizer, false);
+    seconds.push_back(adapted);
+    ratios.push_back(adapted / frozen);
+  }
+  return {median(seconds), median(ratios)};
+}
+
+}  // namespace papilio::demo

@@ -1,0 +1,88 @@
+// The main job: pretrain on digits 0-4, adapt to 5-9 by every method, and measure.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "boft/model/model.h"
+#include "nn/data/sources/digits.h"
+#include "nn/models/vit.h"
+#include "nn/train/fit.h"
+#include "samples/papilio/demo/methods.h"
+
+namespace papilio::demo {
+
+struct Task {
+  nn::Splits old_digits, new_digits;  // 0-4 and 5-9, each relabelled 0..4
+};
+Task make_task(const nn::Dataset& digits);
+
+// A pretrained model as values, from which every run starts anew.
+struct Pretrained {
+  nn::StateDict state;
+  double accuracy = 0;            // on the test digits 0-4
+  Device device = Device::cpu();  // where the runs compute
+};
+
+// What a run says while it goes: the step, its loss, images in it. False ends the run.
+using OnStep = std::function<bool(int64_t step, double loss, int64_t images)>;
+
+Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, Device device,
+                    const OnStep& on_step);
+
+// One adaptation: a model with its adapter (if the method has one) and the pretrained head beside
+// it.
+class Run {
+ public:
+  Run(const Pretrained& pretrained, const Method& method, uint64_t seed);
+
+  struct Point {
+    int64_t step;
+    double loss;  // of this training batch
+  };
+  struct Accuracy {
+    int64_t step;
+    double new_digits, old_digits;  // on the test digits
+  };
+  // Trains; measures accuracy on the test digits at the start, every `every` steps and at the end
+  // (which a run that was ended does not reach).
+  void train(const Task& task, const Schedule& schedule, int64_t every, const OnStep& on_step);
+
+  nn::Evaluation evaluate_new(const nn::Dataset& data);
+  double accuracy_old(const nn::Dataset& data);  // through the pretrained head
+  Tensor logits(const Tensor& images);
+  int64_t trainable_parameters();
+  // Weights of the layers that the methods adapt, as they act now, by path; on the CPU.
+  std::map<std::string, Tensor> weights();
+
+  nn::ViTForImageClassification& model() { return *model_; }
+  boft::AdapterModel* adapters() { return adapters_.get(); }
+  const Method& method() const { return method_; }
+  const std::vector<Point>& losses() const { return losses_; }
+  const std::vector<Accuracy>& accuracies() const { return accuracies_; }
+
+ private:
+  Method method_;
+  uint64_t seed_;
+  std::unique_ptr<nn::ViTForImageClassification> model_;
+  std::unique_ptr<nn::Linear> old_head_;
+  std::unique_ptr<boft::AdapterModel> adapters_;
+  std::vector<Point> losses_;
+  std::vector<Accuracy> accuracies_;
+};
+
+// Sum of the hyperspherical energies of all layers.
+double total_energy(const std::map<std::string, Tensor>& weights);
+
+struct StepTime {
+  double seconds;  // median of one training step with the method
+  double ratio;    // to the same step with every adapter off and activation gradients kept,
+                   // alternating with it
+};
+StepTime time_step(const Pretrained& pretrained, const Method& method, const Task& task,
+                   const Schedule& schedule, int64_t repeats);
+
+}  // namespace papilio::demo

@@ -1,0 +1,47 @@
+// The methods that the main job compares, and the settings that all of them share.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "boft/methods/config.h"
+#include "nn/data/sources/dataset.h"
+#include "nn/models/vit.h"
+
+namespace papilio::demo {
+
+// What trains beside the new head: adapters, nothing (probe), or every parameter (full).
+struct Method {
+  std::string name;   // as in results.json
+  std::string label;  // for people
+  enum class Kind { adapter, probe, full } kind = Kind::adapter;
+  std::optional<boft::AdapterConfig> adapter;
+  double lr;  // chosen by kRateRule
+};
+
+// Grid of learning rates that every method is tried with on the validation digits (papilio demo
+// --tune).
+extern const std::vector<double> kRates;
+extern const char* const kRateRule;
+constexpr uint64_t kTuneSeed = 100;  // none of the seeds that are reported
+
+std::vector<Method> methods();
+
+// The vision transformer for 8x8 digits: 17 tokens of width 64, 4 layers.
+nn::ViTConfig model_config();
+nn::Augmentation augmentation();
+
+// 40 epochs teach the digits 0-4; more make the backbone forget what five others need, and cost
+// every adapter that must work with it about a point.
+struct Schedule {
+  int64_t pretrain_epochs = 40, adapt_epochs = 60;
+  int64_t batch_size = 64;
+  double pretrain_lr = 2e-3;
+  double weight_decay = 0.05;
+  double label_smoothing = 0.1;
+  int64_t seeds = 3;
+};
+
+}  // namespace papilio::demo

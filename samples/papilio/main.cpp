@@ -1,0 +1,101 @@
+// papilio: the library's command line. Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+#include <cstdio>
+#include <new>
+#include <string>
+
+#include "samples/papilio/commands/commands.h"
+#include "samples/papilio/options/common.h"
+#include "samples/papilio/options/nearest.h"
+#include "samples/papilio/version.h"
+
+using namespace papilio;
+
+namespace {
+
+struct Command {
+  const char* name;
+  const char* summary;
+  int (*run)(const cli::Words&);
+};
+
+constexpr Command kCommands[] = {
+    {"train", "a vision transformer from scratch", cli::train},
+    {"finetune", "adapt a model to new classes: BOFT, OFT, LoRA, linear probe, full",
+     cli::finetune},
+    {"evaluate", "accuracy, loss and confusion matrix", cli::evaluate},
+    {"merge", "write an adapter into its model's weights", cli::merge},
+    {"convert", "an adapter in another form: boft, oft, compact, peft, merged", cli::convert},
+    {"predict", "classes and probabilities of images", cli::predict},
+    {"inspect", "what a model, an adapter or a .safetensors file holds", cli::inspect},
+    {"data", "what a data set holds, and what of it is corrupt", cli::data},
+    {"demo", "the whole story: pretrain, adapt by every method, compare, report", cli::demo},
+};
+
+void print_help() {
+  std::puts(
+      "papilio COMMAND [options]\n\n"
+      "Orthogonal finetuning (OFT, BOFT) of vision transformers.\n\n"
+      "Commands");
+  for (const Command& c : kCommands) std::printf("  %-10s %s\n", c.name, c.summary);
+  std::puts(
+      "\nOptions\n"
+      "  --help     also behind a command: its options and examples\n"
+      "  --version\n\n"
+      "Examples\n"
+      "  papilio train --classes 0-4 --out runs/base\n"
+      "  papilio finetune runs/base --method boft --classes 5-9 --out runs/boft\n"
+      "  papilio evaluate runs/base --adapter runs/boft");
+}
+
+int run(const cli::Words& words) {
+  if (words.empty()) {
+    print_help();
+    return 2;
+  }
+  const std::string& first = words[0];
+  if (first == "help" && words.size() > 1) return run({words[1], "--help"});
+  if (first == "--help" || first == "-h" || first == "help") {
+    print_help();
+    return 0;
+  }
+  if (first == "--version") {
+    std::printf("papilio %s\n", cli::kVersion);
+    return 0;
+  }
+  std::vector<std::string> names;
+  for (const Command& c : kCommands) {
+    if (first == c.name) return c.run({words.begin() + 1, words.end()});
+    names.emplace_back(c.name);
+  }
+  const bool option = first.starts_with('-');
+  if (option) names = {"--help", "--version"};
+  throw cli::UsageError(str(option ? "unknown option " : "unknown command ", cli::printable(first),
+                            cli::did_you_mean(first, names)));
+}
+
+int fail(const cli::Words& words, const char* message, int code) {
+  std::string who = "papilio";
+  for (const Command& c : kCommands) {
+    if (!words.empty() && words[0] == c.name) who += ' ' + words[0];
+  }
+  std::fprintf(stderr, "%s: %s\n", who.c_str(), cli::printable(message).c_str());
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const cli::Words words(argv + 1, argv + argc);
+  try {
+    const int code = run(words);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      return fail(words, "standard output cannot be written", 1);
+    return code;
+  } catch (const ArgumentError& e) {
+    return fail(words, e.what(), 2);
+  } catch (const std::bad_alloc&) {
+    return fail(words, "out of memory", 1);
+  } catch (const std::exception& e) {
+    return fail(words, e.what(), 1);
+  }
+}

@@ -1,0 +1,65 @@
+#include "samples/papilio/options/common.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "kernels/threads.h"
+
+namespace papilio::cli {
+
+void add_common(Options& options, Common& common) {
+  options.section("General");
+  options.add("threads", &common.threads, "N", "processor threads; 0 takes all").range(0, 4096);
+  options.flag("json", common.json, "print one JSON object on standard output, and nothing else")
+      .line_only();
+  options.flag("quiet", common.quiet, "no progress on standard error").line_only();
+  options.config_options();
+}
+
+void add_device(Options& options, Common& common) {
+  options.section("General");
+  options.add("device", &common.device, "NAME", "where to compute: cpu, cuda or cuda:N, a GPU");
+}
+
+Device device_of(const Common& common) {
+  return device_named("--device", common.device);
+}
+
+void set_threads(Common& common) {
+  if (common.threads > 0) set_num_threads(int(common.threads));
+  common.threads = num_threads();
+}
+
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
+  check<FileError>(access(folder.c_str(), W_OK | X_OK) == 0, folder.string(),
+                   ": cannot be written: ", std::strerror(errno));
+}
+
+void print_json(const nlohmann::json& object) {
+  const std::string text = object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
+}
+
+void warn(const Options& options, const std::vector<std::string>& warnings) {
+  for (const std::string& line : warnings) {
+    std::fprintf(stderr, "papilio %s: warning: %s\n", options.command().c_str(),
+                 printable(line).c_str());
+  }
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  for (char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    result += code < 32 || code == 127 ? '?' : c;
+  }
+  return result;
+}
+
+}  // namespace papilio::cli

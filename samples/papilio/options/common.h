@@ -1,0 +1,40 @@
+// What every command has.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "samples/papilio/options/options.h"
+#include "tensor/device_named.h"
+
+namespace papilio::cli {
+
+struct Common {
+  bool json = false, quiet = false;
+  int64_t threads = 0;
+  std::string device = "cpu";
+  // Where progress goes: standard error, or nowhere.
+  std::FILE* progress() const { return quiet ? nullptr : stderr; }
+};
+void add_common(Options& options, Common& common);
+// --device, for commands that compute.
+void add_device(Options& options, Common& common);
+// What --device names; throws as device_named does.
+Device device_of(const Common& common);
+// Applies --threads and writes the resolved number back.
+void set_threads(Common& common);
+
+// Makes a folder that files can be written into. Throws FileError where that cannot be.
+void make_folder(const std::filesystem::path& folder);
+
+// One object on standard output; bytes that are no UTF-8 are replaced, NaN and infinity are null.
+void print_json(const nlohmann::json& object);
+// "papilio evaluate: warning: ..." on standard error.
+void warn(const Options& options, const std::vector<std::string>& warnings);
+// The text without control characters, which a terminal would obey.
+std::string printable(std::string_view text);
+
+}  // namespace papilio::cli

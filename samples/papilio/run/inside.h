@@ -1,0 +1,14 @@
+// Numbers out of tensors, as pictures take them.
+#pragma once
+
+#include <vector>
+
+#include "samples/report/svg/svg.h"
+#include "tensor/tensor.h"
+
+namespace papilio::cli {
+
+std::vector<double> degrees(std::vector<double> radians);
+report::Matrix matrix_of(const Tensor& x);  // of two dimensions
+
+}  // namespace papilio::cli

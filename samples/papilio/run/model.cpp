@@ -1,0 +1,193 @@
+#include "samples/papilio/run/model.h"
+
+#include <nlohmann/json.hpp>
+
+#include "autograd/anomaly.h"
+#include "boft/files/adapter_folder.h"
+#include "boft/files/checkpoint.h"
+#include "boft/model/targets.h"
+#include "nn/models/pretrained.h"
+#include "samples/papilio/options/common.h"
+#include "tensor/files/atomic_file.h"
+#include "tensor/files/json.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kClassNames = "id2label.json";
+
+bool has(const fs::path& folder, const char* file) {
+  std::error_code ignored;
+  return fs::exists(folder / file, ignored);
+}
+
+void check_folder(const fs::path& folder) {
+  std::error_code ignored;
+  check<FileError>(fs::exists(folder, ignored), folder.string(), ": there is no such folder");
+  check<FileError>(fs::is_directory(folder, ignored), folder.string(), ": is not a folder");
+}
+
+// What is wrong with a file is no wrong use of the command line.
+template <class F>
+auto as_file_error(const fs::path& path, F&& f) {
+  try {
+    return f();
+  } catch (const ArgumentError& e) {
+    throw FileError(path.string() + ": " + e.what());
+  }
+}
+
+// Outputs of the classifier that an adapter brings, or 0. One in the file that modules_to_save does
+// not name is no part of the adapter.
+int64_t saved_head_size(const fs::path& adapter) {
+  const boft::AdapterFolder read = boft::read_adapter_folder(adapter);
+  const bool saved = std::visit(
+      [](const auto& c) {
+        return boft::is_saved({.modules_to_save = c.modules_to_save}, "classifier");
+      },
+      read.config);
+  if (!saved) return 0;
+  const auto found = read.tensors.find(std::string(boft::kKeyPrefix) + "classifier.weight");
+  return found == read.tensors.end() || found->second.dim() != 2 ? 0 : found->second.size(0);
+}
+
+// A NaN or infinity among the weights makes all answers worthless; that is said, not refused.
+void warn_of_non_finite(LoadedModel& loaded, const fs::path& from) {
+  for (const nn::NamedTensor& parameter : nn::named_parameters(*loaded.model)) {
+    if (all_finite(*parameter.tensor)) continue;
+    loaded.warnings.push_back(from.string() + ": " + parameter.name +
+                              " holds numbers that are not finite");
+    return;
+  }
+}
+
+std::vector<std::string> numbered(int64_t count) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
+  return names;
+}
+
+}  // namespace
+
+void LoadedModel::to(Device device) {
+  if (adapters)
+    adapters->to(device);
+  else
+    nn::to(*model, device);
+}
+
+bool is_model_folder(const fs::path& folder) {
+  return has(folder, "config.json") || has(folder, "model.safetensors");
+}
+
+bool is_adapter_folder(const fs::path& folder) {
+  return has(folder, "adapter_config.json") || has(folder, "adapter_model.safetensors");
+}
+
+LoadedModel load_model(const fs::path& folder) {
+  check_folder(folder);
+  check<FileError>(is_model_folder(folder) || !is_adapter_folder(folder), folder.string(),
+                   ": holds an adapter, not a model; it goes on top of the model it was made for");
+  check<FileError>(is_model_folder(folder), folder.string(),
+                   ": holds no model (config.json and model.safetensors)");
+  nn::PretrainedClassifier loaded =
+      as_file_error(folder, [&] { return nn::from_pretrained(folder); });
+  const int64_t count = loaded.model->shape().num_labels;
+  if (loaded.class_names.empty()) loaded.class_names = numbered(count);
+  check<FileError>(int64_t(loaded.class_names.size()) == count, folder.string(),
+                   ": config.json names ", loaded.class_names.size(), " classes for ", count,
+                   " outputs");
+  LoadedModel result{std::move(loaded.model), nullptr, std::move(loaded.class_names),
+                     std::move(loaded.warnings)};
+  warn_of_non_finite(result, folder);
+  return result;
+}
+
+LoadedModel load_model(const fs::path& folder, const fs::path& adapter) {
+  LoadedModel loaded = load_model(folder);
+  if (adapter.empty()) return loaded;
+  check_folder(adapter);
+  check<FileError>(is_adapter_folder(adapter), adapter.string(),
+                   ": holds no adapter (adapter_config.json and adapter_model.safetensors)");
+  if (const int64_t size = saved_head_size(adapter); size > 0) {
+    const std::vector<std::string> names = read_class_names(adapter);
+    check<FileError>(names.empty() || int64_t(names.size()) == size,
+                     (adapter / kClassNames).string(), ": names ", names.size(), " classes for ",
+                     size, " outputs");
+    const bool fits = size == loaded.model->shape().num_labels;
+    if (names.empty()) {
+      loaded.warnings.push_back(adapter.string() + ": brings a classifier and no " + kClassNames +
+                                ": its classes go by " +
+                                (fits ? "the model's names, which may be wrong" : "their numbers"));
+    }
+    if (!names.empty() || !fits) replace_head(loaded, names.empty() ? numbered(size) : names);
+  }
+  loaded.adapters = std::make_unique<boft::AdapterModel>(*loaded.model);
+  for (const std::string& warning :
+       as_file_error(adapter, [&] { return boft::load_adapter(*loaded.adapters, adapter); })) {
+    loaded.warnings.push_back(warning);
+  }
+  warn_of_non_finite(loaded, adapter);
+  return loaded;
+}
+
+void replace_head(LoadedModel& loaded, std::vector<std::string> class_names) {
+  loaded.model->reset_classifier(int64_t(class_names.size()));
+  loaded.class_names = std::move(class_names);
+}
+
+void take_classifier(LoadedModel& loaded, const fs::path& folder) {
+  LoadedModel other = load_model(folder);
+  const auto inputs = [](LoadedModel& l) { return l.model->classifier.weight.size(1); };
+  check<UsageError>(inputs(other) == inputs(loaded), folder.string(), ": its classifier takes ",
+                    inputs(other), " features, the model has ", inputs(loaded));
+  replace_head(loaded, other.class_names);
+  nn::load_state_dict(loaded.model->classifier, nn::state_dict(other.model->classifier));
+}
+
+void check_takes_digits(const fs::path& folder, const nn::ImageClassifier& model) {
+  const nn::ImageClassifier::Shape shape = model.shape();
+  check<UsageError>(shape.image_size == 8 && shape.num_channels == 1, folder.string(),
+                    ": this model takes images of ", shape.image_size, 'x', shape.image_size,
+                    " pixels with ", shape.num_channels,
+                    " channels; the digits have 8x8 pixels with 1");
+}
+
+void save_class_names(const fs::path& folder, const std::vector<std::string>& class_names) {
+  json names = json::object();
+  for (size_t i = 0; i < class_names.size(); ++i) names[std::to_string(i)] = class_names[i];
+  write_file_atomically(folder / kClassNames, names.dump(2) + '\n');
+}
+
+std::vector<std::string> read_class_names(const fs::path& folder) {
+  if (!has(folder, kClassNames)) return {};
+  const fs::path path = folder / kClassNames;
+  const json document = read_json(path);
+  check<FileError>(document.is_object(), path.string(), ": expected names by number");
+  std::vector<std::string> names;
+  for (size_t i = 0; i < document.size(); ++i) {
+    const auto found = document.find(std::to_string(i));
+    check<FileError>(found != document.end() && found->is_string(), path.string(),
+                     ": expected names for 0, 1, 2, ...");
+    names.push_back(found->get<std::string>());
+  }
+  return names;
+}
+
+void make_output_folder(const fs::path& folder, Result result, bool overwrite) {
+  check<UsageError>(!folder.empty(), "--out: expected a folder's name, got \"\"");
+  const bool model = is_model_folder(folder), adapter = is_adapter_folder(folder);
+  const bool other = result == Result::model ? adapter : model;
+  check<UsageError>(!other, "--out: ", folder.string(), " holds ", model ? "a model" : "an adapter",
+                    "; choose another folder");
+  check<UsageError>(overwrite || !(model || adapter), "--out: ", folder.string(), " holds ",
+                    model ? "a model" : "an adapter",
+                    " already; choose another folder, or --overwrite");
+  make_folder(folder);
+}
+
+}  // namespace papilio::cli

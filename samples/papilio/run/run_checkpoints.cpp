@@ -1,0 +1,125 @@
+#include "samples/papilio/run/run_checkpoints.h"
+
+#include <sstream>
+
+#include "samples/papilio/run/table.h"
+
+namespace papilio::cli {
+
+namespace {
+
+std::string lines(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += name + '\n';
+  return text;
+}
+
+// Throws UsageError where the classes are not those of the run.
+void check_same_classes(const nn::TrainingNotes& then, const std::vector<std::string>& now) {
+  const auto noted = then.find("classes");
+  std::istringstream before(noted == then.end() ? lines(now) : noted->second);
+  std::string name;
+  for (size_t i = 0; i < now.size(); ++i) {
+    std::getline(before, name);
+    check<UsageError>(name == now[i], "--resume: class ", i, " of the data was ", printable(name),
+                      ", now it is ", printable(now[i]));
+  }
+}
+
+}  // namespace
+
+RunCheckpoints::RunCheckpoints(const TrainingJob& job, const TrainingSettings& s,
+                               const Options& options)
+    : job_(job), options_(options), files_(job.out / "checkpoints", s.keep_checkpoints) {}
+
+nn::TrainingPlace RunCheckpoints::place(int64_t step, const TrainingRecord& record) const {
+  nn::TrainingNotes notes = record.notes(job_.settings);
+  notes["classes"] = lines(job_.data.train->class_names());
+  return {step, std::move(notes)};
+}
+
+int64_t RunCheckpoints::go_on(const nn::TrainingParts& parts, TrainingRecord& record) {
+  std::vector<std::string> warnings;
+  const auto place = files_.resume(parts, warnings, [&](const nn::TrainingPlace& found) {
+    const auto settings = found.notes.find("settings");
+    const std::string then = settings == found.notes.end() ? "" : settings->second;
+    for (std::string& warning : check_same_settings(then, job_.settings, job_.out))
+      warnings.push_back(std::move(warning));
+    check_same_classes(found.notes, job_.data.train->class_names());
+  });
+  check<UsageError>(place.has_value(), "--resume: ", job_.out.string(), " holds no checkpoint");
+  record.set(place->notes);
+  if (record.kept_accuracy >= 0) {
+    try {
+      nn::read_training_place(files_.best());
+    } catch (const FileError& e) {  // the next epoch's weights are better than none
+      warnings.emplace_back(e.what());
+      record.kept_accuracy = -1;
+    }
+  }
+  warn(options_, warnings);
+  newest_ = place->step;
+  newest_file_ = whole_file_of(newest_);
+  return place->step;
+}
+
+void RunCheckpoints::save_or_throw(const nn::TrainingParts& parts, int64_t step,
+                                   const TrainingRecord& record) {
+  newest_file_ = files_.save(parts, place(step, record)).string();
+  newest_ = step;
+}
+
+void RunCheckpoints::save(const nn::TrainingParts& parts, int64_t step,
+                          const TrainingRecord& record) {
+  try {
+    save_or_throw(parts, step, record);
+  } catch (const FileError& e) {
+    warn(options_, {str("no checkpoint: ", e.what())});
+  }
+}
+
+void RunCheckpoints::keep_best(const nn::TrainingParts& parts, int64_t step, TrainingRecord& record,
+                               double accuracy) {
+  record.best_accuracy = std::max(record.best_accuracy, accuracy);
+  if (!(accuracy > record.kept_accuracy)) return;
+  TrainingRecord with = record;
+  with.kept_accuracy = accuracy;
+  try {
+    files_.save_best(parts, place(step, with));
+    record = with;
+    if (newest_file_.empty()) newest_file_ = files_.best().string();
+  } catch (const FileError& e) {
+    warn(options_, {str("the best epoch is not kept: ", e.what())});
+  }
+}
+
+int64_t RunCheckpoints::load_best(const nn::TrainingParts& parts, int64_t step,
+                                  const TrainingRecord& record, std::string& problem) {
+  try {
+    const nn::TrainingPlace place = nn::load_training_state(files_.best(), parts);
+    TrainingRecord kept;
+    kept.set(place.notes);
+    if (kept.kept_accuracy < record.best_accuracy) {
+      problem = "--save best: the best epoch, " + percent(record.best_accuracy) +
+                " in validation, could not be kept; these are the weights of one with " +
+                percent(kept.kept_accuracy);
+    }
+    return place.step;
+  } catch (const FileError& e) {
+    problem = str("--save best: the weights are the last epoch's: ", e.what());
+    return step;
+  }
+}
+
+std::string RunCheckpoints::whole_file_of(int64_t step) const {
+  for (const auto& file : files_.files()) {
+    try {
+      if (nn::read_training_place(file).step == step) return file.string();
+    } catch (const FileError&) {
+      continue;  // go_on() has named it
+    }
+  }
+  return files_.best().string();
+}
+
+}  // namespace papilio::cli

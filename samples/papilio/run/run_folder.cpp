@@ -1,0 +1,205 @@
+#include "samples/papilio/run/run_folder.h"
+
+#include <vector>
+
+#include "nn/data/formats/file.h"
+#include "nn/train/checkpoints.h"
+#include "samples/papilio/options/common.h"
+#include "tensor/files/atomic_file.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kFiles[] = {"config.json",
+                                  "adapter_config.json",
+                                  "model.safetensors",
+                                  "model.safetensors.index.json",
+                                  "adapter_model.safetensors",
+                                  "adapter_model.compact.safetensors",
+                                  "id2label.json",
+                                  "preprocessor_config.json",
+                                  "report.html",
+                                  "log.csv",
+                                  "steps.csv",
+                                  "run.toml"};
+
+constexpr size_t kLargestConfig = 100'000'000;
+constexpr const char* kConfigs[] = {"config.json", "adapter_config.json"};
+
+// A file; a folder of that name is none of a run's.
+void must_remove(const fs::path& path) {
+  std::error_code error;
+  if (fs::is_directory(fs::symlink_status(path, error))) return;
+  fs::remove(path, error);
+  check<FileError>(!error, path.string(), ": cannot be removed: ", error.message());
+}
+
+// Files of a folder, which may be missing, by the beginning of their names.
+std::vector<fs::path> beginning_with(const fs::path& folder, const std::string& begin) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().filename().string().starts_with(begin)) files.push_back(it->path());
+  }
+  return files;
+}
+
+bool holds_checkpoints(const fs::path& out) {
+  return !nn::Checkpoints(out / "checkpoints").empty();
+}
+
+// The files of a run or a result, its configurations first.
+std::vector<fs::path> results_in(const fs::path& out) {
+  std::vector<fs::path> files;
+  const auto add = [&](const fs::path& path) {
+    std::error_code ignored;
+    const fs::file_status status = fs::symlink_status(path, ignored);
+    if (fs::exists(status) && !fs::is_directory(status)) files.push_back(path);
+  };
+  for (const char* name : kFiles) add(out / name);
+  for (const fs::path& shard : beginning_with(out, "model-0")) add(shard);
+  for (const fs::path& events : beginning_with(out / "tensorboard", "events.out.tfevents."))
+    add(events);
+  const nn::Checkpoints checkpoints(out / "checkpoints");
+  for (const fs::path& file : checkpoints.files()) add(file);
+  add(checkpoints.best());
+  return files;
+}
+
+// What a process that was killed left.
+void remove_half_written(const fs::path& out) {
+  for (const char* name : kFiles) must_remove(out / ('.' + std::string(name) + ".tmp"));
+}
+
+void must_rename(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  check<FileError>(!error, "cannot write ", to.string(), ": ", error.message());
+}
+
+// A folder beside the result, there while it is replaced.
+class Beside {
+ public:
+  explicit Beside(fs::path folder) : folder_(std::move(folder)) {}
+  Beside(const Beside&) = delete;
+  Beside& operator=(const Beside&) = delete;
+  ~Beside() {
+    if (!kept_) clear();
+  }
+  void clear() const {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  void keep() { kept_ = true; }
+  const fs::path& folder() const { return folder_; }
+
+ private:
+  fs::path folder_;
+  bool kept_ = false;
+};
+
+// The old files move aside, the new ones into their place; both ways.
+class Replacement {
+ public:
+  Replacement(fs::path out, fs::path fresh, fs::path old)
+      : out_(std::move(out)), fresh_(std::move(fresh)), old_(std::move(old)) {}
+
+  void make() {
+    for (const fs::path& file : results_in(out_)) {
+      const fs::path to = old_ / file.lexically_relative(out_);
+      make_folder(to.parent_path());
+      must_rename(file, to);
+      aside_.emplace_back(file, to);
+    }
+    std::vector<fs::path> names;
+    for (const auto& entry : fs::directory_iterator(fresh_))
+      names.push_back(entry.path().filename());
+    for (const fs::path& name : names) {
+      if (name == kConfigs[0] || name == kConfigs[1]) continue;
+      must_rename(fresh_ / name, out_ / name);
+      placed_.push_back(name);
+    }
+    for (const char* name : kConfigs) {
+      std::error_code ignored;
+      if (!fs::exists(fresh_ / name, ignored)) continue;
+      configs_.emplace_back(name);
+      write_file_atomically(out_ / name, nn::read_file(fresh_ / name, kLargestConfig));
+    }
+  }
+
+  // Half a model is no model here either: configurations go first and come last.
+  void undo() {
+    for (; !configs_.empty(); configs_.pop_back()) must_remove(out_ / configs_.back());
+    for (; !placed_.empty(); placed_.pop_back())
+      must_rename(out_ / placed_.back(), fresh_ / placed_.back());
+    for (; !aside_.empty(); aside_.pop_back())
+      must_rename(aside_.back().second, aside_.back().first);
+  }
+
+ private:
+  fs::path out_, fresh_, old_;
+  std::vector<std::pair<fs::path, fs::path>> aside_;  // was, is
+  std::vector<fs::path> placed_, configs_;
+};
+
+}  // namespace
+
+void prepare_run_folder(const fs::path& out, Result result, bool resume, bool overwrite) {
+  const bool begun = holds_checkpoints(out);
+  if (resume) {
+    check<UsageError>(begun, "--resume: ", out.string(), " holds no checkpoint");
+    return;
+  }
+  make_output_folder(out, result, overwrite);
+  check<UsageError>(overwrite || !begun, "--out: ", out.string(),
+                    " holds the checkpoints of a run; --resume goes on with it, --overwrite begins "
+                    "anew");
+}
+
+void prepare_result_folder(const fs::path& out, Result result, bool overwrite) {
+  make_output_folder(out, result, overwrite);
+  check<UsageError>(overwrite || !holds_checkpoints(out), "--out: ", out.string(),
+                    " holds the checkpoints of a run; choose another folder, or --overwrite");
+}
+
+bool holds_run(const fs::path& out) {
+  return !results_in(out).empty();
+}
+
+void clear_run_folder(const fs::path& out) {
+  for (const fs::path& file : results_in(out)) must_remove(file);
+  remove_half_written(out);
+  nn::Checkpoints(out / "checkpoints").clear();
+}
+
+void replace_run_folder(const fs::path& out, const std::function<void(const fs::path&)>& write) {
+  Beside fresh(out / ".new"), old(out / ".old");
+  fresh.clear();
+  make_folder(fresh.folder());
+  write(fresh.folder());
+  old.clear();
+  Replacement replacement(out, fresh.folder(), old.folder());
+  try {
+    replacement.make();
+  } catch (const FileError& e) {
+    try {
+      replacement.undo();
+    } catch (const FileError&) {
+      fresh.keep();
+      old.keep();
+      throw FileError(str(e.what(), "; the new result is in ", fresh.folder().string(),
+                          ", the old one in ", old.folder().string()));
+    }
+    throw;
+  }
+  try {  // the result is whole; what else lies there does no harm
+    remove_half_written(out);
+    nn::Checkpoints(out / "checkpoints").clear();
+  } catch (const FileError&) {
+  }
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,276 @@
+#include "samples/papilio/run/training.h"
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <new>
+#include <set>
+
+#include "nn/optim/parameter_groups.h"
+#include "nn/train/progress.h"
+#include "nn/train/speed.h"
+#include "samples/papilio/run/interrupt.h"
+#include "samples/papilio/run/run_checkpoints.h"
+#include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/run_logs.h"
+#include "samples/papilio/run/table.h"
+#include "samples/papilio/run/training_record.h"
+#include "tensor/files/atomic_file.h"
+#include "tensor/storage.h"
+
+namespace papilio::cli {
+
+namespace {
+
+constexpr double kNone = TrainingRecord::kNone;
+
+std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& s) {
+  auto groups =
+      nn::parameter_groups(model, {.weight_decay = s.weight_decay, .layer_decay = s.layer_decay});
+  if (s.optimizer == "sgd")
+    return std::make_unique<nn::Sgd>(groups, nn::SgdOptions{.lr = s.lr, .momentum = s.momentum});
+  return std::make_unique<nn::AdamW>(groups, nn::AdamWOptions{.lr = s.lr});
+}
+
+// One training run: what it consists of, and what happens after each step.
+class Training {
+ public:
+  Training(const TrainingJob& job, const TrainingSettings& s, const Options& options,
+           const Common& common)
+      : job_(job),
+        s_(s),
+        options_(options),
+        forward_(nn::autocast([&job](const Tensor& images) { return job.model(images); },
+                              s.precision == "bfloat16" ? DType::bfloat16 : DType::float32)),
+        loader_(
+            job.data.train,
+            {.batch_size = s.batch_size, .seed = uint64_t(s.seed), .workers = job.data.workers}),
+        optimizer_(make_optimizer(job.model, s)),
+        checkpoints_(job, s, options),
+        per_epoch_(nn::steps_per_epoch(loader_, s.accumulate)),
+        total_(s.epochs * per_epoch_),
+        schedule_{.kind = nn::schedule_kind(s.schedule),
+                  .warmup_steps = int64_t(s.warmup * double(total_)),
+                  .total_steps = total_,
+                  .min_factor = s.lr > 0 ? s.min_lr / s.lr : 0},
+        progress_(common.progress(), job.title, total_) {
+    if (job.data.validation != nullptr) {
+      validation_ = std::make_unique<nn::Loader>(
+          job.data.validation, nn::Loader::Options{.batch_size = job.data.evaluation_batch,
+                                                   .workers = job.data.workers,
+                                                   .epochs = 1,
+                                                   .shuffle = false});
+    }
+    if (s.ema > 0) average_ = std::make_unique<nn::ModelAverage>(job.model, s.ema);
+    if (s.resume) first_step_ = checkpoints_.go_on(parts(), record_);
+    note_good_step(first_step_);
+    if (s.resume) open_logs();
+    progress_.set_done_before(first_step_);
+    if (common.progress() != nullptr && nn::device_of(job.model).is_cpu())
+      progress_.set_peak(nn::measured_peak(), nn::training_operations(job.model));
+  }
+
+  TrainingEnd run() {
+    end_.total_steps = total_;
+    end_.steps_per_epoch = per_epoch_;
+    reset_peak_memory();
+    try {
+      if (validation_is_due()) end_epoch(first_step_);
+      nn::fit(
+          job_.model, forward_, loader_, *optimizer_,
+          {.steps = total_,
+           .first_step = first_step_,
+           .accumulation_steps = s_.accumulate,
+           .average = average_.get(),
+           .schedule = schedule_,
+           .label_smoothing = s_.label_smoothing,
+           .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
+           .cuda_graph = s_.cuda_graph && s_.accumulate == 1 && !nn::device_of(job_.model).is_cpu(),
+           .on_step = [this](const nn::StepReport& r) { return after_step(r); }});
+      end_.trained = true;
+    } catch (const nn::NonFiniteError& e) {  // the same steps would lead there again
+      diverged_ = true;
+      const std::string& file = checkpoints_.newest_file();
+      end_.failure = str(e.what(), file.empty() ? "; there is no checkpoint yet"
+                                                : "; the last good checkpoint is " + file);
+    } catch (const Error& e) {
+      save_at_failure(e.what());
+    } catch (const std::bad_alloc&) {
+      save_at_failure("out of memory");
+    }
+    nn::eval(job_.model);
+    finish();
+    return end_;
+  }
+
+ private:
+  nn::TrainingParts parts() { return {job_.model, *optimizer_, loader_, average_.get()}; }
+
+  // A checkpoint at an epoch's end is written before the validation.
+  bool validation_is_due() const {
+    return first_step_ > 0 && first_step_ % per_epoch_ == 0 && record_.steps > 0;
+  }
+
+  void open_logs() {
+    std::optional<RunLogs::Resumed> resumed;
+    if (s_.resume) resumed = {validation_is_due() ? first_step_ - 1 : first_step_, first_step_};
+    logs_ = std::make_unique<RunLogs>(
+        job_.out, resumed, [this](const std::string& message) { warn_once("", {message}); });
+  }
+
+  void note_good_step(int64_t step) {
+    end_.steps = end_.model_step = step;
+    good_ = {optimizer_->steps(), loader_.state(), default_generator().state()};
+  }
+
+  nn::Evaluation validate() {
+    nn::Evaluation none;
+    none.accuracy = none.loss = kNone;
+    if (!validation_) return none;
+    // In float32 whatever the precision of training: the model that will be saved and tested.
+    const nn::Forward forward = [this](const Tensor& images) { return job_.model(images); };
+    if (!average_) return nn::evaluate(job_.model, forward, *validation_);
+    const auto shown = average_->show();
+    return nn::evaluate(job_.model, forward, *validation_);
+  }
+
+  void warn_once(const std::string& what, const std::vector<std::string>& messages) {
+    for (const std::string& message : messages) {
+      if (warned_.insert(message).second) warn(options_, {what + message});
+    }
+  }
+
+  void end_epoch(int64_t step) {
+    const nn::Evaluation e = validate();
+    warn_once("left out: ", e.skipped);
+    if (e.without_answer > 0) {
+      warn(options_,
+           {str("the model gives no number for ", e.without_answer, " images of the validation")});
+    }
+    const auto n = double(record_.steps);
+    const double rate = record_.seconds > 0 ? double(record_.images) / record_.seconds : kNone;
+    record_.train_loss = record_.loss / n;
+    record_.accuracy = e.accuracy;
+    logs_->epoch({step / per_epoch_, step, record_.train_loss, s_.lr * schedule_.factor(step - 1),
+                  record_.norm / n, e.loss, e.accuracy, rate});
+    record_.steps = record_.images = 0;
+    record_.loss = record_.norm = record_.seconds = 0;
+    if (validation_) checkpoints_.keep_best(parts(), step, record_, e.accuracy);
+  }
+
+  void save_at_signal(int64_t step) {
+    try {
+      if (checkpoints_.newest() != step) checkpoints_.save_or_throw(parts(), step, record_);
+    } catch (const FileError& e) {
+      end_.failure = str("interrupted after step ", step,
+                         ", and there is no checkpoint of it to go on from: ", e.what());
+    }
+  }
+
+  // As after the last good step: what came of the one that failed is forgotten.
+  void save_at_failure(const std::string& why) {
+    end_.failure = why;
+    if (!end_.trained) return;
+    if (optimizer_->steps() != good_.updates) {  // some parameters may be those of the next
+      end_.trained = false;
+      return;
+    }
+    if (checkpoints_.newest() == end_.steps) return;
+    loader_.set_state(good_.loader);
+    default_generator().set_state(good_.random);
+    checkpoints_.save(parts(), end_.steps, record_);
+  }
+
+  // The first step shows that the run works: now it takes the place of what was there.
+  void begin() {
+    if (!s_.resume) {
+      end_.cleared = holds_run(job_.out);
+      clear_run_folder(job_.out);
+      write_file_atomically(job_.out / "run.toml", job_.settings);
+      open_logs();
+    }
+    end_.trained = true;
+  }
+
+  bool after_step(const nn::StepReport& r) {
+    if (!end_.trained) begin();
+    note_good_step(r.step);
+    warn_once("left out: ", r.skipped);
+    if (r.images > 0) {
+      ++record_.steps;
+      record_.images += r.images;
+      record_.loss += r.loss;
+      record_.norm += r.gradient_norm;
+      record_.seconds += r.seconds;
+    }
+    images_ += r.images;
+    end_.seconds += r.seconds;
+    logs_->step(r);
+    const bool epoch_ends = r.step % per_epoch_ == 0;
+    if (epoch_ends || (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0))
+      checkpoints_.save(parts(), r.step, record_);
+    // A signal behind the last step stops nothing.
+    const auto stopped = [&] { return r.step < total_ ? Interruptible::signal() : 0; };
+    if (epoch_ends && stopped() == 0) end_epoch(r.step);
+    end_.signal = stopped();
+    if (end_.signal != 0) save_at_signal(r.step);
+    const int64_t epoch = (r.step + per_epoch_ - 1) / per_epoch_;
+    std::string detail = str("epoch ", epoch, '/', s_.epochs, "  loss ", short_number(r.loss));
+    if (!std::isnan(record_.accuracy)) detail += "  validation " + percent(record_.accuracy);
+    progress_.update(r.step, r.images, detail);
+    return end_.signal == 0;
+  }
+
+  // The model becomes what the run is for.
+  void finish() {
+    end_.train_loss = record_.train_loss;
+    end_.validation_accuracy = record_.accuracy;
+    end_.best_accuracy = record_.best_accuracy < 0 ? kNone : record_.best_accuracy;
+    if (end_.seconds > 0) end_.images_per_second = double(images_) / end_.seconds;
+    end_.peak_memory = memory_stats().peak_in_use;
+    end_.resumable = !checkpoints_.newest_file().empty() && !diverged_;
+    if (s_.save == "best" && end_.signal == 0 && end_.failure.empty()) {
+      std::string problem;
+      end_.model_step = checkpoints_.load_best(parts(), end_.steps, record_, problem);
+      (validation_ ? end_.failure : end_.warning) = problem;
+    }
+    if (average_ && end_.trained) average_->apply();
+  }
+
+  // What fit had made of the run when the last good step was done.
+  struct GoodStep {
+    int64_t updates = 0;
+    nn::LoaderState loader;
+    GeneratorState random;
+  };
+
+  const TrainingJob& job_;
+  const TrainingSettings& s_;
+  const Options& options_;
+  nn::Forward forward_;
+  nn::Loader loader_;
+  std::unique_ptr<nn::Loader> validation_;
+  std::unique_ptr<nn::Optimizer> optimizer_;
+  std::unique_ptr<nn::ModelAverage> average_;
+  RunCheckpoints checkpoints_;
+  std::unique_ptr<RunLogs> logs_;
+  int64_t per_epoch_, total_, first_step_ = 0;
+  nn::Schedule schedule_;
+  nn::Progress progress_;
+  TrainingRecord record_;
+  GoodStep good_;
+  int64_t images_ = 0;
+  bool diverged_ = false;
+  std::set<std::string> warned_;
+  TrainingEnd end_;
+};
+
+}  // namespace
+
+TrainingEnd run_training(const TrainingJob& job, const TrainingSettings& s, const Options& options,
+                         const Common& common) {
+  const Interruptible interruptible;
+  return Training(job, s, options, common).run();
+}
+
+}  // namespace papilio::cli

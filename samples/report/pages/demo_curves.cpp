@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <cmath>
+
+#include "samples/report/pages/demo_sections.h"
+#include "samples/report/svg/text.h"
+
+namespace papilio::report {
+namespace {
+
+constexpr std::size_t kMostPoints = 90;
+
+double finite_mean(const std::vector<double>& values, std::size_t from, std::size_t to) {
+  double sum = 0;
+  double count = 0;
+  for (std::size_t i = from; i < std::min(to, values.size()); ++i) {
+    if (!std::isfinite(values[i])) continue;
+    sum += values[i];
+    count += 1;
+  }
+  return count > 0 ? sum / count : kUnset;
+}
+
+// Mean, least and largest over the seeds; runs of neighbouring steps are averaged first, so that a
+// curve has at most kMostPoints points.
+Series over_seeds(const SeedCurves& curves, double factor) {
+  Series series;
+  const std::size_t group =
+      std::max<std::size_t>(1, (curves.steps.size() + kMostPoints - 1) / kMostPoints);
+  for (std::size_t from = 0; from < curves.steps.size(); from += group) {
+    std::vector<double> seeds;
+    Extent extent;
+    for (const auto& seed : curves.seeds) {
+      const double value = factor * finite_mean(seed, from, from + group);
+      seeds.push_back(value);
+      extent.add(value);
+    }
+    series.x.push_back(
+        finite_mean(curves.steps, from, std::min(from + group, curves.steps.size())));
+    series.y.push_back(finite_mean(seeds, 0, seeds.size()));
+    series.low.push_back(extent.empty() ? kUnset : extent.low);
+    series.high.push_back(extent.empty() ? kUnset : extent.high);
+  }
+  return series;
+}
+
+LineChart curves_of(const DemoView& view, SeedCurves MethodReport::*which, double factor) {
+  LineChart chart;
+  chart.x.label = "step";
+  for (std::size_t i = 0; i < view.data.methods.size(); ++i) {
+    const MethodReport& method = view.data.methods[i];
+    Series series = over_seeds(method.*which, factor);
+    if (series.x.empty()) continue;
+    series.label = method.label;
+    series.slot = view.slots[i];
+    chart.series.push_back(std::move(series));
+  }
+  return chart;
+}
+
+}  // namespace
+
+void add_learning(Document& page, const DemoView& view) {
+  std::vector<std::string> pictures;
+  const auto add = [&](LineChart chart, const std::string& title, const std::string& y_label,
+                       bool log) {
+    if (chart.series.empty()) return;
+    chart.title = title;
+    chart.y.label = y_label;
+    chart.y.log = log;
+    pictures.push_back(render(chart));
+  };
+  add(curves_of(view, &MethodReport::loss, 1), "Training loss", "cross-entropy (nats), log scale",
+      true);
+  add(curves_of(view, &MethodReport::accuracy_new_curve, 100),
+      "New digits " + view.data.new_classes, "accuracy (%)", false);
+  add(curves_of(view, &MethodReport::accuracy_old_curve, 100),
+      "Old digits " + view.data.old_classes, "accuracy with the old head (%)", false);
+  if (pictures.empty()) return;
+  page.section("learning", "Learning, step by step");
+  page.figure(
+      pictures,
+      "Lines are means over the seeds, bands reach from the worst seed to the best. Compare how "
+      "soon a method is good on the new digits with what its way there costs on the old ones.");
+}
+
+void add_forgetting(Document& page, const DemoView& view) {
+  ScatterChart kept{.title = "Kept against trained parameters"};
+  kept.x = {.label = "trained parameters, log scale", .log = true};
+  kept.y = {.label = "accuracy on old digits " + view.data.old_classes + " (%)"};
+  ScatterChart both{.title = "Kept against learned"};
+  both.x = {.label = "accuracy on new digits " + view.data.new_classes + " (%)"};
+  both.y = kept.y;
+  for (std::size_t i = 0; i < view.data.methods.size(); ++i) {
+    const MethodReport& m = view.data.methods[i];
+    if (!std::isfinite(m.accuracy_old.mean)) continue;
+    ScatterPoint point{.label = m.label, .slot = view.slots[i]};
+    point.y = 100 * m.accuracy_old.mean;
+    point.y_error = 100 * m.accuracy_old.std;
+    point.x = static_cast<double>(m.trainable_parameters);
+    kept.points.push_back(point);
+    point.x = 100 * m.accuracy_new.mean;
+    point.x_error = 100 * m.accuracy_new.std;
+    both.points.push_back(point);
+  }
+  if (kept.points.empty()) return;
+  page.section("forgetting", "What is learned and what is kept");
+  page.figure({render(kept), render(both)},
+              "Bars reach one standard deviation over the seeds to each side. First: is forgetting "
+              "a matter "
+              "of how many parameters move? Second: the upper right corner is the place to be, new "
+              "digits learned and old ones kept.");
+}
+
+void add_energy(Document& page, const DemoView& view) {
+  BarChart chart{.title = "Change of hyperspherical energy"};
+  chart.value.label = "change from before adapting to after (%)";
+  chart.width = 620;
+  for (std::size_t i = 0; i < view.data.methods.size(); ++i) {
+    const MethodReport& m = view.data.methods[i];
+    const double change = energy_change(m);
+    if (!std::isfinite(change)) continue;
+    const std::string sign = change > 0 ? "+" : "";
+    chart.bars.push_back(
+        {m.label, view.slots[i], change, kUnset, sign + significant(change, 2) + " %"});
+  }
+  if (chart.bars.empty()) return;
+  page.section("energy", "Hyperspherical energy");
+  explain_energy(page);
+  page.figure(
+      {render(chart)},
+      "Relative change of the adapted layers\u2019 energy. For BOFT and OFT it is rounding, "
+      "and, at large learning rates, rows whose learned scale <i class=\"v\">s</i> went "
+      "below zero and now point the other way; an additive update is under no such "
+      "constraint.");
+}
+
+}  // namespace papilio::report

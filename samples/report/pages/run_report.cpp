@@ -1,0 +1,136 @@
+#include "samples/report/pages/run_report.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "samples/report/svg/text.h"
+
+namespace papilio::report {
+namespace {
+
+// Seconds as people say them.
+std::string duration(double seconds) {
+  if (!std::isfinite(seconds)) return fixed(seconds, 0);
+  if (seconds < 100) return significant(seconds, 2) + "\u00A0s";
+  const auto minutes = static_cast<std::int64_t>(std::lround(seconds / 60));
+  if (minutes < 100) return std::to_string(minutes) + "\u00A0min";
+  return std::to_string(minutes / 60) + "\u00A0h " + std::to_string(minutes % 60) + "\u00A0min";
+}
+
+void add_summary(Document& page, const RunReport& run) {
+  std::string text = escape(run.subject);
+  if (!run.part.empty() && std::isfinite(run.accuracy)) {
+    text += " It recognises <b>" + percent(run.accuracy, 1) + "</b> of the " + grouped(run.images) +
+            " " + escape(run.part) + " images.";
+  }
+  if (!text.empty()) page.lead(text);
+  if (!run.stopped.empty()) {
+    page.note(escape(run.stopped) + (run.go_on.empty() ? "" : " Go on with " + code(run.go_on)));
+  }
+
+  std::vector<std::pair<std::string, std::string>> merit;
+  if (std::isfinite(run.accuracy)) {
+    merit.emplace_back(percent(run.accuracy, 1), "of the " + run.part + " images right");
+  }
+  if (std::isfinite(run.top5) && run.class_names.size() > 5) {
+    merit.emplace_back(percent(run.top5, 1), "have it among the five likeliest classes");
+  }
+  if (std::isfinite(run.loss)) {
+    merit.emplace_back(significant(run.loss, 3), "cross-entropy on them (nats)");
+  }
+  if (run.parameters > 0) {
+    const bool all = run.trainable < 0 || run.trainable == run.parameters;
+    merit.emplace_back(grouped(all ? run.parameters : run.trainable),
+                       all ? "parameters" + std::string(run.trainable < 0 ? "" : ", all trained")
+                           : "of " + grouped(run.parameters) + " parameters trained");
+  }
+  if (std::isfinite(run.seconds)) {
+    merit.emplace_back(duration(run.seconds),
+                       "in " + grouped(run.steps) + " training steps" +
+                           (run.steps < run.total_steps ? " of " + grouped(run.total_steps) : ""));
+  }
+  if (std::isfinite(run.images_per_second)) {
+    merit.emplace_back(significant(run.images_per_second, 3), "training images a second");
+  }
+  if (!merit.empty()) page.figures_of_merit(merit);
+}
+
+Series series_of(const std::string& label, int slot, const std::vector<CurvePoint>& points,
+                 double factor = 1) {
+  Series series{.label = label, .slot = slot};
+  for (const CurvePoint& point : points) {
+    series.x.push_back(point.epoch);
+    series.y.push_back(factor * point.value);
+  }
+  return series;
+}
+
+void add_curves(Document& page, const RunCurves& curves) {
+  constexpr int kTraining = 0, kValidation = 3;
+  std::vector<std::string> pictures;
+  const auto add = [&](const std::string& title, const Axis& y, std::vector<Series> series) {
+    std::erase_if(series, [](const Series& s) { return s.x.empty(); });
+    if (series.empty()) return;
+    LineChart chart;
+    chart.title = title;
+    chart.x.label = "epoch";
+    chart.y = y;
+    chart.series = std::move(series);
+    chart.x.min = 0;
+    chart.width = 455;
+    chart.height = 300;
+    pictures.push_back(render(chart));
+  };
+  add("Loss", {.label = "cross-entropy (nats), log scale", .log = true},
+      {series_of("training", kTraining, curves.train_loss),
+       series_of("validation", kValidation, curves.validation_loss)});
+  add("Accuracy", {.label = "validation images right (%)", .max = 100},
+      {series_of("validation", kValidation, curves.validation_accuracy, 100)});
+  add("Learning rate", {.label = "highest of all layers"},
+      {series_of("rate", kTraining, curves.learning_rate)});
+  add("Gradient", {.label = "norm before clipping, log scale", .log = true},
+      {series_of("norm", kTraining, curves.gradient_norm)});
+  if (pictures.empty()) return;
+  page.section("learning", "Learning, epoch by epoch");
+  std::string caption = "One epoch is one pass over the training images.";
+  if (curves.steps_a_point > 1) {
+    caption += " A point of the training loss and of the gradient is the mean of " +
+               grouped(curves.steps_a_point) + " steps.";
+  }
+  if (!curves.validation_loss.empty()) {
+    caption +=
+        " Watch the distance between the two losses: while both fall the model learns what holds "
+        "for new images too; once validation turns upwards it learns the training images by heart. "
+        "Augmentation and label smoothing raise the training loss, so it may lie above.";
+  }
+  page.figure(pictures, caption);
+}
+
+void add_making(Document& page, const RunReport& run) {
+  if (run.command_lines.empty() && run.settings.empty() && run.environment.empty()) return;
+  page.section("making", "How this was made");
+  if (!run.model_note.empty()) page.paragraph(escape(run.model_note));
+  if (!run.data_note.empty()) page.paragraph(escape(run.data_note));
+  std::string lines;
+  for (const std::string& line : run.command_lines) lines += (lines.empty() ? "" : "\n") + line;
+  if (!lines.empty()) page.code_block(lines);
+  page.definitions(run.environment);
+  if (!run.settings.empty()) page.paragraph("Every setting, resolved:");
+  page.definitions(run.settings, true);
+}
+
+}  // namespace
+
+std::string render(const RunReport& run) {
+  Document page(run.title);
+  add_summary(page, run);
+  add_curves(page, run.curves);
+  add_classes(page, run);
+  add_worst(page, run);
+  add_attention(page, run);
+  add_adapter(page, run);
+  add_making(page, run);
+  return page.finish();
+}
+
+}  // namespace papilio::report

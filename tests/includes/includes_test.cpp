@@ -1,0 +1,166 @@
+// Includes point one way: samples -> boft -> nn -> autograd -> tensor -> kernels, and out of the
+// tree only where this file says so.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/paths.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::vector<std::string> rooms = {"kernels", "tensor", "autograd", "nn", "boft", "samples"};
+
+// What is neither ours nor C++'s, and the rooms whose .cpp files may have it. An installed header
+// may have none of it: users of Papilio need no other library's headers.
+const std::map<std::string, std::vector<std::string>> outside = {
+    {"cblas.h", {"kernels"}},
+    {"cublasLt.h", {"kernels"}},
+    {"cublas_v2.h", {"kernels"}},
+    {"cxxabi.h", {"kernels"}},
+    {"cuda_runtime.h", {"kernels"}},
+    {"cuda_runtime_api.h", {"kernels"}},
+    {"mma.h", {"kernels"}},
+    {"omp.h", {"kernels"}},
+    {"immintrin.h", {"kernels"}},
+    {"nlohmann/json_fwd.hpp", {"tensor", "samples"}},
+    {"nlohmann/json.hpp", {"tensor", "nn", "boft", "samples"}},
+    {"zlib.h", {"nn"}},
+    {"jpeglib.h", {"nn"}},
+    {"png.h", {"nn"}},
+    {"pcre2.h", {"boft"}},
+    {"CLI/CLI.hpp", {"samples"}},
+    // POSIX
+    {"dlfcn.h", {"kernels"}},
+    {"fcntl.h", {"tensor", "nn", "boft", "samples"}},
+    {"signal.h", {"samples"}},
+    {"sys/file.h", {"tensor"}},
+    {"sys/ioctl.h", {"nn", "samples"}},
+    {"sys/mman.h", {"tensor"}},
+    {"sys/stat.h", {"tensor", "nn", "boft", "samples"}},
+    {"unistd.h", {"tensor", "nn", "boft", "samples"}},
+};
+
+std::string room_of(const std::string& path) {
+  return path.substr(0, path.find('/'));
+}
+
+int rank_of(const std::string& room) {
+  return int(std::find(rooms.begin(), rooms.end(), room) - rooms.begin());
+}
+
+// The rule of meson.build: all headers but the samples', a backend's own, and one of another
+// library's types.
+bool installed(const std::string& path) {
+  return path.ends_with(".h") && !path.starts_with("samples/") &&
+         !path.starts_with("kernels/cpu/") && !path.starts_with("kernels/cuda/") &&
+         path != "tensor/files/json.h";
+}
+
+bool exists(const std::string& path) {
+  return fs::is_regular_file(fs::path(papilio::test::source_root) / path);
+}
+
+// What is wrong with one include of `file`, or nothing.
+std::string complaint(const std::string& file, const std::string& name, bool quoted) {
+  if (quoted) {
+    // As the compiler looks: beside the file first, then from the top.
+    std::string target = (fs::path(file).parent_path() / name).lexically_normal();
+    if (!exists(target)) target = name;
+    const std::string room = room_of(target);
+    if (rank_of(room) == int(rooms.size()) || !exists(target))
+      return "is not a file of the library";
+    if (rank_of(room) > rank_of(room_of(file))) return room + " is above " + room_of(file);
+    if (installed(file) && !installed(target))
+      return "an installed header includes one that is not";
+    return "";
+  }
+  if (name.find_first_of("./") == std::string::npos) return "";  // C++'s own
+  const auto entry = outside.find(name);
+  if (entry == outside.end()) return "is from outside, and tests/includes knows no reason";
+  if (installed(file)) return "is from outside, in an installed header";
+  const auto& allowed = entry->second;
+  return std::count(allowed.begin(), allowed.end(), room_of(file)) ? ""
+                                                                   : "is not for " + room_of(file);
+}
+
+// "file:line: include: what is wrong", one line each.
+std::string complaints(const std::string& file, std::istream& text) {
+  static const std::regex include(R"(^\s*#\s*include\s*(["<]?)([^">\s]+).*)");
+  std::string all, line;
+  for (int number = 1; std::getline(text, line); ++number) {
+    std::smatch match;
+    if (!std::regex_match(line, match, include)) continue;
+    const std::string wrong =
+        match[1].length() ? complaint(file, match[2], match[1] == "\"") : "is a macro";
+    if (!wrong.empty())
+      all += file + ":" + std::to_string(number) + ": " + match[2].str() + ": " + wrong + "\n";
+  }
+  return all;
+}
+
+std::string complaints(const std::string& file, const std::string& text) {
+  std::istringstream in(text);
+  return complaints(file, in);
+}
+
+}  // namespace
+
+TEST_CASE("every include points down the layers") {
+  int files = 0;
+  for (const auto& room : rooms) {
+    for (const auto& entry :
+         fs::recursive_directory_iterator(fs::path(papilio::test::source_root) / room)) {
+      const std::string extension = entry.path().extension();
+      if (extension != ".h" && extension != ".cpp" && extension != ".cu" && extension != ".cuh")
+        continue;
+      ++files;
+      std::ifstream in(entry.path());
+      const std::string file = fs::relative(entry.path(), papilio::test::source_root);
+      CHECK_MESSAGE(in.good(), file);
+      const std::string wrong = complaints(file, in);
+      CHECK_MESSAGE(wrong.empty(), wrong);
+    }
+  }
+  CHECK(files > 20);
+}
+
+TEST_CASE("wrong includes are found") {
+  CHECK(complaints("tensor/tensor.cpp", "#include \"autograd/node.h\"") ==
+        "tensor/tensor.cpp:1: autograd/node.h: autograd is above tensor\n");
+  CHECK(complaints("kernels/view.h", "\n  #  include \"tensor/tensor.h\"  // why\n") ==
+        "kernels/view.h:2: tensor/tensor.h: tensor is above kernels\n");
+  // Also when it takes a way round.
+  CHECK(complaints("kernels/view.h", "#include \"../tensor/tensor.h\"") ==
+        "kernels/view.h:1: ../tensor/tensor.h: tensor is above kernels\n");
+  CHECK(complaints("nn/module.h", "#include \"tests/paths.h\"") ==
+        "nn/module.h:1: tests/paths.h: is not a file of the library\n");
+  CHECK(complaints("nn/module.h", "#include \"/usr/include/zlib.h\"") ==
+        "nn/module.h:1: /usr/include/zlib.h: is not a file of the library\n");
+  CHECK(complaints("nn/module.cpp", "#include <torch/torch.h>") ==
+        "nn/module.cpp:1: torch/torch.h: is from outside, and tests/includes knows no reason\n");
+  CHECK(complaints("autograd/node.cpp", "#include <cblas.h>") ==
+        "autograd/node.cpp:1: cblas.h: is not for autograd\n");
+  CHECK(complaints("boft/config.h", "#include <nlohmann/json.hpp>") ==
+        "boft/config.h:1: nlohmann/json.hpp: is from outside, in an installed header\n");
+  CHECK(
+      complaints("tensor/layout.h", "#include \"kernels/cpu/parallel.h\"") ==
+      "tensor/layout.h:1: kernels/cpu/parallel.h: an installed header includes one that is not\n");
+  CHECK(complaints("tensor/layout.cpp", "#include HEADER") ==
+        "tensor/layout.cpp:1: HEADER: is a macro\n");
+
+  CHECK(complaints("samples/papilio/main.cpp",
+                   "#include \"tensor/tensor.h\"\n#include <CLI/CLI.hpp>\n")
+            .empty());
+  CHECK(complaints("tensor/tensor.h",
+                   "#include <vector>\n#include \"dims.h\"\n// #include \"nn/x.h\"\n")
+            .empty());
+}

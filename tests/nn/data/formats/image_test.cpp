@@ -1,0 +1,142 @@
+#include "nn/data/formats/image.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tensor/error.h"
+#include "tensor/files/safetensors.h"
+#include "tests/paths.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kFolder = fs::path(source_root) / "tests/golden/images";
+
+std::string bytes_of(const std::string& name) {
+  return read_bytes(kFolder / name);
+}
+
+// What decode_image says of these bytes, or nothing.
+std::string complaint(const std::string& bytes, const nn::ImageLimits& limits = {}) {
+  try {
+    nn::decode_image(bytes, "x", limits);
+  } catch (const FileError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("images: every kind of JPEG and PNG gives Pillow's pixels") {
+  const SafetensorsReader expected(kFolder / "expected.safetensors");
+  CHECK(expected.entries().size() == 24);
+  for (const auto& [name, entry] : expected.entries()) {
+    CAPTURE(name);
+    const nn::Image image = nn::read_image(kFolder / name);
+    REQUIRE(Dims{image.height, image.width, image.channels} == entry.shape);
+    const std::vector<uint8_t> want = expected.tensor(name).to_vector<uint8_t>();
+    // Pillow rounds the inverse and the product of CMYK one after the other.
+    const int tolerance = name == "cmyk.jpg" ? 1 : 0;
+    int largest = 0;
+    for (size_t i = 0; i < want.size(); ++i)
+      largest = std::max(largest, std::abs(int(want[i]) - int(image.pixels[i])));
+    CHECK(largest <= tolerance);
+  }
+}
+
+TEST_CASE("images: a PNG written is the PNG read") {
+  for (int64_t channels : {1, 3}) {
+    nn::Image image{7, 5, channels, {}};
+    for (int64_t i = 0; i < 35 * channels; ++i) image.pixels.push_back(uint8_t(i * 37));
+    CHECK(nn::decode_image(nn::encode_png(image), "x") == image);
+  }
+  CHECK_THROWS_WITH_AS(nn::encode_png({2, 2, 2, std::vector<uint8_t>(8)}),
+                       "encode_png: expected an image of 1 channel or 3, got 2x2 pixels with 2 "
+                       "channels in 8 bytes",
+                       ArgumentError);
+  CHECK_THROWS_AS(nn::encode_png({2, 2, 3, std::vector<uint8_t>(11)}), ArgumentError);
+}
+
+TEST_CASE("images: grey and RGB become each other") {
+  const nn::Image rgb{2, 1, 3, {255, 0, 0, 10, 200, 30}};
+  const nn::Image grey = nn::with_channels(rgb, 1);
+  CHECK(grey == nn::Image{2, 1, 1, {76, 124}});  // 76.2, 123.8
+  CHECK(nn::with_channels(grey, 3) == nn::Image{2, 1, 3, {76, 76, 76, 124, 124, 124}});
+  CHECK(nn::with_channels(rgb, 3) == rgb);
+  CHECK_THROWS_WITH_AS(nn::with_channels(rgb, 4), "with_channels: expected 1 channel or 3, got 4",
+                       ArgumentError);
+}
+
+TEST_CASE("images that lie: one line that names the file") {
+  CHECK(complaint("") == "x: is empty");
+  CHECK(complaint("hello") == "x: expected a JPEG or PNG picture, got no picture");
+  CHECK(complaint(bytes_of("gif.png")) == "x: expected a JPEG or PNG picture, got a GIF picture");
+  const auto other = [](std::string_view start) {
+    return complaint(std::string(start) + std::string(12, 'x'));
+  };
+  CHECK(other({"MM\0*", 4}) == "x: expected a JPEG or PNG picture, got a TIFF picture");
+  CHECK(other({"II*\0", 4}) == "x: expected a JPEG or PNG picture, got a TIFF picture");
+  CHECK(other("MMXXVI, a diary") == "x: expected a JPEG or PNG picture, got no picture");
+  CHECK(complaint("\xff\xd8\xff").starts_with("x: the JPEG data is corrupt or not supported ("));
+  CHECK(complaint("\x89PNG\r\n\x1a\n") == "x: the PNG data is corrupt (it ends too early)");
+  CHECK(complaint(bytes_of("huge.jpg")) ==
+        "x: the picture is 65500x65500 pixels; at most 16384x16384 and 89478485 in all are read");
+  CHECK(complaint(bytes_of("huge.png")).starts_with("x: the picture is 60000x60000 pixels"));
+  // A crowd of scans over a large picture keeps a decoder busy for hours.
+  CHECK(complaint(bytes_of("progressive.jpg"), {.max_scans = 3}) ==
+        "x: the JPEG data is corrupt or not supported (more than 3 scans)");
+  CHECK(complaint(bytes_of("rgb.png"), {.max_width = 12}).find("13x9") != std::string::npos);
+  CHECK(complaint(bytes_of("rgb.png"), {.max_pixels = 13 * 9 - 1}).find("116 in all") !=
+        std::string::npos);
+  CHECK(complaint(bytes_of("rgb.png"), {.max_width = 13, .max_height = 9, .max_pixels = 117})
+            .empty());
+
+  TemporaryFolder folder;
+  CHECK_THROWS_WITH_AS(nn::read_image(folder / "none.png"),
+                       ((folder / "none.png").string() + ": cannot be read").c_str(), FileError);
+  CHECK_THROWS_AS(nn::read_image(folder.path()), FileError);
+}
+
+TEST_CASE("images cut short anywhere are refused") {
+  for (const char* name : {"rgb.jpg", "grey.jpg", "progressive.jpg", "cmyk.jpg", "rgb.png",
+                           "palette.png", "interlaced.png", "grey16.png"}) {
+    CAPTURE(name);
+    const std::string good = bytes_of(name);
+    for (size_t length = 0; length < good.size(); ++length) {
+      CAPTURE(length);
+      CHECK(complaint(good.substr(0, length)).starts_with("x: "));
+    }
+    CHECK(complaint(good).empty());
+  }
+}
+
+TEST_CASE("images with any bit flipped give an image or a FileError, in a PNG always the error") {
+  for (const auto& entry : fs::directory_iterator(kFolder)) {
+    const std::string name = entry.path().filename();
+    if (name.ends_with(".safetensors")) continue;
+    CAPTURE(name);
+    const std::string good = bytes_of(name);
+    const bool png = good.starts_with("\x89PNG");
+    for (size_t bit = 0; bit < 8 * good.size(); ++bit) {
+      std::string bad = good;
+      bad[bit / 8] = char(bad[bit / 8] ^ (1 << bit % 8));
+      const std::string what = complaint(bad, {.max_width = 512, .max_height = 512});
+      if (png) CHECK_MESSAGE(!what.empty(), bit);
+    }
+  }
+}
+
+TEST_CASE("images: names that say so") {
+  for (const char* name : {"a.jpg", "b/a.JPEG", "a.b.Png"}) CHECK(nn::has_image_extension(name));
+  for (const char* name : {"jpg", "a.jpg.txt", ".png", "a.gif"})
+    CHECK_FALSE(nn::has_image_extension(name));
+}
+
+}  // namespace papilio::test

@@ -1,0 +1,133 @@
+#include "nn/data/sources/idx.h"
+
+#include <doctest/doctest.h>
+
+#include "nn/data/sources/image_folder.h"
+#include "tensor/error.h"
+#include "tests/nn/data/files.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string> kTen = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+
+std::string complaint(const std::string& images, const std::string& labels) {
+  try {
+    nn::idx_images(images, "i", labels, "l", kTen);
+  } catch (const FileError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+// n images of 2x3 pixels, the i-th of class i % 10 and value i.
+void write_part(const fs::path& folder, const std::string& part, uint32_t n, bool packed) {
+  std::string pixels, labels;
+  for (uint32_t i = 0; i < n; ++i) {
+    pixels += std::string(6, char(i));
+    labels += char(i % 10);
+  }
+  const auto write = [&](const std::string& name, const std::string& bytes) {
+    write_bytes(folder / (part + name + (packed ? ".gz" : "")), packed ? gzip(bytes) : bytes);
+  };
+  write("-images-idx3-ubyte", idx({n, 2, 3}, pixels));
+  write("-labels-idx1-ubyte", idx({n}, labels));
+}
+
+}  // namespace
+
+TEST_CASE("IDX: images and labels, packed or not, with a validation part held out by seed") {
+  TemporaryFolder folder;
+  write_part(folder.path(), "train", 100, true);
+  write_part(folder.path(), "t10k", 20, false);
+  const nn::ImageSplits splits = nn::open_images(folder.path(), {.validation = 0.2, .seed = 5});
+  CHECK(splits.kind == "idx");
+  CHECK(splits.train->size() == 80);
+  CHECK(splits.validation->size() == 20);
+  CHECK(splits.test->size() == 20);
+  CHECK(nn::class_counts(*splits.validation) == std::vector<int64_t>(10, 2));
+  for (const auto& part : {splits.train, splits.validation, splits.test}) {
+    for (int64_t i = 0; i < part->size(); ++i) {
+      const nn::Image image = part->image(i);
+      CHECK(image == nn::Image{3, 2, 1, std::vector<uint8_t>(6, image.pixels[0])});
+      CHECK(part->label(i) == image.pixels[0] % 10);
+    }
+  }
+  CHECK(splits.test->name(7) == (folder / "t10k-images-idx3-ubyte").string() + ", image 7");
+  const auto first = [&](uint64_t seed) {
+    return nn::open_images(folder.path(), {.validation = 0.2, .seed = seed}).validation->name(0);
+  };
+  CHECK(first(5) == splits.validation->name(0));
+  CHECK((first(6) != first(5) || first(7) != first(5) || first(8) != first(5)));
+}
+
+TEST_CASE("IDX: class names from the folder") {
+  TemporaryFolder folder;
+  fs::create_directories(folder / "FashionMNIST/raw");
+  write_part(folder / "FashionMNIST/raw", "train", 30, false);
+  const nn::ImageSplits splits = nn::open_images(folder / "FashionMNIST");
+  CHECK(splits.train->class_names()[9] == "Ankle boot");
+  CHECK(splits.test->size() == 10);  // one of three: there is no t10k
+  write_bytes(folder / "FashionMNIST/raw/classes.txt", "a\nb\nc\nd\ne\r\nf\ng\nh\ni\n\nj\n");
+  CHECK(nn::open_images(folder / "FashionMNIST").train->class_names()[4] == "e");
+  write_bytes(folder / "FashionMNIST/raw/classes.txt", "a\nb\n");
+  CHECK_THROWS_AS(nn::open_images(folder / "FashionMNIST"), FileError);
+  write_bytes(folder / "FashionMNIST/raw/classes.txt", "a\na\n");
+  CHECK_THROWS_AS(nn::open_images(folder / "FashionMNIST"), FileError);
+}
+
+TEST_CASE("IDX files that lie: magic, counts against sizes, labels out of range") {
+  const std::string images = idx({2, 1, 2}, "abcd"), labels = idx({2}, std::string("\1\2"));
+  CHECK(complaint(images, labels).empty());
+  const std::string magic =
+      "i: expected an IDX file of bytes in 3 dimensions (0 0 8 3 at its beginning)";
+  CHECK(complaint("", labels) == magic);
+  CHECK(complaint(labels, labels) == magic);
+  for (size_t byte = 0; byte < 4; ++byte) {
+    std::string bad = images;
+    bad[byte] = char(bad[byte] + 1);
+    CHECK(complaint(bad, labels) == magic);
+  }
+  CHECK(complaint(images.substr(0, 15), labels) == "i: the IDX file is truncated");
+  CHECK(complaint(images.substr(0, 19), labels) == "i: says it holds 2x1x2 bytes, but has 3");
+  CHECK(complaint(images + "e", labels) == "i: says it holds 2x1x2 bytes, but has 5");
+  // A second file behind the first, as joined .gz files give.
+  CHECK(complaint(images + images, labels) == "i: says it holds 2x1x2 bytes, but has 24");
+  // Products that wrap: 2^32 * 2^32 and (2^31)^2 * 4.
+  CHECK(complaint(idx({0xffffffff, 0xffffffff, 0xffffffff}, "abcd"), labels) ==
+        "i: says it holds 4294967295x4294967295x4294967295 bytes, but has 4");
+  CHECK(complaint(idx({0x80000000, 0x80000000, 4}, ""), labels) ==
+        "i: says it holds 2147483648x2147483648x4 bytes, but has 0");
+  CHECK(complaint(idx({0, 1, 2}, ""), idx({0}, "")) == "i: holds no image");
+  CHECK(complaint(idx({2, 0, 2}, ""), labels) == "i: holds no image");
+  CHECK(complaint(images, idx({1}, std::string("\1"))) == "l: holds 1 labels for 2 images");
+  CHECK(complaint(images, idx({2}, std::string("\1\12"))) ==
+        "l: label 10 of image 1 is out of range for 10 classes");
+}
+
+TEST_CASE("IDX folders that lie name the file") {
+  TemporaryFolder folder;
+  write_part(folder.path(), "train", 30, true);
+  const fs::path labels = folder / "train-labels-idx1-ubyte.gz",
+                 images = folder / "train-images-idx3-ubyte.gz";
+  const std::string good = read_bytes(images);
+  write_bytes(images, good.substr(0, good.size() - 3));
+  CHECK_THROWS_WITH_AS(nn::open_images(folder.path()),
+                       (images.string() + ": the gzip data is truncated").c_str(), FileError);
+  write_bytes(images, good + good);
+  CHECK_THROWS_WITH_AS(nn::open_images(folder.path()),
+                       (images.string() + ": says it holds 30x2x3 bytes, but has 376").c_str(),
+                       FileError);
+  write_bytes(images, good);
+  CHECK_NOTHROW(nn::open_images(folder.path()));
+  fs::remove(labels);
+  CHECK_THROWS_WITH_AS(
+      nn::open_images(folder.path()),
+      (folder.path().string() + ": holds train's images without its labels").c_str(), FileError);
+}
+
+}  // namespace papilio::test

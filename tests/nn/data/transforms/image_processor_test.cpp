@@ -1,0 +1,147 @@
+#include "nn/data/transforms/image_processor.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "tensor/error.h"
+
+namespace papilio::test {
+
+namespace {
+
+nn::Image gradient(int64_t height, int64_t width, int64_t channels) {
+  nn::Image image{width, height, channels, {}};
+  for (int64_t i = 0; i < height * width * channels; ++i) image.pixels.push_back(uint8_t(i * 7));
+  return image;
+}
+
+std::string complaint(const std::string& text) {
+  try {
+    nn::parse_image_processor(text, "p.json");
+  } catch (const FileError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("processor: resize, crop, scale, normalise, channel by channel") {
+  nn::ImageProcessor p = nn::image_processor_for(2, 2, 3);
+  const nn::Image image{2, 2, 3, {0, 51, 102, 153, 204, 255, 10, 20, 30, 40, 50, 60}};
+  std::vector<float> out(12);
+  p(image, out.data());
+  for (size_t c = 0; c < 3; ++c) {
+    for (size_t i = 0; i < 4; ++i) {
+      const double want = (image.pixels[3 * i + c] / 255.0 - p.image_mean[c]) / p.image_std[c];
+      CHECK(out[4 * c + i] == doctest::Approx(want));
+    }
+  }
+  CHECK(p.denormalize(out.data(), 2, 2) == image);
+  p.do_normalize = p.do_rescale = false;
+  p(image, out.data());
+  CHECK(out[4] == 51);
+  CHECK(p.denormalize(out.data(), 2, 2) == image);
+  out[0] = -3;
+  out[1] = 300;
+  CHECK(p.denormalize(out.data(), 2, 2).pixels[0] == 0);
+  CHECK(p.denormalize(out.data(), 2, 2).pixels[3] == 255);
+  p.do_center_crop = true;
+  p.crop_height = 1;
+  p.crop_width = 2;
+  p.shortest_edge = 6;
+  CHECK(p.geometry(gradient(9, 12, 3)) ==
+        nn::center_crop(nn::resize(gradient(9, 12, 3), 6, 8, nn::Interpolation::bilinear), 1, 2));
+  // Grey models take colour pictures and the other way round.
+  CHECK(nn::image_processor_for(3, 3, 1).geometry(gradient(3, 3, 3)).channels == 1);
+  CHECK(nn::image_processor_for(3, 3, 3).geometry(gradient(3, 3, 1)).channels == 3);
+  p = nn::image_processor_for(2, 2, 1);
+  p.do_resize = false;
+  CHECK_THROWS_WITH_AS(p.geometry(gradient(3, 2, 1)),
+                       "ImageProcessor: expected images of 2x2 pixels, got 3x2", ArgumentError);
+}
+
+TEST_CASE("preprocessor_config.json of ViT and of DINOv2") {
+  // google/vit-base-patch16-224
+  const nn::ImageProcessor vit = nn::parse_image_processor(
+      R"({"do_normalize": true, "do_resize": true, "image_mean": [0.5, 0.5, 0.5],
+          "image_std": [0.5, 0.5, 0.5], "size": 224})",
+      "p");
+  CHECK(vit.out_height() == 224);
+  CHECK(vit.shortest_edge == 0);
+  CHECK(vit.resample == nn::Interpolation::bilinear);
+  CHECK_FALSE(vit.do_center_crop);
+  // facebook/dinov2-base
+  const nn::ImageProcessor dino = nn::parse_image_processor(
+      R"({"crop_size": {"height": 224, "width": 224}, "do_center_crop": true,
+          "do_convert_rgb": true, "do_normalize": true, "do_rescale": true, "do_resize": true,
+          "image_mean": [0.485, 0.456, 0.406], "image_processor_type": "BitImageProcessor",
+          "image_std": [0.229, 0.224, 0.225], "resample": 3,
+          "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 256}})",
+      "p");
+  CHECK(dino.shortest_edge == 256);
+  CHECK(dino.out_width() == 224);
+  CHECK(dino.resample == nn::Interpolation::bicubic);
+  CHECK(dino.image_std[2] == 0.225);
+  for (const nn::ImageProcessor& p : {vit, dino, nn::image_processor_for(28, 30, 1)}) {
+    const std::string text = nn::image_processor_text(p);
+    const nn::ImageProcessor again = nn::parse_image_processor(text, "p");
+    CHECK(nn::image_processor_text(again) == text);
+    CHECK(again.out_width() == p.out_width());
+    CHECK(again.image_mean == p.image_mean);
+  }
+}
+
+TEST_CASE("preprocessor_config.json that lies: the key, what came, what is allowed") {
+  CHECK(complaint("{}").empty());
+  CHECK(complaint("[").starts_with("p.json: "));
+  CHECK(complaint("[]").starts_with("p.json"));
+  for (const char* text :
+       {R"({"do_resize": 1})", R"({"size": "224"})", R"({"size": 0})", R"({"size": -3})",
+        R"({"size": {"height": 0, "width": 3}})", R"({"size": {"height": 100000, "width": 3}})",
+        R"({"size": {"shortest_edge": 0}, "do_center_crop": true})",
+        R"({"size": {"shortest_edge": 256}})", R"({"resample": 4})", R"({"resample": "bicubic"})",
+        R"({"image_mean": 0.5})", R"({"image_mean": ["a"]})", R"({"image_mean": []})",
+        R"({"image_mean": [0.5, 0.5], "image_std": [0.5, 0.5]})", R"({"image_std": [0.5]})",
+        R"({"image_std": [0, 1, 1]})", R"({"crop_size": 0, "do_center_crop": true})",
+        R"({"rescale_factor": "1/255"})", R"({"size": 224, "size": 225})"}) {
+    CAPTURE(text);
+    CHECK(complaint(text).starts_with("p.json"));
+  }
+  CHECK(complaint(R"({"image_std": [0, 1, 1]})") ==
+        "p.json: ImageProcessor: expected deviations above 0, got 0");
+}
+
+TEST_CASE("the training transform: nothing asked is the processor; a seed repeats") {
+  const nn::Image image = gradient(20, 20, 3);
+  nn::TrainTransform t{.processor = nn::image_processor_for(16, 16, 3)};
+  std::vector<float> want(3 * 256), got(3 * 256), other(3 * 256);
+  t.processor(image, want.data());
+  Generator generator(1);
+  t(image, generator, got.data());
+  CHECK(got == want);
+  CHECK(generator.state() == GeneratorState{1, 0});
+  t.hflip = 1;
+  t(image, generator, got.data());
+  for (size_t i = 0; i < got.size(); ++i) CHECK(got[i] == want[i / 16 * 16 + 15 - i % 16]);
+  t = {.processor = t.processor,
+       .hflip = 0.5,
+       .rand_augment = {},
+       .random_erasing = {.p = 0.5, .noise = true}};
+  for (auto crop : {nn::TrainTransform::Crop::padded, nn::TrainTransform::Crop::resized}) {
+    t.crop = crop;
+    std::set<std::vector<float>> results;
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      Generator a(seed), b(seed);
+      t(image, a, got.data());
+      t(image, b, other.data());
+      CHECK(got == other);
+      CHECK(a.state() == b.state());
+      results.insert(got);
+    }
+    CHECK(results.size() == 20);
+  }
+}
+
+}  // namespace papilio::test

@@ -1,0 +1,63 @@
+// papilio convert and merge.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "tensor/creation.h"
+#include "tensor/files/safetensors.h"
+#include "tests/samples/papilio/program.h"
+
+using namespace papilio;
+using test::train_base;
+using test::words;
+using test::Workplace;
+
+TEST_CASE("convert: boft, oft, compact, peft and merged; what cannot be said is refused") {
+  const Workplace at;
+  train_base(at);
+  const std::string common = " --classes 2-4 --epochs 1 -t query";
+  at.json(words("finetune base --method oft --cayley-neumann 0 -b 8 --out oft" + common));
+  at.json(words("finetune base --method oft --out series" + common));
+  at.json(words("finetune base -b 4 -m 2 --out boft" + common));
+  const auto loss = [&](const std::string& adapter) {
+    return at.json(words("evaluate base --adapter " + adapter))["loss"].get<double>();
+  };
+  CHECK(at.json(words("convert oft --to boft --base base --out as_boft"))["peft_type"] == "BOFT");
+  CHECK(loss("as_boft") == doctest::Approx(loss("oft")).epsilon(1e-6));
+  at.json(words("convert as_boft --to oft --out again"));
+  CHECK(at.bytes("again/adapter_model.safetensors") == at.bytes("oft/adapter_model.safetensors"));
+  at.json(words("convert boft --to compact --out compact"));
+  CHECK(loss("compact") == loss("boft"));
+  CHECK(at.bytes("compact/adapter_model.compact.safetensors").size() <
+        at.bytes("boft/adapter_model.safetensors").size());
+  CHECK(at.json(words("inspect compact"))["layers"] == at.json(words("inspect boft"))["layers"]);
+  at.json(words("convert compact --to peft --out peft"));
+  CHECK(loss("peft") == loss("boft"));
+  at.json(words("convert boft --to merged --base base --out merged"));
+  CHECK(at.json(words("evaluate merged --classes 2-4"))["loss"].get<double>() ==
+        doctest::Approx(loss("boft")).epsilon(1e-4));
+  // Weights that are not finite are refused, never written.
+  auto broken = load_safetensors(at / "boft" / "adapter_model.safetensors").tensors;
+  for (auto& [key, tensor] : broken)
+    if (key.ends_with("boft_s")) tensor = full(tensor.shape(), std::nan(""));
+  save_safetensors(at / "peft" / "adapter_model.safetensors", broken);
+  const auto refused_nan = at.run(words("convert peft --to merged --base base --out nan"));
+  CHECK(refused_nan.code == 1);
+  CHECK(refused_nan.err.find("NaNs detected in the merged weights") != std::string::npos);
+  CHECK(!std::filesystem::exists(at / "nan" / "model.safetensors"));
+  const auto series = at.json(words("inspect series"))["layers"][0];
+  CHECK(series["block_size"] == 8);
+  CHECK(series["parameters"] == series["degrees_of_freedom"]);
+  for (const auto& [line, message] : std::vector<std::pair<std::string, std::string>>{
+           {"convert oft --to boft --out x", "--to boft: needs the model that the adapter is for"},
+           {"convert boft --to oft --out x", "has 2 butterfly factors; OFT has one"},
+           {"convert series --to boft --base base --out x", "uses the Cayley-Neumann series"},
+           {"convert oft --to compact --out x",
+            "--to compact: a form of BOFT only; oft holds OFT"}}) {
+    CAPTURE(line);
+    const auto refused = at.run(words(line));
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find(message) != std::string::npos);
+    CHECK(!std::filesystem::exists(at / "x"));
+  }
+}

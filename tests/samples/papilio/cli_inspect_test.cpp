@@ -1,0 +1,109 @@
+// papilio inspect, and what is said of adapters that are not what they should be.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+#include "tensor/files/safetensors.h"
+#include "tests/samples/papilio/program.h"
+
+using namespace papilio;
+using test::train_base;
+using test::words;
+using test::Workplace;
+
+TEST_CASE("inspect --would-adapt: every layer that does not fit, with what would") {
+  const Workplace at;
+  train_base(at);
+  test::write_bytes(at / "c.json", R"({"peft_type": "BOFT", "boft_block_size": 12,
+                                       "target_modules": ["query", "output.dense"]})");
+  const auto result = at.run(words("inspect --would-adapt c.json base --json"));
+  CHECK(result.code == 1);
+  const auto report = nlohmann::json::parse(result.out);
+  CHECK(report["fits"] == false);
+  REQUIRE(report["layers"].size() >= 3);
+  for (const auto& layer : report["layers"]) {
+    CHECK(layer["problem"].get<std::string>().find("nearest valid boft_block_size: ") !=
+          std::string::npos);
+    CHECK(layer["shape"].size() == 2);
+  }
+  test::write_bytes(at / "c.json",
+                    R"({"peft_type": "OFT", "oft_block_size": 12, "peft_version": "0.18.0",
+                                       "target_modules": ["query"]})");
+  const auto oft = at.json(words("inspect --would-adapt c.json base"));
+  CHECK(oft["fits"] == true);
+  CHECK(oft["notes"][0].get<std::string>().find("adjusted to ") != std::string::npos);
+}
+
+TEST_CASE("inspect: models, adapters, files, and what a configuration would adapt") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 2-4 --epochs 1 -b 4 -m 2 -t query --out a"));
+  at.json(words("finetune base --classes 2-4 --epochs 1 --method lora -r 2 -t query --out l"));
+  const auto model = at.json(words("inspect base --json=false --json"));
+  CHECK(model["kind"] == "model");
+  CHECK(model["classes"] == std::vector<std::string>{"0", "1"});
+  const auto adapter = at.json(words("inspect a"));
+  CHECK(adapter["kind"] == "adapter");
+  REQUIRE(adapter["layers"].size() == 1);
+  const auto& layer = adapter["layers"][0];
+  CHECK(layer["path"] == "vit.encoder.layer.0.attention.attention.query");
+  CHECK(layer["block_size"] == 4);
+  CHECK(layer["block_num"] == 4);
+  CHECK(layer["factors"] == 2);
+  CHECK(layer["parameters"] == 2 * 4 * 16 + 16);
+  CHECK(layer["degrees_of_freedom"] == 2 * 4 * 6 + 16);
+  CHECK(layer["orthogonality_error"] < 1e-5);
+  CHECK(layer["largest_angle_degrees"] > 0);
+  const auto lora = at.json(words("inspect l"));
+  CHECK(lora["layers"][0]["r"] == 2);
+  CHECK(lora["parameters"] == 64);
+  const auto file = at.json(words("inspect a/adapter_model.safetensors"));
+  CHECK(file["kind"] == "safetensors");
+  CHECK(file["metadata"]["format"] == "pt");
+  CHECK(file["tensors"].size() == 4);
+  const auto would = at.json(words("inspect --would-adapt a/adapter_config.json base"));
+  CHECK(would["layers"][0]["parameters"] == layer["parameters"]);
+  CHECK(would["trained_in_full"].size() == 2);
+  for (const char* path : {"base", "a", "l", "a/adapter_model.safetensors"})
+    CHECK(at.run({"inspect", path}).code == 0);
+}
+
+TEST_CASE(
+    "an adapter whose numbers, names or head are not what they should be: a warning says so") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 5-6 --epochs 1 -b 4 -m 2 -t query --out a"));
+  const auto says = [&](const std::string& line) {
+    const auto outcome = at.run(words(line));
+    CHECK_MESSAGE(outcome.code == 0, outcome.err);
+    return outcome.err;
+  };
+  CHECK(says("evaluate base --adapter a").find("warning") == std::string::npos);
+  // As many classes as the base has, and nothing that names them.
+  std::filesystem::remove(at / "a/id2label.json");
+  CHECK(says("evaluate base --adapter a") ==
+        "papilio evaluate: warning: a: brings a classifier and no id2label.json: its classes go by "
+        "the model's names, which may be wrong\n");
+  // A head that the configuration does not count: the base keeps its own.
+  std::string config = at.bytes("a/adapter_config.json");
+  const std::string list = "[\n    \"classifier\"\n  ]";
+  REQUIRE(config.find(list) != std::string::npos);
+  test::write_bytes(at / "a/adapter_config.json",
+                    config.replace(config.find(list), list.size(), "null"));
+  CHECK(says("evaluate base --adapter a").find("not used: base_model.model.classifier.bias") !=
+        std::string::npos);
+  auto file = load_safetensors(at / "a/adapter_model.safetensors");
+  for (auto& [name, tensor] : file.tensors)
+    if (name.ends_with("boft_s")) fill_(tensor, std::nan(""));
+  save_safetensors(at / "a/adapter_model.safetensors", file.tensors, file.metadata);
+  const std::string warning = "boft_s holds numbers that are not finite";
+  CHECK(says("merge base a --out m").find(warning) != std::string::npos);
+  for (const std::string line :
+       {"predict base --adapter a --digit 0", "evaluate base --adapter a"}) {
+    const auto outcome = at.run(words(line));
+    CHECK_MESSAGE(outcome.code == 1, line);
+    CHECK_MESSAGE(outcome.err.find(warning) != std::string::npos, line);
+  }
+}

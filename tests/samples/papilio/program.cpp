@@ -1,0 +1,67 @@
+#include "tests/samples/papilio/program.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <sstream>
+
+#include "tests/paths.h"
+
+namespace papilio::test {
+
+int Workplace::start(const std::vector<std::string>& words) const {
+  std::vector<std::string> all{"papilio"};
+  all.insert(all.end(), words.begin(), words.end());
+  std::vector<char*> pointers;
+  pointers.reserve(all.size() + 1);
+  for (std::string& word : all) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  const std::string out = folder_ / "stdout", err = folder_ / "stderr";
+  const int process = fork();
+  if (process != 0) return process;
+  const int o = open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  const int e = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (o < 0 || e < 0 || dup2(o, 1) < 0 || dup2(e, 2) < 0 || chdir(folder_.path().c_str()) != 0)
+    _exit(99);
+  for (const auto& [name, value] : environment_) setenv(name.c_str(), value.c_str(), 1);
+  execv(program_, pointers.data());
+  _exit(99);
+}
+
+Outcome Workplace::finish(int process) const {
+  int status = 0;
+  REQUIRE(waitpid(process, &status, 0) == process);
+  return {WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), bytes("stdout"),
+          bytes("stderr")};
+}
+
+nlohmann::json Workplace::json(std::vector<std::string> words) const {
+  words.insert(words.end(), {"--json", "--quiet"});
+  const Outcome outcome = run(words);
+  REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+  CHECK(outcome.err == "");
+  return nlohmann::json::parse(outcome.out);
+}
+
+void train_base(const Workplace& at) {
+  at.json(words("train --classes 0-1 --out base " + kTinyModel));
+}
+
+std::vector<std::string> words(const std::string& line) {
+  std::istringstream in(line);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
+void check_refused(const Workplace& at, const std::vector<WrongUse>& cases) {
+  for (const WrongUse& wrong : cases) {
+    CAPTURE(wrong.line);
+    const auto outcome = at.run(words(wrong.line));
+    CHECK(outcome.code == wrong.code);
+    CHECK(outcome.out == "");
+    CHECK_MESSAGE(outcome.err.find(wrong.says) != std::string::npos, outcome.err);
+    CHECK_MESSAGE(outcome.err.find('\n') + 1 == outcome.err.size(), outcome.err);
+  }
+}
+
+}  // namespace papilio::test

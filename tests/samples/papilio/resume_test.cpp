@@ -1,0 +1,191 @@
+// Runs of the papilio program that are stopped and go on.
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include "tests/samples/papilio/program.h"
+
+namespace papilio::test {
+
+namespace {
+
+const std::string kTiny =
+    "--hidden-size 16 --layers 1 --heads 2 --patch-size 4 --batch-size 32 --dropout 0.1 ";
+
+std::set<std::string> checkpoints(const Workplace& at, const std::string& out) {
+  std::set<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(at / (out + "/checkpoints"), ignored))
+    names.insert(entry.path().filename());
+  return names;
+}
+
+// Waits until the run has made a checkpoint (or has ended), then sends the signal.
+auto stop_with(const Workplace& at, const std::string& out, int signal) {
+  return [&at, out, signal, before = checkpoints(at, out)](int process) {
+    using namespace std::chrono_literals;
+    const auto ended = [&] {
+      siginfo_t info = {};
+      return ::waitid(P_PID, id_t(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+             info.si_pid == process;
+    };
+    while (checkpoints(at, out) == before && !ended()) std::this_thread::sleep_for(5ms);
+    ::kill(process, signal);
+  };
+}
+
+// The columns that do not tell the time.
+std::string without_rate(const std::string& csv) {
+  std::string result;
+  for (size_t at = 0; at < csv.size();) {
+    const size_t end = csv.find('\n', at);
+    const std::string line = csv.substr(at, end - at);
+    result += line.substr(0, line.rfind(',')) + '\n';
+    at = end == std::string::npos ? csv.size() : end + 1;
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("a run stopped by a signal goes on to the very same model and log") {
+  const Workplace at;
+  const std::string line = "train --classes 0-3 --epochs 60 --ema 0.9 --accumulate 2 " + kTiny;
+  at.json(words(line + "--out whole"));
+  std::string command = line + "--checkpoint-steps 3 --out parts";
+  int stops = 0;
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const Outcome outcome = at.run(words(command), stop_with(at, "parts", signal));
+    if (outcome.code == 0) break;  // it was faster than the signal
+    ++stops;
+    CHECK(outcome.code == 128 + signal);
+    CHECK(outcome.err.find("go on with: papilio train --config parts/run.toml --resume\n") !=
+          std::string::npos);
+    const std::string stopped = at.bytes("parts/report.html");
+    CHECK(stopped.find("Interrupted after step ") != std::string::npos);
+    CHECK(stopped.find("Go on with <code>papilio train --config parts/run.toml --resume</code>") !=
+          std::string::npos);
+    command = "train --config parts/run.toml --resume";
+  }
+  CHECK(stops > 0);
+  const auto result = at.json(words("train --config parts/run.toml --resume"));
+  CHECK(result["interrupted"] == false);
+  CHECK(at.bytes("parts/report.html").find("Interrupted") == std::string::npos);
+  CHECK(at.bytes("parts/model.safetensors") == at.bytes("whole/model.safetensors"));
+  CHECK(without_rate(at.bytes("parts/log.csv")) == without_rate(at.bytes("whole/log.csv")));
+  CHECK(without_rate(at.bytes("parts/steps.csv")) == without_rate(at.bytes("whole/steps.csv")));
+  // Once more, from the end: nothing is left to do.
+  at.json(words("train --config parts/run.toml --resume"));
+  CHECK(at.bytes("parts/model.safetensors") == at.bytes("whole/model.safetensors"));
+}
+
+TEST_CASE("an adapter's run goes on as well, on its frozen base and on no other") {
+  const Workplace at;
+  at.json(words("train --classes 0-1 --epochs 1 --out base " + kTiny));
+  at.json(words("train --classes 0-1 --epochs 1 --seed 9 --out other " + kTiny));
+  const std::string line =
+      "finetune base --classes 2-4 -b 4 -m 2 --dropout 0.3 --bias boft_only --epochs 40 "
+      "--batch-size 32 ";
+  at.json(words(line + "--out whole"));
+  const Outcome outcome = at.run(words(line + "--out parts"), stop_with(at, "parts", SIGTERM));
+  CHECK((outcome.code == 128 + SIGTERM || outcome.code == 0));
+  at.json(words("finetune --config parts/run.toml --resume"));
+  CHECK(at.bytes("parts/adapter_model.safetensors") == at.bytes("whole/adapter_model.safetensors"));
+  const Outcome moved = at.run(words("finetune other --config parts/run.toml --resume --quiet"));
+  CHECK(moved.code == 2);
+  CHECK(moved.err.find("--resume: the run began with model = \"base\", now it would be model = "
+                       "\"other\"; give --config parts/run.toml") != std::string::npos);
+}
+
+TEST_CASE("mixed precision: written down, resumed bit for bit, and in no other precision") {
+  const Workplace at;
+  const std::string line = "train --classes 0-1 --precision bfloat16 " + kTiny;
+  at.json(words(line + "--epochs 3 --out whole"));
+  CHECK(at.bytes("whole/run.toml").find("\nprecision = \"bfloat16\"\n") != std::string::npos);
+  const Outcome outcome = at.run(words(line + "--epochs 3 --checkpoint-steps 2 --out parts"),
+                                 stop_with(at, "parts", SIGTERM));
+  CHECK((outcome.code == 128 + SIGTERM || outcome.code == 0));
+  const Outcome other =
+      at.run(words("train --config parts/run.toml --resume --precision float32 --quiet"));
+  CHECK(other.code == 2);
+  CHECK_MESSAGE(other.err ==
+                    "papilio train: --resume: the run began with precision = \"bfloat16\", now it "
+                    "would be precision = \"float32\"; give --config parts/run.toml\n",
+                other.err);
+  at.json(words("train --config parts/run.toml --resume --device cpu"));
+  CHECK(at.bytes("parts/model.safetensors") == at.bytes("whole/model.safetensors"));
+  // Files hold float32, whatever the products were; and the numbers are others than float32's.
+  at.json(words("train --classes 0-1 --epochs 3 --out full " + kTiny));
+  CHECK(at.bytes("full/model.safetensors").size() == at.bytes("whole/model.safetensors").size());
+  CHECK(at.bytes("full/model.safetensors") != at.bytes("whole/model.safetensors"));
+}
+
+TEST_CASE("checkpoints and --resume: what goes together, in one clear line each") {
+  const Workplace at;
+  const auto refused = [&](const std::string& line, const std::string& message) {
+    const Outcome outcome = at.run(words(line));
+    CHECK(outcome.code == 2);
+    CHECK_MESSAGE(outcome.err == "papilio train: " + message + '\n', outcome.err);
+  };
+  refused("train --resume --out nowhere " + kTiny, "--resume: nowhere holds no checkpoint");
+  at.json(words("train --classes 0-1 --epochs 3 --keep-checkpoints 1 --out run " + kTiny));
+  refused("train --config run/run.toml --resume --lr 0.5",
+          "--resume: the run began with lr = 0.002, now it would be lr = 0.5; give --config "
+          "run/run.toml");
+  std::filesystem::remove(at / "run/model.safetensors");
+  std::filesystem::remove(at / "run/config.json");
+  refused("train --config run/run.toml",
+          "--out: run holds the checkpoints of a run; --resume goes on with it, --overwrite begins "
+          "anew");
+  at.json(
+      words("train --config run/run.toml --overwrite --epochs 1 --save best --layer-decay 0.7"));
+  size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(at / "run/checkpoints"))
+    files += entry.path().extension() == ".safetensors";
+  CHECK(files == 2);  // the newest and the best
+
+  // A damaged checkpoint: the run says so and takes the one before.
+  at.json(words("train --classes 0-1 --epochs 4 --out two " + kTiny));
+  const std::string model = at.bytes("two/model.safetensors");
+  std::vector<std::filesystem::path> steps;
+  for (const auto& entry : std::filesystem::directory_iterator(at / "two/checkpoints")) {
+    if (entry.path().filename().string().starts_with("step-")) steps.push_back(entry.path());
+  }
+  REQUIRE(steps.size() == 2);
+  const std::filesystem::path newest = std::max(steps[0], steps[1]);
+  std::string bytes = read_bytes(newest);
+  bytes[bytes.size() / 2] = char(bytes[bytes.size() / 2] ^ 4);
+  write_bytes(newest, bytes);
+  const Outcome outcome = at.run(words("train --config two/run.toml --resume --quiet"));
+  CHECK(outcome.code == 0);
+  CHECK(outcome.err.find("it is damaged; trying the one before") != std::string::npos);
+  CHECK(at.bytes("two/model.safetensors") == model);
+}
+
+TEST_CASE("merge and convert do not wipe the checkpoints of an interrupted run") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 0-1 --epochs 1 -t query -b 4 -m 1 --out a"));
+  for (const std::string line :
+       {"merge base a", "convert a --to compact", "convert a --to merged --base base"}) {
+    CAPTURE(line);
+    const std::string file = "run/checkpoints/step-00000007.safetensors";
+    std::filesystem::create_directories(at / "run/checkpoints");
+    write_bytes(at / file, "hours of work");
+    const Outcome refused = at.run(words(line + " --quiet --out run"));
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find("--out: run holds the checkpoints of a run; choose another folder, or "
+                           "--overwrite\n") != std::string::npos);
+    CHECK(at.bytes(file) == "hours of work");
+    at.json(words(line + " --overwrite --out run"));
+    CHECK(!std::filesystem::exists(at / file));
+    std::filesystem::remove_all(at / "run");
+  }
+}
+
+}  // namespace papilio::test

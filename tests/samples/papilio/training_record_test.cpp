@@ -1,0 +1,23 @@
+// What a resumed run says of settings that are others than its own.
+#include "samples/papilio/run/training_record.h"
+
+#include <doctest/doctest.h>
+
+namespace papilio::test {
+
+TEST_CASE("another device or other threads: the bits may be others, which is said") {
+  const std::string then = "lr = 0.1\ndevice = 'cpu'\nthreads = 2\n";
+  const auto warnings = [&](const std::string& now) {
+    return cli::check_same_settings(then, now, "run");
+  };
+  CHECK(warnings(then).empty());
+  const std::string what =
+      ": sums are rounded in another order, so its numbers are as good but not the same bits";
+  CHECK(warnings("lr = 0.1\ndevice = 'cuda:1'\nthreads = 2\n") ==
+        std::vector<std::string>{"--resume: the run began on 'cpu', now it is on 'cuda:1'" + what});
+  CHECK(warnings("lr = 0.1\ndevice = 'cuda'\nthreads = 1\n") ==
+        std::vector<std::string>{"--resume: the run began on 'cpu', now it is on 'cuda'" + what,
+                                 "--resume: the run began with 2 threads, now it has 1" + what});
+}
+
+}  // namespace papilio::test
