@@ -1,6 +1,7 @@
 #include "nn/data/formats/tar.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "tensor/error.h"
 

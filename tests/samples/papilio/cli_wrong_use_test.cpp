@@ -5,7 +5,7 @@
 
 using namespace papilio;
 using test::check_refused;
-using test::WrongUse;
+using test::RefusedCommand;
 using test::train_base;
 using test::words;
 using test::Workplace;
@@ -34,7 +34,7 @@ TEST_CASE("wrong use and broken files: one clear line, and the exit code") {
   test::write_bytes(at / "loud.csv", std::string(40, 'x') + "\n");
   test::write_bytes(at / "photo.png", "\x89PNG\r\n\x1a\n");
   test::write_bytes(at / "noise.safetensors", "\x3c\xff\xff");
-  const std::vector<WrongUse> cases{
+  const std::vector<RefusedCommand> cases{
       {"frobnicate", 2, "papilio: unknown command frobnicate"},
       {"tarin", 2, "papilio: unknown command tarin; did you mean train?"},
       {"--verison", 2, "papilio: unknown option --verison; did you mean --version?"},

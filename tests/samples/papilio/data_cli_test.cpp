@@ -8,7 +8,7 @@
 
 using namespace papilio;
 using test::check_refused;
-using test::WrongUse;
+using test::RefusedCommand;
 using test::words;
 using test::Workplace;
 using namespace std::string_literals;
@@ -241,7 +241,7 @@ TEST_CASE("wrong use of image data: one line and the exit code") {
   test::write_bytes(at / "odd/preprocessor_config.json", R"({"size": 9})");
   fs::copy(at / "m", at / "wrong");
   test::write_bytes(at / "wrong/preprocessor_config.json", R"({"size": "9"})");
-  const std::vector<WrongUse> cases{
+  const std::vector<RefusedCommand> cases{
       {"train --data none", 1, "papilio train: none: there is no such file or folder"},
       {"train --data empty", 1, "papilio train: empty: holds no folders of pictures, one a class"},
       {"train --data cut.gz", 1, "papilio train: cut.gz: the gzip data is truncated"},

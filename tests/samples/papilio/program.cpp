@@ -53,8 +53,8 @@ std::vector<std::string> words(const std::string& line) {
   return {std::istream_iterator<std::string>(in), {}};
 }
 
-void check_refused(const Workplace& at, const std::vector<WrongUse>& cases) {
-  for (const WrongUse& wrong : cases) {
+void check_refused(const Workplace& at, const std::vector<RefusedCommand>& cases) {
+  for (const RefusedCommand& wrong : cases) {
     CAPTURE(wrong.line);
     const auto outcome = at.run(words(wrong.line));
     CHECK(outcome.code == wrong.code);

@@ -57,13 +57,13 @@ inline const std::string kTinyModel =
 void train_base(const Workplace& at);
 
 // A command line that is refused: its exit code, and what its one line says.
-struct WrongUse {
+struct RefusedCommand {
   std::string line;
   int code;
   std::string says;
 };
 // Runs each: nothing on standard output, one line on standard error.
-void check_refused(const Workplace& at, const std::vector<WrongUse>& cases);
+void check_refused(const Workplace& at, const std::vector<RefusedCommand>& cases);
 
 // "train --classes 0-1" -> {"train", "--classes", "0-1"}
 std::vector<std::string> words(const std::string& line);
