@@ -4,6 +4,7 @@
 #include "nn/layers/linear.h"
 #include "nn/layers/multi_head_attention.h"
 #include "nn/text_table.h"
+#include "tensor/text.h"
 
 namespace papilio::nn {
 
@@ -11,7 +12,7 @@ namespace {
 
 // The module's own tensors, without those of its children.
 struct OwnTensors {
-  std::string shapes;
+  std::vector<std::string> shapes;
   int64_t all = 0, trainable = 0;
 };
 
@@ -19,7 +20,7 @@ OwnTensors own_tensors(Module& module) {
   OwnTensors own;
   for (const auto& [name, tensor] : named_parameters(module, true)) {
     if (name.find('.') != std::string::npos) continue;
-    own.shapes += str(own.shapes.empty() ? "" : " ", name, tensor->shape());
+    own.shapes.push_back(str(name, tensor->shape()));
     own.all += tensor->numel();
     if (tensor->requires_grad()) own.trainable += tensor->numel();
   }
@@ -34,8 +35,8 @@ std::string table_of(Module& module, const std::map<std::string, double>* macs) 
   double all_macs = 0;
   for_each_module(module, [&](const std::string& path, Module& m) {
     const OwnTensors own = own_tensors(m);
-    rows.push_back(
-        {path, m.describe(), own.shapes, with_commas(own.all), with_commas(own.trainable)});
+    rows.push_back({path, m.describe(), joined(own.shapes, " "), with_commas(own.all),
+                    with_commas(own.trainable)});
     if (!macs) return;
     const auto found = macs->find(path);
     rows.back().push_back(found == macs->end() ? "" : with_commas(int64_t(found->second)));

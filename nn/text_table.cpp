@@ -1,6 +1,9 @@
 #include "nn/text_table.h"
 
 #include <algorithm>
+#include <span>
+
+#include "tensor/text.h"
 
 namespace papilio::nn {
 
@@ -38,10 +41,9 @@ std::string with_commas(int64_t n) {
 }
 
 std::string listed(const std::vector<std::string>& names, size_t most) {
-  std::string text;
-  for (size_t i = 0; i < std::min(names.size(), most); ++i) text += (i > 0 ? ", " : "") + names[i];
-  return names.size() > most ? text + " and " + std::to_string(names.size() - most) + " more"
-                             : text;
+  std::string text = joined(std::span(names).first(std::min(names.size(), most)), ", ");
+  if (names.size() > most) text += " and " + std::to_string(names.size() - most) + " more";
+  return text;
 }
 
 }  // namespace papilio::nn

@@ -9,6 +9,7 @@
 
 #include "kernels/view.h"
 #include "tensor/error.h"
+#include "tensor/text.h"
 
 namespace papilio {
 
@@ -62,9 +63,7 @@ class Dims {
 
 // (2, 3, 4)
 inline std::ostream& operator<<(std::ostream& out, const Dims& dims) {
-  out << '(';
-  for (int i = 0; i < dims.size(); ++i) out << (i ? ", " : "") << dims[i];
-  return out << ')';
+  return out << '(' << joined(dims, ", ") << ')';
 }
 
 }  // namespace papilio

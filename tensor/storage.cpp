@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/cuda.h"
+#include "tensor/detail/allocation_fault.h"
 #include "tensor/error.h"
 
 #if defined(__SANITIZE_ADDRESS__)

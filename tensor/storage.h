@@ -48,8 +48,5 @@ MemoryStats memory_stats();
 void reset_peak_memory();
 // Returns every cached block to the system.
 void empty_cache();
-// Makes the k-th allocation from now (k = 1: the next), on any device, throw OutOfMemoryError; 0
-// turns it off. For tests.
-void fail_allocation(uint64_t k);
 
 }  // namespace papilio

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tensor/error.h"
-#include "tensor/files/json.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::boft {
 

@@ -1,5 +1,6 @@
 #include "nn/layers/hidden_act.h"
 
+#include <ranges>
 #include <utility>
 
 #include "autograd/ops/activation.h"
@@ -7,6 +8,7 @@
 #include "autograd/ops/bias_gelu.h"
 #include "autograd/ops/linear.h"
 #include "tensor/error.h"
+#include "tensor/text.h"
 
 namespace papilio::nn {
 
@@ -30,9 +32,7 @@ HiddenAct hidden_act(std::string_view name) {
 }
 
 std::string hidden_act_names() {
-  std::string names;
-  for (const auto& [name, act] : kNames) names += (names.empty() ? "" : ", ") + std::string(name);
-  return names;
+  return joined(kNames | std::views::keys, ", ");
 }
 
 Tensor activate(const Tensor& x, HiddenAct act) {

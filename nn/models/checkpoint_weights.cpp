@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tensor/files/check_name.h"
-#include "tensor/files/json.h"
+#include "tensor/files/detail/json.h"
 #include "tensor/files/safetensors.h"
 
 namespace papilio::nn {

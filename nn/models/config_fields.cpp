@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "tensor/files/json.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 

@@ -11,7 +11,7 @@
 #include "nn/models/transformers_names.h"
 #include "nn/text_table.h"
 #include "tensor/files/atomic_file.h"
-#include "tensor/files/json.h"
+#include "tensor/files/detail/json.h"
 #include "tensor/files/safetensors.h"
 
 namespace papilio::nn {

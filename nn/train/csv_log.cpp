@@ -11,15 +11,14 @@
 
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
+#include "tensor/text.h"
 
 namespace papilio::nn {
 
 namespace {
 
 std::string header_of(const std::vector<std::string>& columns) {
-  std::string line;
-  for (const std::string& column : columns) line += (line.empty() ? "" : ",") + column;
-  return line + '\n';
+  return joined(columns, ",") + '\n';
 }
 
 std::string field(const std::string& line, size_t index) {
@@ -72,13 +71,13 @@ CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>
 
 void CsvLog::write(const std::vector<double>& values) {
   check(values.size() == columns_, "CsvLog: expected ", columns_, " values, got ", values.size());
-  std::string line;
-  char number[32];
+  std::vector<std::string> fields;
   for (double value : values) {
-    std::snprintf(number, sizeof number, "%s%.9g", line.empty() ? "" : ",", value);
-    line += number;
+    char number[32];
+    std::snprintf(number, sizeof number, "%.9g", value);
+    fields.emplace_back(number);
   }
-  write_text(line + '\n');
+  write_text(joined(fields, ",") + '\n');
 }
 
 void CsvLog::write_text(const std::string& text) {

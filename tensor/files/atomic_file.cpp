@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "tensor/error.h"
+#include "tensor/files/detail/file_fault.h"
 
 namespace papilio {
 namespace {

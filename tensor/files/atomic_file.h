@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <string_view>
 
@@ -28,7 +27,7 @@ class AtomicFile {
  private:
   void open_temporary();
   [[noreturn]] void fail(const char* step, int error) const;
-  // Reports the step to the test hook; throws what the hook asks for.
+  // Throws what a test asks for at this step (tensor/files/detail/file_fault.h).
   void reach(const char* step) const;
 
   std::filesystem::path path_, temporary_;
@@ -36,10 +35,5 @@ class AtomicFile {
 };
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
-
-// For tests of power cuts and full disks: called before each step ("open", "write", "sync",
-// "rename", "sync folder") of every AtomicFile. A returned errno makes the step fail with it, 0
-// lets it happen. An empty function turns it off.
-void set_file_fault(std::function<int(std::string_view step)> fault);
 
 }  // namespace papilio

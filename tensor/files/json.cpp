@@ -1,4 +1,4 @@
-#include "tensor/files/json.h"
+#include "tensor/files/detail/json.h"
 
 #include <algorithm>
 #include <cmath>

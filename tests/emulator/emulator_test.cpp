@@ -13,6 +13,7 @@
 #include "kernels/error.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/detail/allocation_fault.h"
 #include "tests/emulator/device.h"
 
 namespace papilio::cuda {

@@ -11,6 +11,7 @@
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
 #include "tensor/copy.h"
+#include "tensor/detail/allocation_fault.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
 #include "tests/autograd/op_case.h"

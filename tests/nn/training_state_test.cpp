@@ -16,6 +16,7 @@
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/files/atomic_file.h"
+#include "tensor/files/detail/file_fault.h"
 #include "tests/in_child.h"
 #include "tests/nn/digits.h"
 #include "tests/temporary_folder.h"

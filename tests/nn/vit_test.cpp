@@ -17,6 +17,7 @@
 #include "nn/summary.h"
 #include "nn/train/fit.h"
 #include "nn/train/speed.h"
+#include "tensor/detail/allocation_fault.h"
 #include "tensor/random.h"
 #include "tests/nn/digits.h"
 #include "tests/temporary_folder.h"

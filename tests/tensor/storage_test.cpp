@@ -8,6 +8,7 @@
 
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/detail/allocation_fault.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
 #include "tests/temporary_folder.h"

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nn/data/formats/file.h"
-#include "tensor/files/json.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 

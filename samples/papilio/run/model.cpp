@@ -9,7 +9,7 @@
 #include "nn/models/pretrained.h"
 #include "samples/papilio/options/common.h"
 #include "tensor/files/atomic_file.h"
-#include "tensor/files/json.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::cli {
 

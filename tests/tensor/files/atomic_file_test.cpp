@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tensor/error.h"
+#include "tensor/files/detail/file_fault.h"
 #include "tests/in_child.h"
 #include "tests/temporary_folder.h"
 

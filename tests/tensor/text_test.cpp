@@ -1,0 +1,24 @@
+#include "tensor/text.h"
+
+#include <doctest/doctest.h>
+
+#include <list>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tensor/dims.h"
+
+using namespace papilio;
+
+TEST_CASE("joined: what streams, in order, with the separator between two") {
+  CHECK(joined(std::vector<std::string>{}, ", ").empty());
+  CHECK(joined(std::vector<std::string>{"a"}, ", ") == "a");
+  CHECK(joined(std::vector<std::string>{"a", "", "c"}, ", ") == "a, , c");
+  CHECK(joined(std::set<int>{3, 1, 2}, "") == "123");
+  CHECK(joined(std::list<double>{0.5, 2}, " ") == "0.5 2");
+  CHECK(joined(Dims{2, 3, 4}, "x") == "2x3x4");
+  CHECK(joined(std::vector{Dims{2, 3}, Dims{}}, " and ") == "(2, 3) and ()");
+  const char* const words[] = {"one", "two"};
+  CHECK(joined(words, "\n") == "one\ntwo");
+}
