@@ -1,7 +1,10 @@
 #include "autograd/backward.h"
 
+#include <cstddef>
+#include <memory>
 #include <queue>
 #include <utility>
+#include <vector>
 
 #include "autograd/anomaly.h"
 #include "autograd/autocast.h"

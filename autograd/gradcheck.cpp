@@ -1,6 +1,10 @@
 #include "autograd/gradcheck.h"
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"

@@ -2,6 +2,7 @@
 // inputs.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>

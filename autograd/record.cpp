@@ -1,6 +1,8 @@
 #include "autograd/record.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "autograd/anomaly.h"
 #include "autograd/grad_mode.h"

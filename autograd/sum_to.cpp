@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "autograd/backward.h"
 #include "autograd/ops/reduce_plan.h"
 #include "tensor/copy.h"

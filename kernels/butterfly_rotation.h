@@ -9,6 +9,8 @@
 // multiple of w. Nothing here needs Q to be orthogonal.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/view.h"
 
 namespace papilio::cpu {

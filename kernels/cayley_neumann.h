@@ -4,6 +4,8 @@
 // PEFT's series, where three and four terms are the same.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/view.h"
 
 namespace papilio {

@@ -1,6 +1,8 @@
 // Two-dimensional convolution (cross-correlation, as in every deep-learning library).
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/view.h"
 
 namespace papilio {

@@ -4,6 +4,8 @@
 // is said; "statistics dtype": float64 for float64 logits and float32 otherwise.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/view.h"
 
 namespace papilio {

@@ -2,6 +2,8 @@
 // makes it again.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/view.h"
 
 namespace papilio::cpu {

@@ -4,6 +4,8 @@
 // kernels/*/{arithmetic,math,extrema,activation,compare}.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/functors.h"
 #include "kernels/view.h"
 

@@ -5,6 +5,9 @@
 // kDomain says for which dtypes.
 #pragma once
 
+#include <cmath>
+#include <type_traits>
+
 #include "kernels/convert.h"
 #include "kernels/math.h"
 

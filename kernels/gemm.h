@@ -1,6 +1,8 @@
 // Matrix products.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/view.h"
 
 namespace papilio {

@@ -3,6 +3,7 @@
 // number of threads.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "kernels/view.h"

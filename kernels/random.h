@@ -3,6 +3,8 @@
 // on (seed, offset, i, dtype).
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/philox.h"
 #include "kernels/view.h"
 

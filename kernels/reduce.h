@@ -8,6 +8,8 @@
 // with log(r1 * r0).
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/view.h"
 
 namespace papilio {

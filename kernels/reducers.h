@@ -2,7 +2,9 @@
 // center), combine joins two partial results.
 #pragma once
 
+#include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/dtype.h"
 

@@ -3,6 +3,8 @@
 // contiguous, one floating dtype.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/view.h"
 
 namespace papilio {

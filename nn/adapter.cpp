@@ -1,6 +1,8 @@
 #include "nn/adapter.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "autograd/anomaly.h"
 #include "autograd/backward.h"

@@ -2,6 +2,7 @@
 // these knowing any of them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>

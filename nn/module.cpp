@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <map>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include "autograd/backward.h"
 #include "nn/adapter.h"

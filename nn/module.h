@@ -1,6 +1,7 @@
 // Module: a plain struct with value members, and what can be done with any of them.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>

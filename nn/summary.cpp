@@ -1,5 +1,9 @@
 #include "nn/summary.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 #include "nn/layers/conv2d.h"
 #include "nn/layers/linear.h"
 #include "nn/layers/multi_head_attention.h"

@@ -1,6 +1,7 @@
 #include "nn/text_table.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <span>
 
 #include "tensor/text.h"

@@ -1,6 +1,7 @@
 // Aligned columns, numbers and lists as text.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>

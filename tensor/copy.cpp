@@ -1,5 +1,7 @@
 #include "tensor/copy.h"
 
+#include <cstddef>
+
 #include "kernels/copy.h"
 #include "kernels/cuda.h"
 #include "tensor/creation.h"

@@ -1,7 +1,10 @@
 #include "tensor/creation.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <memory>
 
 #include "kernels/convert.h"
 #include "tensor/copy.h"

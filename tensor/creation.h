@@ -1,6 +1,7 @@
 // New tensors from values.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "tensor/tensor.h"

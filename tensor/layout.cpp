@@ -1,6 +1,8 @@
 #include "tensor/layout.h"
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace papilio {
 

@@ -1,6 +1,7 @@
 #include "tensor/random.h"
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "kernels/cuda_graph.h"

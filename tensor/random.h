@@ -3,6 +3,8 @@
 // and sin, and of uniform's range where it is not [0, 1)).
 #pragma once
 
+#include <cstdint>
+
 #include "tensor/creation.h"
 
 namespace papilio {

@@ -1,11 +1,13 @@
 #include "tensor/storage.h"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
 #include <new>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "kernels/cuda.h"

@@ -1,5 +1,10 @@
 #include "tensor/tensor.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
 #include "kernels/convert.h"
 #include "tensor/copy.h"
 

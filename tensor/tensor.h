@@ -2,7 +2,9 @@
 // same memory.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "kernels/view.h"

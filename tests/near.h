@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+
 #include "tensor/tensor.h"
 
 namespace papilio::test {

@@ -1,6 +1,8 @@
 // A system that starts no more threads.
 #pragma once
 
+#include <cstddef>
+
 #include <pthread.h>
 
 namespace papilio::test {

@@ -1,5 +1,7 @@
 #include "autograd/ops/argmax.h"
 
+#include <cstdint>
+
 #include "autograd/ops/check.h"
 #include "kernels/argmax.h"
 #include "tensor/copy.h"

@@ -1,5 +1,7 @@
 #include "autograd/ops/conv2d.h"
 
+#include <cstdint>
+
 #include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/ops/check.h"

@@ -1,5 +1,8 @@
 #include "autograd/ops/cross_entropy.h"
 
+#include <cstddef>
+#include <cstdint>
+
 #include "autograd/autocast.h"
 #include "autograd/ops/check.h"
 #include "autograd/record.h"

@@ -1,6 +1,8 @@
 // Cross entropy of logits.
 #pragma once
 
+#include <cstdint>
+
 #include "tensor/tensor.h"
 
 namespace papilio {

@@ -1,5 +1,7 @@
 #include "autograd/ops/dropout.h"
 
+#include <cstdint>
+
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
 #include "kernels/dropout.h"

@@ -1,5 +1,7 @@
 #include "autograd/ops/extrema.h"
 
+#include <cmath>
+
 #include "autograd/autocast.h"
 #include "autograd/ops/elementwise.h"
 

@@ -1,5 +1,8 @@
 #include "autograd/ops/index.h"
 
+#include <cstddef>
+#include <cstdint>
+
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
 #include "kernels/index.h"

@@ -3,6 +3,7 @@
 // Gradients are added up in the order of the index: the same bits every time.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "tensor/tensor.h"

@@ -1,5 +1,8 @@
 #include "autograd/ops/join.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <utility>
 

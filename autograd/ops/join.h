@@ -1,6 +1,7 @@
 // Joining tensors and taking them apart.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "tensor/tensor.h"

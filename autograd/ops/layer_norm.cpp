@@ -1,5 +1,7 @@
 #include "autograd/ops/layer_norm.h"
 
+#include <cstdint>
+
 #include "autograd/autocast.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/check.h"

@@ -1,5 +1,7 @@
 #include "autograd/ops/log_softmax.h"
 
+#include <cstdint>
+
 #include "autograd/autocast.h"
 #include "autograd/ops/along_rows.h"
 #include "autograd/ops/check.h"

@@ -1,6 +1,8 @@
 // Logarithm of the softmax over one dimension.
 #pragma once
 
+#include <cstdint>
+
 #include "tensor/tensor.h"
 
 namespace papilio {

@@ -1,5 +1,7 @@
 #include "autograd/ops/matmul.h"
 
+#include <cstdint>
+
 #include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/ops/check.h"

@@ -1,6 +1,7 @@
 #include "autograd/ops/matrix.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "kernels/gemm.h"
 #include "tensor/copy.h"

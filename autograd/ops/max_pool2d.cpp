@@ -1,5 +1,7 @@
 #include "autograd/ops/max_pool2d.h"
 
+#include <cstdint>
+
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
 #include "tensor/copy.h"

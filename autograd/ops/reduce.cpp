@@ -1,6 +1,8 @@
 #include "autograd/ops/reduce.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "autograd/autocast.h"
 #include "autograd/ops/check.h"

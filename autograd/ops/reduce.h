@@ -1,6 +1,8 @@
 // Reductions over dimensions: sum, mean, var, max, min.
 #pragma once
 
+#include <cstdint>
+
 #include "tensor/tensor.h"
 
 namespace papilio {

@@ -1,5 +1,10 @@
 #include "autograd/ops/reduce_plan.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/pick.h"

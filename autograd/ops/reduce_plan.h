@@ -1,6 +1,8 @@
 // How the operations bring any reduction into the form that kernels/reduce.h takes.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/reduce.h"
 #include "tensor/tensor.h"
 

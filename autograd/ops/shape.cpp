@@ -1,5 +1,8 @@
 #include "autograd/ops/shape.h"
 
+#include <algorithm>
+#include <cstddef>
+
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops/check.h"

@@ -1,6 +1,8 @@
 // Softmax over one dimension.
 #pragma once
 
+#include <cstdint>
+
 #include "tensor/tensor.h"
 
 namespace papilio {

@@ -1,5 +1,7 @@
 #include "autograd/ops/where.h"
 
+#include <vector>
+
 #include "autograd/autocast.h"
 #include "autograd/ops/elementwise.h"
 

@@ -1,6 +1,11 @@
 #include "boft/files/adapter_folder.h"
 
 #include <cmath>
+#include <cstdint>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <variant>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"

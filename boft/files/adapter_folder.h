@@ -2,9 +2,11 @@
 // one.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "boft/methods/config.h"

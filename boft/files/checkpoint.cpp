@@ -1,6 +1,7 @@
 #include "boft/files/checkpoint.h"
 
 #include <algorithm>
+#include <variant>
 
 #include "boft/files/adapter_folder.h"
 #include "nn/models/transformers_names.h"

@@ -2,6 +2,9 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+#include <variant>
 
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"

@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <map>
 #include <set>
+#include <string>
+#include <string_view>
+#include <variant>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"

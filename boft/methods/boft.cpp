@@ -1,5 +1,8 @@
 #include "boft/methods/boft.h"
 
+#include <cstdint>
+#include <string>
+
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "boft/ops/boft_linear.h"

@@ -1,6 +1,9 @@
 // BOFT at one layer: the parameters and what they do to its weight.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "boft/methods/config.h"
 #include "nn/adapter.h"
 

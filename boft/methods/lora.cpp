@@ -1,5 +1,7 @@
 #include "boft/methods/lora.h"
 
+#include <string>
+
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "boft/methods/boft.h"

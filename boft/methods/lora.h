@@ -1,6 +1,8 @@
 // LoRA at one layer: the low-rank baseline that rotations are compared with.
 #pragma once
 
+#include <string>
+
 #include "boft/methods/config.h"
 #include "nn/adapter.h"
 #include "nn/layers/dropout.h"

@@ -1,6 +1,10 @@
 // OFT at one layer: the parameters and what they do to its weight.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "boft/methods/config.h"
 #include "nn/adapter.h"
 

@@ -1,7 +1,13 @@
 #include "boft/model/model.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <map>
+#include <memory>
+#include <tuple>
+#include <utility>
+#include <variant>
 
 #include "autograd/backward.h"
 #include "boft/methods/lora.h"

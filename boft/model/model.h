@@ -1,6 +1,7 @@
 // Adapters on a whole model: attaching, activating, merging and taking off.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>

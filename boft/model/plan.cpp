@@ -1,6 +1,9 @@
 #include "boft/model/plan.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <variant>
 
 #include "boft/methods/lora.h"
 #include "boft/methods/oft.h"

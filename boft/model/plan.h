@@ -1,6 +1,7 @@
 // What a configuration would do to a model, before anything is attached.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

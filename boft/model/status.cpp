@@ -1,6 +1,7 @@
 #include "boft/model/status.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "nn/text_table.h"
 

@@ -2,6 +2,7 @@
 // get_model_status.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

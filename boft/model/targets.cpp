@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstdint>
 #include <optional>
+#include <system_error>
 
 #include "boft/model/path_pattern.h"
 #include "nn/layers/embedding.h"

@@ -1,6 +1,9 @@
 #include "boft/ops/boft_linear.h"
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "autograd/autocast.h"
 #include "autograd/ops.h"

@@ -1,5 +1,7 @@
 #include "boft/ops/butterfly_rotation.h"
 
+#include <cstdint>
+
 #include "autograd/autocast.h"
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"

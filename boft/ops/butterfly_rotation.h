@@ -1,6 +1,8 @@
 // The rotation of BOFT: a product of m sparse orthogonal factors, applied without ever building it.
 #pragma once
 
+#include <cstdint>
+
 #include "tensor/tensor.h"
 
 namespace papilio {

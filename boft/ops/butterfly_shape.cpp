@@ -1,6 +1,8 @@
 #include "boft/ops/butterfly_shape.h"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 
 namespace papilio {
 namespace {

@@ -1,5 +1,7 @@
 #include "boft/ops/cayley_neumann.h"
 
+#include <cstdint>
+
 #include "autograd/autocast.h"
 #include "autograd/ops/check.h"
 #include "autograd/record.h"

@@ -1,6 +1,8 @@
 // A rotation, nearly, without an inversion.
 #pragma once
 
+#include <cstdint>
+
 #include "tensor/tensor.h"
 
 namespace papilio {

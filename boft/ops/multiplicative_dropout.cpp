@@ -1,5 +1,7 @@
 #include "boft/ops/multiplicative_dropout.h"
 
+#include <cstdint>
+
 #include "autograd/ops/check.h"
 #include "autograd/record.h"
 #include "kernels/multiplicative_dropout.h"

@@ -1,5 +1,7 @@
 #include "boft/ops/skew_symmetric.h"
 
+#include <cstdint>
+
 #include "autograd/ops/check.h"
 #include "autograd/ops/matrix.h"
 #include "autograd/record.h"

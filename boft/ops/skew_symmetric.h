@@ -1,6 +1,8 @@
 // Skew-symmetric matrices, A^T = -A, and the b (b - 1) / 2 numbers above their diagonals.
 #pragma once
 
+#include <cstdint>
+
 #include "tensor/tensor.h"
 
 namespace papilio {

@@ -1,5 +1,8 @@
 #include "kernels/argmax.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "kernels/cpu/parallel.h"
 
 namespace papilio::cpu {

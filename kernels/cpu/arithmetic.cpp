@@ -1,3 +1,5 @@
+#include <cstdint>
+
 #include "kernels/cpu/elementwise_loop.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/elementwise_instances.h"

@@ -1,6 +1,7 @@
 #include "kernels/bias_gelu.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "kernels/cpu/row.h"
 #include "kernels/cpu/scratch.h"

@@ -3,7 +3,10 @@
 #include "kernels/butterfly_rotation.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/lanes.h"

@@ -1,6 +1,7 @@
 // Positions of an index by value: what scatter-adds need to add in a fixed order.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

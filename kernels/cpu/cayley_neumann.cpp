@@ -1,6 +1,9 @@
 #include "kernels/cayley_neumann.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/small_matrix.h"

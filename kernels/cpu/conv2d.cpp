@@ -1,5 +1,8 @@
 #include "kernels/conv2d.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 

@@ -1,6 +1,9 @@
 #include "kernels/copy.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/convert.h"
 #include "kernels/cpu/parallel.h"

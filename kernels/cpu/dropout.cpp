@@ -1,6 +1,7 @@
 #include "kernels/dropout.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/philox_words.h"

@@ -1,5 +1,10 @@
 #include "kernels/cpu/elementwise_loop.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
 #include "kernels/cpu/parallel.h"
 #include "kernels/rows.h"
 

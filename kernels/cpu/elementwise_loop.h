@@ -3,6 +3,9 @@
 // dtype (elementwise_loop.cpp).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/elementwise.h"

@@ -1,6 +1,11 @@
 #include "kernels/gemm.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <type_traits>
+#include <utility>
 
 #include "kernels/cpu/blas.h"
 #include "kernels/cpu/parallel.h"

@@ -1,5 +1,7 @@
 #include "kernels/index.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "kernels/cpu/by_destination.h"

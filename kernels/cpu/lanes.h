@@ -6,9 +6,11 @@
 // without a single shuffle.
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/dtype.h"

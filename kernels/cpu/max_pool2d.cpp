@@ -1,6 +1,7 @@
 #include "kernels/max_pool2d.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "kernels/cpu/parallel.h"
 

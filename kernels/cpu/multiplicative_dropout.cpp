@@ -1,6 +1,7 @@
 #include "kernels/multiplicative_dropout.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace papilio::cpu {
 

@@ -1,6 +1,8 @@
 // Batches of a Philox stream's words, made so that loops vectorise.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/philox.h"
 
 namespace papilio::cpu {

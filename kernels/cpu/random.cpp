@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numbers>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/cpu/parallel.h"

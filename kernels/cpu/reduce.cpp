@@ -1,5 +1,9 @@
 #include "kernels/reduce.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/cpu/parallel.h"

@@ -1,6 +1,7 @@
 // Memory of one kernel call: uninitialised, at a cache line's start.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>

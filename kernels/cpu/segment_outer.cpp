@@ -1,6 +1,9 @@
 #include "kernels/segment_outer.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/lanes.h"

@@ -1,6 +1,7 @@
 #include "kernels/skew_symmetric.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "kernels/cpu/parallel.h"
 

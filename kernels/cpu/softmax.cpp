@@ -1,6 +1,8 @@
 #include "kernels/softmax.h"
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/cpu/row.h"

@@ -1,3 +1,5 @@
+#include <cstdint>
+
 #include "kernels/cpu/parallel.h"
 #include "kernels/elementwise.h"
 #include "kernels/rows.h"

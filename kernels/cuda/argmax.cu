@@ -1,5 +1,7 @@
 #include "kernels/argmax.h"
 
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/row.h"
 

@@ -1,3 +1,5 @@
+#include <cstdint>
+
 #include "kernels/cuda/elementwise.h"
 #include "kernels/elementwise_instances.h"
 

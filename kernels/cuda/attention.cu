@@ -1,5 +1,9 @@
 #include "kernels/attention.h"
 
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
 #include "kernels/cuda/row.h"
 #include "kernels/math.h"
 

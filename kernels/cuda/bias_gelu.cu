@@ -1,6 +1,8 @@
 #include "kernels/bias_gelu.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <type_traits>
 
 #include "kernels/cuda/pack.h"
 #include "kernels/cuda/parts.h"

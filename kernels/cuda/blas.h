@@ -1,6 +1,8 @@
 // What products through cuBLAS and cuBLASLt share.
 #pragma once
 
+#include <cstddef>
+
 #include "kernels/cuda/cublas_functions.h"
 #include "kernels/cuda/runtime.h"
 #include "kernels/view.h"

@@ -1,6 +1,7 @@
 #include "kernels/boft_linear.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "kernels/cuda/butterfly.h"
 #include "kernels/cuda/parts.h"

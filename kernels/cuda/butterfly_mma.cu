@@ -1,6 +1,8 @@
 #include "kernels/cuda/butterfly_mma.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <type_traits>
 
 #include "kernels/cuda/butterfly.h"
 #include "kernels/cuda/mma_tile.h"

@@ -5,6 +5,8 @@
 // device memory. samples/kernels shows the way here.
 #include "kernels/butterfly_rotation.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "kernels/cuda/butterfly_mma.h"

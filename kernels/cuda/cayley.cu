@@ -1,5 +1,7 @@
 #include "kernels/cayley.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include "kernels/cuda/cayley_registers.h"

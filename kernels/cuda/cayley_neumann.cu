@@ -1,6 +1,9 @@
 // A block a matrix (a warp for b <= 32), the algorithm of kernels/cpu/cayley_neumann.cpp.
 #include "kernels/cayley_neumann.h"
 
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/cuda/small_matrix.h"
 
 namespace papilio::cuda {

@@ -3,6 +3,7 @@
 // rows are exchanged by comparing.
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
 #include "kernels/cuda/pack.h"

@@ -1,6 +1,10 @@
 #include "kernels/conv2d.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <utility>
 
 #include "kernels/copy.h"
 #include "kernels/cuda/launch.h"

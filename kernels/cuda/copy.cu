@@ -1,5 +1,8 @@
 #include "kernels/copy.h"
 
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/convert.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/strided.h"

@@ -1,6 +1,7 @@
 #include "kernels/cross_entropy.h"
 
 #include <cmath>
+#include <cstdint>
 
 #include "kernels/cuda/row_registers.h"
 #include "kernels/math.h"

@@ -1,5 +1,7 @@
 #include "kernels/dropout.h"
 
+#include <cstdint>
+
 #include "kernels/cuda/graph.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/philox.h"

@@ -2,6 +2,7 @@
 // the sums leave the registers.
 #include <bit>
 #include <compare>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>

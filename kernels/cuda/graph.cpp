@@ -1,6 +1,7 @@
 #include "kernels/cuda/graph.h"
 
 #include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <map>
 #include <mutex>

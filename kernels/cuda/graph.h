@@ -1,6 +1,9 @@
 // What the backend's host side asks the recording in progress for.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/cuda_graph.h"
 
 namespace papilio::cuda {

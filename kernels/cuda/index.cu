@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <bit>
+#include <cstdint>
 
 #include "kernels/cuda/row.h"
 #include "kernels/cuda/synchronous.h"

@@ -1,5 +1,7 @@
 #include "kernels/max_pool2d.h"
 
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 
 namespace papilio::cuda {

@@ -5,6 +5,8 @@
 
 #include <mma.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include "kernels/cuda/pack.h"

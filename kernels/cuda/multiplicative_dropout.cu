@@ -1,5 +1,7 @@
 #include "kernels/multiplicative_dropout.h"
 
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 
 namespace papilio::cuda {

@@ -1,6 +1,7 @@
 #include "kernels/optim.h"
 
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/cuda/row.h"

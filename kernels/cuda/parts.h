@@ -2,6 +2,8 @@
 // then the parts in turn.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 
 namespace papilio::cuda {

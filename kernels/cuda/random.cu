@@ -1,7 +1,9 @@
 #include "kernels/random.h"
 
 #include <cmath>
+#include <cstdint>
 #include <numbers>
+#include <type_traits>
 
 #include "kernels/cuda/graph.h"
 #include "kernels/cuda/launch.h"

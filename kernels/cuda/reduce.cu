@@ -1,7 +1,9 @@
 #include "kernels/reduce.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
+#include <type_traits>
 
 #include "kernels/cuda/row.h"
 #include "kernels/cuda/strided.h"

@@ -3,6 +3,8 @@
 // distances, then warps), so that results repeat bit for bit.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 #include "kernels/view.h"
 

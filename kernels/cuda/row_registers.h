@@ -10,6 +10,7 @@
 //   });
 #pragma once
 
+#include <cstdint>
 #include <limits>
 #include <type_traits>
 

@@ -1,6 +1,7 @@
 #include "kernels/cuda/runtime.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <iterator>
 #include <memory>

@@ -1,5 +1,7 @@
 #include "kernels/segment_outer.h"
 
+#include <cstdint>
+
 #include "kernels/cuda/butterfly_mma.h"
 #include "kernels/cuda/parts.h"
 

@@ -1,5 +1,7 @@
 #include "kernels/skew_symmetric.h"
 
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 
 namespace papilio::cuda {

@@ -2,6 +2,8 @@
 // kernels/rows.h.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/host_device.h"
 #include "kernels/rows.h"
 

@@ -1,3 +1,5 @@
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/strided.h"
 #include "kernels/elementwise.h"

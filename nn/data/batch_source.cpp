@@ -1,5 +1,13 @@
 #include "nn/data/batch_source.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "tensor/creation.h"
 
 namespace papilio::nn {

@@ -1,6 +1,11 @@
 // Where a Loader's batches come from.
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "nn/data/sources/dataset.h"
 #include "nn/data/sources/image_dataset.h"
 #include "nn/data/transforms/image_processor.h"

@@ -1,6 +1,7 @@
 // Batches without end, prepared ahead by threads of their own where asked.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "nn/data/batch_source.h"

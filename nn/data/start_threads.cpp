@@ -1,5 +1,6 @@
 #include "nn/data/start_threads.h"
 
+#include <cstddef>
 #include <new>
 #include <system_error>
 

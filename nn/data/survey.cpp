@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <thread>
+#include <utility>
 
 #include "nn/data/start_threads.h"
 #include "tensor/error.h"

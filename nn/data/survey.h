@@ -1,6 +1,7 @@
 // A look at every picture of a data set.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>

@@ -1,5 +1,9 @@
 #include "nn/layers/conv1d.h"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/shape.h"

@@ -1,5 +1,10 @@
 #include "nn/layers/conv2d.h"
 
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "autograd/ops/join.h"
 #include "autograd/ops/shape.h"

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <string>
+
 #include "autograd/ops/conv2d.h"
 #include "nn/adapter.h"
 

@@ -1,6 +1,9 @@
 #include "nn/layers/conv_stem.h"
 
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 
 #include "autograd/ops/activation.h"
 #include "autograd/ops/max_pool2d.h"

@@ -1,5 +1,9 @@
 #include "nn/layers/dropout.h"
 
+#include <cstddef>
+#include <string>
+#include <vector>
+
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/dropout.h"
 #include "tensor/copy.h"

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "nn/module.h"
 
 namespace papilio::nn {

@@ -1,5 +1,9 @@
 #include "nn/layers/embedding.h"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "autograd/ops/index.h"
 #include "autograd/ops/shape.h"

@@ -1,5 +1,8 @@
 #include "nn/layers/layer_norm.h"
 
+#include <cstdint>
+#include <string>
+
 #include "autograd/backward.h"
 #include "autograd/ops/layer_norm.h"
 #include "tensor/creation.h"

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "autograd/ops/layer_norm.h"
 #include "nn/module.h"
 

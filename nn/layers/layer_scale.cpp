@@ -1,5 +1,7 @@
 #include "nn/layers/layer_scale.h"
 
+#include <cstdint>
+
 #include "autograd/backward.h"
 #include "autograd/ops/arithmetic.h"
 #include "tensor/creation.h"

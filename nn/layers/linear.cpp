@@ -1,5 +1,9 @@
 #include "nn/layers/linear.h"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "autograd/ops/linear.h"
 #include "nn/init.h"

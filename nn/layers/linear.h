@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "nn/adapter.h"
 
 namespace papilio::nn {

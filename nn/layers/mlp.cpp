@@ -1,5 +1,7 @@
 #include "nn/layers/mlp.h"
 
+#include <cstdint>
+
 namespace papilio::nn {
 
 Mlp::Mlp(int64_t features, int64_t hidden, double dropout_, HiddenAct act_)

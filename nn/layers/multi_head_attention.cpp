@@ -1,6 +1,7 @@
 #include "nn/layers/multi_head_attention.h"
 
 #include <cmath>
+#include <cstdint>
 
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/attention.h"

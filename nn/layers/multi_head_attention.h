@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "nn/layers/dropout.h"
 #include "nn/layers/linear.h"
 

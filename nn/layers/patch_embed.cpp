@@ -1,5 +1,7 @@
 #include "nn/layers/patch_embed.h"
 
+#include <cstdint>
+
 #include "autograd/ops/shape.h"
 
 namespace papilio::nn {

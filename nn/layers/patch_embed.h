@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "nn/layers/conv2d.h"
 
 namespace papilio::nn {

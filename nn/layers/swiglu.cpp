@@ -1,5 +1,7 @@
 #include "nn/layers/swiglu.h"
 
+#include <cstdint>
+
 #include "autograd/ops/activation.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/shape.h"

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "nn/layers/linear.h"
 
 namespace papilio::nn {

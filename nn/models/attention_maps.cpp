@@ -1,5 +1,9 @@
 #include "nn/models/attention_maps.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "tensor/creation.h"

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <system_error>
+
 #include "tensor/files/check_name.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/safetensors.h"

@@ -1,9 +1,11 @@
 #include "nn/models/config_fields.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <vector>
 
 #include "tensor/files/detail/json.h"
 

@@ -1,5 +1,9 @@
 #include "nn/models/dinov2.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "nn/models/config_checks.h"

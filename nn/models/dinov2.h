@@ -3,6 +3,7 @@
 // Dinov2WithRegistersForImageClassification.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>

@@ -1,5 +1,8 @@
 #include "nn/models/image_classifier.h"
 
+#include <cstdint>
+#include <utility>
+
 #include "nn/init.h"
 #include "tensor/copy.h"
 

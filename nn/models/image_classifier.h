@@ -1,6 +1,7 @@
 // What every model that tells classes of images apart has: a backbone and a linear classifier.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>

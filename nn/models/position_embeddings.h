@@ -1,6 +1,8 @@
 // Position embeddings for images of another size than a model was trained on.
 #pragma once
 
+#include <cstdint>
+
 #include "tensor/tensor.h"
 
 namespace papilio::nn {

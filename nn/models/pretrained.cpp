@@ -1,8 +1,12 @@
 #include "nn/models/pretrained.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <system_error>
 
 #include "autograd/ops/join.h"
 #include "nn/init.h"

@@ -1,5 +1,6 @@
 #include "nn/models/transformers_names.h"
 
+#include <cstddef>
 #include <string_view>
 
 namespace papilio::nn {

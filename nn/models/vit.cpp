@@ -1,5 +1,8 @@
 #include "nn/models/vit.h"
 
+#include <cstddef>
+#include <cstdint>
+
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "nn/models/config_checks.h"

@@ -3,6 +3,7 @@
 // here and there.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>

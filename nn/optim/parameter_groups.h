@@ -1,6 +1,8 @@
 // Which parameters an optimiser decays, and how fast each layer of a transformer learns.
 #pragma once
 
+#include <vector>
+
 #include "nn/module.h"
 #include "nn/optim/optimizer.h"
 

@@ -1,6 +1,9 @@
 #include "nn/train/captured_step.h"
 
 #include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"

@@ -1,6 +1,7 @@
 // A training step that is launched as one CUDA graph.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "nn/train/fit.h"

@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
+#include <cstdint>
 #include <map>
+#include <string_view>
+#include <system_error>
+#include <utility>
 
 namespace papilio::nn {
 

@@ -1,6 +1,7 @@
 // A run's folder of checkpoints: the newest few, and the best.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <limits>
+#include <memory>
+#include <string>
+#include <utility>
 
 #include "autograd/autocast.h"
 #include "autograd/backward.h"

@@ -1,7 +1,9 @@
 // Training and evaluating a classifier: plain loops that say what happens.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "nn/data/loader.h"

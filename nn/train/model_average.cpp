@@ -1,6 +1,7 @@
 #include "nn/train/model_average.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"

@@ -2,6 +2,7 @@
 // tells classes apart better than the parameters themselves.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>

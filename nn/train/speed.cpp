@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/matmul.h"

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <system_error>
 
 #include "tensor/copy.h"
 #include "tensor/files/safetensors.h"

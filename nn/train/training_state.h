@@ -1,6 +1,7 @@
 // Everything a training run needs to go on as if it had never stopped, in one checked file.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>

@@ -1,5 +1,9 @@
 #include "kernels/cayley.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 #include "samples/kernels/cayley/v1.h"
 #include "samples/kernels/cayley/v2.h"
 #include "samples/kernels/cayley/v3.h"

@@ -1,5 +1,8 @@
 #include "kernels/layer_norm.h"
 
+#include <cstddef>
+#include <vector>
+
 #include "samples/kernels/layer_norm/v1.h"
 #include "samples/kernels/layer_norm/v2.h"
 #include "samples/kernels/layer_norm/v3.h"

@@ -1,9 +1,11 @@
 // study: every version of a kernel against the CPU's results and the speed of a copy.
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "kernels/cuda.h"
 #include "kernels/error.h"

@@ -1,6 +1,9 @@
 // Checks and times one version of a kernel.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "samples/kernels/study.h"
 
 namespace papilio::cuda::study {

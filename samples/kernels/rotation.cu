@@ -1,5 +1,9 @@
 #include "kernels/butterfly_rotation.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 #include "kernels/cayley.h"
 #include "samples/kernels/measure.h"
 #include "samples/kernels/rotation/v1.h"

@@ -2,6 +2,7 @@
 // what the versions of a series have in common. README.md tells the story, main.cpp runs it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>

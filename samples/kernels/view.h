@@ -1,6 +1,7 @@
 // Plain memory as a kernel's contiguous float32 view.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <vector>
 

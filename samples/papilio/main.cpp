@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/options/common.h"

@@ -1,6 +1,7 @@
 // Files that are either the old one or the new one, whole, whatever happens while they are written.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>

@@ -1,6 +1,7 @@
 // Names that become files and folders: adapters, runs, checkpoints.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "tensor/error.h"

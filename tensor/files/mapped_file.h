@@ -1,6 +1,7 @@
 // A file's bytes as memory.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <string>

@@ -1,6 +1,12 @@
 // The safetensors format (github.com/huggingface/safetensors): named tensors in one file.
 #pragma once
 
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
 #include "tensor/files/mapped_file.h"
 #include "tensor/files/safetensors_header.h"
 #include "tensor/tensor.h"

@@ -1,8 +1,11 @@
 #include "tensor/files/safetensors_header.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "tensor/error.h"
 

@@ -6,6 +6,7 @@
 //   without holes or overlaps
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 // One table entry drives every check of an operation (tests/autograd/op_case.cpp says which).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>

@@ -3,6 +3,7 @@
 // or read again and again because it is too long, ends inside 16 bytes or begins there.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

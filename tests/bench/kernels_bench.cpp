@@ -1,6 +1,11 @@
 // The method's operations and what they are compared with: matrix products, attention, memory.
 #include <benchmark/benchmark.h>
 
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <sstream>
+#include <string>
 #include <string_view>
 
 #include "tests/bench/targets.h"

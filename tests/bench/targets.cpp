@@ -1,5 +1,6 @@
 #include "tests/bench/targets.h"
 
+#include <cstdint>
 #include <cstdio>
 
 namespace papilio::bench {

@@ -1,5 +1,6 @@
 #include "tests/bench/timing.h"
 
+#include <cstdint>
 #include <map>
 #include <vector>
 

@@ -1,6 +1,8 @@
 // The method in plain float64 loops over dense matrices: the tests' independent reference.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "tensor/tensor.h"

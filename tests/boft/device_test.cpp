@@ -2,7 +2,12 @@
 // without one.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "autograd/autocast.h"
 #include "autograd/backward.h"

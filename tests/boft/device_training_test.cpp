@@ -2,6 +2,11 @@
 // Passed over without one.
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "boft/methods/oft.h"
 #include "boft/model/model.h"

@@ -2,8 +2,13 @@
 // unmerge exact, several adapters of different methods, sizes and dtypes together.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"

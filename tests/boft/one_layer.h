@@ -1,6 +1,9 @@
 // A model of one layer that adapters plug into, and what the method says its adapted weight is.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <string>
 #include <utility>
 
 #include "autograd/ops.h"

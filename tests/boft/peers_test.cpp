@@ -3,7 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <filesystem>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"

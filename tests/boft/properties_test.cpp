@@ -3,7 +3,12 @@
 // drawn at random in ops/butterfly_rotation_test.cpp.)
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
 
 #include "autograd/grad_mode.h"
 #include "boft/geometry/energy.h"

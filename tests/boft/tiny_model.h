@@ -1,6 +1,10 @@
 // A small transformer-like model with the names of the real one, for tests of adapters.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "autograd/ops.h"
 #include "nn/layers/conv2d.h"
 #include "nn/layers/linear.h"

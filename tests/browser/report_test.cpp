@@ -4,7 +4,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <string>
 
 #include "tests/browser/browser.h"
 #include "tests/nn/data/files.h"

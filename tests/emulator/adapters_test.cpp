@@ -1,6 +1,9 @@
 // Adapters on a device.
 #include <doctest/doctest.h>
 
+#include <string>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "nn/layers/linear.h"
 #include "tests/boft/one_layer.h"

@@ -1,6 +1,8 @@
 #include <cublas_v2.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <vector>
 

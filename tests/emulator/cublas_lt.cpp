@@ -1,6 +1,7 @@
 #include <cublasLt.h>
 
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "kernels/cuda/cublas_functions.h"

@@ -1,5 +1,6 @@
 #include "tests/emulator/graph.h"
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>

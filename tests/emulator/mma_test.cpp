@@ -2,7 +2,10 @@
 #include <doctest/doctest.h>
 #include <mma.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <type_traits>
 #include <vector>

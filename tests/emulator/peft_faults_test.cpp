@@ -2,7 +2,11 @@
 // others.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <set>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "kernels/boft_linear.h"

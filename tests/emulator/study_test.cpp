@@ -2,7 +2,9 @@
 // warp and 16 bytes.
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "samples/kernels/measure.h"
 

@@ -1,6 +1,9 @@
 // IDX, CIFAR, gzip, tar and preprocessor_config.json: the first byte chooses, the rest is the file.
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "nn/data/formats/gzip.h"
 #include "nn/data/formats/tar.h"

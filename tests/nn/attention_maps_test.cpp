@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 #include "nn/models/dinov2.h"
 #include "nn/models/vit.h"
 #include "tensor/random.h"

@@ -1,6 +1,7 @@
 // The digits of the repository, for tests.
 #pragma once
 
+#include <cstdint>
 #include <fstream>
 #include <sstream>
 #include <string>

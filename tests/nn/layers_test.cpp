@@ -1,6 +1,8 @@
 // Layers with a form of their own: transposed storage, padding taken from the image.
 #include <doctest/doctest.h>
 
+#include <vector>
+
 #include "autograd/ops.h"
 #include "nn/layers/conv1d.h"
 #include "nn/layers/conv2d.h"

@@ -2,8 +2,13 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "nn/models/vit.h"
 #include "nn/train/csv_log.h"

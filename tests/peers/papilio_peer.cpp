@@ -8,9 +8,14 @@
 //   result.safetensors    logits; merged_logits; trained_logits, after STEPS steps of AdamW
 //   gradients/            the adapters with the gradient of the mean cross entropy as their values
 //   trained/              the adapters after training
+#include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <string>
+#include <vector>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"

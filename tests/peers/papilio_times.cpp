@@ -5,9 +5,17 @@
 //   papilio_times cayley B COUNT SECONDS            forward and backward
 //
 // Prints the shortest call in seconds and by how many bytes the process grew at its largest.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <fstream>
 #include <iostream>
+#include <limits>
+#include <memory>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"

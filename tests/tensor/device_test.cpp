@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <string>
+
 #include "tensor/device_named.h"
 #include "tensor/error.h"
 

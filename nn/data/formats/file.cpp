@@ -1,7 +1,11 @@
 #include "nn/data/formats/file.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
+#include <utility>
 
 #include "nn/data/formats/gzip.h"
 #include "tensor/error.h"

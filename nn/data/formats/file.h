@@ -1,6 +1,7 @@
 // Whole files in memory, unpacked.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
+#include <utility>
 
 #include "nn/data/formats/file.h"
 #include "nn/data/formats/image_codec.h"

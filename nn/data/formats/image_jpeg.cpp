@@ -1,5 +1,9 @@
 #include <csetjmp>
+#include <cstdint>
 #include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
 
 // jpeglib.h wants <cstdio> before it.
 #include <jpeglib.h>

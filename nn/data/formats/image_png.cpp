@@ -1,8 +1,13 @@
 #include <png.h>
 
 #include <csetjmp>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "nn/data/formats/image_codec.h"
 #include "tensor/error.h"

@@ -1,7 +1,9 @@
 #include "nn/data/formats/tar.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "tensor/error.h"
 

@@ -1,7 +1,12 @@
 #include "nn/data/sources/cifar.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <map>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include "nn/data/formats/file.h"
 #include "nn/data/formats/tar.h"

@@ -1,6 +1,7 @@
 #include "nn/data/sources/class_names.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "nn/data/formats/file.h"
 #include "tensor/error.h"

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <numbers>
+#include <utility>
 
 #include "nn/data/sources/class_names.h"
 #include "tensor/copy.h"

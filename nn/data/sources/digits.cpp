@@ -1,6 +1,10 @@
 #include "nn/data/sources/digits.h"
 
 #include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+#include <vector>
 
 #include "nn/data/formats/gzip.h"
 #include "tensor/creation.h"

@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include "nn/data/formats/file.h"
 #include "nn/data/sources/class_names.h"

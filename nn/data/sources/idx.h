@@ -2,9 +2,11 @@
 // yann.lecun.com/exdb/mnist.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nn/data/sources/image_dataset.h"
 

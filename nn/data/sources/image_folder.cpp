@@ -1,6 +1,13 @@
 #include "nn/data/sources/image_folder.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "nn/data/formats/file.h"
 #include "nn/data/sources/cifar.h"

@@ -1,6 +1,7 @@
 // Folders of pictures, a class a folder, and the choice among all kinds of image data.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 #include "nn/data/sources/image_dataset.h"

@@ -1,6 +1,8 @@
 // Crops and flips, as torchvision.transforms has them.
 #pragma once
 
+#include <cstdint>
+
 #include "nn/data/transforms/draw.h"
 #include "nn/data/transforms/resize.h"
 

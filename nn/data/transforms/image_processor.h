@@ -2,6 +2,7 @@
 // Hugging Face Transformers) and the random part that training puts before it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>

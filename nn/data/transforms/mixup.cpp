@@ -1,6 +1,9 @@
 #include "nn/data/transforms/mixup.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
 
 #include "nn/data/transforms/draw.h"
 #include "tensor/creation.h"

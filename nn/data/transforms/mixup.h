@@ -2,6 +2,8 @@
 // 1710.09412); Yun and others: "CutMix" (arXiv 1905.04899).
 #pragma once
 
+#include <cstdint>
+
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 

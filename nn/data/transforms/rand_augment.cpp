@@ -1,7 +1,10 @@
 #include "nn/data/transforms/rand_augment.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numbers>
+#include <vector>
 
 #include "nn/data/transforms/color.h"
 

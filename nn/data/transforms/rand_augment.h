@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 
 #include "nn/data/formats/image.h"
 #include "nn/data/transforms/draw.h"

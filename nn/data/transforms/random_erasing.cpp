@@ -1,5 +1,8 @@
 #include "nn/data/transforms/random_erasing.h"
 
+#include <cmath>
+#include <cstdint>
+
 namespace papilio::nn {
 
 void RandomErasing::operator()(float* image, int64_t channels, int64_t height, int64_t width,

@@ -2,6 +2,8 @@
 // 1708.04896).
 #pragma once
 
+#include <cstdint>
+
 #include "nn/data/transforms/draw.h"
 
 namespace papilio::nn {

@@ -1,6 +1,7 @@
 // Resizing, to the bit as Pillow 13 does it (and torchvision with it on Pillow's images).
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "nn/data/formats/image.h"

@@ -2,6 +2,8 @@
 // registers have no index. About 2 b reads and writes of each element where one of each would do.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 #include "samples/kernels/study.h"
 

@@ -2,6 +2,9 @@
 // order. But a small matrix keeps few of the 32 lanes busy, and every pivot ends in a wait.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 #include "samples/kernels/study.h"
 

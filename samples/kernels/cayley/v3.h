@@ -3,6 +3,8 @@
 // registers; device memory sees each element once in and once out.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 #include "samples/kernels/study.h"
 

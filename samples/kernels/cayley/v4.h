@@ -2,6 +2,8 @@
 // 32 places of memory for 4 bytes each. Four times fewer such loads.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/cuda/pack.h"
 #include "samples/kernels/cayley/v3.h"
 

@@ -3,6 +3,8 @@
 // stores of a row touch neighbouring addresses.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/cuda/launch.h"
 #include "samples/kernels/study.h"
 

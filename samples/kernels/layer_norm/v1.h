@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #include "kernels/cuda/launch.h"
 #include "samples/kernels/study.h"

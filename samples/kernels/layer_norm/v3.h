@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #include "kernels/cuda/row.h"
 #include "samples/kernels/study.h"

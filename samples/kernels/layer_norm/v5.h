@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #include "kernels/cuda/pack.h"
 #include "kernels/cuda/row.h"

@@ -2,6 +2,7 @@
 // writes all of x in device memory: m times the bytes that one pass would move.
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
 #include "kernels/cuda/butterfly.h"

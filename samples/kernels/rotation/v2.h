@@ -3,6 +3,8 @@
 // memory: one read and one write of x, whatever m.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/cuda/butterfly.h"
 #include "kernels/cuda/launch.h"
 #include "samples/kernels/study.h"

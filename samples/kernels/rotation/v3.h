@@ -3,6 +3,8 @@
 // is room for twice as many tiles.
 #pragma once
 
+#include <cstdint>
+
 #include "samples/kernels/rotation/v2.h"
 
 namespace papilio::cuda::study {

@@ -3,6 +3,7 @@
 // have to fit.
 #pragma once
 
+#include <cstdint>
 #include <type_traits>
 
 #include "kernels/cuda/butterfly.h"

@@ -2,6 +2,9 @@
 // bytes, and twice as many loads under way while the arithmetic waits for the first.
 #pragma once
 
+#include <cstdint>
+#include <type_traits>
+
 #include "kernels/cuda/pack.h"
 #include "samples/kernels/rotation/v4.h"
 

@@ -1,6 +1,11 @@
 // A tensor is memory, a shape, strides and an offset. Views share the memory.
+#include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <iomanip>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "autograd/ops.h"
 #include "tensor/copy.h"

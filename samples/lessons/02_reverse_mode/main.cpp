@@ -1,7 +1,9 @@
 // f(a, b) = e^(a b) + a, three times: operations made here with record, the library's, differences.
 #include <cmath>
+#include <exception>
 #include <iomanip>
 #include <iostream>
+#include <string>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"

@@ -1,5 +1,7 @@
 // Least squares by gradient descent: L(w) = |X w - y|^2 / n.
 #include <cmath>
+#include <cstdint>
+#include <exception>
 #include <iomanip>
 #include <iostream>
 

@@ -1,7 +1,10 @@
 // A small vision transformer learns to read handwritten digits. Arguments: device, data file.
+#include <cstddef>
+#include <exception>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <string>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"

@@ -1,8 +1,12 @@
 // The Cayley map: every square matrix R gives a rotation Q, and the gradient goes back to R.
 #include <cmath>
+#include <cstddef>
+#include <exception>
 #include <iomanip>
 #include <iostream>
 #include <numbers>
+#include <string>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/gradcheck.h"

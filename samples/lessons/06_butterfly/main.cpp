@@ -1,7 +1,12 @@
 // Butterfly factors: which coordinates meet, and how m sparse factors become one dense rotation.
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <iomanip>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "autograd/ops.h"
 #include "boft/geometry/energy.h"

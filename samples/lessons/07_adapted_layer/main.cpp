@@ -1,7 +1,9 @@
 // One layer adapted to a turned world by BOFT, and by LoRA with as many numbers.
 #include <cmath>
+#include <exception>
 #include <iomanip>
 #include <iostream>
+#include <string>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"

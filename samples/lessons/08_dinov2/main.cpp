@@ -1,8 +1,11 @@
 // The example of PEFT's documentation of BOFT: DINOv2 adapted for 100 classes. "sample_08_dinov2
 // cpu large" does it at DINOv2-large's size.
 #include <chrono>
+#include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <iostream>
+#include <string>
 
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"

@@ -1,8 +1,13 @@
 // OFT's blocks: the exact Cayley map and its series, a limit on the angles, dropout that keeps
 // rotations, one block for all.
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <iomanip>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"

@@ -1,5 +1,9 @@
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include "boft/files/convert.h"
 #include "nn/init.h"

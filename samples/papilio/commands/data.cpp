@@ -1,5 +1,7 @@
+#include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "nn/data/survey.h"
 #include "nn/train/progress.h"

@@ -1,4 +1,7 @@
 #include "samples/papilio/demo/demo.h"
+
+#include <string>
+
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/demo/methods.h"
 #include "samples/papilio/options/common.h"

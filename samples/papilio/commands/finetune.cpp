@@ -1,6 +1,12 @@
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "boft/files/checkpoint.h"
 #include "nn/layers/dropout.h"

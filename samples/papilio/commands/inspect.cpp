@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/options/common.h"

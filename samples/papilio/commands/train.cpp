@@ -1,5 +1,9 @@
+#include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "nn/models/pretrained.h"
 #include "nn/models/vit.h"

@@ -1,6 +1,9 @@
 #include "samples/papilio/data/contact_sheet.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "nn/data/transforms/resize.h"
 #include "samples/report/pages/html.h"

@@ -1,6 +1,7 @@
 // A page of sample pictures, a row a class.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "nn/data/sources/image_dataset.h"

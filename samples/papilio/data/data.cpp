@@ -1,7 +1,11 @@
 #include "samples/papilio/data/data.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <sstream>
+#include <system_error>
+#include <utility>
 
 #include "nn/data/sources/image_folder.h"
 #include "nn/text_table.h"

@@ -1,6 +1,7 @@
 // --data: the digits inside the program, or image data in files, as commands use them.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
 
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/toml.h"

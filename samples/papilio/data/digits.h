@@ -1,6 +1,7 @@
 // The digits inside the program, and the ways the command line speaks of them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

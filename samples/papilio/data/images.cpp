@@ -1,8 +1,13 @@
 #include "samples/papilio/data/images.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <fstream>
+#include <new>
 #include <sstream>
+#include <string_view>
+#include <system_error>
 
 #include "nn/data/formats/file.h"
 #include "tensor/creation.h"

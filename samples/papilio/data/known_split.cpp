@@ -1,8 +1,10 @@
 #include "samples/papilio/data/known_split.h"
 
 #include <charconv>
+#include <cstddef>
 #include <filesystem>
 #include <map>
+#include <system_error>
 
 #include "nn/data/formats/file.h"
 #include "samples/papilio/options/toml.h"

@@ -1,7 +1,12 @@
 #include "samples/papilio/demo/demo.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "autograd/ops/shape.h"
 #include "boft/files/checkpoint.h"

@@ -1,6 +1,7 @@
 // The main job: pretrain on digits 0-4, adapt to 5-9 by every method, and measure.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>

@@ -1,6 +1,10 @@
 #include "samples/papilio/demo/pictures.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"

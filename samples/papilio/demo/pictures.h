@@ -1,6 +1,7 @@
 // Fills the report with what the runs of seed 0 look like inside.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "samples/papilio/demo/experiment.h"

@@ -1,11 +1,14 @@
 #include "samples/papilio/demo/tune.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <iomanip>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/interrupt.h"

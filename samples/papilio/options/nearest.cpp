@@ -1,6 +1,7 @@
 #include "samples/papilio/options/nearest.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace papilio::cli {
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
 #include <set>
+#include <utility>
 
 #include "tensor/error.h"
 

@@ -1,5 +1,9 @@
 #include <nlohmann/json.hpp>
 
+#include <cstdio>
+#include <functional>
+#include <string>
+
 #include "samples/papilio/demo/methods.h"
 #include "samples/papilio/run/shell.h"
 #include "samples/papilio/run/training.h"

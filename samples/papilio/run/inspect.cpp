@@ -2,6 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
+#include <vector>
+
 #include "boft/files/adapter_folder.h"
 #include "nn/init.h"
 #include "nn/models/pretrained.h"

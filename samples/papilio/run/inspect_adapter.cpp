@@ -1,5 +1,13 @@
+#include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <numbers>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "autograd/anomaly.h"
 #include "autograd/grad_mode.h"

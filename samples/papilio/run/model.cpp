@@ -2,6 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+#include <variant>
+
 #include "autograd/anomaly.h"
 #include "boft/files/adapter_folder.h"
 #include "boft/files/checkpoint.h"

@@ -1,6 +1,11 @@
 #include "samples/papilio/run/run_checkpoints.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "samples/papilio/run/table.h"
 

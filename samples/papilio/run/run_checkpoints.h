@@ -1,6 +1,7 @@
 // A run's checkpoints: what a disk that fails does to the run, and from where it goes on.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "nn/train/checkpoints.h"

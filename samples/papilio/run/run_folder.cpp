@@ -1,5 +1,9 @@
 #include "samples/papilio/run/run_folder.h"
 
+#include <cstddef>
+#include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "nn/data/formats/file.h"

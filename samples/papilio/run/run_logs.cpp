@@ -1,5 +1,9 @@
 #include "samples/papilio/run/run_logs.h"
 
+#include <cstdint>
+#include <utility>
+#include <vector>
+
 #include "tensor/error.h"
 
 namespace papilio::cli {

@@ -2,6 +2,7 @@
 // TensorBoard's events.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>

@@ -1,12 +1,17 @@
 #include "samples/papilio/run/run_report.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <map>
 #include <new>
 #include <sstream>
+#include <tuple>
+#include <variant>
+#include <vector>
 
 #include "kernels/threads.h"
 #include "samples/papilio/options/common.h"

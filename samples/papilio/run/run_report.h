@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "boft/model/model.h"
 #include "nn/models/image_classifier.h"

@@ -1,7 +1,13 @@
 // What the adapter's part of the report shows.
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <numeric>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"

@@ -1,5 +1,7 @@
+#include <cstdint>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/training.h"

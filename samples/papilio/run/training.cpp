@@ -1,10 +1,13 @@
 #include "samples/papilio/run/training.h"
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <new>
+#include <optional>
 #include <set>
+#include <vector>
 
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/progress.h"

@@ -1,6 +1,8 @@
 // What train and finetune share: the settings of a training run, and the run.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>

@@ -1,5 +1,6 @@
 #include "samples/papilio/run/training_record.h"
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>

@@ -1,6 +1,7 @@
 // What a run has seen so far besides its parameters, and what a checkpoint keeps of it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <string>

@@ -1,5 +1,11 @@
+#include <cstdint>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include "boft/files/config_json.h"
 #include "boft/model/plan.h"

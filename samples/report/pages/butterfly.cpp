@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "samples/report/svg/canvas.h"
 #include "samples/report/svg/text.h"

@@ -1,5 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "samples/report/pages/demo_sections.h"
 #include "samples/report/svg/text.h"

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <string_view>
+#include <utility>
 
 #include "samples/report/pages/demo_sections.h"
 #include "samples/report/svg/text.h"

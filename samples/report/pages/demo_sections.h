@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string_view>
+#include <vector>
+
 #include "samples/report/pages/demo_report.h"
 #include "samples/report/pages/html.h"
 

@@ -1,5 +1,9 @@
 #include "samples/report/pages/html.h"
 
+#include <cstddef>
+#include <cstdlib>
+#include <utility>
+
 #include "samples/report/svg/palette.h"
 #include "samples/report/svg/text.h"
 

@@ -1,5 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "samples/report/pages/run_report.h"
 #include "samples/report/svg/palette.h"

@@ -1,6 +1,12 @@
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <functional>
+#include <iterator>
 #include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "samples/report/pages/run_report.h"
 #include "samples/report/svg/text.h"

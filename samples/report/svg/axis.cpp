@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <utility>
 
 #include "samples/report/svg/palette.h"
 #include "samples/report/svg/text.h"

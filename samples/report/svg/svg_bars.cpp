@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <string>
+#include <vector>
 
 #include "samples/report/svg/svg.h"
 #include "samples/report/svg/text.h"

@@ -1,7 +1,11 @@
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <map>
 #include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "samples/report/svg/svg.h"
 #include "samples/report/svg/text.h"

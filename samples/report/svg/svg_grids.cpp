@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <map>
+#include <string>
 
 #include "samples/report/svg/svg.h"
 #include "samples/report/svg/text.h"

@@ -3,7 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <functional>
 #include <numbers>
+#include <string>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "tests/autograd/ops/elementwise_reference.h"

@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"

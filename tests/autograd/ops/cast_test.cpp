@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/ops/arithmetic.h"

@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "tests/autograd/ops/elementwise_reference.h"

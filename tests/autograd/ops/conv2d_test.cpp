@@ -2,6 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstddef>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "kernels/philox.h"

@@ -1,6 +1,8 @@
 // Plain float64 loops that the elementwise operations' tests compare with.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "tensor/creation.h"

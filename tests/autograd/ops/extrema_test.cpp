@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "tests/autograd/ops/elementwise_reference.h"

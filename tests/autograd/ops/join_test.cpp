@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "autograd/ops/shape.h"
 #include "tensor/creation.h"

@@ -2,6 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <tuple>
+#include <utility>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"

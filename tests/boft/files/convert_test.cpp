@@ -3,6 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <tuple>
+#include <vector>
+
 #include "autograd/grad_mode.h"
 #include "boft/files/checkpoint.h"
 #include "tensor/creation.h"

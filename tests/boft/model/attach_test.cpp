@@ -1,6 +1,13 @@
 // What attaching, deleting and loading say and refuse, where PEFT or a reader would be surprised.
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
 #include "autograd/grad_mode.h"
 #include "boft/files/adapter_folder.h"
 #include "boft/files/checkpoint.h"

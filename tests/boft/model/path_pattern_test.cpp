@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "tensor/error.h"
 
 namespace papilio::test {

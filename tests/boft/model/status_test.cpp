@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "autograd/backward.h"
 #include "tests/boft/tiny_model.h"
 

@@ -1,5 +1,8 @@
 #include "boft/ops/butterfly_shape.h"
 
+#include <cstdint>
+#include <string>
+
 #include <doctest/doctest.h>
 
 namespace papilio::test {

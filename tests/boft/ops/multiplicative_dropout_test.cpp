@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <set>
+#include <utility>
 
 #include "autograd/backward.h"
 #include "tensor/copy.h"

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
 

@@ -2,6 +2,9 @@
 // descriptions hide has names here.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include <cublas_v2.h>
 
 using cublasLtHandle_t = struct EmulatedBlasLt*;  // a cublasHandle_t

@@ -2,6 +2,9 @@
 // (tests/emulator/cublas.cpp).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include <cuda_runtime_api.h>
 
 enum cudaDataType { CUDA_R_32F, CUDA_R_64F, CUDA_R_16F, CUDA_R_16BF };

@@ -6,6 +6,8 @@
 #include <cuda_runtime_api.h>
 
 #include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include "tests/emulator/block.h"

@@ -2,6 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
 #include "nn/data/sources/image_folder.h"
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"

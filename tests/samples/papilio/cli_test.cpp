@@ -3,6 +3,9 @@
 #include <signal.h>
 
 #include <chrono>
+#include <filesystem>
+#include <sstream>
+#include <string>
 #include <thread>
 
 #include "tests/samples/papilio/program.h"

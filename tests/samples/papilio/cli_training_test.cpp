@@ -3,7 +3,11 @@
 #include <signal.h>
 
 #include <chrono>
+#include <filesystem>
+#include <string>
 #include <thread>
+#include <tuple>
+#include <vector>
 
 #include "autograd/anomaly.h"
 #include "boft/files/checkpoint.h"

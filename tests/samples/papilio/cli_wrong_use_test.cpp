@@ -1,6 +1,10 @@
 // The papilio program used wrongly, or on broken files.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <string>
+#include <vector>
+
 #include "tests/samples/papilio/program.h"
 
 using namespace papilio;

@@ -3,6 +3,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
 #include "tests/nn/data/files.h"
 #include "tests/samples/papilio/program.h"
 

@@ -4,7 +4,10 @@
 #include <signal.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "tests/paths.h"
 #include "tests/samples/papilio/program.h"

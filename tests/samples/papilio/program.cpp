@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
+#include <iterator>
 #include <sstream>
 
 #include "tests/paths.h"

@@ -1,9 +1,11 @@
 // The papilio program as a user runs it.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/paths.h"

@@ -3,9 +3,15 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
 #include <set>
+#include <string>
+#include <system_error>
 #include <thread>
+#include <vector>
 
 #include "tests/samples/papilio/program.h"
 

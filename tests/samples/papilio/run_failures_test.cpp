@@ -6,7 +6,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <filesystem>
 #include <set>
+#include <string>
+#include <system_error>
+#include <vector>
 
 #include "tensor/copy.h"
 #include "tensor/creation.h"

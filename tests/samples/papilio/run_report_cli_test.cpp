@@ -4,9 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <regex>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/nn/data/files.h"
 #include "tests/samples/papilio/program.h"

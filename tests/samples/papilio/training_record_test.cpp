@@ -1,6 +1,9 @@
 // What a resumed run says of settings that are others than its own.
 #include "samples/papilio/run/training_record.h"
 
+#include <string>
+#include <vector>
+
 #include <doctest/doctest.h>
 
 namespace papilio::test {

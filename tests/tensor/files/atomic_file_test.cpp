@@ -7,6 +7,13 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tensor/error.h"

@@ -1,5 +1,8 @@
 #include "tensor/files/check_name.h"
 
+#include <string>
+#include <string_view>
+
 #include <doctest/doctest.h>
 
 using namespace papilio;

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <filesystem>
 #include <optional>
+#include <string>
 
 #include "tensor/error.h"
 #include "tests/in_child.h"

@@ -1,6 +1,12 @@
 // Files that lie: each rule of the format, broken once.
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
 #include "tensor/creation.h"
 #include "tensor/files/safetensors.h"
 #include "tests/in_child.h"

@@ -1,6 +1,9 @@
 // gzip and tar: what is read, and what is refused.
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <string>
+
 #include "nn/data/formats/gzip.h"
 #include "nn/data/formats/tar.h"
 #include "tensor/error.h"

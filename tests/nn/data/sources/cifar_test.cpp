@@ -2,6 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "nn/data/sources/image_folder.h"
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"

@@ -2,6 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
 #include "nn/data/sources/image_folder.h"
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"

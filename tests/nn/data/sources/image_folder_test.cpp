@@ -2,7 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <filesystem>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"

@@ -1,10 +1,15 @@
 // What is drawn at random: limits, frequencies, and that a seed repeats it.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <numeric>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "nn/data/transforms/image_processor.h"
 #include "nn/data/transforms/mixup.h"
