@@ -21,7 +21,7 @@ const std::string& subscript(int digit) {
 
 std::string factor_name(int i) {
   std::string name = "B";
-  for (const char c : std::to_string(i)) name += subscript(c - '0');
+  for (char c : std::to_string(i)) name += subscript(c - '0');
   return name;
 }
 

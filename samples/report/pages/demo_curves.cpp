@@ -11,12 +11,12 @@
 namespace papilio::report {
 namespace {
 
-constexpr std::size_t kMostPoints = 90;
+constexpr size_t kMostPoints = 90;
 
-double finite_mean(const std::vector<double>& values, std::size_t from, std::size_t to) {
+double finite_mean(const std::vector<double>& values, size_t from, size_t to) {
   double sum = 0;
   double count = 0;
-  for (std::size_t i = from; i < std::min(to, values.size()); ++i) {
+  for (size_t i = from; i < std::min(to, values.size()); ++i) {
     if (!std::isfinite(values[i])) continue;
     sum += values[i];
     count += 1;
@@ -28,9 +28,8 @@ double finite_mean(const std::vector<double>& values, std::size_t from, std::siz
 // curve has at most kMostPoints points.
 Series over_seeds(const SeedCurves& curves, double factor) {
   Series series;
-  const std::size_t group =
-      std::max<std::size_t>(1, (curves.steps.size() + kMostPoints - 1) / kMostPoints);
-  for (std::size_t from = 0; from < curves.steps.size(); from += group) {
+  const size_t group = std::max<size_t>(1, (curves.steps.size() + kMostPoints - 1) / kMostPoints);
+  for (size_t from = 0; from < curves.steps.size(); from += group) {
     std::vector<double> seeds;
     Extent extent;
     for (const auto& seed : curves.seeds) {
@@ -50,7 +49,7 @@ Series over_seeds(const SeedCurves& curves, double factor) {
 LineChart curves_of(const DemoView& view, SeedCurves MethodReport::*which, double factor) {
   LineChart chart;
   chart.x.label = "step";
-  for (std::size_t i = 0; i < view.data.methods.size(); ++i) {
+  for (size_t i = 0; i < view.data.methods.size(); ++i) {
     const MethodReport& method = view.data.methods[i];
     Series series = over_seeds(method.*which, factor);
     if (series.x.empty()) continue;
@@ -94,13 +93,13 @@ void add_forgetting(Document& page, const DemoView& view) {
   ScatterChart both{.title = "Kept against learned"};
   both.x = {.label = "accuracy on new digits " + view.data.new_classes + " (%)"};
   both.y = kept.y;
-  for (std::size_t i = 0; i < view.data.methods.size(); ++i) {
+  for (size_t i = 0; i < view.data.methods.size(); ++i) {
     const MethodReport& m = view.data.methods[i];
     if (!std::isfinite(m.accuracy_old.mean)) continue;
     ScatterPoint point{.label = m.label, .slot = view.slots[i]};
     point.y = 100 * m.accuracy_old.mean;
     point.y_error = 100 * m.accuracy_old.std;
-    point.x = static_cast<double>(m.trainable_parameters);
+    point.x = double(m.trainable_parameters);
     kept.points.push_back(point);
     point.x = 100 * m.accuracy_new.mean;
     point.x_error = 100 * m.accuracy_new.std;
@@ -110,16 +109,15 @@ void add_forgetting(Document& page, const DemoView& view) {
   page.section("forgetting", "What is learned and what is kept");
   page.figure({render(kept), render(both)},
               "Bars reach one standard deviation over the seeds to each side. First: is forgetting "
-              "a matter "
-              "of how many parameters move? Second: the upper right corner is the place to be, new "
-              "digits learned and old ones kept.");
+              "a matter of how many parameters move? Second: the upper right corner is the place "
+              "to be, new digits learned and old ones kept.");
 }
 
 void add_energy(Document& page, const DemoView& view) {
   BarChart chart{.title = "Change of hyperspherical energy"};
   chart.value.label = "change from before adapting to after (%)";
   chart.width = 620;
-  for (std::size_t i = 0; i < view.data.methods.size(); ++i) {
+  for (size_t i = 0; i < view.data.methods.size(); ++i) {
     const MethodReport& m = view.data.methods[i];
     const double change = energy_change(m);
     if (!std::isfinite(change)) continue;
@@ -132,10 +130,9 @@ void add_energy(Document& page, const DemoView& view) {
   explain_energy(page);
   page.figure(
       {render(chart)},
-      "Relative change of the adapted layers\u2019 energy. For BOFT and OFT it is rounding, "
-      "and, at large learning rates, rows whose learned scale <i class=\"v\">s</i> went "
-      "below zero and now point the other way; an additive update is under no such "
-      "constraint.");
+      "Relative change of the adapted layers\u2019 energy. For BOFT and OFT it is rounding, and, "
+      "at large learning rates, rows whose learned scale <i class=\"v\">s</i> went below zero and "
+      "now point the other way; an additive update is under no such constraint.");
 }
 
 }  // namespace papilio::report

@@ -17,7 +17,7 @@ void add_rotation(Document& page, const DemoView& view) {
 
 void add_rotation_angles(Document& page, const DemoView& view) {
   std::vector<MethodAngles> methods;
-  for (std::size_t i = 0; i < view.data.methods.size(); ++i) {
+  for (size_t i = 0; i < view.data.methods.size(); ++i) {
     const MethodReport& method = view.data.methods[i];
     if (method.rotation_angles.empty()) continue;
     methods.push_back({method.label, view.slots[i], method.rotation_angles});
@@ -26,14 +26,14 @@ void add_rotation_angles(Document& page, const DemoView& view) {
   page.section("angles", "How far each layer turned");
   page.figure(
       {angles_chart(methods)},
-      "Every dot is one plane of one small rotation, the bar their median. A plane that stayed "
-      "at 0\u00B0 learned nothing; look which layers turn most, and whether the methods agree.");
+      "Every dot is one plane of one small rotation, the bar their median. A plane that stayed at "
+      "0\u00B0 learned nothing; look which layers turn most, and whether the methods agree.");
 }
 
 void add_row_angles(Document& page, const DemoView& view) {
   const DemoReport& data = view.data;
   std::vector<RowAngles> after;
-  for (std::size_t i = 0; i < data.methods.size(); ++i) {
+  for (size_t i = 0; i < data.methods.size(); ++i) {
     const MethodReport& method = data.methods[i];
     if (!method.row_angles.empty())
       after.push_back({method.label, view.slots[i], method.row_angles});

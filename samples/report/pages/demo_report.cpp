@@ -93,8 +93,7 @@ void add_summary(Document& page, const DemoView& view) {
                        "of digits " + data.new_classes + " right with " + boft->label);
   }
   if (boft != nullptr && full != nullptr && full->trainable_parameters > 0) {
-    const double share = static_cast<double>(boft->trainable_parameters) /
-                         static_cast<double>(full->trainable_parameters);
+    const double share = double(boft->trainable_parameters) / double(full->trainable_parameters);
     merit.emplace_back(percent(share, 1), "of full finetuning\u2019s parameters trained");
   }
   if (boft != nullptr && std::isfinite(energy_change(*boft))) {
@@ -126,7 +125,7 @@ void add_results(Document& page, const DemoView& view) {
                    "energy<br/>after",
                    "step<br/>(ms)",
                    "step /<br/>frozen step"};
-  for (std::size_t i = 0; i < view.data.methods.size(); ++i) {
+  for (size_t i = 0; i < view.data.methods.size(); ++i) {
     const MethodReport& m = view.data.methods[i];
     const auto number = [](std::string text, bool strong = false) {
       return Table::Cell{std::move(text), true, strong};
@@ -145,10 +144,9 @@ void add_results(Document& page, const DemoView& view) {
   std::string caption =
       "Accuracies are in % of the held-out test digits; the old digits are read with the "
       "pretrained head after adapting. Bold: the largest of a column. Energy: hyperspherical "
-      "energy of the adapted layers\u2019 weight rows. The frozen step trains the head alone "
-      "while gradients still flow back through the whole backbone: the least that a step with an "
-      "adapter in the first layer can cost. The probe and full finetuning are free to cost less "
-      "or more.";
+      "energy of the adapted layers\u2019 weight rows. The frozen step trains the head alone while "
+      "gradients still flow back through the whole backbone: the least that a step with an adapter "
+      "in the first layer can cost. The probe and full finetuning are free to cost less or more.";
   if (view.data.seeds > 1) {
     caption +=
         " Mean \u00B1 standard deviation over " + std::to_string(view.data.seeds) + " seeds.";

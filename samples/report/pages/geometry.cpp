@@ -16,8 +16,7 @@ std::string of_layer(const std::string& layer) {
 
 Matrix minus_identity(Matrix m) {
   for (int k = 0; k < std::min(m.rows, m.cols); ++k) {
-    m.values[static_cast<std::size_t>(k) * static_cast<std::size_t>(m.cols) +
-             static_cast<std::size_t>(k)] -= 1;
+    m.values[size_t(k) * size_t(m.cols) + size_t(k)] -= 1;
   }
   return m;
 }
@@ -26,7 +25,7 @@ Matrix minus_identity(Matrix m) {
 double rms_change(const std::vector<double>& before, const std::vector<double>& after) {
   double sum = 0;
   double count = 0;
-  for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i) {
+  for (size_t i = 0; i < std::min(before.size(), after.size()); ++i) {
     const double change = after[i] - before[i];
     if (!std::isfinite(change)) continue;
     sum += change * change;
@@ -54,13 +53,13 @@ std::vector<std::string> short_layer_names(const std::vector<std::string>& names
     const auto ends = std::mismatch(common.begin(), common.end(), name.begin(), name.end());
     common.erase(ends.first, common.end());
   }
-  const std::size_t skip = common.rfind('.') == std::string::npos ? 0 : common.rfind('.') + 1;
+  const size_t skip = common.rfind('.') == std::string::npos ? 0 : common.rfind('.') + 1;
   std::vector<std::string> shorter;
   for (const std::string& name : names) {
     std::string out;
     std::string last;
-    for (std::size_t from = skip; from <= name.size();) {
-      const std::size_t to = std::min(name.find('.', from), name.size());
+    for (size_t from = skip; from <= name.size();) {
+      const size_t to = std::min(name.find('.', from), name.size());
       const std::string part = name.substr(from, to - from);
       const bool drop = part == last || (part == "dense" && !out.empty());
       if (!drop) out += (out.empty() ? "" : ".") + part;
@@ -77,18 +76,16 @@ void show_rotation(Document& page, const ButterflyShape& shape, const Matrix& ro
   const int reach = shape.d > 0 ? shape.b << (shape.m - 1) : 0;
   if (shape.d > 0) {
     page.paragraph(
-        "Each factor turns pairs of half-blocks, in every pair by its own small rotation "
-        "<i class=\"v\">Q</i> = (<i class=\"v\">I</i> \u2212 <i class=\"v\">S</i>)(<i "
-        "class=\"v\">I</i> + "
-        "<i class=\"v\">S</i>)<sup>\u22121</sup> with a skew-symmetric <i class=\"v\">S</i>. "
-        "Factor by factor "
-        "the partners lie twice as far apart, so a few small rotations let far coordinates meet.");
-    page.figure(
-        {draw_butterfly(shape)},
-        "A weight row <i class=\"v\">w</i> passes the factors from left to right; boxes are "
-        "half-blocks of coordinates, and the lines between two columns show which "
-        "of them a factor mixes. Strong: what the first half-block reaches, in the end " +
-            std::to_string(reach) + " coordinates.");
+        "Each factor turns pairs of half-blocks, in every pair by its own small rotation <i "
+        "class=\"v\">Q</i> = (<i class=\"v\">I</i> \u2212 <i class=\"v\">S</i>)(<i "
+        "class=\"v\">I</i> + <i class=\"v\">S</i>)<sup>\u22121</sup> with a skew-symmetric <i "
+        "class=\"v\">S</i>. Factor by factor the partners lie twice as far apart, so a few small "
+        "rotations let far coordinates meet.");
+    page.figure({draw_butterfly(shape)},
+                "A weight row <i class=\"v\">w</i> passes the factors from left to right; boxes "
+                "are half-blocks of coordinates, and the lines between two columns show which of "
+                "them a factor mixes. Strong: what the first half-block reaches, in the end " +
+                    std::to_string(reach) + " coordinates.");
   }
   if (!rotation.valid()) return;
   HeatMap whole{.title = "R, the whole rotation", .matrix = rotation};
@@ -107,12 +104,10 @@ void show_rotation(Document& page, const ButterflyShape& shape, const Matrix& ro
 
 void explain_energy(Document& page) {
   page.paragraph(
-      "The energy \u2211<sub><i class=\"v\">i</i> \u2260 <i class=\"v\">j</i></sub> 1 / "
-      "\u2016<i class=\"v\">\u0175<sub>i</sub></i> \u2212 <i "
-      "class=\"v\">\u0175<sub>j</sub></i>\u2016 over "
+      "The energy \u2211<sub><i class=\"v\">i</i> \u2260 <i class=\"v\">j</i></sub> 1 / \u2016<i "
+      "class=\"v\">\u0175<sub>i</sub></i> \u2212 <i class=\"v\">\u0175<sub>j</sub></i>\u2016 over "
       "the unit vectors <i class=\"v\">\u0175</i> along a weight\u2019s rows measures how evenly "
-      "they "
-      "spread over the sphere. A common rotation and a positive scale leave it as it is.");
+      "they spread over the sphere. A common rotation and a positive scale leave it as it is.");
 }
 
 std::string angles_chart(const std::vector<MethodAngles>& methods) {
@@ -134,7 +129,7 @@ std::string angles_chart(const std::vector<MethodAngles>& methods) {
     series.rows.resize(layers.size());
     for (const LayerAngles& angles : method.layers) {
       const auto row = std::find(layers.begin(), layers.end(), angles.layer) - layers.begin();
-      series.rows[static_cast<std::size_t>(row)] = angles.degrees;
+      series.rows[size_t(row)] = angles.degrees;
     }
     chart.series.push_back(std::move(series));
   }
@@ -144,9 +139,9 @@ std::string angles_chart(const std::vector<MethodAngles>& methods) {
 void show_row_angles(Document& page, const std::vector<double>& before,
                      const std::vector<RowAngles>& after, const std::string& layer) {
   Extent range;
-  for (const double angle : before) range.add(angle);
+  for (double angle : before) range.add(angle);
   for (const RowAngles& method : after) {
-    for (const double angle : method.degrees) range.add(angle);
+    for (double angle : method.degrees) range.add(angle);
   }
   if (range.empty()) return;
   std::vector<std::string> histograms;
@@ -176,8 +171,7 @@ void show_row_angles(Document& page, const std::vector<double>& before,
   if (histograms.empty()) return;
   page.paragraph(
       "Turning all rows of a weight together leaves every angle between two of them as it was; "
-      "adding to "
-      "the weight does not. This is the idea behind orthogonal finetuning.");
+      "adding to the weight does not. This is the idea behind orthogonal finetuning.");
   const std::string histogram_caption =
       "Angles between all pairs of rows " + of_layer(layer) +
       ", grey before adapting and coloured after. Where the outline follows the grey area exactly, "

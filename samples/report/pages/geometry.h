@@ -11,20 +11,20 @@
 namespace papilio::report {
 
 struct LayerAngles {
-  std::string layer{};            // module name
-  std::vector<double> degrees{};  // rotation angles of all planes of all blocks, 0 to 180
+  std::string layer = {};            // module name
+  std::vector<double> degrees = {};  // rotation angles of all planes of all blocks, 0 to 180
 };
 
 struct MethodAngles {
-  std::string label{};
+  std::string label = {};
   int slot = kInk;
-  std::vector<LayerAngles> layers{};
+  std::vector<LayerAngles> layers = {};
 };
 
 struct RowAngles {  // between all pairs of rows of one weight, degrees, pairs in one order
-  std::string label{};
+  std::string label = {};
   int slot = kInk;
-  std::vector<double> degrees{};
+  std::vector<double> degrees = {};
 };
 
 // "<code>layer</code>", escaped.

@@ -10,6 +10,16 @@
 namespace papilio::report {
 namespace {
 
+// No script, and nothing from elsewhere.
+constexpr std::string_view kHead = R"html(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"/>
+<meta name="color-scheme" content="light dark"/>
+)html";
+
 constexpr std::string_view kPageCss = R"css(
 *{box-sizing:border-box}
 html{font-size:17px;-webkit-text-size-adjust:100%}
@@ -168,12 +178,12 @@ void Document::table(const Table& table, std::string_view caption_html,
                      std::string_view summary_text) {
   if (!summary_text.empty())
     body_ += "<details>\n<summary>" + escape(summary_text) + "</summary>\n";
-  const auto numeric = [&](std::size_t column) {
+  const auto numeric = [&](size_t column) {
     return !table.rows.empty() && column < table.rows[0].size() && table.rows[0][column].number;
   };
   body_ += "<div class=\"scroll\"><table>\n<caption><b>Table " + std::to_string(++tables_) +
            ".</b> " + std::string(caption_html) + "</caption>\n<thead><tr>";
-  for (std::size_t c = 0; c < table.headers.size(); ++c) {
+  for (size_t c = 0; c < table.headers.size(); ++c) {
     body_ += (numeric(c) ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">") +
              table.headers[c] + "</th>";
   }
@@ -207,12 +217,7 @@ std::string Document::finish() const {
   if (const auto at = body.find(mark); at != std::string::npos) {
     body.replace(at, mark.size(), "<nav aria-label=\"Contents\">\n" + contents_ + "</nav>");
   }
-  std::string page =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-      "style-src "
-      "'unsafe-inline'\"/>\n<meta name=\"color-scheme\" content=\"light dark\"/>\n";
+  std::string page(kHead);
   page += "<title>" + title_ + "</title>\n<style>\n" + picture_css();
   page += kPageCss;
   page += "</style>\n</head>\n<body>\n<main>\n<h1>" + title_ + "</h1>\n" + body;

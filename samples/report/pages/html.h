@@ -26,7 +26,7 @@ struct Card {
 };
 
 struct Setting {
-  std::string name{}, value{};
+  std::string name = {}, value = {};
 };
 
 // Builds one self-contained page: style sheet inside, no script, nothing loaded from elsewhere (a

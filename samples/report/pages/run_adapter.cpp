@@ -13,15 +13,14 @@
 namespace papilio::report {
 namespace {
 
-constexpr std::size_t kMostRows = 36;  // of the chart with a row a layer
+constexpr size_t kMostRows = 36;  // of the chart with a row a layer
 
 double quantile(std::vector<double> values, double share) {
   std::erase_if(values, [](double v) { return !std::isfinite(v); });
   if (values.empty()) return kUnset;
-  const auto at =
-      static_cast<std::ptrdiff_t>(std::lround(share * static_cast<double>(values.size() - 1)));
+  const int64_t at = std::lround(share * double(values.size() - 1));
   std::nth_element(values.begin(), values.begin() + at, values.end());
-  return values[static_cast<std::size_t>(at)];
+  return values[size_t(at)];
 }
 
 double energy_change(const AdaptedLayerReport& layer) {  // percent
@@ -39,8 +38,8 @@ std::string energy_text(double energy) {
 std::pair<int, std::string> depth_and_kind(const std::string& name) {
   int depth = -1;
   std::string kind;
-  for (std::size_t from = 0; from <= name.size();) {
-    const std::size_t to = std::min(name.find('.', from), name.size());
+  for (size_t from = 0; from <= name.size();) {
+    const size_t to = std::min(name.find('.', from), name.size());
     const std::string part = name.substr(from, to - from);
     from = to + 1;
     const bool digits = !part.empty() && part.size() < 6 &&
@@ -67,8 +66,7 @@ std::string depth_chart(const AdapterReport& adapter) {
     const auto [depth, kind] = depth_and_kind(layer.path);
     auto found = std::ranges::find(chart.series, kind, &Series::label);
     if (found == chart.series.end()) {
-      chart.series.push_back(
-          {.label = kind, .slot = static_cast<int>(chart.series.size()) % kSlots});
+      chart.series.push_back({.label = kind, .slot = int(chart.series.size()) % kSlots});
       found = chart.series.end() - 1;
     }
     found->x.push_back(depth);
@@ -106,16 +104,16 @@ void add_layers(Document& page, const AdapterReport& adapter) {
   Table table;
   table.headers = {"layer", "in \u2192 out"};
   if (rotates) {
-    for (const char* header : {"blocks", "median<br/>angle", "largest<br/>angle",
-                               "max |<i class=\"v\">QQ</i><sup>\u22A4</sup> \u2212 <i "
-                               "class=\"v\">I</i>|"})
+    for (const char* header :
+         {"blocks", "median<br/>angle", "largest<br/>angle",
+          "max |<i class=\"v\">QQ</i><sup>\u22A4</sup> \u2212 <i class=\"v\">I</i>|"})
       table.headers.emplace_back(header);
   }
   for (const char* header : {"energy<br/>before", "change of<br/>energy",
                              "|\u0394<i class=\"v\">W</i>| /<br/>|<i class=\"v\">W</i>|"})
     table.headers.emplace_back(header);
   const auto number = [](std::string text) { return Table::Cell{std::move(text), true, false}; };
-  for (std::size_t i = 0; i < adapter.layers.size(); ++i) {
+  for (size_t i = 0; i < adapter.layers.size(); ++i) {
     const AdaptedLayerReport& layer = adapter.layers[i];
     std::vector<Table::Cell> row{{escape(names[i])},
                                  number(std::to_string(layer.inputs) + "\u00A0\u2192\u00A0" +
@@ -138,18 +136,18 @@ void add_layers(Document& page, const AdapterReport& adapter) {
       (adapter.energy_rows > 0
            ? ", the first " + std::to_string(adapter.energy_rows) + " where there are more"
            : std::string()) +
-      ". |\u0394<i class=\"v\">W</i>|: how "
-      "far the merged weight lies from the frozen one (Frobenius norm).";
+      ". |\u0394<i class=\"v\">W</i>|: how far the merged weight lies from the frozen one "
+      "(Frobenius norm).";
   if (rotates) {
     caption +=
         " Angles and max |<i class=\"v\">QQ</i><sup>\u22A4</sup> \u2212 <i class=\"v\">I</i>| are "
         "of the small rotations: the latter is rounding where the Cayley transform is exact.";
   }
-  if (adapter.layers_in_model > static_cast<std::int64_t>(adapter.layers.size())) {
+  if (adapter.layers_in_model > int64_t(adapter.layers.size())) {
     caption += " Shown are " + std::to_string(adapter.layers.size()) + " of " +
                std::to_string(adapter.layers_in_model) + " adapted layers, evenly chosen.";
   }
-  constexpr std::size_t kShort = 24;
+  constexpr size_t kShort = 24;
   page.table(table, caption,
              adapter.layers.size() > kShort
                  ? "All " + std::to_string(adapter.layers.size()) + " layers as a table"

@@ -15,18 +15,18 @@
 namespace papilio::report {
 namespace {
 
-double ratio(std::int64_t part, std::int64_t whole) {
-  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : kUnset;
+double ratio(int64_t part, int64_t whole) {
+  return whole > 0 ? double(part) / double(whole) : kUnset;
 }
 
 Table::Cell number(std::string text) {
   return {std::move(text), true, false};
 }
 
-Table class_table(const std::vector<ClassRow>& rows, const std::vector<std::size_t>& order) {
+Table class_table(const std::vector<ClassRow>& rows, const std::vector<size_t>& order) {
   Table table;
   table.headers = {"No.", "class", "images", "recall", "precision", "F<sub>1</sub>"};
-  for (const std::size_t i : order) {
+  for (size_t i : order) {
     const ClassRow& row = rows[i];
     table.rows.push_back({number(std::to_string(i)), Table::Cell{escape(row.name)},
                           number(grouped(row.images)), number(percent(row.recall(), 1)),
@@ -38,15 +38,14 @@ Table class_table(const std::vector<ClassRow>& rows, const std::vector<std::size
 // The classes most often taken for another.
 Table pair_table(const RunReport& run) {
   struct Pair {
-    std::size_t is, taken_for;
-    std::int64_t count, of;
+    size_t is, taken_for;
+    int64_t count, of;
   };
-  constexpr std::size_t kMost = 15;
+  constexpr size_t kMost = 15;
   std::vector<Pair> pairs;
-  for (std::size_t i = 0; i < run.confusion.size(); ++i) {
-    const auto all =
-        std::accumulate(run.confusion[i].begin(), run.confusion[i].end(), std::int64_t{0});
-    for (std::size_t k = 0; k < run.confusion[i].size(); ++k) {
+  for (size_t i = 0; i < run.confusion.size(); ++i) {
+    const auto all = std::accumulate(run.confusion[i].begin(), run.confusion[i].end(), int64_t(0));
+    for (size_t k = 0; k < run.confusion[i].size(); ++k) {
       if (i != k && run.confusion[i][k] > 0) pairs.push_back({i, k, run.confusion[i][k], all});
     }
   }
@@ -65,8 +64,7 @@ Table pair_table(const RunReport& run) {
 
 const char* const kFigures =
     "Recall: of the class\u2019s images, those recognised. Precision: of the images given its "
-    "name, "
-    "those that are. F<sub>1</sub>: their harmonic mean. A dash: there are no such images.";
+    "name, those that are. F<sub>1</sub>: their harmonic mean. A dash: there are no such images.";
 
 std::string picture_of(const Picture& picture, double side) {
   ImageGrid grid;
@@ -93,13 +91,13 @@ double ClassRow::f1() const {
   return ratio(2 * right, images + predicted);
 }
 
-std::vector<ClassRow> class_rows(const std::vector<std::vector<std::int64_t>>& confusion,
+std::vector<ClassRow> class_rows(const std::vector<std::vector<int64_t>>& confusion,
                                  const std::vector<std::string>& names) {
   std::vector<ClassRow> rows(confusion.size());
-  for (std::size_t i = 0; i < confusion.size(); ++i) {
+  for (size_t i = 0; i < confusion.size(); ++i) {
     if (i < names.size()) rows[i].name = names[i];
     rows[i].right = confusion[i][i];
-    for (std::size_t k = 0; k < confusion.size(); ++k) {
+    for (size_t k = 0; k < confusion.size(); ++k) {
       rows[i].images += confusion[i][k];
       rows[k].predicted += confusion[i][k];
     }
@@ -109,10 +107,10 @@ std::vector<ClassRow> class_rows(const std::vector<std::vector<std::int64_t>>& c
 
 void add_classes(Document& page, const RunReport& run) {
   if (run.confusion.empty() || run.class_names.size() != run.confusion.size()) return;
-  constexpr std::size_t kShort = 20;
+  constexpr size_t kShort = 20;
   page.section("classes", "Class by class");
   const bool named = run.confusion.size() <= kMostNamed;
-  const std::size_t shared = classes_a_cell(run.confusion.size());
+  const size_t shared = classes_a_cell(run.confusion.size());
   page.figure(
       {render(ConfusionChart{"Confusion matrix", run.class_names, run.confusion})},
       "How the " + escape(run.part) +
@@ -122,26 +120,26 @@ void add_classes(Document& page, const RunReport& run) {
           (named
                ? "Numbers are images; on the right the share recognised. Look for orange cells "
                  "that mirror each other across the diagonal: two classes that look alike."
-               : "Numbers at the edges are the classes of the table below. Orange stripes: a "
-                 "class that draws the others\u2019 images (a column) or loses its own (a row).") +
+               : "Numbers at the edges are the classes of the table below. Orange stripes: a class "
+                 "that draws the others\u2019 images (a column) or loses its own (a row).") +
           (shared > 1 ? " So many classes that " + std::to_string(shared) +
                             " neighbours share a row and a column: a blue cell also holds what "
                             "they are taken for among themselves."
                       : ""));
 
   const std::vector<ClassRow> rows = class_rows(run.confusion, run.class_names);
-  std::vector<std::size_t> all(rows.size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
+  std::vector<size_t> all(rows.size());
+  std::iota(all.begin(), all.end(), size_t(0));
   if (rows.size() <= kShort) {
     page.table(class_table(rows, all), kFigures);
     return;
   }
   const Table pairs = pair_table(run);
   if (!pairs.rows.empty()) page.table(pairs, "The classes most often taken for another.");
-  std::vector<std::size_t> hardest;
+  std::vector<size_t> hardest;
   std::ranges::copy_if(all, std::back_inserter(hardest),
-                       [&](std::size_t i) { return rows[i].images > 0; });
-  std::ranges::stable_sort(hardest, std::less(), [&](std::size_t i) { return rows[i].f1(); });
+                       [&](size_t i) { return rows[i].images > 0; });
+  std::ranges::stable_sort(hardest, std::less(), [&](size_t i) { return rows[i].f1(); });
   hardest.resize(std::min(hardest.size(), kShort));
   page.table(class_table(rows, hardest),
              "The classes with the lowest F<sub>1</sub>. " + std::string(kFigures));
@@ -159,12 +157,12 @@ void add_worst(Document& page, const RunReport& run) {
                      sample.name + ", loss " + significant(sample.loss, 3)});
   }
   page.section("worst", "The hardest images");
-  page.cards(cards,
-             "The " + escape(run.part) +
-                 " images with the highest loss, the worst first: the true class in bold, then "
-                 "what the model took it for and how sure it was. Sure and wrong: is the label "
-                 "wrong, the picture odd, or the model fooled? (Rest the mouse on a picture for "
-                 "its file and its loss.)");
+  page.cards(
+      cards,
+      "The " + escape(run.part) +
+          " images with the highest loss, the worst first: the true class in bold, then what the "
+          "model took it for and how sure it was. Sure and wrong: is the label wrong, the picture "
+          "odd, or the model fooled? (Rest the mouse on a picture for its file and its loss.)");
 }
 
 void add_attention(Document& page, const RunReport& run) {
@@ -190,17 +188,17 @@ void add_attention(Document& page, const RunReport& run) {
                          percent(sample.confidence, 0),
                      sample.name});
   }
-  page.cards(cards,
-             std::string(ink ? "The deeper the orange, " : "The brighter a patch, ") +
-                 "the more it counts (each map on its own scale). Last layer: " +
-                 (run.class_token
-                      ? "the class token\u2019s attention over the patches, mean over the heads. "
-                      : "the attention that a patch receives, mean over the heads and tokens (this "
-                        "model has no class token). ") +
-                 "All layers: attention followed back through every layer and the residuals beside "
-                 "them (rollout, Abnar and Zuidema 2020). Does it look at the object or at what "
-                 "surrounds it?",
-             true);
+  page.cards(
+      cards,
+      std::string(ink ? "The deeper the orange, " : "The brighter a patch, ") +
+          "the more it counts (each map on its own scale). Last layer: " +
+          (run.class_token
+               ? "the class token\u2019s attention over the patches, mean over the heads. "
+               : "the attention that a patch receives, mean over the heads and tokens (this model "
+                 "has no class token). ") +
+          "All layers: attention followed back through every layer and the residuals beside them "
+          "(rollout, Abnar and Zuidema 2020). Does it look at the object or at what surrounds it?",
+      true);
 }
 
 }  // namespace papilio::report

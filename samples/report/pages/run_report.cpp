@@ -13,7 +13,7 @@ namespace {
 std::string duration(double seconds) {
   if (!std::isfinite(seconds)) return fixed(seconds, 0);
   if (seconds < 100) return significant(seconds, 2) + "\u00A0s";
-  const auto minutes = static_cast<std::int64_t>(std::lround(seconds / 60));
+  const int64_t minutes = int64_t(std::lround(seconds / 60));
   if (minutes < 100) return std::to_string(minutes) + "\u00A0min";
   return std::to_string(minutes / 60) + "\u00A0h " + std::to_string(minutes % 60) + "\u00A0min";
 }

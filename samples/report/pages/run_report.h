@@ -15,83 +15,83 @@ struct CurvePoint {
 };
 
 struct RunCurves {  // against epochs
-  std::vector<CurvePoint> train_loss{}, validation_loss{};
-  std::vector<CurvePoint> validation_accuracy{};  // fractions
-  std::vector<CurvePoint> learning_rate{}, gradient_norm{};
-  std::int64_t steps_a_point = 1;  // that a point of train_loss and gradient_norm is the mean of
+  std::vector<CurvePoint> train_loss = {}, validation_loss = {};
+  std::vector<CurvePoint> validation_accuracy = {};  // fractions
+  std::vector<CurvePoint> learning_rate = {}, gradient_norm = {};
+  int64_t steps_a_point = 1;  // that a point of train_loss and gradient_norm is the mean of
 };
 
 struct ClassRow {
-  std::string name{};
-  std::int64_t images = 0, predicted = 0, right = 0;
+  std::string name = {};
+  int64_t images = 0, predicted = 0, right = 0;
   double recall() const;     // NaN without images
   double precision() const;  // NaN where never predicted
   double f1() const;
 };
 
 struct SampleReport {
-  Picture picture{};
-  std::string name{};                  // the file, or its number
-  std::string label{}, predicted{};    // classes
-  double confidence = kUnset;          // probability of the predicted class
-  double loss = kUnset;                // cross-entropy of the true class
-  Matrix attention_last{}, rollout{};  // of patches
+  Picture picture = {};
+  std::string name = {};                     // the file, or its number
+  std::string label = {}, predicted = {};    // classes
+  double confidence = kUnset;                // probability of the predicted class
+  double loss = kUnset;                      // cross-entropy of the true class
+  Matrix attention_last = {}, rollout = {};  // of patches
 };
 
 struct AdaptedLayerReport {
-  std::string path{};
-  std::int64_t inputs = 0, outputs = 0;
-  std::string blocks{};           // "2 × 16 of 4 × 4"; empty where nothing rotates
-  std::vector<double> degrees{};  // rotation angles of all planes; empty where nothing rotates
+  std::string path = {};
+  int64_t inputs = 0, outputs = 0;
+  std::string blocks = {};           // "2 × 16 of 4 × 4"; empty where nothing rotates
+  std::vector<double> degrees = {};  // rotation angles of all planes; empty where nothing rotates
   double orthogonality_error = kUnset;
   double energy_before = kUnset, energy_after = kUnset;
   double relative_change = kUnset;  // |W' - W| / |W|, Frobenius
 };
 
 struct AdapterReport {
-  std::string method{};  // "boft", "oft", "lora"
-  std::string label{};   // "BOFT b=4 m=2"
-  std::vector<AdaptedLayerReport> layers{};
-  std::int64_t energy_rows = 0;      // that an energy counts at most; 0: all
-  std::int64_t layers_in_model = 0;  // adapted; those above are evenly chosen where it is more
+  std::string method = {};  // "boft", "oft", "lora"
+  std::string label = {};   // "BOFT b=4 m=2"
+  std::vector<AdaptedLayerReport> layers = {};
+  int64_t energy_rows = 0;      // that an energy counts at most; 0: all
+  int64_t layers_in_model = 0;  // adapted; those above are evenly chosen where it is more
 
-  ButterflyShape butterfly{};  // of the layer below; d = 0: not shown
-  std::string picture_layer{};
-  Matrix rotation{};             // R of that layer, or of its first coordinates
-  std::int64_t coordinates = 0;  // of that layer
+  ButterflyShape butterfly = {};  // of the layer below; d = 0: not shown
+  std::string picture_layer = {};
+  Matrix rotation = {};     // R of that layer, or of its first coordinates
+  int64_t coordinates = 0;  // of that layer
 
-  std::vector<double> row_angles_before{}, row_angles_after{};  // of that layer, degrees
+  std::vector<double> row_angles_before = {}, row_angles_after = {};  // of that layer, degrees
 };
 
 struct RunReport {
-  std::string title{};
-  std::string command{};  // "train", "finetune" or "evaluate"
-  std::string subject{};  // what was done, one sentence
-  std::string stopped{};  // why it ended early; empty where it did not
-  std::string go_on{};    // the command that goes on
-  std::vector<std::string> command_lines{};
-  std::string model_note{}, data_note{};
+  std::string title = {};
+  std::string command = {};  // "train", "finetune" or "evaluate"
+  std::string subject = {};  // what was done, one sentence
+  std::string stopped = {};  // why it ended early; empty where it did not
+  std::string go_on = {};    // the command that goes on
+  std::vector<std::string> command_lines = {};
+  std::string model_note = {}, data_note = {};
 
-  std::int64_t parameters = 0, trainable = -1;  // trainable -1: not said
-  std::int64_t steps = 0, total_steps = 0;
+  int64_t parameters = 0, trainable = -1;  // trainable -1: not said
+  int64_t steps = 0, total_steps = 0;
   double seconds = kUnset, images_per_second = kUnset;
-  RunCurves curves{};
+  RunCurves curves = {};
 
-  std::string part{};  // of the data that was evaluated: "test"; empty: nothing was
-  std::int64_t images = 0;
+  std::string part = {};  // of the data that was evaluated: "test"; empty: nothing was
+  int64_t images = 0;
   double accuracy = kUnset, top5 = kUnset, loss = kUnset;
-  std::vector<std::string> class_names{};
-  std::vector<std::vector<std::int64_t>> confusion{};  // [true][predicted]
-  std::vector<SampleReport> worst{};                   // the highest loss first
-  std::vector<SampleReport> attention{};
-  std::string attention_missing{};  // why there is none
-  bool class_token = true;          // whose attention it is; else the mean over the tokens
+  std::vector<std::string> class_names = {};
+  std::vector<std::vector<int64_t>> confusion = {};  // [true][predicted]
+  std::vector<SampleReport> worst = {};              // the highest loss first
+  std::vector<SampleReport> attention = {};
+  std::string attention_missing = {};  // why there is none
+  bool class_token = true;             // whose attention it is; else the mean over the tokens
 
-  AdapterReport adapter{};
-  std::vector<Setting> settings{}, environment{};
+  AdapterReport adapter = {};
+  std::vector<Setting> settings = {}, environment = {};
 };
 
-std::vector<ClassRow> class_rows(const std::vector<std::vector<std::int64_t>>& confusion,
+std::vector<ClassRow> class_rows(const std::vector<std::vector<int64_t>>& confusion,
                                  const std::vector<std::string>& names);
 
 // The whole report.html.

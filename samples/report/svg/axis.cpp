@@ -18,7 +18,7 @@ constexpr double kLegendKey = 30;
 double nice_step(double range, int count) {
   const double raw = range / std::max(1, count);
   const double power = std::pow(10.0, std::floor(std::log10(raw)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
+  for (double factor : {1.0, 2.0, 5.0}) {
     if (raw <= factor * power * (1 + 1e-9)) return factor * power;
   }
   return 10 * power;
@@ -28,7 +28,7 @@ std::string linear_label(double value, double step) {
   if (std::abs(value) < step * 1e-6) return "0";
   if (std::abs(value) >= 1e7 || step < 1e-4) return significant(value, 3);
   if (step >= 1) return grouped(std::llround(value));
-  return fixed(value, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
+  return fixed(value, int(std::ceil(-std::log10(step) - 1e-9)));
 }
 
 std::string log_label(double value) {
@@ -39,8 +39,8 @@ double legend_width(const LegendEntry& entry) {
   return kLegendKey + text_width(entry.label, 12) + 16;
 }
 
-std::size_t legend_rows(const std::vector<LegendEntry>& entries, double width) {
-  std::size_t rows = entries.empty() ? 0 : 1;
+size_t legend_rows(const std::vector<LegendEntry>& entries, double width) {
+  size_t rows = entries.empty() ? 0 : 1;
   double used = 0;
   for (const LegendEntry& entry : entries) {
     if (used > 0 && used + legend_width(entry) > width) {
@@ -77,11 +77,11 @@ std::vector<Tick> log_ticks(double low, double high, int count) {
   if (!(high > low) || !(low > 0) || !std::isfinite(high)) return ticks;
   if (high / low < 5) return linear_ticks(low, high, count);
   const double decades = std::log10(high / low);
-  const int every = std::max(1, static_cast<int>(std::ceil(decades / count)));
-  const int first = static_cast<int>(std::floor(std::log10(low)));
-  const int last = static_cast<int>(std::ceil(std::log10(high)));
+  const int every = std::max(1, int(std::ceil(decades / count)));
+  const int first = int(std::floor(std::log10(low)));
+  const int last = int(std::ceil(std::log10(high)));
   for (int power = first; power <= last; power += every) {
-    for (const double factor : {1.0, 2.0, 5.0}) {
+    for (double factor : {1.0, 2.0, 5.0}) {
       if (factor != 1.0 && decades >= 2) break;
       const double value = factor * std::pow(10.0, power);
       if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) {
@@ -175,7 +175,7 @@ Plot begin_plot(const PlotSpec& spec) {
   }
   if (!spec.legend.empty()) {
     draw_legend(canvas, spec.legend, 2, plot.top + 12, spec.width);
-    plot.top += kLegendRow * static_cast<double>(legend_rows(spec.legend, spec.width - 2)) + 6;
+    plot.top += kLegendRow * double(legend_rows(spec.legend, spec.width - 2)) + 6;
   }
   if (!spec.y_axis.label.empty()) {
     canvas.text(2, plot.top + 12, spec.y_axis.label);
@@ -183,7 +183,7 @@ Plot begin_plot(const PlotSpec& spec) {
   }
   plot.top += 4;
 
-  const auto y_ticks = plot.y.ticks(static_cast<int>((plot.bottom - plot.top) / 42));
+  const auto y_ticks = plot.y.ticks(int((plot.bottom - plot.top) / 42));
   double widest = spec.y_numbers ? 12 : 0;
   for (const Tick& tick : y_ticks) widest = std::max(widest, text_width(tick.label, 12));
   plot.left = spec.y_numbers ? widest + 14 : 4;
@@ -199,7 +199,7 @@ Plot begin_plot(const PlotSpec& spec) {
   }
   canvas.line(plot.left, plot.bottom, plot.right, plot.bottom, "axis");
   double free_from = -1e9;
-  for (const Tick& tick : plot.x.ticks(static_cast<int>((plot.right - plot.left) / 62))) {
+  for (const Tick& tick : plot.x.ticks(int((plot.right - plot.left) / 62))) {
     const double x = plot.x(tick.value);
     canvas.line(x, plot.bottom, x, plot.bottom + 5, "axis");
     const double half = text_width(tick.label, 12) / 2;

@@ -12,7 +12,7 @@ constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
 
 // min and max that are not finite are taken from the data.
 struct Axis {
-  std::string label{};  // with the unit
+  std::string label = {};  // with the unit
   bool log = false;
   double min = kUnset;
   double max = kUnset;
@@ -71,11 +71,11 @@ struct Plot {
 };
 
 struct PlotSpec {
-  std::string title{};
-  Axis x_axis{}, y_axis{};
-  Extent x_extent{}, y_extent{};
+  std::string title = {};
+  Axis x_axis = {}, y_axis = {};
+  Extent x_extent = {}, y_extent = {};
   double x_padding = 0.03, y_padding = 0.05;
-  std::vector<LegendEntry> legend{};
+  std::vector<LegendEntry> legend = {};
   double width = 480, height = 340;
   bool y_numbers = true;
 };

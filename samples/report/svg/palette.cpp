@@ -51,7 +51,7 @@ std::string variables(bool dark) {
   set("minus", "#c4500a", "#ff9447");
   set("heat", "#d2500c", "#ff8a33");
   for (int slot = 0; slot < kSlots; ++slot) {
-    const Colour& colour = kColours[static_cast<std::size_t>(slot)];
+    const Colour& colour = kColours[size_t(slot)];
     set("m" + std::to_string(slot), colour.light, colour.dark);
   }
   return css;
@@ -63,22 +63,22 @@ std::vector<int> method_slots(const std::vector<std::string>& names) {
   std::vector<int> slots(names.size(), kInk);
   std::array<bool, kSlots> taken{};
   bool first_boft = true;
-  for (std::size_t i = 0; i < names.size(); ++i) {
+  for (size_t i = 0; i < names.size(); ++i) {
     const int slot = preferred_slot(names[i], first_boft);
     if (names[i].starts_with("boft")) first_boft = false;
-    if (slot == kInk || taken[static_cast<std::size_t>(slot)]) continue;
+    if (slot == kInk || taken[size_t(slot)]) continue;
     slots[i] = slot;
-    taken[static_cast<std::size_t>(slot)] = true;
+    taken[size_t(slot)] = true;
   }
   // Spare colours first, then those of methods that are absent, then round again.
   static constexpr std::array<int, kSlots> kOrder{6, 7, 1, 2, 3, 5, 0, 4};
-  std::size_t extra = 0;
+  size_t extra = 0;
   for (int& slot : slots) {
     if (slot != kInk) continue;
-    const auto spare = std::find_if(kOrder.begin(), kOrder.end(),
-                                    [&](int s) { return !taken[static_cast<std::size_t>(s)]; });
+    const auto spare =
+        std::find_if(kOrder.begin(), kOrder.end(), [&](int s) { return !taken[size_t(s)]; });
     slot = spare != kOrder.end() ? *spare : kOrder[extra++ % kSlots];
-    taken[static_cast<std::size_t>(slot)] = true;
+    taken[size_t(slot)] = true;
   }
   return slots;
 }

@@ -14,109 +14,109 @@
 namespace papilio::report {
 
 struct Series {
-  std::string label{};
+  std::string label = {};
   int slot = kInk;
-  std::vector<double> x{}, y{};
-  std::vector<double> low{}, high{};  // band around y; empty: none
+  std::vector<double> x = {}, y = {};
+  std::vector<double> low = {}, high = {};  // band around y; empty: none
 };
 
 struct LineChart {
-  std::string title{};
-  Axis x{}, y{};
-  std::vector<Series> series{};
+  std::string title = {};
+  Axis x = {}, y = {};
+  std::vector<Series> series = {};
   double width = 455, height = 320;
 };
 
 struct ScatterPoint {
-  std::string label{};
+  std::string label = {};
   int slot = kInk;
   double x = kUnset, y = kUnset;
   double x_error = kUnset, y_error = kUnset;  // half lengths of the error bars
 };
 
 struct ScatterChart {
-  std::string title{};
-  Axis x{}, y{};
-  std::vector<ScatterPoint> points{};
+  std::string title = {};
+  Axis x = {}, y = {};
+  std::vector<ScatterPoint> points = {};
   double width = 455, height = 340;
 };
 
 struct DotChart {  // y against x on one common range, with the line y = x
-  std::string title{};
-  Axis x{}, y{};  // labels only
+  std::string title = {};
+  Axis x = {}, y = {};  // labels only
   int slot = kInk;
-  std::vector<double> before{}, after{};
+  std::vector<double> before = {}, after = {};
   double low = kUnset, high = kUnset;
   double size = 300;
 };
 
 struct Bar {
-  std::string label{};
+  std::string label = {};
   int slot = kInk;
   double value = kUnset;
   double error = kUnset;  // half length of the error bar
-  std::string text{};     // beside the bar, instead of the value
+  std::string text = {};  // beside the bar, instead of the value
 };
 
 struct BarChart {  // horizontal bars from zero, one a row
-  std::string title{};
-  Axis value{};
-  std::vector<Bar> bars{};
+  std::string title = {};
+  Axis value = {};
+  std::vector<Bar> bars = {};
   double width = 480;
 };
 
 struct Sample {
-  std::string label{};
+  std::string label = {};
   int slot = kInk;
-  std::vector<double> values{};
+  std::vector<double> values = {};
   bool filled = false;  // area instead of an outline
 };
 
 struct Histogram {  // shares of each sample in common bins
-  std::string title{};
-  Axis x{};
-  std::vector<Sample> samples{};
+  std::string title = {};
+  Axis x = {};
+  std::vector<Sample> samples = {};
   int bins = 40;
   double y_max = kUnset;  // percent; the same in every panel of a row makes them comparable
   double width = 480, height = 260;
 };
 
 struct StripSeries {
-  std::string label{};
+  std::string label = {};
   int slot = kInk;
   std::vector<std::vector<double>>
       rows;  // values of each row; may be shorter than StripChart::rows
 };
 
 struct StripChart {  // every value a dot, the median a bar; one lane a series in each row
-  std::string title{};
-  Axis x{};
-  std::vector<std::string> rows{};
-  std::vector<StripSeries> series{};
+  std::string title = {};
+  Axis x = {};
+  std::vector<std::string> rows = {};
+  std::vector<StripSeries> series = {};
   double width = 760;
 };
 
 struct Matrix {
   int rows = 0, cols = 0;
-  std::vector<double> values{};  // row-major
+  std::vector<double> values = {};  // row-major
 
   bool valid() const;  // sizes agree and at least one entry
   double operator()(int row, int col) const;
 };
 
 struct HeatMap {
-  std::string title{};
-  Matrix matrix{};
+  std::string title = {};
+  Matrix matrix = {};
   double range = kUnset;  // colour is full at |value| = range; unset: the largest |value|
   int block = 0;          // lines every so many rows and columns; 0: none
   double size = 400;      // side of the coloured area in user units
 };
 
-struct Picture {       // of an image; drawn where `ink` is given, else the PNG
-  Matrix ink{};        // 0 paper .. 1 ink, in the page's colours
-  std::string png{};   // a file's bytes
-  double aspect = 1;   // width / height of the PNG
-  bool smooth = true;  // enlarged smoothly, not as squares
+struct Picture {         // of an image; drawn where `ink` is given, else the PNG
+  Matrix ink = {};       // 0 paper .. 1 ink, in the page's colours
+  std::string png = {};  // a file's bytes
+  double aspect = 1;     // width / height of the PNG
+  bool smooth = true;    // enlarged smoothly, not as squares
 };
 
 struct Tile {
@@ -131,17 +131,17 @@ struct Tile {
 };
 
 struct ImageGrid {
-  std::string title{};
-  std::vector<Tile> tiles{};  // row by row
+  std::string title = {};
+  std::vector<Tile> tiles = {};  // row by row
   int columns = 1;
-  std::vector<std::string> column_titles{};
+  std::vector<std::string> column_titles = {};
   double tile = 64;
 };
 
 struct ConfusionChart {
-  std::string title{};
-  std::vector<std::string> names{};
-  std::vector<std::vector<std::int64_t>> counts{};  // [true class][predicted class]
+  std::string title = {};
+  std::vector<std::string> names = {};
+  std::vector<std::vector<int64_t>> counts = {};  // [true class][predicted class]
 };
 
 std::string render(const LineChart& chart);
@@ -154,8 +154,8 @@ std::string render(const HeatMap& map);
 std::string render(const ImageGrid& grid);
 // Rows are true classes, columns predicted ones; names up to kMostNamed classes, numbers beyond.
 std::string render(const ConfusionChart& chart);
-constexpr std::size_t kMostNamed = 40;
+constexpr size_t kMostNamed = 40;
 // Neighbouring classes that share a row, and a column, of that chart: 1 up to 160 classes.
-std::size_t classes_a_cell(std::size_t classes);
+size_t classes_a_cell(size_t classes);
 
 }  // namespace papilio::report

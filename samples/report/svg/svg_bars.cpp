@@ -11,12 +11,11 @@ namespace papilio::report {
 namespace {
 
 constexpr double kFontSize = 12;
-constexpr std::size_t kMostDots =
-    300;  // a lane; beyond it evenly spaced order statistics are shown
+constexpr size_t kMostDots = 300;  // a lane; beyond it evenly spaced order statistics are shown
 
 std::vector<double> finite_sorted(const std::vector<double>& values) {
   std::vector<double> kept;
-  for (const double value : values) {
+  for (double value : values) {
     if (std::isfinite(value)) kept.push_back(value);
   }
   std::sort(kept.begin(), kept.end());
@@ -25,13 +24,13 @@ std::vector<double> finite_sorted(const std::vector<double>& values) {
 
 // Percent of the sample's finite values in each of `bins` equal bins over [low, high].
 std::vector<double> shares(const std::vector<double>& values, double low, double high, int bins) {
-  std::vector<double> percent(static_cast<std::size_t>(bins), 0.0);
+  std::vector<double> percent(size_t(bins), 0.0);
   double total = 0;
-  for (const double value : values) {
+  for (double value : values) {
     if (!std::isfinite(value)) continue;
     const double position = (value - low) / (high - low) * bins;
-    const int bin = std::clamp(static_cast<int>(position), 0, bins - 1);
-    percent[static_cast<std::size_t>(bin)] += 1;
+    const int bin = std::clamp(int(position), 0, bins - 1);
+    percent[size_t(bin)] += 1;
     total += 1;
   }
   for (double& share : percent) share *= total > 0 ? 100 / total : 0;
@@ -40,7 +39,7 @@ std::vector<double> shares(const std::vector<double>& values, double low, double
 
 void draw_median(Canvas& canvas, const Scale& x, const std::vector<double>& sorted, double lane,
                  double half) {
-  const std::size_t n = sorted.size();
+  const size_t n = sorted.size();
   const double median = n % 2 == 1 ? sorted[n / 2] : 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]);
   canvas.path("M" + at(x(median), lane - half) + "V" + coordinate(lane + half), "class=\"line\"",
               "median " + significant(median, 3));
@@ -48,12 +47,12 @@ void draw_median(Canvas& canvas, const Scale& x, const std::vector<double>& sort
 
 void draw_dots(Canvas& canvas, const Scale& x, const std::vector<double>& sorted, double lane,
                double half) {
-  const std::size_t shown = std::min(sorted.size(), kMostDots);
+  const size_t shown = std::min(sorted.size(), kMostDots);
   std::string data;
-  for (std::size_t k = 0; k < shown; ++k) {
-    const std::size_t i = shown == 1 ? 0 : k * (sorted.size() - 1) / (shown - 1);
+  for (size_t k = 0; k < shown; ++k) {
+    const size_t i = shown == 1 ? 0 : k * (sorted.size() - 1) / (shown - 1);
     // The golden ratio spreads neighbours over the lane's width without repeating.
-    const double spread = std::fmod(0.6180339887 * static_cast<double>(k + 1), 1.0) - 0.5;
+    const double spread = std::fmod(0.6180339887 * double(k + 1), 1.0) - 0.5;
     data += "M" + at(x(sorted[i]), lane + 2 * half * spread) + "h0";
   }
   canvas.path(data, "class=\"dots\"");
@@ -77,7 +76,7 @@ std::string render(const BarChart& chart) {
     extent.add(bar.value + error);
   }
   const double top = chart.title.empty() ? 8 : 32;
-  const double bottom = top + kRow * static_cast<double>(chart.bars.size());
+  const double bottom = top + kRow * double(chart.bars.size());
   Canvas canvas(chart.width, bottom + 44, chart.title + ": " + chart.value.label);
   canvas.text(2, 16, chart.title, "start", "title");
 
@@ -85,15 +84,15 @@ std::string render(const BarChart& chart) {
   const double right = chart.width - 10 - text_room;
   Scale x(chart.value, extent, 0);
   x.place(left, std::max(right, left + 40));
-  for (const Tick& tick : x.ticks(static_cast<int>((right - left) / 70))) {
+  for (const Tick& tick : x.ticks(int((right - left) / 70))) {
     canvas.line(x(tick.value), top, x(tick.value), bottom, "grid");
     canvas.text(x(tick.value), bottom + 17, tick.label, "middle");
   }
   canvas.text((left + right) / 2, bottom + 36, chart.value.label, "middle");
 
-  for (std::size_t i = 0; i < chart.bars.size(); ++i) {
+  for (size_t i = 0; i < chart.bars.size(); ++i) {
     const Bar& bar = chart.bars[i];
-    const double y = top + kRow * (static_cast<double>(i) + 0.5);
+    const double y = top + kRow * (double(i) + 0.5);
     canvas.text(label_width + 2, y + 4, bar.label, "end", "name");
     if (!std::isfinite(bar.value)) {
       canvas.text(x(0) + 8, y + 4, texts[i]);
@@ -129,7 +128,7 @@ std::string render(const Histogram& chart) {
   for (const Sample& sample : chart.samples) {
     spec.legend.push_back({sample.label, sample.slot,
                            sample.filled ? LegendEntry::Kind::area : LegendEntry::Kind::line});
-    for (const double value : sample.values) data.add(value);
+    for (double value : sample.values) data.add(value);
   }
   double low = std::isfinite(chart.x.min) ? chart.x.min : data.low;
   double high = std::isfinite(chart.x.max) ? chart.x.max : data.high;
@@ -145,15 +144,15 @@ std::string render(const Histogram& chart) {
     spec.x_extent.add(high);
     for (const Sample& sample : chart.samples) {
       heights.push_back(shares(sample.values, low, high, bins));
-      for (const double share : heights.back()) spec.y_extent.add(share);
+      for (double share : heights.back()) spec.y_extent.add(share);
     }
   }
   Plot plot = begin_plot(spec);
-  for (std::size_t s = 0; s < heights.size(); ++s) {
+  for (size_t s = 0; s < heights.size(); ++s) {
     const Sample& sample = chart.samples[s];
     std::string outline = "M" + at(plot.x(low), plot.bottom);
     for (int bin = 0; bin < bins; ++bin) {
-      const double y = plot.y(heights[s][static_cast<std::size_t>(bin)]);
+      const double y = plot.y(heights[s][size_t(bin)]);
       outline += "V" + coordinate(y);
       outline += "H" + coordinate(plot.x(low + (high - low) * (bin + 1) / bins));
     }
@@ -176,13 +175,13 @@ std::string render(const StripChart& chart) {
   for (const StripSeries& series : chart.series) {
     legend.push_back({series.label, series.slot, LegendEntry::Kind::marker});
     for (const auto& row : series.rows) {
-      for (const double value : row) extent.add(value);
+      for (double value : row) extent.add(value);
     }
   }
-  const auto lanes = static_cast<double>(std::max<std::size_t>(1, chart.series.size()));
+  const double lanes = double(std::max<size_t>(1, chart.series.size()));
   const double row_height = kLane * lanes + 8;
   const double top = 52;
-  const double bottom = top + row_height * static_cast<double>(chart.rows.size());
+  const double bottom = top + row_height * double(chart.rows.size());
   Canvas canvas(chart.width, bottom + 46, chart.title + ": " + chart.x.label);
   canvas.text(2, 16, chart.title, "start", "title");
   draw_legend(canvas, legend, 2, 38, chart.width);
@@ -191,12 +190,12 @@ std::string render(const StripChart& chart) {
   Scale x(chart.x, extent, 0.02);
   x.place(left, right);
 
-  for (std::size_t r = 0; r < chart.rows.size(); ++r) {
-    const double y = top + row_height * static_cast<double>(r);
+  for (size_t r = 0; r < chart.rows.size(); ++r) {
+    const double y = top + row_height * double(r);
     canvas.line(2, y, right, y, "grid");
     canvas.text(left - 12, y + row_height / 2 + 4, chart.rows[r], "end", "name");
   }
-  for (const Tick& tick : x.ticks(static_cast<int>((right - left) / 70))) {
+  for (const Tick& tick : x.ticks(int((right - left) / 70))) {
     canvas.line(x(tick.value), top, x(tick.value), bottom, "grid");
     canvas.text(x(tick.value), bottom + 19, tick.label, "middle");
   }
@@ -204,14 +203,13 @@ std::string render(const StripChart& chart) {
   canvas.text((left + right) / 2, bottom + 38, chart.x.label, "middle");
   if (extent.empty()) canvas.text((left + right) / 2, (top + bottom) / 2 + 4, "no data", "middle");
 
-  for (std::size_t s = 0; s < chart.series.size(); ++s) {
+  for (size_t s = 0; s < chart.series.size(); ++s) {
     const StripSeries& series = chart.series[s];
     canvas.open_group("class=\"" + slot_class(series.slot) + "\"");
-    for (std::size_t r = 0; r < std::min(series.rows.size(), chart.rows.size()); ++r) {
+    for (size_t r = 0; r < std::min(series.rows.size(), chart.rows.size()); ++r) {
       const auto sorted = finite_sorted(series.rows[r]);
       if (sorted.empty()) continue;
-      const double lane =
-          top + row_height * static_cast<double>(r) + 4 + kLane * (static_cast<double>(s) + 0.5);
+      const double lane = top + row_height * double(r) + 4 + kLane * (double(s) + 0.5);
       draw_dots(canvas, x, sorted, lane, 3.5);
       draw_median(canvas, x, sorted, lane, 6);
     }

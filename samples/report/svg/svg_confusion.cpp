@@ -15,12 +15,12 @@ namespace papilio::report {
 namespace {
 
 constexpr double kFontSize = 12;
-constexpr double kSide = 520;            // of many classes' matrix
-constexpr double kLongestName = 128;     // user units
-constexpr std::size_t kMostCells = 160;  // a side; more classes share cells
-constexpr double kNumbersFrom = 24;      // a cell's side that has room for its count
+constexpr double kSide = 520;         // of many classes' matrix
+constexpr double kLongestName = 128;  // user units
+constexpr size_t kMostCells = 160;    // a side; more classes share cells
+constexpr double kNumbersFrom = 24;   // a cell's side that has room for its count
 
-using Counts = std::vector<std::vector<std::int64_t>>;
+using Counts = std::vector<std::vector<int64_t>>;
 
 Counts square(const Counts& counts) {
   Counts kept = counts;
@@ -29,11 +29,11 @@ Counts square(const Counts& counts) {
 }
 
 // Sums of k x k squares.
-Counts pooled(const Counts& counts, std::size_t k) {
-  const std::size_t n = (counts.size() + k - 1) / k;
-  Counts sums(n, std::vector<std::int64_t>(n, 0));
-  for (std::size_t r = 0; r < counts.size(); ++r) {
-    for (std::size_t c = 0; c < counts.size(); ++c) sums[r / k][c / k] += counts[r][c];
+Counts pooled(const Counts& counts, size_t k) {
+  const size_t n = (counts.size() + k - 1) / k;
+  Counts sums(n, std::vector<int64_t>(n, 0));
+  for (size_t r = 0; r < counts.size(); ++r) {
+    for (size_t c = 0; c < counts.size(); ++c) sums[r / k][c / k] += counts[r][c];
   }
   return sums;
 }
@@ -50,26 +50,24 @@ std::string fill(bool right, double opacity) {
 
 struct Layout {
   double left, top, cell, side;
-  std::size_t pool;
+  size_t pool;
 };
 
-std::string square_path(const Layout& at_, std::size_t row, std::size_t column) {
+std::string square_path(const Layout& at_, size_t row, size_t column) {
   const std::string side = coordinate(at_.cell);
-  return "M" +
-         at(at_.left + at_.cell * static_cast<double>(column),
-            at_.top + at_.cell * static_cast<double>(row)) +
-         "h" + side + "v" + side + "h-" + side + "z";
+  return "M" + at(at_.left + at_.cell * double(column), at_.top + at_.cell * double(row)) + "h" +
+         side + "v" + side + "h-" + side + "z";
 }
 
 // Each cell by itself, with what it says as a hint and, where there is room, its count.
 void draw_named_cells(Canvas& canvas, const ConfusionChart& chart, const Counts& counts,
                       const Layout& layout) {
-  for (std::size_t r = 0; r < counts.size(); ++r) {
-    const auto all = std::accumulate(counts[r].begin(), counts[r].end(), std::int64_t{0});
-    for (std::size_t c = 0; c < counts.size(); ++c) {
-      const std::int64_t count = counts[r][c];
+  for (size_t r = 0; r < counts.size(); ++r) {
+    const auto all = std::accumulate(counts[r].begin(), counts[r].end(), int64_t(0));
+    for (size_t c = 0; c < counts.size(); ++c) {
+      const int64_t count = counts[r][c];
       if (count <= 0) continue;
-      const double shade = strength(static_cast<double>(count) / static_cast<double>(all));
+      const double shade = strength(double(count) / double(all));
       const std::string what =
           r == c ? " recognised" : " taken for " + (c < chart.names.size() ? chart.names[c] : "");
       canvas.path(square_path(layout, r, c), fill(r == c, shade),
@@ -78,8 +76,8 @@ void draw_named_cells(Canvas& canvas, const ConfusionChart& chart, const Counts&
       const std::string text = grouped(count);
       const double font = text_width(text, kFontSize) < layout.cell - 4 ? kFontSize : 10.5;
       if (layout.cell < kNumbersFrom || text_width(text, font) > layout.cell) continue;
-      canvas.text(layout.left + layout.cell * (static_cast<double>(c) + 0.5),
-                  layout.top + layout.cell * (static_cast<double>(r) + 0.5) + 4, text, "middle",
+      canvas.text(layout.left + layout.cell * (double(c) + 0.5),
+                  layout.top + layout.cell * (double(r) + 0.5) + 4, text, "middle",
                   std::string(shade > 0.6 ? "on" : "name") + (font < kFontSize ? " small" : ""));
     }
   }
@@ -89,12 +87,12 @@ void draw_named_cells(Canvas& canvas, const ConfusionChart& chart, const Counts&
 void draw_many_cells(Canvas& canvas, const Counts& counts, const Layout& layout) {
   constexpr double kLevels = 20;
   std::map<std::pair<bool, int>, std::string> paths;
-  for (std::size_t r = 0; r < counts.size(); ++r) {
-    const auto all = std::accumulate(counts[r].begin(), counts[r].end(), std::int64_t{0});
-    for (std::size_t c = 0; c < counts.size(); ++c) {
+  for (size_t r = 0; r < counts.size(); ++r) {
+    const auto all = std::accumulate(counts[r].begin(), counts[r].end(), int64_t(0));
+    for (size_t c = 0; c < counts.size(); ++c) {
       if (counts[r][c] <= 0) continue;
-      const double share = static_cast<double>(counts[r][c]) / static_cast<double>(all);
-      const int level = std::max(3, static_cast<int>(std::lround(strength(share) * kLevels)));
+      const double share = double(counts[r][c]) / double(all);
+      const int level = std::max(3, int(std::lround(strength(share) * kLevels)));
       paths[{r == c, level}] += square_path(layout, r, c);
     }
   }
@@ -105,18 +103,17 @@ void draw_many_cells(Canvas& canvas, const Counts& counts, const Layout& layout)
 void draw_recall(Canvas& canvas, const Counts& counts, const Layout& layout, bool small) {
   const double x = layout.left + layout.side + 10;
   canvas.text(x, layout.top - 8, "right", "start");
-  for (std::size_t r = 0; r < counts.size(); ++r) {
-    const auto all = std::accumulate(counts[r].begin(), counts[r].end(), std::int64_t{0});
-    const double share =
-        all > 0 ? static_cast<double>(counts[r][r]) / static_cast<double>(all) : kUnset;
-    canvas.text(x, layout.top + layout.cell * (static_cast<double>(r) + 0.5) + 4, percent(share, 0),
-                "start", small ? "small" : "");
+  for (size_t r = 0; r < counts.size(); ++r) {
+    const auto all = std::accumulate(counts[r].begin(), counts[r].end(), int64_t(0));
+    const double share = all > 0 ? double(counts[r][r]) / double(all) : kUnset;
+    canvas.text(x, layout.top + layout.cell * (double(r) + 0.5) + 4, percent(share, 0), "start",
+                small ? "small" : "");
   }
 }
 
-void draw_numbers(Canvas& canvas, const Layout& layout, std::size_t classes) {
-  const double cell = layout.cell / static_cast<double>(layout.pool);
-  for (const Tick& tick : linear_ticks(0, static_cast<double>(classes) - 0.5, 8)) {
+void draw_numbers(Canvas& canvas, const Layout& layout, size_t classes) {
+  const double cell = layout.cell / double(layout.pool);
+  for (const Tick& tick : linear_ticks(0, double(classes) - 0.5, 8)) {
     if (tick.value != std::floor(tick.value)) continue;
     const double offset = (tick.value + 0.5) * cell;
     canvas.text(layout.left + offset, layout.top - 7, tick.label, "middle");
@@ -134,7 +131,7 @@ void draw_scale(Canvas& canvas, double x, double y, double height) {
   }
   canvas.rect(x, y, 11, height, "class=\"frame\"");
   canvas.rect(x + 13, y, 11, height, "class=\"frame\"");
-  for (const double share : {1.0, 0.5, 0.25, 0.1, 0.01}) {
+  for (double share : {1.0, 0.5, 0.25, 0.1, 0.01}) {
     const double at_y = y + height * (1 - strength(share));
     canvas.line(x + 24, at_y, x + 28, at_y, "axis");
     canvas.text(x + 32, at_y + 4, percent(share, 0));
@@ -143,16 +140,16 @@ void draw_scale(Canvas& canvas, double x, double y, double height) {
 
 }  // namespace
 
-std::size_t classes_a_cell(std::size_t classes) {
-  return std::max<std::size_t>(1, (classes + kMostCells - 1) / kMostCells);
+size_t classes_a_cell(size_t classes) {
+  return std::max<size_t>(1, (classes + kMostCells - 1) / kMostCells);
 }
 
 std::string render(const ConfusionChart& chart) {
-  const std::size_t classes = chart.counts.size();
+  const size_t classes = chart.counts.size();
   const bool named = classes <= kMostNamed;
-  const std::size_t pool = classes_a_cell(classes);
+  const size_t pool = classes_a_cell(classes);
   const Counts counts = pool > 1 ? pooled(square(chart.counts), pool) : square(chart.counts);
-  const auto n = static_cast<double>(std::max<std::size_t>(counts.size(), 1));
+  const double n = double(std::max<size_t>(counts.size(), 1));
   Layout layout{};
   layout.pool = pool;
   layout.cell = std::clamp(std::floor(kSide / n), 3.0, 76.0);
@@ -162,7 +159,7 @@ std::string render(const ConfusionChart& chart) {
   const double font = small ? 10.5 : kFontSize;
   std::vector<std::string> names(classes);
   double widest = 0;
-  for (std::size_t i = 0; i < classes; ++i) {
+  for (size_t i = 0; i < classes; ++i) {
     names[i] =
         shortened(i < chart.names.size() ? chart.names[i] : std::to_string(i), kLongestName, font);
     widest = std::max(widest, text_width(names[i], font));
@@ -183,8 +180,8 @@ std::string render(const ConfusionChart& chart) {
   if (named) {
     draw_named_cells(canvas, chart, counts, layout);
     const std::string css = small ? "name small" : "name";
-    for (std::size_t i = 0; i < classes; ++i) {
-      const double centre = layout.cell * (static_cast<double>(i) + 0.5);
+    for (size_t i = 0; i < classes; ++i) {
+      const double centre = layout.cell * (double(i) + 0.5);
       canvas.text(layout.left - 8, layout.top + centre + 4, names[i], "end", css);
       if (upright) {
         canvas.text(layout.left + centre + 4, layout.top - 8, names[i], "start", css, true);

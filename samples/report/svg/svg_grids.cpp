@@ -19,7 +19,7 @@ constexpr double kFontSize = 12;
 int level_of(double value, double range, bool root) {
   if (!std::isfinite(value) || !(range > 0)) return 0;
   const double t = std::min(1.0, std::abs(value) / range);
-  return static_cast<int>(std::lround((root ? std::sqrt(t) : t) * kLevels));
+  return int(std::lround((root ? std::sqrt(t) : t) * kLevels));
 }
 
 std::string opacity(double level) {
@@ -53,12 +53,10 @@ std::map<int, std::string> shade_paths(const Matrix& m, double range, bool root,
 // Keeps of each k x k square the entry of largest modulus, so that no single bright entry is lost.
 Matrix pooled(const Matrix& m, int k) {
   Matrix out{(m.rows + k - 1) / k, (m.cols + k - 1) / k, {}};
-  out.values.assign(static_cast<std::size_t>(out.rows) * static_cast<std::size_t>(out.cols), 0.0);
+  out.values.assign(size_t(out.rows) * size_t(out.cols), 0.0);
   for (int r = 0; r < m.rows; ++r) {
     for (int c = 0; c < m.cols; ++c) {
-      double& kept =
-          out.values[static_cast<std::size_t>(r / k) * static_cast<std::size_t>(out.cols) +
-                     static_cast<std::size_t>(c / k)];
+      double& kept = out.values[size_t(r / k) * size_t(out.cols) + size_t(c / k)];
       const double value = m(r, c);
       if (std::isfinite(value) && std::abs(value) > std::abs(kept)) kept = value;
     }
@@ -68,7 +66,7 @@ Matrix pooled(const Matrix& m, int k) {
 
 double largest(const Matrix& m) {
   double most = 0;
-  for (const double value : m.values) {
+  for (double value : m.values) {
     if (std::isfinite(value)) most = std::max(most, std::abs(value));
   }
   return most;
@@ -86,7 +84,7 @@ void draw_colour_bar(Canvas& canvas, double x, double y, double height, double r
                 "class=\"cell " + shade + "\" " + opacity(level_of(value, range, true)));
   }
   canvas.rect(x, y, 12, height, "class=\"frame\"");
-  for (const double value : {range, range / 4, 0.0, -range / 4, -range}) {
+  for (double value : {range, range / 4, 0.0, -range / 4, -range}) {
     if (value < low) continue;
     const double at_y = y + height * (range - value) / (range - low);
     canvas.line(x + 12, at_y, x + 16, at_y, "axis");
@@ -105,7 +103,7 @@ void draw_photograph(Canvas& canvas, const Tile& tile, double x, double y, doubl
   y += (height - shown_height) / 2;
   canvas.image(x, y, shown_width, shown_height, tile.picture.png, tile.picture.smooth);
   Extent range;
-  for (const double value : tile.overlay.values) range.add(value);
+  for (double value : tile.overlay.values) range.add(value);
   if (!tile.overlay.valid() || !(range.high > range.low)) return;
   Matrix veil = tile.overlay;
   for (double& value : veil.values) {
@@ -141,13 +139,11 @@ void draw_picture(Canvas& canvas, const Tile& tile, double x, double y, double w
 }  // namespace
 
 bool Matrix::valid() const {
-  return rows > 0 && cols > 0 &&
-         values.size() == static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
+  return rows > 0 && cols > 0 && values.size() == size_t(rows) * size_t(cols);
 }
 
 double Matrix::operator()(int row, int col) const {
-  return values[static_cast<std::size_t>(row) * static_cast<std::size_t>(cols) +
-                static_cast<std::size_t>(col)];
+  return values[size_t(row) * size_t(cols) + size_t(col)];
 }
 
 std::string render(const HeatMap& map) {
@@ -210,7 +206,7 @@ std::string render(const HeatMap& map) {
 
 std::string render(const ImageGrid& grid) {
   const int columns = std::max(1, grid.columns);
-  const auto count = static_cast<int>(grid.tiles.size());
+  const int count = int(grid.tiles.size());
   const int rows = (count + columns - 1) / columns;
   bool captions = false;
   double caption_width = 0;
@@ -230,13 +226,12 @@ std::string render(const ImageGrid& grid) {
                 grid.title.empty() ? "pictures" : grid.title);
   canvas.text(2, 16, grid.title, "start", "title");
   const auto centre = [&](int column) { return step_x * (column + 0.5); };
-  for (int c = 0; c < std::min<int>(columns, static_cast<int>(grid.column_titles.size())); ++c) {
-    canvas.text(centre(c), top - 7, grid.column_titles[static_cast<std::size_t>(c)], "middle",
-                "name");
+  for (int c = 0; c < std::min<int>(columns, int(grid.column_titles.size())); ++c) {
+    canvas.text(centre(c), top - 7, grid.column_titles[size_t(c)], "middle", "name");
   }
   if (count == 0) canvas.text(2, top + 16, "none");
   for (int i = 0; i < count; ++i) {
-    const Tile& tile = grid.tiles[static_cast<std::size_t>(i)];
+    const Tile& tile = grid.tiles[size_t(i)];
     const double x = centre(i % columns) - grid.tile / 2;
     const double y = top + step_y * (i / columns);
     draw_picture(canvas, tile, x, y, grid.tile, grid.tile);

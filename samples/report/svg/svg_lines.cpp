@@ -14,14 +14,14 @@ namespace {
 
 constexpr double kFontSize = 12;
 
-double value_at(const std::vector<double>& values, std::size_t i) {
+double value_at(const std::vector<double>& values, size_t i) {
   return i < values.size() ? values[i] : kUnset;
 }
 
 std::string line_data(const Plot& plot, const Series& series) {
   std::string data;
   bool pen_down = false;
-  for (std::size_t i = 0; i < series.x.size(); ++i) {
+  for (size_t i = 0; i < series.x.size(); ++i) {
     const double y = value_at(series.y, i);
     if (!plot.x.shows(series.x[i]) || !plot.y.shows(y)) {
       pen_down = false;
@@ -43,7 +43,7 @@ std::string band_data(const Plot& plot, const Series& series) {
     way_there.clear();
     way_back.clear();
   };
-  for (std::size_t i = 0; i < series.x.size(); ++i) {
+  for (size_t i = 0; i < series.x.size(); ++i) {
     const double low = value_at(series.low, i);
     const double high = value_at(series.high, i);
     if (!plot.x.shows(series.x[i]) || !plot.y.shows(low) || !plot.y.shows(high)) {
@@ -60,13 +60,13 @@ std::string band_data(const Plot& plot, const Series& series) {
 
 // A few markers along the line, shifted from series to series so that they do not coincide; one at
 // every point where these are few and `alone`.
-void draw_markers(Plot& plot, const Series& series, std::size_t index, bool alone) {
-  const double count = static_cast<double>(series.x.size());
+void draw_markers(Plot& plot, const Series& series, size_t index, bool alone) {
+  const double count = double(series.x.size());
   const double markers = alone && count <= 12 ? count : 5;
   const double spacing = std::max(1.0, count / markers);
-  const double shift = spacing * (0.25 + 0.13 * static_cast<double>(index % 6));
+  const double shift = spacing * (0.25 + 0.13 * double(index % 6));
   for (double p = std::min(shift, count - 1); p < count && p >= 0; p += spacing) {
-    const auto i = static_cast<std::size_t>(p);
+    const size_t i = size_t(p);
     const double y = value_at(series.y, i);
     if (!plot.x.shows(series.x[i]) || !plot.y.shows(y)) continue;
     plot.canvas.path(marker_path(series.slot, plot.x(series.x[i]), plot.y(y), 3.8),
@@ -96,7 +96,7 @@ class LabelPlacer {
     double best_cost = 1e9;
     Box best{};
     double best_distance = 0;
-    for (const double distance : {9.0, 22.0, 38.0}) {
+    for (double distance : {9.0, 22.0, 38.0}) {
       for (const auto& [dx, dy] : kDirections) {
         const double centre_x = x + dx * (distance + width / 2);
         const double centre_y = y + dy * (dx == 0 ? distance + 6 : distance);
@@ -156,9 +156,9 @@ std::string render(const LineChart& chart) {
   spec.y_extent.positive_only = chart.y.log;
   for (const Series& series : chart.series) {
     spec.legend.push_back({series.label, series.slot, LegendEntry::Kind::line});
-    for (const double x : series.x) spec.x_extent.add(x);
+    for (double x : series.x) spec.x_extent.add(x);
     for (const auto* values : {&series.y, &series.low, &series.high}) {
-      for (const double y : *values) spec.y_extent.add(y);
+      for (double y : *values) spec.y_extent.add(y);
     }
   }
   Plot plot = begin_plot(spec);
@@ -167,7 +167,7 @@ std::string render(const LineChart& chart) {
     plot.canvas.path(band_data(plot, series), "class=\"band\"");
     plot.canvas.close_group();
   }
-  for (std::size_t i = 0; i < chart.series.size(); ++i) {
+  for (size_t i = 0; i < chart.series.size(); ++i) {
     const Series& series = chart.series[i];
     plot.canvas.open_group("class=\"" + slot_class(series.slot) + "\"");
     plot.canvas.path(line_data(plot, series), "class=\"line\"", series.label);
@@ -185,7 +185,7 @@ std::string render(const ScatterChart& chart) {
   spec.x_extent.positive_only = chart.x.log;
   spec.y_extent.positive_only = chart.y.log;
   for (const ScatterPoint& point : chart.points) {
-    for (const double sign : {-1.0, 0.0, 1.0}) {
+    for (double sign : {-1.0, 0.0, 1.0}) {
       const auto reach = [&](double error) { return std::isfinite(error) ? sign * error : 0.0; };
       spec.x_extent.add(point.x + reach(point.x_error));
       spec.y_extent.add(point.y + reach(point.y_error));
@@ -213,13 +213,13 @@ std::string render(const ScatterChart& chart) {
 }
 
 std::string render(const DotChart& chart) {
-  constexpr std::size_t kMostDots = 700;
+  constexpr size_t kMostDots = 700;
   PlotSpec spec{.title = chart.title, .x_axis = chart.x, .y_axis = chart.y};
   spec.width = chart.size;
   spec.height = chart.size + 60;
-  const std::size_t pairs = std::min(chart.before.size(), chart.after.size());
+  const size_t pairs = std::min(chart.before.size(), chart.after.size());
   Extent both;
-  for (std::size_t i = 0; i < pairs; ++i) {
+  for (size_t i = 0; i < pairs; ++i) {
     if (!std::isfinite(chart.before[i]) || !std::isfinite(chart.after[i])) continue;
     both.add(chart.before[i]);
     both.add(chart.after[i]);
@@ -234,9 +234,9 @@ std::string render(const DotChart& chart) {
   if (both.empty()) return plot.canvas.finish();
   plot.canvas.line(plot.x(both.low), plot.y(both.low), plot.x(both.high), plot.y(both.high),
                    "reference");
-  const std::size_t stride = (pairs + kMostDots - 1) / kMostDots;
+  const size_t stride = (pairs + kMostDots - 1) / kMostDots;
   std::string dots;
-  for (std::size_t i = 0; i < pairs; i += stride) {
+  for (size_t i = 0; i < pairs; i += stride) {
     if (!std::isfinite(chart.before[i]) || !std::isfinite(chart.after[i])) continue;
     dots += "M" + at(plot.x(chart.before[i]), plot.y(chart.after[i])) + "h0";
   }

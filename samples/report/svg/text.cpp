@@ -41,21 +41,21 @@ std::string scientific(const std::string& digits) {
   std::string out = mantissa == "1" ? "" : with_minus(mantissa) + "\u00D7";
   out += "10";
   if (exponent < 0) out += "\u207B";
-  for (const char c : std::to_string(std::abs(exponent))) {
-    out += kSuperscript[static_cast<std::size_t>(c - '0')];
+  for (char c : std::to_string(std::abs(exponent))) {
+    out += kSuperscript[size_t(c - '0')];
   }
   return out;
 }
 
 // Length of the UTF-8 sequence that starts at text[i], 0 if it is malformed (overlong, surrogate,
 // beyond U+10FFFF, or cut short).
-std::size_t utf8_length(std::string_view text, std::size_t i) {
-  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
+size_t utf8_length(std::string_view text, size_t i) {
+  const auto byte = [&](size_t k) { return static_cast<unsigned char>(text[k]); };
   const unsigned first = byte(i);
   if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
   if (first < 0xC2 || first > 0xF4 || i + length > text.size()) return 0;
-  for (std::size_t k = i + 1; k < i + length; ++k) {
+  for (size_t k = i + 1; k < i + length; ++k) {
     if ((byte(k) & 0xC0U) != 0x80) return 0;
   }
   const unsigned second = byte(i + 1);
@@ -73,8 +73,8 @@ std::size_t utf8_length(std::string_view text, std::size_t i) {
 std::string escape(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_length(text, i);
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = utf8_length(text, i);
     const char c = text[i];
     const bool control = static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t';
     if (length == 0 || control) {
@@ -102,11 +102,11 @@ std::string base64(std::string_view bytes) {
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t word = 0;
-    for (std::size_t k = 0; k < 3; ++k)
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t word = 0;
+    for (size_t k = 0; k < 3; ++k)
       word = word << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k)
+    for (size_t k = 0; k < 4; ++k)
       text += i + k > bytes.size() ? '=' : kDigits[word >> (18 - 6 * k) & 63U];
   }
   return text;
@@ -124,14 +124,14 @@ std::string significant(double value, int digits) {
   if (magnitude < 1e-4 || magnitude >= 1e7) {
     return scientific(to_text(value, std::chars_format::scientific, digits - 1));
   }
-  const int exponent = static_cast<int>(std::floor(std::log10(magnitude)));
+  const int exponent = int(std::floor(std::log10(magnitude)));
   return fixed(value, std::max(0, digits - 1 - exponent));
 }
 
-std::string grouped(std::int64_t value) {
+std::string grouped(int64_t value) {
   std::string digits = std::to_string(value);
-  const std::size_t sign = value < 0 ? 1 : 0;
-  for (std::size_t i = digits.size(); i > sign + 3;) {
+  const size_t sign = value < 0 ? 1 : 0;
+  for (size_t i = digits.size(); i > sign + 3;) {
     i -= 3;
     digits.insert(i, ",");
   }
@@ -179,7 +179,7 @@ double text_width(std::string_view text, double font_size) {
     return c >= 'A' && c <= 'Z' ? 0.79 : 0.64;
   };
   double width = 0;
-  for (const char c : text) {
+  for (char c : text) {
     const bool continues = (static_cast<unsigned char>(c) & 0xC0U) == 0x80;  // a UTF-8 sequence
     if (!continues) width += width_of(c);
   }
@@ -189,8 +189,8 @@ double text_width(std::string_view text, double font_size) {
 std::string shortened(std::string_view text, double width, double font_size) {
   if (text_width(text, font_size) <= width) return std::string(text);
   std::string kept;
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = std::max<std::size_t>(utf8_length(text, i), 1);
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = std::max<size_t>(utf8_length(text, i), 1);
     const std::string longer = kept + std::string(text.substr(i, length));
     if (text_width(longer + "\u2026", font_size) > width && !kept.empty()) break;
     kept = longer;

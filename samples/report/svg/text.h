@@ -17,7 +17,7 @@ std::string base64(std::string_view bytes);
 // finite is written as an en dash.
 std::string fixed(double value, int decimals);       // 1.50
 std::string significant(double value, int digits);   // 0.0012, 3.1×10⁻⁷, 1200
-std::string grouped(std::int64_t value);             // 21,061
+std::string grouped(int64_t value);                  // 21,061
 std::string compact(double value);                   // 950, 21k, 1.5M
 std::string coordinate(double value);                // at most two decimals, "0" if not finite
 std::string percent(double fraction, int decimals);  // 0.963 -> 96.3 %
