@@ -16,6 +16,7 @@
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/run_report.h"
 #include "samples/papilio/run/table.h"
+#include "samples/report/pages/class_rows.h"
 
 namespace papilio::cli {
 

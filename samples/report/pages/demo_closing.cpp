@@ -1,10 +1,13 @@
+#include "samples/report/pages/demo_closing.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "samples/report/pages/demo_sections.h"
+#include "samples/report/svg/grids.h"
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {
@@ -41,8 +44,7 @@ void add_mistakes(Document& page, const DemoView& view) {
     grid.columns = 6;
     grid.tile = 58;
     const auto shown = std::min(method.misclassified.size(), kMost);
-    grid.tiles.assign(method.misclassified.begin(),
-                      method.misclassified.begin() + int64_t(shown));
+    grid.tiles.assign(method.misclassified.begin(), method.misclassified.begin() + int64_t(shown));
     pictures.push_back(render(grid));
   }
   if (pictures.empty()) return;

@@ -1,3 +1,5 @@
+#include "samples/report/pages/demo_curves.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -5,8 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "samples/report/pages/demo_sections.h"
-#include "samples/report/svg/text.h"
+#include "samples/report/svg/lines.h"
 
 namespace papilio::report {
 namespace {
@@ -111,28 +112,6 @@ void add_forgetting(Document& page, const DemoView& view) {
               "Bars reach one standard deviation over the seeds to each side. First: is forgetting "
               "a matter of how many parameters move? Second: the upper right corner is the place "
               "to be, new digits learned and old ones kept.");
-}
-
-void add_energy(Document& page, const DemoView& view) {
-  BarChart chart{.title = "Change of hyperspherical energy"};
-  chart.value.label = "change from before adapting to after (%)";
-  chart.width = 620;
-  for (size_t i = 0; i < view.data.methods.size(); ++i) {
-    const MethodReport& m = view.data.methods[i];
-    const double change = energy_change(m);
-    if (!std::isfinite(change)) continue;
-    const std::string sign = change > 0 ? "+" : "";
-    chart.bars.push_back(
-        {m.label, view.slots[i], change, kUnset, sign + significant(change, 2) + " %"});
-  }
-  if (chart.bars.empty()) return;
-  page.section("energy", "Hyperspherical energy");
-  explain_energy(page);
-  page.figure(
-      {render(chart)},
-      "Relative change of the adapted layers\u2019 energy. For BOFT and OFT it is rounding, and, "
-      "at large learning rates, rows whose learned scale <i class=\"v\">s</i> went below zero and "
-      "now point the other way; an additive update is under no such constraint.");
 }
 
 }  // namespace papilio::report

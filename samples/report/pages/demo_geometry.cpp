@@ -1,10 +1,19 @@
-#include <algorithm>
+#include "samples/report/pages/demo_geometry.h"
+
+#include <cmath>
 #include <cstddef>
+#include <string>
 #include <vector>
 
-#include "samples/report/pages/demo_sections.h"
+#include "samples/report/svg/bars.h"
+#include "samples/report/svg/text.h"
 
 namespace papilio::report {
+
+double energy_change(const MethodReport& method) {
+  if (!(std::abs(method.energy_before) > 0)) return kUnset;
+  return 100 * (method.energy_after - method.energy_before) / method.energy_before;
+}
 
 void add_rotation(Document& page, const DemoView& view) {
   const DemoReport& data = view.data;
@@ -41,6 +50,28 @@ void add_row_angles(Document& page, const DemoView& view) {
   if (data.base_row_angles.empty() || after.empty()) return;
   page.section("rows", "What a rotation keeps");
   show_row_angles(page, data.base_row_angles, after, data.row_angles_layer);
+}
+
+void add_energy(Document& page, const DemoView& view) {
+  BarChart chart{.title = "Change of hyperspherical energy"};
+  chart.value.label = "change from before adapting to after (%)";
+  chart.width = 620;
+  for (size_t i = 0; i < view.data.methods.size(); ++i) {
+    const MethodReport& m = view.data.methods[i];
+    const double change = energy_change(m);
+    if (!std::isfinite(change)) continue;
+    const std::string sign = change > 0 ? "+" : "";
+    chart.bars.push_back(
+        {m.label, view.slots[i], change, kUnset, sign + significant(change, 2) + " %"});
+  }
+  if (chart.bars.empty()) return;
+  page.section("energy", "Hyperspherical energy");
+  explain_energy(page);
+  page.figure(
+      {render(chart)},
+      "Relative change of the adapted layers\u2019 energy. For BOFT and OFT it is rounding, and, "
+      "at large learning rates, rows whose learned scale <i class=\"v\">s</i> went below zero and "
+      "now point the other way; an additive update is under no such constraint.");
 }
 
 }  // namespace papilio::report

@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <string_view>
+#include <string>
 #include <utility>
+#include <vector>
 
-#include "samples/report/pages/demo_sections.h"
+#include "samples/report/pages/demo_closing.h"
+#include "samples/report/pages/demo_curves.h"
+#include "samples/report/pages/demo_geometry.h"
+#include "samples/report/pages/demo_view.h"
+#include "samples/report/svg/palette.h"
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {
@@ -45,20 +50,6 @@ std::string kept_sentence(const DemoView& view, const MethodReport& boft) {
   if (best == &boft) return own + ", the most of all methods. ";
   return own + "; " + escape(best->label) + " keeps most (" + percent(best->accuracy_old.mean, 1) +
          "). ";
-}
-
-}  // namespace
-
-const MethodReport* DemoView::find(std::string_view name_prefix) const {
-  for (const MethodReport& method : data.methods) {
-    if (method.name.starts_with(name_prefix)) return &method;
-  }
-  return nullptr;
-}
-
-double energy_change(const MethodReport& method) {
-  if (!(std::abs(method.energy_before) > 0)) return kUnset;
-  return 100 * (method.energy_after - method.energy_before) / method.energy_before;
 }
 
 void add_summary(Document& page, const DemoView& view) {
@@ -153,6 +144,8 @@ void add_results(Document& page, const DemoView& view) {
   }
   page.table(table, caption);
 }
+
+}  // namespace
 
 std::string render(const DemoReport& report) {
   std::vector<std::string> names;

@@ -6,8 +6,8 @@
 
 #include "samples/report/pages/geometry.h"
 
-// Everything that the page about the main job shows. Whatever is left empty or NaN is left out or
-// shown as a dash; nothing here is required.
+// Everything that the page about the main job shows. What is empty or NaN is left out or shown as
+// a dash; nothing here is required.
 namespace papilio::report {
 
 struct Estimate {  // over seeds
@@ -47,7 +47,7 @@ struct AttentionExample {
 
 struct DemoReport {
   std::string title = "Orthogonal finetuning on handwritten digits";
-  std::string data_note = {};   // what the images are, where from, licence
+  std::string data_note = {};   // what the images are, their source and licence
   std::string model_note = {};  // "ViT, 3 layers, width 64, ..."
   int64_t model_parameters = 0;
   std::string old_classes = "0\u20134";    // pretrained on

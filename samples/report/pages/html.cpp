@@ -2,7 +2,10 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "samples/report/svg/palette.h"
 #include "samples/report/svg/text.h"

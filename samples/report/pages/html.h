@@ -22,7 +22,7 @@ struct Card {
   std::string picture_html;
   std::string title_text;
   std::string note_text;
-  std::string hint_text;  // where the mouse rests
+  std::string hint_text;  // shown while the mouse rests on the card
 };
 
 struct Setting {
@@ -41,7 +41,7 @@ class Document {
   void paragraph(std::string_view html);
   void note(std::string_view html);  // a paragraph that stands out
   void code_block(std::string_view text);
-  // Pictures side by side where the page is wide enough, numbered, with a caption.
+  // Pictures side by side if the page is wide enough, numbered, with a caption.
   void figure(const std::vector<std::string>& svgs, std::string_view caption_html);
   // Many pictures, as many in a row as the page is wide, numbered as one figure. `wide`: each takes
   // a third of a row, not an eighth.

@@ -1,3 +1,5 @@
+#include "samples/report/pages/run_adapter.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -6,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "samples/report/pages/run_report.h"
 #include "samples/report/svg/palette.h"
 #include "samples/report/svg/text.h"
 
@@ -34,7 +35,7 @@ std::string energy_text(double energy) {
              : significant(energy, 5);
 }
 
-// "encoder.layer.3.attention.query" -> 3 and "attention.query"; -1 where no part is a number.
+// "encoder.layer.3.attention.query" -> 3 and "attention.query"; -1 if no part is a number.
 std::pair<int, std::string> depth_and_kind(const std::string& name) {
   int depth = -1;
   std::string kind;
@@ -54,7 +55,7 @@ std::pair<int, std::string> depth_and_kind(const std::string& name) {
   return {depth, kind};
 }
 
-// Where a row a layer would be too many: a line a kind of layer, against depth.
+// For models with too many layers for a row each: a line for each kind of layer, against depth.
 std::string depth_chart(const AdapterReport& adapter) {
   LineChart chart{.title = "Median rotation angle by depth"};
   chart.x.label = "transformer layer";

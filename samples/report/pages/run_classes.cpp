@@ -1,5 +1,6 @@
+#include "samples/report/pages/run_classes.h"
+
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -9,15 +10,13 @@
 #include <utility>
 #include <vector>
 
-#include "samples/report/pages/run_report.h"
+#include "samples/report/pages/class_rows.h"
+#include "samples/report/svg/confusion.h"
+#include "samples/report/svg/grids.h"
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {
 namespace {
-
-double ratio(int64_t part, int64_t whole) {
-  return whole > 0 ? double(part) / double(whole) : kUnset;
-}
 
 Table::Cell number(std::string text) {
   return {std::move(text), true, false};
@@ -57,7 +56,7 @@ Table pair_table(const RunReport& run) {
     table.rows.push_back({Table::Cell{escape(run.class_names[pair.is])},
                           Table::Cell{escape(run.class_names[pair.taken_for])},
                           number(grouped(pair.count)),
-                          number(percent(ratio(pair.count, pair.of), 1))});
+                          number(percent(double(pair.count) / double(pair.of), 1))});
   }
   return table;
 }
@@ -78,32 +77,6 @@ bool right(const SampleReport& sample) {
 }
 
 }  // namespace
-
-double ClassRow::recall() const {
-  return ratio(right, images);
-}
-
-double ClassRow::precision() const {
-  return ratio(right, predicted);
-}
-
-double ClassRow::f1() const {
-  return ratio(2 * right, images + predicted);
-}
-
-std::vector<ClassRow> class_rows(const std::vector<std::vector<int64_t>>& confusion,
-                                 const std::vector<std::string>& names) {
-  std::vector<ClassRow> rows(confusion.size());
-  for (size_t i = 0; i < confusion.size(); ++i) {
-    if (i < names.size()) rows[i].name = names[i];
-    rows[i].right = confusion[i][i];
-    for (size_t k = 0; k < confusion.size(); ++k) {
-      rows[i].images += confusion[i][k];
-      rows[k].predicted += confusion[i][k];
-    }
-  }
-  return rows;
-}
 
 void add_classes(Document& page, const RunReport& run) {
   if (run.confusion.empty() || run.class_names.size() != run.confusion.size()) return;

@@ -1,9 +1,13 @@
 #include "samples/report/pages/run_report.h"
 
-#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "samples/report/pages/run_adapter.h"
+#include "samples/report/pages/run_classes.h"
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {
@@ -26,7 +30,8 @@ void add_summary(Document& page, const RunReport& run) {
   }
   if (!text.empty()) page.lead(text);
   if (!run.stopped.empty()) {
-    page.note(escape(run.stopped) + (run.go_on.empty() ? "" : " Go on with " + code(run.go_on)));
+    page.note(escape(run.stopped) +
+              (run.resume_command.empty() ? "" : " Go on with " + code(run.resume_command)));
   }
 
   std::vector<std::pair<std::string, std::string>> merit;

@@ -6,8 +6,8 @@
 
 #include "samples/report/pages/geometry.h"
 
-// Everything that the page about one run shows: train, finetune or evaluate. Whatever is left empty
-// or NaN is left out or shown as a dash; nothing here is required.
+// Everything that the page about one run shows: train, finetune or evaluate. What is empty or NaN
+// is left out or shown as a dash; nothing here is required.
 namespace papilio::report {
 
 struct CurvePoint {
@@ -19,14 +19,6 @@ struct RunCurves {  // against epochs
   std::vector<CurvePoint> validation_accuracy = {};  // fractions
   std::vector<CurvePoint> learning_rate = {}, gradient_norm = {};
   int64_t steps_a_point = 1;  // that a point of train_loss and gradient_norm is the mean of
-};
-
-struct ClassRow {
-  std::string name = {};
-  int64_t images = 0, predicted = 0, right = 0;
-  double recall() const;     // NaN without images
-  double precision() const;  // NaN where never predicted
-  double f1() const;
 };
 
 struct SampleReport {
@@ -41,8 +33,8 @@ struct SampleReport {
 struct AdaptedLayerReport {
   std::string path = {};
   int64_t inputs = 0, outputs = 0;
-  std::string blocks = {};           // "2 × 16 of 4 × 4"; empty where nothing rotates
-  std::vector<double> degrees = {};  // rotation angles of all planes; empty where nothing rotates
+  std::string blocks = {};           // "2 × 16 of 4 × 4"; empty if nothing rotates
+  std::vector<double> degrees = {};  // rotation angles of all planes; empty if nothing rotates
   double orthogonality_error = kUnset;
   double energy_before = kUnset, energy_after = kUnset;
   double relative_change = kUnset;  // |W' - W| / |W|, Frobenius
@@ -52,8 +44,9 @@ struct AdapterReport {
   std::string method = {};  // "boft", "oft", "lora"
   std::string label = {};   // "BOFT b=4 m=2"
   std::vector<AdaptedLayerReport> layers = {};
-  int64_t energy_rows = 0;      // that an energy counts at most; 0: all
-  int64_t layers_in_model = 0;  // adapted; those above are evenly chosen where it is more
+  int64_t energy_rows = 0;  // that an energy counts at most; 0: all
+  int64_t layers_in_model =
+      0;  // all that are adapted; if more than `layers`, those are evenly chosen
 
   ButterflyShape butterfly = {};  // of the layer below; d = 0: not shown
   std::string picture_layer = {};
@@ -65,10 +58,10 @@ struct AdapterReport {
 
 struct RunReport {
   std::string title = {};
-  std::string command = {};  // "train", "finetune" or "evaluate"
-  std::string subject = {};  // what was done, one sentence
-  std::string stopped = {};  // why it ended early; empty where it did not
-  std::string go_on = {};    // the command that goes on
+  std::string command = {};         // "train", "finetune" or "evaluate"
+  std::string subject = {};         // what was done, one sentence
+  std::string stopped = {};         // why it ended early; empty if it did not
+  std::string resume_command = {};  // the command that goes on
   std::vector<std::string> command_lines = {};
   std::string model_note = {}, data_note = {};
 
@@ -91,16 +84,7 @@ struct RunReport {
   std::vector<Setting> settings = {}, environment = {};
 };
 
-std::vector<ClassRow> class_rows(const std::vector<std::vector<int64_t>>& confusion,
-                                 const std::vector<std::string>& names);
-
 // The whole report.html.
 std::string render(const RunReport& report);
-
-// Its parts, in reading order. Each adds nothing where its data are missing.
-void add_classes(Document& page, const RunReport& report);
-void add_worst(Document& page, const RunReport& report);
-void add_attention(Document& page, const RunReport& report);
-void add_adapter(Document& page, const RunReport& report);
 
 }  // namespace papilio::report

@@ -1,5 +1,8 @@
 #include "samples/report/svg/canvas.h"
 
+#include <string>
+#include <string_view>
+
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {

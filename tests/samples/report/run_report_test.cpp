@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "samples/report/pages/class_rows.h"
 #include "samples/report/svg/text.h"
 #include "tensor/error.h"
 #include "tests/samples/report/markup.h"
@@ -42,7 +43,7 @@ RunReport full_page(size_t classes) {
                 .command = "finetune",
                 .subject = kHostile,
                 .stopped = kHostile,
-                .go_on = kHostile,
+                .resume_command = kHostile,
                 .command_lines = {kHostile},
                 .model_note = kHostile,
                 .data_note = kHostile,

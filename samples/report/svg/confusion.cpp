@@ -1,3 +1,5 @@
+#include "samples/report/svg/confusion.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -8,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "samples/report/svg/svg.h"
+#include "samples/report/svg/axis.h"
+#include "samples/report/svg/canvas.h"
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {
@@ -53,13 +56,14 @@ struct Layout {
   size_t pool;
 };
 
-std::string square_path(const Layout& at_, size_t row, size_t column) {
-  const std::string side = coordinate(at_.cell);
-  return "M" + at(at_.left + at_.cell * double(column), at_.top + at_.cell * double(row)) + "h" +
-         side + "v" + side + "h-" + side + "z";
+std::string square_path(const Layout& layout, size_t row, size_t column) {
+  const std::string side = coordinate(layout.cell);
+  return "M" +
+         at(layout.left + layout.cell * double(column), layout.top + layout.cell * double(row)) +
+         "h" + side + "v" + side + "h-" + side + "z";
 }
 
-// Each cell by itself, with what it says as a hint and, where there is room, its count.
+// Each cell by itself, with a tooltip and, if there is room, its count.
 void draw_named_cells(Canvas& canvas, const ConfusionChart& chart, const Counts& counts,
                       const Layout& layout) {
   for (size_t r = 0; r < counts.size(); ++r) {
@@ -99,7 +103,7 @@ void draw_many_cells(Canvas& canvas, const Counts& counts, const Layout& layout)
   for (const auto& [key, data] : paths) canvas.path(data, fill(key.first, key.second / kLevels));
 }
 
-// Right beside the matrix: each class's share that is right.
+// Beside the matrix: the share of each class that is recognised.
 void draw_recall(Canvas& canvas, const Counts& counts, const Layout& layout, bool small) {
   const double x = layout.left + layout.side + 10;
   canvas.text(x, layout.top - 8, "right", "start");
@@ -132,9 +136,9 @@ void draw_scale(Canvas& canvas, double x, double y, double height) {
   canvas.rect(x, y, 11, height, "class=\"frame\"");
   canvas.rect(x + 13, y, 11, height, "class=\"frame\"");
   for (double share : {1.0, 0.5, 0.25, 0.1, 0.01}) {
-    const double at_y = y + height * (1 - strength(share));
-    canvas.line(x + 24, at_y, x + 28, at_y, "axis");
-    canvas.text(x + 32, at_y + 4, percent(share, 0));
+    const double mark_y = y + height * (1 - strength(share));
+    canvas.line(x + 24, mark_y, x + 28, mark_y, "axis");
+    canvas.text(x + 32, mark_y + 4, percent(share, 0));
   }
 }
 

@@ -1,3 +1,5 @@
+#include "samples/report/svg/lines.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -6,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "samples/report/svg/svg.h"
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {
@@ -58,8 +59,8 @@ std::string band_data(const Plot& plot, const Series& series) {
   return data;
 }
 
-// A few markers along the line, shifted from series to series so that they do not coincide; one at
-// every point where these are few and `alone`.
+// A few markers along the line, shifted from series to series so that they do not coincide. If
+// `alone` and short, the line has one at every point.
 void draw_markers(Plot& plot, const Series& series, size_t index, bool alone) {
   const double count = double(series.x.size());
   const double markers = alone && count <= 12 ? count : 5;

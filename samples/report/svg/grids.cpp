@@ -1,11 +1,12 @@
+#include "samples/report/svg/grids.h"
+
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <map>
 #include <string>
 
-#include "samples/report/svg/svg.h"
+#include "samples/report/svg/canvas.h"
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {
@@ -86,13 +87,13 @@ void draw_colour_bar(Canvas& canvas, double x, double y, double height, double r
   canvas.rect(x, y, 12, height, "class=\"frame\"");
   for (double value : {range, range / 4, 0.0, -range / 4, -range}) {
     if (value < low) continue;
-    const double at_y = y + height * (range - value) / (range - low);
-    canvas.line(x + 12, at_y, x + 16, at_y, "axis");
-    canvas.text(x + 20, at_y + 4, significant(value, 2));
+    const double mark_y = y + height * (range - value) / (range - low);
+    canvas.line(x + 12, mark_y, x + 16, mark_y, "axis");
+    canvas.text(x + 20, mark_y + 4, significant(value, 2));
   }
 }
 
-// The picture as large as the box holds it; where the overlay is small a dark veil lies on it.
+// The picture as large as the box holds it; a dark veil lies on it wherever the overlay is small.
 void draw_photograph(Canvas& canvas, const Tile& tile, double x, double y, double width,
                      double height) {
   constexpr double kVeil = 0.82;

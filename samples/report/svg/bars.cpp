@@ -1,10 +1,11 @@
+#include "samples/report/svg/bars.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <string>
 #include <vector>
 
-#include "samples/report/svg/svg.h"
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {
