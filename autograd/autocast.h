@@ -21,6 +21,8 @@ namespace papilio {
 // two (float16 would need its loss scaled).
 class Autocast {
  public:
+  // Until the end of the scope, products are computed in `dtype`: bfloat16, or float32 to switch
+  // off.
   explicit Autocast(DType dtype = DType::bfloat16);
   ~Autocast();
   Autocast(const Autocast&) = delete;
@@ -38,13 +40,16 @@ DType autocast_dtype();
 // another dtype. Undefined tensors, and those that are not floating or float64, pass as they are.
 namespace autocast {
 
+// What the arguments become: the dtype of products, or float32.
 enum class To { product, float32 };
+// One argument so converted; what is no tensor passes.
 Tensor argument(To to, const Tensor& x);
 template <class T>
 const T& argument(To, const T& x) {
   return x;
 }
 
+// operation(arguments...) with converted arguments, outside of Autocast.
 template <class Operation, class... Arguments>
 Tensor outside(To to, Operation&& operation, const Arguments&... arguments) {
   return [&](const auto&... cast) {  // the casts are made first
@@ -52,10 +57,12 @@ Tensor outside(To to, Operation&& operation, const Arguments&... arguments) {
     return operation(cast...);
   }(argument(to, arguments)...);
 }
+// A product: in the dtype of products.
 template <class Operation, class... Arguments>
 Tensor products(Operation&& operation, const Arguments&... arguments) {
   return outside(To::product, operation, arguments...);
 }
+// A statistic or a loss: in float32.
 template <class Operation, class... Arguments>
 Tensor in_float32(Operation&& operation, const Arguments&... arguments) {
   return outside(To::float32, operation, arguments...);

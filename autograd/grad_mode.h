@@ -17,6 +17,7 @@ class NoGrad {
   bool before_;
 };
 
+// True inside an AnomalyMode.
 bool anomaly_mode();
 
 // While it lives, every operation's output and every gradient is searched for NaN, and the first

@@ -15,10 +15,13 @@ struct GradcheckOptions {
   double atol = 1e-5;
 };
 
+// What gradcheck found; true if every gradient agreed.
 struct GradcheckResult {
   bool passed = false;
-  std::string
-      message;  // the first element that disagrees: input, index, analytic and numeric value
+  // The first element that disagrees: input, index, analytic and numeric value.
+  std::string message;
+
+  // passed
   explicit operator bool() const { return passed; }
 };
 

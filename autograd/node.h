@@ -23,6 +23,7 @@ struct Edge {
 // Which inputs of an operation want a gradient: needs[i] is true for input i.
 class Needs {
  public:
+  // Of the edges to an operation's inputs.
   explicit Needs(std::span<const Edge> edges) : edges_(edges) {}
   bool operator[](size_t input) const { return edges_[input].node != nullptr; }
 
@@ -38,6 +39,7 @@ using Backward = std::function<Grads(const Tensor& dy, Needs needs)>;
 // and backward.
 class Snapshot {
  public:
+  // Remembers the version of x's memory.
   explicit Snapshot(const Tensor& x) : storage_(x.storage()), version_(x.storage()->version()) {}
   bool changed() const {
     const auto storage = storage_.lock();
@@ -49,6 +51,7 @@ class Snapshot {
   uint64_t version_;
 };
 
+// One recorded operation, or a leaf: what backward walks.
 struct Node {
   const char* operation = "leaf";
   uint64_t sequence = 0;  // grows with creation: an operation's inputs always have smaller ones
@@ -65,6 +68,7 @@ struct Node {
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
+  // Is it a tensor that collects a gradient, made by no operation?
   bool is_leaf() const { return !backward && !freed; }
   // Lets go of what backward saved and of the inputs. Chains of any length are taken apart without
   // recursion.

@@ -15,6 +15,7 @@ struct Pair {
   bool operator==(const Pair&) const = default;
 };
 
+// As PyTorch's conv2d has them.
 struct Conv2dOptions {
   Pair stride = 1;
   Pair padding = 0;  // zeros on both sides

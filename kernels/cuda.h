@@ -25,6 +25,7 @@ PAPILIO_CUDA void* allocate(size_t bytes, int device);
 PAPILIO_CUDA void release(void* data, int device) noexcept;
 // Gives what the pool keeps back to the driver.
 PAPILIO_CUDA void empty_cache(int device);
+// A device's memory, and that of one device.
 struct DeviceMemory {
   size_t free, total;  // bytes, as the driver sees them
 };

@@ -79,6 +79,7 @@ struct Float16 {
   }
 };
 
+// Is T one of the 16-bit types, which are computed in float?
 template <class T>
 constexpr bool is_half_type = std::is_same_v<T, BFloat16> || std::is_same_v<T, Float16>;
 
@@ -91,6 +92,7 @@ constexpr DType compute_dtype(DType dtype) {
   return dtype == DType::bfloat16 || dtype == DType::float16 ? DType::float32 : dtype;
 }
 
+// The dtype of the C++ type T: dtype_of<float>() is DType::float32.
 template <class T>
 constexpr DType dtype_of() {
   if constexpr (std::is_same_v<T, float>)
@@ -113,6 +115,7 @@ constexpr DType dtype_of() {
   }
 }
 
+// Bytes of an element.
 constexpr size_t size_of(DType dtype) {
   switch (dtype) {
     case DType::float64:
@@ -131,6 +134,7 @@ constexpr size_t size_of(DType dtype) {
   return 0;
 }
 
+// float64, float32, float16 or bfloat16?
 constexpr bool is_floating(DType dtype) {
   return dtype == DType::float32 || dtype == DType::float64 || dtype == DType::bfloat16 ||
          dtype == DType::float16;

@@ -2,6 +2,7 @@
 // in the backend's file of that name, inside its namespace and behind `using namespace functor`.
 #pragma once
 
+// map, or zip, of F with its gradients.
 #define PAPILIO_INSTANTIATE_MAP(F)       \
   template void map(View, ConstView, F); \
   template void map_backward(View, ConstView, ConstView, F);
@@ -9,13 +10,13 @@
   template void zip_backward_a(View, ConstView, ConstView, ConstView, F); \
   template void zip_backward_b(View, ConstView, ConstView, ConstView, F);
 
+// The functors of each family.
 #define PAPILIO_INSTANTIATE_ACTIVATION \
   PAPILIO_INSTANTIATE_MAP(Relu)        \
   PAPILIO_INSTANTIATE_MAP(Sigmoid)     \
   PAPILIO_INSTANTIATE_MAP(Silu)        \
   PAPILIO_INSTANTIATE_MAP(Gelu)        \
   PAPILIO_INSTANTIATE_MAP(GeluTanh)
-
 #define PAPILIO_INSTANTIATE_ARITHMETIC                \
   template void map(View, ConstView, Neg);            \
   template void map(View, ConstView, Right<Add>);     \
@@ -28,14 +29,12 @@
   template void zip(View, ConstView, ConstView, Mul); \
   template void zip(View, ConstView, ConstView, Div); \
   template void zip_backward_b(View, ConstView, ConstView, ConstView, Div);
-
 #define PAPILIO_INSTANTIATE_EXTREMA                       \
   template void zip(View, ConstView, ConstView, Maximum); \
   template void zip(View, ConstView, ConstView, Minimum); \
   PAPILIO_INSTANTIATE_ZIP_BACKWARD(Maximum)               \
   PAPILIO_INSTANTIATE_ZIP_BACKWARD(Minimum)               \
   PAPILIO_INSTANTIATE_MAP(Clamp)
-
 #define PAPILIO_INSTANTIATE_MATH                      \
   PAPILIO_INSTANTIATE_MAP(Exp)                        \
   PAPILIO_INSTANTIATE_MAP(Log)                        \

@@ -30,10 +30,12 @@ struct Wrapping<C, true> {
 template <class C>
 using wrapping_t = typename Wrapping<C>::type;
 
+// A function of a functor.
 #define PAPILIO_FUNCTION \
   template <class C>     \
   PAPILIO_INLINE
 
+// derivative takes the input, or the output.
 struct FromInput {
   static constexpr Domain kDomain = Domain::floating;
   static constexpr bool kFromOutput = false;
@@ -45,6 +47,7 @@ struct FromOutput {
 
 // --- arithmetic ---
 
+// a + b, a - b, a b, a / b, -x; integers wrap.
 struct Add {
   static constexpr Domain kDomain = Domain::numeric;
   PAPILIO_FUNCTION C forward(C a, C b) const { return C(wrapping_t<C>(a) + wrapping_t<C>(b)); }
@@ -91,6 +94,7 @@ struct Left {
 
 // --- functions ---
 
+// exp x, log x, sqrt x, tanh x, |x|, x^2, x^3, 1 / x.
 struct Exp : FromOutput {
   PAPILIO_FUNCTION C forward(C x) const { return math::exp(x); }
   PAPILIO_FUNCTION C derivative(C y) const { return y; }
@@ -140,6 +144,7 @@ struct Pow {
     return a == C(0) && b >= C(0) ? C(0) : std::pow(a, b) * std::log(a);
   }
 };
+// x^exponent.
 struct PowNumber : FromInput {
   double exponent;
   explicit PowNumber(double e) : exponent(e) {}
@@ -147,8 +152,9 @@ struct PowNumber : FromInput {
   PAPILIO_FUNCTION C derivative(C x) const { return Pow{}.derivative_a(x, C(exponent)); }
 };
 
-// --- extrema: NaN wins; equal elements share the gradient ---
+// --- extrema ---
 
+// max(a, b), min(a, b); NaN wins, equal elements share the gradient.
 struct Maximum {
   static constexpr Domain kDomain = Domain::numeric;
   PAPILIO_FUNCTION C forward(C a, C b) const { return a > b || a != a ? a : b; }
@@ -176,6 +182,7 @@ struct Clamp : FromInput {
 
 // --- activations ---
 
+// max(x, 0), and 1 / (1 + exp(-x)).
 struct Relu : FromOutput {
   static constexpr Domain kDomain = Domain::numeric;
   PAPILIO_FUNCTION C forward(C x) const { return x < C(0) ? C(0) : x; }
@@ -216,6 +223,7 @@ struct GeluTanh : FromInput {
 
 // --- comparisons: forward returns bool. a > b is b < a. ---
 
+// The comparison a op b.
 #define PAPILIO_COMPARISON(Name, op)                                 \
   struct Name {                                                      \
     static constexpr Domain kDomain = Domain::any;                   \

@@ -13,6 +13,7 @@
 
 #include "kernels/host_device.h"
 
+// Inlined even into large loops, so that these vectorise.
 #define PAPILIO_INLINE PAPILIO_HOST_DEVICE inline __attribute__((always_inline))
 
 namespace papilio::math {
@@ -108,6 +109,7 @@ PAPILIO_INLINE Normal<float> normal_fast(float x) {
   return {x < 0.f ? tail : 1.f - tail, 0.398942280f * e};
 }
 
+// As the standard library's, of float and double.
 template <class T>
 PAPILIO_INLINE T exp(T x) {
 #ifndef __CUDA_ARCH__
@@ -115,7 +117,6 @@ PAPILIO_INLINE T exp(T x) {
 #endif
   return std::exp(x);
 }
-
 template <class T>
 PAPILIO_INLINE T log(T x) {
 #ifndef __CUDA_ARCH__
@@ -123,7 +124,6 @@ PAPILIO_INLINE T log(T x) {
 #endif
   return std::log(x);
 }
-
 template <class T>
 PAPILIO_INLINE T tanh(T x) {
 #ifndef __CUDA_ARCH__
@@ -131,7 +131,6 @@ PAPILIO_INLINE T tanh(T x) {
 #endif
   return std::tanh(x);
 }
-
 template <class T>
 PAPILIO_INLINE T erf(T x) {
 #ifndef __CUDA_ARCH__
@@ -140,6 +139,7 @@ PAPILIO_INLINE T erf(T x) {
   return std::erf(x);
 }
 
+// Phi(x) and its density together: they share an exponential.
 template <class T>
 PAPILIO_INLINE Normal<T> normal(T x) {
 #ifndef __CUDA_ARCH__

@@ -49,6 +49,7 @@ struct SgdStep {
 
 namespace papilio::cpu {
 
+// One step of every parameter, and of its moments.
 void adamw(std::span<const ParameterSlot> slots, AdamWStep step, StepRates rates);
 void sgd(std::span<const ParameterSlot> slots, SgdStep step, StepRates rates);
 // Sum of all squared elements, in float64; the order of additions does not depend on the number of

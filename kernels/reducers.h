@@ -10,12 +10,15 @@
 
 namespace papilio {
 
+// The type in which a sum of T is kept: float for 16-bit types, int64 for integers.
 template <class T>
 using accumulator_t =
     std::conditional_t<is_half_type<T>, float,
                        std::conditional_t<std::is_floating_point_v<T>, T, int64_t>>;
 
+// sum_i x_i
 struct Sum {
+  // What the empty sum is, a term of element x, and two partial results joined.
   template <class A>
   PAPILIO_HOST_DEVICE static A identity() {
     return A(0);
@@ -29,18 +32,21 @@ struct Sum {
     return a + b;
   }
 };
+// sum_i (x_i - c)^2
 struct SquaredDeviation : Sum {
   template <class A>
   PAPILIO_HOST_DEVICE static A map(A x, A c) {
     return (x - c) * (x - c);
   }
 };
+// The number of x_i = c; NaN equals NaN.
 struct CountEqual : Sum {
   template <class A>
   PAPILIO_HOST_DEVICE static A map(A x, A c) {
     return (x == c) | ((x != x) & (c != c)) ? A(1) : A(0);
   }
 };
+// max_i x_i; NaN if there is one.
 struct Max : Sum {
   template <class A>
   PAPILIO_HOST_DEVICE static A identity() {
@@ -53,6 +59,7 @@ struct Max : Sum {
     return a != a ? a : picked;
   }
 };
+// min_i x_i; NaN if there is one.
 struct Min : Sum {
   template <class A>
   PAPILIO_HOST_DEVICE static A identity() {

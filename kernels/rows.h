@@ -36,6 +36,7 @@ struct Rows {
     merge();
   }
 
+  // Elements in all, and in a row.
   int64_t numel() const {
     int64_t n = 1;
     for (int d = 0; d < rank; ++d) n *= shape[d];
@@ -45,6 +46,7 @@ struct Rows {
   // Operand k's stride inside a row.
   int64_t step(int k) const { return strides[rank - 1][k]; }
 
+  // Exchanges two dimensions.
   void swap(int a, int b) {
     std::swap(shape[a], shape[b]);
     for (int k = 0; k < N; ++k) std::swap(strides[a][k], strides[b][k]);

@@ -16,6 +16,7 @@ namespace papilio {
 
 constexpr int kMaxRank = 8;
 
+// Address, dtype, shape and strides (in elements) of a tensor; owns nothing.
 template <class Void>
 struct BasicView {
   Void* data = nullptr;  // first element; the layout's offset is already applied
@@ -24,10 +25,12 @@ struct BasicView {
   int64_t shape[kMaxRank] = {};
   int64_t strides[kMaxRank] = {};
 
+  // The elements as T, unchecked.
   template <class T>
   auto* as() const {
     return static_cast<std::conditional_t<std::is_const_v<Void>, const T, T>*>(data);
   }
+  // The number of elements.
   int64_t numel() const {
     int64_t n = 1;
     for (int i = 0; i < rank; ++i) n *= shape[i];
@@ -36,6 +39,7 @@ struct BasicView {
   // Size of dimension i; negative i counts from the end.
   int64_t size(int i) const { return shape[i < 0 ? i + rank : i]; }
 
+  // A kernel that reads takes a view that may be written.
   operator BasicView<const void>() const requires(!std::is_const_v<Void>) {
     BasicView<const void> v{data, dtype, rank, {}, {}};
     for (int i = 0; i < rank; ++i) v.shape[i] = shape[i], v.strides[i] = strides[i];
@@ -43,6 +47,7 @@ struct BasicView {
   }
 };
 
+// What a kernel writes, and what it reads.
 using View = BasicView<void>;
 using ConstView = BasicView<const void>;
 

@@ -13,7 +13,9 @@ struct TensorOptions {
   Device device = Device::cpu();
 };
 
-Tensor empty(const Dims& shape, TensorOptions options = {});  // uninitialised
+// Uninitialised, zeros, ones, or `value` in every element. Throw ArgumentError for a negative size,
+// OutOfMemoryError.
+Tensor empty(const Dims& shape, TensorOptions options = {});
 Tensor zeros(const Dims& shape, TensorOptions options = {});
 Tensor ones(const Dims& shape, TensorOptions options = {});
 Tensor full(const Dims& shape, double value, TensorOptions options = {});

@@ -12,8 +12,10 @@ struct Device {
   Type type = Type::cpu;
   int index = 0;
 
+  // The CPU, or the GPU of that index.
   static Device cpu() { return {}; }
   static Device cuda(int index = 0) { return {Type::cuda, index}; }
+  // On the CPU?
   bool is_cpu() const { return type == Type::cpu; }
   bool operator==(const Device&) const = default;
 };

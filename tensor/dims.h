@@ -22,12 +22,14 @@ class Dims {
   Dims(It first, It last) {
     for (; first != last; ++first) push_back(*first);
   }
+  // `rank` times the same value.
   static Dims filled(int rank, int64_t value) {
     Dims d;
     for (int i = 0; i < rank; ++i) d.push_back(value);
     return d;
   }
 
+  // As std::vector has them.
   int size() const { return size_; }
   bool empty() const { return size_ == 0; }
   int64_t& operator[](int i) { return values_[i]; }
@@ -38,7 +40,6 @@ class Dims {
   const int64_t* end() const { return values_ + size_; }
   int64_t front() const { return values_[0]; }
   int64_t back() const { return values_[size_ - 1]; }
-
   void push_back(int64_t value) {
     check(size_ < kMaxRank, "tensors have at most ", kMaxRank, " dimensions");
     values_[size_++] = value;
@@ -52,6 +53,7 @@ class Dims {
     --size_;
   }
 
+  // The same numbers in the same order.
   bool operator==(const Dims& other) const {
     return std::equal(begin(), end(), other.begin(), other.end());
   }

@@ -18,11 +18,13 @@ struct Layout {
   // Row-major. Throws for a negative size and for a product above 2^63 - 1.
   static Layout contiguous(const Dims& shape, const char* operation = "layout");
 
+  // Dimensions, and elements.
   int rank() const { return shape.size(); }
   int64_t numel() const;
   // True when the elements lie in row-major order without gaps; dimensions of size 1 do not count.
   bool is_contiguous() const;
 
+  // Two dimensions exchanged, or all of them in another order.
   Layout transpose(const char* operation, int a, int b) const;
   Layout permute(const char* operation, const Dims& order) const;
   // Elements start, start + step, ... below stop of one dimension. Negative start and stop count
@@ -41,9 +43,11 @@ struct Layout {
   struct Reshaped;
   Reshaped reshape(const char* operation, const Dims& to) const;
 
+  // The same shape, strides and offset.
   bool operator==(const Layout&) const = default;
 };
 
+// What reshape returns.
 struct Layout::Reshaped {
   bool fits;
   Layout layout;  // row-major with offset 0 where it does not fit

@@ -21,8 +21,11 @@ class Generator {
  public:
   explicit Generator(uint64_t seed = 0) : state_{seed, 0} {}
 
+  // Begins the stream of this seed.
   void manual_seed(uint64_t seed) { state_ = {seed, 0}; }
+  // The stream's seed.
   uint64_t seed() const { return state_.seed; }
+  // Seed and place in the stream: set_state goes on from there.
   GeneratorState state() const { return state_; }
   void set_state(const GeneratorState& state) { state_ = state; }
   // Takes `words` 32-bit words (rounded up to a multiple of 4) from the stream; returns the index

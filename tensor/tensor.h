@@ -20,18 +20,25 @@ struct Node;  // autograd/node.h; nothing in tensor/ looks inside
 class Tensor {
  public:
   Tensor() = default;  // undefined: no storage, used for "absent"
+  // A view of the storage, which has room for it.
   Tensor(std::shared_ptr<Storage> storage, Layout layout, DType dtype);
 
+  // False for the undefined tensor.
   bool defined() const { return storage_ != nullptr; }
   explicit operator bool() const { return defined(); }
 
+  // Sizes, strides (in elements), and both with the offset into the storage.
   const Dims& shape() const { return layout_.shape; }
   const Dims& strides() const { return layout_.strides; }
   const Layout& layout() const { return layout_; }
+  // The number of dimensions; the size of one of them (-1 is the last; throws ArgumentError for one
+  // that it has not); the number of elements.
   int dim() const { return layout_.rank(); }
   int64_t size(int dim) const { return layout_.shape[wrap_dim("size", dim, layout_.rank())]; }
   int64_t numel() const { return layout_.numel(); }
+  // Row-major without gaps?
   bool is_contiguous() const { return layout_.is_contiguous(); }
+  // The elements' type, the device that they are on, and their memory.
   DType dtype() const { return dtype_; }
   Device device() const { return storage_ ? storage_->device() : Device::cpu(); }
   const std::shared_ptr<Storage>& storage() const { return storage_; }

@@ -14,6 +14,8 @@ Tensor sigmoid(const Tensor& x);
 // x sigmoid(x), also known as swish (Elfwing et al., arXiv 1702.03118).
 Tensor silu(const Tensor& x);
 
+// none: by the normal distribution function; tanh: by its approximation, as PyTorch's
+// `approximate`.
 enum class GeluApproximate { none, tanh };
 
 // Gaussian error linear unit (Hendrycks and Gimpel, arXiv 1606.08415): x Phi(x) with the normal

@@ -32,6 +32,7 @@ Tensor div(double a, const Tensor& b);
 // -x
 Tensor neg(const Tensor& x);
 
+// add, sub, mul, div and neg as operators.
 inline Tensor operator+(const Tensor& a, const Tensor& b) {
   return add(a, b);
 }

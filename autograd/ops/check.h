@@ -5,15 +5,14 @@
 
 namespace papilio {
 
+// Each throws ArgumentError: operation, what was expected, what came. `what` names the argument.
 inline void check_defined(const char* operation, const Tensor& x, const char* what = "x") {
   check(x.defined(), operation, ": ", what, " is undefined");
 }
-
 inline void check_floating(const char* operation, const Tensor& x, const char* what = "x") {
   check_defined(operation, x, what);
   check(is_floating(x.dtype()), operation, ": expected a floating ", what, ", got ", x.dtype());
 }
-
 inline void check_dtype(const char* operation, const Tensor& x, DType wanted,
                         const char* what = "x") {
   check_defined(operation, x, what);
@@ -30,6 +29,7 @@ inline void check_same(const char* operation, const Tensor& a, const Tensor& b) 
         " and ", b.device());
 }
 
+// Throws ArgumentError unless x has the wanted shape.
 inline void check_shape(const char* operation, const Tensor& x, const Dims& wanted,
                         const char* what = "x") {
   check_defined(operation, x, what);

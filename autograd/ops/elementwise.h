@@ -27,6 +27,7 @@ inline void check_number(const char* operation, const Tensor& x, double number) 
         ": expected a whole number for ", x.dtype(), ", got ", number);
 }
 
+// An uninitialised result of this shape and dtype, on the device of `like`.
 inline Tensor empty_for(const Dims& shape, const Tensor& like, DType dtype) {
   return empty(shape, {.dtype = dtype, .device = like.device()});
 }

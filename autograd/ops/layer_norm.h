@@ -14,6 +14,7 @@ namespace papilio {
 Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {},
                   double eps = 1e-5);
 
+// What add_layer_norm returns: x + residual, and its layer norm.
 struct SumAndNorm {
   Tensor sum, norm;
 };

@@ -19,6 +19,7 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  // Its bytes, and their number.
   unsigned char* data() const { return data_; }
   size_t size() const { return size_; }
 

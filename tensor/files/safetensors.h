@@ -19,6 +19,7 @@ class SafetensorsReader {
   // Throws FileError that names the file, the tensor and the broken rule.
   explicit SafetensorsReader(const std::filesystem::path& path);
 
+  // What its header says: tensors by name, and free text by key.
   const std::map<std::string, SafetensorsEntry>& entries() const { return header_.tensors; }
   const Metadata& metadata() const { return header_.metadata; }
   // The tensor on top of the mapped file: pages are read when touched, writes stay in memory. One
@@ -33,6 +34,7 @@ class SafetensorsReader {
   SafetensorsHeader header_;
 };
 
+// A whole file in memory.
 struct SafetensorsFile {
   std::map<std::string, Tensor> tensors;
   Metadata metadata;

@@ -29,14 +29,17 @@ struct SafetensorsType {
 const std::vector<SafetensorsType>& safetensors_types();
 const SafetensorsType& safetensors_type(DType dtype);
 
+// One tensor of a file.
 struct SafetensorsEntry {
   const SafetensorsType* type = nullptr;
   std::vector<int64_t> shape;
   uint64_t begin = 0, end = 0;  // bytes, counted from the end of the header
 };
 
+// Free text by key.
 using Metadata = std::map<std::string, std::string>;
 
+// What a file's header says: tensors by name, and its metadata.
 struct SafetensorsHeader {
   std::map<std::string, SafetensorsEntry> tensors;
   Metadata metadata;
