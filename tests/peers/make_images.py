@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from safetensors.numpy import save_file
 
+import picture_files as files
+
 out = Path(__file__).parent.parent / "golden/images"
 w, h = 13, 9
 y, x = np.mgrid[0:h, 0:w]
@@ -67,9 +69,9 @@ alpha = rng.integers(0, 256, (h, w, 1), dtype=np.uint8)
 save("rgba.png", Image.fromarray(np.concatenate([rgb, alpha], -1)), "RGB")
 save("grey_alpha.png", Image.fromarray(np.concatenate([rgb[..., :1], alpha], -1), "LA"), "L")
 
-# 16 bits, rounded to 8: Pillow drops the low byte instead, so numpy says what is right.
+# 16 bits: the high byte, as Pillow has it of RGB; its conversion of grey clips at 255, so numpy says what is right.
 deep = rng.integers(0, 65536, (h, w, 3), dtype=np.uint16)
-eight = np.floor(deep / 257 + 0.5).astype(np.uint8)
+eight = (deep >> 8).astype(np.uint8)
 png("rgb16.png", 16, 2, plain_rows(deep.astype(">u2")))
 keep("rgb16.png", eight)
 png("grey16.png", 16, 0, plain_rows(deep[..., 0].astype(">u2")))
@@ -92,5 +94,45 @@ data[at:at + 4] = struct.pack(">HH", 65500, 65500)
 gif = io.BytesIO()
 colour.save(gif, "GIF")
 (out / "gif.png").write_bytes(gif.getvalue())
+
+
+
+# Files with faults that cost Pillow no pixel, other ways to say which way is up, and colours without a marker.
+def odd(name, data, mode="RGB"):
+    (out / name).write_bytes(data)
+    keep(name, files.read(data, mode))
+
+
+six, three = files.orientation(6), files.orientation(3)
+plain = files.jpeg(colour, quality=90)
+odd("extra_before_dqt.jpg", plain.replace(b"\xff\xdb", b"\0\0\xff\xdb", 1))
+odd("extra_before_eoi.jpg", plain[:-2] + b"\0\0\0" + plain[-2:])
+odd("jfif2.jpg", plain.replace(b"JFIF\0\1", b"JFIF\0\2"))
+cmyk = files.without(files.jpeg(colour.convert("CMYK"), quality=95), 0xEE)
+odd("cmyk_without_adobe.jpg", cmyk)
+for transform, name in [(0, "adobe0"), (2, "ycck"), (3, "adobe3")]:
+    odd(f"{name}.jpg", cmyk[:2] + files.segment(0xEE, b"Adobe\0d\0\0\0\0" + bytes([transform])) + cmyk[2:])
+for name, notes in {"exif_long": [files.EXIF + files.orientation(6, ">", 4)], "xmp": [files.XMP + files.xmp(6)],
+                    "exif_before_xmp": [files.XMP + files.xmp(3), files.EXIF + six],
+                    "other_exif_xmp": [files.EXIF + files.tiff([(271, 2, 2, b"a\0")]), files.XMP + files.xmp(8)]}.items():
+    odd(f"{name}.jpg", files.jpeg(colour, [files.segment(0xE1, note) for note in notes], quality=90))
+
+raw, packed = files.rows(rgb), zlib.compress(files.rows(rgb))
+rgba = np.concatenate([rgb, alpha], -1)
+zipped = files.chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(files.raw_profile(files.EXIF + six)))
+for name, chunks in {"exif_prefix": [files.chunk(b"eXIf", files.EXIF + six)],
+                     "two_exif": [files.chunk(b"eXIf", three), files.chunk(b"eXIf", six)],
+                     "raw_profile": [zipped], "xmp": [files.chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + files.xmp(6))],
+                     "palette_in_rgb": [files.chunk(b"PLTE", b"abcd")]}.items():
+    odd(f"{name}.png", files.png((w, h), 8, 2, raw, chunks))
+odd("rgba_with_trns.png", files.png((w, h), 8, 6, files.rows(rgba), [files.chunk(b"tRNS", b"\0a\0b\0c")]))
+odd("bytes_behind_zlib.png", files.png((w, h), 8, 2, None, packed=packed + b"more"))
+odd("too_many_rows.png", files.png((w, h), 8, 2, raw + b"\0" * (1 + 3 * w) * 40))
+odd("no_iend.png", files.png((w, h), 8, 2, raw, end=False))
+odd("palette_too_short.png", files.png((w, h), 8, 3, files.rows(rgb[..., 0] % 4), [files.chunk(b"PLTE", b"abcdef")]))
+
+# Refused there too.
+(out / "short_trns.png").write_bytes(files.png((w, h), 8, 2, raw, [files.chunk(b"tRNS", b"abc")]))
+(out / "bad_adler.png").write_bytes(files.png((w, h), 8, 2, None, packed=packed[:-1] + bytes([packed[-1] ^ 1])))
 
 save_file(expected, out / "expected.safetensors")

@@ -7,11 +7,10 @@
 
 #include "nn/data/formats/file.h"
 #include "nn/data/formats/image_codec.h"
+#include "nn/data/formats/picture_format.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
-
-using namespace std::string_view_literals;
 
 namespace codec {
 
@@ -22,27 +21,6 @@ void check_size(const std::string& name, int64_t width, int64_t height, const Im
                    name, ": the picture is ", width, 'x', height, " pixels; at most ",
                    limits.max_width, 'x', limits.max_height, " and ", limits.max_pixels,
                    " in all are read");
-}
-
-int exif_orientation(const unsigned char* data, size_t size) {
-  const bool little = size >= 8 && data[0] == 'I' && data[1] == 'I';
-  if (!little && !(size >= 8 && data[0] == 'M' && data[1] == 'M')) return 1;
-  const auto byte = [&](size_t at) { return at < size ? size_t(data[at]) : 0; };
-  const auto two = [&](size_t at) {
-    return little ? byte(at) | byte(at + 1) << 8 : byte(at) << 8 | byte(at + 1);
-  };
-  const auto four = [&](size_t at) {
-    return little ? two(at) | two(at + 2) << 16 : two(at) << 16 | two(at + 2);
-  };
-  const size_t directory = four(4), entries = two(directory);
-  for (size_t i = 0; i < entries; ++i) {
-    const size_t at = directory + 2 + 12 * i;  // tag, type, count, value
-    if (at + 12 > size) return 1;
-    if (two(at) != 0x0112) continue;
-    const size_t value = two(at + 8);
-    return two(at + 2) == 3 && value >= 1 && value <= 8 ? int(value) : 1;
-  }
-  return 1;
 }
 
 }  // namespace codec
@@ -73,15 +51,6 @@ Image upright(Image image, int orientation) {
   return result;
 }
 
-std::string known_format(std::string_view bytes) {
-  if (bytes.starts_with("GIF8")) return "a GIF";
-  if (bytes.starts_with("BM")) return "a BMP";
-  if (bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP")) return "a WebP";
-  if (bytes.substr(4).starts_with("ftyp")) return "a HEIC or AVIF";
-  if (bytes.starts_with("II*\0"sv) || bytes.starts_with("MM\0*"sv)) return "a TIFF";
-  return "no";
-}
-
 }  // namespace
 
 Image decode_image(std::string_view bytes, const std::string& name, const ImageLimits& limits) {
@@ -92,8 +61,9 @@ Image decode_image(std::string_view bytes, const std::string& name, const ImageL
   } else if (bytes.starts_with("\x89PNG\r\n\x1a\n")) {
     decoded = codec::decode_png(bytes, name, limits);
   } else {
+    const std::string format = format_of(bytes);
     throw FileError(str(name, ": expected a JPEG or PNG picture, got ",
-                        bytes.size() < 12 ? "no" : known_format(bytes), " picture"));
+                        format.empty() ? "no picture" : format));
   }
   return upright(std::move(decoded.image), decoded.orientation);
 }

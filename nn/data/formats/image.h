@@ -23,11 +23,13 @@ struct ImageLimits {
   int64_t max_scans = 100;          // of a progressive JPEG: each goes over the whole picture
 };
 
-// The picture in a JPEG or PNG file's bytes, upright (EXIF orientation applied). Palettes become
-// RGB, 16-bit channels 8-bit (rounded), CMYK becomes RGB as (1 - c)(1 - k); transparency is dropped
-// and colour profiles are ignored, as Pillow's convert("RGB") does. Throws FileError, beginning
-// with `name`, for anything else: other formats, data that is truncated or corrupt in any way that
-// libjpeg-turbo or libpng notices (their warnings are errors here), and pictures beyond the limits.
+// The picture in a JPEG or PNG file's bytes, upright (by EXIF, else XMP; codec::orientation), with
+// the pixels of Pillow's exif_transpose and convert("RGB") or "L": palettes become RGB, 16-bit
+// channels lose their low byte (where Pillow clips 16-bit grey at 255), CMYK becomes RGB;
+// transparency is dropped, colour profiles are ignored. Faults that change no pixel cost no picture
+// (bytes between markers, a missing IEND and others that Pillow passes over). Throws FileError,
+// beginning with `name`, for other formats, which it names, data that is truncated or corrupt in
+// any other way that libjpeg-turbo or libpng notices, and pictures beyond the limits.
 Image decode_image(std::string_view bytes, const std::string& name, const ImageLimits& limits = {});
 // The same of a file of at most 1 GB.
 Image read_image(const std::filesystem::path& path, const ImageLimits& limits = {});

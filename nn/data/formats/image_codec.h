@@ -20,7 +20,5 @@ Decoded decode_png(std::string_view bytes, const std::string& name, const ImageL
 
 // Throws where the limits forbid a picture of this size.
 void check_size(const std::string& name, int64_t width, int64_t height, const ImageLimits& limits);
-// The orientation in EXIF data (a TIFF header and its first directory), 1 where it says none.
-int exif_orientation(const unsigned char* data, size_t size);
 
 }  // namespace papilio::nn::codec

@@ -7,8 +7,11 @@
 
 // jpeglib.h wants <cstdio> before it.
 #include <jpeglib.h>
+// ... and this wants both.
+#include <jerror.h>
 
 #include "nn/data/formats/image_codec.h"
+#include "nn/data/formats/orientation.h"
 #include "tensor/error.h"
 
 namespace papilio::nn::codec {
@@ -37,8 +40,16 @@ struct Jpeg {
   std::longjmp(jpeg.back, 1);
 }
 
+// Warnings say that the data is corrupt, but for some that change no pixel.
 void on_message(j_common_ptr info, int level) {
-  if (level < 0) fail(info);  // a warning: the data is corrupt
+  switch (info->err->msg_code) {
+    case JWRN_EXTRANEOUS_DATA:  // bytes between markers
+    case JWRN_JFIF_MAJOR:       // a newer JFIF
+    case JWRN_ADOBE_XFORM:      // Adobe's transform has an unknown number
+      return;
+    default:
+      if (level < 0) fail(info);
+  }
 }
 
 void on_progress(j_common_ptr info) {
@@ -74,24 +85,28 @@ void start(Jpeg& jpeg, std::string_view bytes) {
   jpeg.info.out_color_space = cmyk ? JCS_CMYK : grey ? JCS_GRAYSCALE : JCS_RGB;
 }
 
-int orientation(const Jpeg& jpeg) {
-  constexpr std::string_view kExif("Exif\0\0", 6);
+// Several EXIF segments are one; of XMP's the last one counts.
+OrientationNotes notes_of(const Jpeg& jpeg) {
+  constexpr std::string_view kExif("Exif\0\0", 6), kXmp("http://ns.adobe.com/xap/1.0/\0", 29);
+  OrientationNotes notes;
   for (auto* m = jpeg.info.marker_list; m != nullptr; m = m->next) {
     const std::string_view text(reinterpret_cast<const char*>(m->data), m->data_length);
-    if (text.starts_with(kExif)) return exif_orientation(m->data + 6, m->data_length - 6);
+    if (text.starts_with(kExif)) notes.exif += text.substr(kExif.size());
+    if (text.starts_with(kXmp)) notes.xmp = text.substr(kXmp.size());
   }
-  return 1;
+  return notes;
 }
 
-// (1 - c)(1 - k) of each pixel. Adobe writes all four inverted.
-Image rgb_of_cmyk(const Image& image, bool inverted) {
+// k - c k / 255 of each pixel's C, M, Y, rounded as Pillow does. Files hold all four inverted, with
+// or without Adobe's marker.
+Image rgb_of_cmyk(const Image& image) {
   Image rgb{image.width, image.height, 3, {}};
   rgb.pixels.reserve(image.pixels.size() / 4 * 3);
-  const unsigned flip = inverted ? 0 : 255;
   for (size_t i = 0; i < image.pixels.size(); i += 4) {
+    const unsigned k = image.pixels[i + 3];
     for (size_t c = 0; c < 3; ++c) {
-      const unsigned product = (image.pixels[i + c] ^ flip) * (image.pixels[i + 3] ^ flip);
-      rgb.pixels.push_back(uint8_t((product + 127) / 255));
+      const unsigned product = (255u - image.pixels[i + c]) * k + 128;
+      rgb.pixels.push_back(uint8_t(k - ((product >> 8) + product) / 256));
     }
   }
   return rgb;
@@ -104,7 +119,7 @@ Decoded decode_jpeg(std::string_view bytes, const std::string& name, const Image
   jpeg.max_scans = limits.max_scans;
   run(jpeg, name, [&] { start(jpeg, bytes); });
   check_size(name, jpeg.info.image_width, jpeg.info.image_height, limits);
-  const int turn = orientation(jpeg);  // finishing forgets the markers
+  const int turn = orientation(notes_of(jpeg));  // finishing forgets the markers
   run(jpeg, name, [&] { jpeg_start_decompress(&jpeg.info); });
   Image image{jpeg.info.output_width, jpeg.info.output_height, jpeg.info.output_components, {}};
   const size_t row_bytes = size_t(image.width * image.channels);
@@ -116,7 +131,7 @@ Decoded decode_jpeg(std::string_view bytes, const std::string& name, const Image
     }
     jpeg_finish_decompress(&jpeg.info);
   });
-  if (image.channels == 4) image = rgb_of_cmyk(image, jpeg.info.saw_Adobe_marker != 0);
+  if (image.channels == 4) image = rgb_of_cmyk(image);
   return {std::move(image), turn};
 }
 

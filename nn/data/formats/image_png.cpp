@@ -1,5 +1,6 @@
 #include <png.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdint>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "nn/data/formats/image_codec.h"
+#include "nn/data/formats/png_chunks.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -25,7 +27,8 @@ struct Png {
   png_infop info = nullptr;
   std::jmp_buf back{};
   char message[200] = "";
-  std::string_view bytes;  // not yet read
+  const std::vector<std::string_view>* pieces = nullptr;  // of the file
+  size_t piece = 0, begin = 0;                            // not yet read
 
   Png() = default;
   ~Png() { png_destroy_read_struct(&png, &info, nullptr); }
@@ -33,18 +36,34 @@ struct Png {
   Png& operator=(const Png&) = delete;
 };
 
-// Of errors and warnings alike.
 [[noreturn]] void fail(png_structp png, png_const_charp message) {
   Png& state = *static_cast<Png*>(png_get_error_ptr(png));
   std::snprintf(state.message, sizeof state.message, "%s", message);
   std::longjmp(state.back, 1);
 }
 
+// Errors all of them, but for rows and bytes behind the last row, which change no pixel.
+void warn(png_structp png, png_const_charp message) {
+  for (const char* harmless : {"Too much image data", "Extra compressed data"}) {
+    if (std::strstr(message, harmless) != nullptr) return;
+  }
+  fail(png, message);
+}
+
 void read_bytes(png_structp png, png_bytep to, size_t count) {
   Png& state = *static_cast<Png*>(png_get_io_ptr(png));
-  if (count > state.bytes.size()) png_error(png, "it ends too early");
-  std::memcpy(to, state.bytes.data(), count);
-  state.bytes.remove_prefix(count);
+  while (count > 0) {
+    if (state.piece == state.pieces->size()) png_error(png, "it ends too early");
+    const std::string_view& piece = (*state.pieces)[state.piece];
+    const size_t n = std::min(count, piece.size() - state.begin);
+    std::memcpy(to, piece.data() + state.begin, n);
+    to += n;
+    count -= n;
+    state.begin += n;
+    if (state.begin < piece.size()) continue;
+    ++state.piece;
+    state.begin = 0;
+  }
 }
 
 // f() with libpng's errors as FileError. f's locals need no destructor.
@@ -56,22 +75,18 @@ void run(Png& state, const std::string& name, F&& f) {
 }
 
 void start(Png& state) {
-  state.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &state, fail, fail);
+  state.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &state, fail, warn);
   if (state.png == nullptr) return;
   state.info = png_create_info_struct(state.png);
   png_set_read_fn(state.png, &state, read_bytes);
   png_set_crc_action(state.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
   png_set_user_limits(state.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size has its own
-  png_set_chunk_malloc_max(state.png, 8'000'000);
-  // Texts, colour profiles and the like are skipped unread; so are harmless mistakes in them.
-  png_set_keep_unknown_chunks(state.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
-  png_set_keep_unknown_chunks(state.png, PNG_HANDLE_CHUNK_AS_DEFAULT,
-                              reinterpret_cast<png_const_bytep>("eXIf"), 1);
+  png_set_check_for_invalid_index(state.png, -1);  // a colour beyond the palette is black
   png_read_info(state.png, state.info);
 }
 
 void to_eight_bits(Png& state) {
-  png_set_scale_16(state.png);
+  png_set_strip_16(state.png);
   png_set_palette_to_rgb(state.png);
   png_set_expand_gray_1_2_4_to_8(state.png);
   png_set_strip_alpha(state.png);
@@ -79,18 +94,12 @@ void to_eight_bits(Png& state) {
   png_read_update_info(state.png, state.info);
 }
 
-int orientation(Png& state) {
-  png_uint_32 size = 0;
-  png_bytep exif = nullptr;
-  if (png_get_eXIf_1(state.png, state.info, &size, &exif) == 0) return 1;
-  return exif_orientation(exif, size);
-}
-
 }  // namespace
 
 Decoded decode_png(std::string_view bytes, const std::string& name, const ImageLimits& limits) {
+  const PngChunks chunks = png_chunks(bytes, name);
   Png state;
-  state.bytes = bytes;
+  state.pieces = &chunks.pieces;
   run(state, name, [&] { start(state); });
   check<OutOfMemoryError>(state.png != nullptr && state.info != nullptr, name,
                           ": no memory to read it");
@@ -112,7 +121,7 @@ Decoded decode_png(std::string_view bytes, const std::string& name, const ImageL
     png_read_image(state.png, rows.data());
     png_read_end(state.png, state.info);
   });
-  return {std::move(image), orientation(state)};
+  return {std::move(image), orientation(chunks.notes)};
 }
 
 }  // namespace codec

@@ -17,32 +17,44 @@ struct Name {
   Interpolation interpolation;
   const char* name;
 };
-constexpr Name kNames[] = {{Interpolation::nearest, "nearest"},
-                           {Interpolation::lanczos, "lanczos"},
-                           {Interpolation::bilinear, "bilinear"},
-                           {Interpolation::bicubic, "bicubic"}};
+constexpr Name kNames[] = {
+    {Interpolation::nearest, "nearest"},   {Interpolation::lanczos, "lanczos"},
+    {Interpolation::bilinear, "bilinear"}, {Interpolation::bicubic, "bicubic"},
+    {Interpolation::box, "box"},           {Interpolation::hamming, "hamming"}};
 
 double sinc(double x) {
   return x == 0 ? 1 : std::sin(std::numbers::pi * x) / (std::numbers::pi * x);
 }
 
-// The filter at x >= 0, and where it ends.
-double filter(Interpolation interpolation, double x) {
+// The filter at x, and how far it reaches.
+double filter(Interpolation interpolation, double at) {
+  const double x = std::abs(at);
   switch (interpolation) {
     case Interpolation::lanczos:
       return x < 3 ? sinc(x) * sinc(x / 3) : 0;
     case Interpolation::bicubic:
       if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
       return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+    case Interpolation::box:
+      return at > -0.5 && at <= 0.5 ? 1 : 0;
+    case Interpolation::hamming:
+      return x < 1 ? sinc(x) * (0.54 + 0.46 * std::cos(std::numbers::pi * x)) : 0;
     default:
       return x < 1 ? 1 - x : 0;
   }
 }
 
 double reach(Interpolation interpolation) {
-  return interpolation == Interpolation::lanczos   ? 3
-         : interpolation == Interpolation::bicubic ? 2
-                                                   : 1;
+  switch (interpolation) {
+    case Interpolation::lanczos:
+      return 3;
+    case Interpolation::bicubic:
+      return 2;
+    case Interpolation::box:
+      return 0.5;
+    default:
+      return 1;
+  }
 }
 
 // Weights are whole numbers of 2^-22, so that a sum of 8-bit values fits 32 bits.
@@ -74,8 +86,7 @@ std::vector<Taps> taps_of(int64_t in, const Range& out, Interpolation interpolat
     weights.clear();
     double sum = 0;
     for (int64_t k = begin; k < end; ++k) {
-      weights.push_back(
-          filter(interpolation, std::abs((double(k) - center + 0.5) * (1 / stretch))));
+      weights.push_back(filter(interpolation, (double(k) - center + 0.5) * (1 / stretch)));
       sum += weights.back();
     }
     Taps& taps = all.emplace_back(Taps{begin, {}});
@@ -137,17 +148,25 @@ Image with_rows(const Image& in, const Range& rows, Interpolation interpolation)
   return out;
 }
 
+// The input's place of each output: the first is scale / 2, and scale is added in floating point,
+// as Pillow does it (a product differs for some sizes).
+std::vector<int64_t> nearest_places(int64_t in, const Range& out) {
+  std::vector<int64_t> places;
+  const double scale = double(in) / double(out.all);
+  double at = scale * 0.5;
+  for (int64_t i = 0; i < out.first + out.count; ++i, at += scale) {
+    if (i >= out.first) places.push_back(std::min(int64_t(at), in - 1));
+  }
+  return places;
+}
+
 Image nearest(const Image& in, const Range& rows, const Range& columns) {
   Image out{columns.count, rows.count, in.channels, {}};
   out.pixels.reserve(size_t(rows.count * columns.count * in.channels));
-  const auto source = [](int64_t i, int64_t from, int64_t to) {
-    return std::min(int64_t((double(i) + 0.5) * (double(from) / double(to))), from - 1);
-  };
-  for (int64_t y = 0; y < rows.count; ++y) {
-    const int64_t row = source(rows.first + y, in.height, rows.all) * in.width;
-    for (int64_t x = 0; x < columns.count; ++x) {
-      const int64_t column = source(columns.first + x, in.width, columns.all);
-      const auto from = in.pixels.begin() + (row + column) * in.channels;
+  const std::vector<int64_t> across = nearest_places(in.width, columns);
+  for (const int64_t row : nearest_places(in.height, rows)) {
+    for (const int64_t column : across) {
+      const auto from = in.pixels.begin() + (row * in.width + column) * in.channels;
       out.pixels.insert(out.pixels.end(), from, from + in.channels);
     }
   }
@@ -160,7 +179,8 @@ Interpolation interpolation(const std::string& name) {
   for (const Name& n : kNames) {
     if (name == n.name) return n.interpolation;
   }
-  throw ArgumentError("interpolation: expected nearest, lanczos, bilinear or bicubic, got " + name);
+  throw ArgumentError(
+      "interpolation: expected nearest, lanczos, bilinear, bicubic, box or hamming, got " + name);
 }
 
 const char* interpolation_name(Interpolation interpolation) {

@@ -9,7 +9,14 @@
 namespace papilio::nn {
 
 // The numbers are Pillow's, as preprocessor_config.json has them.
-enum class Interpolation { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3 };
+enum class Interpolation {
+  nearest = 0,
+  lanczos = 1,
+  bilinear = 2,
+  bicubic = 3,
+  box = 4,
+  hamming = 5
+};
 // "bicubic" and so on. Throws ArgumentError for other names.
 Interpolation interpolation(const std::string& name);
 const char* interpolation_name(Interpolation interpolation);

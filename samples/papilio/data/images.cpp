@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "nn/data/formats/file.h"
+#include "nn/data/formats/picture_format.h"
 #include "tensor/creation.h"
 
 namespace papilio::cli {
@@ -51,11 +52,10 @@ NamedImage image_of(std::string_view line, const std::string& where) {
 bool is_picture(const std::string& path) {
   if (nn::has_image_extension(path)) return true;
   std::ifstream file(path, std::ios::binary);
-  char first[4] = {};
-  file.read(first, sizeof first);
-  const std::string_view bytes(first, sizeof first);
-  return bytes == "\x89PNG" || bytes.starts_with("\xff\xd8\xff") || bytes == "GIF8" ||
-         bytes.starts_with("BM") || bytes == "RIFF";
+  std::string first(64, '\0');
+  file.read(first.data(), std::streamsize(first.size()));
+  first.resize(size_t(file.gcount()));
+  return !nn::format_of(first).empty();
 }
 
 NamedImage read_picture(const std::string& path, const nn::ImageProcessor& processor) {
