@@ -9,7 +9,7 @@
 #include "nn/data/formats/tar.h"
 #include "nn/data/sources/cifar.h"
 #include "nn/data/sources/idx.h"
-#include "nn/data/transforms/image_processor.h"
+#include "nn/data/transforms/image_processor_file.h"
 #include "tensor/error.h"
 
 namespace {
@@ -45,7 +45,7 @@ void read(int kind, const std::string& bytes) {
       }
       break;
     default:
-      nn::image_processor_text(nn::parse_image_processor(bytes, "fuzz"));
+      nn::image_processor_text(nn::parse_image_processor(bytes, "fuzz").processor);
   }
 }
 

@@ -1,12 +1,14 @@
 """Writes tests/golden/transforms.safetensors: what Pillow makes of one colour and one grey picture by resizing, by
-changes of colour and by moves, and what two image processors of Transformers make of the colour one. Run once:
+changes of colour and by moves, and what image processors of Transformers make of the colour one. Run once:
 python tests/peers/make_transforms.py (Pillow, numpy, safetensors, transformers)."""
+import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 from safetensors.numpy import save_file
-from transformers import BitImageProcessor, ViTImageProcessor
+from transformers import AutoImageProcessor
 
 rng = np.random.default_rng(1)
 h, w = 17, 23
@@ -14,7 +16,8 @@ y, x = np.mgrid[0:h, 0:w]
 waves = np.stack([127 + 90 * np.sin(x / 3 + c) * np.cos(y / (2 + c)) for c in range(3)], -1)
 rgb = np.clip(waves + rng.normal(0, 20, (h, w, 3)), 20, 230).astype(np.uint8)
 pictures = {"rgb": Image.fromarray(rgb), "grey": Image.fromarray(rgb[..., 1])}
-kinds = {"nearest": Image.NEAREST, "lanczos": Image.LANCZOS, "bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
+kinds = {"nearest": Image.NEAREST, "lanczos": Image.LANCZOS, "bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC,
+         "box": Image.BOX, "hamming": Image.HAMMING}
 affine = dict(resample=Image.NEAREST, fillcolor=0)
 out = {}
 
@@ -44,15 +47,31 @@ for picture, image in pictures.items():
     keep(f"{picture}.rotate.9", image.rotate(9, Image.NEAREST, fillcolor=0))
     keep(f"{picture}.rotate.-30", image.rotate(-30, Image.NEAREST, fillcolor=0))
 
-# Whole processors: the margin of the crop is 4.5 columns.
-processors = {
-    "vit": ViTImageProcessor(size={"height": 10, "width": 14}),
-    "bit": BitImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 12, "width": 12}, resample=3,
-                             image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]),
-}
+# Whole processors, each from its file. The margin of the crop is 4.5 columns in "bit".
+def processor(name, **fields):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "preprocessor_config.json").write_text(json.dumps(fields))
+        (Path(folder) / "config.json").write_text('{"model_type": "vit"}')
+        made = AutoImageProcessor.from_pretrained(folder, backend="pil")(images=pictures["rgb"], return_tensors="np")
+    out[f"processor.{name}"] = np.asarray(made["pixel_values"][0], np.float32)
+    metadata[f"processor.{name}"] = json.dumps(fields)
+
+
 metadata = {}
-for kind, processor in processors.items():
-    out[f"processor.{kind}"] = processor(images=pictures["rgb"], return_tensors="np")["pixel_values"][0]
-    metadata[f"processor.{kind}"] = processor.to_json_string()
+imagenet = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+processor("vit", image_processor_type="ViTImageProcessor", size={"height": 10, "width": 14})
+processor("vit_list", image_processor_type="ViTImageProcessorFast", size=[10, 14], image_mean=0.4, image_std=[0.2, 0.3, 0.4])
+processor("vit_box", feature_extractor_type="ViTFeatureExtractor", size=11, resample=4, do_normalize=None)
+processor("untyped", size=11, resample=5, image_mean=0.5, image_std=0.25)
+processor("bit", image_processor_type="BitImageProcessor", size={"shortest_edge": 16},
+          crop_size={"height": 12, "width": 12}, resample=3, **imagenet)
+processor("bit_number", image_processor_type="BitImageProcessor", size=14, crop_size=11, **imagenet)
+processor("clip_number", feature_extractor_type="CLIPFeatureExtractor", size=14, crop_size=11)
+processor("deit_number", feature_extractor_type="DeiTFeatureExtractor", size=14, crop_size=11, resample=3, **imagenet)
+processor("beit", image_processor_type="BeitImageProcessor", size=12, do_rescale=False)
+processor("siglip", image_processor_type="SiglipImageProcessor", size={"height": 9, "width": 9})
+processor("levit", image_processor_type="LevitImageProcessor", size=10, crop_size=9)
+processor("convnext", image_processor_type="ConvNextImageProcessor", size=11)
+processor("convnext_pct", image_processor_type="ConvNextImageProcessor", size={"shortest_edge": 10}, crop_pct=0.95, **imagenet)
 
 save_file(out, Path(__file__).parent.parent / "golden/transforms.safetensors", metadata)

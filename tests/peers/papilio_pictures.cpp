@@ -9,13 +9,17 @@
 // PICTURES and OUT are safetensors files; what is refused stands in OUT's metadata, with the
 // reason.
 #include <algorithm>
+#include <cstdint>
+#include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
+#include <map>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "nn/data/formats/file.h"
-#include "nn/data/transforms/image_processor.h"
+#include "nn/data/transforms/image_processor_file.h"
 #include "tensor/creation.h"
 #include "tensor/files/safetensors.h"
 
@@ -69,7 +73,7 @@ void process(const fs::path& pictures, const fs::path& folder, Tensors& out, Met
   const auto images = read_pictures(pictures);
   for (const fs::path& file : sorted_files(folder)) {
     try {
-      const nn::ImageProcessor p = nn::read_image_processor(file);
+      const nn::ImageProcessor p = nn::read_image_processor(file).processor;
       for (const auto& [name, image] : images) {
         Tensor x = empty({p.channels(), p.out_height(), p.out_width()});
         p(image, x.data<float>());

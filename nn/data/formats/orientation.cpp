@@ -1,6 +1,7 @@
 #include "nn/data/formats/orientation.h"
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 

@@ -4,14 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 
-#include "nn/data/formats/file.h"
-#include "tensor/files/detail/json.h"
+#include "tensor/error.h"
 
 namespace papilio::nn {
-
-using nlohmann::json;
 
 void ImageProcessor::validate() const {
   const auto side = [](int64_t n) { return n >= 1 && n <= 16384; };
@@ -86,95 +82,6 @@ ImageProcessor image_processor_for(int64_t height, int64_t width, int64_t channe
     p.image_std = {0.229, 0.224, 0.225};
   }
   return p;
-}
-
-namespace {
-
-// {"height": 224, "width": 224}, {"shortest_edge": 256} or 224.
-struct Size {
-  int64_t height = 0, width = 0, shortest_edge = 0;
-};
-
-Size read_size(JsonFields& fields, const char* key, const Size& otherwise, bool number_is_edge,
-               const std::string& where) {
-  const json& value = fields.value(key);
-  if (value.is_null()) return otherwise;
-  if (!value.is_object()) {
-    const int64_t n = fields.integer(key, 0, 1);
-    return number_is_edge ? Size{n, n, n} : Size{n, n, 0};
-  }
-  JsonFields size(value, where + ", " + key);
-  const int64_t edge = size.integer("shortest_edge", 0, 1);
-  if (edge > 0) return {edge, edge, edge};
-  return {size.integer("height", otherwise.height, 1), size.integer("width", otherwise.width, 1),
-          0};
-}
-
-std::vector<double> numbers(JsonFields& fields, const char* key, std::vector<double> otherwise) {
-  const json& value = fields.value(key);
-  if (value.is_null()) return otherwise;
-  const bool good =
-      value.is_array() && std::ranges::all_of(value, [](const json& v) { return v.is_number(); });
-  if (!good) fields.fail(key, "a list of numbers");
-  return value.get<std::vector<double>>();
-}
-
-}  // namespace
-
-ImageProcessor parse_image_processor(const std::string& text, const std::string& where) {
-  const json document = parse_json(text, where);
-  JsonFields fields(document, where);
-  ImageProcessor p;
-  p.do_resize = fields.boolean("do_resize", true);
-  p.do_center_crop = fields.boolean("do_center_crop", false);
-  // A bare number is a square for those that do not crop, the shortest edge for those that do.
-  const Size size = read_size(fields, "size", {224, 224, 0}, p.do_center_crop, where);
-  p.height = size.height;
-  p.width = size.width;
-  p.shortest_edge = size.shortest_edge;
-  const Size crop = read_size(fields, "crop_size", {224, 224, 0}, false, where);
-  p.crop_height = crop.height;
-  p.crop_width = crop.width;
-  const int64_t resample = fields.integer("resample", 2, 0);
-  if (resample > 3)
-    fields.fail("resample", "0 (nearest), 1 (lanczos), 2 (bilinear) or 3 (bicubic)");
-  p.resample = Interpolation(resample);
-  p.do_rescale = fields.boolean("do_rescale", true);
-  p.rescale_factor = fields.number("rescale_factor", p.rescale_factor);
-  p.do_normalize = fields.boolean("do_normalize", true);
-  p.image_mean = numbers(fields, "image_mean", p.image_mean);
-  p.image_std = numbers(fields, "image_std", p.image_std);
-  try {
-    p.validate();
-  } catch (const ArgumentError& e) {
-    throw FileError(where + ": " + e.what());
-  }
-  return p;
-}
-
-ImageProcessor read_image_processor(const std::filesystem::path& path) {
-  return parse_image_processor(read_file(path, 1 << 20), path.string());
-}
-
-std::string image_processor_text(const ImageProcessor& p) {
-  json document{{"image_processor_type", "ViTImageProcessor"},
-                {"do_resize", p.do_resize},
-                {"size", {{"height", p.height}, {"width", p.width}}},
-                {"resample", int(p.resample)},
-                {"do_rescale", p.do_rescale},
-                {"rescale_factor", p.rescale_factor},
-                {"do_normalize", p.do_normalize},
-                {"image_mean", p.image_mean},
-                {"image_std", p.image_std},
-                {"do_convert_rgb", p.channels() == 3}};
-  // ViTImageProcessor knows no crop; BitImageProcessor, which DINOv2 has, does.
-  if (p.do_center_crop) {
-    document["image_processor_type"] = "BitImageProcessor";
-    document["do_center_crop"] = true;
-    document["crop_size"] = {{"height", p.crop_height}, {"width", p.crop_width}};
-  }
-  if (p.shortest_edge > 0) document["size"] = {{"shortest_edge", p.shortest_edge}};
-  return document.dump(2) + '\n';
 }
 
 void TrainTransform::operator()(const Image& image, Generator& generator, float* out) const {

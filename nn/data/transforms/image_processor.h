@@ -14,7 +14,8 @@
 
 namespace papilio::nn {
 
-// Resize, crop the middle, scale, normalise: fields and defaults are those of ViTImageProcessor.
+// Resize, crop the middle, scale, normalise: fields and defaults are those of ViTImageProcessor
+// (image_processor_file.h reads and writes them).
 struct ImageProcessor {
   bool do_resize = true;
   int64_t height = 224, width = 224;  // of the resized image
@@ -47,12 +48,6 @@ struct ImageProcessor {
 
 // For images of this size as they are, with ImageNet's mean and deviation or, of grey ones, 0.5.
 ImageProcessor image_processor_for(int64_t height, int64_t width, int64_t channels);
-
-// Throws FileError that begins with `where` and names the key, for wrong types and values.
-ImageProcessor parse_image_processor(const std::string& text, const std::string& where);
-ImageProcessor read_image_processor(const std::filesystem::path& path);
-// As Transformers' AutoImageProcessor reads it.
-std::string image_processor_text(const ImageProcessor& processor);
 
 // What training does instead of the processor's geometry, in timm's order: crop, flip, RandAugment,
 // normalise, erase.

@@ -159,8 +159,9 @@ int evaluate(const Words& words) {
   check_takes(all, s.model, *loaded.model);
   warn(options, all.images.notes);
   const Data data = for_model(s.data, all, loaded.class_names);
-  const nn::ImageProcessor processor =
-      data.is_digits() ? nn::image_processor_for(8, 8, 1) : processor_of(s.model, *loaded.model);
+  const nn::ImageProcessor processor = data.is_digits()
+                                           ? nn::image_processor_for(8, 8, 1)
+                                           : processor_of(options, s.model, *loaded.model);
   const nn::Batches images = evaluation_batches(data, s.split, processor, s.data.on_corrupt());
   nn::Loader loader(images, {.batch_size = s.batch_size,
                              .workers = s.data.loader_workers(),

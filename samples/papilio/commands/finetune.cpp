@@ -270,7 +270,9 @@ int finetune(const Words& words) {
   warn(options, loaded.warnings);
   if (options.given("drop-path")) nn::set_drop_path(*loaded.model, s.drop_path);
   check_takes(data, s.model, *loaded.model);
-  const nn::ImageProcessor processor = processor_of(s.model, *loaded.model);
+  const nn::ImageProcessor processor = data.is_digits()
+                                           ? nn::image_processor_for(8, 8, 1)
+                                           : processor_of(options, s.model, *loaded.model);
   warn(options, data.images.notes);
   choose_head(s, loaded, data.class_names);
   loaded.to(device);
@@ -313,9 +315,7 @@ int finetune(const Words& words) {
       add_training(page, out, end);
       const EvaluatedPart shown =
           end.failure.empty() ? part_to_show(*loaded.model, parts, test) : EvaluatedPart();
-      add_evaluation(page, *loaded.model, shown, data.class_names,
-                     data.is_digits() ? nn::image_processor_for(8, 8, 1) : processor,
-                     data.is_digits());
+      add_evaluation(page, *loaded.model, shown, data.class_names, processor, data.is_digits());
       add_adapter(page, loaded.adapters.get());
     });
   }

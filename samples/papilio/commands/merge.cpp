@@ -102,7 +102,7 @@ int merge(const Words& words) {
   }
 
   std::optional<nn::ImageProcessor> processor;
-  if (has_processor(s.model)) processor = processor_of(s.model, *loaded.model);
+  if (has_processor(s.model)) processor = processor_of(options, s.model, *loaded.model);
   replace_run_folder(s.out, [&](const std::filesystem::path& out) {
     write_file_atomically(out / "run.toml", settings);
     if (processor) save_processor(out, *processor);

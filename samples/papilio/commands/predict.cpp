@@ -5,6 +5,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,9 +85,9 @@ struct Predictions {
 };
 
 // In batches, so that many large images fit the memory.
-Predictions predictions_of(const Settings& s, LoadedModel& loaded) {
+Predictions predictions_of(const Options& options, const Settings& s, LoadedModel& loaded) {
   constexpr size_t kBatch = 32;
-  const nn::ImageProcessor processor = processor_of(s.model, *loaded.model);
+  std::optional<nn::ImageProcessor> processor;  // rows of numbers need none
   Predictions result;
   std::vector<Tensor> batch;
   const auto finish_batch = [&] {
@@ -98,8 +99,10 @@ Predictions predictions_of(const Settings& s, LoadedModel& loaded) {
   };
   for (NamedImage& image : gather(s, *loaded.model)) {
     try {
+      if (!image.pixels.defined() && !processor)
+        processor = processor_of(options, s.model, *loaded.model);
       batch.push_back(image.pixels.defined() ? image.pixels
-                                             : read_picture(image.name, processor).pixels);
+                                             : read_picture(image.name, *processor).pixels);
     } catch (const FileError& e) {
       if (s.corrupt == "fail") throw;
       result.skipped.emplace_back(e.what());
@@ -157,7 +160,7 @@ int predict(const Words& words) {
 
   nn::eval(*loaded.model);
   const NoGrad no_grad;
-  const auto [images, probabilities, skipped] = predictions_of(s, loaded);
+  const auto [images, probabilities, skipped] = predictions_of(options, s, loaded);
   for (const std::string& message : skipped) warn(options, {"left out: " + message});
   check<FileError>(!images.empty(), "none of the images can be read");
   check_answers(images, probabilities);

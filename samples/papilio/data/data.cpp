@@ -8,11 +8,15 @@
 #include <utility>
 
 #include "nn/data/sources/image_folder.h"
+#include "nn/data/transforms/image_processor_class.h"
+#include "nn/data/transforms/image_processor_file.h"
 #include "nn/text_table.h"
 #include "samples/papilio/data/digits.h"
+#include "samples/papilio/options/common.h"
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/run/model.h"
 #include "tensor/files/atomic_file.h"
+#include "tensor/text.h"
 
 namespace papilio::cli {
 
@@ -188,17 +192,30 @@ bool has_processor(const std::filesystem::path& folder) {
   return std::filesystem::exists(folder / kProcessorFile, ignored);
 }
 
-nn::ImageProcessor processor_of(const std::filesystem::path& folder,
+namespace {
+
+nn::ImageProcessorFile processor_without_file(const std::filesystem::path& folder,
+                                              const nn::ImageClassifier::Shape& shape) {
+  const nn::ImageProcessor p =
+      nn::default_image_processor(shape.model_type, shape.image_size, shape.num_channels);
+  const std::string crop =
+      p.do_center_crop ? str(", the middle ", p.crop_height, 'x', p.crop_width) : "";
+  return {p,
+          {str(folder.string(), ": has no ", kProcessorFile, ": pictures become ", p.height, 'x',
+               p.width, crop, " (", nn::interpolation_name(p.resample), "), mean ",
+               joined(p.image_mean, ", "), ", deviation ", joined(p.image_std, ", "))}};
+}
+
+}  // namespace
+
+nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model) {
   const nn::ImageClassifier::Shape shape = model.shape();
   const std::filesystem::path file = folder / kProcessorFile;
-  if (!has_processor(folder)) {
-    nn::ImageProcessor p =
-        nn::image_processor_for(shape.image_size, shape.image_size, shape.num_channels);
-    p.image_mean = p.image_std = std::vector<double>(size_t(shape.num_channels), 0.5);
-    return p;
-  }
-  nn::ImageProcessor p = nn::read_image_processor(file);
+  const auto [p, warnings] =
+      has_processor(folder) ? nn::read_image_processor(file, {shape.model_type, shape.num_channels})
+                            : processor_without_file(folder, shape);
+  warn(options, warnings);
   check<FileError>(p.channels() == shape.num_channels, file.string(), ": has ", p.channels(),
                    " channels, but the model takes ", shape.num_channels);
   check<FileError>(shape.model_type != "vit" ||

@@ -66,9 +66,9 @@ void add_augmentation(Options& options, AugmentSettings& settings);
 void resolve(Options& options, AugmentSettings& settings, const Data& data);
 
 // What a model is fed: sizes, channels and normalisation. That of a model folder is its
-// preprocessor_config.json; without one it is ViTImageProcessor's at the model's size. Throws
-// FileError.
-nn::ImageProcessor processor_of(const std::filesystem::path& folder,
+// preprocessor_config.json; without one it is what models of its type are usually fed, at the
+// model's size. What is assumed or passed over is warned of. Throws FileError.
+nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model);
 // Whether the model folder has a preprocessor_config.json.
 bool has_processor(const std::filesystem::path& folder);

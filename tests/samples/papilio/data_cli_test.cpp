@@ -231,6 +231,24 @@ TEST_CASE("papilio data: kind, parts, classes, sizes, what is corrupt, a contact
   CHECK(idx["corrupt"].empty());
 }
 
+TEST_CASE("what preprocessor_config.json does not say, or says in vain, is warned of") {
+  const Workplace at;
+  write_colours(at / "photos", 4);
+  at.json(words("train --data photos --epochs 1" + kTiny + "--out m"));
+  fs::remove(at / "m/preprocessor_config.json");
+  const std::string bare = at.run(words("evaluate m --data photos --split all")).err;
+  CHECK(bare.find("warning: m: has no preprocessor_config.json: pictures become 8x8 (bilinear), "
+                  "mean 0.5, 0.5, 0.5, deviation 0.5, 0.5, 0.5") != std::string::npos);
+  test::write_bytes(at / "m/preprocessor_config.json",
+                    R"({"size": 8, "do_pad": true, "image_processor_type": "OwnImageProcessor"})");
+  for (const char* command :
+       {"evaluate m --data photos --split all", "predict m photos/red/0.png"}) {
+    const std::string said = at.run(words(command)).err;
+    CHECK(said.find("pictures are not padded") != std::string::npos);
+    CHECK(said.find("\"OwnImageProcessor\" is not known") != std::string::npos);
+  }
+}
+
 TEST_CASE("wrong use of image data: one line and the exit code") {
   const Workplace at;
   write_colours(at / "photos", 4);

@@ -10,7 +10,7 @@
 
 #include "nn/data/transforms/color.h"
 #include "nn/data/transforms/crop.h"
-#include "nn/data/transforms/image_processor.h"
+#include "nn/data/transforms/image_processor_file.h"
 #include "nn/data/transforms/rand_augment.h"
 #include "tensor/files/safetensors.h"
 #include "tests/paths.h"
@@ -67,17 +67,18 @@ TEST_CASE("transforms give Pillow's pixels, all of them") {
     CHECK(got == want);
     ++compared;
   }
-  CHECK(compared == 2 * 37);
+  CHECK(compared == 2 * 47);
 }
 
 TEST_CASE("image processors give the tensors of Transformers") {
   const SafetensorsFile file =
       load_safetensors(std::string(source_root) + "/tests/golden/transforms.safetensors");
-  for (const char* kind : {"vit", "bit"}) {
-    CAPTURE(kind);
-    const nn::ImageProcessor processor =
-        nn::parse_image_processor(file.metadata.at(std::string("processor.") + kind), "golden");
-    const Tensor& want = file.tensors.at(std::string("processor.") + kind);
+  int compared = 0;
+  for (const auto& [name, text] : file.metadata) {
+    CAPTURE(name);
+    const nn::ImageProcessor processor = nn::parse_image_processor(text, "golden").processor;
+    const Tensor& want = file.tensors.at(name);
+    ++compared;
     REQUIRE(want.shape() ==
             Dims{processor.channels(), processor.out_height(), processor.out_width()});
     std::vector<float> got(size_t(want.numel()));
@@ -86,12 +87,14 @@ TEST_CASE("image processors give the tensors of Transformers") {
     for (size_t i = 0; i < got.size(); ++i)
       CHECK(got[i] == doctest::Approx(values[i]).epsilon(1e-5));
   }
+  CHECK(compared == 13);
 }
 
 TEST_CASE("resizing: the whole picture, its own size, one value everywhere, wrong sizes") {
   const nn::Image flat{5, 4, 3, std::vector<uint8_t>(60, 77)};
-  for (auto kind : {nn::Interpolation::nearest, nn::Interpolation::lanczos,
-                    nn::Interpolation::bilinear, nn::Interpolation::bicubic}) {
+  for (auto kind :
+       {nn::Interpolation::nearest, nn::Interpolation::lanczos, nn::Interpolation::bilinear,
+        nn::Interpolation::bicubic, nn::Interpolation::box, nn::Interpolation::hamming}) {
     CHECK(nn::resize(flat, 4, 5, kind) == flat);
     CHECK(nn::resize(flat, 9, 3, kind) == nn::Image{3, 9, 3, std::vector<uint8_t>(81, 77)});
     CHECK(nn::interpolation(nn::interpolation_name(kind)) == kind);
@@ -104,14 +107,28 @@ TEST_CASE("resizing: the whole picture, its own size, one value everywhere, wron
             .height == 1800);
   CHECK_THROWS_WITH_AS(nn::resize(flat, 0, 3, nn::Interpolation::bilinear),
                        "resize: expected a height and a width >= 1, got 0x3", ArgumentError);
-  CHECK_THROWS_AS(nn::interpolation("box"), ArgumentError);
+  CHECK_THROWS_AS(nn::interpolation("cubic"), ArgumentError);
+}
+
+TEST_CASE("resizing: nearest adds scale to scale / 2, and ties fall as Pillow's do") {
+  const auto places = [](int64_t from, int64_t to) {
+    nn::Image row{from, 1, 1, {}};
+    for (int64_t i = 0; i < from; ++i) row.pixels.push_back(uint8_t(i));
+    return nn::resize(row, 1, to, nn::Interpolation::nearest).pixels;
+  };
+  using Row = std::vector<uint8_t>;
+  CHECK(places(2, 7) == Row{0, 0, 0, 0, 1, 1, 1});
+  CHECK(places(4, 6) == Row{0, 1, 1, 2, 2, 3});
+  CHECK(places(4, 10) == Row{0, 0, 1, 1, 1, 2, 2, 2, 3, 3});
+  CHECK(places(6, 9) == Row{0, 1, 1, 2, 2, 3, 4, 5, 5});
 }
 
 TEST_CASE("resizing: a window has the pixels of the whole, and costs what it holds") {
   nn::Image image{13, 9, 3, {}};
   for (int i = 0; i < 13 * 9 * 3; ++i) image.pixels.push_back(uint8_t(i * i * 7));
-  for (auto kind : {nn::Interpolation::nearest, nn::Interpolation::lanczos,
-                    nn::Interpolation::bilinear, nn::Interpolation::bicubic}) {
+  for (auto kind :
+       {nn::Interpolation::nearest, nn::Interpolation::lanczos, nn::Interpolation::bilinear,
+        nn::Interpolation::bicubic, nn::Interpolation::box, nn::Interpolation::hamming}) {
     for (const auto& [height, width] : {nn::ImageSize{20, 31}, {4, 6}, {2, 30}, {30, 4}, {9, 13}}) {
       const nn::Image whole = nn::resize(image, height, width, kind);
       for (const nn::Window& w :

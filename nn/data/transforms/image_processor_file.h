@@ -1,0 +1,35 @@
+// preprocessor_config.json, by the class that it names.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "nn/data/transforms/image_processor.h"
+
+namespace papilio::nn {
+
+// Of the model that the file lies beside, for what the file leaves out.
+struct ImageProcessorModel {
+  std::string model_type = "vit";  // names the class where the file does not
+  int64_t channels = 3;            // of a mean and a deviation that are one number each
+};
+
+struct ImageProcessorFile {
+  ImageProcessor processor;
+  // What the file says that is not done: unknown classes and keys, padding, channels in reverse.
+  std::vector<std::string> warnings;
+};
+
+// Sizes are {"height", "width"}, {"shortest_edge"}, [height, width] or a number, which means what
+// it means to the class. Throws FileError that begins with `where` and names the key, for wrong
+// types and values, and for sizes that depend on the picture.
+ImageProcessorFile parse_image_processor(const std::string& text, const std::string& where,
+                                         const ImageProcessorModel& model = {});
+ImageProcessorFile read_image_processor(const std::filesystem::path& path,
+                                        const ImageProcessorModel& model = {});
+// As Transformers' AutoImageProcessor reads it.
+std::string image_processor_text(const ImageProcessor& processor);
+
+}  // namespace papilio::nn
