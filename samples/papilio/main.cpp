@@ -13,31 +13,12 @@ using namespace papilio;
 
 namespace {
 
-struct Command {
-  const char* name;
-  const char* summary;
-  int (*run)(const cli::Words&);
-};
-
-constexpr Command kCommands[] = {
-    {"train", "a vision transformer from scratch", cli::train},
-    {"finetune", "adapt a model to new classes: BOFT, OFT, LoRA, linear probe, full",
-     cli::finetune},
-    {"evaluate", "accuracy, loss and confusion matrix", cli::evaluate},
-    {"merge", "write an adapter into its model's weights", cli::merge},
-    {"convert", "an adapter in another form: boft, oft, compact, peft, merged", cli::convert},
-    {"predict", "classes and probabilities of images", cli::predict},
-    {"inspect", "what a model, an adapter or a .safetensors file holds", cli::inspect},
-    {"data", "what a data set holds, and what of it is corrupt", cli::data},
-    {"demo", "the whole story: pretrain, adapt by every method, compare, report", cli::demo},
-};
-
 void print_help() {
   std::puts(
       "papilio COMMAND [options]\n\n"
       "Orthogonal finetuning (OFT, BOFT) of vision transformers.\n\n"
       "Commands");
-  for (const Command& c : kCommands) std::printf("  %-10s %s\n", c.name, c.summary);
+  for (const cli::Command& c : cli::kCommands) std::printf("  %-10s %s\n", c.name, c.summary);
   std::puts(
       "\nOptions\n"
       "  --help     also behind a command: its options and examples\n"
@@ -64,7 +45,7 @@ int run(const cli::Words& words) {
     return 0;
   }
   std::vector<std::string> names;
-  for (const Command& c : kCommands) {
+  for (const cli::Command& c : cli::kCommands) {
     if (first == c.name) return c.run({words.begin() + 1, words.end()});
     names.emplace_back(c.name);
   }
@@ -76,7 +57,7 @@ int run(const cli::Words& words) {
 
 int fail(const cli::Words& words, const char* message, int code) {
   std::string who = "papilio";
-  for (const Command& c : kCommands) {
+  for (const cli::Command& c : cli::kCommands) {
     if (!words.empty() && words[0] == c.name) who += ' ' + words[0];
   }
   std::fprintf(stderr, "%s: %s\n", who.c_str(), cli::printable(message).c_str());

@@ -1,12 +1,10 @@
-// The commands of papilio. Each takes the words behind its name and returns the exit code.
+// The commands of papilio. Each takes the words behind its name and returns the exit code; a new
+// one is declared here, and has an entry in the table.
 #pragma once
 
-#include <string>
-#include <vector>
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
-
-using Words = std::vector<std::string>;
 
 int train(const Words& words);
 int finetune(const Words& words);
@@ -17,5 +15,24 @@ int predict(const Words& words);
 int inspect(const Words& words);
 int data(const Words& words);
 int demo(const Words& words);
+
+struct Command {
+  const char* name;
+  const char* summary;
+  int (*run)(const Words&);
+};
+
+// As --help lists them.
+inline constexpr Command kCommands[] = {
+    {"train", "a vision transformer from scratch", train},
+    {"finetune", "adapt a model to new classes: BOFT, OFT, LoRA, linear probe, full", finetune},
+    {"evaluate", "accuracy, loss and confusion matrix", evaluate},
+    {"merge", "write an adapter into its model's weights", merge},
+    {"convert", "an adapter in another form: boft, oft, compact, peft, merged", convert},
+    {"predict", "classes and probabilities of images", predict},
+    {"inspect", "what a model, an adapter or a .safetensors file holds", inspect},
+    {"data", "what a data set holds, and what of it is corrupt", data},
+    {"demo", "the whole story: pretrain, adapt by every method, compare, report", demo},
+};
 
 }  // namespace papilio::cli

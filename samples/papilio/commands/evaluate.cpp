@@ -14,7 +14,9 @@
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"
-#include "samples/papilio/run/run_report.h"
+#include "samples/papilio/run/report_adapter.h"
+#include "samples/papilio/run/report_evaluation.h"
+#include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
 #include "samples/report/pages/class_rows.h"
 
@@ -41,7 +43,7 @@ Options declare(Settings& s) {
               "model folder whose classifier and classes to use instead: with the model that was "
               "adapted, what is left of its knowledge");
   add_data(options, s.data);
-  options.option("classes").default_is("all the model knows");
+  options.option(&s.data.classes).default_is("all the model knows");
   options.add("split", &s.split, "NAME", "test, validation, train or all")
       .choices({"test", "validation", "train", "all"});
   options.add("batch-size", &s.batch_size, "N", "images at a time").range(1, 1e6);
@@ -90,7 +92,7 @@ std::string class_table(const std::vector<report::ClassRow>& classes) {
   return table(rows);
 }
 
-// The classes most often taken for another, where a whole matrix would be too wide.
+// The classes most often taken for another, if a whole matrix would be too wide.
 std::string confusion_list(const Confusion& counts, const std::vector<std::string>& names) {
   struct Pair {
     size_t is, taken_for;
@@ -178,10 +180,10 @@ int evaluate(const Words& words) {
       page.subject = "The model in " + s.model +
                      (s.adapter.empty() ? "" : " with the adapter in " + s.adapter) + ".";
       page.parameters = nn::count_parameters(*loaded.model).all;
-      describe(page, options, words, *loaded.model, s.data, data);
-      add_evaluation(page, *loaded.model, {s.split, images, result}, loaded.class_names, processor,
-                     data.is_digits());
-      add_adapter(page, loaded.adapters.get());
+      report_command(page, options, words, *loaded.model, s.data, data);
+      report_evaluation(page, *loaded.model, {s.split, images, result}, loaded.class_names,
+                        processor, data.is_digits());
+      report_adapter(page, loaded.adapters.get());
     });
   }
   const Confusion confusion = nn::confusion_matrix(result, int64_t(loaded.class_names.size()));

@@ -1,11 +1,16 @@
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <system_error>
 
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/options/common.h"
-#include "samples/papilio/run/inspect.h"
+#include "samples/papilio/run/inspect_adapter.h"
+#include "samples/papilio/run/inspect_model.h"
+#include "samples/papilio/run/inspect_safetensors.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/would_adapt.h"
 
 namespace papilio::cli {
 
@@ -21,8 +26,7 @@ Options declare(Settings& s) {
                   "Shows what a model folder, an adapter folder or any .safetensors file holds. "
                   "With --would-adapt: which layers of the model PATH a configuration would adapt, "
                   "their N and m, how many parameters that trains, and for sizes that do not "
-                  "divide the nearest "
-                  "that do (then the exit code is 1).");
+                  "divide the nearest that do (then the exit code is 1).");
   options.section("What to inspect");
   options.add("PATH", &s.path, "", "model folder, adapter folder or file").required();
   options.add("would-adapt", &s.would_adapt, "FILE", "an adapter_config.json").line_only();
@@ -33,7 +37,7 @@ Options declare(Settings& s) {
   return options;
 }
 
-Report report_of(const std::filesystem::path& path) {
+Inspection inspection_of(const std::filesystem::path& path) {
   std::error_code ignored;
   check<FileError>(std::filesystem::exists(path, ignored), path.string(),
                    ": there is no such file or folder");
@@ -46,7 +50,7 @@ Report report_of(const std::filesystem::path& path) {
 }
 
 // What is wrong with the configuration's file is no wrong use of the command line.
-Report plan_of(const std::string& config, const std::string& model) {
+Inspection plan_of(const std::string& config, const std::string& model) {
   try {
     return would_adapt(config, model);
   } catch (const ArgumentError& e) {
@@ -61,13 +65,14 @@ int inspect(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   set_threads(s.common);
-  const Report report = s.would_adapt.empty() ? report_of(s.path) : plan_of(s.would_adapt, s.path);
+  const Inspection inspection =
+      s.would_adapt.empty() ? inspection_of(s.path) : plan_of(s.would_adapt, s.path);
   if (s.common.json) {
-    print_json(*report.json);
+    print_json(*inspection.json);
   } else {
-    std::fputs(report.text.c_str(), stdout);
+    std::fputs(inspection.text.c_str(), stdout);
   }
-  return report.code;
+  return inspection.code;
 }
 
 }  // namespace papilio::cli

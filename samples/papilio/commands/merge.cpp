@@ -53,15 +53,15 @@ Options declare(Settings& s) {
   return options;
 }
 
-// The digits where the model takes them, else noise.
+// The digits if the model takes them, else noise.
 Tensor probe_images(const nn::ImageClassifier::Shape& c) {
   if (c.image_size == 8 && c.num_channels == 1) return split_of(all_digits(), "test").images;
   Generator generator;
   return randn({4, c.num_channels, c.image_size, c.image_size}, {}, generator);
 }
 
-// Of all images, and of the first alone: an adapted layer turns its weight where it has many rows
-// and its input where it has few.
+// Of all images, and of the first alone: an adapted layer turns its weight if it has many rows
+// and its input if it has few.
 std::vector<double> logits(LoadedModel& loaded, const Tensor& images) {
   const NoGrad no_grad;
   std::vector<double> values = loaded(images).to_vector<double>();
@@ -81,7 +81,7 @@ int merge(const Words& words) {
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
   const std::string settings = options.toml() + trained_on(s.model, s.adapter);
-  prepare_result_folder(s.out, Result::model, s.overwrite);
+  prepare_result_folder(s.out, ResultKind::model, s.overwrite);
   loaded.to(device);
   nn::eval(*loaded.model);
   const size_t layers = loaded.adapters->layers("default").size();

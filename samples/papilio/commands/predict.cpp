@@ -37,8 +37,8 @@ Options declare(Settings& s) {
   Options options(
       "predict", "MODEL [IMAGE...] [options]",
       "Classes and probabilities. An IMAGE is a JPEG or PNG file or, for models of the digits, a "
-      "CSV "
-      "file with one image of 8x8 pixels a line: 64 numbers from 0 to 16, and a label if there is "
+      "CSV file with one image of 8x8 pixels a line: 64 numbers from 0 to 16, and a label if there "
+      "is "
       "one. JPEG and PNG files become the model's input as its preprocessor_config.json says.");
   options.section("What to predict");
   options.add("MODEL", &s.model, "", "model folder").required();
@@ -115,7 +115,7 @@ Predictions predictions_of(const Options& options, const Settings& s, LoadedMode
   return result;
 }
 
-// Throws Error where the model's answer to an image is NaN.
+// Throws Error if the model's answer to an image is NaN.
 void check_answers(const std::vector<NamedImage>& images,
                    const std::vector<double>& probabilities) {
   const size_t classes = probabilities.size() / images.size();

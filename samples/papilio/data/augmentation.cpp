@@ -31,12 +31,12 @@ void add_augmentation(Options& options, AugmentSettings& s) {
 }
 
 void resolve(Options& options, AugmentSettings& s, const Data& data) {
-  options.applies_when(data.is_digits(), {"shift", "rotate"}, "--data digits");
+  options.applies_when(data.is_digits(), {&s.shift, &s.rotate}, "--data digits");
   options.applies_when(!data.is_digits(),
-                       {"crop", "padding", "min-scale", "interpolation", "hflip", "rand-augment",
-                        "magnitude", "reprob"},
+                       {&s.crop, &s.padding, &s.min_scale, &s.interpolation, &s.hflip,
+                        &s.rand_augment, &s.magnitude, &s.reprob},
                        "--data other than digits");
-  if (data.kind == "idx" && !options.given("hflip")) s.hflip = 0;
+  if (data.kind == "idx" && !options.given(&s.hflip)) s.hflip = 0;
 }
 
 nn::Batches training_batches(const Data& data, const nn::ImageProcessor& processor,

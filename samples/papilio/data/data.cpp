@@ -88,7 +88,7 @@ void add_corrupt(Options& options, std::string* way) {
 
 void resolve(Options& options, const DataSettings& s) {
   options.applies_when(!s.digits(),
-                       {"validation-share", "test-share", "split-seed", "corrupt", "workers"},
+                       {&s.validation_share, &s.test_share, &s.split_seed, &s.corrupt, &s.workers},
                        "--data other than digits");
   check<UsageError>(s.validation_share + s.test_share < 1,
                     "--validation-share, --test-share: ", s.validation_share, " and ", s.test_share,

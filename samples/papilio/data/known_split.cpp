@@ -99,7 +99,7 @@ std::vector<std::string> take_known_split(const Options& options, DataSettings& 
       const std::string& text = noted->second;
       auto value = own;
       std::from_chars(text.data(), text.data() + text.size(), value);
-      if (same && !taken && !options.given(name)) own = value;
+      if (same && !taken && !options.given(&own)) own = value;
       if (value != own) differing += str(" --", name, ' ', text);
     };
     compare("validation-share", s.validation_share);

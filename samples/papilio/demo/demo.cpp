@@ -58,7 +58,7 @@ Pretrained pretrained_model(const Task& task, const Schedule& schedule, const De
                   });
 }
 
-// One run a seed; fewer, the last unfinished, where a signal came.
+// One run a seed; fewer, the last unfinished, if a signal came.
 std::vector<Run> adapt(const Pretrained& pretrained, const Method& method, const Task& task,
                        const Schedule& schedule, uint64_t first_seed, std::FILE* out) {
   std::vector<Run> runs;
@@ -89,9 +89,9 @@ MethodResult measure(std::vector<Run>& runs, double energy_before) {
   return result;
 }
 
-// Largest difference of merged and unmerged logits on the new test digits; NaN where one is.
+// Largest difference of merged and unmerged logits on the new test digits; NaN if one is.
 double merge_difference(Run& run, const Tensor& images) {
-  // A layer turns its weight where it has many rows and its input where it has few: both ways.
+  // A layer turns its weight if it has many rows and its input if it has few: both ways.
   const auto logits = [&] {
     std::vector<double> values = run.logits(images).to_vector<double>();
     const std::vector<double> few = run.logits(slice(images, 0, 0, 1)).to_vector<double>();
@@ -148,8 +148,8 @@ void describe(report::DemoReport& page, const Schedule& schedule, const DemoOpti
   const nn::Augmentation a = augmentation();
   page.data_note =
       "1,797 handwritten digits of 8x8 pixels: E. Alpaydin and C. Kaynak, Optical Recognition of "
-      "Handwritten "
-      "Digits, UCI Machine Learning Repository, CC BY 4.0. Of every ten digits of a class seven "
+      "Handwritten Digits, UCI Machine Learning Repository, CC BY 4.0. Of every ten digits of a "
+      "class seven "
       "train, one validates, two test.";
   page.model_note =
       str("Vision transformer: ", c.num_hidden_layers, " layers, width ", c.hidden_size, ", ",
@@ -158,7 +158,7 @@ void describe(report::DemoReport& page, const Schedule& schedule, const DemoOpti
   page.seeds = int(schedule.seeds);
   page.learning_rate_rule = kRateRule;
   page.settings = {
-      {"optimiser", str("AdamW, cosine schedule with 5 % warm-up, gradient norm at most 1")},
+      {"optimiser", "AdamW, cosine schedule with 5 % warm-up, gradient norm at most 1"},
       {"batch", str(schedule.batch_size)},
       {"epochs",
        str(schedule.pretrain_epochs, " pretraining, ", schedule.adapt_epochs, " adapting")},
@@ -205,10 +205,8 @@ void print_results(const Results& results, const report::DemoReport& page, const
       table(results).c_str());
   std::printf(
       "old digits: the adapted backbone under the pretrained head. energy: change of the adapted "
-      "layers' "
-      "hyperspherical energy.\nx frozen: a training step against the same with adapters off, "
-      "gradients "
-      "still flowing through the backbone.\n\n");
+      "layers' hyperspherical energy.\nx frozen: a training step against the same with adapters "
+      "off, gradients still flowing through the backbone.\n\n");
   std::printf("merged against unmerged logits: largest difference %.1e\n",
               results.merge_max_difference);
   std::printf("%s: the BOFT adapter in PEFT's format, for the model in %s; merged: %s\n",

@@ -9,7 +9,7 @@
 namespace papilio::demo {
 
 struct DemoOptions {
-  std::filesystem::path out;  // made where it is missing
+  std::filesystem::path out;  // made if it is missing
   int64_t seeds = 1;          // adaptations of each method
   bool quick = false;         // few steps: shows that everything runs, measures nothing
   bool tune = false;          // only tries each method's rates on the validation digits

@@ -1,12 +1,13 @@
 #include "samples/papilio/demo/methods.h"
 
+#include "samples/papilio/options/model_options.h"
+
 namespace papilio::demo {
 
 const std::vector<double> kRates{3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1};
 const char* const kRateRule =
     "Every method is trained once, with a seed of its own, with each rate of one grid, and keeps "
-    "the one with the "
-    "lowest cross-entropy on the validation digits of the new classes.";
+    "the one with the lowest cross-entropy on the validation digits of the new classes.";
 
 namespace {
 
@@ -41,19 +42,14 @@ std::vector<Method> methods() {
 }
 
 nn::ViTConfig model_config() {
-  return {.image_size = 8,
-          .patch_size = 2,
-          .num_channels = 1,
-          .hidden_size = 64,
-          .num_hidden_layers = 4,
-          .num_attention_heads = 4,
-          .intermediate_size = 256,
-          .num_labels = 5,
-          .initializer_range = 0.1};
+  nn::ViTConfig config = cli::ModelSettings{}.vit;
+  config.num_labels = 5;
+  return config;
 }
 
 nn::Augmentation augmentation() {
-  return {.shift_pixels = 0.5, .rotation_degrees = 8};
+  const cli::AugmentSettings usual = cli::TrainingSettings{}.augment;
+  return {.shift_pixels = usual.shift, .rotation_degrees = usual.rotate};
 }
 
 }  // namespace papilio::demo

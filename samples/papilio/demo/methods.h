@@ -9,6 +9,7 @@
 #include "boft/methods/config.h"
 #include "nn/data/sources/dataset.h"
 #include "nn/models/vit.h"
+#include "samples/papilio/options/method_options.h"
 
 namespace papilio::demo {
 
@@ -29,18 +30,18 @@ constexpr uint64_t kTuneSeed = 100;  // none of the seeds that are reported
 
 std::vector<Method> methods();
 
-// The vision transformer for 8x8 digits: 17 tokens of width 64, 4 layers.
+// As train has them, for five classes.
 nn::ViTConfig model_config();
 nn::Augmentation augmentation();
 
-// 40 epochs teach the digits 0-4; more make the backbone forget what five others need, and cost
-// every adapter that must work with it about a point.
+// As train and finetune have them. 40 epochs teach the digits 0-4; more make the backbone forget
+// what five others need, and cost every adapter that must work with it about a point.
 struct Schedule {
-  int64_t pretrain_epochs = 40, adapt_epochs = 60;
-  int64_t batch_size = 64;
-  double pretrain_lr = 2e-3;
-  double weight_decay = 0.05;
-  double label_smoothing = 0.1;
+  int64_t pretrain_epochs = cli::TrainingSettings{}.epochs, adapt_epochs = cli::kFinetuneEpochs;
+  int64_t batch_size = cli::TrainingSettings{}.batch_size;
+  double pretrain_lr = cli::TrainingSettings{}.lr;
+  double weight_decay = cli::TrainingSettings{}.weight_decay;
+  double label_smoothing = cli::TrainingSettings{}.label_smoothing;
   int64_t seeds = 3;
 };
 

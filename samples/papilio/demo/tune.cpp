@@ -23,7 +23,7 @@ struct Trial {
   nn::Evaluation validation;
 };
 
-// One method with one rate; nothing where a signal ended it.
+// One method with one rate; nothing if a signal ended it.
 std::optional<Trial> attempt(Method method, double lr, const Task& task, const Schedule& schedule,
                              const Pretrained& pretrained) {
   method.lr = lr;

@@ -1,14 +1,15 @@
 #include "samples/papilio/options/common.h"
 
 #include <unistd.h>
+#include <system_error>
 
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <string_view>
-#include <system_error>
+#include <ranges>
 
 #include "kernels/threads.h"
+#include "tensor/text.h"
 
 namespace papilio::cli {
 
@@ -18,7 +19,7 @@ void add_common(Options& options, Common& common) {
   options.flag("json", common.json, "print one JSON object on standard output, and nothing else")
       .line_only();
   options.flag("quiet", common.quiet, "no progress on standard error").line_only();
-  options.config_options();
+  options.config_options(common.config, common.help);
 }
 
 void add_device(Options& options, Common& common) {
@@ -62,6 +63,10 @@ std::string printable(std::string_view text) {
     result += code < 32 || code == 127 ? '?' : c;
   }
   return result;
+}
+
+std::string printable_list(const std::vector<std::string>& items) {
+  return joined(items | std::views::transform(printable), ", ");
 }
 
 }  // namespace papilio::cli

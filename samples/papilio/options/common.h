@@ -15,9 +15,9 @@
 namespace papilio::cli {
 
 struct Common {
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, help = false;
   int64_t threads = 0;
-  std::string device = "cpu";
+  std::string device = "cpu", config;
   // Where progress goes: standard error, or nowhere.
   std::FILE* progress() const { return quiet ? nullptr : stderr; }
 };
@@ -29,7 +29,7 @@ Device device_of(const Common& common);
 // Applies --threads and writes the resolved number back.
 void set_threads(Common& common);
 
-// Makes a folder that files can be written into. Throws FileError where that cannot be.
+// Makes a folder that files can be written into. Throws FileError if that cannot be.
 void make_folder(const std::filesystem::path& folder);
 
 // One object on standard output; bytes that are no UTF-8 are replaced, NaN and infinity are null.
@@ -38,5 +38,6 @@ void print_json(const nlohmann::json& object);
 void warn(const Options& options, const std::vector<std::string>& warnings);
 // The text without control characters, which a terminal would obey.
 std::string printable(std::string_view text);
+std::string printable_list(const std::vector<std::string>& items);  // "a, b, c"
 
 }  // namespace papilio::cli

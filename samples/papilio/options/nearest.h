@@ -8,7 +8,7 @@
 namespace papilio::cli {
 
 // The candidate with the fewest insertions, deletions, replacements and swaps of neighbours; empty
-// where all are far away.
+// if all are far away.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 // "; did you mean x?", or nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);

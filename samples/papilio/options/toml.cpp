@@ -58,7 +58,7 @@ class Parser {
     ++at_;
   }
 
-  // Blanks and comments; ends of lines too, where asked.
+  // Blanks and comments; ends of lines too, if asked.
   void skip(bool lines) {
     while (at_ < text_.size()) {
       const char c = text_[at_];

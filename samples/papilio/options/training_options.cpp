@@ -1,30 +1,8 @@
-#include <nlohmann/json.hpp>
-
-#include <cstdio>
-#include <functional>
-#include <string>
-
-#include "samples/papilio/demo/methods.h"
-#include "samples/papilio/run/shell.h"
-#include "samples/papilio/run/training.h"
+#include "samples/papilio/options/training_options.h"
 
 namespace papilio::cli {
 
-TrainingSettings demo_recipe() {
-  const demo::Schedule schedule;
-  const nn::Augmentation augmentation = demo::augmentation();
-  TrainingSettings s;
-  s.epochs = schedule.pretrain_epochs;
-  s.batch_size = schedule.batch_size;
-  s.lr = schedule.pretrain_lr;
-  s.weight_decay = schedule.weight_decay;
-  s.label_smoothing = schedule.label_smoothing;
-  s.augment.shift = augmentation.shift_pixels;
-  s.augment.rotate = augmentation.rotation_degrees;
-  return s;
-}
-
-void add_training(Options& options, TrainingSettings& s) {
+void add_training_options(Options& options, TrainingSettings& s) {
   options.section("Training");
   options.add("epochs", &s.epochs, "N", "passes over the training images").range(1, 1e6);
   options.add("batch-size", &s.batch_size, "N", "images in a step").range(1, 1e6);
@@ -76,59 +54,13 @@ void add_training(Options& options, TrainingSettings& s) {
       .choices({"last", "best"});
 }
 
-void resolve(Options& options, const TrainingSettings& s) {
-  options.applies_when(s.optimizer == "sgd", {"momentum"}, "--optimizer sgd");
-  options.applies_when(s.schedule != "constant", {"min-lr"}, "--schedule cosine or linear");
-  options.applies_when(s.accumulate == 1, {"cuda-graph"}, "--accumulate 1");
+void check_training_options(Options& options, const TrainingSettings& s, Device device) {
+  options.applies_when(s.optimizer == "sgd", {&s.momentum}, "--optimizer sgd");
+  options.applies_when(s.schedule != "constant", {&s.min_lr}, "--schedule cosine or linear");
+  options.applies_when(s.accumulate == 1, {&s.cuda_graph}, "--accumulate 1");
   check<UsageError>(s.min_lr <= s.lr, "--min-lr: expected at most the rate ", s.lr, ", got ",
                     s.min_lr);
-}
-
-void save_result(TrainingEnd& end, const std::function<void()>& save) {
-  if (!end.trained) return;
-  try {
-    save();
-    end.saved = true;
-  } catch (const FileError& e) {
-    end.failure += str(end.failure.empty() ? "" : "; ", e.what());
-  }
-}
-
-int report_end(const Options& options, const TrainingEnd& end, const std::string& out) {
-  const std::string who = "papilio " + options.command();
-  std::string line;
-  if (!end.failure.empty()) {
-    line = end.failure;
-    if (end.saved)
-      line += str("; the model of step ", end.model_step, " is in ", out);
-    else if (!end.trained)
-      line += end.cleared ? "; nothing is written, and what was there before is removed, at least "
-                            "in part"
-                          : "; nothing is written";
-  } else if (end.signal != 0) {
-    line = str("interrupted after step ", end.steps, " of ", end.total_steps,
-               "; what it learned is in ", out);
-  } else {
-    if (!end.warning.empty()) warn(options, {end.warning});
-    return 0;
-  }
-  std::fprintf(stderr, "%s: %s\n", who.c_str(), printable(line).c_str());
-  if (end.resumable)
-    std::fprintf(stderr, "go on with: %s\n", resume_command(options.command(), out).c_str());
-  return end.failure.empty() ? 128 + end.signal : 1;
-}
-
-void add_to_json(nlohmann::json& object, const TrainingEnd& end) {
-  object["steps"] = end.steps;
-  object["total_steps"] = end.total_steps;
-  object["seconds"] = end.seconds;
-  object["images_per_second"] = end.images_per_second;
-  object["peak_memory_bytes"] = end.peak_memory;
-  object["train_loss"] = end.train_loss;
-  object["validation_accuracy"] = end.validation_accuracy;
-  object["best_validation_accuracy"] = end.best_accuracy;
-  object["interrupted"] = end.signal != 0;
-  object["failure"] = end.failure.empty() ? nlohmann::json(nullptr) : nlohmann::json(end.failure);
+  options.applies_when(!device.is_cpu(), {&s.cuda_graph}, "--device cuda");
 }
 
 }  // namespace papilio::cli

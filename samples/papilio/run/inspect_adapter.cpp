@@ -1,5 +1,6 @@
+#include "samples/papilio/run/inspect_adapter.h"
+
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numbers>
@@ -20,7 +21,6 @@
 #include "boft/ops/cayley_neumann.h"
 #include "boft/ops/skew_symmetric.h"
 #include "samples/papilio/options/common.h"
-#include "samples/papilio/run/inspect.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/copy.h"
@@ -146,7 +146,7 @@ Rows lora_layers(const boft::Tensors& tensors, const std::string& where) {
 
 }  // namespace
 
-Report inspect_adapter(const fs::path& folder) {
+Inspection inspect_adapter(const fs::path& folder) {
   const NoGrad no_grad;
   const boft::AdapterFolder adapter = boft::read_adapter_folder(folder);
   const auto& [config, tensors, warnings, path] = adapter;
@@ -162,13 +162,10 @@ Report inspect_adapter(const fs::path& folder) {
                              : "lora_A",
                    ')');
 
-  json others = json::array();
-  std::string also;
+  std::vector<std::string> others;
   for (const auto& [key, tensor] : tensors) {
     if (is_adapter_parameter(key)) continue;
-    const std::string name = key.starts_with(kPrefix) ? key.substr(kPrefix.size()) : key;
-    also += (also.empty() ? "" : ", ") + printable(name);
-    others.push_back(name);
+    others.push_back(key.starts_with(kPrefix) ? key.substr(kPrefix.size()) : key);
   }
   json settings = json::parse(boft::config_text(config));
   std::erase_if(settings.get_ref<json::object_t&>(),
@@ -184,13 +181,9 @@ Report inspect_adapter(const fs::path& folder) {
         "num_cayley_neumann_terms", "lora_alpha", "lora_dropout"}) {
     if (settings.contains(key)) text += str(key, ": ", printable(settings[key].dump()), '\n');
   }
-  if (!also.empty()) text += "also holds: " + also + '\n';
+  if (!others.empty()) text += "also holds: " + printable_list(others) + '\n';
   const std::vector<std::string> classes = read_class_names(folder);
-  if (!classes.empty()) {
-    std::string names;
-    for (const std::string& name : classes) names += (names.empty() ? "" : ", ") + printable(name);
-    text += "classes: " + names + '\n';
-  }
+  if (!classes.empty()) text += "classes: " + printable_list(classes) + '\n';
   for (const std::string& warning : warnings) text += "note: " + printable(warning) + '\n';
 
   json result{{"kind", "adapter"},   {"path", folder.string()}, {"config", settings},

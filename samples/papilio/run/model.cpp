@@ -184,16 +184,4 @@ std::vector<std::string> read_class_names(const fs::path& folder) {
   return names;
 }
 
-void make_output_folder(const fs::path& folder, Result result, bool overwrite) {
-  check<UsageError>(!folder.empty(), "--out: expected a folder's name, got \"\"");
-  const bool model = is_model_folder(folder), adapter = is_adapter_folder(folder);
-  const bool other = result == Result::model ? adapter : model;
-  check<UsageError>(!other, "--out: ", folder.string(), " holds ", model ? "a model" : "an adapter",
-                    "; choose another folder");
-  check<UsageError>(overwrite || !(model || adapter), "--out: ", folder.string(), " holds ",
-                    model ? "a model" : "an adapter",
-                    " already; choose another folder, or --overwrite");
-  make_folder(folder);
-}
-
 }  // namespace papilio::cli

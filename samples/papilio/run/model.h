@@ -22,7 +22,7 @@ struct LoadedModel {
   void to(Device device);
 };
 
-// Throws FileError where a folder is missing, broken or of the other kind.
+// Throws FileError if a folder is missing, broken or of the other kind.
 LoadedModel load_model(const std::filesystem::path& folder);
 // With the adapter on it; the classifier and the class names are the adapter's.
 LoadedModel load_model(const std::filesystem::path& folder, const std::filesystem::path& adapter);
@@ -31,10 +31,10 @@ LoadedModel load_model(const std::filesystem::path& folder, const std::filesyste
 void replace_head(LoadedModel& loaded, std::vector<std::string> class_names);
 
 // The classifier and the classes of another model folder: what an adapted backbone still knows of
-// them. Throws UsageError where it takes other features.
+// them. Throws UsageError if it takes other features.
 void take_classifier(LoadedModel& loaded, const std::filesystem::path& folder);
 
-// Throws UsageError where the model takes other images than the digits.
+// Throws UsageError if the model takes other images than the digits.
 void check_takes_digits(const std::filesystem::path& folder, const nn::ImageClassifier& model);
 
 bool is_model_folder(const std::filesystem::path& folder);
@@ -43,12 +43,7 @@ bool is_adapter_folder(const std::filesystem::path& folder);
 // id2label.json of an adapter folder: PEFT's files do not say what the classes are called.
 void save_class_names(const std::filesystem::path& folder,
                       const std::vector<std::string>& class_names);
-// Empty where the file is missing.
+// Empty if the file is missing.
 std::vector<std::string> read_class_names(const std::filesystem::path& folder);
-
-// Makes a folder for a model or an adapter. Throws UsageError where it holds one already and
-// `overwrite` is false, or the other kind in any case, and FileError where it cannot be made.
-enum class Result { model, adapter };
-void make_output_folder(const std::filesystem::path& folder, Result result, bool overwrite);
 
 }  // namespace papilio::cli

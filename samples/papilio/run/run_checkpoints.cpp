@@ -19,7 +19,7 @@ std::string lines(const std::vector<std::string>& names) {
   return text;
 }
 
-// Throws UsageError where the classes are not those of the run.
+// Throws UsageError if the classes are not those of the run.
 void check_same_classes(const nn::TrainingNotes& then, const std::vector<std::string>& now) {
   const auto noted = then.find("classes");
   std::istringstream before(noted == then.end() ? lines(now) : noted->second);
@@ -43,7 +43,7 @@ nn::TrainingPlace RunCheckpoints::place(int64_t step, const TrainingRecord& reco
   return {step, std::move(notes)};
 }
 
-int64_t RunCheckpoints::go_on(const nn::TrainingParts& parts, TrainingRecord& record) {
+int64_t RunCheckpoints::resume(const nn::TrainingParts& parts, TrainingRecord& record) {
   std::vector<std::string> warnings;
   const auto place = files_.resume(parts, warnings, [&](const nn::TrainingPlace& found) {
     const auto settings = found.notes.find("settings");
@@ -121,7 +121,7 @@ std::string RunCheckpoints::whole_file_of(int64_t step) const {
     try {
       if (nn::read_training_place(file).step == step) return file.string();
     } catch (const FileError&) {
-      continue;  // go_on() has named it
+      continue;  // resume() has named it
     }
   }
   return files_.best().string();

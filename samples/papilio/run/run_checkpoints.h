@@ -15,14 +15,14 @@ class RunCheckpoints {
   // The arguments outlive it.
   RunCheckpoints(const TrainingJob& job, const TrainingSettings& s, const Options& options);
 
-  // Puts back the newest that is whole; returns its step. Throws UsageError where there is none or
-  // it is of other settings or data, FileError where none is whole.
-  int64_t go_on(const nn::TrainingParts& parts, TrainingRecord& record);
+  // Puts back the newest that is whole; returns its step. Throws UsageError if there is none or it
+  // is of other settings or data, FileError if none is whole.
+  int64_t resume(const nn::TrainingParts& parts, TrainingRecord& record);
   // An error is a warning: a disk that is full now may have room at the next checkpoint.
   void save(const nn::TrainingParts& parts, int64_t step, const TrainingRecord& record);
   // Throws FileError.
   void save_or_throw(const nn::TrainingParts& parts, int64_t step, const TrainingRecord& record);
-  // Notes the accuracy, and keeps these weights where the ones that are kept are worse.
+  // Notes the accuracy, and keeps these weights if the ones that are kept are worse.
   void keep_best(const nn::TrainingParts& parts, int64_t step, TrainingRecord& record,
                  double accuracy);
   // Puts the best ones back; the step they are of. `problem` says what is wrong with them.

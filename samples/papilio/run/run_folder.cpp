@@ -9,6 +9,7 @@
 #include "nn/data/formats/file.h"
 #include "nn/train/checkpoints.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/model.h"
 #include "tensor/files/atomic_file.h"
 
 namespace papilio::cli {
@@ -84,6 +85,20 @@ void must_rename(const fs::path& from, const fs::path& to) {
   check<FileError>(!error, "cannot write ", to.string(), ": ", error.message());
 }
 
+// Throws UsageError if the folder holds a model or an adapter already and `overwrite` is false, or
+// the other kind in any case, and FileError if it cannot be made.
+void make_output_folder(const fs::path& folder, ResultKind kind, bool overwrite) {
+  check<UsageError>(!folder.empty(), "--out: expected a folder's name, got \"\"");
+  const bool model = is_model_folder(folder), adapter = is_adapter_folder(folder);
+  const bool other = kind == ResultKind::model ? adapter : model;
+  check<UsageError>(!other, "--out: ", folder.string(), " holds ", model ? "a model" : "an adapter",
+                    "; choose another folder");
+  check<UsageError>(overwrite || !(model || adapter), "--out: ", folder.string(), " holds ",
+                    model ? "a model" : "an adapter",
+                    " already; choose another folder, or --overwrite");
+  make_folder(folder);
+}
+
 // A folder beside the result, there while it is replaced.
 class Beside {
  public:
@@ -151,20 +166,20 @@ class Replacement {
 
 }  // namespace
 
-void prepare_run_folder(const fs::path& out, Result result, bool resume, bool overwrite) {
+void prepare_run_folder(const fs::path& out, ResultKind kind, bool resume, bool overwrite) {
   const bool begun = holds_checkpoints(out);
   if (resume) {
     check<UsageError>(begun, "--resume: ", out.string(), " holds no checkpoint");
     return;
   }
-  make_output_folder(out, result, overwrite);
+  make_output_folder(out, kind, overwrite);
   check<UsageError>(overwrite || !begun, "--out: ", out.string(),
                     " holds the checkpoints of a run; --resume goes on with it, --overwrite begins "
                     "anew");
 }
 
-void prepare_result_folder(const fs::path& out, Result result, bool overwrite) {
-  make_output_folder(out, result, overwrite);
+void prepare_result_folder(const fs::path& out, ResultKind kind, bool overwrite) {
+  make_output_folder(out, kind, overwrite);
   check<UsageError>(overwrite || !holds_checkpoints(out), "--out: ", out.string(),
                     " holds the checkpoints of a run; choose another folder, or --overwrite");
 }

@@ -4,16 +4,17 @@
 #include <filesystem>
 #include <functional>
 
-#include "samples/papilio/run/model.h"
-
 namespace papilio::cli {
 
-// Before a run. --resume wants checkpoints in the folder; a new run makes it (make_output_folder),
-// and throws UsageError where it holds checkpoints, unless `overwrite`. Nothing in it changes.
-void prepare_run_folder(const std::filesystem::path& out, Result result, bool resume,
+// What a folder is for: it holds a model or an adapter, never both.
+enum class ResultKind { model, adapter };
+
+// Before a run. --resume wants checkpoints in the folder; a new run makes it, and throws UsageError
+// if it holds a result or checkpoints, unless `overwrite`. Nothing in it changes.
+void prepare_run_folder(const std::filesystem::path& out, ResultKind kind, bool resume,
                         bool overwrite);
-// The same before a result that is no run's: there is nothing to go on with.
-void prepare_result_folder(const std::filesystem::path& out, Result result, bool overwrite);
+// The same before a result that is no run's: there is nothing to resume.
+void prepare_result_folder(const std::filesystem::path& out, ResultKind kind, bool overwrite);
 
 // Whether a run or a result of any kind left files there.
 bool holds_run(const std::filesystem::path& out);
@@ -23,7 +24,7 @@ bool holds_run(const std::filesystem::path& out);
 void clear_run_folder(const std::filesystem::path& out);
 
 // Puts new files in the place of all that: `write` makes them in a folder of their own, so that
-// what stops it (a full disk) leaves the old ones whole. They move aside, and back where the new
+// what stops it (a full disk) leaves the old ones whole. They move aside, and back if the new
 // ones cannot take their place. Throws FileError, which names where both are if not even that
 // works.
 void replace_run_folder(const std::filesystem::path& out,

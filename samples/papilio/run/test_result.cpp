@@ -1,10 +1,9 @@
-#include <cstdint>
+#include "samples/papilio/run/test_result.h"
+
 #include <new>
 #include <nlohmann/json.hpp>
-#include <string>
 
 #include "samples/papilio/run/table.h"
-#include "samples/papilio/run/training.h"
 
 namespace papilio::cli {
 

@@ -65,7 +65,7 @@ class Training {
                                                    .shuffle = false});
     }
     if (s.ema > 0) average_ = std::make_unique<nn::ModelAverage>(job.model, s.ema);
-    if (s.resume) first_step_ = checkpoints_.go_on(parts(), record_);
+    if (s.resume) first_step_ = checkpoints_.resume(parts(), record_);
     note_good_step(first_step_);
     if (s.resume) open_logs();
     progress_.set_done_before(first_step_);
@@ -90,12 +90,12 @@ class Training {
            .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
            .cuda_graph = s_.cuda_graph && s_.accumulate == 1 && !nn::device_of(job_.model).is_cpu(),
            .on_step = [this](const nn::StepReport& r) { return after_step(r); }});
-      end_.trained = true;
-    } catch (const nn::NonFiniteError& e) {  // the same steps would lead there again
-      diverged_ = true;
+      end_.weights = Weights::trained;
+    } catch (const nn::NonFiniteError& e) {
+      end_.outcome = Outcome::diverged;
       const std::string& file = checkpoints_.newest_file();
-      end_.failure = str(e.what(), file.empty() ? "; there is no checkpoint yet"
-                                                : "; the last good checkpoint is " + file);
+      end_.fail(str(e.what(), file.empty() ? "; there is no checkpoint yet"
+                                           : "; the last good checkpoint is " + file));
     } catch (const Error& e) {
       save_at_failure(e.what());
     } catch (const std::bad_alloc&) {
@@ -165,17 +165,17 @@ class Training {
     try {
       if (checkpoints_.newest() != step) checkpoints_.save_or_throw(parts(), step, record_);
     } catch (const FileError& e) {
-      end_.failure = str("interrupted after step ", step,
-                         ", and there is no checkpoint of it to go on from: ", e.what());
+      end_.fail(str("interrupted after step ", step,
+                    ", and there is no checkpoint of it to go on from: ", e.what()));
     }
   }
 
   // As after the last good step: what came of the one that failed is forgotten.
   void save_at_failure(const std::string& why) {
-    end_.failure = why;
-    if (!end_.trained) return;
+    end_.fail(why);
+    if (end_.weights == Weights::none) return;
     if (optimizer_->steps() != good_.updates) {  // some parameters may be those of the next
-      end_.trained = false;
+      end_.weights = Weights::none;
       return;
     }
     if (checkpoints_.newest() == end_.steps) return;
@@ -187,16 +187,16 @@ class Training {
   // The first step shows that the run works: now it takes the place of what was there.
   void begin() {
     if (!s_.resume) {
-      end_.cleared = holds_run(job_.out);
+      end_.old_run_removed = holds_run(job_.out);
       clear_run_folder(job_.out);
       write_file_atomically(job_.out / "run.toml", job_.settings);
       open_logs();
     }
-    end_.trained = true;
+    end_.weights = Weights::trained;
   }
 
   bool after_step(const nn::StepReport& r) {
-    if (!end_.trained) begin();
+    if (end_.weights == Weights::none) begin();
     note_good_step(r.step);
     warn_once("left out: ", r.skipped);
     if (r.images > 0) {
@@ -212,11 +212,14 @@ class Training {
     const bool epoch_ends = r.step % per_epoch_ == 0;
     if (epoch_ends || (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0))
       checkpoints_.save(parts(), r.step, record_);
-    // A signal behind the last step stops nothing.
+    // A signal after the last step stops nothing.
     const auto stopped = [&] { return r.step < total_ ? Interruptible::signal() : 0; };
     if (epoch_ends && stopped() == 0) end_epoch(r.step);
     end_.signal = stopped();
-    if (end_.signal != 0) save_at_signal(r.step);
+    if (end_.signal != 0) {
+      end_.outcome = Outcome::interrupted;
+      save_at_signal(r.step);
+    }
     const int64_t epoch = (r.step + per_epoch_ - 1) / per_epoch_;
     std::string detail = str("epoch ", epoch, '/', s_.epochs, "  loss ", short_number(r.loss));
     if (!std::isnan(record_.accuracy)) detail += "  validation " + percent(record_.accuracy);
@@ -231,13 +234,19 @@ class Training {
     end_.best_accuracy = record_.best_accuracy < 0 ? kNone : record_.best_accuracy;
     if (end_.seconds > 0) end_.images_per_second = double(images_) / end_.seconds;
     end_.peak_memory = memory_stats().peak_in_use;
-    end_.resumable = !checkpoints_.newest_file().empty() && !diverged_;
-    if (s_.save == "best" && end_.signal == 0 && end_.failure.empty()) {
-      std::string problem;
-      end_.model_step = checkpoints_.load_best(parts(), end_.steps, record_, problem);
-      (validation_ ? end_.failure : end_.warning) = problem;
-    }
-    if (average_ && end_.trained) average_->apply();
+    end_.checkpoint = checkpoints_.newest_file();
+    if (s_.save == "best" && end_.outcome == Outcome::finished) load_best();
+    if (average_ && end_.weights != Weights::none) average_->apply();
+  }
+
+  void load_best() {
+    std::string problem;
+    end_.model_step = checkpoints_.load_best(parts(), end_.steps, record_, problem);
+    if (problem.empty()) return;
+    if (validation_)
+      end_.fail(problem);
+    else
+      end_.warning = problem;
   }
 
   // What fit had made of the run when the last good step was done.
@@ -263,7 +272,6 @@ class Training {
   TrainingRecord record_;
   GoodStep good_;
   int64_t images_ = 0;
-  bool diverged_ = false;
   std::set<std::string> warned_;
   TrainingEnd end_;
 };

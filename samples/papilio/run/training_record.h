@@ -24,8 +24,8 @@ struct TrainingRecord {
   void set(const nn::TrainingNotes& notes);
 };
 
-// Throws UsageError where settings that change what a run computes differ: its own in `then` and
-// those it would go on with. `out` is its folder. Returns a warning where the last bits of what it
+// Throws UsageError if settings that change what a run computes differ: its own in `then` and
+// those it would go on with. `out` is its folder. Returns a warning if the last bits of what it
 // computes may be others.
 std::vector<std::string> check_same_settings(const std::string& then, const std::string& now,
                                              const std::filesystem::path& out);

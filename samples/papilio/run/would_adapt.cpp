@@ -1,5 +1,6 @@
+#include "samples/papilio/run/would_adapt.h"
+
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,7 +13,6 @@
 #include "nn/init.h"
 #include "nn/models/pretrained.h"
 #include "samples/papilio/options/common.h"
-#include "samples/papilio/run/inspect.h"
 #include "samples/papilio/run/table.h"
 
 namespace papilio::cli {
@@ -20,7 +20,7 @@ namespace papilio::cli {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-Report would_adapt(const fs::path& adapter_config, const fs::path& folder) {
+Inspection would_adapt(const fs::path& adapter_config, const fs::path& folder) {
   const auto [config, warnings] = boft::read_config(adapter_config);
   const nn::SkipInit skip;  // only shapes count
   const nn::PretrainedClassifier described = nn::from_config(folder / "config.json");

@@ -1,4 +1,4 @@
-#include "samples/papilio/run/inside.h"
+#include "samples/papilio/run/report_data.h"
 
 #include <numbers>
 

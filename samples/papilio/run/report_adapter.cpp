@@ -1,4 +1,5 @@
-// What the adapter's part of the report shows.
+#include "samples/papilio/run/report_adapter.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -14,8 +15,7 @@
 #include "boft/geometry/energy.h"
 #include "boft/methods/oft.h"
 #include "boft/ops/butterfly_rotation.h"
-#include "samples/papilio/run/inside.h"
-#include "samples/papilio/run/run_report.h"
+#include "samples/papilio/run/report_data.h"
 #include "tensor/copy.h"
 
 namespace papilio::cli {
@@ -28,7 +28,7 @@ constexpr double kMostOperations = 1e10;   // in all layers: some seconds
 constexpr int64_t kShownCoordinates = 96;  // of R, in whole segments
 constexpr int64_t kLargestSegment = 2048;
 
-// Q of every block (m, N, b, b), undefined where the adapter does not rotate.
+// Q of every block (m, N, b, b), undefined if the adapter does not rotate.
 Tensor rotations(nn::Adapter& adapter) {
   if (const auto* boft = dynamic_cast<const boft::BoftLayer*>(&adapter))
     return boft->rotations(false);
@@ -105,7 +105,21 @@ void show_rotation(report::AdapterReport& report, const Tensor& q, int64_t coord
 
 }  // namespace
 
-void add_adapter(report::RunReport& page, const boft::AdapterModel* adapters) {
+std::string adapter_label(const boft::AdapterConfig& config) {
+  if (const auto* boft = std::get_if<boft::BoftConfig>(&config)) {
+    return str("BOFT ",
+               boft->boft_block_size > 0 ? str("b=", boft->boft_block_size)
+                                         : str("N=", boft->boft_block_num),
+               " m=", boft->boft_n_butterfly_factor);
+  }
+  if (const auto* oft = std::get_if<boft::OftConfig>(&config)) {
+    return str("OFT ",
+               oft->oft_block_size > 0 ? str("b=", oft->oft_block_size) : str("N=", oft->r));
+  }
+  return str("LoRA r=", std::get<boft::LoraConfig>(config).r);
+}
+
+void report_adapter(report::RunReport& page, const boft::AdapterModel* adapters) {
   if (adapters == nullptr || adapters->active().empty()) return;
   const NoGrad no_grad;
   const std::string name = adapters->active().front();

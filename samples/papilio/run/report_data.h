@@ -1,4 +1,4 @@
-// Numbers out of tensors, as pictures take them.
+// Tensors' numbers as the pictures of a report take them.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,5 @@
-// What an evaluation's part of the report shows of single images.
+#include "samples/papilio/run/report_evaluation.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -15,8 +16,7 @@
 #include "autograd/ops.h"
 #include "nn/models/attention_maps.h"
 #include "samples/papilio/data/contact_sheet.h"
-#include "samples/papilio/run/inside.h"
-#include "samples/papilio/run/run_report.h"
+#include "samples/papilio/run/report_data.h"
 #include "tensor/copy.h"
 
 namespace papilio::cli {
@@ -81,7 +81,7 @@ std::vector<size_t> worst(const nn::Evaluation& e) {
   return order;
 }
 
-// The first image of each class, of evenly chosen ones where there are more, then the second ...
+// The first image of each class, of evenly chosen ones if there are more, then the second ...
 std::vector<size_t> examples(const nn::Evaluation& e) {
   std::map<int64_t, std::vector<size_t>> by_class;
   for (size_t i = 0; i < e.labels.size(); ++i) by_class[e.labels[i]].push_back(i);
@@ -105,7 +105,7 @@ std::vector<size_t> examples(const nn::Evaluation& e) {
   return chosen;
 }
 
-// Why a model's attention cannot be shown; empty where it can.
+// Why a model's attention cannot be shown; empty if it can.
 std::string attention_missing(const nn::ImageClassifier& model, const Tensor& pixels) {
   const nn::ImageClassifier::Shape s = model.shape();
   if (s.num_hidden_layers == 0) return "This model has no attention layers, so there is no map.";
@@ -128,9 +128,9 @@ EvaluatedPart part_to_show(nn::ImageClassifier& model, const TrainingData& data,
   return {"validation", data.validation, e};
 }
 
-void add_evaluation(report::RunReport& page, nn::ImageClassifier& model, const EvaluatedPart& part,
-                    const std::vector<std::string>& class_names,
-                    const nn::ImageProcessor& processor, bool ink) {
+void report_evaluation(report::RunReport& page, nn::ImageClassifier& model,
+                       const EvaluatedPart& part, const std::vector<std::string>& class_names,
+                       const nn::ImageProcessor& processor, bool ink) {
   const nn::Evaluation& e = part.evaluation;
   if (part.name.empty() || e.labels.empty()) return;
   page.part = part.name;

@@ -1,0 +1,274 @@
+#include "samples/papilio/options/method_options.h"
+
+#include <algorithm>
+
+#include "samples/papilio/data/digits.h"
+#include "tensor/text.h"
+
+namespace papilio::cli {
+
+namespace {
+
+using M = MethodSettings;
+
+constexpr double kAdapterRate = 1e-2;
+
+boft::AdapterConfig boft_config(const M& s) {
+  return boft::BoftConfig{.boft_block_size = s.block_size,
+                          .boft_block_num = s.block_num,
+                          .boft_n_butterfly_factor = s.factors,
+                          .boft_dropout = s.dropout};
+}
+
+boft::AdapterConfig oft_config(const M& s) {
+  const boft::OftConfig usual;
+  return boft::OftConfig{.r = s.block_num,
+                         .oft_block_size = s.block_size,
+                         .module_dropout = s.dropout,
+                         .coft = s.coft > 0,
+                         .eps = s.coft > 0 ? s.coft : usual.eps,
+                         .block_share = s.block_share,
+                         .use_cayley_neumann = s.cayley_neumann > 0,
+                         .num_cayley_neumann_terms = s.cayley_neumann > 0
+                                                         ? s.cayley_neumann
+                                                         : usual.num_cayley_neumann_terms};
+}
+
+boft::AdapterConfig lora_config(const M& s) {
+  return boft::LoraConfig{.r = s.rank, .lora_alpha = s.alpha, .lora_dropout = s.dropout};
+}
+
+// The table: a new method is an entry here, with its function above and options below.
+const std::vector<Method> kMethods{
+    {.name = "boft",
+     .summary = "a rotation of m butterfly factors and a scale",
+     .lr = kAdapterRate,
+     .options = {&M::block_size, &M::block_num, &M::factors, &M::dropout},
+     .config = boft_config},
+    {.name = "oft",
+     .summary = "one block-diagonal rotation",
+     .lr = kAdapterRate,
+     .options = {&M::block_size, &M::block_num, &M::cayley_neumann, &M::coft, &M::block_share,
+                 &M::dropout},
+     .defaults = {{&M::block_size, 8}},
+     .config = oft_config},
+    {.name = "lora",
+     .summary = "low-rank",
+     .lr = kAdapterRate,
+     .options = {&M::rank, &M::alpha, &M::dropout},
+     .config = lora_config},
+    {.name = "linear", .summary = "a new head", .lr = 1e-1, .label = "A linear probe"},
+    {.name = "full",
+     .summary = "",
+     .lr = 1e-3,
+     .label = "Full finetuning",
+     .trains_backbone = true}};
+
+Options::Handle handle(const Method::Field& field, const M& s) {
+  return std::visit([&](auto member) { return Options::Handle(&(s.*member)); }, field);
+}
+
+bool has(const Method& method, const Method::Field& field) {
+  return std::ranges::count(method.options, field) > 0;
+}
+
+template <class Condition>
+std::vector<std::string> names_of(Condition&& condition) {
+  std::vector<std::string> names;
+  for (const Method& method : kMethods)
+    if (condition(method)) names.emplace_back(method.name);
+  return names;
+}
+
+std::vector<std::string> names_with(const Method::Field& field) {
+  return names_of([&](const Method& method) { return has(method, field); });
+}
+
+std::vector<std::string> adapter_names() {
+  return names_of([](const Method& method) { return method.config != nullptr; });
+}
+
+// "boft, oft: ", before what an option of some methods means.
+std::string of(const Method::Field& field) {
+  return joined(names_with(field), ", ") + ": ";
+}
+
+// "boft, oft or lora"
+std::string either(std::vector<std::string> names) {
+  if (names.size() == 1) return names[0];
+  const std::string last = names.back();
+  names.pop_back();
+  return joined(names, ", ") + " or " + last;
+}
+
+int64_t default_of(const Method& method, int64_t M::*field) {
+  for (const auto& [own, value] : method.defaults)
+    if (own == field) return value;
+  return M{}.*field;
+}
+
+// "4", or "boft 4, oft 8"
+std::string defaults_text(int64_t M::*field) {
+  std::vector<std::string> texts;
+  bool same = true;
+  for (const Method& method : kMethods) {
+    if (!has(method, field)) continue;
+    const int64_t value = default_of(method, field);
+    texts.push_back(str(method.name, ' ', value));
+    same &= value == M{}.*field;
+  }
+  return same ? std::to_string(M{}.*field) : joined(texts, ", ");
+}
+
+// The options that every adapter has.
+void add_module_options(Options& options, M& s) {
+  options.add("t,target-modules", &s.target_modules, "NAMES",
+              "layers to adapt: names or endings a,b,c; a regular expression for the whole path; "
+              "or all-linear");
+  options.add("exclude-modules", &s.exclude_modules, "NAMES", "layers to leave alone, said alike");
+  options.add("layers-to-transform", &s.layers_to_transform, "LIST",
+              "only in these transformer layers: 0-2, or 1,3");
+  options.add("modules-to-save", &s.modules_to_save, "NAMES",
+              "modules that train in full beside the adapter");
+  std::vector<std::string> choices{"none", "all"}, own;
+  for (const std::string& name : adapter_names()) own.push_back(name + "_only");
+  choices.insert(choices.end(), own.begin(), own.end());
+  options
+      .add("bias", &s.bias, "WHICH",
+           "biases that train: none, all, or those of adapted layers: " + joined(own, ", "))
+      .choices(std::move(choices));
+}
+
+boft::ModuleNames module_names(const std::string& text) {
+  const bool pattern = text == "all-linear" || text.find_first_of("*+?()[]{}|^$\\") != text.npos;
+  if (pattern) return text;
+  const std::vector<std::string> names = split_names(text);
+  return names.empty() ? boft::ModuleNames() : boft::ModuleNames(names);
+}
+
+}  // namespace
+
+const Method& method_of(const MethodSettings& s) {
+  return *std::ranges::find(kMethods, s.method, &Method::name);
+}
+
+void add_method_options(Options& options, MethodSettings& s) {
+  options.section("Method");
+  std::vector<std::string> says;
+  for (const Method& m : kMethods)
+    says.push_back(*m.summary == '\0' ? m.name : str(m.name, ": ", m.summary));
+  options.add("method", &s.method, "NAME", joined(says, "; ")).choices(names_of([](const Method&) {
+    return true;
+  }));
+  options
+      .add("b,block-size", &s.block_size, "B", of(&M::block_size) + "size of a rotation's blocks")
+      .range(1)
+      .default_is(defaults_text(&M::block_size));
+  options
+      .add("n,block-num", &s.block_num, "N",
+           of(&M::block_num) + "number of blocks, instead of their size")
+      .range(0)
+      .default_is("none");
+  options.add("m,factors", &s.factors, "M", of(&M::factors) + "butterfly factors").range(1, 60);
+  options
+      .add("cayley-neumann", &s.cayley_neumann, "TERMS",
+           of(&M::cayley_neumann) +
+               "terms of the Cayley-Neumann series; 0: the exact Cayley transform")
+      .range(0, 64);
+  options
+      .add("coft", &s.coft, "EPS",
+           of(&M::coft) + "constrained, each block's |A| stays below EPS / sqrt(N); 0: free")
+      .range(0);
+  options.flag("block-share", s.block_share, of(&M::block_share) + "one block for all N places");
+  options.add("r,rank", &s.rank, "R", of(&M::rank) + "rank")
+      .range(1, 65536)
+      .default_is(defaults_text(&M::rank));
+  options.add("a,alpha", &s.alpha, "A", of(&M::alpha) + "the update counts A / R times");
+  options
+      .add("dropout", &s.dropout, "P",
+           "boft, oft: share of blocks switched off in one factor; lora: of inputs")
+      .below(0, 1);
+  add_module_options(options, s);
+  options
+      .add("drop-path", &s.drop_path, "P",
+           "of whole branches in the model's last layer; less before, none in the first")
+      .below(0, 1)
+      .default_is("the model's own");
+}
+
+void show_method_defaults(Options& options, const TrainingSettings& training) {
+  std::vector<const Method*> by_rate;
+  for (const Method& method : kMethods)
+    if (method.lr != kAdapterRate) by_rate.push_back(&method);
+  std::ranges::sort(by_rate, {}, &Method::lr);
+  std::vector<std::string> rates, decays;
+  for (const Method* method : by_rate) rates.push_back(str(method->name, ' ', method->lr));
+  rates.push_back(str("else ", kAdapterRate));
+  for (const Method& method : kMethods)
+    if (method.trains_backbone) decays.push_back(str(method.name, ' ', training.weight_decay));
+  decays.emplace_back("else 0");
+  options.option(&training.lr).default_is(joined(rates, ", "));
+  options.option(&training.weight_decay).default_is(joined(decays, ", "));
+}
+
+void settle_method_options(Options& options, MethodSettings& s, TrainingSettings& training) {
+  const Method& method = method_of(s);
+  for (const Method& other : kMethods) {
+    for (const Method::Field& field : other.options) {
+      const char* note = field == Method::Field(&M::factors) ? " (oft has one)" : "";
+      options.applies_when(has(method, field), {handle(field, s)},
+                           "--method " + either(names_with(field)) + note);
+    }
+  }
+  options.applies_when(
+      method.config != nullptr,
+      {&s.target_modules, &s.exclude_modules, &s.layers_to_transform, &s.modules_to_save, &s.bias},
+      "--method " + either(adapter_names()));
+  for (const auto& [field, value] : method.defaults)
+    if (!options.given(&(s.*field))) s.*field = value;
+  if (s.block_num > 0) {
+    check<UsageError>(options.origin(&s.block_size) != Options::Origin::line,
+                      "--block-num: give it or --block-size, not both");
+    s.block_size = 0;
+    options.applies_when(false, {&s.block_size}, "");
+  }
+  options.applies_when(options.given(&s.drop_path), {&s.drop_path}, "");
+  if (!options.given(&training.lr)) training.lr = method.lr;
+  // Adapters begin at the identity, from which decay would pull them away.
+  if (!options.given(&training.weight_decay) && !method.trains_backbone) training.weight_decay = 0;
+}
+
+std::vector<std::string> split_names(const std::string& text) {
+  std::vector<std::string> names;
+  std::string name;
+  for (char c : text + ',') {
+    if (c != ',' && c != ' ') {
+      name += c;
+    } else if (!name.empty()) {
+      names.push_back(std::move(name));
+      name.clear();
+    }
+  }
+  return names;
+}
+
+boft::AdapterConfig adapter_config(const MethodSettings& s, const std::string& base,
+                                   int64_t layers) {
+  boft::AdapterConfig config = method_of(s).config(s);
+  std::visit(
+      [&](auto& c) {
+        c.target_modules = module_names(s.target_modules);
+        c.exclude_modules = module_names(s.exclude_modules);
+        c.modules_to_save = split_names(s.modules_to_save);
+        if (!s.layers_to_transform.empty()) {
+          c.layers_to_transform =
+              parse_ranges("--layers-to-transform", s.layers_to_transform, layers, "layer");
+        }
+        c.bias = s.bias;
+        c.base_model_name_or_path = base;
+      },
+      config);
+  return config;
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,66 @@
+// The methods that finetune knows, each an entry of one table, and their options.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "boft/methods/config.h"
+#include "samples/papilio/options/options.h"
+#include "samples/papilio/options/training_options.h"
+
+namespace papilio::cli {
+
+constexpr int64_t kFinetuneEpochs = 60;
+
+struct MethodSettings {
+  std::string method = "boft";
+  int64_t block_size = 4, block_num = 0, factors = 2, rank = 4;
+  int64_t cayley_neumann = boft::OftConfig{}.num_cayley_neumann_terms;  // terms; 0: exact
+  double alpha = 8, dropout = 0, coft = 0;                              // coft: eps; 0: free
+  bool block_share = false;
+  // Of every adapter.
+  std::string target_modules = "query,key,value,intermediate.dense,output.dense", exclude_modules,
+              modules_to_save = "classifier", layers_to_transform, bias = "none";
+  double drop_path = 0;  // the model's own if it is not given
+};
+
+// One way to finetune.
+struct Method {
+  using Field = std::variant<bool MethodSettings::*, int64_t MethodSettings::*,
+                             double MethodSettings::*, std::string MethodSettings::*>;
+  const char* name;     // --method
+  const char* summary;  // behind the name in --help; may be empty
+  double lr;            // if --lr is not given
+  // Options that not every method has, and defaults that are not those of MethodSettings.
+  std::vector<Field> options = {};
+  std::vector<std::pair<int64_t MethodSettings::*, int64_t>> defaults = {};
+  // The adapter's own settings; null for a method without an adapter.
+  boft::AdapterConfig (*config)(const MethodSettings&) = nullptr;
+  // A method without an adapter: what a report calls it, and whether it trains the whole model.
+  const char* label = "";
+  bool trains_backbone = false;
+};
+
+// The entry of --method.
+const Method& method_of(const MethodSettings& settings);
+
+// Those of every method, out of the table.
+void add_method_options(Options& options, MethodSettings& settings);
+// The defaults of --lr and --weight-decay in --help, after add_training_options.
+void show_method_defaults(Options& options, const TrainingSettings& training);
+// Settles the method's defaults, and which options apply to it. Throws UsageError for others.
+void settle_method_options(Options& options, MethodSettings& settings, TrainingSettings& training);
+
+// Names separated by commas or blanks.
+std::vector<std::string> split_names(const std::string& text);
+
+// The adapter for a model of so many transformer layers, from the folder `base`. Throws UsageError
+// for --layers-to-transform that it does not have.
+boft::AdapterConfig adapter_config(const MethodSettings& settings, const std::string& base,
+                                   int64_t layers);
+
+}  // namespace papilio::cli

@@ -1,0 +1,20 @@
+// Options in files: what --config reads, and the run.toml written beside results.
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "samples/papilio/options/option.h"
+
+namespace papilio::cli {
+
+// Sets the options that the file names and the line did not set. Throws UsageError for an unknown
+// key, a wrong value and another command's settings, FileError for a file that is broken.
+void read_settings(std::deque<Option>& options, const std::string& path,
+                   const std::string& command);
+
+// Every option that applies with its value, in TOML, under the version and the command. Throws
+// UsageError for a value that is not UTF-8.
+std::string settings_text(const std::deque<Option>& options, const std::string& command);
+
+}  // namespace papilio::cli

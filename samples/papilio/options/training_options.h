@@ -1,0 +1,27 @@
+// How train and finetune train: optimiser, schedule, augmentation, checkpoints.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "samples/papilio/data/data.h"
+#include "samples/papilio/options/common.h"
+
+namespace papilio::cli {
+
+// The defaults suit a small model of the digits that learns from scratch.
+struct TrainingSettings {
+  int64_t epochs = 40, batch_size = 64, seed = 0, accumulate = 1;
+  double lr = 2e-3, weight_decay = 0.05, momentum = 0.9, warmup = 0.05, min_lr = 0;
+  double label_smoothing = 0.1, clip = 1, layer_decay = 1, ema = 0;
+  AugmentSettings augment = {.shift = 0.5, .rotate = 8};
+  std::string optimizer = "adamw", schedule = "cosine", save = "last", precision = "float32";
+  int64_t checkpoint_steps = 0, keep_checkpoints = 2;
+  bool resume = false, cuda_graph = false;
+};
+
+void add_training_options(Options& options, TrainingSettings& settings);
+// Throws UsageError for options that say nothing together with the others or on this device.
+void check_training_options(Options& options, const TrainingSettings& settings, Device device);
+
+}  // namespace papilio::cli

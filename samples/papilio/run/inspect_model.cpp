@@ -1,0 +1,55 @@
+#include "samples/papilio/run/inspect_model.h"
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "nn/models/pretrained.h"
+#include "nn/summary.h"
+#include "samples/papilio/options/common.h"
+#include "samples/papilio/run/model.h"
+#include "samples/papilio/run/table.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+Inspection inspect_model(const fs::path& folder) {
+  const LoadedModel loaded = load_model(folder);
+  nn::ImageClassifier& model = *loaded.model;
+  const nn::ImageClassifier::Shape c = model.shape();
+  const std::string size = str(c.image_size, 'x', c.image_size);
+  std::string text =
+      str(printable(folder.string()), ": vision transformer for images of ", size, " pixels with ",
+          c.num_channels, c.num_channels == 1 ? " channel" : " channels", ", ",
+          loaded.class_names.size(), " classes\n", c.num_hidden_layers, " layers, width ",
+          c.hidden_size, ", ", c.num_attention_heads, " heads, MLP ", c.intermediate_size,
+          ", patches of ", c.patch_size, 'x', c.patch_size, ", ",
+          c.prefix_tokens == 0 ? "no class token" : "class token", '\n');
+  if (loaded.class_names.size() <= 20)
+    text += "classes: " + printable_list(loaded.class_names) + '\n';
+  json modules = json::array();
+  const auto macs = nn::multiply_adds(model);
+  nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
+    modules.push_back({{"path", path}, {"type", module.describe()}});
+    if (macs.contains(path)) modules.back()["macs"] = int64_t(macs.at(path));
+  });
+  return {text + '\n' + nn::summary(model),
+          std::make_shared<json>(json{{"kind", "model"},
+                                      {"path", folder.string()},
+                                      {"classes", loaded.class_names},
+                                      {"image_size", c.image_size},
+                                      {"patch_size", c.patch_size},
+                                      {"num_channels", c.num_channels},
+                                      {"hidden_size", c.hidden_size},
+                                      {"num_hidden_layers", c.num_hidden_layers},
+                                      {"num_attention_heads", c.num_attention_heads},
+                                      {"intermediate_size", c.intermediate_size},
+                                      {"parameters", nn::count_parameters(model).all},
+                                      {"modules", modules}})};
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,94 @@
+#include "samples/papilio/run/report_page.h"
+
+#include <ctime>
+#include <new>
+
+#include "kernels/threads.h"
+#include "samples/papilio/options/common.h"
+#include "samples/papilio/options/toml.h"
+#include "samples/papilio/run/shell.h"
+#include "samples/papilio/version.h"
+#include "tensor/files/atomic_file.h"
+#include "tensor/text.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string now() {
+  const std::time_t time = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts);
+  return text;
+}
+
+std::string counts_text(const Data& data) {
+  return str(data.size("train"), " images to train, ", data.size("validation"), " to validate, ",
+             data.size("test"), " to test");
+}
+
+// The command as it was typed, quoted for a shell.
+std::string command_line(const std::string& command, const Words& words) {
+  std::string line = "papilio " + command;
+  for (const std::string& word : words) line += ' ' + shell_quoted(word);
+  return line;
+}
+
+}  // namespace
+
+std::string data_title(const DataSettings& settings) {
+  if (settings.digits()) return "handwritten digits";
+  const fs::path path = fs::path(settings.path).lexically_normal();
+  const std::string last = path.has_filename() ? path.filename() : path.parent_path().filename();
+  return last.empty() ? settings.path : last;
+}
+
+void report_command(report::RunReport& page, const Options& options, const Words& words,
+                    const nn::ImageClassifier& model, const DataSettings& settings,
+                    const Data& data) {
+  page.command = options.command();
+  page.command_lines = {command_line(options.command(), words)};
+  const nn::ImageClassifier::Shape s = model.shape();
+  page.model_note =
+      str("Model: ", s.model_type, ", ", s.num_hidden_layers, " layers, width ", s.hidden_size,
+          ", ", s.num_attention_heads, " heads, MLP width ", s.intermediate_size, ", patches of ",
+          s.patch_size, "x", s.patch_size, " pixels in images of ", s.image_size, "x", s.image_size,
+          " with ", s.num_channels, s.num_channels == 1 ? " channel." : " channels.");
+  page.data_note = settings.digits()
+                       ? "Data: handwritten digits of 8x8 pixels (E. Alpaydin and C. Kaynak, "
+                         "Optical Recognition of Handwritten Digits, UCI Machine Learning "
+                         "Repository, CC BY 4.0); "
+                       : str("Data: ", settings.path, " (", data.kind, "); ");
+  page.data_note += counts_text(data) + '.';
+  for (const TomlEntry& entry : parse_toml(options.toml(), "settings")) {
+    if (entry.key == "version" || entry.key == "command") continue;
+    const std::string value = joined(entry.values, ", ");
+    page.settings.push_back({entry.key, value.empty() ? "\u2013" : value});
+  }
+  page.environment = {{"papilio", kVersion},
+                      {"compiler", __VERSION__},
+                      {"threads", str(num_threads())},
+                      {"written", now()}};
+}
+
+void write_report(const fs::path& path, const FillReport& fill) {
+  report::RunReport page;
+  fill(page);
+  write_file_atomically(path, report::render(page));
+}
+
+void write_report_or_warn(const Options& options, const fs::path& path, const FillReport& fill) {
+  try {
+    write_report(path, fill);
+  } catch (const Error& e) {
+    warn(options, {str("no report: ", e.what())});
+  } catch (const std::bad_alloc&) {
+    warn(options, {"no report: out of memory"});
+  }
+}
+
+}  // namespace papilio::cli

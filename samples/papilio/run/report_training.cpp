@@ -1,0 +1,105 @@
+#include "samples/papilio/run/report_training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "samples/papilio/run/shell.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Numbers of a CSV file by column; columns that are not there are empty.
+std::map<std::string, std::vector<double>> read_csv(const fs::path& path) {
+  std::map<std::string, std::vector<double>> columns;
+  std::ifstream file(path);
+  std::vector<std::string> names;
+  std::string line, field;
+  for (bool header = true; std::getline(file, line); header = false) {
+    std::istringstream fields(line);
+    for (size_t i = 0; std::getline(fields, field, ','); ++i) {
+      if (header) {
+        names.push_back(field);
+      } else if (i < names.size()) {
+        columns[names[i]].push_back(std::strtod(field.c_str(), nullptr));
+      }
+    }
+  }
+  return columns;
+}
+
+// Means of `group` neighbours, against the epoch in which they lie.
+std::vector<report::CurvePoint> grouped_means(const std::vector<double>& steps,
+                                              const std::vector<double>& values, size_t group,
+                                              double per_epoch) {
+  std::vector<report::CurvePoint> points;
+  for (size_t from = 0; from < std::min(steps.size(), values.size()); from += group) {
+    const size_t to = std::min({from + group, steps.size(), values.size()});
+    double step = 0, value = 0, count = 0;
+    for (size_t i = from; i < to; ++i) {
+      if (!std::isfinite(values[i])) continue;  // of a step without an image
+      step += steps[i], value += values[i];
+      ++count;
+    }
+    if (count > 0) points.push_back({step / count / per_epoch, value / count});
+  }
+  return points;
+}
+
+}  // namespace
+
+void report_training(report::RunReport& page, const fs::path& out, const TrainingEnd& end) {
+  constexpr size_t kMostPoints = 75;
+  page.steps = end.steps;
+  page.total_steps = end.total_steps;
+  const auto per_epoch = double(std::max<int64_t>(end.steps_per_epoch, 1));
+  auto steps = read_csv(out / "steps.csv");
+  const size_t count = steps["step"].size();
+  const size_t group = std::max<size_t>(1, (count + kMostPoints - 1) / kMostPoints);
+  const auto curve = [&](const char* column) {
+    return grouped_means(steps["step"], steps[column], group, per_epoch);
+  };
+  page.curves.steps_a_point = int64_t(group);
+  page.curves.train_loss = curve("loss");
+  page.curves.learning_rate = curve("lr");
+  page.curves.gradient_norm = curve("gradient_norm");
+  double seconds = 0, images = 0;
+  for (double s : steps["seconds"]) seconds += s;
+  for (double n : steps["images"]) images += n;
+  if (seconds > 0) {
+    page.seconds = seconds;
+    page.images_per_second = images / seconds;
+  }
+  auto epochs = read_csv(out / "log.csv");
+  const std::vector<double>& at = epochs["step"];
+  for (size_t i = 0; i < at.size(); ++i) {
+    const auto add = [&](std::vector<report::CurvePoint>& to, const char* column) {
+      const std::vector<double>& values = epochs[column];
+      if (i < values.size() && std::isfinite(values[i]))
+        to.push_back({at[i] / per_epoch, values[i]});
+    };
+    add(page.curves.validation_loss, "validation_loss");
+    add(page.curves.validation_accuracy, "validation_accuracy");
+  }
+  if (end.outcome == Outcome::interrupted) {
+    page.stopped = str("Interrupted after step ", end.steps, " of ", end.total_steps,
+                       ": this is the model as it was then.");
+  } else if (end.outcome != Outcome::finished) {
+    page.stopped = "The training failed: " + end.failure + '.';
+  }
+  if (!page.stopped.empty() && end.resumable()) page.resume_command = resume_command(page.command, out);
+  page.command_lines.push_back("# the same once more, into another folder");
+  page.command_lines.push_back(run_command(page.command, out) + " --out " +
+                               shell_quoted(out.string() + "-again"));
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,111 @@
+#include "samples/papilio/run/training_run.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "boft/files/checkpoint.h"
+#include "nn/models/pretrained.h"
+#include "samples/papilio/data/known_split.h"
+#include "samples/papilio/run/model.h"
+#include "samples/papilio/run/report_adapter.h"
+#include "samples/papilio/run/report_evaluation.h"
+#include "samples/papilio/run/report_page.h"
+#include "samples/papilio/run/report_training.h"
+#include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/test_result.h"
+#include "samples/papilio/run/training.h"
+
+namespace papilio::cli {
+
+namespace {
+
+void save_into(const TrainingRun& run, const std::filesystem::path& out) {
+  const std::vector<std::string>& class_names = run.data.class_names;
+  if (run.adapters != nullptr) {
+    save_class_names(out, class_names);
+    boft::save_adapter(*run.adapters, out);
+    return;
+  }
+  if (!run.data.is_digits()) save_processor(out, run.processor);
+  nn::save_pretrained(run.model, class_names, out);
+}
+
+void write_run_report(const TrainingRun& run, const TrainingData& parts, const TrainingEnd& end,
+                      const TestResult& test) {
+  const std::filesystem::path out = run.settings.out;
+  write_report_or_warn(run.options, out / "report.html", [&](report::RunReport& page) {
+    page.title = run.report_title;
+    page.subject = run.report_subject;
+    const nn::ParameterCount count = nn::count_parameters(run.model);
+    page.parameters = count.all;
+    page.trainable = count.trainable;
+    report_command(page, run.options, run.words, run.model, run.settings.data, run.data);
+    report_training(page, out, end);
+    const EvaluatedPart shown =
+        end.succeeded() ? part_to_show(run.model, parts, test) : EvaluatedPart();
+    report_evaluation(page, run.model, shown, run.data.class_names, run.processor,
+                      run.data.is_digits());
+    report_adapter(page, run.adapters);
+  });
+}
+
+void print_run(const TrainingRun& run, const TrainingEnd& end, const TestResult& test) {
+  const RunSettings& s = run.settings;
+  if (s.common.json) {
+    nlohmann::json result{{"command", run.options.command()},
+                          {"device", str(nn::device_of(run.model))},
+                          {"out", s.out},
+                          {"classes", run.data.class_names},
+                          {"data", s.data.path}};
+    run.add_to_json(result);
+    add_to_json(result, test);
+    add_to_json(result, end);
+    print_json(result);
+  } else if (end.succeeded()) {
+    std::printf(
+        "%s\n%s: %s, report.html, log.csv, steps.csv, tensorboard/, checkpoints/, run.toml\n",
+        test.text().c_str(), s.out.c_str(),
+        run.adapters != nullptr ? "adapter_config.json, adapter_model.safetensors, id2label.json"
+                                : "config.json, model.safetensors");
+  }
+}
+
+}  // namespace
+
+RunData open_run_data(Options& options, RunSettings& s, Device device,
+                      const std::vector<std::string>& folders) {
+  check_training_options(options, s.training, device);
+  resolve(options, s.data);
+  warn(options, take_known_split(options, s.data, folders));
+  const Data all = open_data(s.data);
+  resolve(options, s.training.augment, all);
+  std::vector<int64_t> classes = chosen_classes(s.data, all);
+  Data data = with_classes(all, classes);
+  return {std::move(data), std::move(classes)};
+}
+
+int run_training_command(const TrainingRun& run) {
+  const RunSettings& s = run.settings;
+  prepare_run_folder(s.out, run.adapters != nullptr ? ResultKind::adapter : ResultKind::model,
+                     s.training.resume, s.overwrite);
+  if (!s.common.json) {
+    std::printf("%s\n", run.intro.c_str());
+    std::fflush(stdout);
+  }
+  const TrainingData parts =
+      training_data(run.data, s.data, run.processor, s.training.augment, s.training.batch_size);
+  const TrainingJob job{run.model, parts, s.out, run.progress_title, run.settings_text};
+  TrainingEnd end = run_training(job, s.training, run.options, s.common);
+  save_result(end, [&] { save_into(run, s.out); });
+
+  TestResult test;
+  if (end.succeeded()) test = evaluate_test(run.model, parts);
+  if (!test.problem.empty()) warn(run.options, {test.text() + ": " + test.problem});
+  if (end.weights == Weights::saved) write_run_report(run, parts, end, test);
+  print_run(run, end, test);
+  return report_end(run.options, end, s.out);
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,53 @@
+// A command that trains, from its options to its exit code: what train and finetune share.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "boft/model/model.h"
+#include "nn/models/image_classifier.h"
+#include "samples/papilio/data/data.h"
+#include "samples/papilio/options/training_options.h"
+
+namespace papilio::cli {
+
+struct RunSettings {
+  std::string out = {};
+  bool overwrite = false;
+  DataSettings data = {};
+  TrainingSettings training = {};
+  Common common = {};
+};
+
+// The data of the chosen classes, and these classes' numbers in all of them.
+struct RunData {
+  Data data;
+  std::vector<int64_t> classes;
+};
+// Settles the options of training and data, then opens the data. Images that the models in
+// `folders` held out when they were trained stay held out.
+RunData open_run_data(Options& options, RunSettings& settings, Device device,
+                      const std::vector<std::string>& folders);
+
+// What a command makes ready: a model, and what is said of it.
+struct TrainingRun {
+  const Options& options;
+  const Words& words;
+  const RunSettings& settings;
+  const Data& data;
+  const nn::ImageProcessor& processor;  // of images in files
+  nn::ImageClassifier& model;
+  boft::AdapterModel* adapters;  // they are the result; null: the model is
+  std::string settings_text;     // run.toml
+  std::string progress_title, intro;
+  std::string report_title, report_subject;
+  std::function<void(nlohmann::json&)> add_to_json;  // what the command says beside the figures
+};
+// Trains, saves, evaluates the test part, writes the report, and says all this. Returns the exit
+// code.
+int run_training_command(const TrainingRun& run);
+
+}  // namespace papilio::cli
