@@ -14,7 +14,7 @@
 namespace papilio::test {
 
 struct Outcome {
-  int code;  // 128 + the signal where one ended it
+  int code;  // 128 + the signal if one ended it
   std::string out, err;
 };
 
@@ -37,7 +37,7 @@ class Workplace {
   void set_environment(const std::string& name, const std::string& value) {
     environment_[name] = value;
   }
-  // With --json --quiet; the object it prints. Fails the test where it does not end with 0.
+  // With --json --quiet; the object it prints. Fails the test if it does not end with 0.
   nlohmann::json json(std::vector<std::string> words) const;
 
   std::filesystem::path operator/(std::string_view name) const { return folder_ / name; }

@@ -124,7 +124,7 @@ TEST_CASE("an adapter's settings follow the options") {
   at.json(words("finetune --config a/run.toml --out b"));
   CHECK(at.bytes("a/adapter_config.json") == at.bytes("b/adapter_config.json"));
   CHECK(at.bytes("a/adapter_model.safetensors") == at.bytes("b/adapter_model.safetensors"));
-  // Drop path changes the training, and stays out of run.toml where it was not asked for.
+  // Drop path changes the training, and stays out of run.toml if it was not asked for.
   CHECK(at.bytes("a/run.toml").find("drop-path") == std::string::npos);
   at.json(words("finetune --config a/run.toml --drop-path 0.5 --out d"));
   CHECK(at.bytes("d/run.toml").find("drop-path = 0.5\n") != std::string::npos);

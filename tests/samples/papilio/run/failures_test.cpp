@@ -347,7 +347,7 @@ TEST_CASE("what a run held out stays held out when its model is evaluated and ad
   at.json(words("merge m a --out merged"));
   CHECK(at.json(words("evaluate merged --data photos"))["images"] == 8);
   CHECK(at.json(words("evaluate m --adapter a --data ./photos"))["images"] == 8);
-  // A merged model knows it where its parts are gone, and its settings can still be read back.
+  // A merged model knows it if its parts are gone, and its settings can still be read back.
   at.json(words("merge --config merged/run.toml --out again"));
   CHECK(at.bytes("again/model.safetensors") == at.bytes("merged/model.safetensors"));
   fs::rename(at / "a", at / "away");

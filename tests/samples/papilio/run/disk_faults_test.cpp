@@ -48,7 +48,7 @@ int for_each_fault(Workplace& at, const std::string& calls, int error, bool stay
   return 0;
 }
 
-// Bytes of what a folder says it is, "" where it says nothing.
+// Bytes of what a folder says it is, "" if it says nothing.
 std::string said(const Workplace& at, const std::string& folder) {
   std::string all;
   const bool adapter = fs::exists(at / (folder + "/adapter_config.json"));
