@@ -123,6 +123,12 @@ void AdapterSocket::enable(Tensor& weight, bool on) {
 
 void AdapterSocket::visit(Visitor& v) {
   for (Slot& slot : slots_) v("adapters." + slot.name, *slot.adapter);
+  v.kept("adapters.kept", kept_);
+}
+
+std::string AdaptableLayer::keeps_dtype() const {
+  if (adapters.empty()) return "";
+  return "carries adapters, which keep float32; convert the model before attaching them";
 }
 
 Tensor AdaptableLayer::to_matrix(const Tensor& w) const {

@@ -96,6 +96,7 @@ struct AdaptableLayer : Module {
   Tensor weight;
   AdapterSocket adapters;
 
+  std::string keeps_dtype() const override;
   // The weight as the adapters' matrix W (out, d), a view; and a matrix in the weight's form.
   virtual Tensor to_matrix(const Tensor& w) const;
   virtual Tensor from_matrix(const Tensor& w) const;

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "autograd/backward.h"
-#include "nn/adapter.h"
 #include "nn/text_table.h"
 #include "tensor/copy.h"
 
@@ -25,6 +24,10 @@ void Visitor::buffer(std::string_view name, Tensor& field) {
   if (field.defined() && on_tensor_) on_tensor_(path_of(name), field, Kind::buffer);
 }
 
+void Visitor::kept(std::string_view name, Tensor& field) {
+  if (field.defined() && on_tensor_) on_tensor_(path_of(name), field, Kind::kept);
+}
+
 void Visitor::operator()(std::string_view name, Module& child) {
   const std::string outside = path_;
   path_ = path_of(name);
@@ -37,7 +40,8 @@ std::vector<NamedTensor> named_parameters(Module& module, bool buffers) {
   std::vector<NamedTensor> result;
   Visitor v(
       [&](const std::string& path, Tensor& field, Visitor::Kind kind) {
-        if (buffers || kind == Visitor::Kind::parameter) result.push_back({path, &field});
+        if (kind == Visitor::Kind::parameter || (buffers && kind == Visitor::Kind::buffer))
+          result.push_back({path, &field});
       },
       nullptr);
   module.visit(v);
@@ -73,9 +77,8 @@ void zero_grad(Module& module) {
 void to(Module& module, DType dtype) {
   check(is_floating(dtype), "to: expected a floating dtype, got ", dtype);
   for_each_module(module, [](const std::string& path, Module& m) {
-    const auto* layer = dynamic_cast<const AdaptableLayer*>(&m);
-    check(layer == nullptr || layer->adapters.empty(), "to: ", path,
-          " carries adapters, which keep float32; convert the model before attaching them");
+    const std::string reason = m.keeps_dtype();
+    check(reason.empty(), "to: ", path, ' ', reason);
   });
   for (const auto& [name, tensor] : named_parameters(module, true)) {
     if (!is_floating(tensor->dtype()) || tensor->dtype() == dtype) continue;
@@ -88,7 +91,7 @@ void to(Module& module, DType dtype) {
 void to(Module& module, Device device) {
   check_available("to", device);
   std::map<const Storage*, Tensor> moved;  // tensors that share memory keep doing so
-  const auto move = [&](Tensor& tensor) {
+  const auto move = [&](const std::string&, Tensor& tensor, Visitor::Kind) {
     if (tensor.device() == device) return;
     const bool trainable = tensor.requires_grad();
     Tensor& copy = moved[tensor.storage().get()];
@@ -96,16 +99,8 @@ void to(Module& module, Device device) {
     tensor = copy;
     set_requires_grad(tensor, trainable);
   };
-  for (const auto& [name, tensor] : named_parameters(module, true)) move(*tensor);
-  for_each_module(module, [&](const std::string&, Module& m) {
-    auto* layer = dynamic_cast<AdaptableLayer*>(&m);
-    if (layer == nullptr || layer->adapters.merged().empty()) return;
-    // The weight that merging keeps is in use for a moment.
-    const bool enabled = layer->adapters.enabled();
-    layer->adapters.enable(layer->weight, !enabled);
-    move(layer->weight);
-    layer->adapters.enable(layer->weight, enabled);
-  });
+  Visitor v(move, nullptr);
+  module.visit(v);
 }
 
 Device device_of(Module& module) {

@@ -19,6 +19,8 @@ struct Module {
   virtual ~Module() = default;
   // Names every field once: v("weight", weight); v("attention", attention);
   virtual void visit(Visitor& v) = 0;
+  // Why to(dtype) may not convert it; empty if it may.
+  virtual std::string keeps_dtype() const { return ""; }
   // Short description for the summary table: "Linear(64 -> 128)".
   virtual std::string describe() const = 0;
 };
@@ -43,8 +45,8 @@ inline void eval(Module& module) {
 void set_trainable(Module& module, bool on);
 // Drops every accumulated gradient.
 void zero_grad(Module& module);
-// Converts floating parameters and buffers; throws where adapters are attached. Optimisers hold the
-// old handles: make them afterwards.
+// Converts floating parameters and buffers; throws ArgumentError if a module keeps its dtype (a
+// layer with adapters does). Optimisers hold the old handles: make them afterwards.
 void to(Module& module, DType dtype);
 // Moves parameters and buffers, gradients not; throws ArgumentError where the device is not
 // available. Optimisers hold the old handles: make them afterwards.

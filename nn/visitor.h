@@ -20,7 +20,7 @@ struct Module;
 // dots; an undefined tensor (a bias that was left out) and a null module are passed over.
 class Visitor {
  public:
-  enum class Kind { parameter, buffer };
+  enum class Kind { parameter, buffer, kept };
   using OnTensor = std::function<void(const std::string& path, Tensor& field, Kind kind)>;
   using OnModule = std::function<void(const std::string& path, Module& module)>;
 
@@ -30,6 +30,8 @@ class Visitor {
   void operator()(std::string_view name, Tensor& parameter);
   // A tensor that belongs to the state but is never trained.
   void buffer(std::string_view name, Tensor& field);
+  // A tensor that moves with the module but belongs to no state: a weight from before a merge.
+  void kept(std::string_view name, Tensor& field);
   void operator()(std::string_view name, Module& child);
   template <class M>
   void operator()(std::string_view name, std::unique_ptr<M>& child) {

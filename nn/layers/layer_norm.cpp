@@ -16,7 +16,7 @@ Tensor LayerNorm::operator()(const Tensor& x) {
   return layer_norm(x, weight, bias, eps);
 }
 
-SumAndNorm LayerNorm::operator()(const Tensor& x, const Tensor& residual) {
+SumAndNorm LayerNorm::add_and_norm(const Tensor& x, const Tensor& residual) {
   return add_layer_norm(x, residual, weight, bias, eps);
 }
 

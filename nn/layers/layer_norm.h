@@ -15,8 +15,8 @@ struct LayerNorm : Module {
 
   explicit LayerNorm(int64_t features, double eps = 1e-5);
   Tensor operator()(const Tensor& x);
-  // x + residual, and its norm.
-  SumAndNorm operator()(const Tensor& x, const Tensor& residual);
+  // x + residual (sum), and the norm of that (norm), in one pass.
+  SumAndNorm add_and_norm(const Tensor& x, const Tensor& residual);
   void visit(Visitor& v) override;
   std::string describe() const override;
 };

@@ -83,7 +83,7 @@ Dinov2Layer::Dinov2Layer(const Dinov2Config& c)
 }
 
 Tensor Dinov2Layer::operator()(const Tensor& x) {
-  const auto [h, n] = norm2(x, drop_path(layer_scale1(attention(norm1(x)))));
+  const auto [h, n] = norm2.add_and_norm(x, drop_path(layer_scale1(attention(norm1(x)))));
   return h + drop_path(layer_scale2(swiglu ? (*swiglu)(n) : (*mlp)(n)));
 }
 

@@ -75,7 +75,7 @@ ViTLayer::ViTLayer(const ViTConfig& c, double drop_path_rate)
       drop_path(drop_path_rate) {}
 
 Tensor ViTLayer::operator()(const Tensor& x) {
-  const auto [h, n] = layernorm_after(x, drop_path(attention(layernorm_before(x))));
+  const auto [h, n] = layernorm_after.add_and_norm(x, drop_path(attention(layernorm_before(x))));
   return h + drop_path(dropout(output(activate(intermediate, n, act))));
 }
 

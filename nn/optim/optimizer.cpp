@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "autograd/backward.h"
+#include "nn/optim/detail/update_rule.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/pick.h"
@@ -21,8 +22,8 @@ void check_lr(double lr) {
 }  // namespace
 
 Optimizer::Optimizer(const std::vector<ParameterGroup>& groups, double lr,
-                     std::vector<std::string> moments)
-    : moment_names_(std::move(moments)), lr_(lr) {
+                     std::vector<std::string> moments, std::unique_ptr<const UpdateRule> rule)
+    : moment_names_(std::move(moments)), rule_(std::move(rule)), lr_(lr) {
   check_lr(lr);
   for (const ParameterGroup& group : groups) {
     check(group.weight_decay >= 0, "Optimizer: expected weight_decay >= 0, got ",
@@ -45,8 +46,10 @@ Optimizer::Optimizer(const std::vector<ParameterGroup>& groups, double lr,
   }
 }
 
+Optimizer::~Optimizer() = default;
+
 template <class F>
-void Optimizer::with_slots(F&& f) {
+void Optimizer::with_slots(F&& f) const {
   std::vector<ParameterSlot> slots;
   std::vector<Tensor> gradients;
   for (const Entry& e : entries_) {
@@ -63,23 +66,24 @@ void Optimizer::with_slots(F&& f) {
 }
 
 void Optimizer::step() {
-  const StepRates rates = begin_step();
-  with_slots([&](auto slots) { update(slots, rates); });
-  end_step(true);
+  Captured counted(*this);
+  const StepRates rates = counted.begin();
+  with_slots([&](auto slots) { rule_->update(device(), slots, rates); });
+  counted.end(true);
 }
 
-void Optimizer::record_step(const LiveStep* live) {
-  with_slots([&](auto slots) { update_live(slots, live); });
+void Optimizer::Captured::record(const LiveStep* live) {
+  cuda::use_device(optimizer_.device().index);
+  optimizer_.with_slots([&](auto slots) { optimizer_.rule_->update_live(slots, live); });
 }
 
-StepRates Optimizer::begin_step() {
-  ++steps_;
-  return rates();
+StepRates Optimizer::Captured::begin() {
+  return optimizer_.rule_->rates(optimizer_.lr_, ++optimizer_.steps_);
 }
 
-void Optimizer::end_step(bool made) {
-  if (!made) --steps_;
-  for (const Entry& e : entries_) e.parameter.storage()->bump_version();
+void Optimizer::Captured::end(bool made) {
+  if (!made) --optimizer_.steps_;
+  for (const Entry& e : optimizer_.entries_) e.parameter.storage()->bump_version();
 }
 
 void Optimizer::zero_grad() {
@@ -121,30 +125,35 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& state) {
   steps_ = state.at("steps").item<int64_t>();
 }
 
-AdamW::AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options)
-    : Optimizer(groups, options.lr, {"exp_avg", "exp_avg_sq"}), options_(options) {
-  for (double beta : {options.beta1, options.beta2}) {
-    check(beta >= 0 && beta < 1, "AdamW: expected betas in [0, 1), got ", beta);
-  }
-  check(options.eps >= 0, "AdamW: expected eps >= 0, got ", options.eps);
-}
-
-void AdamW::update(std::span<const ParameterSlot> slots, StepRates rates) {
-  pick("AdamW", device(), cpu::adamw, cuda::adamw)(
-      slots, {options_.beta1, options_.beta2, options_.eps}, rates);
-}
-
-void AdamW::update_live(std::span<const ParameterSlot> slots, const LiveStep* live) {
-  cuda::use_device(device().index);
-  cuda::adamw_live(slots, {options_.beta1, options_.beta2, options_.eps}, live);
-}
-
-StepRates AdamW::rates() const {
-  const auto t = double(steps());
-  return {lr(), 1 - std::pow(options_.beta1, t), 1 - std::pow(options_.beta2, t)};
-}
-
 namespace {
+
+struct AdamWRule : Optimizer::UpdateRule {
+  AdamWStep step;
+
+  explicit AdamWRule(const AdamWOptions& o) : step{o.beta1, o.beta2, o.eps} {}
+  StepRates rates(double lr, int64_t t) const override {
+    return {lr, 1 - std::pow(step.beta1, double(t)), 1 - std::pow(step.beta2, double(t))};
+  }
+  void update(Device device, std::span<const ParameterSlot> slots, StepRates rates) const override {
+    pick("AdamW", device, cpu::adamw, cuda::adamw)(slots, step, rates);
+  }
+  void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) const override {
+    cuda::adamw_live(slots, step, live);
+  }
+};
+
+// A zero buffer at the first step makes b = g, as PyTorch begins.
+struct SgdRule : Optimizer::UpdateRule {
+  SgdStep step;
+
+  explicit SgdRule(const SgdOptions& o) : step{o.momentum, o.nesterov} {}
+  void update(Device device, std::span<const ParameterSlot> slots, StepRates rates) const override {
+    pick("Sgd", device, cpu::sgd, cuda::sgd)(slots, step, rates);
+  }
+  void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) const override {
+    cuda::sgd_live(slots, step, live);
+  }
+};
 
 std::vector<std::string> sgd_moments(const SgdOptions& options) {
   if (options.momentum == 0) return {};
@@ -153,21 +162,20 @@ std::vector<std::string> sgd_moments(const SgdOptions& options) {
 
 }  // namespace
 
+AdamW::AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options)
+    : Optimizer(groups, options.lr, {"exp_avg", "exp_avg_sq"},
+                std::make_unique<AdamWRule>(options)) {
+  for (double beta : {options.beta1, options.beta2}) {
+    check(beta >= 0 && beta < 1, "AdamW: expected betas in [0, 1), got ", beta);
+  }
+  check(options.eps >= 0, "AdamW: expected eps >= 0, got ", options.eps);
+}
+
 Sgd::Sgd(const std::vector<ParameterGroup>& groups, SgdOptions options)
-    : Optimizer(groups, options.lr, sgd_moments(options)), options_(options) {
+    : Optimizer(groups, options.lr, sgd_moments(options), std::make_unique<SgdRule>(options)) {
   check(options.momentum >= 0 && options.momentum < 1, "Sgd: expected momentum in [0, 1), got ",
         options.momentum);
   check(!options.nesterov || options.momentum > 0, "Sgd: nesterov needs momentum");
-}
-
-// A zero buffer at the first step makes b = g, as PyTorch begins.
-void Sgd::update(std::span<const ParameterSlot> slots, StepRates rates) {
-  pick("Sgd", device(), cpu::sgd, cuda::sgd)(slots, {options_.momentum, options_.nesterov}, rates);
-}
-
-void Sgd::update_live(std::span<const ParameterSlot> slots, const LiveStep* live) {
-  cuda::use_device(device().index);
-  cuda::sgd_live(slots, {options_.momentum, options_.nesterov}, live);
 }
 
 double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {

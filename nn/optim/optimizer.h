@@ -4,11 +4,10 @@
 
 #include <cstdint>
 #include <map>
-#include <span>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "kernels/optim.h"
 #include "tensor/tensor.h"
 
 namespace papilio::nn {
@@ -22,18 +21,15 @@ struct ParameterGroup {
 
 class Optimizer {
  public:
-  virtual ~Optimizer() = default;
+  // Its kernels and its step in a CUDA graph: nn/optim/detail/update_rule.h.
+  struct UpdateRule;
+  class Captured;
+
+  virtual ~Optimizer();
   // Updates every parameter that has a gradient, in one pass over memory.
   void step();
   // Drops all gradients.
   void zero_grad();
-
-  // A step in a CUDA graph (nn/train/captured_step.h). record_step() asks for the update with the
-  // rates that `live`, on the device, has when the graph is launched; begin_step() counts a step
-  // and says its rates; end_step() says whether it was made.
-  void record_step(const LiveStep* live);
-  StepRates begin_step();
-  void end_step(bool made);
 
   double lr() const { return lr_; }
   void set_lr(double lr);
@@ -49,15 +45,8 @@ class Optimizer {
  protected:
   // `moments` are the names of the tensors kept for each parameter (at most two), zero at the
   // start.
-  Optimizer(const std::vector<ParameterGroup>& groups, double lr, std::vector<std::string> moments);
-  virtual void update(std::span<const ParameterSlot> slots, StepRates rates) = 0;
-  virtual void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) = 0;
-  // Of the step that steps() counts.
-  virtual StepRates rates() const { return {.lr = lr_}; }
-  // Where all parameters are.
-  Device device() const {
-    return entries_.empty() ? Device::cpu() : entries_[0].parameter.device();
-  }
+  Optimizer(const std::vector<ParameterGroup>& groups, double lr, std::vector<std::string> moments,
+            std::unique_ptr<const UpdateRule> rule);
 
  private:
   struct Entry {
@@ -66,12 +55,17 @@ class Optimizer {
     double lr_scale, weight_decay;
   };
 
+  // Where all parameters are.
+  Device device() const {
+    return entries_.empty() ? Device::cpu() : entries_[0].parameter.device();
+  }
   // Calls f(slots) with every parameter that has a gradient.
   template <class F>
-  void with_slots(F&& f);
+  void with_slots(F&& f) const;
 
   std::vector<Entry> entries_;
   std::vector<std::string> moment_names_;
+  std::unique_ptr<const UpdateRule> rule_;
   double lr_;
   int64_t steps_ = 0;
 };
@@ -86,12 +80,6 @@ struct AdamWOptions {
 class AdamW : public Optimizer {
  public:
   explicit AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options = {});
-
- private:
-  void update(std::span<const ParameterSlot> slots, StepRates rates) override;
-  void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) override;
-  StepRates rates() const override;
-  AdamWOptions options_;
 };
 
 struct SgdOptions {
@@ -104,11 +92,6 @@ struct SgdOptions {
 class Sgd : public Optimizer {
  public:
   explicit Sgd(const std::vector<ParameterGroup>& groups, SgdOptions options = {});
-
- private:
-  void update(std::span<const ParameterSlot> slots, StepRates rates) override;
-  void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) override;
-  SgdOptions options_;
 };
 
 // Scales all gradients so that their joint 2-norm is at most max_norm. Returns the norm before. A

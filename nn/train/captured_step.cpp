@@ -9,6 +9,7 @@
 #include "autograd/ops.h"
 #include "kernels/cuda.h"
 #include "kernels/cuda_graph.h"
+#include "nn/optim/detail/update_rule.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
@@ -83,7 +84,7 @@ class CapturedStep::Recording {
     cuda::use_device(step.device_.index);
     cuda::judge_step(live, view(loss), gradients);
     cuda::clip(gradients, live);
-    step.optimizer_.record_step(live);
+    Optimizer::Captured(step.optimizer_).record(live);
   }
 
   cuda::Graph* graph_ = nullptr;
@@ -129,10 +130,10 @@ CapturedStep::Result CapturedStep::ordinary(const Batch& batch) {
 
 CapturedStep::Result CapturedStep::launch(const Batch& batch) {
   recording_->check_labels(batch);
-  const LiveStep live =
-      recording_->launch(batch, optimizer_.begin_step(), options_.max_gradient_norm);
+  Optimizer::Captured optimizer(optimizer_);
+  const LiveStep live = recording_->launch(batch, optimizer.begin(), options_.max_gradient_norm);
   const bool updated = live.factor != 0;
-  optimizer_.end_step(updated);
+  optimizer.end(updated);
   ++launched_;
   return {live.loss, live.norm, updated};
 }
