@@ -1,4 +1,4 @@
-#include "nn/models/checkpoint_weights.h"
+#include "nn/models/detail/checkpoint_weights.h"
 
 #include <nlohmann/json.hpp>
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
-#include "nn/models/config_checks.h"
+#include "nn/models/detail/model_table.h"
+#include "nn/models/detail/vision_config.h"
 #include "nn/models/position_embeddings.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -140,21 +142,22 @@ Tensor Dinov2ForImageClassification::features(const Tensor& images) {
 
 ImageClassifier::Shape Dinov2ForImageClassification::shape() const {
   const Dinov2Config& c = dinov2.config;
-  return {c.with_registers() ? "dinov2_with_registers" : "dinov2",
-          c.image_size,
-          c.num_channels,
-          c.patch_size,
-          c.hidden_size,
-          c.num_hidden_layers,
-          c.num_attention_heads,
-          c.intermediate_size(),
-          1 + std::max<int64_t>(c.num_register_tokens, 0),
-          c.num_labels,
-          patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
+  return {.model_type = c.model_type(),
+          .image_size = c.image_size,
+          .num_channels = c.num_channels,
+          .patch_size = c.patch_size,
+          .hidden_size = c.hidden_size,
+          .num_hidden_layers = c.num_hidden_layers,
+          .num_attention_heads = c.num_attention_heads,
+          .intermediate_size = c.intermediate_size(),
+          .prefix_tokens = 1 + std::max<int64_t>(c.num_register_tokens, 0),
+          .num_labels = c.num_labels,
+          .stem_operations =
+              patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
 }
 
 void Dinov2ForImageClassification::visit(Visitor& v) {
-  v(dinov2.config.with_registers() ? "dinov2_with_registers" : "dinov2", dinov2);
+  v(dinov2.config.model_type(), dinov2);
   v("classifier", classifier);
 }
 
@@ -167,5 +170,82 @@ double Dinov2ForImageClassification::set_num_labels(int64_t num_labels) {
   dinov2.config.num_labels = num_labels;
   return dinov2.config.initializer_range;
 }
+
+namespace {
+
+std::unique_ptr<ImageClassifier> make(JsonFields& fields, bool with_registers) {
+  Dinov2Config c;
+  // Transformers' defaults, not those of the published models.
+  c.image_size = 224;
+  if (with_registers) c.patch_size = 16;
+  read_transformer(fields, c);
+  c.mlp_ratio = fields.number("mlp_ratio", c.mlp_ratio);
+  c.layerscale_value = fields.number("layerscale_value", c.layerscale_value);
+  c.use_swiglu_ffn = fields.boolean("use_swiglu_ffn", c.use_swiglu_ffn);
+  c.use_mask_token = with_registers || fields.boolean("use_mask_token", c.use_mask_token);
+  c.num_register_tokens = with_registers ? fields.integer("num_register_tokens", 4, 0) : -1;
+  return std::make_unique<Dinov2ForImageClassification>(c);
+}
+
+// Transformers 5 may have split SwiGLU's first layer.
+void join_swiglu(StateDict& tensors) {
+  for (const std::string kind : {".weight", ".bias"}) {
+    const std::string gate_name = ".mlp.gate_proj" + kind;
+    for (auto it = tensors.begin(); it != tensors.end();) {
+      const auto [name, gate] = *it++;
+      if (!name.ends_with(gate_name)) continue;
+      const std::string mlp = name.substr(0, name.size() - gate_name.size()) + ".mlp.";
+      const auto up = tensors.find(mlp + "up_proj" + kind),
+                 down = tensors.find(mlp + "down_proj" + kind);
+      if (up == tensors.end() || down == tensors.end()) continue;
+      tensors[mlp + "weights_in" + kind] = concat({gate, up->second});
+      tensors[mlp + "weights_out" + kind] = down->second;
+      for (const char* old : {"gate_proj", "up_proj", "down_proj"}) tensors.erase(mlp + old + kind);
+      it = tensors.begin();
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<ImageClassifier> make_dinov2(JsonFields& fields) {
+  return make(fields, false);
+}
+
+std::unique_ptr<ImageClassifier> make_dinov2_with_registers(JsonFields& fields) {
+  return make(fields, true);
+}
+
+ConfigFields Dinov2ForImageClassification::config_fields() const {
+  const Dinov2Config& c = dinov2.config;
+  nlohmann::json object = transformer_json(c);
+  const bool whole = c.mlp_ratio == double(int64_t(c.mlp_ratio));  // Transformers wants an integer
+  object["mlp_ratio"] = whole ? nlohmann::json(int64_t(c.mlp_ratio)) : nlohmann::json(c.mlp_ratio);
+  object["layerscale_value"] = c.layerscale_value;
+  object["use_swiglu_ffn"] = c.use_swiglu_ffn;
+  if (c.with_registers()) {
+    object["num_register_tokens"] = c.num_register_tokens;
+  } else {
+    object["use_mask_token"] = c.use_mask_token;
+  }
+  object["model_type"] = c.model_type();
+  object["architectures"] = {describe()};
+  return nn::config_fields(object);
+}
+
+void Dinov2ForImageClassification::before_loading(StateDict& tensors) {
+  join_swiglu(tensors);
+  // Of pretraining: a finished model may have left it out.
+  if (!tensors.contains(str(dinov2.config.model_type(), ".embeddings.mask_token"))) {
+    dinov2.embeddings.mask_token = {};
+    dinov2.config.use_mask_token = false;
+  }
+}
+
+const Renamings kDinov2Renamings = {.layers = {"dinov2.encoder.layer.", "dinov2.encoder.layer."},
+                                    .attention = kAttentionRenamings};
+const Renamings kDinov2WithRegistersRenamings = {
+    .layers = {"dinov2_with_registers.encoder.layer.", "dinov2_with_registers.encoder.layer."},
+    .attention = kAttentionRenamings};
 
 }  // namespace papilio::nn

@@ -44,6 +44,7 @@ struct Dinov2Config {
   double initializer_range = 0.02;
 
   bool with_registers() const { return num_register_tokens >= 0; }
+  const char* model_type() const { return with_registers() ? "dinov2_with_registers" : "dinov2"; }
   int64_t intermediate_size() const { return int64_t(double(hidden_size) * mlp_ratio); }
   // Throws ArgumentError for sizes below 1, an image that is no multiple of the patch, heads that
   // do not divide, an unknown activation, and rates outside [0, 1).
@@ -102,6 +103,8 @@ struct Dinov2ForImageClassification : ImageClassifier {
     dinov2.attention(images, f);
   }
   Shape shape() const override;
+  ConfigFields config_fields() const override;
+  void before_loading(StateDict& tensors) override;
   const Dinov2Config& config() const { return dinov2.config; }
   void visit(Visitor& v) override;
   std::string describe() const override;
@@ -109,5 +112,10 @@ struct Dinov2ForImageClassification : ImageClassifier {
  protected:
   double set_num_labels(int64_t num_labels) override;
 };
+
+// Their rows in the table of models (nn/models/detail/model_table.h).
+std::unique_ptr<ImageClassifier> make_dinov2(JsonFields& fields);
+std::unique_ptr<ImageClassifier> make_dinov2_with_registers(JsonFields& fields);
+extern const Renamings kDinov2Renamings, kDinov2WithRegistersRenamings;
 
 }  // namespace papilio::nn

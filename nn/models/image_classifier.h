@@ -9,16 +9,24 @@
 
 #include "nn/layers/linear.h"
 
+namespace papilio {
+class JsonFields;  // tensor/files/detail/json.h
+}
+
 namespace papilio::nn {
+
+struct Renamings;  // nn/models/detail/model_table.h
+
+// Keys of a config.json with their values as JSON text.
+using ConfigFields = std::map<std::string, std::string>;
 
 // Told about the attention of one layer after the other: probabilities (B, heads, T, T).
 using OnAttention = std::function<void(const Tensor& probabilities)>;
 
 struct ImageClassifier : Module {
   Linear classifier;
-  // Keys of the config.json it came from that say nothing about its computation, as JSON text by
-  // name: they are written back.
-  std::map<std::string, std::string> other_config;
+  // What the config.json it came from says beside its computation: it is written back.
+  ConfigFields other_config;
 
   // What the classifier sees: (B, C, H, W) -> (B, classifier's inputs).
   virtual Tensor features(const Tensor& images) = 0;
@@ -33,13 +41,18 @@ struct ImageClassifier : Module {
   // What it is and takes, in the words that every one of these models has.
   struct Shape {
     std::string model_type;  // as in config.json: "vit", "dinov2", ...
-    int64_t image_size, num_channels, patch_size, hidden_size, num_hidden_layers,
-        num_attention_heads, intermediate_size;
-    int64_t prefix_tokens;  // before the patches' tokens: class token, registers
-    int64_t num_labels;
-    double stem_operations;  // of one image before the first layer; a multiply-add is two
+    int64_t image_size = 0, num_channels = 0, patch_size = 0, hidden_size = 0,
+            num_hidden_layers = 0, num_attention_heads = 0, intermediate_size = 0;
+    int64_t prefix_tokens = 0;  // before the patches' tokens: class token, registers
+    int64_t num_labels = 0;
+    double stem_operations = 0;  // of one image before the first layer; a multiply-add is two
   };
   virtual Shape shape() const = 0;
+  // What it computes with, as its config.json says it, with model_type and architectures.
+  virtual ConfigFields config_fields() const = 0;
+  // Called with a model folder's tensors, under the names of checkpoints, before they are loaded:
+  // brings what folders have in several forms into the model's.
+  virtual void before_loading(StateDict& /*tensors*/) {}
   // A new classifier, drawn from the default generator, for another number of classes; of the old
   // one's dtype, on its device.
   void reset_classifier(int64_t num_labels);

@@ -8,10 +8,9 @@
 #include <set>
 #include <system_error>
 
-#include "autograd/ops/join.h"
 #include "nn/init.h"
-#include "nn/models/checkpoint_weights.h"
-#include "nn/models/config_fields.h"
+#include "nn/models/detail/checkpoint_weights.h"
+#include "nn/models/detail/model_table.h"
 #include "nn/models/transformers_names.h"
 #include "nn/text_table.h"
 #include "tensor/files/atomic_file.h"
@@ -47,54 +46,15 @@ std::vector<std::string> read_class_names(JsonFields& fields) {
   return names;
 }
 
-std::unique_ptr<ImageClassifier> make_model(JsonFields& fields, int64_t num_labels) {
-  const std::string type = fields.string("model_type", "");
-  if (type == "vit" || type == "papilio_vit") {
-    ViTConfig config = read_vit_config(fields);
-    config.num_labels = num_labels;
-    return std::make_unique<ViTForImageClassification>(config);
-  }
-  if (type != "dinov2" && type != "dinov2_with_registers")
-    fields.fail("model_type", "\"vit\", \"dinov2\" or \"dinov2_with_registers\"");
-  Dinov2Config config = read_dinov2_config(fields, type == "dinov2_with_registers");
-  config.num_labels = num_labels;
-  return std::make_unique<Dinov2ForImageClassification>(config);
-}
-
-ConfigFields own_fields(const ImageClassifier& model) {
-  if (const auto* vit = dynamic_cast<const ViTForImageClassification*>(&model))
-    return config_fields(vit->config());
-  return config_fields(dynamic_cast<const Dinov2ForImageClassification&>(model).config());
-}
-
 // The name that the model has for a tensor of a file: backbones alone lack the first word.
 std::string model_name(const std::string& name, const std::string& prefix) {
   const bool whole = name.starts_with(prefix) || name.starts_with("classifier.");
   return checkpoint_name(whole ? name : prefix + name);
 }
 
-// Transformers 5 may have split SwiGLU's first layer.
-void join_swiglu(std::map<std::string, Tensor>& tensors) {
-  for (const std::string kind : {".weight", ".bias"}) {
-    const std::string gate_name = ".mlp.gate_proj" + kind;
-    for (auto it = tensors.begin(); it != tensors.end();) {
-      const auto [name, gate] = *it++;
-      if (!name.ends_with(gate_name)) continue;
-      const std::string mlp = name.substr(0, name.size() - gate_name.size()) + ".mlp.";
-      const auto up = tensors.find(mlp + "up_proj" + kind),
-                 down = tensors.find(mlp + "down_proj" + kind);
-      if (up == tensors.end() || down == tensors.end()) continue;
-      tensors[mlp + "weights_in" + kind] = concat({gate, up->second});
-      tensors[mlp + "weights_out" + kind] = down->second;
-      for (const char* old : {"gate_proj", "up_proj", "down_proj"}) tensors.erase(mlp + old + kind);
-      it = tensors.begin();
-    }
-  }
-}
-
 void load_weights(PretrainedClassifier& loaded, const fs::path& folder) {
   ImageClassifier& model = *loaded.model;
-  std::map<std::string, Tensor> tensors;
+  StateDict tensors;
   std::map<std::string, std::string> file_name;  // by the model's
   const std::string prefix = model.shape().model_type + '.';
   for (const auto& [name, tensor] : read_checkpoint_weights(folder)) {
@@ -103,14 +63,7 @@ void load_weights(PretrainedClassifier& loaded, const fs::path& folder) {
                      mine, " twice, also as ", name);
     file_name[mine] = name;
   }
-  join_swiglu(tensors);
-  if (auto* dinov2 = dynamic_cast<Dinov2ForImageClassification*>(&model)) {
-    // Of pretraining: a finished model may have left it out.
-    if (!tensors.contains(prefix + "embeddings.mask_token")) {
-      dinov2->dinov2.embeddings.mask_token = {};
-      dinov2->dinov2.config.use_mask_token = false;
-    }
-  }
+  model.before_loading(tensors);
   const LoadResult result = load_state_dict(model, tensors, false);
   std::vector<std::string> missing = result.missing, unexpected;
   if (std::erase_if(missing, [](const auto& name) { return name.starts_with("classifier."); })) {
@@ -133,9 +86,8 @@ PretrainedClassifier from_config(const fs::path& path) {
   JsonFields fields(document, path.string());
   PretrainedClassifier result;
   result.class_names = read_class_names(fields);
-  const int64_t named = result.class_names.empty() ? 2 : int64_t(result.class_names.size());
   try {
-    result.model = make_model(fields, fields.integer("num_labels", named, 1));
+    result.model = model_type_of(fields).make(fields);
   } catch (const FileError&) {
     throw;
   } catch (const Error& e) {  // sizes that do not go together, or beyond all memory
@@ -151,7 +103,7 @@ PretrainedClassifier from_config(const fs::path& path) {
   }
   if (!unknown.empty())
     result.warnings.push_back(path.string() + ": not known here: " + listed(unknown, 8));
-  const ConfigFields own = own_fields(*result.model);
+  const ConfigFields own = result.model->config_fields();
   for (const auto& [key, value] : document.items()) {
     const bool labels = key == "id2label" || key == "label2id" || key == "num_labels";
     if (!own.contains(key) && !labels) result.model->other_config[key] = value.dump();
@@ -185,7 +137,7 @@ void save_pretrained(ImageClassifier& model, const std::vector<std::string>& cla
         " class names, got ", class_names.size());
   json document = json::object();
   for (const auto& [key, text] : model.other_config) document[key] = parse_json(text, key);
-  for (const auto& [key, text] : own_fields(model)) document[key] = parse_json(text, key);
+  for (const auto& [key, text] : model.config_fields()) document[key] = parse_json(text, key);
   for (const char* key : {"dtype", "torch_dtype"}) {
     if (document.contains(key)) document[key] = str(model.classifier.weight.dtype());
   }

@@ -3,29 +3,13 @@
 #include <cstddef>
 #include <string_view>
 
+#include "nn/models/detail/model_table.h"
+
 namespace papilio::nn {
 
 namespace {
 
-struct Renaming {
-  std::string_view checkpoint, transformers5;
-};
-
-constexpr Renaming kAttention[] = {
-    {"attention.attention.query", "attention.q_proj"},
-    {"attention.attention.key", "attention.k_proj"},
-    {"attention.attention.value", "attention.v_proj"},
-    {"attention.output.dense", "attention.o_proj"},
-};
-constexpr Renaming kVitMlp[] = {
-    {"intermediate.dense", "mlp.fc1"},
-    {"output.dense", "mlp.fc2"},
-};
-constexpr Renaming kVitLayers{"vit.encoder.layer.", "vit.layers."};
-constexpr std::string_view kDinov2Layers[] = {"dinov2.encoder.layer.",
-                                              "dinov2_with_registers.encoder.layer."};
-
-// Replaces `from` by `to` where `name` begins with it as a whole module.
+// Replaces `from` by `to` if `name` begins with it as a whole module.
 bool rename(std::string& name, std::string_view from, std::string_view to) {
   const bool whole =
       name.starts_with(from) && (name.size() == from.size() || name[from.size()] == '.');
@@ -33,9 +17,8 @@ bool rename(std::string& name, std::string_view from, std::string_view to) {
   return whole;
 }
 
-template <size_t N>
-bool rename(std::string& name, const Renaming (&table)[N], bool to_transformers5) {
-  for (const auto& [checkpoint, transformers5] : table) {
+bool rename(std::string& name, std::span<const Renaming> renamings, bool to_transformers5) {
+  for (const auto& [checkpoint, transformers5] : renamings) {
     if (to_transformers5 ? rename(name, checkpoint, transformers5)
                          : rename(name, transformers5, checkpoint))
       return true;
@@ -43,25 +26,26 @@ bool rename(std::string& name, const Renaming (&table)[N], bool to_transformers5
   return false;
 }
 
-// "<prefix>12.<name in the layer>"; the path itself where it is no such thing.
-std::string renamed(const std::string& path, std::string_view prefix, std::string_view new_prefix,
-                    bool vit, bool to_transformers5) {
+// "<prefix>12.<name in the layer>", under the other convention.
+std::string renamed(const std::string& path, std::string_view prefix, const Renamings& renamings,
+                    bool to_transformers5) {
+  const std::string_view new_prefix =
+      to_transformers5 ? renamings.layers.transformers5 : renamings.layers.checkpoint;
   const size_t dot = path.find('.', prefix.size());
   if (dot == std::string::npos) return std::string(new_prefix) + path.substr(prefix.size());
   std::string inside = path.substr(dot + 1);
-  if (!rename(inside, kAttention, to_transformers5) && vit)
-    rename(inside, kVitMlp, to_transformers5);
+  if (!rename(inside, renamings.attention, to_transformers5))
+    rename(inside, renamings.others, to_transformers5);
   return std::string(new_prefix) + path.substr(prefix.size(), dot + 1 - prefix.size()) + inside;
 }
 
 std::string renamed(const std::string& path, bool to_transformers5) {
-  const auto& [checkpoint, transformers5] = kVitLayers;
-  const std::string_view vit = to_transformers5 ? transformers5 : checkpoint;
-  for (const std::string_view prefix : {checkpoint, transformers5}) {
-    if (path.starts_with(prefix)) return renamed(path, prefix, vit, true, to_transformers5);
-  }
-  for (const std::string_view prefix : kDinov2Layers) {
-    if (path.starts_with(prefix)) return renamed(path, prefix, prefix, false, to_transformers5);
+  for (const ModelType& type : model_table()) {
+    if (type.renamings == nullptr) continue;
+    for (const std::string_view prefix :
+         {type.renamings->layers.checkpoint, type.renamings->layers.transformers5}) {
+      if (path.starts_with(prefix)) return renamed(path, prefix, *type.renamings, to_transformers5);
+    }
   }
   return path;
 }

@@ -1,11 +1,16 @@
 #include "nn/models/vit.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
-#include "nn/models/config_checks.h"
+#include "nn/models/detail/model_table.h"
+#include "nn/models/detail/vision_config.h"
 #include "nn/models/position_embeddings.h"
 #include "tensor/creation.h"
 
@@ -137,19 +142,20 @@ ViTForImageClassification::ViTForImageClassification(const ViTConfig& c) : vit(c
 
 ImageClassifier::Shape ViTForImageClassification::shape() const {
   const ViTConfig& c = vit.config;
-  return {"vit",
-          c.image_size,
-          c.num_channels,
-          c.patch_size,
-          c.hidden_size,
-          c.num_hidden_layers,
-          c.num_attention_heads,
-          c.intermediate_size,
-          c.pooling == Pooling::class_token ? 1 : 0,
-          c.num_labels,
-          vit.embeddings.conv_stem
-              ? vit.embeddings.conv_stem->operations(c.image_size)
-              : patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
+  return {.model_type = "vit",
+          .image_size = c.image_size,
+          .num_channels = c.num_channels,
+          .patch_size = c.patch_size,
+          .hidden_size = c.hidden_size,
+          .num_hidden_layers = c.num_hidden_layers,
+          .num_attention_heads = c.num_attention_heads,
+          .intermediate_size = c.intermediate_size,
+          .prefix_tokens = c.pooling == Pooling::class_token ? 1 : 0,
+          .num_labels = c.num_labels,
+          .stem_operations =
+              vit.embeddings.conv_stem
+                  ? vit.embeddings.conv_stem->operations(c.image_size)
+                  : patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
 }
 
 double ViTForImageClassification::set_num_labels(int64_t num_labels) {
@@ -161,5 +167,55 @@ void ViTForImageClassification::visit(Visitor& v) {
   v("vit", vit);
   v("classifier", classifier);
 }
+
+namespace {
+
+struct PoolingName {
+  std::string_view name;
+  Pooling pooling;
+};
+constexpr PoolingName kPoolings[] = {
+    {"cls", Pooling::class_token}, {"mean", Pooling::mean}, {"seq", Pooling::sequence}};
+
+}  // namespace
+
+std::unique_ptr<ImageClassifier> make_vit(JsonFields& fields) {
+  ViTConfig c;
+  read_transformer(fields, c);
+  c.intermediate_size = fields.integer("intermediate_size", c.intermediate_size, 1);
+  const std::string pooling = fields.string("pooling", "cls");
+  const auto named = std::ranges::find(kPoolings, pooling, &PoolingName::name);
+  if (named == std::end(kPoolings)) fields.fail("pooling", "\"cls\", \"mean\" or \"seq\"");
+  c.pooling = named->pooling;
+  c.conv_layers = fields.integer("conv_layers", 0, 0);
+  return std::make_unique<ViTForImageClassification>(c);
+}
+
+ConfigFields ViTForImageClassification::config_fields() const {
+  const ViTConfig& c = vit.config;
+  nlohmann::json object = transformer_json(c);
+  object["intermediate_size"] = c.intermediate_size;
+  object["pooling"] =
+      std::string(std::ranges::find(kPoolings, c.pooling, &PoolingName::pooling)->name);
+  if (c.conv_layers > 0) object["conv_layers"] = c.conv_layers;
+  // Another type than Transformers', so that it does not read what it would compute differently.
+  object["model_type"] = c.known_to_transformers() ? "vit" : "papilio_vit";
+  object["architectures"] = {c.known_to_transformers() ? "ViTForImageClassification"
+                                                       : "PapilioViTForImageClassification"};
+  return nn::config_fields(object);
+}
+
+namespace {
+
+constexpr Renaming kMlpRenamings[] = {
+    {"intermediate.dense", "mlp.fc1"},
+    {"output.dense", "mlp.fc2"},
+};
+
+}  // namespace
+
+const Renamings kViTRenamings = {.layers = {"vit.encoder.layer.", "vit.layers."},
+                                 .attention = kAttentionRenamings,
+                                 .others = kMlpRenamings};
 
 }  // namespace papilio::nn

@@ -107,6 +107,7 @@ struct ViTForImageClassification : ImageClassifier {
   Tensor features(const Tensor& images) override { return vit(images); }
   void attention(const Tensor& images, const OnAttention& f) override { vit.attention(images, f); }
   Shape shape() const override;
+  ConfigFields config_fields() const override;
   const ViTConfig& config() const { return vit.config; }
   void visit(Visitor& v) override;
   std::string describe() const override { return "ViTForImageClassification"; }
@@ -114,5 +115,9 @@ struct ViTForImageClassification : ImageClassifier {
  protected:
   double set_num_labels(int64_t num_labels) override;
 };
+
+// Its row in the table of models (nn/models/detail/model_table.h).
+std::unique_ptr<ImageClassifier> make_vit(JsonFields& fields);
+extern const Renamings kViTRenamings;
 
 }  // namespace papilio::nn
