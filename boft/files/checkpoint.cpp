@@ -7,7 +7,7 @@
 #include "nn/models/transformers_names.h"
 #include "nn/text_table.h"
 #include "tensor/copy.h"
-#include "tensor/files/check_name.h"
+#include "tensor/files/detail/check_name.h"
 
 namespace papilio::boft {
 

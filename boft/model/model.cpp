@@ -15,7 +15,7 @@
 #include "boft/model/plan.h"
 #include "nn/layers/embedding.h"
 #include "tensor/copy.h"
-#include "tensor/files/check_name.h"
+#include "tensor/files/detail/check_name.h"
 
 namespace papilio::boft {
 

@@ -4,7 +4,7 @@
 
 #include <system_error>
 
-#include "tensor/files/check_name.h"
+#include "tensor/files/detail/check_name.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/safetensors.h"
 

@@ -1,6 +1,8 @@
 #include "nn/models/transformers_names.h"
 
 #include <cstddef>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "nn/models/detail/model_table.h"

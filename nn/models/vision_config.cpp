@@ -1,5 +1,9 @@
 #include "nn/models/detail/vision_config.h"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 namespace papilio::nn {
 
 using nlohmann::json;

@@ -16,6 +16,8 @@
 #include "tensor/creation.h"
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
+#include "tensor/files/detail/mapped_file.h"
+#include "tensor/files/detail/safetensors_header.h"
 
 namespace papilio {
 

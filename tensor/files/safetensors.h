@@ -2,16 +2,44 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "tensor/files/mapped_file.h"
-#include "tensor/files/safetensors_header.h"
+#include "tensor/dtype.h"
 #include "tensor/tensor.h"
 
 namespace papilio {
+
+class MappedFile;
+
+// An element type the format knows. Papilio has `dtype`, or nothing like it.
+struct SafetensorsType {
+  std::string_view name;
+  int bits;
+  std::optional<DType> dtype;
+};
+
+// One tensor of a file.
+struct SafetensorsEntry {
+  const SafetensorsType* type = nullptr;
+  std::vector<int64_t> shape;
+  uint64_t begin = 0, end = 0;  // bytes, counted from the end of the header
+};
+
+// Free text by key.
+using Metadata = std::map<std::string, std::string>;
+
+// What a file's header says: tensors by name, and its metadata.
+struct SafetensorsHeader {
+  std::map<std::string, SafetensorsEntry> tensors;
+  Metadata metadata;
+};
 
 // An open file. Opening reads and checks the header only; tensors come when asked for.
 class SafetensorsReader {
@@ -43,8 +71,8 @@ struct SafetensorsFile {
 // Everything in the file.
 SafetensorsFile load_safetensors(const std::filesystem::path& path);
 
-// Writes atomically (tensor/atomic_file.h). The same tensors give the same bytes: tensors lie in
-// the reference implementation's order (by dtype, widest first, then by name), data begins at a
+// Writes atomically (tensor/files/atomic_file.h). The same tensors give the same bytes: tensors lie
+// in the reference implementation's order (by dtype, widest first, then by name), data begins at a
 // multiple of 8. Tensors may be strided; gradients are not written. Throws ArgumentError for names
 // no reader should accept (NUL, "../", not UTF-8, "__metadata__") and FileError.
 void save_safetensors(const std::filesystem::path& path,

@@ -1,4 +1,4 @@
-#include "tensor/files/safetensors_header.h"
+#include "tensor/files/detail/safetensors_header.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,6 +1,7 @@
 // What an optimiser is beside its state, in its kernels' terms.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "kernels/optim.h"

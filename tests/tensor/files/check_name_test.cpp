@@ -1,4 +1,4 @@
-#include "tensor/files/check_name.h"
+#include "tensor/files/detail/check_name.h"
 
 #include <string>
 #include <string_view>

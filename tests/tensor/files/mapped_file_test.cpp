@@ -1,4 +1,4 @@
-#include "tensor/files/mapped_file.h"
+#include "tensor/files/detail/mapped_file.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

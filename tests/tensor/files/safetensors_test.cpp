@@ -17,6 +17,7 @@
 #include "tensor/creation.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/file_fault.h"
+#include "tensor/files/detail/safetensors_header.h"
 #include "tensor/random.h"
 #include "tests/in_child.h"
 #include "tests/temporary_folder.h"
