@@ -1,5 +1,5 @@
-// Includes point one way: samples -> boft -> nn -> autograd -> tensor -> kernels, and out of the
-// tree only where this file says so.
+// Includes point one way: samples -> boft -> nn -> autograd -> tensor -> kernels, inside a layer
+// past no closed door (rooms.h), and out of the tree only where this file says so.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -9,8 +9,10 @@
 #include <regex>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "tests/includes/rooms.h"
 #include "tests/paths.h"
 
 namespace fs = std::filesystem;
@@ -81,6 +83,11 @@ std::string complaint(const std::string& file, const std::string& name, bool quo
     if (rank_of(room) > rank_of(room_of(file))) return room + " is above " + room_of(file);
     if (installed(file) && !installed(target))
       return "an installed header includes one that is not";
+    for (const auto& [inside, closed, why] : papilio::test::room_rules) {
+      const auto begins = [&](std::string_view start) { return target.starts_with(start); };
+      if (file.starts_with(inside) && std::ranges::any_of(closed, begins))
+        return "is closed to " + std::string(inside) + ": " + std::string(why);
+    }
     return "";
   }
   if (name.find_first_of("./") == std::string::npos) return "";  // C++'s own
@@ -160,13 +167,31 @@ TEST_CASE("wrong includes are found") {
   CHECK(complaints("tensor/layout.cpp", "#include HEADER") ==
         "tensor/layout.cpp:1: HEADER: is a macro\n");
 
+  CHECK(complaints("nn/layers/linear.cpp", "#include \"nn/models/vit.h\"") ==
+        "nn/layers/linear.cpp:1: nn/models/vit.h: is closed to nn/layers/: layers are what "
+        "everything else is made of\n");
+  CHECK(complaints("nn/models/vit.cpp", "#include \"../train/fit.h\"") ==
+        "nn/models/vit.cpp:1: ../train/fit.h: is closed to nn/models/: a model does not know who "
+        "trains it\n");
+  CHECK(complaints("autograd/ops/where.cpp", "#include \"kernels/cpu/parallel.h\"") ==
+        "autograd/ops/where.cpp:1: kernels/cpu/parallel.h: is closed to autograd/: a backend is "
+        "behind kernels/<op>.h\n");
+
   CHECK(complaints("samples/papilio/main.cpp",
                    "#include \"tensor/tensor.h\"\n#include <CLI/CLI.hpp>\n")
             .empty());
   CHECK(
       complaints("tensor/storage.cpp", "#include \"tensor/detail/allocation_fault.h\"\n").empty());
-  CHECK(complaints("tensor/detail/header.h", "#include \"kernels/cpu/parallel.h\"\n").empty());
+  CHECK(complaints("tensor/detail/header.h", "#include \"tensor/files/detail/json.h\"\n").empty());
   CHECK(complaints("tensor/tensor.h",
                    "#include <vector>\n#include \"dims.h\"\n// #include \"nn/x.h\"\n")
             .empty());
+}
+
+TEST_CASE("the rooms of the rules exist") {
+  for (const auto& [inside, closed, why] : papilio::test::room_rules) {
+    CHECK_MESSAGE(fs::is_directory(fs::path(papilio::test::source_root) / inside), inside);
+    for (const std::string_view room : closed)
+      CHECK_MESSAGE(fs::is_directory(fs::path(papilio::test::source_root) / room), room);
+  }
 }

@@ -5,12 +5,16 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "autograd/backward.h"
+#include "nn/models/vit.h"
+#include "nn/optim/parameter_groups.h"
 #include "nn/optim/schedule.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
+#include "tests/nn/tiny_vit.h"
 
 namespace papilio::test {
 
@@ -145,6 +149,24 @@ TEST_CASE("schedules: warm-up, then constant, linear or cosine, and never below 
   CHECK(Schedule{.kind = Schedule::Kind::constant, .total_steps = 3}.factor(7) == 1);
   CHECK_THROWS_WITH(nn::schedule_kind("step"),
                     "schedule: expected constant, linear or cosine, got step");
+}
+
+TEST_CASE("parameter groups: layer-wise rates and what decays") {
+  nn::ViTConfig config = tiny_vit_config();
+  config.num_hidden_layers = 2;
+  nn::ViTForImageClassification model(config);
+  std::map<double, int64_t> decayed, free;  // parameters by rate
+  for (const auto& group : nn::parameter_groups(model, {.weight_decay = 0.1, .layer_decay = 0.5})) {
+    CHECK((group.weight_decay == 0 || group.weight_decay == 0.1));
+    (group.weight_decay > 0 ? decayed : free)[group.lr_scale] += int64_t(group.parameters.size());
+  }
+  // Embeddings 1/8 (projection), layers 1/4 and 1/2 (six matrices each), the classifier 1.
+  CHECK(decayed == std::map<double, int64_t>{{0.125, 1}, {0.25, 6}, {0.5, 6}, {1, 1}});
+  // Token, positions and projection's bias; six biases and two norms a layer; last norm and head.
+  CHECK(free == std::map<double, int64_t>{{0.125, 3}, {0.25, 10}, {0.5, 10}, {1, 3}});
+  CHECK(nn::parameter_groups(model, {}).size() == 2);
+  CHECK_THROWS_WITH(nn::parameter_groups(model, {.layer_decay = 0}),
+                    "parameter_groups: expected layer_decay in (0, 1], got 0");
 }
 
 }  // namespace papilio::test

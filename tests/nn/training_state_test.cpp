@@ -384,20 +384,4 @@ TEST_CASE("average: the formula, shown only while asked for") {
   CHECK_THROWS_WITH(nn::ModelAverage(module, 1), "ModelAverage: expected decay in [0, 1), got 1");
 }
 
-TEST_CASE("parameter groups: layer-wise rates and what decays") {
-  nn::ViTForImageClassification model(Run::config());
-  std::map<double, int64_t> decayed, free;  // parameters by rate
-  for (const auto& group : nn::parameter_groups(model, {.weight_decay = 0.1, .layer_decay = 0.5})) {
-    CHECK((group.weight_decay == 0 || group.weight_decay == 0.1));
-    (group.weight_decay > 0 ? decayed : free)[group.lr_scale] += int64_t(group.parameters.size());
-  }
-  // Embeddings 1/8 (projection), layers 1/4 and 1/2 (six matrices each), the classifier 1.
-  CHECK(decayed == std::map<double, int64_t>{{0.125, 1}, {0.25, 6}, {0.5, 6}, {1, 1}});
-  // Token, positions and projection's bias; six biases and two norms a layer; last norm and head.
-  CHECK(free == std::map<double, int64_t>{{0.125, 3}, {0.25, 10}, {0.5, 10}, {1, 3}});
-  CHECK(nn::parameter_groups(model, {}).size() == 2);
-  CHECK_THROWS_WITH(nn::parameter_groups(model, {.layer_decay = 0}),
-                    "parameter_groups: expected layer_decay in (0, 1], got 0");
-}
-
 }  // namespace papilio::test

@@ -1,0 +1,63 @@
+// Which rooms a file may not look into, beyond the order of the layers.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace papilio::test {
+
+struct RoomRule {
+  std::string_view room;                 // files whose path begins so
+  std::vector<std::string_view> closed;  // include nothing whose path begins so
+  std::string_view why;
+};
+
+inline const std::vector<RoomRule> room_rules = {
+    // Kernels are called by the functions that kernels/<op>.h declares.
+    {"kernels/cpu/", {"kernels/cuda/"}, "what both backends share is in kernels/"},
+    {"kernels/cuda/", {"kernels/cpu/"}, "what both backends share is in kernels/"},
+    {"tensor/", {"kernels/cpu/", "kernels/cuda/"}, "a backend is behind kernels/<op>.h"},
+    {"autograd/", {"kernels/cpu/", "kernels/cuda/"}, "a backend is behind kernels/<op>.h"},
+    {"nn/", {"kernels/cpu/", "kernels/cuda/"}, "a backend is behind kernels/<op>.h"},
+    {"boft/", {"kernels/cpu/", "kernels/cuda/"}, "a backend is behind kernels/<op>.h"},
+    {"samples/papilio/", {"kernels/cpu/", "kernels/cuda/"}, "a backend is behind kernels/<op>.h"},
+    // Layers make models; data and training know neither.
+    {"nn/layers/",
+     {"nn/models/", "nn/optim/", "nn/train/", "nn/data/"},
+     "layers are what everything else is made of"},
+    {"nn/models/", {"nn/optim/", "nn/train/", "nn/data/"}, "a model does not know who trains it"},
+    {"nn/optim/",
+     {"nn/layers/", "nn/models/", "nn/train/", "nn/data/"},
+     "an optimiser knows parameters only"},
+    {"nn/data/",
+     {"nn/layers/", "nn/models/", "nn/optim/", "nn/train/"},
+     "data does not know who learns from it"},
+    {"nn/data/formats/",
+     {"nn/data/sources/", "nn/data/transforms/"},
+     "a format does not know who reads it"},
+    {"nn/data/transforms/", {"nn/data/sources/"}, "a transform takes any picture"},
+    // A method is mathematics and a layer; files and models come on top.
+    {"boft/", {"nn/data/", "nn/optim/", "nn/train/"}, "adapters do not know who trains them"},
+    {"boft/ops/",
+     {"nn/", "boft/methods/", "boft/model/", "boft/files/", "boft/geometry/"},
+     "an operation is made as a user would make one"},
+    {"boft/methods/",
+     {"nn/models/", "boft/model/", "boft/files/", "boft/geometry/"},
+     "a method fits any model and any folder"},
+    {"boft/model/", {"boft/files/", "boft/geometry/"}, "attaching needs no files"},
+    // Samples.
+    {"samples/lessons/", {"samples/"}, "a lesson is what a user of the library could write"},
+    {"samples/kernels/",
+     {"samples/papilio/", "samples/report/", "boft/", "nn/"},
+     "the study of kernels is about kernels"},
+    {"samples/report/",
+     {"samples/papilio/", "samples/lessons/", "samples/kernels/", "boft/", "nn/", "autograd/",
+      "tensor/", "kernels/"},
+     "a report is drawn from numbers and words alone"},
+    {"samples/report/svg/", {"samples/report/pages/"}, "a picture does not know its page"},
+    {"samples/papilio/options/", {"samples/papilio/commands/"}, "commands read options"},
+    {"samples/papilio/data/", {"samples/papilio/commands/"}, "commands read data"},
+    {"samples/papilio/demo/", {"samples/papilio/commands/"}, "a command runs the demo"},
+};
+
+}  // namespace papilio::test
