@@ -37,6 +37,7 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"nlohmann/json.hpp", {"tensor", "nn", "boft", "samples"}},
     {"zlib.h", {"nn"}},
     {"jpeglib.h", {"nn"}},
+    {"jerror.h", {"nn"}},
     {"png.h", {"nn"}},
     {"pcre2.h", {"boft"}},
     {"CLI/CLI.hpp", {"samples"}},
