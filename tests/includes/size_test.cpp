@@ -85,9 +85,6 @@ const std::set<std::string> too_long_still = {
     "tests/autograd/autocast_test.cpp",
     "tests/boft/ops/butterfly_rotation_test.cpp",
     "tests/boft/peft_faults_test.cpp",
-    "tests/samples/papilio/commands/wrong_use_test.cpp",
-    "tests/samples/papilio/run/failures_test.cpp",
-    "tests/samples/papilio/run/report_test.cpp",
 };
 
 struct Function {

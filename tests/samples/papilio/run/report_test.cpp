@@ -81,25 +81,8 @@ std::string picture(const std::string& html) {
   return html.substr(html.find("<svg"), html.find("</svg>") - html.find("<svg"));
 }
 
-}  // namespace
-
-TEST_CASE("train's report: confusion, classes and worst images are those of its predictions") {
-  const Workplace at;
-  write_pictures(at / "photos", 12, 6);
-  std::vector<std::string> line =
-      words("train --data photos --epochs 6 --lr 0.01 --out base" + kTiny);
-  REQUIRE(at.run(line).code == 0);
-  const std::string html = at.bytes("base/report.html");
-  CHECK_MESSAGE(complaint(html).empty(), complaint(html));
-  CHECK_FALSE(shows_nan(html));
-  CHECK_FALSE(fs::exists(at / "base/.report.html.tmp"));
-  CHECK(html.find("<script") == std::string::npos);
-  for (const std::string& name : kNames) {
-    CHECK(html.find(escaped(name)) != std::string::npos);
-    if (name != "plain") CHECK(html.find(name) == std::string::npos);
-  }
-
-  // The same once more, from what predict says about each file.
+// The confusion and the worst images once more, from what predict says about each file.
+void check_predictions(const Workplace& at, const std::string& html) {
   std::vector<std::string> question = words("predict base --top 3");
   std::vector<std::string> files, truth;
   for (const std::string& name : kNames) {
@@ -146,6 +129,27 @@ TEST_CASE("train's report: confusion, classes and worst images are those of its 
   }
   CHECK(occurrences(section(html, "worst"), "href=\"data:image/png;base64,iVBORw0KGgo") ==
         int(files.size()));
+}
+
+}  // namespace
+
+TEST_CASE("train's report: confusion, classes and worst images are those of its predictions") {
+  const Workplace at;
+  write_pictures(at / "photos", 12, 6);
+  std::vector<std::string> line =
+      words("train --data photos --epochs 6 --lr 0.01 --out base" + kTiny);
+  REQUIRE(at.run(line).code == 0);
+  const std::string html = at.bytes("base/report.html");
+  CHECK_MESSAGE(complaint(html).empty(), complaint(html));
+  CHECK_FALSE(shows_nan(html));
+  CHECK_FALSE(fs::exists(at / "base/.report.html.tmp"));
+  CHECK(html.find("<script") == std::string::npos);
+  for (const std::string& name : kNames) {
+    CHECK(html.find(escaped(name)) != std::string::npos);
+    if (name != "plain") CHECK(html.find(name) == std::string::npos);
+  }
+
+  check_predictions(at, html);
 
   CHECK(occurrences(section(html, "attention"), "<li ") == 8);
   CHECK(occurrences(section(html, "learning"), "<svg") == 4);  // with the held-out validation part
