@@ -54,6 +54,7 @@ class AdapterSocket {
     std::unique_ptr<Adapter> adapter;
   };
 
+  // Is no adapter attached?
   bool empty() const { return slots_.empty(); }
   // In the order they were added; in the order they were activated.
   std::vector<std::string> names() const;
@@ -82,6 +83,7 @@ class AdapterSocket {
   void enable(Tensor& weight, bool on);
   bool enabled() const { return enabled_; }
 
+  // The adapters' own tensors, each below its adapter's name.
   void visit(Visitor& v);
 
  private:

@@ -25,6 +25,7 @@ struct Module {
   virtual std::string describe() const = 0;
 };
 
+// A parameter or buffer, and its path in the module.
 struct NamedTensor {
   std::string name;
   Tensor* tensor;  // the module's own field
@@ -37,6 +38,7 @@ std::vector<Tensor> trainable_parameters(Module& module);
 // Calls f(path, module) for the module itself (path "") and everything inside, parents first.
 void for_each_module(Module& module, const Visitor::OnModule& f);
 
+// Sets `training` in the module and everything inside: train() for training, eval() for evaluation.
 void train(Module& module, bool on = true);
 inline void eval(Module& module) {
   train(module, false);
@@ -59,6 +61,7 @@ Device device_of(Module& module);
 using StateDict = std::map<std::string, Tensor>;
 StateDict state_dict(Module& module);
 
+// What did not match.
 struct LoadResult {
   std::vector<std::string> missing;     // in the module, not in the dict
   std::vector<std::string> unexpected;  // in the dict, not in the module
@@ -67,6 +70,7 @@ struct LoadResult {
 // mismatch throws and shows both shapes; with `strict`, missing and unexpected names throw too.
 LoadResult load_state_dict(Module& module, const StateDict& state, bool strict = true);
 
+// Elements of all parameters, and of those that train.
 struct ParameterCount {
   int64_t trainable = 0, all = 0;
 };

@@ -27,6 +27,7 @@ class Visitor {
   Visitor(OnTensor on_tensor, OnModule on_module)
       : on_tensor_(std::move(on_tensor)), on_module_(std::move(on_module)) {}
 
+  // One field: a parameter, a module, or several modules.
   void operator()(std::string_view name, Tensor& parameter);
   // A tensor that belongs to the state but is never trained.
   void buffer(std::string_view name, Tensor& field);

@@ -19,6 +19,7 @@ using Tensors = std::map<std::string, Tensor>;
 // What every key begins with.
 inline constexpr std::string_view kKeyPrefix = "base_model.model.";
 
+// What an adapter's folder holds.
 struct AdapterFolder {
   AdapterConfig config;
   Tensors tensors;                    // by PEFT's keys, whatever form they were stored in

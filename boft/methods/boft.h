@@ -25,6 +25,7 @@ struct BoftLayer : nn::Adapter {
   // names the nearest valid choices.
   BoftLayer(const std::string& path, const nn::AdaptableLayer& layer, const BoftConfig& config);
 
+  // b, d / b and m: the sizes of boft_R.
   int64_t block_size() const { return boft_R.size(2); }
   int64_t block_num() const { return boft_R.size(1); }
   int64_t butterfly_factors() const { return boft_R.size(0); }

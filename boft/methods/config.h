@@ -19,14 +19,17 @@ class ModuleNames {
   enum class Kind { none, pattern, list };
 
   ModuleNames() = default;
+  // A pattern, or a list of names.
   ModuleNames(std::string pattern) : kind_(Kind::pattern), names_{std::move(pattern)} {}
   ModuleNames(const char* pattern) : ModuleNames(std::string(pattern)) {}
   ModuleNames(std::vector<std::string> names) : kind_(Kind::list), names_(std::move(names)) {}
   ModuleNames(std::initializer_list<std::string> names)
       : ModuleNames(std::vector<std::string>(names)) {}
 
+  // Which of them it is; `given` if it is one of the two.
   Kind kind() const { return kind_; }
   bool given() const { return kind_ != Kind::none; }
+  // The pattern, and the list.
   const std::string& pattern() const { return names_.front(); }
   const std::vector<std::string>& names() const { return names_; }
   bool operator==(const ModuleNames&) const = default;
@@ -124,6 +127,7 @@ struct LoraConfig {
   }
 };
 
+// Any method's configuration.
 using AdapterConfig = std::variant<BoftConfig, OftConfig, LoraConfig>;
 
 // What every method's configuration has.

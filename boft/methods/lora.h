@@ -20,6 +20,7 @@ struct LoraLayer : nn::Adapter {
   nn::Dropout dropout;
   double scaling;
 
+  // For the layer at `path`. Throws ArgumentError for what it does not support there.
   LoraLayer(const std::string& path, const nn::AdaptableLayer& layer, const LoraConfig& config);
 
   Tensor weight(const Tensor& w, bool training) override;

@@ -26,9 +26,12 @@ struct OftLayer : nn::Adapter {
       oft_R;  // (N, b (b - 1) / 2), or (1, ...) where one block is shared; float32, 0 at the start
   OftConfig config;
 
+  // For the layer at `path`; what PEFT warns of is added to `warnings`. Throws ArgumentError for a
+  // block size that does not divide the layer's inputs.
   OftLayer(const std::string& path, const nn::AdaptableLayer& layer, const OftConfig& config,
            std::vector<std::string>& warnings);
 
+  // b and the number of blocks.
   int64_t block_size() const { return shape_.block_size; }
   int64_t block_num() const { return shape_.blocks; }
 

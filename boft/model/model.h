@@ -21,6 +21,7 @@ class AdapterModel {
   // Told about every step of something slow: done, of how many, the layer's path.
   using Progress = std::function<void(size_t done, size_t total, const std::string& path)>;
 
+  // Freezes the model, which it refers to.
   explicit AdapterModel(nn::Module& model);
 
   // Attaches without activating, except for the first adapter, which becomes active. Throws
@@ -70,6 +71,7 @@ class AdapterModel {
   // Takes every adapter off and leaves the original model, frozen.
   void unload();
 
+  // A layer that can be adapted, and its path in the model.
   struct LayerRef {
     std::string path;
     nn::AdaptableLayer* layer;

@@ -21,11 +21,13 @@ struct LayerPlan {
   std::string problem;
 };
 
+// What a configuration would adapt and train in a model.
 struct AdapterPlan {
   std::vector<LayerPlan> layers;                 // in the model's order
   std::vector<nn::NamedTensor> trained_in_full;  // of modules_to_save, and biases
   std::vector<std::string> warnings;
 
+  // How many parameters would train, and whether no layer stands against it.
   int64_t trainable_parameters() const;
   bool fits() const;
 };

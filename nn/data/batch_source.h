@@ -25,12 +25,15 @@ struct Batch {
   const Tensor& target() const { return targets.defined() ? targets : labels; }
 };
 
+// What a Loader reads: samples with labels, by position.
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
 
+  // The number of samples.
   virtual int64_t size() const = 0;
   virtual Dims image_shape() const = 0;  // (C, H, W)
+  // The names of the classes, and the class of each sample.
   virtual const std::vector<std::string>& class_names() const = 0;
   virtual std::vector<int64_t> labels() const = 0;
   // For people: a file's path, or a number.
@@ -39,6 +42,7 @@ class BatchSource {
   // call it at a time.
   virtual Batch batch(const std::vector<int64_t>& positions, Generator& generator) const = 0;
 };
+// A source that loaders share.
 using Batches = std::shared_ptr<const BatchSource>;
 
 // Of images in memory.

@@ -33,6 +33,7 @@ class Loader {
     bool shuffle = true;
   };
 
+  // Throws ArgumentError for options that do not fit the data.
   Loader(Dataset data, Options options);
   Loader(Batches source, Options options);
   ~Loader();
@@ -46,12 +47,14 @@ class Loader {
   // The next batch as it is: without images where all of them are skipped.
   Batch next_or_empty();
 
+  // What it reads; batches in an epoch; where it stands, and how to put it elsewhere.
   const BatchSource& source() const;
   int64_t batches_per_epoch() const;
   int64_t epoch() const;
   int64_t position() const;  // batches of this epoch that next() has given
   void seek(int64_t epoch, int64_t position);
 
+  // Where it stands, as checkpoints keep it.
   LoaderState state() const;
   // Throws ArgumentError where seed, batch size or data are not this loader's.
   void set_state(const LoaderState& state);

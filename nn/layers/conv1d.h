@@ -14,6 +14,7 @@ struct Conv1D : AdaptableLayer {
   Tensor bias;
 
   Conv1D(int64_t out_features, int64_t in_features);
+  // Sizes of the weight.
   int64_t in_features() const { return weight.size(0); }
   int64_t out_features() const { return weight.size(1); }
   Tensor operator()(const Tensor& x);

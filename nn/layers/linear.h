@@ -13,6 +13,7 @@ struct Linear : AdaptableLayer {
   Tensor bias;  // undefined without
 
   Linear(int64_t in_features, int64_t out_features, bool with_bias = true);
+  // Sizes of the weight.
   int64_t in_features() const { return weight.size(1); }
   int64_t out_features() const { return weight.size(0); }
   Tensor operator()(const Tensor& x);

@@ -43,6 +43,7 @@ struct Dinov2Config {
   double layer_norm_eps = 1e-6;
   double initializer_range = 0.02;
 
+  // Has the model register tokens? The width of its MLPs.
   bool with_registers() const { return num_register_tokens >= 0; }
   const char* model_type() const { return with_registers() ? "dinov2_with_registers" : "dinov2"; }
   int64_t intermediate_size() const { return int64_t(double(hidden_size) * mlp_ratio); }
@@ -51,6 +52,7 @@ struct Dinov2Config {
   void validate() const;
 };
 
+// Class token, registers, patches and positions: (B, C, H, W) -> (B, T, D).
 struct Dinov2Embeddings : Module {
   Tensor cls_token;            // (1, 1, D)
   Tensor mask_token;           // (1, D): of pretraining; no computation here uses it
@@ -80,6 +82,7 @@ struct Dinov2Layer : Module {
   std::string describe() const override { return "Dinov2Layer"; }
 };
 
+// The backbone, as Transformers' Dinov2Model and Dinov2WithRegistersModel.
 struct Dinov2Model : Module {
   Dinov2Config config;
   Dinov2Embeddings embeddings;
@@ -88,6 +91,7 @@ struct Dinov2Model : Module {
 
   explicit Dinov2Model(const Dinov2Config& config);
   Tensor operator()(const Tensor& images);  // (B, C, H, W) -> (B, T, D), normalised
+  // Calls f with each layer's attention, (B, heads, T, T), the first layer first.
   void attention(const Tensor& images, const OnAttention& f);
   void visit(Visitor& v) override;
   std::string describe() const override { return "Dinov2Model"; }
@@ -105,6 +109,7 @@ struct Dinov2ForImageClassification : ImageClassifier {
   Shape shape() const override;
   ConfigFields config_fields() const override;
   void before_loading(StateDict& tensors) override;
+  // What the model was made from.
   const Dinov2Config& config() const { return dinov2.config; }
   void visit(Visitor& v) override;
   std::string describe() const override;

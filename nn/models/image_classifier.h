@@ -23,6 +23,7 @@ using ConfigFields = std::map<std::string, std::string>;
 // Told about the attention of one layer after the other: probabilities (B, heads, T, T).
 using OnAttention = std::function<void(const Tensor& probabilities)>;
 
+// A backbone and its head: images (B, C, H, W) -> logits (B, classes).
 struct ImageClassifier : Module {
   Linear classifier;
   // What the config.json it came from says beside its computation: it is written back.
@@ -41,8 +42,8 @@ struct ImageClassifier : Module {
   // What it is and takes, in the words that every one of these models has.
   struct Shape {
     std::string model_type;  // as in config.json: "vit", "dinov2", ...
-    int64_t image_size = 0, num_channels = 0, patch_size = 0, hidden_size = 0,
-            num_hidden_layers = 0, num_attention_heads = 0, intermediate_size = 0;
+    int64_t image_size = 0, num_channels = 0, patch_size = 0;
+    int64_t hidden_size = 0, num_hidden_layers = 0, num_attention_heads = 0, intermediate_size = 0;
     int64_t prefix_tokens = 0;  // before the patches' tokens: class token, registers
     int64_t num_labels = 0;
     double stem_operations = 0;  // of one image before the first layer; a multiply-add is two

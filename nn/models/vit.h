@@ -53,6 +53,8 @@ struct ViTConfig {
   void validate() const;
 };
 
+// Patches (or the convolutional stem's tokens), class token and positions: (B, C, H, W) -> (B, T,
+// D).
 struct ViTEmbeddings : Module {
   Tensor cls_token;                              // (1, 1, D); undefined without class_token pooling
   Tensor position_embeddings;                    // (1, T, D)
@@ -85,6 +87,7 @@ struct ViTLayer : Module {
   std::string describe() const override { return "ViTLayer"; }
 };
 
+// The backbone, as Transformers' ViTModel without its pooler.
 struct ViTModel : Module {
   ViTConfig config;
   ViTEmbeddings embeddings;
@@ -95,11 +98,13 @@ struct ViTModel : Module {
   explicit ViTModel(const ViTConfig& config);
   Tensor operator()(const Tensor& images);  // (B, C, H, W) -> (B, D): the pooled, normalised token
   Tensor encode(const Tensor& tokens);  // the same from the embeddings' output, (B, T, D) -> (B, D)
+  // Calls f with each layer's attention, (B, heads, T, T), the first layer first.
   void attention(const Tensor& images, const OnAttention& f);
   void visit(Visitor& v) override;
   std::string describe() const override { return "ViTModel"; }
 };
 
+// As Transformers' ViTForImageClassification.
 struct ViTForImageClassification : ImageClassifier {
   ViTModel vit;
 
@@ -108,6 +113,7 @@ struct ViTForImageClassification : ImageClassifier {
   void attention(const Tensor& images, const OnAttention& f) override { vit.attention(images, f); }
   Shape shape() const override;
   ConfigFields config_fields() const override;
+  // What the model was made from.
   const ViTConfig& config() const { return vit.config; }
   void visit(Visitor& v) override;
   std::string describe() const override { return "ViTForImageClassification"; }

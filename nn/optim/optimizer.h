@@ -19,6 +19,7 @@ struct ParameterGroup {
   double weight_decay = 0;
 };
 
+// What all optimisers share: groups of parameters, the rate, moments and their state dict.
 class Optimizer {
  public:
   // Its kernels and its step in a CUDA graph: nn/optim/detail/update_rule.h.
@@ -31,6 +32,7 @@ class Optimizer {
   // Drops all gradients.
   void zero_grad();
 
+  // The rate; steps made; the parameters of all groups.
   double lr() const { return lr_; }
   void set_lr(double lr);
   int64_t steps() const { return steps_; }
@@ -70,6 +72,7 @@ class Optimizer {
   int64_t steps_ = 0;
 };
 
+// PyTorch's names and defaults.
 struct AdamWOptions {
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999;
@@ -82,6 +85,7 @@ class AdamW : public Optimizer {
   explicit AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options = {});
 };
 
+// PyTorch's names; lr has no default there.
 struct SgdOptions {
   double lr = 1e-2;
   double momentum = 0;

@@ -29,6 +29,7 @@ class CapturedStep {
   CapturedStep(const CapturedStep&) = delete;
   CapturedStep& operator=(const CapturedStep&) = delete;
 
+  // What a step found.
   struct Result {
     double loss, gradient_norm;  // the norm before clipping
     bool updated;                // false: one of them is not finite, and nothing has changed

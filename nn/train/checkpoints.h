@@ -40,6 +40,7 @@ class Checkpoints {
   void clear() const;
 
   std::vector<std::filesystem::path> files() const;  // by step, the newest first
+  // The file of the best weights.
   std::filesystem::path best() const { return folder_ / "best.safetensors"; }
 
  private:

@@ -20,6 +20,7 @@ using Forward = std::function<Tensor(const Tensor& images)>;
 // loss is one of float32.
 Forward autocast(Forward forward, DType precision);
 
+// One step, as on_step gets it.
 struct StepReport {
   int64_t step;  // 1 after the first
   double loss;   // NaN, as the norm is, where the step had no image
@@ -30,6 +31,7 @@ struct StepReport {
   std::vector<std::string> skipped;  // what was wrong with images that are not in the batch
 };
 
+// How fit trains.
 struct FitOptions {
   int64_t steps = 1;
   int64_t first_step = 0;          // made by the run that this one continues; they count in `steps`
@@ -63,6 +65,7 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
 // Optimiser steps in an epoch.
 int64_t steps_per_epoch(const Loader& loader, int64_t accumulation_steps = 1);
 
+// What evaluate found.
 struct Evaluation {
   std::vector<int64_t> predicted;    // a class for each sample, in the data's order, or -1
   std::vector<double> probability;   // of the predicted class

@@ -19,6 +19,7 @@ class TensorboardLog {
   // Makes the folder and in it events.out.tfevents.<seconds>.<host>.<process>. Throws FileError.
   explicit TensorboardLog(const std::filesystem::path& folder);
 
+  // One number of a curve.
   struct Scalar {
     std::string tag;  // "train/loss": the part before the slash groups curves
     double value;

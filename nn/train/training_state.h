@@ -25,6 +25,7 @@ struct TrainingParts {
 // What else a run remembers: words by name, its settings for one.
 using TrainingNotes = std::map<std::string, std::string>;
 
+// Where a run stands.
 struct TrainingPlace {
   int64_t step = 0;  // made so far
   TrainingNotes notes = {};

@@ -18,6 +18,7 @@ enum class Cifar { ten, hundred };
 ImageData read_cifar(std::string_view bytes, Cifar kind,
                      const std::vector<std::string>& class_names, const std::string& name);
 
+// Does the folder hold CIFAR-10's or CIFAR-100's binary files?
 bool is_cifar_folder(const std::filesystem::path& folder);
 // A folder of the unpacked files (data_batch_1.bin to 5 and test_batch.bin, or train.bin and
 // test.bin, with the names in batches.meta.txt or fine_label_names.txt), or the .tar.gz or .tar of

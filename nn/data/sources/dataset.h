@@ -15,6 +15,7 @@ struct Dataset {
   Tensor labels;  // (N) int64, indices into class_names
   std::vector<std::string> class_names;
 
+  // The number of samples.
   int64_t size() const { return labels.numel(); }
 };
 

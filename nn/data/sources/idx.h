@@ -25,6 +25,7 @@ ImageData idx_images(std::string_view images, const std::string& images_name,
                      std::string_view labels, const std::string& labels_name,
                      const std::vector<std::string>& class_names);
 
+// Does the folder hold IDX files?
 bool is_idx_folder(const std::filesystem::path& folder);
 // train-images-idx3-ubyte, train-labels-idx1-ubyte and the same of t10k (or test), each also with
 // .gz or with a '.' before "idx". Classes are called as classes.txt in the folder says, a line

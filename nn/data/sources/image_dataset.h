@@ -15,6 +15,7 @@ class ImageDataset {
  public:
   virtual ~ImageDataset() = default;
 
+  // The number of images.
   virtual int64_t size() const = 0;
   // Picture i of 0 <= i < size(). Several threads may call it at a time. Throws FileError,
   // beginning with name(i), where the picture is corrupt.
@@ -26,6 +27,7 @@ class ImageDataset {
   const std::vector<std::string>& class_names() const { return class_names_; }
 
  protected:
+  // For subclasses: the names of the classes.
   explicit ImageDataset(std::vector<std::string> class_names)
       : class_names_(std::move(class_names)) {}
 

@@ -28,6 +28,7 @@ struct ImageProcessor {
   bool do_normalize = true;
   std::vector<double> image_mean{0.5, 0.5, 0.5}, image_std{0.5, 0.5, 0.5};  // 1 value: grey images
 
+  // What the model takes: channels, height and width.
   int64_t channels() const { return int64_t(image_mean.size()); }
   int64_t out_height() const { return do_center_crop ? crop_height : height; }
   int64_t out_width() const { return do_center_crop ? crop_width : width; }
@@ -54,6 +55,7 @@ ImageProcessor image_processor_for(int64_t height, int64_t width, int64_t channe
 struct TrainTransform {
   enum class Crop { none, padded, resized };
 
+  // Resizing, cropping and normalising; then what training adds.
   ImageProcessor processor;
   Crop crop = Crop::none;  // none: the processor's own geometry
   int64_t padding = 4;     // of padded: random_crop after the processor's geometry

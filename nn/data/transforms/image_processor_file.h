@@ -16,6 +16,7 @@ struct ImageProcessorModel {
   int64_t channels = 3;            // of a mean and a deviation that are one number each
 };
 
+// What such a file holds.
 struct ImageProcessorFile {
   ImageProcessor processor;
   // What the file says that is not done: unknown classes and keys, padding, channels in reverse.

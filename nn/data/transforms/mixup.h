@@ -14,6 +14,7 @@ struct Mixup {
   double prob = 1;                           // of mixing a batch at all
   double switch_prob = 0.5;                  // of CutMix where both are on
 
+  // Is one of the two on?
   bool any() const { return mixup_alpha > 0 || cutmix_alpha > 0; }
   // Mixes image i with image B - 1 - i, all in one proportion l: l x_i + (1 - l) x_j, or a
   // rectangle of share 1 - l out of x_j. images: (B, C, H, W) float32, changed in place; labels:

@@ -16,6 +16,7 @@ Image affine(const Image& image, const std::array<double, 6>& matrix, uint8_t fi
 // Counter-clockwise, about the middle.
 Image rotate(const Image& image, double degrees, uint8_t fill = 0);
 
+// The operations, in the order of torchvision.
 enum class AugmentOp {
   identity,
   shear_x,
@@ -34,12 +35,14 @@ enum class AugmentOp {
 };
 constexpr int kAugmentOps = 14;
 
+// RandAugment (arXiv 1909.13719) with the names and defaults of torchvision.
 struct RandAugment {
   int64_t num_ops = 2;    // operations on an image; 0 leaves it alone
   int64_t magnitude = 9;  // their strength, 0 to num_magnitude_bins - 1
   int64_t num_magnitude_bins = 31;
   uint8_t fill = 0;
 
+  // The image after num_ops operations, drawn from `draw`.
   Image operator()(const Image& image, Draw& draw) const;
   // One operation; `negative` for those that go both ways.
   Image apply(const Image& image, AugmentOp op, bool negative) const;

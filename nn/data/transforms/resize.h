@@ -36,6 +36,7 @@ struct Window {
 Image resize(const Image& image, int64_t height, int64_t width, Interpolation interpolation,
              const Window& window);
 
+// Of an image, in pixels.
 struct ImageSize {
   int64_t height, width;
 };
