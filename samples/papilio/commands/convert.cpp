@@ -82,7 +82,7 @@ int convert(const Words& words) {
                     "--to compact: a form of BOFT only; ", s.adapter, " holds ",
                     peft_type(result.config));
   warn(options, result.warnings);
-  prepare_result_folder(s.out, ResultKind::adapter, s.overwrite);
+  const RunLock lock = prepare_result_folder(s.out, ResultKind::adapter, s.overwrite);
   replace_run_folder(s.out, [&](const std::filesystem::path& out) {
     if (!class_names.empty()) save_class_names(out, class_names);
     boft::write_adapter_folder(

@@ -81,7 +81,7 @@ int merge(const Words& words) {
   LoadedModel loaded = load_model(s.model, s.adapter);
   warn(options, loaded.warnings);
   const std::string settings = options.toml() + trained_on(s.model, s.adapter);
-  prepare_result_folder(s.out, ResultKind::model, s.overwrite);
+  const RunLock lock = prepare_result_folder(s.out, ResultKind::model, s.overwrite);
   loaded.to(device);
   nn::eval(*loaded.model);
   const size_t layers = loaded.adapters->layers("default").size();

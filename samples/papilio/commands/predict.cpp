@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>

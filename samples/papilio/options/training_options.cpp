@@ -38,7 +38,9 @@ void add_training_options(Options& options, TrainingSettings& s) {
   options.flag("cuda-graph", s.cuda_graph,
                "on a GPU: launch each step as one CUDA graph; for small models, whose steps are "
                "mostly launches");
-  options.add("seed", &s.seed, "N", "of every random choice; the same seed gives the same weights")
+  options
+      .add("seed", &s.seed, "N",
+           "of every random choice; the same seed and --threads give the same weights")
       .range(0);
   add_augmentation(options, s.augment);
   options.section("Checkpoints");

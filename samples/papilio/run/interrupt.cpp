@@ -9,7 +9,7 @@ namespace papilio::cli {
 
 namespace {
 
-constexpr int kSignals[] = {SIGINT, SIGTERM};
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
 
 volatile sig_atomic_t received = 0;
 struct sigaction before[std::size(kSignals)];

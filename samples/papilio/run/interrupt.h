@@ -3,7 +3,8 @@
 
 namespace papilio::cli {
 
-// While it lives, the first SIGINT or SIGTERM is only noted; the second ends the program.
+// While it lives, the first SIGINT, SIGTERM or SIGHUP (a terminal that closes) is only noted; the
+// second ends the program.
 class Interruptible {
  public:
   Interruptible();

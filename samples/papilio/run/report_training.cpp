@@ -96,7 +96,8 @@ void report_training(report::RunReport& page, const fs::path& out, const Trainin
   } else if (end.outcome != Outcome::finished) {
     page.stopped = "The training failed: " + end.failure + '.';
   }
-  if (!page.stopped.empty() && end.resumable()) page.resume_command = resume_command(page.command, out);
+  if (!page.stopped.empty() && end.resumable())
+    page.resume_command = resume_command(page.command, out);
   page.command_lines.push_back("# the same once more, into another folder");
   page.command_lines.push_back(run_command(page.command, out) + " --out " +
                                shell_quoted(out.string() + "-again"));

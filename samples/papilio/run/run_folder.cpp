@@ -86,8 +86,8 @@ void must_rename(const fs::path& from, const fs::path& to) {
 }
 
 // Throws UsageError if the folder holds a model or an adapter already and `overwrite` is false, or
-// the other kind in any case, and FileError if it cannot be made.
-void make_output_folder(const fs::path& folder, ResultKind kind, bool overwrite) {
+// the other kind in any case.
+void check_output_folder(const fs::path& folder, ResultKind kind, bool overwrite) {
   check<UsageError>(!folder.empty(), "--out: expected a folder's name, got \"\"");
   const bool model = is_model_folder(folder), adapter = is_adapter_folder(folder);
   const bool other = kind == ResultKind::model ? adapter : model;
@@ -96,7 +96,16 @@ void make_output_folder(const fs::path& folder, ResultKind kind, bool overwrite)
   check<UsageError>(overwrite || !(model || adapter), "--out: ", folder.string(), " holds ",
                     model ? "a model" : "an adapter",
                     " already; choose another folder, or --overwrite");
+}
+
+// Checks before the folder is made, and again when no other process can change the answer.
+template <class Check>
+RunLock locked(const fs::path& folder, Check&& check_folder) {
+  check_folder();
   make_folder(folder);
+  RunLock lock(folder);
+  check_folder();
+  return lock;
 }
 
 // A folder beside the result, there while it is replaced.
@@ -166,22 +175,24 @@ class Replacement {
 
 }  // namespace
 
-void prepare_run_folder(const fs::path& out, ResultKind kind, bool resume, bool overwrite) {
-  const bool begun = holds_checkpoints(out);
-  if (resume) {
-    check<UsageError>(begun, "--resume: ", out.string(), " holds no checkpoint");
-    return;
-  }
-  make_output_folder(out, kind, overwrite);
-  check<UsageError>(overwrite || !begun, "--out: ", out.string(),
-                    " holds the checkpoints of a run; --resume goes on with it, --overwrite begins "
-                    "anew");
+RunLock prepare_run_folder(const fs::path& out, ResultKind kind, bool resume, bool overwrite) {
+  return locked(out, [&] {
+    const bool begun = holds_checkpoints(out);
+    check<UsageError>(begun || !resume, "--resume: ", out.string(), " holds no checkpoint");
+    if (resume) return;
+    check_output_folder(out, kind, overwrite);
+    check<UsageError>(overwrite || !begun, "--out: ", out.string(),
+                      " holds the checkpoints of a run; --resume goes on with it, --overwrite "
+                      "begins anew");
+  });
 }
 
-void prepare_result_folder(const fs::path& out, ResultKind kind, bool overwrite) {
-  make_output_folder(out, kind, overwrite);
-  check<UsageError>(overwrite || !holds_checkpoints(out), "--out: ", out.string(),
-                    " holds the checkpoints of a run; choose another folder, or --overwrite");
+RunLock prepare_result_folder(const fs::path& out, ResultKind kind, bool overwrite) {
+  return locked(out, [&] {
+    check_output_folder(out, kind, overwrite);
+    check<UsageError>(overwrite || !holds_checkpoints(out), "--out: ", out.string(),
+                      " holds the checkpoints of a run; choose another folder, or --overwrite");
+  });
 }
 
 bool holds_run(const fs::path& out) {

@@ -4,17 +4,21 @@
 #include <filesystem>
 #include <functional>
 
+#include "samples/papilio/run/run_lock.h"
+
 namespace papilio::cli {
 
 // What a folder is for: it holds a model or an adapter, never both.
 enum class ResultKind { model, adapter };
 
-// Before a run. --resume wants checkpoints in the folder; a new run makes it, and throws UsageError
-// if it holds a result or checkpoints, unless `overwrite`. Nothing in it changes.
-void prepare_run_folder(const std::filesystem::path& out, ResultKind kind, bool resume,
-                        bool overwrite);
+// Before a run, which keeps the lock until its end. --resume wants checkpoints in the folder; a new
+// run makes it, and throws UsageError if it holds a result or checkpoints, unless `overwrite`.
+// Nothing in it changes. Throws FileError if another process writes into it.
+[[nodiscard]] RunLock prepare_run_folder(const std::filesystem::path& out, ResultKind kind,
+                                         bool resume, bool overwrite);
 // The same before a result that is no run's: there is nothing to resume.
-void prepare_result_folder(const std::filesystem::path& out, ResultKind kind, bool overwrite);
+[[nodiscard]] RunLock prepare_result_folder(const std::filesystem::path& out, ResultKind kind,
+                                            bool overwrite);
 
 // Whether a run or a result of any kind left files there.
 bool holds_run(const std::filesystem::path& out);

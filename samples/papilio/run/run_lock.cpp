@@ -73,8 +73,12 @@ RunLock::RunLock(RunLock&& other) noexcept
 
 RunLock::~RunLock() {
   if (file_ < 0) return;
-  unlink(path_.c_str());
+  if (is_there()) unlink(path_.c_str());
   close(file_);
+}
+
+bool RunLock::is_there() const {
+  return is_at(file_, path_);
 }
 
 }  // namespace papilio::cli

@@ -16,6 +16,9 @@ class RunLock {
   RunLock& operator=(const RunLock&) = delete;
   ~RunLock();
 
+  // False if the folder, or the file in it, was removed since.
+  bool is_there() const;
+
  private:
   std::filesystem::path path_;
   int file_ = -1;

@@ -52,7 +52,7 @@ struct TrainingEnd {
 // Calls `save` if the run learned something; a FileError is a failure of the run.
 void save_result(TrainingEnd& end, const std::function<void()>& save);
 
-// The exit code: 0, 1 if the run failed, 130 or 143 if a signal stopped it; says the latter two,
+// The exit code: 0, 1 if the run failed, 128 and the signal if one stopped it; says the latter two,
 // what was saved and how to resume, on standard error.
 int report_end(const Options& options, const TrainingEnd& end, const std::string& out);
 void add_to_json(nlohmann::json& object, const TrainingEnd& end);

@@ -88,8 +88,9 @@ RunData open_run_data(Options& options, RunSettings& s, Device device,
 
 int run_training_command(const TrainingRun& run) {
   const RunSettings& s = run.settings;
-  prepare_run_folder(s.out, run.adapters != nullptr ? ResultKind::adapter : ResultKind::model,
-                     s.training.resume, s.overwrite);
+  const RunLock lock =
+      prepare_run_folder(s.out, run.adapters != nullptr ? ResultKind::adapter : ResultKind::model,
+                         s.training.resume, s.overwrite);
   if (!s.common.json) {
     std::printf("%s\n", run.intro.c_str());
     std::fflush(stdout);
@@ -98,6 +99,10 @@ int run_training_command(const TrainingRun& run) {
       training_data(run.data, s.data, run.processor, s.training.augment, s.training.batch_size);
   const TrainingJob job{run.model, parts, s.out, run.progress_title, run.settings_text};
   TrainingEnd end = run_training(job, s.training, run.options, s.common);
+  if (!lock.is_there()) {
+    end.fail(s.out + ": was removed while the run wrote into it");
+    end.checkpoint.clear();  // and run.toml with it
+  }
   save_result(end, [&] { save_into(run, s.out); });
 
   TestResult test;
