@@ -15,7 +15,7 @@ namespace papilio {
 
 // What a node knows of one of its inputs.
 struct Edge {
-  std::shared_ptr<Node> node;  // null where the input needs no gradient
+  std::shared_ptr<Node> node;  // null if the input needs no gradient
   Dims shape;
   DType dtype = DType::float32;
 };
@@ -31,7 +31,7 @@ class Needs {
   std::span<const Edge> edges_;
 };
 
-// One gradient an input, in order; undefined where Needs says no (or where it is zero).
+// One gradient an input, in order; undefined if Needs says no (or if it is zero).
 using Grads = std::vector<Tensor>;
 using Backward = std::function<Grads(const Tensor& dy, Needs needs)>;
 

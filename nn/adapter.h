@@ -60,9 +60,9 @@ class AdapterSocket {
   std::vector<std::string> names() const;
   const std::vector<std::string>& active() const { return active_; }
   Adapter* find(const std::string& name) const;
-  // Throws where the name is taken. Does not activate.
+  // Throws if the name is taken. Does not activate.
   void add(const std::string& name, std::unique_ptr<Adapter> adapter);
-  // Throws where there is no such adapter or it is merged.
+  // Throws if there is no such adapter or it is merged.
   void remove(const std::string& name);
 
   // Replaces the list of active adapters; names this layer does not have are passed over.

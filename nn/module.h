@@ -31,7 +31,7 @@ struct NamedTensor {
   Tensor* tensor;  // the module's own field
 };
 
-// Every parameter (buffers too, where asked), in the order of the fields.
+// Every parameter (buffers too, if asked), in the order of the fields.
 std::vector<NamedTensor> named_parameters(Module& module, bool buffers = false);
 // Those that collect a gradient, as handles: what an optimiser takes.
 std::vector<Tensor> trainable_parameters(Module& module);
@@ -50,7 +50,7 @@ void zero_grad(Module& module);
 // Converts floating parameters and buffers; throws ArgumentError if a module keeps its dtype (a
 // layer with adapters does). Optimisers hold the old handles: make them afterwards.
 void to(Module& module, DType dtype);
-// Moves parameters and buffers, gradients not; throws ArgumentError where the device is not
+// Moves parameters and buffers, gradients not; throws ArgumentError if the device is not
 // available. Optimisers hold the old handles: make them afterwards.
 void to(Module& module, Device device);
 

@@ -16,7 +16,7 @@ Tensor copy_of(const Tensor& x, DType dtype);
 Tensor copy_of(const Tensor& x);
 // A new contiguous tensor on `device`, without gradient.
 Tensor copy_of(const Tensor& x, Device device);
-// x without gradient where it is on the CPU, else a copy there.
+// x without gradient if it is on the CPU, else a copy there.
 Tensor cpu_data(const Tensor& x);
 // The same memory if it is contiguous already, else a contiguous copy; without gradient. For
 // operations' insides.

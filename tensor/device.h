@@ -25,7 +25,7 @@ std::ostream& operator<<(std::ostream& out, const Device& device);
 
 // GPUs that this build and this machine can use.
 int cuda_device_count();
-// Throws ArgumentError where this build or this machine cannot use the device.
+// Throws ArgumentError if this build or this machine cannot use the device.
 void check_available(const char* operation, Device device);
 // Waits until the device has finished; throws what went wrong there. Nothing to do on the CPU.
 void synchronize(Device device);

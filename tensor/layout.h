@@ -39,7 +39,7 @@ struct Layout {
   Layout squeeze() const;
   Layout unsqueeze(const char* operation, int dim) const;
   // The same elements in row-major order under another shape, without copying; one size may be -1.
-  // `fits` is false where strides forbid it (copy first); a wrong number of elements throws.
+  // `fits` is false if strides forbid it (copy first); a wrong number of elements throws.
   struct Reshaped;
   Reshaped reshape(const char* operation, const Dims& to) const;
 
@@ -50,7 +50,7 @@ struct Layout {
 // What reshape returns.
 struct Layout::Reshaped {
   bool fits;
-  Layout layout;  // row-major with offset 0 where it does not fit
+  Layout layout;  // row-major with offset 0 if it does not fit
 };
 
 // Wraps a dimension number into [0, rank); throws when it is not in [-rank, rank).

@@ -21,7 +21,7 @@ Kernel* pick(const char* operation, Device device, Kernel* on_cpu) {
   return on_cpu;
 }
 
-// The view of an optional argument: its data is null where x is undefined.
+// The view of an optional argument: its data is null if x is undefined.
 inline View view_or_none(const Tensor& x) {
   return x.defined() ? view(x) : View{};
 }

@@ -1,6 +1,6 @@
 // Random tensors. Numbers depend on the generator's seed, its offset and the element's place only:
 // not on the number of threads, and not on the device (but for the rounding of normal's log, cos
-// and sin, and of uniform's range where it is not [0, 1)).
+// and sin, and of uniform's range if it is not [0, 1)).
 #pragma once
 
 #include <cstdint>

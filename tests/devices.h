@@ -9,7 +9,7 @@
 
 namespace papilio::test {
 
-// The CPU, and the GPU (or the emulator's) where there is one. PAPILIO_TEST_DEVICE, "cpu" or
+// The CPU, and the GPU (or the emulator's) if there is one. PAPILIO_TEST_DEVICE, "cpu" or
 // "cuda", leaves the other one out.
 inline std::vector<Device> devices() {
   const char* value = std::getenv("PAPILIO_TEST_DEVICE");

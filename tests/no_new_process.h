@@ -14,7 +14,7 @@
 namespace papilio::test {
 
 // From here on, whatever would start a process kills this one with SIGSYS. Threads may start; exec
-// keeps the rule. False where the kernel has no such filters.
+// keeps the rule. False if the kernel has no such filters.
 inline bool forbid_new_processes() {
   constexpr unsigned allow = SECCOMP_RET_ALLOW, kill = SECCOMP_RET_KILL_PROCESS;
   sock_filter rule[] = {

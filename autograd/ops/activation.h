@@ -5,7 +5,7 @@
 
 namespace papilio {
 
-// max(x, 0); also for int64 and int32. dx = dy where x > 0, else 0.
+// max(x, 0); also for int64 and int32. dx = dy if x > 0, else 0.
 Tensor relu(const Tensor& x);
 
 // 1 / (1 + e^-x). dx = dy y (1 - y).

@@ -6,7 +6,7 @@
 
 namespace papilio {
 
-// x with dimension `dim` last, contiguous; the same memory where that is so already.
+// x with dimension `dim` last, contiguous; the same memory if that is so already.
 inline Tensor rows_along(const Tensor& x, int dim) {
   return contiguous_data(x.alias(x.layout().transpose("rows", dim, x.dim() - 1)));
 }

@@ -33,7 +33,7 @@ double scale_of(const Tensor& q, const AttentionOptions& options) {
   return options.scale.value_or(1 / std::sqrt(double(q.size(-1))));
 }
 
-// The same memory where features lie side by side, as kernels want them.
+// The same memory if features lie side by side, as kernels want them.
 Tensor dense_features(const Tensor& x) {
   return x.size(3) <= 1 || x.strides()[3] == 1 ? x.detach() : contiguous_data(x);
 }

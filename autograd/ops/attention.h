@@ -8,8 +8,8 @@
 namespace papilio {
 
 struct AttentionOptions {
-  std::optional<double> scale = {};  // 1 / sqrt(D) where nothing is given
-  // bool, broadcast to (B, H, T, S): true where the query may see the key. Undefined: everywhere.
+  std::optional<double> scale = {};  // 1 / sqrt(D) if nothing is given
+  // bool, broadcast to (B, H, T, S): true if the query may see the key. Undefined: everywhere.
   Tensor mask = {};
 };
 

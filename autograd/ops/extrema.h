@@ -9,11 +9,11 @@
 namespace papilio {
 
 // The larger (smaller) of a and b, broadcast. The gradient goes to the one taken, half to each
-// where they are equal.
+// if they are equal.
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 
-// min(max(x, low), high): high where low > high. dx = dy where low <= x <= high, else 0.
+// min(max(x, low), high): high if low > high. dx = dy if low <= x <= high, else 0.
 Tensor clamp(const Tensor& x, double low, double high = std::numeric_limits<double>::infinity());
 
 }  // namespace papilio

@@ -31,7 +31,7 @@ void check_arguments(const char* operation, const Tensor& x, const Tensor& weigh
   check_shape(operation, bias, {weight.shape()[0]}, "bias");
 }
 
-// Of y = x W^T + bias from g = dL/dy, as one matrix; dbias where it is not known yet.
+// Of y = x W^T + bias from g = dL/dy, as one matrix; dbias if it is not known yet.
 Grads gradients(const Tensor& g, const Tensor& for_x, const Tensor& for_weight, const Dims& x_shape,
                 Needs needs, const Tensor& dbias = {}) {
   Grads grads(3);

@@ -7,7 +7,7 @@ namespace papilio {
 
 // x^exponent. dx = dy exponent x^(exponent - 1), 0 for exponent 0.
 Tensor pow(const Tensor& x, double exponent);
-// a^b, broadcast. da = dy b a^(b - 1), 0 where b = 0; db = dy a^b ln a, 0 where a = 0 and b >= 0.
+// a^b, broadcast. da = dy b a^(b - 1), 0 if b = 0; db = dy a^b ln a, 0 if a = 0 and b >= 0.
 Tensor pow(const Tensor& a, const Tensor& b);
 
 // e^x. dx = dy y.

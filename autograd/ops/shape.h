@@ -10,7 +10,7 @@
 namespace papilio {
 
 // The same elements in row-major order under another shape; one size may be -1. A view, or a copy
-// where strides forbid one. Another number of elements throws. Gradient: dy in x's shape.
+// if strides forbid one. Another number of elements throws. Gradient: dy in x's shape.
 Tensor reshape(const Tensor& x, const Dims& shape);
 // Dimensions first to last (both included) become one. A 0-d x becomes (1).
 Tensor flatten(const Tensor& x, int first = 0, int last = -1);
@@ -33,7 +33,7 @@ Tensor select(const Tensor& x, int dim, int64_t i);
 // both are clipped, as in Python. step >= 1. Gradient: dy there, 0 elsewhere.
 Tensor slice(const Tensor& x, int dim, int64_t start, int64_t stop = INT64_MAX, int64_t step = 1);
 
-// x itself where its elements lie in row-major order without gaps, else a copy that does. Gradient:
+// x itself if its elements lie in row-major order without gaps, else a copy that does. Gradient:
 // dy.
 Tensor contiguous(const Tensor& x);
 // A contiguous copy. Gradient: dy.

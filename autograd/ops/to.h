@@ -6,7 +6,7 @@
 namespace papilio {
 
 // x on `device`: x itself if it is there, else a contiguous copy. The gradient travels back. Throws
-// ArgumentError where the device is not available.
+// ArgumentError if the device is not available.
 Tensor to(const Tensor& x, Device device);
 
 }  // namespace papilio

@@ -100,7 +100,7 @@ struct Problem {
         view(dq), view(dr), view(q));
     return dq;
   }
-  // dq and dL/dx (undefined where it is not wanted) from u = (g o s) W walked back.
+  // dq and dL/dx (undefined if it is not wanted) from u = (g o s) W walked back.
   void walk_back(const Tensor& dx, const Tensor& dq, const Tensor& g) const {
     const Tensor scaled = copy_of(g, q.dtype());
     pick(kName, g.device(), cpu::scale_columns, cuda::scale_columns)(view(scaled), view(s), View{});

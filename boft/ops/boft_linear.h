@@ -12,7 +12,7 @@ namespace papilio {
 // With q = I and s = 1, y has the bits of linear(x, W, bias).
 //
 // Forward, weight side: W' = s o (W R^T), y = x W'^T + bias: rotating the out rows of W instead of
-// the rows of x. (The input side, as written above, where x has no more rows than W.) Backward, g =
+// the rows of x. (The input side, as written above, if x has no more rows than W.) Backward, g =
 // dL/dy, for a frozen W. dx = g W' is the product that the layer owes anyway. Then, because R is
 // orthogonal,
 //   u = dL/d(x R) = (g o s) W = dx R,     dL/dR = x^T u = (x^T dx) R,

@@ -12,7 +12,7 @@ namespace papilio {
 // half-blocks of b / 2, block n of factor i takes lo = ((n >> i) << (i + 1)) | (n & (2^i - 1)) and
 // lo + 2^i. m = 1 is OFT (and allows odd b). Errors: shapes that butterfly_shape refuses; x's last
 // size other than N b; two dtypes. Gradients hold for any q, orthogonal or not; only x is saved,
-// and that only where q wants a gradient. Source: BOFT paper (arXiv 2311.06243), section 4,
+// and that only if q wants a gradient. Source: BOFT paper (arXiv 2311.06243), section 4,
 // equations 2 and 3.
 Tensor butterfly_rotation(const Tensor& x, const Tensor& q);
 // y = x R^T: how merging rotates the rows of a weight, W' = W R^T.

@@ -13,7 +13,7 @@ bool fits(int64_t d, int64_t b, int64_t m) {
   return b % 2 == 0 && m < 62 && d / b % (int64_t(1) << (m - 1)) == 0;
 }
 
-// "4 and 8": the valid numbers next to `wanted` on both sides; empty where there is none.
+// "4 and 8": the valid numbers next to `wanted` on both sides; empty if there is none.
 template <class Valid>
 std::string nearest(int64_t wanted, int64_t largest, Valid valid) {
   int64_t below = std::min(wanted, largest + 1) - 1, above = std::max<int64_t>(wanted, 0) + 1;
@@ -52,7 +52,7 @@ ButterflyShape butterfly_shape(std::string_view who, int64_t d, int64_t block_si
         ": expected exactly one of boft_block_size and boft_block_num above 0, got ", b, " and ",
         n);
   check(m >= 1, who, ": expected boft_n_butterfly_factor of at least 1, got ", m);
-  // Advice is sought only where it is needed: a layer checks its shape in every forward.
+  // Advice is sought only if it is needed: a layer checks its shape in every forward.
   const auto expect = [&](bool good, const auto&... parts) {
     if (!good) throw ArgumentError(str(who, ": ", parts..., "; ", advice(d, b, n, m)));
   };

@@ -7,7 +7,7 @@
 
 namespace papilio {
 
-// Cayley-Neumann series of A: (..., b, b), skew-symmetric where a rotation is wanted:
+// Cayley-Neumann series of A: (..., b, b), skew-symmetric if a rotation is wanted:
 //   Q = I + 2 A + 2 A^2 + ... + 2 A^(k-1) + A^k   ~   (I + A)(I - A)^-1
 // for `terms` >= 1: k = 0 and 1 for one and two (there Q = I + 2 A), 3 for three and for four,
 // terms - 1 for more. It approximates the transpose of the exact transform cayley(A) = (I - A)(I +

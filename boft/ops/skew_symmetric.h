@@ -8,7 +8,7 @@
 namespace papilio {
 
 // A = U - U^T with the strict upper triangle U row by row from `upper`: (..., b (b - 1) / 2). A:
-// (..., b, b). Gradient: dU_ij = dA_ij - dA_ji. Throws where the last size is another. OFT's
+// (..., b, b). Gradient: dU_ij = dA_ij - dA_ji. Throws if the last size is another. OFT's
 // parameters in PEFT's files.
 Tensor skew_symmetric(const Tensor& upper, int64_t b);
 

@@ -14,7 +14,7 @@ namespace papilio::nn {
 enum class PaddingMode { zeros, reflect, replicate, circular };
 
 // 2-d convolution. x: (B, in_channels, H, W), weight: (out_channels, in_channels / groups, kh, kw),
-// bias: (out_channels). Adapters plug in through the weight. Throws where a mirrored or circular
+// bias: (out_channels). Adapters plug in through the weight. Throws if a mirrored or circular
 // padding is wider than the image allows.
 struct Conv2d : AdaptableLayer {
   Tensor bias;  // undefined without

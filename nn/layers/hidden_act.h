@@ -18,7 +18,7 @@ std::string hidden_act_names();
 
 // quick_gelu is x sigmoid(1.702 x); the others: autograd/ops/activation.h.
 Tensor activate(const Tensor& x, HiddenAct act);
-// The same of layer(x). A GELU adds the layer's bias itself: linear_gelu where no adapter works on
+// The same of layer(x). A GELU adds the layer's bias itself: linear_gelu if no adapter works on
 // the layer, bias_gelu otherwise; on a GPU, by tanh, the two round differently.
 Tensor activate(Linear& layer, const Tensor& x, HiddenAct act);
 

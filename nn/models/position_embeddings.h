@@ -12,7 +12,7 @@ namespace papilio::nn {
 // torch.nn.functional.interpolate computes it with mode="bicubic" and align_corners=False: a =
 // -3/4, or with `antialias`, a = -1/2 and a kernel that widens when the grid shrinks.
 // Differentiable. positions: (1, tokens + side^2, D) -> (1, tokens + rows * columns, D). Throws
-// where the patches are no square or a size is below 1.
+// if the patches are no square or a size is below 1.
 Tensor interpolate_positions(const Tensor& positions, int64_t tokens, int64_t rows, int64_t columns,
                              bool antialias = false);
 

@@ -13,7 +13,7 @@ namespace papilio::nn {
 
 struct PretrainedClassifier {
   std::unique_ptr<ImageClassifier> model;  // on the heap: adapters hold pointers into it
-  std::vector<std::string> class_names;    // id2label; empty where it is missing
+  std::vector<std::string> class_names;    // id2label; empty if it is missing
   std::vector<std::string> warnings;       // one line each
 };
 
@@ -30,7 +30,7 @@ PretrainedClassifier from_config(const std::filesystem::path& config_json);
 PretrainedClassifier from_pretrained(const std::filesystem::path& folder);
 
 // Writes config.json and model.safetensors atomically, as Transformers 4 and 5 read them; the
-// folder is made where it is missing. Throws where the model carries adapters.
+// folder is made if it is missing. Throws if the model carries adapters.
 void save_pretrained(ImageClassifier& model, const std::vector<std::string>& class_names,
                      const std::filesystem::path& folder);
 

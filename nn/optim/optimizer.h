@@ -40,7 +40,7 @@ class Optimizer {
 
   // Moments by "<parameter's index>.<name>", and "steps"; sharing memory.
   std::map<std::string, Tensor> state_dict() const;
-  // Copies them back. Throws ArgumentError where names or shapes do not fit, and then changes
+  // Copies them back. Throws ArgumentError if names or shapes do not fit, and then changes
   // nothing.
   void load_state_dict(const std::map<std::string, Tensor>& state);
 

@@ -25,8 +25,8 @@ class Checkpoints {
   void save_best(const TrainingParts& parts, const TrainingPlace& place) const;
 
   // The newest file that is whole, or else the best, put back. `warnings` gets a line for each that
-  // is not. `accept` sees what it is before and may throw. Empty where there is none; throws
-  // FileError where files are there and none is whole, and where one is of another run (that is no
+  // is not. `accept` sees what it is before and may throw. Empty if there is none; throws
+  // FileError if files are there and none is whole, and if one is of another run (that is no
   // damage).
   std::optional<TrainingPlace> resume(
       const TrainingParts& parts, std::vector<std::string>& warnings,

@@ -15,11 +15,11 @@ class CsvLog {
   // Replaces the file and writes the header. Throws FileError.
   CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns);
   // Goes on with the file: lines whose `column` is at most `last` stay, the others (of steps that
-  // are made again, or cut off in the middle) go. Begins anew where the file is missing or has
+  // are made again, or cut off in the middle) go. Begins anew if the file is missing or has
   // other columns.
   CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns,
          const std::string& column, int64_t last);
-  // One value a column, written and flushed. Throws FileError where the disk is full, and then a
+  // One value a column, written and flushed. Throws FileError if the disk is full, and then a
   // later line may be written still; ArgumentError for another number of values.
   void write(const std::vector<double>& values);
 

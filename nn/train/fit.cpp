@@ -35,7 +35,7 @@ std::vector<Batch> next_batches(Loader& loader, int64_t count, std::vector<std::
   return batches;
 }
 
-// Ends the training where an epoch goes by without an image.
+// Ends the training if an epoch goes by without an image.
 class Drought {
  public:
   explicit Drought(int64_t most) : most_(most) {}

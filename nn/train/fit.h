@@ -23,7 +23,7 @@ Forward autocast(Forward forward, DType precision);
 // One step, as on_step gets it.
 struct StepReport {
   int64_t step;  // 1 after the first
-  double loss;   // NaN, as the norm is, where the step had no image
+  double loss;   // NaN, as the norm is, if the step had no image
   double lr;
   double gradient_norm;              // before clipping
   int64_t images;                    // in this step
@@ -83,7 +83,7 @@ struct Evaluation {
 Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
                     int64_t batch_size = 256);
 // One epoch of `loader`, from its beginning and in its order (Options::shuffle = false keeps the
-// data's, and epochs = 1 prepares nothing beyond). Throws FileError where no image can be read.
+// data's, and epochs = 1 prepares nothing beyond). Throws FileError if no image can be read.
 Evaluation evaluate(Module& model, const Forward& forward, Loader& loader);
 
 // counts[true class][predicted class], of samples that have one

@@ -41,7 +41,7 @@ class ModelAverage {
 
   // Averages by parameter name, and "updates"; sharing memory.
   StateDict state_dict() const;
-  // Copies them back. Throws ArgumentError where names or shapes do not fit, and then changes
+  // Copies them back. Throws ArgumentError if names or shapes do not fit, and then changes
   // nothing.
   void load_state_dict(const StateDict& state);
 

@@ -9,7 +9,7 @@ namespace papilio::nn {
 // matrix products: 2 T (4 D^2 + 2 D I) + 4 T^2 D a layer, and the stem.
 double forward_operations(const ImageClassifier::Shape& shape);
 
-// A training step takes three times as many, or two where next to nothing trains: a frozen weight
+// A training step takes three times as many, or two if next to nothing trains: a frozen weight
 // needs no gradient of its own.
 double training_operations(ImageClassifier& model);
 

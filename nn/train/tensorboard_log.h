@@ -25,7 +25,7 @@ class TensorboardLog {
     double value;
   };
   // Written and flushed; values become float32, and those that are NaN are left out. Throws
-  // FileError where the disk is full; a later call may succeed.
+  // FileError if the disk is full; a later call may succeed.
   void write(int64_t step, const std::vector<Scalar>& scalars);
   const std::filesystem::path& path() const { return path_; }
 

@@ -12,7 +12,7 @@ namespace papilio::cuda::study {
 std::vector<float> uniform(int64_t n, uint64_t seed);
 
 struct Measurement {
-  double difference;  // max |output - the CPU's|; NaN where an element was not written
+  double difference;  // max |output - the CPU's|; NaN if an element was not written
   double seconds;     // of a run: median of `repeats` times ten in a row, by the device's own clock
 };
 Measurement measure(const Version& version, const Sizes& sizes, const Problem& problem,

@@ -23,7 +23,7 @@ inline const std::vector<RowShape> kRowShapes = {
     {5, 1},   {5, 3},    {70, 4},   {70, 8},   {40, 64},  {5, 96},   {9, 384},
     {3, 385}, {70, 520}, {2, 1000}, {2, 2048}, {2, 3000}, {1, 4096}, {1, 5000}};
 
-// x where it begins one element behind 16 bytes; its gradient will have come from such a place.
+// x if it begins one element behind 16 bytes; its gradient will have come from such a place.
 inline Tensor behind_16_bytes(const Tensor& x) {
   const Tensor flat = flatten(x), memory = concat({slice(flat, 0, 0, 1), flat}, 0);
   return reshape(slice(memory, 0, 1), x.shape());

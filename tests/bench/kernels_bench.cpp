@@ -103,7 +103,7 @@ void shapes(benchmark::internal::Benchmark* bench) {
 BENCHMARK(rotation_forward)->Apply(shapes);
 BENCHMARK(rotation_backward)->Apply(shapes);
 
-// The same for segments that go to tensor cores: 16-bit types, and float32 where TF32 is allowed.
+// The same for segments that go to tensor cores: 16-bit types, and float32 if TF32 is allowed.
 // Bytes are one read of each input of x's size and one write of each such output.
 void wide_segments(benchmark::State& state, DType dtype, bool backwards) {
   const int64_t d = state.range(0), b = state.range(1), m = state.range(2);

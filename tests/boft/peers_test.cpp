@@ -33,7 +33,7 @@ fs::path folder_of(const fs::path& folder, const std::string& adapter) {
   return adapter == "default" ? folder : folder / adapter;
 }
 
-// |got - want| within 1e-5 of the largest |want|; of `least` where all of them are smaller.
+// |got - want| within 1e-5 of the largest |want|; of `least` if all of them are smaller.
 void check_close(const Tensor& got, const Tensor& want, double tolerance = 1e-5, double least = 0) {
   REQUIRE(got.shape() == want.shape());
   const auto a = got.to_vector<double>(), b = want.to_vector<double>();

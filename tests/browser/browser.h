@@ -11,12 +11,12 @@
 
 namespace papilio::test {
 
-// The program's path; empty where no Chromium is installed.
+// The program's path; empty if no Chromium is installed.
 std::string find_chromium();
 
 class Browser {
  public:
-  // `profile`: a folder for what it keeps. Throws std::runtime_error, here and below, where it does
+  // `profile`: a folder for what it keeps. Throws std::runtime_error, here and below, if it does
   // not answer within a minute.
   Browser(const std::string& program, const std::filesystem::path& profile);
   ~Browser();  // ends it and what it started

@@ -1,4 +1,4 @@
-// Rotations and the segments' gradients on tensor cores, beside the plain kernels: those run where
+// Rotations and the segments' gradients on tensor cores, beside the plain kernels: those run if
 // a GPU's code has no such products.
 #include <doctest/doctest.h>
 

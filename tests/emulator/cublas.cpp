@@ -26,7 +26,7 @@ std::vector<compute_t<T>> dense(const T* x, cublasOperation_t op, int64_t rows, 
   return y;
 }
 
-// C = alpha A B + beta C; C is not read where beta is 0.
+// C = alpha A B + beta C; C is not read if beta is 0.
 template <class T>
 void product(cublasOperation_t op_a, cublasOperation_t op_b, int64_t m, int64_t n, int64_t k,
              const void* alpha, const T* a, int64_t lda, const T* b, int64_t ldb, const void* beta,

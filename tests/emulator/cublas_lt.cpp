@@ -110,7 +110,7 @@ bool known_epilogue(const cublasLtMatmulDescOpaque_t& d, int64_t rows) {
          reinterpret_cast<uintptr_t>(d.aux) % 16 == 0;
 }
 
-// The result becomes gelu(result), by tanh; what it was goes to aux where there is one.
+// The result becomes gelu(result), by tanh; what it was goes to aux if there is one.
 template <class T>
 void gelu(T* result, int64_t ld, T* aux, int64_t aux_ld, int64_t rows, int64_t cols) {
   for (int64_t j = 0; j < cols; ++j)

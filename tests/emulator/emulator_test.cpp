@@ -25,7 +25,7 @@ using emulator::Order;
 
 // --- kernels ---
 
-// Reverses each block's elements through shared memory; proper only where the block waits.
+// Reverses each block's elements through shared memory; proper only if the block waits.
 enum Wait { nobody, warp, block };
 template <Wait waits>
 __global__ void reverse_block(float* y, const float* x) {

@@ -1,5 +1,5 @@
 // A stack of its own on which a function runs until it pauses: Boost.Context's jumps, told to
-// AddressSanitizer where that is compiled in.
+// AddressSanitizer if that is compiled in.
 #pragma once
 
 #include <boost/context/detail/fcontext.hpp>

@@ -7,7 +7,7 @@
 
 namespace papilio::test {
 
-// Every trained parameter takes its gradient as its value (0 where there is none), so that saving
+// Every trained parameter takes its gradient as its value (0 if there is none), so that saving
 // the adapter writes gradients.
 inline void become_gradients(nn::Module& model) {
   for (const auto& [name, parameter] : nn::named_parameters(model)) {

@@ -11,7 +11,7 @@ namespace papilio::nn {
 
 // model.safetensors, or the files that model.safetensors.index.json lists, by the names that stand
 // in them; on top of the mapped files. Throws FileError for a folder that has neither, an index
-// that is broken, a file outside the folder, and a tensor that is not where the index says.
+// that is broken, a file outside the folder, and a tensor that is not if the index says.
 std::map<std::string, Tensor> read_checkpoint_weights(const std::filesystem::path& folder);
 
 }  // namespace papilio::nn

@@ -21,7 +21,7 @@ using Values = std::map<std::string, std::string>;
 
 constexpr const char* kNoted[] = {"data", "validation-share", "test-share", "split-seed"};
 
-// The settings of the run that made a folder; none where nothing says them. Of a merged model those
+// The settings of the run that made a folder; none if nothing says them. Of a merged model those
 // of its adapter, or else its base; `gone` is set to a part that is not there.
 Values run_settings(const fs::path& folder, std::string& gone, int depth = 0) {
   Values values;

@@ -9,11 +9,11 @@
 namespace papilio::cli {
 
 // What the run.toml of a merged model says of the images its adapter, or else its base, was trained
-// on: lines "trained-data = ...", so that neither folder needs to stay. Empty where they say
+// on: lines "trained-data = ...", so that neither folder needs to stay. Empty if they say
 // nothing.
 std::string trained_on(const std::string& model, const std::string& adapter);
 
-// Takes --validation-share, --test-share and --split-seed, where they are not given, from the
+// Takes --validation-share, --test-share and --split-seed, if they are not given, from the
 // run.toml of the first of these folders (an adapter, a model) that was trained on the same data;
 // of a merged model it is that of its parts. Returns a line for each that differs from what is
 // used (some images that are evaluated were trained on then), and for each merged model that does

@@ -7,7 +7,7 @@
 
 namespace papilio::report {
 
-// How one class fared; NaN where a figure's divisor is zero.
+// How one class fared; NaN if a figure's divisor is zero.
 struct ClassRow {
   std::string name = {};
   int64_t images = 0;     // of this class

@@ -22,7 +22,7 @@ nlohmann::json read_json(const std::filesystem::path& path);
 // number out of range.
 class JsonFields {
  public:
-  // Throws where `object` is no object. Refers to it.
+  // Throws if `object` is no object. Refers to it.
   JsonFields(const nlohmann::json& object, std::string where);
 
   int64_t integer(const char* key, int64_t otherwise, int64_t least = INT64_MIN,
@@ -33,7 +33,7 @@ class JsonFields {
   std::vector<std::string> strings(const char* key);
   // A whole number or a list of them.
   std::vector<int64_t> integers(const char* key);
-  // The value as it is, null where it is missing.
+  // The value as it is, null if it is missing.
   const nlohmann::json& value(const char* key);
 
   // Keys that no getter has asked for and whose value says something (not null, false or empty), in

@@ -122,7 +122,7 @@ TEST_CASE("convert: OFT's shared and constrained blocks, and numbers of blocks, 
 TEST_CASE("convert: block sizes that OFT adjusted are told by their number where that is one") {
   const TemporaryFolder at;
   OftConfig config = random_oft();
-  config.oft_block_size = 8;  // d = 8 at query and dense; d = 4 at the stem, where it becomes 4
+  config.oft_block_size = 8;  // d = 8 at query and dense; d = 4 at the stem, if it becomes 4
   TinyModel model, base;
   AdapterModel adapters(model);
   adapters.add_adapter("default", config);

@@ -75,7 +75,7 @@ TEST_CASE("cayley on a device: both kinds of elimination side by side, anywhere 
   for (const DType dtype : {DType::float32, DType::bfloat16, DType::float64})
     for (const int64_t b : {2, 4, 8, 16, 32, 64, 128})
       for (const int64_t at : {0, 1, 2}) {
-        // More than 48 KiB of shared memory, or none of it where even that is too little.
+        // More than 48 KiB of shared memory, or none of it if even that is too little.
         if (b > 32 && (at > 0 || dtype == DType::bfloat16)) continue;
         CAPTURE(str(dtype, " ", b, " ", at));
         const int64_t n = 3 * b * b;

@@ -41,7 +41,7 @@ inline void __syncwarp(unsigned mask = 0xffffffffu) {
   emulator::exchange({.mask = mask, .what = emulator::Exchange::meet});
 }
 
-// The value of lane `source` of the same part of `width` lanes; one's own where there is none.
+// The value of lane `source` of the same part of `width` lanes; one's own if there is none.
 template <class T>
 T shuffle_from(unsigned mask, T value, int source, int width) {
   static_assert(sizeof(T) <= 8 && std::is_trivially_copyable_v<T>);
