@@ -27,7 +27,8 @@ std::string read_file(const std::filesystem::path& path, size_t limit) {
 
 std::string read_unpacked(const std::filesystem::path& path, size_t limit) {
   std::string bytes = read_file(path, limit);
-  return bytes.starts_with("\x1f\x8b") ? gunzip(bytes, path.string(), limit) : bytes;
+  if (!bytes.starts_with("\x1f\x8b")) return bytes;
+  return gunzip(bytes, path.string(), limit - bytes.size());
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

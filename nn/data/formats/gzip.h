@@ -6,8 +6,10 @@
 
 namespace papilio::nn {
 
-// Unpacks gzip data, also of several members one after another. Throws FileError, naming `name`,
-// for data that is truncated, corrupt or longer than `limit` bytes when unpacked.
+// Unpacks gzip data, also of several members one after another, with zeros behind a member or none.
+// Throws FileError, naming `name`, for data that is truncated or corrupt, or would need more than
+// `limit` bytes of memory: what is unpacked, and what growing needs beside it where the data says
+// the wrong size.
 std::string gunzip(std::string_view data, const std::string& name, size_t limit = size_t(1) << 32);
 
 }  // namespace papilio::nn

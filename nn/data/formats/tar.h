@@ -1,4 +1,4 @@
-// Archives of tar (POSIX ustar, as GNU tar writes it too), read in memory.
+// Archives of tar (v7, POSIX ustar and pax, GNU), read in memory.
 #pragma once
 
 #include <string>
@@ -12,13 +12,14 @@ struct TarMember {
   std::string_view data;  // inside the archive's bytes
 };
 
-// The archive's regular files, in its order; folders are passed over. Throws FileError, beginning
-// with `name`, for an archive that is truncated or has a wrong checksum, and for members that no
-// data set needs and an attacker likes: absolute paths, "..", links, devices, sizes beyond the
-// archive, extended headers that rename files.
+// The archive's regular files, in its order, by their long names where pax or GNU records have
+// them; folders are passed over, and so is what macOS adds (__MACOSX, ._name, .DS_Store). Throws
+// FileError, beginning with `name`, for an archive that is truncated or has a wrong checksum, and
+// for members that no data set needs and an attacker likes: absolute paths, "..", links, devices,
+// sizes beyond the archive, sparse files.
 std::vector<TarMember> read_tar(std::string_view bytes, const std::string& name);
 
-// Whether the bytes begin with a tar header, by its magic.
+// Whether the bytes begin with a tar header, by its checksum.
 bool is_tar(std::string_view bytes);
 
 }  // namespace papilio::nn
