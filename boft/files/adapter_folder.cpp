@@ -140,10 +140,13 @@ AdapterFolder read_adapter_folder(const fs::path& folder) {
   const bool compact = !fs::exists(folder / file_name(FolderForm::peft), ignored) &&
                        fs::exists(folder / file_name(FolderForm::compact), ignored);
   const fs::path file = folder / file_name(compact ? FolderForm::compact : FolderForm::peft);
-  Tensors tensors = load_safetensors(file).tensors;
+  auto [tensors, metadata, unsupported] = load_safetensors(file);
   check_known_format(file, tensors);
   if (compact) tensors = expanded(tensors, file.string());
   AdapterFolder result{config.config, std::move(tensors), config.warnings, file};
+  for (const auto& [name, dtype] : unsupported)
+    result.warnings.push_back(file.string() + ": " + name + " is left out: its dtype " + dtype +
+                              " is not supported");
   trust_number_of_factors(result);
   return result;
 }

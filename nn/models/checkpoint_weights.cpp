@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <system_error>
+#include <utility>
 
 #include "tensor/files/detail/check_name.h"
 #include "tensor/files/detail/json.h"
@@ -18,7 +19,8 @@ namespace {
 constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 
-std::map<std::string, Tensor> read_shards(const fs::path& folder) {
+std::map<std::string, Tensor> read_shards(const fs::path& folder,
+                                          std::map<std::string, std::string>& unsupported) {
   const std::string where = (folder / kIndex).string();
   const json index = read_json(folder / kIndex);
   const json map = index.is_object() ? index.value("weight_map", json()) : json();
@@ -41,19 +43,28 @@ std::map<std::string, Tensor> read_shards(const fs::path& folder) {
     const SafetensorsReader& reader = files.at(file);
     check<FileError>(reader.entries().contains(name), (folder / file).string(), ": has no tensor ",
                      name, ", which ", kIndex, " says is there");
-    tensors[name] = reader.tensor(name);
+    const SafetensorsType& type = *reader.entries().at(name).type;
+    if (type.dtype)
+      tensors[name] = reader.tensor(name);
+    else
+      unsupported.emplace(name, type.name);
   }
   return tensors;
 }
 
 }  // namespace
 
-std::map<std::string, Tensor> read_checkpoint_weights(const fs::path& folder) {
+std::map<std::string, Tensor> read_checkpoint_weights(
+    const fs::path& folder, std::map<std::string, std::string>& unsupported) {
   std::error_code ignored;
-  if (fs::exists(folder / kWeights, ignored)) return load_safetensors(folder / kWeights).tensors;
+  if (fs::exists(folder / kWeights, ignored)) {
+    SafetensorsFile file = load_safetensors(folder / kWeights);
+    unsupported = std::move(file.unsupported);
+    return std::move(file.tensors);
+  }
   check<FileError>(fs::exists(folder / kIndex, ignored), folder.string(), ": holds neither ",
                    kWeights, " nor ", kIndex);
-  return read_shards(folder);
+  return read_shards(folder, unsupported);
 }
 
 }  // namespace papilio::nn

@@ -55,9 +55,10 @@ std::string model_name(const std::string& name, const std::string& prefix) {
 void load_weights(PretrainedClassifier& loaded, const fs::path& folder) {
   ImageClassifier& model = *loaded.model;
   StateDict tensors;
-  std::map<std::string, std::string> file_name;  // by the model's
+  std::map<std::string, std::string> file_name;    // by the model's
+  std::map<std::string, std::string> unsupported;  // the dtype, by the file's
   const std::string prefix = model.shape().model_type + '.';
-  for (const auto& [name, tensor] : read_checkpoint_weights(folder)) {
+  for (const auto& [name, tensor] : read_checkpoint_weights(folder, unsupported)) {
     const std::string mine = model_name(name, prefix);
     check<FileError>(tensors.emplace(mine, tensor).second, folder.string(), ": the weights name ",
                      mine, " twice, also as ", name);
@@ -66,6 +67,12 @@ void load_weights(PretrainedClassifier& loaded, const fs::path& folder) {
   model.before_loading(tensors);
   const LoadResult result = load_state_dict(model, tensors, false);
   std::vector<std::string> missing = result.missing, unexpected;
+  for (const auto& [name, dtype] : unsupported) {
+    check<FileError>(std::ranges::find(missing, model_name(name, prefix)) == missing.end(),
+                     folder.string(), ": the weights' ", name, " has the dtype ", dtype,
+                     ", which is not supported");
+    unexpected.push_back(name + " (" + dtype + ')');
+  }
   if (std::erase_if(missing, [](const auto& name) { return name.starts_with("classifier."); })) {
     model.reset_classifier(model.classifier.out_features());
     loaded.warnings.push_back(folder.string() +

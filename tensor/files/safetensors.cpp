@@ -67,6 +67,10 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path) {
   const SafetensorsReader reader(path);
   SafetensorsFile file{{}, reader.metadata()};
   for (const auto& [name, entry] : reader.entries()) {
+    if (!entry.type->dtype) {
+      file.unsupported.emplace(name, entry.type->name);
+      continue;
+    }
     file.tensors.emplace_hint(file.tensors.end(), name, reader.tensor(name));
   }
   return file;

@@ -66,9 +66,12 @@ class SafetensorsReader {
 struct SafetensorsFile {
   std::map<std::string, Tensor> tensors;
   Metadata metadata;
+  // Tensors of dtypes that Papilio does not have (F8_E4M3, C64, ...), which are left out: the dtype
+  // by name. Whoever needs one must refuse; whoever needs none may go on.
+  std::map<std::string, std::string> unsupported = {};
 };
 
-// Everything in the file.
+// Everything in the file that Papilio has a dtype for.
 SafetensorsFile load_safetensors(const std::filesystem::path& path);
 
 // Writes atomically (tensor/files/atomic_file.h). The same tensors give the same bytes: tensors lie

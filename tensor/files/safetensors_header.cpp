@@ -60,13 +60,23 @@ class Parser : public nlohmann::json_sax<nlohmann::json> {
   explicit Parser(SafetensorsHeader& header) : header_(header) {}
   const std::string& error() const { return error_; }
 
-  bool null() override { return unexpected("null"); }
-  bool boolean(bool value) override { return unexpected(value ? "true" : "false"); }
-  bool number_integer(number_integer_t value) override { return unexpected(str(value)); }
-  bool number_float(number_float_t, const string_t& text) override { return unexpected(text); }
+  bool null() override {
+    const bool no_metadata = place_ == Place::top && name_ == "__metadata__";
+    return no_metadata || passed_over() || unexpected("null");
+  }
+  bool boolean(bool value) override {
+    return passed_over() || unexpected(value ? "true" : "false");
+  }
+  bool number_integer(number_integer_t value) override {
+    return passed_over() || unexpected(str(value));
+  }
+  bool number_float(number_float_t, const string_t& text) override {
+    return passed_over() || unexpected(text);
+  }
   bool binary(binary_t&) override { return unexpected("binary data"); }
 
   bool number_unsigned(number_unsigned_t value) override {
+    if (passed_over()) return true;
     if (place_ == Place::shape) {
       if (value > uint64_t(std::numeric_limits<int64_t>::max())) {
         return refuse(str("a dimension of ", value, " (at most 2^63 - 1)"));
@@ -83,6 +93,7 @@ class Parser : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool string(string_t& value) override {
+    if (passed_over()) return true;
     if (place_ == Place::metadata && has_key_) {
       has_key_ = false;
       return header_.metadata.emplace(std::move(key_), value).second ||
@@ -98,12 +109,14 @@ class Parser : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool start_object(size_t) override {
+    if (passed_over()) return deeper();
     if (place_ == Place::outside) {
       place_ = Place::top;
     } else if (place_ == Place::top) {
       place_ = name_ == "__metadata__" ? Place::metadata : Place::tensor;
       entry_ = {};
       seen_ = offsets_ = 0;
+      extra_ = false;
     } else {
       return unexpected("an object");
     }
@@ -111,6 +124,7 @@ class Parser : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool key(string_t& value) override {
+    if (depth_ > 0) return true;
     if (place_ == Place::top) {
       name_ = std::move(value);
       if (name_ == "__metadata__")
@@ -124,13 +138,14 @@ class Parser : public nlohmann::json_sax<nlohmann::json> {
     has_key_ = true;
     if (place_ == Place::metadata) return true;
     const int bit = key_ == "dtype" ? 1 : key_ == "shape" ? 2 : key_ == "data_offsets" ? 4 : 0;
-    if (bit == 0) return refuse("unknown key " + in_quotes(key_));
+    extra_ = bit == 0;
     if (seen_ & bit) return refuse(in_quotes(key_) + " appears twice");
     seen_ |= bit;
     return true;
   }
 
   bool end_object() override {
+    if (depth_ > 0) return shallower();
     const Place ended = place_;
     place_ = ended == Place::top ? Place::outside : Place::top;
     if (ended != Place::tensor) return true;
@@ -143,6 +158,7 @@ class Parser : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool start_array(size_t) override {
+    if (passed_over()) return deeper();
     if (place_ != Place::tensor || (key_ != "shape" && key_ != "data_offsets"))
       return unexpected("an array");
     place_ = key_ == "shape" ? Place::shape : Place::offsets;
@@ -150,6 +166,7 @@ class Parser : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool end_array() override {
+    if (depth_ > 0) return shallower();
     place_ = Place::tensor;
     return true;
   }
@@ -160,7 +177,17 @@ class Parser : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
+  static constexpr int kDeepest = 100;
   enum class Place { outside, top, metadata, tensor, shape, offsets };
+
+  // Whether a value belongs to a field of an entry that the format does not know: anything is
+  // right.
+  bool passed_over() const { return depth_ > 0 || (place_ == Place::tensor && extra_); }
+  bool deeper() { return ++depth_ <= kDeepest || refuse("a field nested too deep"); }
+  bool shallower() {
+    --depth_;
+    return true;
+  }
 
   bool refuse(const std::string& rule) {
     if (place_ == Place::metadata)
@@ -197,6 +224,8 @@ class Parser : public nlohmann::json_sax<nlohmann::json> {
   Place place_ = Place::outside;
   std::string name_, key_;  // the tensor's, and the one inside it
   bool has_key_ = false, metadata_seen_ = false;
+  bool extra_ = false;  // the entry's field is none of the three
+  int depth_ = 0;       // of objects and lists inside such a field
   SafetensorsEntry entry_;
   int seen_ = 0, offsets_ = 0;
 };

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -223,6 +225,41 @@ TEST_CASE("a backbone's file alone: the classifier is new, and the user is told"
         kTolerance);
   const Tensor logits = (*loaded.model)(answers.at("12x12.images"));
   CHECK(distance(logits, logits) == 0);  // finite
+}
+
+TEST_CASE("tensors of dtypes that Papilio lacks: warned of where unused, refused where needed") {
+  const TemporaryFolder folder;
+  const fs::path file = folder / "model.safetensors";
+  fs::copy(golden("vit") / "config.json", folder / "config.json");
+  const std::string good = read_bytes(golden("vit") / "model.safetensors");
+  uint64_t n = 0;
+  std::memcpy(&n, good.data(), 8);
+  const std::string header = good.substr(8, n), data = good.substr(8 + n);
+  const auto write = [&](const std::string& changed, const std::string& more) {
+    const uint64_t length = changed.size();
+    write_bytes(file,
+                std::string(reinterpret_cast<const char*>(&length), 8) + changed + data + more);
+  };
+  const std::string offsets = str("[", data.size(), ",", data.size() + 1, "]}");
+  std::string extra = header;
+  extra.insert(extra.rfind('}'),
+               R"(,"vit.encoder.layer.0.input_scale":{"dtype":"F8_E4M3","shape":[1],)"
+               R"("data_offsets":)" +
+                   offsets);
+  write(extra, "x");
+  CHECK(nn::from_pretrained(folder.path()).warnings ==
+        std::vector<std::string>{folder.path().string() +
+                                 ": weights that are not used: vit.encoder.layer.0.input_scale "
+                                 "(F8_E4M3)"});
+  std::string needed = header;
+  const size_t at = needed.find("\"F32\"", needed.find("\"classifier.bias\""));
+  write(needed.replace(at, 5, "\"U32\""), "");
+  CHECK_THROWS_WITH_AS(
+      nn::from_pretrained(folder.path()),
+      (folder.path().string() + ": the weights' classifier.bias has the dtype U32, "
+                                "which is not supported")
+          .c_str(),
+      FileError);
 }
 
 TEST_CASE("config.json: settings that would compute something else are refused, others are kept") {
