@@ -147,9 +147,11 @@ ImageSplits open_image_folder(const fs::path& root, const HoldOut& shares) {
 ImageSplits open_images(const fs::path& path, const HoldOut& shares) {
   return checked(path, [&] {
     check<FileError>(fs::exists(path), path.string(), ": there is no such file or folder");
-    if (!fs::is_directory(path)) return open_cifar(path, shares);
+    if (!fs::is_directory(path))
+      return is_idx_file(path) ? open_idx(path, shares) : open_cifar(path, shares);
     // As the archives unpack and as torchvision lays them out.
-    for (const char* below : {"", "raw", "cifar-10-batches-bin", "cifar-100-binary"}) {
+    for (const char* below : {"", "raw", "cifar-10-batches-bin", "cifar-100-binary",
+                              "cifar-10-batches-py", "cifar-100-python"}) {
       const fs::path folder = *below == '\0' ? path : path / below;
       if (is_idx_folder(folder)) return open_idx(folder, shares);
       if (is_cifar_folder(folder)) return open_cifar(folder, shares);

@@ -10,6 +10,7 @@
 
 namespace papilio::nn {
 
+// What the class does by itself.
 struct ImageProcessorClass {
   std::string_view name;
   ImageProcessor defaults;

@@ -28,6 +28,7 @@ struct ImageProcessorFile {
 // types and values, and for sizes that depend on the picture.
 ImageProcessorFile parse_image_processor(const std::string& text, const std::string& where,
                                          const ImageProcessorModel& model = {});
+// The same of a file.
 ImageProcessorFile read_image_processor(const std::filesystem::path& path,
                                         const ImageProcessorModel& model = {});
 // As Transformers' AutoImageProcessor reads it.

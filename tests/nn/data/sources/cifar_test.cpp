@@ -17,6 +17,7 @@ namespace papilio::test {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;
 
 // Ten images, one a class.
 std::string batch(int value) {
@@ -103,6 +104,68 @@ TEST_CASE("CIFAR-100: the fine label counts") {
         ", train.bin: coarse label 20 of image 0 is out of range for 20 classes");
 }
 
+namespace {
+
+// As Python 2 pickled it, like the official files: ten images, one a class.
+std::string python_batch(int value, const std::string& labels_key) {
+  std::string data, labels;
+  for (int c = 0; c < 10; ++c) {
+    data += cifar_record(c, value, c, 200).substr(1);
+    labels += std::string("K") + char(c);
+  }
+  return "\x80\x02}q\x01(U"s + char(labels_key.size()) + labels_key + "q\x02]q\x03(" + labels +
+         "eU\x04"
+         "dataq\x04"
+         "cnumpy.core.multiarray\n_reconstruct\nq\x05"
+         "cnumpy\nndarray\nq\x06"
+         "K\x00\x85U\x01"
+         "b\x87Rq\x07(K\x01K\x0aM\x00\x0c\x86"
+         "cnumpy\ndtype\nq\x08U\x02u1K\x00K\x01"
+         "\x87Rq\x09(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T\x00\x78\x00\x00"s +
+         data + "tbu."s;
+}
+
+std::string python_names(const std::string& key, int count) {
+  std::string names;
+  for (int c = 0; c < count; ++c) {
+    const std::string name = c == 8 ? "ship" : "class" + std::to_string(c);
+    names += std::string("U") + char(name.size()) + name;
+  }
+  return "\x80\x02}(U"s + char(key.size()) + key + "](" + names + "eu.";
+}
+
+}  // namespace
+
+TEST_CASE("CIFAR's Python version: the folder, the folder above and the tar.gz") {
+  TemporaryFolder folder;
+  std::vector<std::string> members;
+  fs::create_directories(folder / "cifar-10-batches-py");
+  const auto add = [&](const std::string& name, const std::string& bytes) {
+    write_bytes(folder / "cifar-10-batches-py" / name, bytes);
+    members.push_back(tar_member("cifar-10-batches-py/" + name, bytes));
+    members.push_back(tar_member("__MACOSX/cifar-10-batches-py/._" + name, "x"));
+  };
+  for (int i = 1; i <= 5; ++i) add("data_batch_" + std::to_string(i), python_batch(i, "labels"));
+  add("test_batch", python_batch(6, "labels"));
+  add("batches.meta", python_names("label_names", 10));
+  write_bytes(folder / "c.tar.gz", gzip(tar(members)));
+  for (const fs::path& path : {folder / "cifar-10-batches-py", folder.path(), folder / "c.tar.gz"})
+    check_ten(path);
+  write_bytes(folder / "cifar-10-batches-py/batches.meta", python_names("names", 10));
+  CHECK(complaint(folder / "cifar-10-batches-py") == ": batches.meta: lacks the list label_names");
+
+  TemporaryFolder hundred;
+  write_bytes(hundred / "train", python_batch(1, "fine_labels"));
+  write_bytes(hundred / "test", python_batch(2, "fine_labels"));
+  write_bytes(hundred / "meta", python_names("fine_label_names", 100));
+  const nn::ImageSplits splits = nn::open_images(hundred.path(), {.validation = 0});
+  CHECK(splits.kind == "cifar-100");
+  CHECK(splits.test->label(7) == 7);
+  CHECK(splits.test->class_names()[8] == "ship");
+  write_bytes(hundred / "train", python_batch(1, "coarse_labels"));
+  CHECK(complaint(hundred.path()).starts_with(", train: expected a pickle of an array \"data\""));
+}
+
 TEST_CASE("CIFAR files that lie: sizes, labels, missing parts, names, archives") {
   TemporaryFolder folder;
   const auto write = [&](const std::string& changed, const std::string& bytes) {
@@ -142,9 +205,10 @@ TEST_CASE("CIFAR files that lie: sizes, labels, missing parts, names, archives")
   CHECK(complaint(file) == ": holds two files train.bin");
   write_bytes(file, tar({tar_member("a.jpg", "x")}));
   CHECK(complaint(file) ==
-        ": expected CIFAR's binary version (data_batch_1.bin and so on, or train.bin)");
+        ": expected CIFAR's binary version (data_batch_1.bin and so on, or train.bin) or its "
+        "Python version (data_batch_1, or train and meta)");
   write_bytes(file, tar({tar_member("cifar-10-batches-py/data_batch_1", "x")}));
-  CHECK(complaint(file) == ": holds CIFAR's Python version; papilio reads the binary version");
+  CHECK(complaint(file) == ", data_batch_1: expected a pickle of protocol 2 to 5");
   CHECK(complaint(folder / "none") == ": there is no such file or folder");
 }
 

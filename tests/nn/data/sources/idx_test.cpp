@@ -86,11 +86,91 @@ TEST_CASE("IDX: class names from the folder") {
   CHECK_THROWS_AS(nn::open_images(folder / "FashionMNIST"), FileError);
 }
 
+TEST_CASE("IDX: a folder's own name says what the classes are, not a word in its path") {
+  const TemporaryFolder folder;
+  const auto names = [&](const char* below) {
+    fs::create_directories(folder / below);
+    write_part(folder / below, "train", 30, true);
+    return nn::open_images(folder / below).train->class_names();
+  };
+  CHECK(names("fashion-of-1900/digits") == kTen);
+  CHECK(names("old fashioned") == kTen);
+  CHECK(names("fashion_mnist")[0] == "T-shirt/top");
+  CHECK(names("FashionMNIST/raw/")[0] == "T-shirt/top");
+  CHECK(names("KMNIST/raw")[1] == "ki");
+  CHECK(names("MNIST/raw") == kTen);
+}
+
+TEST_CASE("IDX: EMNIST's sets by name, QMNIST's labels of eight int32") {
+  const TemporaryFolder folder;
+  const auto write = [&](const std::string& name, const std::string& bytes) {
+    write_bytes(folder / name, gzip(bytes));
+  };
+  for (const char* part : {"train", "test"}) {
+    const std::string set = str("emnist-letters-", part);
+    write(set + "-images-idx3-ubyte.gz", idx({3, 1, 1}, "abc"));
+    write(set + "-labels-idx1-ubyte.gz", idx({3}, "\1\2\32"));
+  }
+  const nn::ImageSplits emnist = nn::open_images(folder.path(), {.validation = 0});
+  CHECK(emnist.train->class_names().size() == 26);
+  CHECK(emnist.train->label(0) == 0);
+  CHECK(emnist.test->label(2) == 25);
+  CHECK(emnist.test->class_names()[25] == "z");
+  CHECK(emnist.notes.size() == 1);
+  // Two sets in one folder: the path of the wanted train images says which.
+  write("emnist-balanced-train-images-idx3-ubyte.gz", idx({1, 1, 1}, "x"));
+  write("emnist-balanced-train-labels-idx1-ubyte.gz", idx({1}, "\56"));
+  CHECK_THROWS_WITH_AS(nn::open_images(folder.path()),
+                       (folder.path().string() +
+                        ": holds several data sets (emnist-balanced-, emnist-letters-); give the "
+                        "path of the wanted one's train-images-idx3-ubyte")
+                           .c_str(),
+                       FileError);
+  const nn::ImageSplits balanced = nn::open_images(
+      folder / "emnist-balanced-train-images-idx3-ubyte.gz", {.validation = 0, .test = 0});
+  CHECK(balanced.train->class_names().size() == 47);
+  CHECK(balanced.train->class_names()[46] == "t");
+  CHECK(balanced.train->label(0) == 46);
+
+  fs::create_directories(folder / "q");
+  std::string labels("\0\0\x0c\2\0\0\0\2\0\0\0\x8", 12);
+  for (const char label : {7, 3}) {
+    labels += std::string(3, '\0') + label;
+    for (int column = 1; column < 8; ++column) labels += "\xff\xff\xff\xfe";
+  }
+  write("q/qmnist-train-images-idx3-ubyte.gz", idx({2, 1, 1}, "ab"));
+  write("q/qmnist-train-labels-idx2-int.gz", labels);
+  const nn::ImageSplits qmnist = nn::open_images(folder / "q", {.validation = 0, .test = 0});
+  CHECK(qmnist.train->label(0) == 7);
+  CHECK(qmnist.train->label(1) == 3);
+  CHECK(qmnist.train->class_names() == kTen);
+}
+
+TEST_CASE("IDX: int32 labels, negative ones refused, pixels of int32 refused") {
+  const std::string images = idx({2, 1, 1}, "ab");
+  const auto wide = [](const std::string& data) {
+    std::string bytes = idx({2}, data);
+    bytes[2] = 12;
+    return bytes;
+  };
+  CHECK(complaint(images, wide(std::string("\0\0\0\1\0\0\0\x9", 8))).empty());
+  CHECK(complaint(images, wide(std::string("\0\0\0\1\0\0\1\0", 8))) ==
+        "l: label 256 of image 1 is out of range for 10 classes");
+  CHECK(complaint(images, wide("\xff\xff\xff\xff\xff\xff\xff\xff")) ==
+        "l: label -1 of image 0 is out of range for 10 classes");
+  CHECK(complaint(images, wide("1234567")) ==
+        "l: says it holds 2 numbers of 4 bytes, but has 7 bytes");
+  std::string pixels = idx({1, 1, 1}, "abcd");
+  pixels[2] = 12;
+  CHECK(complaint(pixels, idx({1}, "\1")) == "i: expected pixels that are bytes, got int32");
+}
+
 TEST_CASE("IDX files that lie: magic, counts against sizes, labels out of range") {
   const std::string images = idx({2, 1, 2}, "abcd"), labels = idx({2}, std::string("\1\2"));
   CHECK(complaint(images, labels).empty());
   const std::string magic =
-      "i: expected an IDX file of bytes in 3 dimensions (0 0 8 3 at its beginning)";
+      "i: expected an IDX file of bytes or int32 in 3 dimensions (0 0 8 3 or 0 0 12 3 at its "
+      "beginning)";
   CHECK(complaint("", labels) == magic);
   CHECK(complaint(labels, labels) == magic);
   for (size_t byte = 0; byte < 4; ++byte) {
