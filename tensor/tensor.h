@@ -27,21 +27,19 @@ class Tensor {
   bool defined() const { return storage_ != nullptr; }
   explicit operator bool() const { return defined(); }
 
-  // Sizes, strides (in elements), and both with the offset into the storage.
-  const Dims& shape() const { return layout_.shape; }
-  const Dims& strides() const { return layout_.strides; }
-  const Layout& layout() const { return layout_; }
-  // The number of dimensions; the size of one of them (-1 is the last; throws ArgumentError for one
-  // that it has not); the number of elements.
-  int dim() const { return layout_.rank(); }
+  const Dims& shape() const { return layout_.shape; }      // the size of each dimension
+  const Dims& strides() const { return layout_.strides; }  // in elements
+  const Layout& layout() const { return layout_; }         // both, and the offset in the storage
+  int dim() const { return layout_.rank(); }               // the number of dimensions
+  // The size of one dimension; -1 is the last. Throws ArgumentError for one that there is not.
   int64_t size(int dim) const { return layout_.shape[wrap_dim("size", dim, layout_.rank())]; }
-  int64_t numel() const { return layout_.numel(); }
-  // Row-major without gaps?
+  int64_t numel() const { return layout_.numel(); }  // the number of elements
+  // True if the elements lie in row-major order without gaps.
   bool is_contiguous() const { return layout_.is_contiguous(); }
-  // The elements' type, the device that they are on, and their memory.
-  DType dtype() const { return dtype_; }
+  DType dtype() const { return dtype_; }  // of every element
+  // Where the elements are; the CPU for the undefined tensor.
   Device device() const { return storage_ ? storage_->device() : Device::cpu(); }
-  const std::shared_ptr<Storage>& storage() const { return storage_; }
+  const std::shared_ptr<Storage>& storage() const { return storage_; }  // shared with its views
 
   // First element, of a tensor on the CPU. T must be the dtype's C++ type (both checked). Strides
   // are the caller's business.
@@ -68,6 +66,7 @@ class Tensor {
 
   // True for leaves that collect a gradient and for everything computed from them.
   bool requires_grad() const { return node_ != nullptr; }
+  // What was recorded of how it was computed; null without a gradient.
   const std::shared_ptr<Node>& node() const { return node_; }
   void set_node(std::shared_ptr<Node> node) { node_ = std::move(node); }
 
