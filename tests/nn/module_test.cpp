@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -133,6 +134,45 @@ TEST_CASE("layers: embedding and layer norm agree with their definitions") {
   const auto y = norm(tensor<float>({1, 2, 3, 4}, {1, 4})).to_vector();
   CHECK(y[0] == doctest::Approx(-1.5 / std::sqrt(1.25 + 1e-5)));
   CHECK(y[3] == doctest::Approx(1.5 / std::sqrt(1.25 + 1e-5)));
+}
+
+TEST_CASE("adapters: the layer keeps its dtype; the weight from before a merge is in no state") {
+  struct Twice : nn::Adapter {
+    Tensor weight(const Tensor& w, bool) override { return w * 2; }
+    void visit(nn::Visitor&) override {}
+    std::string describe() const override { return "Twice"; }
+  };
+  struct Net : nn::Module {
+    nn::Linear fc{2, 3};
+    void visit(nn::Visitor& v) override { v("fc", fc); }
+    std::string describe() const override { return "Net"; }
+  } net;
+  net.fc.adapters.add("a", std::make_unique<Twice>());
+  CHECK_THROWS_WITH_AS(nn::to(net, DType::float64),
+                       "to: fc carries adapters, which keep float32; convert the model before "
+                       "attaching them",
+                       ArgumentError);
+  CHECK(net.fc.weight.dtype() == DType::float32);
+
+  const auto kept = [&] {
+    std::vector<std::string> paths;
+    nn::Visitor v(
+        [&](const std::string& path, Tensor&, nn::Visitor::Kind kind) {
+          if (kind == nn::Visitor::Kind::kept) paths.push_back(path);
+        },
+        nullptr);
+    net.visit(v);
+    return paths;
+  };
+  CHECK(kept().empty());
+  const std::vector<double> before = net.fc.weight.to_vector<double>();
+  net.fc.adapters.set_merged(net.fc.weight, net.fc.merged_weight({"a"}, true), {"a"});
+  CHECK(kept() == std::vector<std::string>{"fc.adapters.kept"});
+  CHECK(nn::state_dict(net).size() == 2);
+  CHECK(nn::named_parameters(net, true).size() == 2);
+  net.fc.adapters.unmerge(net.fc.weight);
+  CHECK(kept().empty());
+  CHECK(net.fc.weight.to_vector<double>() == before);
 }
 
 }  // namespace papilio::test
