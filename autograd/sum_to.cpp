@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "autograd/backward.h"
-#include "autograd/ops/reduce_plan.h"
+#include "autograd/ops/detail/reduce_plan.h"
 #include "tensor/copy.h"
 
 namespace papilio {

@@ -1,6 +1,6 @@
 #include "autograd/ops/activation.h"
 
-#include "autograd/ops/elementwise.h"
+#include "autograd/ops/detail/elementwise.h"
 
 namespace papilio {
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "kernels/argmax.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"

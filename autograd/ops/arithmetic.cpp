@@ -1,7 +1,7 @@
 #include "autograd/ops/arithmetic.h"
 
 #include "autograd/autocast.h"
-#include "autograd/ops/elementwise.h"
+#include "autograd/ops/detail/elementwise.h"
 
 namespace papilio {
 

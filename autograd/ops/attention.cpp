@@ -5,7 +5,7 @@
 
 #include "autograd/autocast.h"
 #include "autograd/ops/arithmetic.h"
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/softmax.h"

@@ -3,7 +3,7 @@
 #include "autograd/autocast.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/cast.h"
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/bias_gelu.h"
 #include "tensor/copy.h"

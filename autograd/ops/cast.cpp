@@ -1,6 +1,6 @@
 #include "autograd/ops/cast.h"
 
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "tensor/copy.h"
 

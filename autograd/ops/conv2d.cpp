@@ -4,8 +4,8 @@
 
 #include "autograd/autocast.h"
 #include "autograd/backward.h"
-#include "autograd/ops/check.h"
-#include "autograd/ops/matrix.h"
+#include "autograd/ops/detail/check.h"
+#include "autograd/ops/detail/matrix.h"
 #include "autograd/record.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"

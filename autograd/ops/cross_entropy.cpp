@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "autograd/autocast.h"
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/cuda_graph.h"

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/dropout.h"
 #include "tensor/copy.h"

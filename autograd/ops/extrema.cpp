@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "autograd/autocast.h"
-#include "autograd/ops/elementwise.h"
+#include "autograd/ops/detail/elementwise.h"
 
 namespace papilio {
 

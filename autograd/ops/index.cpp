@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/index.h"
 #include "kernels/reduce.h"

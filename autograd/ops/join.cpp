@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "autograd/autocast.h"
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/ops/shape.h"
 #include "autograd/record.h"
 #include "tensor/copy.h"

@@ -4,7 +4,7 @@
 
 #include "autograd/autocast.h"
 #include "autograd/ops/arithmetic.h"
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/layer_norm.h"
 #include "tensor/copy.h"

@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "autograd/autocast.h"
-#include "autograd/ops/check.h"
-#include "autograd/ops/reduce_plan.h"
+#include "autograd/ops/detail/check.h"
+#include "autograd/ops/detail/reduce_plan.h"
 #include "autograd/record.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"

@@ -5,7 +5,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/copy.h"
 #include "tensor/copy.h"

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "autograd/autocast.h"
-#include "autograd/ops/along_rows.h"
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/along_rows.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/softmax.h"
 #include "tensor/pick.h"

@@ -7,8 +7,8 @@
 
 #include "autograd/autocast.h"
 #include "autograd/ops.h"
-#include "autograd/ops/check.h"
-#include "autograd/ops/matrix.h"
+#include "autograd/ops/detail/check.h"
+#include "autograd/ops/detail/matrix.h"
 #include "autograd/record.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "kernels/boft_linear.h"

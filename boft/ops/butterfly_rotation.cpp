@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "autograd/autocast.h"
-#include "autograd/ops/check.h"
-#include "autograd/ops/matrix.h"
+#include "autograd/ops/detail/check.h"
+#include "autograd/ops/detail/matrix.h"
 #include "autograd/record.h"
 #include "boft/ops/butterfly_shape.h"
 #include "kernels/butterfly_rotation.h"

@@ -1,7 +1,7 @@
 #include "boft/ops/cayley.h"
 
 #include "autograd/autocast.h"
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/cayley.h"
 #include "tensor/copy.h"

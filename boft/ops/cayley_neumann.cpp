@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "autograd/autocast.h"
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/cayley_neumann.h"
 #include "tensor/copy.h"

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "autograd/ops/check.h"
-#include "autograd/ops/matrix.h"
+#include "autograd/ops/detail/check.h"
+#include "autograd/ops/detail/matrix.h"
 #include "autograd/record.h"
 #include "kernels/skew_symmetric.h"
 #include "tensor/copy.h"

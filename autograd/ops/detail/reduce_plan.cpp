@@ -1,4 +1,4 @@
-#include "autograd/ops/reduce_plan.h"
+#include "autograd/ops/detail/reduce_plan.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "autograd/backward.h"
-#include "autograd/ops/check.h"
+#include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/elementwise.h"
 #include "tensor/creation.h"

@@ -1,4 +1,4 @@
-#include "autograd/ops/matrix.h"
+#include "autograd/ops/detail/matrix.h"
 
 #include <algorithm>
 #include <cstdint>
