@@ -28,8 +28,7 @@ bool any_element(const Tensor& x, F&& f) {
 double sum_of_squares(const Tensor& x) {
   const Tensor dense = contiguous_data(x);
   const ConstView values = view(dense);
-  return pick("sum_of_squares", x.device(), cpu::sum_of_squares,
-              cuda::sum_of_squares)({&values, 1});
+  return pick(x.device(), cpu::sum_of_squares, cuda::sum_of_squares)({&values, 1});
 }
 bool on_device(const Tensor& x) {
   return x.defined() && is_floating(x.dtype()) && !x.device().is_cpu();

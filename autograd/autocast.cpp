@@ -44,8 +44,11 @@ DType autocast_dtype() {
 
 namespace autocast {
 
-Tensor argument(To to, const Tensor& x) {
-  return is_cast(x) ? cast(x, to == To::product ? product_dtype : DType::float32) : x;
+Tensor to_product(const Tensor& x) {
+  return autocast_enabled() && is_cast(x) ? cast(x, product_dtype) : x;
+}
+Tensor to_float32(const Tensor& x) {
+  return autocast_enabled() && is_cast(x) ? cast(x, DType::float32) : x;
 }
 
 bool mixed(const Tensor& a, const Tensor& b) {

@@ -36,39 +36,15 @@ class Autocast {
 bool autocast_enabled();
 DType autocast_dtype();
 
-// What operations do in a scope: they call themselves again outside of it, with their tensors in
-// another dtype. Undefined tensors, and those that are not floating or float64, pass as they are.
+// How an operation settles its dtype, once, at its door: everything behind it takes what it gets.
 namespace autocast {
 
-// What the arguments become: the dtype of products, or float32.
-enum class To { product, float32 };
-// One argument so converted; what is no tensor passes.
-Tensor argument(To to, const Tensor& x);
-template <class T>
-const T& argument(To, const T& x) {
-  return x;
-}
+// x in the dtype of products, or in float32. Outside of scopes, and if it is undefined, float64 or
+// not floating: x itself.
+Tensor to_product(const Tensor& x);
+Tensor to_float32(const Tensor& x);
 
-// operation(arguments...) with converted arguments, outside of Autocast.
-template <class Operation, class... Arguments>
-Tensor outside(To to, Operation&& operation, const Arguments&... arguments) {
-  return [&](const auto&... cast) {  // the casts are made first
-    const Autocast off(DType::float32);
-    return operation(cast...);
-  }(argument(to, arguments)...);
-}
-// A product: in the dtype of products.
-template <class Operation, class... Arguments>
-Tensor products(Operation&& operation, const Arguments&... arguments) {
-  return outside(To::product, operation, arguments...);
-}
-// A statistic or a loss: in float32.
-template <class Operation, class... Arguments>
-Tensor in_float32(Operation&& operation, const Arguments&... arguments) {
-  return outside(To::float32, operation, arguments...);
-}
-
-// True in a scope where floating tensors meet in different dtypes.
+// True in a scope if floating tensors meet in different dtypes.
 bool mixed(const Tensor& a, const Tensor& b);
 bool mixed(const std::vector<Tensor>& tensors);
 // All in the widest dtype among them.

@@ -65,7 +65,7 @@ class Pass {
   }
 
   static void add_to(const Tensor& dst, const Tensor& src) {
-    pick("backward", dst.device(), cpu::add_to, cuda::add_to)(view(dst), view(src));
+    pick(dst.device(), cpu::add_to, cuda::add_to)(view(dst), view(src));
   }
 
   static void accumulate(Node& leaf, const Tensor& dy) {

@@ -1,18 +1,13 @@
 // Where the largest element is.
 #pragma once
 
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
-namespace papilio::cpu {
+namespace papilio {
 
 // x: (outer, n, inner) of any dtype, n >= 1; index: (outer, inner) int64. The first of equal
 // maxima; a NaN counts as larger than everything.
-void argmax(View index, ConstView x);
+PAPILIO_KERNEL(void argmax(View index, ConstView x));
 
-}  // namespace papilio::cpu
-
-namespace papilio::cuda {
-
-PAPILIO_CUDA void argmax(View index, ConstView x);
-
-}  // namespace papilio::cuda
+}  // namespace papilio

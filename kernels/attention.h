@@ -3,32 +3,27 @@
 // algorithms 1 and 4.
 //
 // q, dq: (B, H, T, D); k, dk: (B, H, S, D); v, dv: (B, H, S, E); out, dout: (B, H, T, E): any
-// strides whose last is 1. mask: bool (B, H, T, S), any strides, true where the query sees the key;
-// data is null where there is none. statistics: (B, H, T, 2) contiguous, float64 for float64 and
+// strides whose last is 1. mask: bool (B, H, T, S), any strides, true if the query sees the key;
+// data is null if there is none. statistics: (B, H, T, 2) contiguous, float64 for float64 and
 // float32 otherwise: m = max s and 1 / sum exp(s - m) of each row s of scale q k^T.
 #pragma once
 
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
-namespace papilio::cpu {
+namespace papilio {
 
-void attention(View out, View statistics, ConstView q, ConstView k, ConstView v, ConstView mask,
-               double scale);
+PAPILIO_KERNEL(void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
+                              ConstView mask, double scale));
+
 // p = exp(s - m) / sum, recomputed;  ds = p (dout v^T - sum(dout out));
 // dv = p^T dout;  dq = scale ds k;  dk = scale ds^T q.  dq, dk and dv whose data is null are left
 // out.
-void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out,
-                        ConstView statistics, ConstView q, ConstView k, ConstView v, ConstView mask,
-                        double scale);
+struct AttentionBackward {
+  View dq, dk, dv;
+  ConstView dout, out, statistics, q, k, v, mask;
+  double scale;
+};
+PAPILIO_KERNEL(void attention_backward(const AttentionBackward& args));
 
-}  // namespace papilio::cpu
-
-namespace papilio::cuda {
-
-PAPILIO_CUDA void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
-                            ConstView mask, double scale);
-PAPILIO_CUDA void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out,
-                                     ConstView statistics, ConstView q, ConstView k, ConstView v,
-                                     ConstView mask, double scale);
-
-}  // namespace papilio::cuda
+}  // namespace papilio

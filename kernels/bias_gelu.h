@@ -3,22 +3,16 @@
 // one.
 #pragma once
 
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
-namespace papilio::cpu {
+namespace papilio {
 
 // y = gelu(x + bias)
-void bias_gelu(View y, ConstView x, ConstView bias, bool tanh);
+PAPILIO_KERNEL(void bias_gelu(View y, ConstView x, ConstView bias, bool tanh));
 // dx = dy gelu'(x + bias);  dbias = sum over rows of dx. Outputs whose data is null are left out.
 // Rows are summed in a fixed order, whatever the number of threads.
-void bias_gelu_backward(View dx, View dbias, ConstView dy, ConstView x, ConstView bias, bool tanh);
+PAPILIO_KERNEL(void bias_gelu_backward(View dx, View dbias, ConstView dy, ConstView x,
+                                       ConstView bias, bool tanh));
 
-}  // namespace papilio::cpu
-
-namespace papilio::cuda {
-
-PAPILIO_CUDA void bias_gelu(View y, ConstView x, ConstView bias, bool tanh);
-PAPILIO_CUDA void bias_gelu_backward(View dx, View dbias, ConstView dy, ConstView x, ConstView bias,
-                                     bool tanh);
-
-}  // namespace papilio::cuda
+}  // namespace papilio

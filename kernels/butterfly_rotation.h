@@ -11,31 +11,20 @@
 
 #include <cstdint>
 
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
-namespace papilio::cpu {
+namespace papilio {
 
 // y = x R, or y = x R^T with `transposed`. y may be x.
-void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed);
+PAPILIO_KERNEL(void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed));
 
 // dx = dy R^T and dq, from the forward's x; a view whose data is null is not computed.
-void butterfly_rotation_backward(View dx, View dq, ConstView dy, ConstView x, ConstView q);
-
-// Whether the gradient of the segments' w x w matrices, 2 w operations for each element of x, is
-// cheaper than a walk back through the factors, 6 b m: most of the time.
-bool prefer_segments(int64_t rows, int64_t b, int64_t m);
+PAPILIO_KERNEL(void butterfly_rotation_backward(View dx, View dq, ConstView dy, ConstView x,
+                                                ConstView q));
 
 // dq from the gradient of the collapsed segments. dr: (w, d), where dr[k, s w + j] belongs to entry
 // (k, j) of segment s of R's diagonal: the form that segment_outer makes.
-void butterfly_segment_backward(View dq, ConstView dr, ConstView q);
+PAPILIO_KERNEL(void butterfly_segment_backward(View dq, ConstView dr, ConstView q));
 
-}  // namespace papilio::cpu
-
-namespace papilio::cuda {
-
-PAPILIO_CUDA void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed);
-PAPILIO_CUDA void butterfly_rotation_backward(View dx, View dq, ConstView dy, ConstView x,
-                                              ConstView q);
-PAPILIO_CUDA void butterfly_segment_backward(View dq, ConstView dr, ConstView q);
-
-}  // namespace papilio::cuda
+}  // namespace papilio

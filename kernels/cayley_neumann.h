@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
 namespace papilio {
@@ -18,22 +19,12 @@ constexpr int neumann_coefficient(int64_t power, int64_t degree) {
   return power == 0 ? 1 : power == degree && degree > 1 ? 1 : 2;
 }
 
-namespace cpu {
-
 // a, q: (..., b, b), contiguous, one floating dtype (16-bit types are computed in float32); terms
 // >= 1. A = 0 gives exactly the identity, without a negative zero.
-void cayley_neumann(View q, ConstView a, int64_t terms);
+PAPILIO_KERNEL(void cayley_neumann(View q, ConstView a, int64_t terms));
 
 // da from dq, the powers' partial sums computed again: with H_k = c_k I, H_j = c_j I + A H_{j+1},
 // Q = H_0 and G_0 = dQ, G_{j+1} = A^T G_j:   dA = sum over j < k of G_j H_{j+1}^T. Any square A.
-void cayley_neumann_backward(View da, ConstView dq, ConstView a, int64_t terms);
+PAPILIO_KERNEL(void cayley_neumann_backward(View da, ConstView dq, ConstView a, int64_t terms));
 
-}  // namespace cpu
-
-namespace cuda {
-
-PAPILIO_CUDA void cayley_neumann(View q, ConstView a, int64_t terms);
-PAPILIO_CUDA void cayley_neumann_backward(View da, ConstView dq, ConstView a, int64_t terms);
-
-}  // namespace cuda
 }  // namespace papilio

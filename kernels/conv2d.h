@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
 namespace papilio {
@@ -23,27 +24,15 @@ struct Conv2dOptions {
   int64_t groups = 1;  // group g sees input channels [g C / groups, (g + 1) C / groups)
 };
 
-}  // namespace papilio
-
-namespace papilio::cpu {
-
 // y = conv(x, w) + bias. x: (B, C, H, W), w: (O, C / groups, kh, kw), bias: (O) or no data,
 // y: (B, O, OH, OW); all contiguous. No buffer grows with the batch.
-void conv2d(View y, ConstView x, ConstView w, ConstView bias, const Conv2dOptions& options);
+PAPILIO_KERNEL(void conv2d(View y, ConstView x, ConstView w, ConstView bias,
+                           const Conv2dOptions& options));
 // dx from dy. Every element is summed by one thread in a fixed order.
-void conv2d_backward_input(View dx, ConstView dy, ConstView w, const Conv2dOptions& options);
+PAPILIO_KERNEL(void conv2d_backward_input(View dx, ConstView dy, ConstView w,
+                                          const Conv2dOptions& options));
 // dw from dy: each thread sums its share of the images, then the shares are added in order.
-void conv2d_backward_weight(View dw, ConstView dy, ConstView x, const Conv2dOptions& options);
+PAPILIO_KERNEL(void conv2d_backward_weight(View dw, ConstView dy, ConstView x,
+                                           const Conv2dOptions& options));
 
-}  // namespace papilio::cpu
-
-namespace papilio::cuda {
-
-PAPILIO_CUDA void conv2d(View y, ConstView x, ConstView w, ConstView bias,
-                         const Conv2dOptions& options);
-PAPILIO_CUDA void conv2d_backward_input(View dx, ConstView dy, ConstView w,
-                                        const Conv2dOptions& options);
-PAPILIO_CUDA void conv2d_backward_weight(View dw, ConstView dy, ConstView x,
-                                         const Conv2dOptions& options);
-
-}  // namespace papilio::cuda
+}  // namespace papilio

@@ -1,6 +1,6 @@
 // The CUDA backend below its kernels: devices, memory and transfers. Whatever happens on a device
 // happens on its one stream, in the order it was asked for; only what returns something to the host
-// waits. Failures throw Error (OutOfMemoryError where memory is short).
+// waits. Failures throw Error (OutOfMemoryError if memory is short).
 //
 // PAPILIO_CUDA_SYNC=1 in the environment waits after every kernel, so that an error names the
 // kernel that made it.
@@ -9,34 +9,34 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/host_device.h"
-
 namespace papilio::cuda {
 
-// 0 without a GPU or its driver. Weak in every build: its address says whether the backend is
-// there.
-__attribute__((weak)) int device_count();
+// Whether this build has the backend. One without nvcc has kernels/cuda/stub.cpp in its place:
+// there are no devices, and the functions below throw Error.
+bool is_built();
+// 0 without a GPU or its driver.
+int device_count();
 // Kernels that this thread launches from now on go to device `index`.
-PAPILIO_CUDA void use_device(int index);
+void use_device(int index);
 
 // Memory from a pool of this backend's own, aligned to 256 bytes. Never null: bytes > 0.
-PAPILIO_CUDA void* allocate(size_t bytes, int device);
-[[noreturn]] PAPILIO_CUDA void throw_out_of_memory(size_t bytes, int device);
-PAPILIO_CUDA void release(void* data, int device) noexcept;
+void* allocate(size_t bytes, int device);
+[[noreturn]] void throw_out_of_memory(size_t bytes, int device);
+void release(void* data, int device) noexcept;
 // Gives what the pool keeps back to the driver.
-PAPILIO_CUDA void empty_cache(int device);
+void empty_cache(int device);
 // A device's memory, and that of one device.
 struct DeviceMemory {
   size_t free, total;  // bytes, as the driver sees them
 };
-PAPILIO_CUDA DeviceMemory memory(int device);
+DeviceMemory memory(int device);
 
 // Through pinned buffers, so that the copy engine works while the host fills the next one. When
 // they return, the host's memory may be used again (copy_from_host) or is complete (copy_to_host).
-PAPILIO_CUDA void copy_from_host(void* dst, const void* src, size_t bytes, int device);
-PAPILIO_CUDA void copy_to_host(void* dst, const void* src, size_t bytes, int device);
+void copy_from_host(void* dst, const void* src, size_t bytes, int device);
+void copy_to_host(void* dst, const void* src, size_t bytes, int device);
 
 // Waits until the device has done everything it was asked for; throws what went wrong there.
-PAPILIO_CUDA void synchronize(int device);
+void synchronize(int device);
 
 }  // namespace papilio::cuda

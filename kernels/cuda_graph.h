@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/host_device.h"
-
 namespace papilio::cuda {
 
 struct Graph;  // kernels/cuda/graph.cpp
@@ -16,22 +14,17 @@ struct Graph;  // kernels/cuda/graph.cpp
 // so that every launch finds its operands where they were. One thread, one recording at a time; a
 // first run without recording has made handles and moments. What returns values to the host throws
 // Error.
-PAPILIO_CUDA Graph* begin_recording(int device);
+Graph* begin_recording(int device);
 // `keep` false throws the recording away and destroys the graph.
-PAPILIO_CUDA void end_recording(Graph* graph, bool keep);
-PAPILIO_CUDA void launch_graph(Graph* graph);
+void end_recording(Graph* graph, bool keep);
+void launch_graph(Graph* graph);
 // Memory of the graph that tensors still hold lives as long as they do.
-PAPILIO_CUDA void destroy_graph(Graph* graph) noexcept;
+void destroy_graph(Graph* graph) noexcept;
 
-// Whether this process is recording. Weak in every build, as device_count is (kernels/cuda.h).
-__attribute__((weak)) bool recording();
+// Whether this process is recording.
+bool recording();
 // How many words later than at the recording the random numbers of the next launches begin: kernels
 // that draw read it from the device.
-PAPILIO_CUDA void set_random_shift(Graph* graph, uint64_t words);
-
-// The same, and false where no backend is linked in.
-inline bool recording_on_device() {
-  return recording != nullptr && recording();
-}
+void set_random_shift(Graph* graph, uint64_t words);
 
 }  // namespace papilio::cuda

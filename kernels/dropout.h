@@ -4,18 +4,13 @@
 
 #include <cstdint>
 
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
-namespace papilio::cpu {
+namespace papilio {
 
 // y_i = 0 where word offset + i of the seed's Philox stream falls below p, x_i / (1 - p) elsewhere.
 // Contiguous; offset is a multiple of 4. The gradient is the same function of dy.
-void dropout(View y, ConstView x, double p, uint64_t seed, uint64_t offset);
+PAPILIO_KERNEL(void dropout(View y, ConstView x, double p, uint64_t seed, uint64_t offset));
 
-}  // namespace papilio::cpu
-
-namespace papilio::cuda {
-
-PAPILIO_CUDA void dropout(View y, ConstView x, double p, uint64_t seed, uint64_t offset);
-
-}  // namespace papilio::cuda
+}  // namespace papilio

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "kernels/declare.h"
 #include "kernels/functors.h"
 #include "kernels/view.h"
 
@@ -24,47 +25,23 @@ void dispatch_domain(DType dtype, Body&& body) {
   dispatch_floating(dtype, body);
 }
 
-}  // namespace papilio
-
-namespace papilio::cpu {
-
 // y = f(x), of x's dtype.
-template <class F>
-void map(View y, ConstView x, F f);
+PAPILIO_KERNEL(template <class F> void map(View y, ConstView x, F f));
 // dx = dy f'(v), v the output or the input as F::kFromOutput says.
-template <class F>
-void map_backward(View dx, ConstView dy, ConstView v, F f);
+PAPILIO_KERNEL(template <class F> void map_backward(View dx, ConstView dy, ConstView v, F f));
 
 // y = f(a, b), of their dtype, or bool for comparisons.
-template <class F>
-void zip(View y, ConstView a, ConstView b, F f);
+PAPILIO_KERNEL(template <class F> void zip(View y, ConstView a, ConstView b, F f));
 // da = dy df/da(a, b); db = dy df/db(a, b)
-template <class F>
-void zip_backward_a(View da, ConstView dy, ConstView a, ConstView b, F f);
-template <class F>
-void zip_backward_b(View db, ConstView dy, ConstView a, ConstView b, F f);
+PAPILIO_KERNEL(template <class F>
+               void zip_backward_a(View da, ConstView dy, ConstView a, ConstView b, F f));
+PAPILIO_KERNEL(template <class F>
+               void zip_backward_b(View db, ConstView dy, ConstView a, ConstView b, F f));
 
 // y = condition ? a : b. condition is bool; y, a and b have one dtype, any.
-void where(View y, ConstView condition, ConstView a, ConstView b);
+PAPILIO_KERNEL(void where(View y, ConstView condition, ConstView a, ConstView b));
 
 // dst += src, one floating dtype. dst is contiguous; src has any strides.
-void add_to(View dst, ConstView src);
+PAPILIO_KERNEL(void add_to(View dst, ConstView src));
 
-}  // namespace papilio::cpu
-
-namespace papilio::cuda {
-
-template <class F>
-PAPILIO_CUDA void map(View y, ConstView x, F f);
-template <class F>
-PAPILIO_CUDA void map_backward(View dx, ConstView dy, ConstView v, F f);
-template <class F>
-PAPILIO_CUDA void zip(View y, ConstView a, ConstView b, F f);
-template <class F>
-PAPILIO_CUDA void zip_backward_a(View da, ConstView dy, ConstView a, ConstView b, F f);
-template <class F>
-PAPILIO_CUDA void zip_backward_b(View db, ConstView dy, ConstView a, ConstView b, F f);
-PAPILIO_CUDA void where(View y, ConstView condition, ConstView a, ConstView b);
-PAPILIO_CUDA void add_to(View dst, ConstView src);
-
-}  // namespace papilio::cuda
+}  // namespace papilio

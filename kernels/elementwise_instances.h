@@ -29,6 +29,11 @@
   template void zip(View, ConstView, ConstView, Mul); \
   template void zip(View, ConstView, ConstView, Div); \
   template void zip_backward_b(View, ConstView, ConstView, ConstView, Div);
+#define PAPILIO_INSTANTIATE_COMPARE                  \
+  template void zip(View, ConstView, ConstView, Eq); \
+  template void zip(View, ConstView, ConstView, Ne); \
+  template void zip(View, ConstView, ConstView, Lt); \
+  template void zip(View, ConstView, ConstView, Le);
 #define PAPILIO_INSTANTIATE_EXTREMA                       \
   template void zip(View, ConstView, ConstView, Maximum); \
   template void zip(View, ConstView, ConstView, Minimum); \

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/conv2d.h"
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
 namespace papilio {
@@ -12,22 +13,11 @@ struct MaxPool2dOptions {
   Pair padding = 0;  // on both sides, of elements that are never the largest
 };
 
-}  // namespace papilio
-
-namespace papilio::cpu {
-
 // x: (B, C, H, W), y: (B, C, OH, OW), index: y's shape, int32: where in its channel (h W + w) the
 // first largest element, or the first NaN, of each window lies. All contiguous.
-void max_pool2d(View y, View index, ConstView x, const MaxPool2dOptions& options);
+PAPILIO_KERNEL(void max_pool2d(View y, View index, ConstView x, const MaxPool2dOptions& options));
 // dx: zero where nothing was chosen; windows that overlap add up, in order.
-void max_pool2d_backward(View dx, ConstView dy, ConstView index, const MaxPool2dOptions& options);
+PAPILIO_KERNEL(void max_pool2d_backward(View dx, ConstView dy, ConstView index,
+                                        const MaxPool2dOptions& options));
 
-}  // namespace papilio::cpu
-
-namespace papilio::cuda {
-
-PAPILIO_CUDA void max_pool2d(View y, View index, ConstView x, const MaxPool2dOptions& options);
-PAPILIO_CUDA void max_pool2d_backward(View dx, ConstView dy, ConstView index,
-                                      const MaxPool2dOptions& options);
-
-}  // namespace papilio::cuda
+}  // namespace papilio

@@ -3,12 +3,13 @@
 
 #include <span>
 
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
 namespace papilio {
 
 // One parameter: contiguous views of one shape and one dtype, float32 or float64. `first` and
-// `second` are the optimiser's moments (null data where it keeps none).
+// `second` are the optimiser's moments (null data if it keeps none).
 struct ParameterSlot {
   View parameter;
   ConstView gradient;
@@ -28,7 +29,7 @@ struct StepRates {
 struct LiveStep {
   StepRates rates;  // written by the host before each launch
   double max_norm = 0;
-  double loss = 0, norm = 0;  // written by judge_step: the norm of all gradients
+  double loss = 0, norm = 0;  // written by find_clip_factor: the norm of all gradients
   double factor = 0;  // gradients are multiplied by it: 1, less to clip, 0 to leave out the step
 };
 
@@ -45,36 +46,26 @@ struct SgdStep {
   bool nesterov;
 };
 
-}  // namespace papilio
-
-namespace papilio::cpu {
-
 // One step of every parameter, and of its moments.
-void adamw(std::span<const ParameterSlot> slots, AdamWStep step, StepRates rates);
-void sgd(std::span<const ParameterSlot> slots, SgdStep step, StepRates rates);
+PAPILIO_KERNEL(void adamw(std::span<const ParameterSlot> slots, AdamWStep step, StepRates rates));
+PAPILIO_KERNEL(void sgd(std::span<const ParameterSlot> slots, SgdStep step, StepRates rates));
 // Sum of all squared elements, in float64; the order of additions does not depend on the number of
 // threads.
-double sum_of_squares(std::span<const ConstView> tensors);
+PAPILIO_KERNEL(double sum_of_squares(std::span<const ConstView> tensors));
 // Every element times `factor`.
-void scale(std::span<const View> tensors, double factor);
+PAPILIO_KERNEL(void scale(std::span<const View> tensors, double factor));
 
-}  // namespace papilio::cpu
+namespace cuda {
 
-namespace papilio::cuda {
-
-PAPILIO_CUDA void adamw(std::span<const ParameterSlot> slots, AdamWStep step, StepRates rates);
-PAPILIO_CUDA void sgd(std::span<const ParameterSlot> slots, SgdStep step, StepRates rates);
-// The same with the rates of `live`, which is on the device, and without effect where its factor is
+// The same with the rates of `live`, which is on the device, and without effect if its factor is
 // 0.
-PAPILIO_CUDA void adamw_live(std::span<const ParameterSlot> slots, AdamWStep step,
-                             const LiveStep* live);
-PAPILIO_CUDA void sgd_live(std::span<const ParameterSlot> slots, SgdStep step,
-                           const LiveStep* live);
-// Writes loss, norm and factor; the latter is 0 where one of the others is not finite. loss: 0-d.
-PAPILIO_CUDA void judge_step(LiveStep* live, ConstView loss, std::span<const View> gradients);
+void adamw_live(std::span<const ParameterSlot> slots, AdamWStep step, const LiveStep* live);
+void sgd_live(std::span<const ParameterSlot> slots, SgdStep step, const LiveStep* live);
+// Writes loss, norm and factor; the latter is 0 if one of the others is not finite. loss: 0-d.
+void find_clip_factor(LiveStep* live, ConstView loss, std::span<const View> gradients);
 // Every element times live's factor, unless that is 0.
-PAPILIO_CUDA void clip(std::span<const View> gradients, const LiveStep* live);
-PAPILIO_CUDA double sum_of_squares(std::span<const ConstView> tensors);
-PAPILIO_CUDA void scale(std::span<const View> tensors, double factor);
+void clip(std::span<const View> gradients, const LiveStep* live);
 
-}  // namespace papilio::cuda
+}  // namespace cuda
+
+}  // namespace papilio

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
 namespace papilio {
@@ -29,27 +30,17 @@ enum class Reducer : uint8_t {
   count_equal,        // number of x equal to center, NaN equal to NaN; floating x
 };
 
-namespace cpu {
-
 // y = factor * reducer(x); factor must be 1 for integers. `center` has y's shape and dtype, any
 // strides, and is looked at by the last two reductions only.
-void reduce(Reducer reducer, View y, ConstView x, ConstView center, double factor);
+PAPILIO_KERNEL(void reduce(Reducer reducer, View y, ConstView x, ConstView center, double factor));
 
-// dx = dy / count where x equals y (or both are NaN), else 0. All of one shape, any strides, dtype
+// dx = dy / count if x equals y (or both are NaN), else 0. All of one shape, any strides, dtype
 // of dx; count has dtype accumulator(dx.dtype).
-void max_backward(View dx, ConstView dy, ConstView x, ConstView y, ConstView count);
+PAPILIO_KERNEL(void max_backward(View dx, ConstView dy, ConstView x, ConstView y, ConstView count));
 
 // dx = factor * dy * (x - mean). All of one shape, any strides, dtype of dx; mean has dtype
 // accumulator(dx.dtype).
-void var_backward(View dx, ConstView dy, ConstView x, ConstView mean, double factor);
+PAPILIO_KERNEL(void var_backward(View dx, ConstView dy, ConstView x, ConstView mean,
+                                 double factor));
 
-}  // namespace cpu
-
-namespace cuda {
-
-PAPILIO_CUDA void reduce(Reducer reducer, View y, ConstView x, ConstView center, double factor);
-PAPILIO_CUDA void max_backward(View dx, ConstView dy, ConstView x, ConstView y, ConstView count);
-PAPILIO_CUDA void var_backward(View dx, ConstView dy, ConstView x, ConstView mean, double factor);
-
-}  // namespace cuda
 }  // namespace papilio

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "kernels/declare.h"
 #include "kernels/view.h"
 
 namespace papilio {
@@ -13,20 +14,9 @@ PAPILIO_HOST_DEVICE inline int64_t upper_place(int64_t i, int64_t j, int64_t b) 
   return i * (2 * b - i - 1) / 2 + j - i - 1;
 }
 
+// a[i, j] = upper; below the diagonal a[j, i] = -upper if `skew`, else 0; 0 on it.
+PAPILIO_KERNEL(void unpack_upper(View a, ConstView upper, bool skew));
+// upper = a[i, j], or a[i, j] - a[j, i] if `skew`: the gradient of unpack_upper.
+PAPILIO_KERNEL(void pack_upper(View upper, ConstView a, bool skew));
+
 }  // namespace papilio
-
-namespace papilio::cpu {
-
-// a[i, j] = upper; below the diagonal a[j, i] = -upper where `skew`, else 0; 0 on it.
-void unpack_upper(View a, ConstView upper, bool skew);
-// upper = a[i, j], or a[i, j] - a[j, i] where `skew`: the gradient of unpack_upper.
-void pack_upper(View upper, ConstView a, bool skew);
-
-}  // namespace papilio::cpu
-
-namespace papilio::cuda {
-
-PAPILIO_CUDA void unpack_upper(View a, ConstView upper, bool skew);
-PAPILIO_CUDA void pack_upper(View upper, ConstView a, bool skew);
-
-}  // namespace papilio::cuda

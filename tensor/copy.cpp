@@ -48,7 +48,7 @@ void copy_(const Tensor& dst, const Tensor& src) {
   // Two views of one memory may overlap: then the elements must be read before any is written.
   const bool shared = dst.storage() == src.storage();
   if (shared && from == dst.layout() && src.dtype() == dst.dtype()) return;
-  pick("copy_", dst.device(), cpu::copy, cuda::copy)(
+  pick(dst.device(), cpu::copy, cuda::copy)(
       view(dst), view(shared ? copy_of(src.alias(from)) : src.alias(from)));
   dst.storage()->bump_version();
 }
@@ -56,7 +56,7 @@ void copy_(const Tensor& dst, const Tensor& src) {
 void fill_(const Tensor& dst, double value) {
   check_writable("fill_", dst);
   if (dst.numel() == 0) return;
-  pick("fill_", dst.device(), cpu::fill, cuda::fill)(view(dst), value);
+  pick(dst.device(), cpu::fill, cuda::fill)(view(dst), value);
   dst.storage()->bump_version();
 }
 

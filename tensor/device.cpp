@@ -11,14 +11,14 @@ std::ostream& operator<<(std::ostream& out, const Device& device) {
 }
 
 int cuda_device_count() {
-  // The address is null where the backend is not linked in (kernels/host_device.h).
-  return cuda::device_count == nullptr ? 0 : cuda::device_count();
+  return cuda::device_count();
 }
 
 void check_available(const char* operation, Device device) {
   if (device.is_cpu()) return;
-  check(cuda::device_count != nullptr, operation, ": device ", device,
-        " is not available: this build of Papilio has no CUDA backend");
+  check(cuda::is_built(), operation, ": device ", device,
+        " is not available: this build of Papilio has no CUDA backend; configure it with "
+        "-Dcuda=enabled, which needs nvcc");
   const int count = cuda_device_count();
   check(device.index >= 0 && device.index < count, operation, ": device ", device,
         " is not available: this machine has ", count, count == 1 ? " GPU" : " GPUs");

@@ -6,19 +6,26 @@
 
 namespace papilio {
 
-// The kernel for `device`, which is made the device in use. Every backend's kernel has the same
-// signature.
+// The kernel for `device`, which is made the device in use. Both backends' have one signature.
 template <class Kernel>
-Kernel* pick(const char*, Device device, Kernel* on_cpu, Kernel* on_cuda) {
+Kernel* pick(Device device, Kernel* on_cpu, Kernel* on_cuda) {
   if (device.is_cpu()) return on_cpu;
   cuda::use_device(device.index);
   return on_cuda;
 }
-// Of an operation that only the CPU has; throws elsewhere.
+
+// A kernel that only the CPU has, or only a GPU; throws ArgumentError on the other, naming the
+// operation.
 template <class Kernel>
-Kernel* pick(const char* operation, Device device, Kernel* on_cpu) {
+Kernel* pick_cpu(const char* operation, Device device, Kernel* kernel) {
   check(device.is_cpu(), operation, ": no kernel for device ", device);
-  return on_cpu;
+  return kernel;
+}
+template <class Kernel>
+Kernel* pick_cuda(const char* operation, Device device, Kernel* kernel) {
+  check(!device.is_cpu(), operation, ": no kernel for device ", device);
+  cuda::use_device(device.index);
+  return kernel;
 }
 
 // The view of an optional argument: its data is null if x is undefined.

@@ -18,7 +18,7 @@ Tensor empty_floating(const char* operation, const Dims& shape, const TensorOpti
 
 // Advances `g` past the elements of y; returns the first word.
 uint64_t reserve_for(const Tensor& y, Generator& g) {
-  check<Error>(!y.device().is_cpu() || !cuda::recording_on_device(),
+  check<Error>(!y.device().is_cpu() || !cuda::recording(),
                "cuda graph: random numbers that the host draws cannot be recorded: every launch "
                "would have the same");
   return g.reserve(uint64_t(y.numel()) * uint64_t(words_per_element(y.dtype())));
@@ -29,8 +29,7 @@ Tensor make_uniform(const char* operation, const Dims& shape, double low, double
   check(low <= high && std::isfinite(high - low), operation, ": expected finite low <= high, got ",
         low, " and ", high);
   auto y = empty_floating(operation, shape, options);
-  pick(operation, y.device(), cpu::uniform, cuda::uniform)(view(y), g.seed(), reserve_for(y, g),
-                                                           low, high);
+  pick(y.device(), cpu::uniform, cuda::uniform)(view(y), g.seed(), reserve_for(y, g), low, high);
   return y;
 }
 
@@ -39,8 +38,7 @@ Tensor make_normal(const char* operation, const Dims& shape, double mean, double
   check(std::isfinite(mean) && std >= 0 && std::isfinite(std), operation,
         ": expected a finite mean and std >= 0, got ", mean, " and ", std);
   auto y = empty_floating(operation, shape, options);
-  pick(operation, y.device(), cpu::normal, cuda::normal)(view(y), g.seed(), reserve_for(y, g), mean,
-                                                         std);
+  pick(y.device(), cpu::normal, cuda::normal)(view(y), g.seed(), reserve_for(y, g), mean, std);
   return y;
 }
 
@@ -87,23 +85,22 @@ Tensor randint(int64_t low, int64_t high, const Dims& shape, DType dtype, Genera
   check(low >= min && high - 1 <= max, "randint: expected a range inside ", dtype, ", got ", low,
         " to ", high);
   auto y = empty(shape, {.dtype = dtype, .device = device});
-  pick("randint", device, cpu::randint, cuda::randint)(view(y), g.seed(), reserve_for(y, g), low,
-                                                       uint64_t(high) - uint64_t(low));
+  pick(device, cpu::randint, cuda::randint)(view(y), g.seed(), reserve_for(y, g), low,
+                                            uint64_t(high) - uint64_t(low));
   return y;
 }
 
 Tensor randperm(int64_t n, Generator& g, Device device) {
   check(n >= 0, "randperm: expected n >= 0, got ", n);
   auto y = empty({n}, {.dtype = DType::int64, .device = device});
-  pick("randperm", device, cpu::randperm, cuda::randperm)(view(y), g.seed(), reserve_for(y, g));
+  pick(device, cpu::randperm, cuda::randperm)(view(y), g.seed(), reserve_for(y, g));
   return y;
 }
 
 Tensor bernoulli(const Dims& shape, double p, Generator& g, Device device) {
   check(p >= 0 && p <= 1, "bernoulli: expected 0 <= p <= 1, got ", p);
   auto y = empty(shape, {.dtype = DType::boolean, .device = device});
-  pick("bernoulli", device, cpu::bernoulli, cuda::bernoulli)(view(y), g.seed(), reserve_for(y, g),
-                                                             p);
+  pick(device, cpu::bernoulli, cuda::bernoulli)(view(y), g.seed(), reserve_for(y, g), p);
   return y;
 }
 

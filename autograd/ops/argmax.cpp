@@ -25,7 +25,7 @@ Tensor argmax(const Tensor& x, int dim, bool keep) {
   else
     shape.erase(dim);
   Tensor y = empty(shape, {.dtype = DType::int64, .device = x.device()});
-  if (y.numel() > 0) pick("argmax", x.device(), cpu::argmax, cuda::argmax)(view(y), view(rows));
+  if (y.numel() > 0) pick(x.device(), cpu::argmax, cuda::argmax)(view(y), view(rows));
   return y;
 }
 

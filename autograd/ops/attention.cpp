@@ -47,9 +47,10 @@ Tensor empty_heads(const Dims& shape, const Tensor& like) {
 
 }  // namespace
 
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+Tensor scaled_dot_product_attention(const Tensor& queries, const Tensor& keys, const Tensor& values,
                                     const AttentionOptions& options) {
-  if (autocast_enabled()) return autocast::products(scaled_dot_product_attention, q, k, v, options);
+  const Tensor q = autocast::to_product(queries), k = autocast::to_product(keys),
+               v = autocast::to_product(values);
   check_floating(kName, q, "q");
   check_operand(q, q, "q");
   check_operand(q, k, "k");
@@ -72,17 +73,25 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   const Tensor y = empty_heads({q.size(0), q.size(1), q.size(2), v.size(3)}, q);
   const Tensor statistics = empty({q.size(0), q.size(1), q.size(2), 2},
                                   {.dtype = compute_dtype(q.dtype()), .device = q.device()});
-  pick(kName, q.device(), cpu::attention, cuda::attention)(
-      view(y), view(statistics), view(qd), view(kd), view(vd), view_or_none(mask), scale);
+  pick(q.device(), cpu::attention, cuda::attention)(view(y), view(statistics), view(qd), view(kd),
+                                                    view(vd), view_or_none(mask), scale);
   return record(kName, y, {q, k, v, mask},
                 [qd, kd, vd, y, statistics, mask, scale](const Tensor& dy, Needs needs) {
                   const Tensor dq = needs[0] ? empty_heads(qd.shape(), qd) : Tensor();
                   const Tensor dk = needs[1] ? empty_heads(kd.shape(), kd) : Tensor();
                   const Tensor dv = needs[2] ? empty_heads(vd.shape(), vd) : Tensor();
-                  pick(kName, y.device(), cpu::attention_backward, cuda::attention_backward)(
-                      view_or_none(dq), view_or_none(dk), view_or_none(dv),
-                      view(dense_features(dy)), view(y), view(statistics), view(qd), view(kd),
-                      view(vd), view_or_none(mask), scale);
+                  pick(y.device(), cpu::attention_backward,
+                       cuda::attention_backward)({.dq = view_or_none(dq),
+                                                  .dk = view_or_none(dk),
+                                                  .dv = view_or_none(dv),
+                                                  .dout = view(dense_features(dy)),
+                                                  .out = view(y),
+                                                  .statistics = view(statistics),
+                                                  .q = view(qd),
+                                                  .k = view(kd),
+                                                  .v = view(vd),
+                                                  .mask = view_or_none(mask),
+                                                  .scale = scale});
                   return Grads{dq, dk, dv, {}};
                 });
 }

@@ -4,6 +4,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/cast.h"
 #include "autograd/ops/detail/check.h"
+#include "autograd/ops/detail/settled.h"
 #include "autograd/record.h"
 #include "kernels/bias_gelu.h"
 #include "tensor/copy.h"
@@ -12,24 +13,34 @@
 
 namespace papilio {
 
+namespace settled {
+
 Tensor bias_gelu(const Tensor& x, const Tensor& bias, GeluApproximate approximate) {
-  constexpr const char* name = "bias_gelu";
-  check_floating(name, x);
   if (!bias.defined()) return gelu(x, approximate);
-  if (autocast::mixed(x, bias)) return bias_gelu(x, cast(bias, x.dtype()), approximate);
-  check(x.dim() >= 1, name, ": expected at least one dimension, got a 0-d tensor");
-  check_same(name, x, bias);
-  check_shape(name, bias, {x.size(-1)}, "bias");
   const bool tanh = approximate == GeluApproximate::tanh;
   const Tensor rows = contiguous_data(x), b = contiguous_data(bias), y = empty_like(x);
-  pick(name, x.device(), cpu::bias_gelu, cuda::bias_gelu)(view(y), view(rows), view(b), tanh);
-  return record(name, y, {x, bias}, [rows, b, tanh](const Tensor& dy, Needs needs) {
+  pick(x.device(), cpu::bias_gelu, cuda::bias_gelu)(view(y), view(rows), view(b), tanh);
+  return record("bias_gelu", y, {x, bias}, [rows, b, tanh](const Tensor& dy, Needs needs) {
     const Tensor dx = needs[0] ? empty_like(rows) : Tensor();
     const Tensor db = needs[1] ? empty_like(b) : Tensor();
-    pick(name, rows.device(), cpu::bias_gelu_backward, cuda::bias_gelu_backward)(
+    pick(rows.device(), cpu::bias_gelu_backward, cuda::bias_gelu_backward)(
         view_or_none(dx), view_or_none(db), view(contiguous_data(dy)), view(rows), view(b), tanh);
     return Grads{dx, db};
   });
+}
+
+}  // namespace settled
+
+Tensor bias_gelu(const Tensor& x, const Tensor& b, GeluApproximate approximate) {
+  constexpr const char* name = "bias_gelu";
+  check_floating(name, x);
+  const Tensor bias = autocast::mixed(x, b) ? cast(b, x.dtype()) : b;
+  if (bias.defined()) {
+    check(x.dim() >= 1, name, ": expected at least one dimension, got a 0-d tensor");
+    check_same(name, x, bias);
+    check_shape(name, bias, {x.size(-1)}, "bias");
+  }
+  return settled::bias_gelu(x, bias, approximate);
 }
 
 Tensor bias_gelu_composed(const Tensor& x, const Tensor& bias, GeluApproximate approximate) {

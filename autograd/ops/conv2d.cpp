@@ -102,40 +102,43 @@ Tensor by_columns(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   const Device device = x.device();
   const Tensor w = contiguous_data(weight), image = contiguous_data(x);
   const Tensor y = empty(y_shape, {x.dtype(), device});
-  pick("conv2d", device, cpu::conv2d, cuda::conv2d)(
-      view(y), view(image), view(w), bias.defined() ? view(contiguous_data(bias)) : View(),
-      options);
+  pick(device, cpu::conv2d, cuda::conv2d)(view(y), view(image), view(w),
+                                          bias.defined() ? view(contiguous_data(bias)) : View(),
+                                          options);
 
   const Tensor for_x = x.requires_grad() ? w : Tensor();
   const Tensor for_weight = weight.requires_grad() ? image : Tensor();
-  return record(
-      "conv2d", y, {x, weight, bias},
-      [=, x_shape = x.shape(), w_shape = weight.shape()](const Tensor& dy, Needs needs) {
-        const Tensor g = contiguous_data(dy);
-        const auto result = [&](const Dims& shape) { return empty(shape, {g.dtype(), device}); };
-        Grads grads(3);
-        if (needs[0]) {
-          grads[0] = result(x_shape);
-          pick("conv2d", device, cpu::conv2d_backward_input, cuda::conv2d_backward_input)(
-              view(grads[0]), view(g), view(for_x), options);
-        }
-        if (needs[1]) {
-          grads[1] = result(w_shape);
-          pick("conv2d", device, cpu::conv2d_backward_weight, cuda::conv2d_backward_weight)(
-              view(grads[1]), view(g), view(for_weight), options);
-        }
-        if (needs[2]) grads[2] = with_shape(sum_to(g, {w_shape[0], 1, 1}), {w_shape[0]});
-        return grads;
-      });
+  return record("conv2d", y, {x, weight, bias},
+                [=, x_shape = x.shape(), w_shape = weight.shape()](const Tensor& dy, Needs needs) {
+                  const Tensor g = contiguous_data(dy);
+                  const auto result = [&](const Dims& shape) {
+                    return empty(shape, {g.dtype(), device});
+                  };
+                  Grads grads(3);
+                  if (needs[0]) {
+                    grads[0] = result(x_shape);
+                    pick(device, cpu::conv2d_backward_input, cuda::conv2d_backward_input)(
+                        view(grads[0]), view(g), view(for_x), options);
+                  }
+                  if (needs[1]) {
+                    grads[1] = result(w_shape);
+                    pick(device, cpu::conv2d_backward_weight, cuda::conv2d_backward_weight)(
+                        view(grads[1]), view(g), view(for_weight), options);
+                  }
+                  if (needs[2]) grads[2] = with_shape(sum_to(g, {w_shape[0], 1, 1}), {w_shape[0]});
+                  return grads;
+                });
 }
 
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
-              const Conv2dOptions& options) {
-  if (autocast_enabled()) return autocast::products(conv2d, x, weight, bias, options);
+Tensor conv2d(const Tensor& input, const Tensor& w, const Tensor& b, const Conv2dOptions& options) {
+  const Tensor x = autocast::to_product(input), weight = autocast::to_product(w),
+               bias = autocast::to_product(b);
   check_arguments(x, weight, bias, options);
   const Dims y_shape = output_shape(x, weight, options);
+  check_gemm_size("conv2d", weight.size(0), weight.size(1) * weight.size(2) * weight.size(3));
+  check_gemm_size("conv2d", weight.size(0), y_shape[2] * y_shape[3]);
   const Pair kernel{weight.shape()[2], weight.shape()[3]};
   const bool apart = options.stride == kernel && options.padding == Pair(0) &&
                      options.dilation == Pair(1) && options.groups == 1;

@@ -30,18 +30,17 @@ void check_target(const Tensor& logits, const Tensor& target, int64_t ignore_ind
   }
   check_shape("cross_entropy", target, {rows}, "target");
   // A graph cannot look at its target; whoever launches it does (nn/train/captured_step.h).
-  if (!target.device().is_cpu() && cuda::recording_on_device()) return;
-  const int64_t row =
-      pick("cross_entropy", target.device(), cpu::first_outside, cuda::first_outside)(
-          view(contiguous_data(target)), classes, ignore_index);
+  if (!target.device().is_cpu() && cuda::recording()) return;
+  const int64_t row = pick(target.device(), cpu::first_outside, cuda::first_outside)(
+      view(contiguous_data(target)), classes, ignore_index);
   check(row < 0, "cross_entropy: expected classes in [0, ", classes, "), got ",
         row < 0 ? 0 : target.to_vector<int64_t>()[size_t(row)], " in row ", row);
 }
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& logits, const Tensor& target, CrossEntropyOptions options) {
-  if (autocast_enabled()) return autocast::in_float32(cross_entropy, logits, target, options);
+Tensor cross_entropy(const Tensor& scores, const Tensor& wanted, CrossEntropyOptions options) {
+  const Tensor logits = autocast::to_float32(scores), target = autocast::to_float32(wanted);
   check_floating("cross_entropy", logits, "logits");
   check(logits.dim() == 2, "cross_entropy: expected logits of shape (N, C), got ", logits.shape());
   check(options.label_smoothing >= 0 && options.label_smoothing <= 1,
@@ -56,15 +55,15 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, CrossEntropyOpt
   const auto kernel_target = [options](const Tensor& kept) {
     return CrossEntropyTarget{view(kept), options.label_smoothing, options.ignore_index};
   };
-  pick("cross_entropy", device, cpu::cross_entropy, cuda::cross_entropy)(
-      view(losses), view(statistics), view(x), kernel_target(t));
+  pick(device, cpu::cross_entropy, cuda::cross_entropy)(view(losses), view(statistics), view(x),
+                                                        kernel_target(t));
   Tensor y, divisor;
   if (options.reduction == Reduction::none) {
     y = copy_of(losses, x.dtype());
   } else {
     y = empty({}, {.dtype = x.dtype(), .device = device});
     divisor = empty({}, precise);
-    pick("cross_entropy", device, cpu::cross_entropy_total, cuda::cross_entropy_total)(
+    pick(device, cpu::cross_entropy_total, cuda::cross_entropy_total)(
         view(y), view(divisor), view(losses), kernel_target(t),
         options.reduction == Reduction::mean);
   }
@@ -73,10 +72,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, CrossEntropyOpt
                   const Tensor dx = needs[0] ? empty_like(x) : Tensor();
                   const Tensor dt = needs[1] ? empty_like(t) : Tensor();
                   const Tensor rows = dy.alias(dy.layout().expand("cross_entropy", {x.size(0)}));
-                  pick("cross_entropy", x.device(), cpu::cross_entropy_backward,
-                       cuda::cross_entropy_backward)(view_or_none(dx), view_or_none(dt), view(rows),
-                                                     view_or_none(divisor), view(x),
-                                                     view(statistics), kernel_target(t));
+                  pick(x.device(), cpu::cross_entropy_backward, cuda::cross_entropy_backward)(
+                      view_or_none(dx), view_or_none(dt), view(rows), view_or_none(divisor),
+                      view(x), view(statistics), kernel_target(t));
                   return Grads{dx, dt};
                 });
 }

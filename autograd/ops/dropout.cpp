@@ -17,8 +17,8 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator& g) {
   const uint64_t seed = g.seed(), offset = g.reserve(uint64_t(x.numel()));
   const auto apply = [=](const Tensor& from) {
     const Tensor to = empty(from.shape(), {.dtype = from.dtype(), .device = from.device()});
-    pick("dropout", from.device(), cpu::dropout, cuda::dropout)(
-        view(to), view(contiguous_data(from)), p, seed, offset);
+    pick(from.device(), cpu::dropout, cuda::dropout)(view(to), view(contiguous_data(from)), p, seed,
+                                                     offset);
     return to;
   };
   return record("dropout", apply(x), {x},

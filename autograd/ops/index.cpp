@@ -22,8 +22,8 @@ Tensor checked_index(const char* operation, const Tensor& x, const Tensor& index
   check(x.device() == index.device(), operation, ": expected tensors on one device, got ",
         x.device(), " and ", index.device());
   const Tensor result = contiguous_data(index);
-  const int64_t j = pick(operation, x.device(), cpu::first_outside, cuda::first_outside)(
-      view(result), n, std::nullopt);
+  const int64_t j =
+      pick(x.device(), cpu::first_outside, cuda::first_outside)(view(result), n, std::nullopt);
   if (j < 0) return result;
   Dims at = index.shape();
   int64_t rest = j;
@@ -55,12 +55,12 @@ Tensor select_rows(const char* operation, const Tensor& x, const Dims& rows, con
   Tensor y = empty(y_shape, {.dtype = x.dtype(), .device = x.device()});
   const Dims y_rows{rows[0], at.numel(), rows[2]};
   if (y.numel() > 0)
-    pick(operation, x.device(), cpu::index_select, cuda::index_select)(
-        view(as_rows(y, y_rows)), view(as_rows(x, rows)), view(at));
+    pick(x.device(), cpu::index_select, cuda::index_select)(view(as_rows(y, y_rows)),
+                                                            view(as_rows(x, rows)), view(at));
   return record(operation, y, {x}, [=, shape = x.shape()](const Tensor& dy, Needs) {
     Tensor dx = empty(shape, {.dtype = dy.dtype(), .device = dy.device()});
     if (dx.numel() > 0)
-      pick(operation, dy.device(), cpu::index_select_backward, cuda::index_select_backward)(
+      pick(dy.device(), cpu::index_select_backward, cuda::index_select_backward)(
           view(as_rows(dx, rows)), view(as_rows(dy, y_rows)), view(at), skip);
     return Grads{dx};
   });
@@ -95,13 +95,13 @@ Tensor gather(const Tensor& x, int dim, const Tensor& index) {
   const Tensor y = empty(index.shape(), {.dtype = x.dtype(), .device = x.device()});
   const Dims rows = around(part.shape, dim), y_rows = around(index.shape(), dim);
   if (y.numel() > 0)
-    pick("gather", x.device(), cpu::gather, cuda::gather)(
+    pick(x.device(), cpu::gather, cuda::gather)(
         view(as_rows(y, y_rows)), view(as_rows(x.alias(part), rows)), view(as_rows(at, y_rows)));
   return record(
       "gather", y, {x}, [=, whole = x.shape(), reached = part.shape](const Tensor& dy, Needs) {
         Tensor sums = zeros(reached, {.dtype = accumulator(dy.dtype()), .device = dy.device()});
         if (dy.numel() > 0)
-          pick("gather", dy.device(), cpu::gather_backward, cuda::gather_backward)(
+          pick(dy.device(), cpu::gather_backward, cuda::gather_backward)(
               view(as_rows(sums, rows)), view(as_rows(dy, y_rows)), view(as_rows(at, y_rows)));
         if (reached == whole)
           return Grads{sums.dtype() == dy.dtype() ? sums : copy_of(sums, dy.dtype())};

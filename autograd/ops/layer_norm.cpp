@@ -43,31 +43,37 @@ Tensor statistics_for(const Tensor& x) {
 Tensor recorded(const Tensor& y, const Tensor& x, const Tensor& rows, const Tensor& statistics,
                 const Tensor& weight, const Tensor& bias) {
   const Tensor w = contiguous_or_none(weight);
-  return record(
-      "layer_norm", y, {x, weight, bias}, [rows, w, statistics](const Tensor& dy, Needs needs) {
-        const Dims columns{rows.size(-1)};
-        const TensorOptions options{.dtype = rows.dtype(), .device = rows.device()};
-        const Tensor dx = needs[0] ? empty_like(rows) : Tensor();
-        const Tensor dw = needs[1] ? empty(columns, options) : Tensor();
-        const Tensor db = needs[2] ? empty(columns, options) : Tensor();
-        pick("layer_norm", rows.device(), cpu::layer_norm_backward, cuda::layer_norm_backward)(
-            view_or_none(dx), view_or_none(dw), view_or_none(db), view(contiguous_data(dy)),
-            view(rows), view(statistics), view_or_none(w));
-        return Grads{dx, dw, db};
-      });
+  return record("layer_norm", y, {x, weight, bias},
+                [rows, w, statistics](const Tensor& dy, Needs needs) {
+                  const Dims columns{rows.size(-1)};
+                  const TensorOptions options{.dtype = rows.dtype(), .device = rows.device()};
+                  const Tensor dx = needs[0] ? empty_like(rows) : Tensor();
+                  const Tensor dw = needs[1] ? empty(columns, options) : Tensor();
+                  const Tensor db = needs[2] ? empty(columns, options) : Tensor();
+                  pick(rows.device(), cpu::layer_norm_backward,
+                       cuda::layer_norm_backward)({.dx = view_or_none(dx),
+                                                   .dweight = view_or_none(dw),
+                                                   .dbias = view_or_none(db),
+                                                   .dy = view(contiguous_data(dy)),
+                                                   .x = view(rows),
+                                                   .statistics = view(statistics),
+                                                   .weight = view_or_none(w)});
+                  return Grads{dx, dw, db};
+                });
 }
 
 }  // namespace
 
-Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
-  if (autocast_enabled()) return autocast::in_float32(layer_norm, x, weight, bias, eps);
+Tensor layer_norm(const Tensor& input, const Tensor& w, const Tensor& b, double eps) {
+  const Tensor x = autocast::to_float32(input), weight = autocast::to_float32(w),
+               bias = autocast::to_float32(b);
   check_arguments("layer_norm", x);
   check_parameter("layer_norm", x, weight, "weight");
   check_parameter("layer_norm", x, bias, "bias");
   const Tensor rows = contiguous_data(x), statistics = statistics_for(x), y = empty_like(x);
-  pick("layer_norm", x.device(), cpu::layer_norm, cuda::layer_norm)(
-      view(y), view(statistics), view(rows), view_or_none(contiguous_or_none(weight)),
-      view_or_none(contiguous_or_none(bias)), eps);
+  pick(x.device(), cpu::layer_norm, cuda::layer_norm)(view(y), view(statistics), view(rows),
+                                                      view_or_none(contiguous_or_none(weight)),
+                                                      view_or_none(contiguous_or_none(bias)), eps);
   return recorded(y, x, rows, statistics, weight, bias);
 }
 
@@ -87,9 +93,15 @@ SumAndNorm add_layer_norm(const Tensor& a, const Tensor& b, const Tensor& weight
   check_shape(name, b, a.shape(), "b");
   const Tensor statistics = statistics_for(a), norm = empty_like(a);
   Tensor sum = empty_like(a);
-  pick(name, a.device(), cpu::add_layer_norm, cuda::add_layer_norm)(
-      view(sum), view(norm), view(statistics), view(contiguous_data(a)), view(contiguous_data(b)),
-      view_or_none(contiguous_or_none(weight)), view_or_none(contiguous_or_none(bias)), eps);
+  pick(a.device(), cpu::add_layer_norm,
+       cuda::add_layer_norm)({.sum = view(sum),
+                              .y = view(norm),
+                              .statistics = view(statistics),
+                              .a = view(contiguous_data(a)),
+                              .b = view(contiguous_data(b)),
+                              .weight = view_or_none(contiguous_or_none(weight)),
+                              .bias = view_or_none(contiguous_or_none(bias)),
+                              .eps = eps});
   sum = record(name, sum, {a, b}, [](const Tensor& d, Needs) { return Grads{d, d}; });
   return {sum, recorded(norm, sum, sum.detach(), statistics, weight, bias)};
 }

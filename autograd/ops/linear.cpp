@@ -3,9 +3,9 @@
 #include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
-#include "autograd/ops/bias_gelu.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/matrix.h"
+#include "autograd/ops/detail/settled.h"
 #include "autograd/record.h"
 #include "kernels/bias_gelu.h"
 #include "kernels/gemm.h"
@@ -50,9 +50,9 @@ Dims output_shape(const Tensor& x, const Tensor& weight) {
 
 }  // namespace
 
+namespace settled {
+
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (autocast_enabled()) return autocast::products(linear, x, weight, bias);
-  check_arguments("linear", x, weight, bias);
   const Tensor rows = as_rows(x.detach());
   const Tensor y =
       with_shape(matrix_product("linear", rows, transposed(weight), bias), output_shape(x, weight));
@@ -64,12 +64,24 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                 });
 }
 
-Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias,
+}  // namespace settled
+
+Tensor linear(const Tensor& input, const Tensor& w, const Tensor& b) {
+  const Tensor x = autocast::to_product(input), weight = autocast::to_product(w),
+               bias = autocast::to_product(b);
+  check_arguments("linear", x, weight, bias);
+  return settled::linear(x, weight, bias);
+}
+
+Tensor linear_gelu(const Tensor& input, const Tensor& w, const Tensor& b,
                    GeluApproximate approximate) {
   constexpr const char* name = "linear_gelu";
-  if (autocast_enabled()) return autocast::products(linear_gelu, x, weight, bias, approximate);
+  const Tensor x = autocast::to_product(input), weight = autocast::to_product(w),
+               bias = autocast::to_product(b);
   check_arguments(name, x, weight, bias);
-  const auto in_two = [&] { return bias_gelu(linear(x, weight), bias, approximate); };
+  const auto in_two = [&] {
+    return settled::bias_gelu(settled::linear(x, weight, {}), bias, approximate);
+  };
   if (x.device().is_cpu() || approximate != GeluApproximate::tanh || !bias.defined())
     return in_two();
   const bool recorded =
@@ -77,10 +89,9 @@ Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias,
   const Tensor rows = gemm_operand(name, as_rows(x.detach()));
   const Tensor y = empty(output_shape(x, weight), {x.dtype(), x.device()});
   const Tensor y_rows = as_rows(y), before = recorded ? empty_like(y_rows) : Tensor();
-  cuda::use_device(x.device().index);
-  if (!cuda::gemm_bias_gelu(view(y_rows), view_or_none(before), view(rows),
-                            view(gemm_operand(name, transposed(weight))),
-                            view(contiguous_data(bias))))
+  const auto in_one = pick_cuda(name, x.device(), cuda::gemm_bias_gelu);
+  if (!in_one(view(y_rows), view_or_none(before), view(rows),
+              view(gemm_operand(name, transposed(weight))), view(contiguous_data(bias))))
     return in_two();
   const Tensor for_x = x.requires_grad() ? weight.detach() : Tensor();
   const Tensor for_weight = weight.requires_grad() ? rows : Tensor();
@@ -89,9 +100,8 @@ Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias,
       [before, for_x, for_weight, x_shape = x.shape()](const Tensor& dy, Needs needs) {
         const Tensor dz = empty_like(before);
         const Tensor db = needs[2] ? empty({dz.size(1)}, {dz.dtype(), dz.device()}) : Tensor();
-        cuda::use_device(dz.device().index);
-        cuda::bias_gelu_backward(view(dz), view_or_none(db), view(contiguous_data(dy)),
-                                 view(before), {}, true);
+        pick(dz.device(), cpu::bias_gelu_backward, cuda::bias_gelu_backward)(
+            view(dz), view_or_none(db), view(contiguous_data(dy)), view(before), {}, true);
         return gradients(dz, for_x, for_weight, x_shape, needs, db);
       });
 }

@@ -7,9 +7,8 @@ namespace papilio {
 
 using namespace elementwise;
 
-Tensor pow(const Tensor& x, double exponent) {
-  if (autocast_enabled())
-    return autocast::in_float32([&](const Tensor& wide) { return pow(wide, exponent); }, x);
+Tensor pow(const Tensor& base, double exponent) {
+  const Tensor x = autocast::to_float32(base);
   if (exponent == 2) return differentiable_map("pow", x, functor::Square());
   if (exponent == 3) return differentiable_map("pow", x, functor::Cube());
   if (exponent == 0.5) return differentiable_map("pow", x, functor::Sqrt());
@@ -18,19 +17,16 @@ Tensor pow(const Tensor& x, double exponent) {
 }
 
 Tensor pow(const Tensor& a, const Tensor& b) {
-  if (autocast_enabled())
-    return autocast::in_float32([](const Tensor& x, const Tensor& y) { return pow(x, y); }, a, b);
-  return differentiable_zip("pow", a, b, functor::Pow());
+  return differentiable_zip("pow", autocast::to_float32(a), autocast::to_float32(b),
+                            functor::Pow());
 }
 
 Tensor exp(const Tensor& x) {
-  if (autocast_enabled()) return autocast::in_float32(papilio::exp, x);
-  return differentiable_map("exp", x, functor::Exp());
+  return differentiable_map("exp", autocast::to_float32(x), functor::Exp());
 }
 
 Tensor log(const Tensor& x) {
-  if (autocast_enabled()) return autocast::in_float32(papilio::log, x);
-  return differentiable_map("log", x, functor::Log());
+  return differentiable_map("log", autocast::to_float32(x), functor::Log());
 }
 
 Tensor sqrt(const Tensor& x) {

@@ -38,8 +38,7 @@ Tensor product(const Tensor& a, const Tensor& b) {
     const Dims to = join(batch, x.shape()[x.dim() - 2], x.shape().back());
     return ready.alias(ready.layout().expand("matmul", to));
   };
-  pick("matmul", a.device(), cpu::gemm, cuda::gemm)(view(c), view(operand(a)), view(operand(b)), 1,
-                                                    0);
+  pick(a.device(), cpu::gemm, cuda::gemm)(view(c), view(operand(a)), view(operand(b)), 1, 0);
   return c;
 }
 
@@ -54,8 +53,8 @@ Tensor second_gradient(const Tensor& a, const Tensor& dc, const Dims& shape) {
 
 }  // namespace
 
-Tensor matmul(const Tensor& a, const Tensor& b) {
-  if (autocast_enabled()) return autocast::products(matmul, a, b);
+Tensor matmul(const Tensor& first, const Tensor& second) {
+  const Tensor a = autocast::to_product(first), b = autocast::to_product(second);
   check_floating("matmul", a, "first argument");
   check_floating("matmul", b, "second argument");
   check_same("matmul", a, b);

@@ -44,11 +44,11 @@ Tensor max_pool2d(const Tensor& x, const MaxPool2dOptions& options) {
   const Dims shape = output_shape(x, options);
   const Tensor y = empty(shape, {.dtype = x.dtype(), .device = x.device()});
   const Tensor index = empty(shape, {.dtype = DType::int32, .device = x.device()});
-  pick("max_pool2d", x.device(), cpu::max_pool2d, cuda::max_pool2d)(
-      view(y), view(index), view(contiguous_data(x)), options);
+  pick(x.device(), cpu::max_pool2d, cuda::max_pool2d)(view(y), view(index),
+                                                      view(contiguous_data(x)), options);
   return record("max_pool2d", y, {x}, [index, options, in = x.shape()](const Tensor& dy, Needs) {
     const Tensor dx = empty(in, {.dtype = dy.dtype(), .device = dy.device()});
-    pick("max_pool2d", dy.device(), cpu::max_pool2d_backward, cuda::max_pool2d_backward)(
+    pick(dy.device(), cpu::max_pool2d_backward, cuda::max_pool2d_backward)(
         view(dx), view(contiguous_data(dy)), view(index), options);
     return Grads{dx};
   });

@@ -67,7 +67,7 @@ Tensor extremum(const char* operation, Reducer reducer, const Tensor& x, const D
                   Tensor dx = empty(x.shape(), {.dtype = x.dtype(), .device = x.device()});
                   const Tensor ties = reduced(operation, Reducer::count_equal, x, set, 1,
                                               cast(y, accumulator(y.dtype())));
-                  pick(operation, x.device(), cpu::max_backward, cuda::max_backward)(
+                  pick(x.device(), cpu::max_backward, cuda::max_backward)(
                       view(dx), view(expanded(keep_dims(dy, set, keep), x.shape())), view(x),
                       view(expanded(y, x.shape())), view(expanded(ties, x.shape())));
                   return Grads{dx};
@@ -76,20 +76,20 @@ Tensor extremum(const char* operation, Reducer reducer, const Tensor& x, const D
 
 }  // namespace
 
-Tensor sum(const Tensor& x, const Dims& dims, bool keep) {
-  if (autocast_enabled()) return autocast::in_float32(sum, x, dims, keep);
+Tensor sum(const Tensor& input, const Dims& dims, bool keep) {
+  const Tensor x = autocast::to_float32(input);
   check_defined("sum", x);
   return sum_or_mean("sum", x, dims, keep, false);
 }
 
-Tensor mean(const Tensor& x, const Dims& dims, bool keep) {
-  if (autocast_enabled()) return autocast::in_float32(mean, x, dims, keep);
+Tensor mean(const Tensor& input, const Dims& dims, bool keep) {
+  const Tensor x = autocast::to_float32(input);
   check_floating("mean", x);
   return sum_or_mean("mean", x, dims, keep, true);
 }
 
-Tensor var(const Tensor& x, const Dims& dims, bool keep, int64_t correction) {
-  if (autocast_enabled()) return autocast::in_float32(var, x, dims, keep, correction);
+Tensor var(const Tensor& input, const Dims& dims, bool keep, int64_t correction) {
+  const Tensor x = autocast::to_float32(input);
   check_floating("var", x);
   const DimSet set = dim_set("var", dims, x.dim());
   const int64_t n = count(x, set);
@@ -101,7 +101,7 @@ Tensor var(const Tensor& x, const Dims& dims, bool keep, int64_t correction) {
   return record("var", keep ? y : without(y, set), {x},
                 [set, keep, factor, x = x.detach(), center](const Tensor& dy, Needs) {
                   Tensor dx = empty(x.shape(), {.dtype = x.dtype(), .device = x.device()});
-                  pick("var", x.device(), cpu::var_backward, cuda::var_backward)(
+                  pick(x.device(), cpu::var_backward, cuda::var_backward)(
                       view(dx), view(expanded(keep_dims(dy, set, keep), x.shape())), view(x),
                       view(expanded(center, x.shape())), 2 * factor);
                   return Grads{dx};

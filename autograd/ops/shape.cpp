@@ -50,7 +50,7 @@ Tensor flipped(const Tensor& x, const Dims& dims) {
         from.as<char>() + (from.shape[d] - 1) * from.strides[d] * int64_t(size_of(x.dtype()));
     from.strides[d] = -from.strides[d];
   }
-  pick("flip", x.device(), cpu::copy, cuda::copy)(view(y), from);
+  pick(x.device(), cpu::copy, cuda::copy)(view(y), from);
   return y;
 }
 

@@ -31,9 +31,9 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   const Dims shape =
       broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), condition.shape());
   Tensor y = empty_for(shape, a, a.dtype());
-  pick("where", a.device(), cpu::where, cuda::where)(
-      view(y), view(expanded("where", condition, shape)), view(expanded("where", a, shape)),
-      view(expanded("where", b, shape)));
+  pick(a.device(), cpu::where, cuda::where)(view(y), view(expanded("where", condition, shape)),
+                                            view(expanded("where", a, shape)),
+                                            view(expanded("where", b, shape)));
   return record("where", y, {condition, a, b},
                 [condition, a = a.shape(), b = b.shape()](const Tensor& dy, Needs needs) {
                   Grads grads(3);

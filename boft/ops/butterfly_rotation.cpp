@@ -7,6 +7,7 @@
 #include "autograd/ops/detail/matrix.h"
 #include "autograd/record.h"
 #include "boft/ops/butterfly_shape.h"
+#include "boft/ops/detail/settled.h"
 #include "kernels/butterfly_rotation.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -35,34 +36,32 @@ View rows(const Tensor& x) {
   return view(as_rows(x));
 }
 
-Tensor rotated(const char* operation, const Tensor& x, const Tensor& q, bool transposed) {
+Tensor rotated(const Tensor& x, const Tensor& q, bool transposed) {
   Tensor y = empty(x.shape(), {x.dtype(), x.device()});
   const Tensor in = contiguous_data(x);
-  pick(operation, x.device(), cpu::butterfly_rotation, cuda::butterfly_rotation)(
-      rows(y), rows(in), view(q), transposed);
+  pick(x.device(), cpu::butterfly_rotation, cuda::butterfly_rotation)(rows(y), rows(in), view(q),
+                                                                      transposed);
   return y;
 }
 
-Tensor rotate(const char* operation, const Tensor& x, const Tensor& q, bool transposed) {
-  check_floating(operation, x);
-  check_defined(operation, q, "q");
-  const int64_t d = coordinates(q);
-  check_butterfly(operation, q, d);
-  check_same(operation, x, q);
-  check(x.dim() >= 1 && x.size(-1) == d, operation, ": expected x of shape (..., ", d,
-        ") for q of shape ", q.shape(), ", got ", x.shape());
+}  // namespace
+
+namespace settled {
+
+Tensor butterfly_rotation(const char* operation, const Tensor& x, const Tensor& q,
+                          bool transposed) {
   const Tensor factors = contiguous_data(q);
-  Tensor y = rotated(operation, x, factors, transposed);
+  Tensor y = rotated(x, factors, transposed);
   const Tensor saved = q.requires_grad() ? contiguous_data(x) : Tensor();
   return record(operation, y, {x, q}, [=](const Tensor& dy, Needs needs) {
     const Tensor g = contiguous_data(dy);
     Grads grads(2);
     const bool both = needs[0] && needs[1] && !transposed;  // in one pass
-    if (needs[0]) grads[0] = both ? empty_like(g) : rotated(operation, g, factors, !transposed);
+    if (needs[0]) grads[0] = both ? empty_like(g) : rotated(g, factors, !transposed);
     if (needs[1]) {
       grads[1] = empty_like(factors);
-      const auto kernel = pick(operation, g.device(), cpu::butterfly_rotation_backward,
-                               cuda::butterfly_rotation_backward);
+      const auto kernel =
+          pick(g.device(), cpu::butterfly_rotation_backward, cuda::butterfly_rotation_backward);
       const View dx = both ? rows(grads[0]) : View{}, dq = view(grads[1]);
       // <dy, x R^T> = <x, dy R>: under the transpose, x and dy change places.
       if (transposed)
@@ -74,20 +73,33 @@ Tensor rotate(const char* operation, const Tensor& x, const Tensor& q, bool tran
   });
 }
 
+}  // namespace settled
+
+namespace {
+
+// Checks the arguments as they came, in the dtype that the scope wants.
+Tensor rotate(const char* operation, const Tensor& input, const Tensor& factors, bool transposed) {
+  const Tensor x = autocast::to_float32(input), q = autocast::to_float32(factors);
+  check_floating(operation, x);
+  const int64_t d = coordinates(q);
+  check_butterfly(operation, q, d);
+  check_same(operation, x, q);
+  check(x.dim() >= 1 && x.size(-1) == d, operation, ": expected x of shape (..., ", d,
+        ") for q of shape ", q.shape(), ", got ", x.shape());
+  return settled::butterfly_rotation(operation, x, q, transposed);
+}
+
 }  // namespace
 
 Tensor butterfly_rotation(const Tensor& x, const Tensor& q) {
-  if (autocast_enabled()) return autocast::in_float32(butterfly_rotation, x, q);
   return rotate("butterfly_rotation", x, q, false);
 }
 
 Tensor butterfly_rotation_transposed(const Tensor& x, const Tensor& q) {
-  if (autocast_enabled()) return autocast::in_float32(butterfly_rotation_transposed, x, q);
   return rotate("butterfly_rotation_transposed", x, q, true);
 }
 
 Tensor butterfly_matrix(const Tensor& q) {
-  check_defined("butterfly_matrix", q, "q");
   check_butterfly("butterfly_matrix", q, coordinates(q));
   return butterfly_rotation(eye(coordinates(q), {q.dtype(), q.device()}), q);
 }

@@ -10,16 +10,16 @@
 
 namespace papilio {
 
-Tensor cayley(const Tensor& r) {
-  if (autocast_enabled()) return autocast::in_float32(cayley, r);
+Tensor cayley(const Tensor& parameters) {
+  const Tensor r = autocast::to_float32(parameters);
   check_floating("cayley", r, "r");
   check(r.dim() >= 2 && r.size(-1) == r.size(-2), "cayley: expected r of shape (..., b, b), got ",
         r.shape());
   Tensor q = empty(r.shape(), {r.dtype(), r.device()});
-  pick("cayley", r.device(), cpu::cayley, cuda::cayley)(view(q), view(contiguous_data(r)));
+  pick(r.device(), cpu::cayley, cuda::cayley)(view(q), view(contiguous_data(r)));
   return record("cayley", q, {r}, [q = q.detach()](const Tensor& dq, Needs) {
     Tensor dr = empty_like(q);
-    pick("cayley", q.device(), cpu::cayley_backward, cuda::cayley_backward)(
+    pick(q.device(), cpu::cayley_backward, cuda::cayley_backward)(
         view(dr), view(contiguous_data(dq)), view(q));
     return Grads{dr};
   });

@@ -12,20 +12,19 @@
 
 namespace papilio {
 
-Tensor cayley_neumann(const Tensor& a, int64_t terms) {
-  if (autocast_enabled()) return autocast::in_float32(cayley_neumann, a, terms);
+Tensor cayley_neumann(const Tensor& parameters, int64_t terms) {
+  const Tensor a = autocast::to_float32(parameters);
   check_floating("cayley_neumann", a, "a");
   check(a.dim() >= 2 && a.size(-1) == a.size(-2),
         "cayley_neumann: expected a of shape (..., b, b), got ", a.shape());
   check(terms >= 1, "cayley_neumann: expected terms >= 1, got ", terms);
   const Tensor in = contiguous_data(a);
   const Tensor q = empty(a.shape(), {a.dtype(), a.device()});
-  pick("cayley_neumann", a.device(), cpu::cayley_neumann, cuda::cayley_neumann)(view(q), view(in),
-                                                                                terms);
+  pick(a.device(), cpu::cayley_neumann, cuda::cayley_neumann)(view(q), view(in), terms);
   return record("cayley_neumann", q, {a}, [in, terms](const Tensor& dq, Needs) {
     const Tensor da = empty_like(in);
-    pick("cayley_neumann", in.device(), cpu::cayley_neumann_backward,
-         cuda::cayley_neumann_backward)(view(da), view(contiguous_data(dq)), view(in), terms);
+    pick(in.device(), cpu::cayley_neumann_backward, cuda::cayley_neumann_backward)(
+        view(da), view(contiguous_data(dq)), view(in), terms);
     return Grads{da};
   });
 }

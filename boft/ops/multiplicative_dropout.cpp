@@ -14,8 +14,8 @@ namespace {
 // A copy of q with diagonal I in the blocks `blocks` of one factor.
 Tensor replaced(const Tensor& q, const Tensor& factor, const Tensor& blocks, double diagonal) {
   Tensor y = copy_of(q);
-  pick("multiplicative_dropout", y.device(), cpu::replace_blocks, cuda::replace_blocks)(
-      view(y), view(factor), view(blocks), diagonal);
+  pick(y.device(), cpu::replace_blocks, cuda::replace_blocks)(view(y), view(factor), view(blocks),
+                                                              diagonal);
   return y;
 }
 

@@ -32,25 +32,25 @@ int64_t count_of(const Tensor& x, int inner) {
   return count;
 }
 
-Tensor unpacked(const char* operation, const Tensor& upper, int64_t b, bool skew) {
+Tensor unpacked(const Tensor& upper, int64_t b, bool skew) {
   Dims shape = upper.shape();
   shape[shape.size() - 1] = b;
   shape.push_back(b);
   const int64_t count = count_of(upper, 1);
   const Tensor a = empty(shape, {upper.dtype(), upper.device()});
-  pick(operation, a.device(), cpu::unpack_upper, cuda::unpack_upper)(
-      view(matrices(a, count, b)), view(uppers(upper, count, b)), skew);
+  pick(a.device(), cpu::unpack_upper, cuda::unpack_upper)(view(matrices(a, count, b)),
+                                                          view(uppers(upper, count, b)), skew);
   return a;
 }
 
-Tensor packed(const char* operation, const Tensor& a, bool skew) {
+Tensor packed(const Tensor& a, bool skew) {
   const int64_t b = a.size(-1), count = count_of(a, 2);
   Dims shape = a.shape();
   shape.erase(shape.size() - 1);
   shape[shape.size() - 1] = triangle(b);
   const Tensor upper = empty(shape, {a.dtype(), a.device()});
-  pick(operation, a.device(), cpu::pack_upper, cuda::pack_upper)(view(uppers(upper, count, b)),
-                                                                 view(matrices(a, count, b)), skew);
+  pick(a.device(), cpu::pack_upper, cuda::pack_upper)(view(uppers(upper, count, b)),
+                                                      view(matrices(a, count, b)), skew);
   return upper;
 }
 
@@ -61,8 +61,8 @@ Tensor skew_symmetric(const Tensor& upper, int64_t b) {
   check_floating(name, upper, "upper");
   check(b >= 1 && upper.dim() >= 1 && upper.size(-1) == triangle(b), name,
         ": expected upper of shape (..., ", triangle(b), ") for b = ", b, ", got ", upper.shape());
-  return record(name, unpacked(name, upper, b, true), {upper},
-                [](const Tensor& da, Needs) { return Grads{packed(name, da, true)}; });
+  return record(name, unpacked(upper, b, true), {upper},
+                [](const Tensor& da, Needs) { return Grads{packed(da, true)}; });
 }
 
 Tensor upper_triangle(const Tensor& a) {
@@ -70,8 +70,8 @@ Tensor upper_triangle(const Tensor& a) {
   check_floating(name, a, "a");
   check(a.dim() >= 2 && a.size(-1) == a.size(-2), name, ": expected a of shape (..., b, b), got ",
         a.shape());
-  return record(name, packed(name, a, false), {a}, [b = a.size(-1)](const Tensor& du, Needs) {
-    return Grads{unpacked(name, du, b, false)};
+  return record(name, packed(a, false), {a}, [b = a.size(-1)](const Tensor& du, Needs) {
+    return Grads{unpacked(du, b, false)};
   });
 }
 

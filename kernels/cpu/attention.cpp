@@ -30,7 +30,7 @@ struct Sizes {
   template <class C>
   int64_t keys() const {
     const int64_t tiles = std::max<int64_t>(1, (S + kKeys - 1) / kKeys);
-    return std::max<int64_t>(kLanes<C>, round_up_to_lanes<C>((S + tiles - 1) / tiles));
+    return std::max<int64_t>(kSimdLanes<C>, round_up_to_lanes<C>((S + tiles - 1) / tiles));
   }
   int64_t grain() const { return 1 + (1 << 16) / (1 + T * S * (D + E)); }
 };
@@ -48,9 +48,9 @@ Rows<T> rows_of(const ConstView& x, int64_t head) {
 // Adding it to the last vector of a row of `count` scores makes the padding behind them -inf.
 template <class C>
 Simd<C> padding(int64_t count) {
-  C lane[kLanes<C>];
-  for (int l = 0; l < kLanes<C>; ++l) {
-    const bool behind = count % kLanes<C> != 0 && l >= count % kLanes<C>;
+  C lane[kSimdLanes<C>];
+  for (int l = 0; l < kSimdLanes<C>; ++l) {
+    const bool behind = count % kSimdLanes<C> != 0 && l >= count % kSimdLanes<C>;
     lane[l] = behind ? -std::numeric_limits<C>::infinity() : C(0);
   }
   return load(lane);
@@ -62,13 +62,13 @@ void hide(C* s, int64_t count, int64_t padded, Simd<C> pad, const bool* mask, in
   if (mask)
     for (int64_t j = 0; j < count; ++j)
       s[j] = mask[j * mask_stride] ? s[j] : -std::numeric_limits<C>::infinity();
-  store<C>(s + padded - kLanes<C>, load(s + padded - kLanes<C>) + pad);
+  store<C>(s + padded - kSimdLanes<C>, load(s + padded - kSimdLanes<C>) + pad);
 }
 
 template <class C>
 C maximum(const C* s, int64_t padded) {
   Simd<C> m = load(s);
-  for (int64_t j = kLanes<C>; j < padded; j += kLanes<C>) {
+  for (int64_t j = kSimdLanes<C>; j < padded; j += kSimdLanes<C>) {
     const Simd<C> x = load(s + j);
     m = x > m ? x : m;
   }
@@ -79,8 +79,8 @@ C maximum(const C* s, int64_t padded) {
 template <class C>
 C exponentials(C* s, C shift, int64_t padded) {
   Simd<C> sum = {};
-  for (int64_t j = 0; j < padded; j += kLanes<C>) {
-    for (int l = 0; l < kLanes<C>; ++l) s[j + l] = math::exp(s[j + l] - shift);
+  for (int64_t j = 0; j < padded; j += kSimdLanes<C>) {
+    for (int l = 0; l < kSimdLanes<C>; ++l) s[j + l] = math::exp(s[j + l] - shift);
     sum += load(s + j);
   }
   return reduce_add<C>(sum);
@@ -92,7 +92,7 @@ compute_t<T> dot(const T* x, const T* y, int64_t n) {
   Simd<C> sum = {};
   int64_t i = 0;
   if constexpr (!is_half_type<T>)
-    for (; i + kLanes<C> <= n; i += kLanes<C>) sum += load(x + i) * load(y + i);
+    for (; i + kSimdLanes<C> <= n; i += kSimdLanes<C>) sum += load(x + i) * load(y + i);
   C rest = 0;
   for (; i < n; ++i) rest += C(x[i]) * C(y[i]);
   return reduce_add<C>(sum) + rest;
@@ -101,7 +101,7 @@ compute_t<T> dot(const T* x, const T* y, int64_t n) {
 // to_i = scale from_i for i < n
 template <class T>
 void store_row(T* to, const compute_t<T>* from, compute_t<T> scale, int64_t n) {
-  constexpr int L = kLanes<compute_t<T>>;
+  constexpr int L = kSimdLanes<compute_t<T>>;
   int64_t i = 0;
   for (; i + L <= n; i += L)
     for (int l = 0; l < L; ++l) to[i + l] = T(from[i + l] * scale);
@@ -174,14 +174,12 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
   });
 }
 
-void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out,
-                        ConstView statistics, ConstView q, ConstView k, ConstView v, ConstView mask,
-                        double scale) {
-  const bool need_ds = dq.data || dk.data;
-  dispatch_floating(q.dtype, [&]<class T>() {
+void attention_backward(const AttentionBackward& args) {
+  const bool need_ds = args.dq.data || args.dk.data;
+  dispatch_floating(args.q.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    constexpr int L = kLanes<C>;
-    const Sizes n(q, v);
+    constexpr int L = kSimdLanes<C>;
+    const Sizes n(args.q, args.v);
     const int64_t keys = n.keys<C>(), Sp = round_up_to_lanes<C>(n.S);
     const int64_t Dp = round_up_to_lanes<C>(n.D), Ep = round_up_to_lanes<C>(n.E);
     parallel_for(n.heads, n.grain(), [&](int64_t begin, int64_t end) {
@@ -189,11 +187,11 @@ void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out
       const Scratch<C> dout_packed(kQueries * Ep), p(kQueries * keys), ds(kQueries * keys);
       const Scratch<C> dq_tile(kQueries * Dp), dk_sum(n.S * Dp), dv_sum(n.S * Ep);
       for (int64_t head = begin; head < end; ++head) {
-        const Rows<T> kh = rows_of<T>(k, head);
-        pack_transposed<T>(kt, kh, n.S, n.D, C(scale));
-        if (need_ds) pack_transposed<T>(vt, rows_of<T>(v, head), n.S, n.E, C(1));
+        const Rows<T> kh = rows_of<T>(args.k, head);
+        pack_transposed<T>(kt, kh, n.S, n.D, C(args.scale));
+        if (need_ds) pack_transposed<T>(vt, rows_of<T>(args.v, head), n.S, n.E, C(1));
         Rows<C> k_rows{};
-        if (dq.data) k_rows = ready_rows<T>(kh, n.S, n.D, true, k_packed);
+        if (args.dq.data) k_rows = ready_rows<T>(kh, n.S, n.D, true, k_packed);
         if (n.T == 0) {  // no tile writes them
           std::fill_n(static_cast<C*>(dk_sum), n.S * Dp, C(0));
           std::fill_n(static_cast<C*>(dv_sum), n.S * Ep, C(0));
@@ -201,12 +199,12 @@ void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out
         for (int64_t i0 = 0; i0 < n.T; i0 += kQueries) {
           const int64_t rows = std::min(kQueries, n.T - i0);
           if (n.S == 0) std::fill_n(static_cast<C*>(dq_tile), rows * Dp, C(0));
-          const Rows<T> q_tile{rows_of<T>(q, head)[i0], q.strides[2]};
-          const Rows<T> dout_tile{rows_of<T>(dout, head)[i0], dout.strides[2]};
-          const Rows<T> out_tile{rows_of<T>(out, head)[i0], out.strides[2]};
+          const Rows<T> q_tile{rows_of<T>(args.q, head)[i0], args.q.strides[2]};
+          const Rows<T> dout_tile{rows_of<T>(args.dout, head)[i0], args.dout.strides[2]};
+          const Rows<T> out_tile{rows_of<T>(args.out, head)[i0], args.out.strides[2]};
           const auto qh = ready_rows<T>(q_tile, rows, n.D, true, q_packed);
           const auto dy = ready_rows<T>(dout_tile, rows, n.E, true, dout_packed);
-          const C* stats = statistics.as<C>() + 2 * (head * n.T + i0);
+          const C* stats = args.statistics.as<C>() + 2 * (head * n.T + i0);
           C delta[kQueries];
           for (int64_t r = 0; r < rows && need_ds; ++r)
             delta[r] = dot(dout_tile[r], out_tile[r], n.E);
@@ -219,33 +217,36 @@ void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out
                             false);
             for (int64_t r = 0; r < rows; ++r) {
               C *s = p + r * keys, *d = ds + r * keys;
-              const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +
-                                              j0 * mask.strides[3]
-                                        : nullptr;
-              hide(s, count, padded, pad, m, mask.strides[3]);
+              const bool* m = args.mask.data
+                                  ? matrix<bool>(args.mask, head) +
+                                        (i0 + r) * args.mask.strides[2] + j0 * args.mask.strides[3]
+                                  : nullptr;
+              hide(s, count, padded, pad, m, args.mask.strides[3]);
               const C shift = stats[2 * r], inverse = stats[2 * r + 1];
               for (int64_t j = 0; j < padded; j += L)
                 for (int l = 0; l < L; ++l) s[j + l] = math::exp(s[j + l] - shift) * inverse;
               if (need_ds)
                 for (int64_t j = 0; j < padded; j += L)
-                  store<C>(d + j, load(s + j) * (load(d + j) - delta[r]) * C(scale));
+                  store<C>(d + j, load(s + j) * (load(d + j) - delta[r]) * C(args.scale));
             }
             const Elements<C> pt{p, 1, keys}, dst{ds, 1, keys};
-            if (dv.data)
+            if (args.dv.data)
               small_gemm<C>(count, n.E, rows, dv_sum + j0 * Ep, Ep, pt, dy.data, dy.stride, i0 > 0);
-            if (dk.data)
+            if (args.dk.data)
               small_gemm<C>(count, n.D, rows, dk_sum + j0 * Dp, Dp, dst, qh.data, qh.stride,
                             i0 > 0);
-            if (dq.data)
+            if (args.dq.data)
               small_gemm<C>(rows, n.D, count, dq_tile, Dp, {ds, keys, 1}, k_rows[j0], k_rows.stride,
                             j0 > 0);
           }
-          if (dq.data)
-            store_rows<T>(matrix<T>(dq, head) + i0 * dq.strides[2], dq.strides[2], dq_tile, Dp,
-                          rows, n.D);
+          if (args.dq.data)
+            store_rows<T>(matrix<T>(args.dq, head) + i0 * args.dq.strides[2], args.dq.strides[2],
+                          dq_tile, Dp, rows, n.D);
         }
-        if (dk.data) store_rows<T>(matrix<T>(dk, head), dk.strides[2], dk_sum, Dp, n.S, n.D);
-        if (dv.data) store_rows<T>(matrix<T>(dv, head), dv.strides[2], dv_sum, Ep, n.S, n.E);
+        if (args.dk.data)
+          store_rows<T>(matrix<T>(args.dk, head), args.dk.strides[2], dk_sum, Dp, n.S, n.D);
+        if (args.dv.data)
+          store_rows<T>(matrix<T>(args.dv, head), args.dv.strides[2], dv_sum, Ep, n.S, n.E);
       }
     });
   });

@@ -2,10 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "kernels/butterfly_rotation.h"
+#include "kernels/copy.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/gemm.h"
 
 namespace papilio::cpu {
 namespace {
@@ -26,6 +32,60 @@ void add_rows(C* gz, C* z, C* gs, const T* g, const T* y, const C* bias, int64_t
     z[j] += sum_z;
     gs[j] += sum_g;
   }
+}
+
+template <class T>
+View matrix(std::vector<T>& memory, int64_t rows, int64_t columns) {
+  return {memory.data(), dtype_of<T>(), 2, {rows, columns}, {columns, 1}};
+}
+
+// ds of these columns from z itself: z = x (w R^T)^T, and the sums over rows of g z. T: the
+// products' type, S: the rotation's.
+template <class T, class S>
+std::vector<compute_t<T>> by_product(const std::vector<int64_t>& columns,
+                                     const ScaleGradient& args) {
+  const int64_t rows = args.x.size(0), d = args.x.size(1), n = args.w.size(0);
+  const auto count = int64_t(columns.size());
+  std::vector<S> w(count * d), rotated(count * d);
+  std::vector<T> g(rows * count), z(rows * count), converted;
+  for (int64_t k = 0; k < count; ++k) {
+    std::copy_n(args.w.as<S>() + columns[k] * d, d, w.data() + k * d);
+    for (int64_t r = 0; r < rows; ++r) g[r * count + k] = args.g.as<T>()[r * n + columns[k]];
+  }
+  View factor = matrix(rotated, count, d);
+  butterfly_rotation(factor, matrix(w, count, d), args.q, true);
+  if constexpr (!std::is_same_v<S, T>) {
+    converted.resize(count * d);
+    copy(matrix(converted, count, d), factor);
+    factor = matrix(converted, count, d);
+  }
+  std::swap(factor.shape[0], factor.shape[1]);
+  std::swap(factor.strides[0], factor.strides[1]);
+  gemm(matrix(z, rows, count), args.x, factor, 1, 0);
+  std::vector<compute_t<T>> sums(3 * count);
+  scale_gradient_sums(matrix(sums, 3, count), matrix(g, rows, count), matrix(z, rows, count), {});
+  sums.resize(count);
+  return sums;
+}
+
+template <class T, class S>
+void scale_gradient_of(const ScaleGradient& args) {
+  const int64_t rows = args.x.size(0), n = args.w.size(0);
+  const auto* sums = args.sums.as<compute_t<T>>();
+  std::vector<int64_t> again;
+  for (int64_t j = 0; j < n; ++j) {
+    const double mean = double(sums[n + j]) / double(rows);
+    const double bias = args.bias.data ? double(args.bias.as<T>()[j]) : 0;
+    double ds = 0;
+    if (keeps_digits(mean, bias, args.x.dtype))
+      ds = double(sums[j]) / double(args.s.as<S>()[j]);
+    else if (rows > 0)
+      again.push_back(j);
+    args.ds.as<S>()[j] = S(compute_t<S>(ds));
+  }
+  if (again.empty()) return;
+  const auto found = by_product<T, S>(again, args);
+  for (size_t k = 0; k < again.size(); ++k) args.ds.as<S>()[again[k]] = S(found[k]);
 }
 
 }  // namespace
@@ -88,6 +148,15 @@ void scale_gradient_sums(View sums, ConstView g, ConstView y, ConstView bias) {
     for (int64_t part = 0; part < parts; ++part)
 #pragma omp simd
       for (int64_t j = 0; j < 3 * n; ++j) total[j] += partial[part * 3 * n + j];
+  });
+}
+
+void scale_gradient(const ScaleGradient& args) {
+  dispatch_floating(args.x.dtype, [&]<class T>() {
+    if (args.w.dtype == args.x.dtype)
+      scale_gradient_of<T, T>(args);
+    else
+      scale_gradient_of<T, compute_t<T>>(args);
   });
 }
 

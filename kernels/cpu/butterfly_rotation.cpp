@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/butterfly_blocks.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/segment_outer.h"
@@ -16,35 +17,17 @@
 namespace papilio::cpu {
 namespace {
 
-struct Shape {
-  int64_t rows, d, m, blocks, b;
-  int64_t w;     // columns of a segment
-  int64_t span;  // columns of a tile: whole segments and, where possible, whole vectors
+// A tile's columns: whole segments and, where possible, whole vectors.
+struct Shape : ButterflySizes {
+  int64_t span;
 
-  Shape(int64_t rows, ConstView q)
-      : rows(rows),
-        d(q.size(1) * q.size(3)),
-        m(q.size(0)),
-        blocks(q.size(1)),
-        b(q.size(3)),
-        w(b << (m - 1)) {
+  Shape(int64_t rows, ConstView q) : ButterflySizes(rows, q) {
     constexpr int64_t kVector = 16, kColumns = 64;
     const int64_t step = w * (kVector / std::gcd(w, kVector));  // least common multiple
     span = std::min(d, step * std::max<int64_t>(1, kColumns / step));
   }
   int64_t spans() const { return (d + span - 1) / span; }
   int64_t columns(int64_t s) const { return std::min(span, d - s * span); }  // of span s
-  int64_t factor_size() const { return blocks * b * b; }
-};
-
-// Where the two halves of block n of factor i begin, in columns. For i = 0 they touch, whatever b.
-struct Halves {
-  int64_t lo, hi;
-  Halves(int64_t n, int64_t i, int64_t b) {
-    const int64_t h = b / 2, inside = n & ((int64_t(1) << i) - 1);
-    lo = (n >> i) * (b << i) + inside * h;
-    hi = lo + (h << i);
-  }
 };
 
 // q's blocks in the type to compute in.
@@ -98,7 +81,7 @@ void rotate_tile(Vec<C>* out, const Vec<C>* x, const C* q, int64_t i, int64_t bl
                  int64_t size) {
   const int64_t b = B ? B : size;
   for (int64_t n = 0; n < blocks; ++n) {
-    const Halves at(n, i, b);
+    const Halves<int64_t> at(n, i, b);
     rotate_block<B, Transposed>(out + at.lo, out + at.hi, x + at.lo, x + at.hi, q + n * b * b, b);
   }
 }
@@ -134,7 +117,7 @@ void add_lanes(C* sums, Vec<C>* acc, int64_t count) {
   constexpr int n = kLanes<C>;
   int64_t e = 0;
   for (; e + n <= count; e += n) {
-    transpose_lanes<C>(acc + e);
+    transpose_square<n>(acc + e);
     Vec<C> total;
     load_lanes<C>(total, sums + e);
     for (int l = 0; l < n; ++l) total += acc[e + l];
@@ -151,7 +134,7 @@ void outer_tile(Vec<C>* acc, const Vec<C>* x, const Vec<C>* g, int64_t i, int64_
                 int64_t size) {
   const int64_t b = B ? B : size, h = b / 2;
   for (int64_t n = 0; n < blocks; ++n, acc += b * b) {
-    const Halves at(n, i, b);
+    const Halves<int64_t> at(n, i, b);
     for (int64_t k = 0; k < b; ++k) {
       const Vec<C> xk = k < h ? x[at.lo + k] : x[at.hi + k - h];
       Vec<C>* row = acc + k * b;
@@ -230,10 +213,6 @@ void dispatch_size(int64_t b, F&& f) {
 }
 
 }  // namespace
-
-bool prefer_segments(int64_t rows, int64_t b, int64_t m) {
-  return m < 40 && rows > b << (m - 1) && int64_t(1) << (m - 1) <= 6 * m;
-}
 
 void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed) {
   const Shape s(x.size(0), q);

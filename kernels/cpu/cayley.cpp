@@ -62,7 +62,7 @@ void cayley_one(C* q, const C* r, int64_t n) {
       q[i * n + j] = s;
       q[j * n + i] = -s;
     }
-    q[i * n + i] = C(1) + (r[i * n + i] - r[i * n + i]);  // 1, or NaN where r is
+    q[i * n + i] = C(1) + (r[i * n + i] - r[i * n + i]);  // 1, or NaN if r is
   }
   invert(q, n, largest > C(kUnpivoted));
   for (int64_t i = 0; i < n; ++i)
@@ -83,7 +83,7 @@ void cayley_backward_one(C* dr, const C* dq, const C* q, int64_t n) {
     for (int64_t j = 0; j < n; ++j) dr[i * n + j] = (x[i * n + j] - x[j * n + i]) * C(0.25);
 }
 
-// ---- a matrix a lane: the same formulas, entry by entry; n = B where B > 0 ----
+// ---- a matrix a lane: the same formulas, entry by entry; n = B if B > 0 ----
 
 template <int B, class C>
 void cayley_lanes(C* q, const C* r, Vec<C>* scratch, int64_t count, int64_t size) {

@@ -1,12 +1,9 @@
 #include "kernels/cpu/elementwise_loop.h"
+#include "kernels/elementwise_instances.h"
 
 namespace papilio::cpu {
 
 using namespace functor;
-
-template void zip(View, ConstView, ConstView, Eq);
-template void zip(View, ConstView, ConstView, Ne);
-template void zip(View, ConstView, ConstView, Lt);
-template void zip(View, ConstView, ConstView, Le);
+PAPILIO_INSTANTIATE_COMPARE
 
 }  // namespace papilio::cpu

@@ -137,7 +137,7 @@ void conv2d_backward_weight(View dw, ConstView dy, ConstView x, const Conv2dOpti
   dispatch_floating(dy.dtype, [&]<class T>() {
     using C = compute_t<T>;
     constexpr bool half = is_half_type<T>;
-    // Every part has its own sum: few of them where the weight is large.
+    // Every part has its own sum: few of them if the weight is large.
     const int64_t allowed = std::max<int64_t>(1, (int64_t(1) << 25) / std::max<int64_t>(1, size));
     const int64_t parts = std::min(allowed, part_count(s.B, grain(s, P * s.groups)));
     const Scratch<C> sums(parts, size), scratch(parts, (K + (half ? s.O : 0)) * tile);

@@ -33,7 +33,7 @@ void cross_entropy(View losses, View statistics, ConstView logits, const CrossEn
         stats[0] = max, stats[1] = log_sum;
         const auto loss_of = [=](auto v) {
           return log_sum - (v - max);
-        };  // of class c where t_c = 1
+        };  // of class c if t_c = 1
         C loss = 0;
         if (ignored(t, r)) {
         } else if (has_indices(t)) {

@@ -40,7 +40,7 @@ struct Conv2dSizes {
 
 // Walks one row (c, i, j) of the column matrix over positions [begin, end): calls
 // f(at, count, from), where `count` columns from `at` (relative to begin) read input pixel `from`,
-// from + stride.w, ... of channel c, or zeros where `from` is negative.
+// from + stride.w, ... of channel c, or zeros if `from` is negative.
 template <class F>
 void walk_patch_row(const Conv2dSizes& s, int64_t i, int64_t j, int64_t begin, int64_t end, F&& f) {
   const Pair stride = s.options.stride, padding = s.options.padding, dilation = s.options.dilation;

@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "kernels/cpu/transpose.h"
 #include "kernels/dtype.h"
 
 namespace papilio::cpu {
@@ -66,33 +67,6 @@ inline void store_lanes(T* to, const Vec<C>& v) {
   }
 }
 
-// Swaps the off-diagonal S x S blocks of every 2S x 2S block in the rows a and b = a + S rows.
-template <class T, int S>
-inline void swap_blocks(Vec<T>& a, Vec<T>& b) {
-  constexpr int n = kLanes<T>;
-  [&]<int... l>(std::integer_sequence<int, l...>) {
-    const Vec<T> low = __builtin_shufflevector(a, b, ((l & S) ? n + l - S : l)...);
-    b = __builtin_shufflevector(a, b, ((l & S) ? n + l : l + S)...);
-    a = low;
-  }
-  (std::make_integer_sequence<int, n>{});
-}
-
-// Transposes a square of kLanes<T> vectors: log2(lanes) rounds of block swaps.
-template <class T>
-inline void transpose_lanes(Vec<T>* v) {
-  constexpr int n = kLanes<T>;
-  const auto round = [v]<int S>(std::integral_constant<int, S>) {
-#pragma GCC unroll 16
-    for (int i = 0; i < n; ++i)
-      if (!(i & S)) swap_blocks<T, S>(v[i], v[i + S]);
-  };
-  round(std::integral_constant<int, 1>{});
-  round(std::integral_constant<int, 2>{});
-  round(std::integral_constant<int, 4>{});
-  if constexpr (n == 16) round(std::integral_constant<int, 8>{});
-}
-
 // tile[c] lane r = from[r * stride + c] for r < rows <= kLanes, c < columns; the other lanes are 0.
 template <class C, class T>
 void load_transposed(Vec<C>* tile, const T* from, int64_t stride, int64_t rows, int64_t columns) {
@@ -103,7 +77,7 @@ void load_transposed(Vec<C>* tile, const T* from, int64_t stride, int64_t rows, 
       Vec<C> v[n];
 #pragma GCC unroll 16
       for (int r = 0; r < n; ++r) load_lanes<C>(v[r], from + r * stride + c);
-      transpose_lanes<C>(v);
+      transpose_square<n>(v);
 #pragma GCC unroll 16
       for (int r = 0; r < n; ++r) tile[c + r] = v[r];
     }
@@ -125,7 +99,7 @@ void store_transposed(T* to, const Vec<C>* tile, int64_t stride, int64_t rows, i
       Vec<C> v[n];
 #pragma GCC unroll 16
       for (int r = 0; r < n; ++r) v[r] = tile[c + r];
-      transpose_lanes<C>(v);
+      transpose_square<n>(v);
 #pragma GCC unroll 16
       for (int r = 0; r < n; ++r) store_lanes<C>(to + r * stride + c, v[r]);
     }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/transpose.h"
 #include "kernels/dtype.h"
 
 namespace papilio::cpu {
@@ -43,34 +44,12 @@ Rows<compute_t<T>> ready_rows(Rows<T> from, int64_t rows, int64_t columns, bool 
   return {buffer, whole};
 }
 
-namespace detail {
-
-// Swaps the off-diagonal h x h blocks of every 2h x 2h block of a square of vectors.
-template <class C, int h, int... lane>
-inline void swap_blocks(Simd<C>* v, std::integer_sequence<int, lane...>) {
-  constexpr int L = kLanes<C>;
-#pragma GCC unroll 16
-  for (int i = 0; i < L; ++i)
-    if (!(i & h)) {
-      const Simd<C> a = v[i], b = v[i + h];
-      v[i] = __builtin_shufflevector(a, b, (lane & h ? L + lane - h : lane)...);
-      v[i + h] = __builtin_shufflevector(a, b, (lane & h ? L + lane : lane + h)...);
-    }
-}
-template <class C, int h = kLanes<C> / 2>
-inline void transpose_square(Simd<C>* v) {
-  swap_blocks<C, h>(v, std::make_integer_sequence<int, kLanes<C>>{});
-  if constexpr (h > 1) transpose_square<C, h / 2>(v);
-}
-
-}  // namespace detail
-
 // to[j * round_up_to_lanes(rows) + i] = scale * from (i, j)
 template <class T>
 void pack_transposed(compute_t<T>* to, Rows<T> from, int64_t rows, int64_t columns,
                      compute_t<T> scale) {
   using C = compute_t<T>;
-  constexpr int L = kLanes<C>;
+  constexpr int L = kSimdLanes<C>;
   const int64_t padded = round_up_to_lanes<C>(rows);
   for (int64_t i = 0; i < rows; i += L)
     for (int64_t j = 0; j < columns; j += L) {
@@ -86,7 +65,7 @@ void pack_transposed(compute_t<T>* to, Rows<T> from, int64_t rows, int64_t colum
           square[r] = load(part);
         }
       }
-      detail::transpose_square<C>(square);
+      transpose_square<L>(square);
       for (int64_t c = 0; c < n; ++c) store<C>(to + (j + c) * padded + i, square[c] * scale);
     }
 }

@@ -20,18 +20,18 @@ A combine_pairwise(A* p, int64_t n) {
   return p[0];
 }
 
-// One run of elements, kLanes partial results side by side.
-template <class Op, int kLanes, class T, class A>
+// One run of elements, kSums partial results side by side.
+template <class Op, int kSums, class T, class A>
 A reduce_lanes(const T* x, int64_t n, int64_t stride, A center) {
-  A lanes[kLanes];
-  for (int l = 0; l < kLanes; ++l) lanes[l] = Op::template identity<A>();
+  A lanes[kSums];
+  for (int l = 0; l < kSums; ++l) lanes[l] = Op::template identity<A>();
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int l = 0; l < kLanes; ++l)
+  for (; i + kSums <= n; i += kSums)
+    for (int l = 0; l < kSums; ++l)
       lanes[l] = Op::combine(lanes[l], Op::map(A(x[(i + l) * stride]), center));
   for (int l = 0; i < n; ++i, ++l)
     lanes[l] = Op::combine(lanes[l], Op::map(A(x[i * stride]), center));
-  for (int width = kLanes / 2; width > 0; width /= 2)
+  for (int width = kSums / 2; width > 0; width /= 2)
     for (int l = 0; l < width; ++l) lanes[l] = Op::combine(lanes[l], lanes[l + width]);
   return lanes[0];
 }

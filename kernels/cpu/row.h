@@ -8,7 +8,7 @@
 #include "kernels/cpu/simd.h"
 #include "kernels/dtype.h"
 #include "kernels/math.h"
-#include "kernels/view.h"
+#include "kernels/row_shape.h"
 
 namespace papilio::cpu {
 
@@ -18,23 +18,13 @@ void parallel_rows(int64_t rows, int64_t columns, F&& f) {
   parallel_for(rows, 1 + 8192 / (columns + 1), f);
 }
 
-// Rows are the last dimension; a 0-d x is one row of one element.
-inline int64_t row_length(const ConstView& x) {
-  return x.rank ? x.size(-1) : 1;
-}
-inline int64_t row_count(const ConstView& x) {
-  int64_t n = 1;
-  for (int i = 0; i + 1 < x.rank; ++i) n *= x.shape[i];
-  return n;
-}
-
 // One vector's worth of elements, converted to the compute type.
 template <class T>
 inline Simd<compute_t<T>> load_converted(const T* x) {
   using C = compute_t<T>;
   if constexpr (is_half_type<T>) {
-    C part[kLanes<C>];
-    for (int l = 0; l < kLanes<C>; ++l) part[l] = C(x[l]);
+    C part[kSimdLanes<C>];
+    for (int l = 0; l < kSimdLanes<C>; ++l) part[l] = C(x[l]);
     return load(part);
   } else {
     return load(x);
@@ -46,7 +36,7 @@ inline Simd<compute_t<T>> load_converted(const T* x) {
 template <class F, class T, class... More>
 inline compute_t<T> row_sum(int64_t n, F f, const T* x, const More*... more) {
   using C = compute_t<T>;
-  constexpr int L = kLanes<C>;
+  constexpr int L = kSimdLanes<C>;
   Simd<C> a = {}, b = {};
   int64_t i = 0;
   for (; i + 2 * L <= n; i += 2 * L) {
@@ -77,7 +67,7 @@ inline compute_t<T> row_max(const T* x, int64_t n) {
   C rest = -std::numeric_limits<C>::infinity();
   Simd<C> m = splat(rest);
   int64_t i = 0;
-  for (; i + kLanes<C> <= n; i += kLanes<C>) {
+  for (; i + kSimdLanes<C> <= n; i += kSimdLanes<C>) {
     const Simd<C> v = load_converted(x + i);
     m = v > m ? v : m;
   }

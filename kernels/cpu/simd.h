@@ -33,11 +33,11 @@ struct SimdOf<double> {
 template <class C>
 using Simd = typename SimdOf<C>::type;
 template <class C>
-constexpr int kLanes = kSimdBytes / int(sizeof(C));
+constexpr int kSimdLanes = kSimdBytes / int(sizeof(C));
 
 template <class C>
 constexpr int64_t round_up_to_lanes(int64_t n) {
-  return (n + kLanes<C> - 1) / kLanes<C> * kLanes<C>;
+  return (n + kSimdLanes<C> - 1) / kSimdLanes<C> * kSimdLanes<C>;
 }
 
 template <class C>
@@ -71,14 +71,15 @@ inline auto fold(V v, F f, std::integer_sequence<int, i...>) {
 // Sum and maximum of all lanes, by halves.
 template <class C>
 inline C reduce_add(Simd<C> v) {
-  return detail::fold<kLanes<C>>(
-      v, [](auto a, auto b) { return a + b; }, std::make_integer_sequence<int, kLanes<C> / 2>{});
+  return detail::fold<kSimdLanes<C>>(
+      v, [](auto a, auto b) { return a + b; },
+      std::make_integer_sequence<int, kSimdLanes<C> / 2>{});
 }
 template <class C>
 inline C reduce_max(Simd<C> v) {
-  return detail::fold<kLanes<C>>(
+  return detail::fold<kSimdLanes<C>>(
       v, [](auto a, auto b) { return a > b ? a : b; },
-      std::make_integer_sequence<int, kLanes<C> / 2>{});
+      std::make_integer_sequence<int, kSimdLanes<C> / 2>{});
 }
 
 }  // namespace papilio::cpu

@@ -23,7 +23,7 @@ namespace detail {
 template <class C, int R, int N>
 inline void gemm_block(C* c, int64_t ldc, Elements<C> a, const C* b, int64_t ldb, int64_t inner,
                        bool add) {
-  constexpr int L = kLanes<C>;
+  constexpr int L = kSimdLanes<C>;
   Simd<C> sum[R][N];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
@@ -74,7 +74,7 @@ inline void gemm_columns(int64_t rows, C* c, int64_t ldc, Elements<C> a, const C
 template <class C>
 void small_gemm(int64_t rows, int64_t columns, int64_t inner, C* c, int64_t ldc, Elements<C> a,
                 const C* b, int64_t ldb, bool add) {
-  constexpr int L = kLanes<C>, kMaxVectors = kSimdRegisters == 32 ? 4 : 2;
+  constexpr int L = kSimdLanes<C>, kMaxVectors = kSimdRegisters == 32 ? 4 : 2;
   for (int64_t j = 0; j < columns; j += kMaxVectors * L) {
     const int64_t vectors = std::min<int64_t>(kMaxVectors, (columns - j + L - 1) / L);
     if (vectors == 1) detail::gemm_columns<C, 1>(rows, c + j, ldc, a, b + j, ldb, inner, add);

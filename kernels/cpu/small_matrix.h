@@ -34,7 +34,7 @@ void multiply_one(C* out, F left, const C* right, int64_t n) {
   }
 }
 
-// The same with a matrix a lane: entry (i, j) of kLanes<C> matrices is one vector; n = B where B >
+// The same with a matrix a lane: entry (i, j) of kLanes<C> matrices is one vector; n = B if B >
 // 0.
 template <int B, class C, class F>
 void multiply_lanes(Vec<C>* out, F left, const Vec<C>* right, int size) {
@@ -58,7 +58,7 @@ void multiply_lanes(Vec<C>* out, F left, const Vec<C>* right, int size) {
     }
 }
 
-// Calls f with b as a compile-time constant where that pays, else with 0.
+// Calls f with b as a compile-time constant if that pays, else with 0.
 template <class F>
 void dispatch_size(int64_t b, F&& f) {
   switch (b) {

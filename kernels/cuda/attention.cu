@@ -49,7 +49,7 @@ __device__ compute_t<T> dot(const T* x, const T* y, int64_t n) {
   return sum;
 }
 
-// s_ij = scale q_i k_j, -inf where the query does not see the key.
+// s_ij = scale q_i k_j, -inf if the query does not see the key.
 template <class T>
 struct Scores {
   Heads<const T> q, k;
@@ -197,22 +197,23 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
   });
 }
 
-void attention_backward(View dq, View dk, View dv, ConstView dout, ConstView out,
-                        ConstView statistics, ConstView q, ConstView k, ConstView v, ConstView mask,
-                        double scale) {
-  const int64_t heads = q.shape[0] * q.shape[1], queries = q.shape[2], features = v.shape[3];
-  dispatch_floating(q.dtype, [&]<class T>() {
+void attention_backward(const AttentionBackward& args) {
+  const int64_t heads = args.q.shape[0] * args.q.shape[1], queries = args.q.shape[2],
+                features = args.v.shape[3];
+  dispatch_floating(args.q.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    const Scores<T> scores{Heads<const T>(q), Heads<const T>(k), Mask(mask), q.shape[3], C(scale)};
-    const Probabilities<T> p{scores, statistics.as<C>(), queries};
-    if (dv.data) launch_weighted<T>(dv, p, true, dout);
-    if (!dq.data && !dk.data) return;
+    const Scores<T> scores{Heads<const T>(args.q), Heads<const T>(args.k), Mask(args.mask),
+                           args.q.shape[3], C(args.scale)};
+    const Probabilities<T> p{scores, args.statistics.as<C>(), queries};
+    if (args.dv.data) launch_weighted<T>(args.dv, p, true, args.dout);
+    if (!args.dq.data && !args.dk.data) return;
     const Scratch<C> delta(heads * queries);
     launch(row_dots<T, C>, blocks_for(heads * queries), kBlock, 0, stream(), delta.data(),
-           Heads<const T>(dout), Heads<const T>(out), heads, queries, features);
-    const ScoreGradients<T> ds{p, Heads<const T>(dout), Heads<const T>(v), delta.data(), features};
-    if (dq.data) launch_weighted<T>(dq, ds, false, k);
-    if (dk.data) launch_weighted<T>(dk, ds, true, q);
+           Heads<const T>(args.dout), Heads<const T>(args.out), heads, queries, features);
+    const ScoreGradients<T> ds{p, Heads<const T>(args.dout), Heads<const T>(args.v), delta.data(),
+                               features};
+    if (args.dq.data) launch_weighted<T>(args.dq, ds, false, args.k);
+    if (args.dk.data) launch_weighted<T>(args.dk, ds, true, args.q);
   });
 }
 

@@ -62,7 +62,7 @@ __global__ void bias_gelu_kernel(T* y, const T* x, const T* bias, int64_t rows, 
   }
 }
 
-// partial[blockIdx.y, i]: the sum of dx over the block's rows. dx, partial: null where not wanted.
+// partial[blockIdx.y, i]: the sum of dx over the block's rows. dx, partial: null if not wanted.
 template <class F, int P, class T>
 __global__ void bias_gelu_backward_kernel(T* dx, compute_t<T>* partial, const T* dy, const T* x,
                                           const T* bias, int64_t rows, int64_t n, F f) {

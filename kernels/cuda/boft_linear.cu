@@ -51,7 +51,7 @@ __global__ void sum_parts(compute_t<T>* partial, const T* g, const T* y, const T
 
 // A block's product of a row with R^T, factor by factor. `from` and `to`: memory for a row each.
 template <class C, class S>
-__device__ const C* rotate_row(C* from, C* to, const S* row, const S* q, Shape shape) {
+__device__ const C* rotate_row(C* from, C* to, const S* row, const S* q, ButterflySizes shape) {
   for (int64_t c = threadIdx.x; c < shape.d; c += blockDim.x) from[c] = C(row[c]);
   __syncthreads();
   for (int64_t i = 0; i < shape.m; ++i) {
@@ -72,7 +72,7 @@ __device__ const C* rotate_row(C* from, C* to, const S* row, const S* q, Shape s
 template <class T, class S>
 __global__ void scale_gradient_kernel(S* ds, const compute_t<T>* sums, const S* s, const T* bias,
                                       const T* g, const T* x, const S* w, const S* q,
-                                      compute_t<T>* memory, Shape shape, int64_t n) {
+                                      compute_t<T>* memory, ButterflySizes shape, int64_t n) {
   using C = compute_t<T>;
   const int64_t rows = shape.rows, d = shape.d;
   C* const own = memory + blockIdx.x * 2 * d;
@@ -121,20 +121,19 @@ void scale_gradient_sums(View sums, ConstView g, ConstView y, ConstView bias) {
   });
 }
 
-void scale_gradient(View ds, ConstView sums, ConstView s, ConstView bias, ConstView g, ConstView x,
-                    ConstView w, ConstView q) {
-  const int64_t n = w.size(0);
-  const Shape shape(x.size(0), q);
+void scale_gradient(const ScaleGradient& args) {
+  const int64_t n = args.w.size(0);
+  const ButterflySizes shape(args.x.size(0), args.q);
   // Few columns come to need a row of memory, but each block might.
   const unsigned blocks = std::min(blocks_for(n, 1), 4 * unsigned(multiprocessors()));
   const auto run = [&]<class T, class S>(T, S) {
     const Scratch<compute_t<T>> memory(blocks * 2 * shape.d);
-    launch(scale_gradient_kernel<T, S>, blocks, kBlock, 0, stream(), ds.as<S>(),
-           sums.as<compute_t<T>>(), s.as<S>(), bias.as<T>(), g.as<T>(), x.as<T>(), w.as<S>(),
-           q.as<S>(), memory.data(), shape, n);
+    launch(scale_gradient_kernel<T, S>, blocks, kBlock, 0, stream(), args.ds.as<S>(),
+           args.sums.as<compute_t<T>>(), args.s.as<S>(), args.bias.as<T>(), args.g.as<T>(),
+           args.x.as<T>(), args.w.as<S>(), args.q.as<S>(), memory.data(), shape, n);
   };
-  dispatch_floating(x.dtype, [&]<class T>() {
-    if (w.dtype == x.dtype)
+  dispatch_floating(args.x.dtype, [&]<class T>() {
+    if (args.w.dtype == args.x.dtype)
       run(T(), T());
     else
       run(T(), compute_t<T>());

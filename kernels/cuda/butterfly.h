@@ -1,28 +1,13 @@
-// Where the blocks of a butterfly factor lie: kernels/butterfly_rotation.h says how they are
-// numbered. I: an integer that holds the columns; dividing 32 bits is several times faster.
+// A butterfly factor's product of a row, and a whole segment's in registers. I: an integer that
+// holds the columns; dividing 32 bits is several times faster.
 #pragma once
 
 #include <cstdint>
 
+#include "kernels/butterfly_blocks.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/view.h"
 
 namespace papilio::cuda {
-
-// Rows times the factors q: (m, blocks, b, b).
-struct Shape {
-  int64_t rows, d, m, blocks, b;
-  int64_t w;  // columns of a segment
-
-  Shape(int64_t rows, ConstView q)
-      : rows(rows),
-        d(q.size(1) * q.size(3)),
-        m(q.size(0)),
-        blocks(q.size(1)),
-        b(q.size(3)),
-        w(b << (m - 1)) {}
-  __device__ int64_t factor_size() const { return blocks * b * b; }
-};
 
 // Column c of factor i: block n's coordinate j.
 template <class I>
@@ -38,18 +23,6 @@ struct Place {
     n = (half >> (i + 1) << i) | (half & ((I(1) << i) - 1));
     j = (half >> i & 1) * h + c - half * h;
   }
-};
-
-// Where the two halves of block n of factor i begin, in columns. For i = 0 they touch, whatever b.
-template <class I>
-struct Halves {
-  I lo, hi, h;
-  __device__ constexpr Halves(I n, I i, I b) : lo(0), hi(0), h(b / 2) {
-    const I inside = n & ((I(1) << i) - 1);
-    lo = (n >> i) * (b << i) + inside * h;
-    hi = lo + (h << i);
-  }
-  __device__ constexpr I column(I k) const { return k < h ? lo + k : hi + k - h; }
 };
 
 // Coordinate j of a block's product: sum over k of x[k] Q[k, j], or Q[j, k] if `transposed`.

@@ -133,7 +133,7 @@ constexpr int kCollapsed = 512;  // elements of a segment that a block computes 
 // The matrices of R's segments as the blocks of one factor, to: (d / w, w, w). They are the
 // identity's rows rotated; a block takes some of one segment's.
 template <class T>
-__global__ void collapse(T* to, const T* q, Shape s) {
+__global__ void collapse(T* to, const T* q, ButterflySizes s) {
   SHARED(float, first, kCollapsed);
   SHARED(float, second, kCollapsed);
   const int w = int(s.w), b = int(s.b), rows = w * w < kCollapsed ? w : kCollapsed / w;
@@ -162,7 +162,7 @@ __global__ void collapse(T* to, const T* q, Shape s) {
   }
 }
 
-// Calls f with T where tensor cores may multiply it.
+// Calls f with T if tensor cores may multiply it.
 template <class F>
 bool dispatch_mma(DType dtype, F f) {
   if (dtype == DType::bfloat16) return f.template operator()<BFloat16>();
@@ -183,7 +183,7 @@ bool compiled(Kernel* kernel) {
 }  // namespace
 
 bool rotate_on_tensor_cores(View y, ConstView x, ConstView q, bool transposed) {
-  const Shape s(x.size(0), q);
+  const ButterflySizes s(x.size(0), q);
   if (s.w != 16 && s.w != 32 && s.w != 64) return false;
   return dispatch_mma(x.dtype, [&]<class T>() {
     if (!compiled<T>(rotate_rows<T>)) return false;

@@ -2,8 +2,8 @@
 // meet each of them in one dense product. butterfly_rotation and segment_outer ask here first; what
 // they do otherwise is the plain twin that tests compare with.
 //
-// bfloat16 and float16 are summed in float32; float32 is rounded to TF32, where allow_tf32() says
-// so. Each returns false, and does nothing, where it has no way for these arguments: dtypes,
+// bfloat16 and float16 are summed in float32; float32 is rounded to TF32, if allow_tf32() says
+// so. Each returns false, and does nothing, if it has no way for these arguments: dtypes,
 // widths, and GPUs before 8.0 for all but float16.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace papilio::cuda {
 // with more than 2 w rows only, so a row's bits depend on how many there are.
 bool rotate_on_tensor_cores(View y, ConstView x, ConstView q, bool transposed);
 
-// segment_outer for w = 4, 8, 16, 32 and 64, where d is a multiple of 16. 16-bit products are
+// segment_outer for w = 4, 8, 16, 32 and 64, if d is a multiple of 16. 16-bit products are
 // exact.
 bool outer_on_tensor_cores(View out, ConstView x, ConstView g);
 

@@ -20,11 +20,11 @@ namespace {
 
 constexpr size_t kTileBytes = 20 << 10;  // of one tile; two fit into a block's shared memory
 
-// What a block takes at once: `rows` rows of `span` columns, in whole packs where `packed`.
+// What a block takes at once: `rows` rows of `span` columns, in whole packs if `packed`.
 struct Tile {
   int64_t rows, span;
   bool packed = false;
-  Tile(const Shape& s, size_t element) {
+  Tile(const ButterflySizes& s, size_t element) {
     const auto most = int64_t(kTileBytes / element);
     span = s.w * (s.w < 64 ? 64 / s.w : 1);
     if (span > s.d) span = s.d;
@@ -93,7 +93,8 @@ __device__ void rotate_in_place(C* tile, const T* q, int i, int rows, int column
 
 // B = 0: any b, from one tile into the other.
 template <int B, class T>
-__global__ void rotate_tiles(T* y, const T* x, const T* q, Shape s, Tile t, bool transposed) {
+__global__ void rotate_tiles(T* y, const T* x, const T* q, ButterflySizes s, Tile t,
+                             bool transposed) {
   using C = compute_t<T>;
   DYNAMIC_SHARED(C, shared);
   const int64_t spans = (s.d + t.span - 1) / t.span;
@@ -138,7 +139,7 @@ __global__ void rotate_tiles(T* y, const T* x, const T* q, Shape s, Tile t, bool
 
 // to = from B_i, or from B_i^T. q: factor i's blocks.
 template <class Out, class In, class T>
-__global__ void rotate_factor(Out* to, const In* from, const T* q, Shape s, int64_t i,
+__global__ void rotate_factor(Out* to, const In* from, const T* q, ButterflySizes s, int64_t i,
                               bool transposed) {
   using C = compute_t<T>;
   for (int64_t e = first_element(); e < s.rows * s.d; e += grid_stride()) {
@@ -156,7 +157,8 @@ __global__ void convert(To* to, const From* from, int64_t n) {
 // Factor i's gradient: entry (n, k, j) over one part of the rows is the sum of z[k]
 // g[j]. partial: (parts, N b b).
 template <class C>
-__global__ void outer_parts(C* partial, const C* z, const C* g, Shape s, int64_t i, int64_t parts) {
+__global__ void outer_parts(C* partial, const C* z, const C* g, ButterflySizes s, int64_t i,
+                            int64_t parts) {
   const int64_t entries = s.factor_size();
   for (int64_t t = first_element(); t < parts * entries; t += grid_stride()) {
     const int64_t part = t / entries, e = t % entries, end = s.rows * (part + 1) / parts;
@@ -171,7 +173,7 @@ __global__ void outer_parts(C* partial, const C* z, const C* g, Shape s, int64_t
 // The inputs of every factor are computed again from x, z_{i-1} = z_i B_i; then the gradient meets
 // B_i^T, first factor 0's. dx and dq may be null.
 template <class T, class In>
-void walk(T* dx, T* dq, const In* dy, const In* x, const T* q, const Shape& s) {
+void walk(T* dx, T* dq, const In* dy, const In* x, const T* q, const ButterflySizes& s) {
   using C = compute_t<T>;
   const int64_t n = s.rows * s.d, entries = s.blocks * s.b * s.b;
   const int64_t parts = part_count(s.rows, 64);
@@ -199,7 +201,7 @@ void walk(T* dx, T* dq, const In* dy, const In* x, const T* q, const Shape& s) {
 }
 
 template <class T>
-void rotate_by_factors(T* y, const T* x, const T* q, const Shape& s, bool transposed) {
+void rotate_by_factors(T* y, const T* x, const T* q, const ButterflySizes& s, bool transposed) {
   using C = compute_t<T>;
   const int64_t n = s.rows * s.d, entries = s.blocks * s.b * s.b;
   const unsigned blocks = blocks_for(n);
@@ -224,7 +226,7 @@ __global__ void identity_rows(C* rows, int64_t w, int64_t d) {
 
 // m = 1: dq[n, k, j] = dr[k, n b + j].
 template <class T>
-__global__ void segments_are_blocks(T* dq, const compute_t<T>* dr, Shape s) {
+__global__ void segments_are_blocks(T* dq, const compute_t<T>* dr, ButterflySizes s) {
   for (int64_t e = first_element(); e < s.d * s.b; e += grid_stride()) {
     const int64_t n = e / (s.b * s.b), k = e / s.b % s.b, j = e % s.b;
     dq[e] = T(dr[k * s.d + n * s.b + j]);
@@ -234,7 +236,7 @@ __global__ void segments_are_blocks(T* dq, const compute_t<T>* dr, Shape s) {
 }  // namespace
 
 void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed) {
-  const Shape s(x.size(0), q);
+  const ButterflySizes s(x.size(0), q);
   if (x.numel() == 0) return;
   // Collapsing segments is to rotate w rows, the plain way.
   if ((s.m == 1 || s.rows > 2 * s.w) && rotate_on_tensor_cores(y, x, q, transposed)) return;
@@ -260,7 +262,7 @@ void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed) {
 }
 
 void butterfly_segment_backward(View dq, ConstView dr, ConstView q) {
-  const Shape s(dr.size(0), q);
+  const ButterflySizes s(dr.size(0), q);
   dispatch_floating(q.dtype, [&]<class T>() {
     using C = compute_t<T>;
     if (s.m == 1) {
@@ -278,10 +280,10 @@ void butterfly_segment_backward(View dq, ConstView dr, ConstView q) {
 
 void butterfly_rotation_backward(View dx, View dq, ConstView dy, ConstView x, ConstView q) {
   if (dq.data == nullptr) return butterfly_rotation(dx, dy, q, true);
-  const Shape s(x.size(0), q);
+  const ButterflySizes s(x.size(0), q);
   dispatch_floating(q.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    if (!cpu::prefer_segments(s.rows, s.b, s.m))
+    if (!prefer_segments(s.rows, s.b, s.m))
       return walk(dx.as<T>(), dq.as<T>(), dy.as<T>(), x.as<T>(), q.as<T>(), s);
     const Scratch<C> sums(s.w * s.d);
     const View dr{sums.data(), dtype_of<C>(), 2, {s.w, s.d}, {s.d, 1}};

@@ -42,7 +42,7 @@ __device__ void write_segment(T* to, const C (&v)[W]) {
 // `teams` threads take a segment's rows in turns, two at once, so that loads are under way while
 // the arithmetic waits.
 template <int B, int M, bool transposed, class T>
-__global__ void rotate_segments(T* y, const T* x, const T* q, Shape s, int64_t teams) {
+__global__ void rotate_segments(T* y, const T* x, const T* q, ButterflySizes s, int64_t teams) {
   using C = compute_t<T>;
   constexpr int W = B << (M - 1);
   const int64_t segments = s.d / W, t = first_element(), segment = t % segments;
@@ -69,7 +69,7 @@ __global__ void rotate_segments(T* y, const T* x, const T* q, Shape s, int64_t t
 template <int B, int M, class T>
 __global__ void __launch_bounds__(kBlock)
     rotate_segments_backward(T* dx, compute_t<T>* partial, const T* dy, const T* x, const T* q,
-                             Shape s, int64_t parts) {
+                             ButterflySizes s, int64_t parts) {
   using C = compute_t<T>;
   constexpr int W = B << (M - 1), kTeams = kBlock / kWarp, kColumns = kWarp * W;
   SHARED(C, sums, kBlock * W);
@@ -110,10 +110,10 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-// Calls f with b and m as compile-time numbers where T's segments are rotated in registers: their
+// Calls f with b and m as compile-time numbers if T's segments are rotated in registers: their
 // blocks fit there. Whether they are.
 template <class T, class F>
-bool dispatch_registers(const Shape& s, F f) {
+bool dispatch_registers(const ButterflySizes& s, F f) {
   using std::integral_constant;
   if constexpr (sizeof(compute_t<T>) == sizeof(float)) {
     if (s.b == 4 && s.m == 1) return f(integral_constant<int, 4>(), integral_constant<int, 1>());
@@ -124,7 +124,7 @@ bool dispatch_registers(const Shape& s, F f) {
 }
 
 template <class T>
-bool rotate_in_registers(T* y, const T* x, const T* q, const Shape& s, bool transposed) {
+bool rotate_in_registers(T* y, const T* x, const T* q, const ButterflySizes& s, bool transposed) {
   if (!on_16_bytes(y, x)) return false;
   // Eight rows a thread or more, so that few read the blocks, as long as 512 threads a
   // multiprocessor keep it busy.
@@ -142,7 +142,7 @@ bool rotate_in_registers(T* y, const T* x, const T* q, const Shape& s, bool tran
 // dr: the segments' gradients, (W, d). dx may be null.
 template <class T>
 bool backward_in_registers(T* dx, compute_t<T>* dr, const T* dy, const T* x, const T* q,
-                           const Shape& s) {
+                           const ButterflySizes& s) {
   if (!on_16_bytes(dx, dy, x)) return false;
   const int64_t parts = part_count(s.rows, 64), groups = (s.d / s.w + kWarp - 1) / kWarp;
   return dispatch_registers<T>(

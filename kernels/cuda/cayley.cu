@@ -55,7 +55,7 @@ template <class Team, class Size, class C, class T>
 __device__ void cayley_one(Team team, Size n, T* q, const T* r, C* a, C* column, int* swapped) {
   C largest = 0;
   for_entries(team, n, [&](int i, int j, int e) {
-    const C s = (C(r[e]) - C(r[j * n + i])) * C(0.5);  // on the diagonal 0, or NaN where r is
+    const C s = (C(r[e]) - C(r[j * n + i])) * C(0.5);  // on the diagonal 0, or NaN if r is
     largest = Larger()(magnitude(s), largest);
     a[e] = i == j ? s + C(1) : s;
   });

@@ -117,7 +117,7 @@ __global__ void cayley_threads(T* q, const T* r, int64_t batch, bool packed) {
         a[j][i] = -a[i][j];
         largest = Larger()(magnitude(a[i][j]), largest);
       }
-      a[i][i] = C(1) + (a[i][i] - a[i][i]);  // 1, or NaN where r is
+      a[i][i] = C(1) + (a[i][i] - a[i][i]);  // 1, or NaN if r is
     }
     invert_in_registers(a, largest > C(kUnpivoted));
     // + 0 turns a negative zero into a positive one.

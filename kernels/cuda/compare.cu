@@ -1,12 +1,9 @@
 #include "kernels/cuda/elementwise.h"
+#include "kernels/elementwise_instances.h"
 
 namespace papilio::cuda {
 
 using namespace functor;
-
-template void zip(View, ConstView, ConstView, Eq);
-template void zip(View, ConstView, ConstView, Ne);
-template void zip(View, ConstView, ConstView, Lt);
-template void zip(View, ConstView, ConstView, Le);
+PAPILIO_INSTANTIATE_COMPARE
 
 }  // namespace papilio::cuda

@@ -36,7 +36,7 @@ __global__ void cross_entropy_rows(C* losses, C* statistics, const T* logits, Ta
     const C max = row_max(row);
     const auto shifted = row.map([=](C v) { return v - max; });
     const C log_sum = std::log(row_sum(shifted.map([](C v) { return math::exp(v); })));
-    const auto loss_of = [=](C v) { return log_sum - v; };  // where t_c = 1
+    const auto loss_of = [=](C v) { return log_sum - v; };  // if t_c = 1
     C picked = 0, all = 0;
     if (t.probabilities != nullptr)
       picked =

@@ -33,7 +33,7 @@ struct CublasFunctions {
 };
 #undef PAPILIO_DECLARE
 
-// Throws Error with the loader's words where a library or a function is missing.
+// Throws Error with the loader's words if a library or a function is missing.
 const CublasFunctions& cublas();
 
 }  // namespace papilio::cuda

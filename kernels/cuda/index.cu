@@ -10,7 +10,7 @@
 namespace papilio::cuda {
 namespace {
 
-// first[block] = the first position outside, `k` where there is none.
+// first[block] = the first position outside, `k` if there is none.
 __global__ void find_outside(int64_t* first, const int64_t* index, int64_t k, int64_t n,
                              bool allows, int64_t allowed) {
   int64_t found = k;

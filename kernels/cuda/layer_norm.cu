@@ -9,7 +9,7 @@
 namespace papilio::cuda {
 namespace {
 
-// Of x, or of total = x + more where there is more.
+// Of x, or of total = x + more if there is more.
 template <class Way, class T, class C>
 __global__ void layer_norm_rows(T* total, T* y, C* statistics, const T* x, const T* more,
                                 const T* weight, const T* bias, Teams teams, C eps) {
@@ -92,48 +92,55 @@ __global__ void add_groups(T* dweight, T* dbias, const C* sums, int64_t n, int64
 
 void layer_norm(View y, View statistics, ConstView x, ConstView weight, ConstView bias,
                 double eps) {
-  add_layer_norm({}, y, statistics, x, {}, weight, bias, eps);
+  add_layer_norm({.sum = {},
+                  .y = y,
+                  .statistics = statistics,
+                  .a = x,
+                  .b = {},
+                  .weight = weight,
+                  .bias = bias,
+                  .eps = eps});
 }
 
-void add_layer_norm(View sum, View y, View statistics, ConstView a, ConstView b, ConstView weight,
-                    ConstView bias, double eps) {
-  const int64_t rows = row_count(a), n = row_length(a);
-  dispatch_floating(a.dtype, [&]<class T>() {
+void add_layer_norm(const AddLayerNorm& args) {
+  const int64_t rows = row_count(args.a), n = row_length(args.a);
+  dispatch_floating(args.a.dtype, [&]<class T>() {
     using C = compute_t<T>;
     with_teams<T>(
         rows, n,
         [&]<class Way>(const Teams& teams) {
-          launch(layer_norm_rows<Way, T, C>, teams.grid(), teams.block(), 0, stream(), sum.as<T>(),
-                 y.as<T>(), statistics.as<C>(), a.as<T>(), b.as<T>(), weight.as<T>(), bias.as<T>(),
-                 teams, C(eps));
+          launch(layer_norm_rows<Way, T, C>, teams.grid(), teams.block(), 0, stream(),
+                 args.sum.as<T>(), args.y.as<T>(), args.statistics.as<C>(), args.a.as<T>(),
+                 args.b.as<T>(), args.weight.as<T>(), args.bias.as<T>(), teams, C(args.eps));
         },
-        sum.as<T>(), y.as<T>(), a.as<T>(), b.as<T>(), weight.as<T>(), bias.as<T>());
+        args.sum.as<T>(), args.y.as<T>(), args.a.as<T>(), args.b.as<T>(), args.weight.as<T>(),
+        args.bias.as<T>());
   });
 }
 
-void layer_norm_backward(View dx, View dweight, View dbias, ConstView dy, ConstView x,
-                         ConstView statistics, ConstView weight) {
-  const int64_t rows = row_count(x), n = row_length(x);
+void layer_norm_backward(const LayerNormBackward& args) {
+  const int64_t rows = row_count(args.x), n = row_length(args.x);
   // A quarter of a million threads. Depends on the sizes only, so that results repeat on every GPU.
   const int64_t most = std::clamp<int64_t>((1 << 18) / std::max<int64_t>(n, 1), 64, 1024);
   const int64_t size = std::max<int64_t>(16, (rows + most - 1) / most);
   const int64_t groups = (rows + size - 1) / size;
-  dispatch_floating(x.dtype, [&]<class T>() {
+  dispatch_floating(args.x.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    if (dx.data)
+    if (args.dx.data)
       with_teams<T>(
           rows, n,
           [&]<class Way>(const Teams& teams) {
-            launch(layer_norm_dx<Way, T, C>, teams.grid(), teams.block(), 0, stream(), dx.as<T>(),
-                   dy.as<T>(), x.as<T>(), statistics.as<C>(), weight.as<T>(), teams);
+            launch(layer_norm_dx<Way, T, C>, teams.grid(), teams.block(), 0, stream(),
+                   args.dx.as<T>(), args.dy.as<T>(), args.x.as<T>(), args.statistics.as<C>(),
+                   args.weight.as<T>(), teams);
           },
-          dx.as<T>(), dy.as<T>(), x.as<T>(), weight.as<T>());
-    if (!dweight.data && !dbias.data) return;
+          args.dx.as<T>(), args.dy.as<T>(), args.x.as<T>(), args.weight.as<T>());
+    if (!args.dweight.data && !args.dbias.data) return;
     const Scratch<C> sums(2 * groups * n);
-    launch(sum_groups<T, C>, blocks_for(groups * n), kBlock, 0, stream(), sums.data(), dy.as<T>(),
-           x.as<T>(), statistics.as<C>(), rows, n, groups, size);
-    launch(add_groups<T, C>, blocks_for(n, kWarp), kBlock, 0, stream(), dweight.as<T>(),
-           dbias.as<T>(), sums.data(), n, groups);
+    launch(sum_groups<T, C>, blocks_for(groups * n), kBlock, 0, stream(), sums.data(),
+           args.dy.as<T>(), args.x.as<T>(), args.statistics.as<C>(), rows, n, groups, size);
+    launch(add_groups<T, C>, blocks_for(n, kWarp), kBlock, 0, stream(), args.dweight.as<T>(),
+           args.dbias.as<T>(), sums.data(), n, groups);
   });
 }
 

@@ -133,7 +133,7 @@ struct Sums {
   }
 };
 
-// x: (rows, d). A pack of it from row r and column c on: zeros where there is nothing.
+// x: (rows, d). A pack of it from row r and column c on: zeros if there is nothing.
 template <class T>
 struct PaddedRows {
   static constexpr int N = kPack<T>;

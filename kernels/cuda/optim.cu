@@ -246,7 +246,7 @@ double sum_of_squares(std::span<const ConstView> tensors) {
   return result;
 }
 
-void judge_step(LiveStep* live, ConstView loss, std::span<const View> gradients) {
+void find_clip_factor(LiveStep* live, ConstView loss, std::span<const View> gradients) {
   sum_squares(&live->norm, gradients);
   launch(judge, 1, 1, 0, stream(), live, loss.data, loss.dtype);
 }

@@ -6,19 +6,9 @@
 #include <cstdint>
 
 #include "kernels/cuda/launch.h"
-#include "kernels/view.h"
+#include "kernels/row_shape.h"
 
 namespace papilio::cuda {
-
-// Rows are the last dimension; a 0-d x is one row of one element.
-inline int64_t row_length(const ConstView& x) {
-  return x.rank ? x.size(-1) : 1;
-}
-inline int64_t row_count(const ConstView& x) {
-  int64_t n = 1;
-  for (int i = 0; i + 1 < x.rank; ++i) n *= x.shape[i];
-  return n;
-}
 
 // Threads of a block for rows of n elements: whole warps, no more than there is work for.
 inline unsigned row_block(int64_t n) {

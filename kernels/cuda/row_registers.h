@@ -26,12 +26,12 @@ constexpr int kTeamsBlock = 128;  // threads of a block of teams that need no ba
 
 // A thread's part in its team's row.
 struct RowPart {
-  int64_t row;  // the last one where the team has none left; then n = 0
+  int64_t row;  // the last one if the team has none left; then n = 0
   int64_t n;
   int thread, team;  // of `team` threads
   bool leads;        // the one that writes what there is once a row
 
-  // The row in a contiguous matrix; null where there is none.
+  // The row in a contiguous matrix; null if there is none.
   template <class T>
   __device__ T* at(T* matrix) const {
     return matrix == nullptr ? nullptr : matrix + row * n;
@@ -119,7 +119,7 @@ struct KeptRow {
     visit([&](int k, int e, int) { y.values[k][e] = f(values[k][e], other.values[k][e]); });
     return y;
   }
-  // The same, or the row as it is where `other` is null.
+  // The same, or the row as it is if `other` is null.
   template <class F>
   __device__ KeptRow zip(const FetchedRow<T>& other, F f) const {
     if (!other.there) return *this;
@@ -155,7 +155,7 @@ struct FetchedRow {
 #pragma unroll
     for (int k = 0; k < Row::K; ++k) {
       const int begin = Row::begin(part, k);
-      const int at = begin < int(part.n) ? begin : 0;  // any pack where there is none
+      const int at = begin < int(part.n) ? begin : 0;  // any pack if there is none
       packs[k] = there ? load_pack<Row::P>(from + at) : Pack<T, Row::P>{};
     }
   }
@@ -271,7 +271,7 @@ inline int team_threads(int64_t n, int pack, int side_by_side, int kept) {
   return threads;
 }
 
-// Calls launch_for<Kept>(teams) where rows of n elements of T fit the registers of a block and
+// Calls launch_for<Kept>(teams) if rows of n elements of T fit the registers of a block and
 // begin on 16 bytes at all `pointers` (null ones do), else launch_for<Reread>(teams).
 template <class T, class F, class... Ts>
 void with_teams(int64_t rows, int64_t n, F&& launch_for, const Ts*... pointers) {

@@ -19,13 +19,13 @@ int device_in_use();
 // How many multiprocessors the device in use has.
 int multiprocessors();
 
-// Threads of a block where nothing asks for another number.
+// Threads of a block if nothing asks for another number.
 constexpr int kBlock = 256;
 // Blocks for n pieces of work, `per_block` of them a block; no more than keep the whole device
 // busy.
 unsigned blocks_for(int64_t n, int64_t per_block = kBlock);
 
-// Throws where a launch failed, or, with PAPILIO_CUDA_SYNC=1, where its kernel did.
+// Throws if a launch failed, or, with PAPILIO_CUDA_SYNC=1, if its kernel did.
 void check_launch(cudaError_t status, const void* kernel, dim3 grid, dim3 block,
                   size_t shared_bytes, cudaStream_t stream);
 

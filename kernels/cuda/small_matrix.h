@@ -45,7 +45,7 @@ inline size_t largest_shared() {
   return size_t(bytes);
 }
 
-// `batch` n x n matrices, a block each, which works in `bytes` of memory: shared where that
+// `batch` n x n matrices, a block each, which works in `bytes` of memory: shared if that
 // suffices, else the device's.
 class BlockWork {
  public:

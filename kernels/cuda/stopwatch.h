@@ -3,13 +3,11 @@
 
 #include <functional>
 
-#include "kernels/host_device.h"
-
 namespace papilio::cuda {
 
 // Seconds from the moment the stream of device `index` reaches what `work` asks for until it is
 // done with that; waits for it. Where the host asks more slowly than the device works, the host's
 // time. An emulated device has no clock: 0.
-PAPILIO_CUDA double seconds_on_device(const std::function<void()>& work, int index);
+double seconds_on_device(const std::function<void()>& work, int index);
 
 }  // namespace papilio::cuda

@@ -137,7 +137,7 @@ struct AdamWRule : Optimizer::UpdateRule {
     return {lr, 1 - std::pow(step.beta1, double(t)), 1 - std::pow(step.beta2, double(t))};
   }
   void update(Device device, std::span<const ParameterSlot> slots, StepRates rates) const override {
-    pick("AdamW", device, cpu::adamw, cuda::adamw)(slots, step, rates);
+    pick(device, cpu::adamw, cuda::adamw)(slots, step, rates);
   }
   void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) const override {
     cuda::adamw_live(slots, step, live);
@@ -150,7 +150,7 @@ struct SgdRule : Optimizer::UpdateRule {
 
   explicit SgdRule(const SgdOptions& o) : step{o.momentum, o.nesterov} {}
   void update(Device device, std::span<const ParameterSlot> slots, StepRates rates) const override {
-    pick("Sgd", device, cpu::sgd, cuda::sgd)(slots, step, rates);
+    pick(device, cpu::sgd, cuda::sgd)(slots, step, rates);
   }
   void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) const override {
     cuda::sgd_live(slots, step, live);
@@ -196,10 +196,9 @@ double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
     in.push_back(view(g));
     out.push_back(view(g));
   }
-  constexpr const char* kName = "clip_grad_norm";
-  const double norm = std::sqrt(pick(kName, device, cpu::sum_of_squares, cuda::sum_of_squares)(in));
+  const double norm = std::sqrt(pick(device, cpu::sum_of_squares, cuda::sum_of_squares)(in));
   if (std::isfinite(norm) && norm > max_norm)
-    pick(kName, device, cpu::scale, cuda::scale)(out, max_norm / (norm + 1e-6));
+    pick(device, cpu::scale, cuda::scale)(out, max_norm / (norm + 1e-6));
   return norm;
 }
 

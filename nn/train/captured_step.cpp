@@ -82,7 +82,7 @@ class CapturedStep::Recording {
       if (const Tensor g = grad(p); g.defined()) gradients.push_back(view(g));
     auto* live = static_cast<LiveStep*>(live_.raw_data());
     cuda::use_device(step.device_.index);
-    cuda::judge_step(live, view(loss), gradients);
+    cuda::find_clip_factor(live, view(loss), gradients);
     cuda::clip(gradients, live);
     Optimizer::Captured(step.optimizer_).record(live);
   }

@@ -18,8 +18,7 @@ constexpr const char* kUsage =
     "study [SERIES...] [--list] [--rows N] [--d N] [--b N] [--m N] [--repeats N]\n"
     "  runs all versions of the series named, or of all; --list only names them\n"
     "  x is (rows, d); R has m factors of b x b blocks; cayley takes as many b x b matrices as "
-    "fill "
-    "x's memory\n"
+    "fill x's memory\n"
     "  --repeats: how often ten runs of a version are timed; the median counts, 0 only checks\n";
 
 struct Options {
@@ -69,7 +68,7 @@ Options read(int argc, char** argv) {
   }
   const Sizes& s = o.sizes;
   expect(s.m <= 16 && s.d % s.segment() == 0 && (s.m == 1 || s.b % 2 == 0),
-         "expected d to be a multiple of b 2^(m-1), and b even where m > 1");
+         "expected d to be a multiple of b 2^(m-1), and b even for m > 1");
   return o;
 }
 

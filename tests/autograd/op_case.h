@@ -14,8 +14,8 @@ using Tensors = std::vector<Tensor>;
 
 struct Sample {
   std::string label;
-  Tensors
-      inputs;  // floating ones in float64 (the driver casts them); indices and masks as they are
+  // Floating ones in float64 (the driver casts them); indices and masks as they are.
+  Tensors inputs;
   std::function<Tensor(const Tensors&)> f;
   // The same in plain float64 loops, or composed of operations that have their own reference;
   // row-major values.
@@ -30,13 +30,13 @@ struct WrongUse {
 
 struct OpCase {
   std::string name;
-  std::vector<Sample>
-      samples;  // include empty, 0-d and size-1 dimensions and broadcasting where they are legal
+  // Include empty, 0-d and size-1 dimensions, and broadcasting, if they are legal.
+  std::vector<Sample> samples;
   std::vector<WrongUse> errors = {};
   bool differentiable = true;
   bool propagates_nan = true;  // a NaN anywhere in the first input must reach the output
   std::vector<DType> dtypes = {DType::float32, DType::float64, DType::bfloat16, DType::float16};
-  double tolerance_factor = 1;  // for long reductions in low precision; say why where it is not 1
+  double tolerance_factor = 1;  // for long reductions in low precision; say why if it is not 1
   bool on_device = true;        // false: the CPU only
 };
 

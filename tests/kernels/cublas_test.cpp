@@ -1,7 +1,5 @@
 #include <doctest/doctest.h>
 
-#ifdef PAPILIO_HAS_CUDA
-
 namespace papilio::cuda {
 struct CublasFunctions;
 const CublasFunctions& cublas();  // kernels/cuda/cublas_functions.h, which wants cuBLAS' headers
@@ -10,5 +8,3 @@ const CublasFunctions& cublas();  // kernels/cuda/cublas_functions.h, which want
 TEST_CASE("cuBLAS is loaded when asked for, with every function that products call") {
   CHECK_NOTHROW(papilio::cuda::cublas());
 }
-
-#endif

@@ -181,7 +181,7 @@ TEST_CASE("what a graph cannot hold is refused, and ordinary steps still work") 
     const std::vector<double> before = run.parameters();
     const GeneratorState random = default_generator().state();
     CHECK_THROWS_WITH_AS(step(batch(1)), message, Error);
-    CHECK_FALSE(cuda::recording_on_device());
+    CHECK_FALSE(cuda::recording());
     CHECK(run.parameters() == before);
     CHECK(run.optimizer->steps() == 1);
     CHECK(default_generator().state() == random);

@@ -37,7 +37,7 @@ template <class F>
 Tensor map(const char* operation, const Tensor& x, F f) {
   check_domain(operation, x, F::kDomain);
   Tensor y = empty_for(x.shape(), x, x.dtype());
-  pick(operation, x.device(), cpu::map<F>, cuda::map<F>)(view(y), view(x), f);
+  pick(x.device(), cpu::map<F>, cuda::map<F>)(view(y), view(x), f);
   return y;
 }
 
@@ -48,8 +48,8 @@ Tensor differentiable_map(const char* operation, const Tensor& x, F f) {
   const Tensor saved = F::kFromOutput ? y.detach() : x.detach();
   return record(operation, y, {x}, [operation, f, saved](const Tensor& dy, Needs) {
     Tensor dx = empty_for(saved.shape(), saved, saved.dtype());
-    pick(operation, dx.device(), cpu::map_backward<F>, cuda::map_backward<F>)(view(dx), view(dy),
-                                                                              view(saved), f);
+    pick(dx.device(), cpu::map_backward<F>, cuda::map_backward<F>)(view(dx), view(dy), view(saved),
+                                                                   f);
     return Grads{dx};
   });
 }
@@ -66,8 +66,8 @@ Tensor zip(const char* operation, const Tensor& a, const Tensor& b, DType dtype,
   check_domain(operation, a, F::kDomain);
   const Dims shape = broadcast_shapes(operation, a.shape(), b.shape());
   Tensor y = empty_for(shape, a, dtype);
-  pick(operation, a.device(), cpu::zip<F>, cuda::zip<F>)(
-      view(y), view(expanded(operation, a, shape)), view(expanded(operation, b, shape)), f);
+  pick(a.device(), cpu::zip<F>, cuda::zip<F>)(view(y), view(expanded(operation, a, shape)),
+                                              view(expanded(operation, b, shape)), f);
   return y;
 }
 
@@ -75,7 +75,7 @@ Tensor zip(const char* operation, const Tensor& a, const Tensor& b, DType dtype,
 template <class F>
 Tensor gradient_a(const char* operation, const Tensor& dy, const Tensor& a, const Tensor& b, F f) {
   Tensor da = empty_for(dy.shape(), dy, dy.dtype());
-  pick(operation, dy.device(), cpu::zip_backward_a<F>, cuda::zip_backward_a<F>)(
+  pick(dy.device(), cpu::zip_backward_a<F>, cuda::zip_backward_a<F>)(
       view(da), view(dy), view(expanded(operation, a, dy.shape())),
       view(expanded(operation, b, dy.shape())), f);
   return sum_to(da, a.shape());
@@ -83,7 +83,7 @@ Tensor gradient_a(const char* operation, const Tensor& dy, const Tensor& a, cons
 template <class F>
 Tensor gradient_b(const char* operation, const Tensor& dy, const Tensor& a, const Tensor& b, F f) {
   Tensor db = empty_for(dy.shape(), dy, dy.dtype());
-  pick(operation, dy.device(), cpu::zip_backward_b<F>, cuda::zip_backward_b<F>)(
+  pick(dy.device(), cpu::zip_backward_b<F>, cuda::zip_backward_b<F>)(
       view(db), view(dy), view(expanded(operation, a, dy.shape())),
       view(expanded(operation, b, dy.shape())), f);
   return sum_to(db, b.shape());

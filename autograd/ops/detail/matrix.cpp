@@ -29,15 +29,22 @@ Tensor with_shape(const Tensor& x, const Dims& shape) {
   return x.alias(layout);
 }
 
+namespace {
+constexpr int64_t kGemmLimit = int64_t(1) << 31;
+}  // namespace
+
+void check_gemm_size(const char* operation, int64_t rows, int64_t columns) {
+  check(rows < kGemmLimit && columns < kGemmLimit, operation,
+        ": expected matrix sizes below 2^31, got (", rows, ", ", columns, ")");
+}
+
 Tensor gemm_operand(const char* operation, const Tensor& x) {
-  constexpr int64_t kLimit = int64_t(1) << 31;
   const int row = x.dim() - 2, col = x.dim() - 1;
   const int64_t rows = x.shape()[row], cols = x.shape()[col];
-  check(std::max(rows, cols) < kLimit, operation, ": expected matrix sizes below 2^31, got ",
-        x.shape());
+  check_gemm_size(operation, rows, cols);
   const int64_t row_stride = x.strides()[row], col_stride = x.strides()[col];
-  const bool fits =
-      gemm_takes(rows, cols, row_stride, col_stride) && std::max(row_stride, col_stride) < kLimit;
+  const bool fits = gemm_takes(rows, cols, row_stride, col_stride) &&
+                    std::max(row_stride, col_stride) < kGemmLimit;
   return fits ? x.detach() : contiguous_data(x);
 }
 
@@ -45,10 +52,10 @@ Tensor matrix_product(const char* operation, const Tensor& a, const Tensor& b, c
   const Tensor left = gemm_operand(operation, a), right = gemm_operand(operation, b);
   const Tensor c = empty({a.shape()[0], b.shape()[1]}, {a.dtype(), a.device()});
   if (bias.defined()) {
-    pick(operation, a.device(), cpu::gemm_bias, cuda::gemm_bias)(view(c), view(left), view(right),
-                                                                 view(contiguous_data(bias)));
+    pick(a.device(), cpu::gemm_bias, cuda::gemm_bias)(view(c), view(left), view(right),
+                                                      view(contiguous_data(bias)));
   } else {
-    pick(operation, a.device(), cpu::gemm, cuda::gemm)(view(c), view(left), view(right), 1, 0);
+    pick(a.device(), cpu::gemm, cuda::gemm)(view(c), view(left), view(right), 1, 0);
   }
   return c;
 }

@@ -108,7 +108,7 @@ Tensor reduced(const char* operation, Reducer reducer, const Tensor& x, DimSet s
     for (int i = 0; i < x.dim(); ++i) back[int(order[i])] = i;
     p = plan(source.layout().permute(operation, back), y.layout(), set);
   }
-  const auto kernel = pick(operation, x.device(), cpu::reduce, cuda::reduce);
+  const auto kernel = pick(x.device(), cpu::reduce, cuda::reduce);
   kernel(reducer, view(y.alias(p.y)), view(source.alias(p.x)),
          center ? ConstView(view(center.alias(p.y))) : ConstView(), factor);
   return y;

@@ -118,6 +118,12 @@ TEST_CASE("conv2d") {
            {"dtypes",
             [] { conv2d(ones4(1, 1, 4, 4), ones({1, 1, 2, 2}, {.dtype = DType::float64})); },
             "conv2d: expected tensors of one dtype, got float32 and float64"},
+           {"more places than BLAS counts",
+            [] {
+              constexpr int64_t side = 1 << 16;
+              conv2d(ones({1}).alias({{1, 1, side, side}, {0, 0, 0, 0}, 0}), ones4(1, 1, 2, 2));
+            },
+            "conv2d: expected matrix sizes below 2^31, got (1, 4294836225)"},
            {"undefined", [] { conv2d({}, ones4(1, 1, 2, 2)); }, "conv2d: x is undefined"}}});
 }
 

@@ -1,0 +1,16 @@
+// How a kernel is declared: once, for both backends.
+#pragma once
+
+// Inside namespace papilio,
+//   PAPILIO_KERNEL(void softmax(View y, ConstView x));
+// declares cpu::softmax and cuda::softmax. kernels/cpu/ and kernels/cuda/ define them; a build
+// without nvcc has kernels/cuda/stub.cpp in the latter's place.
+#ifndef PAPILIO_KERNEL
+#define PAPILIO_KERNEL(...) \
+  namespace cpu {           \
+  __VA_ARGS__;              \
+  }                         \
+  namespace cuda {          \
+  __VA_ARGS__;              \
+  }
+#endif
