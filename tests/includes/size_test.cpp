@@ -81,6 +81,7 @@ Brace brace_of(std::string_view head) {
 
 // To be divided still: only warned about.
 const std::set<std::string> too_long_still = {
+    "nn/data/formats/pickle.cpp",
     "samples/lessons/09_oft/main.cpp",
     "tests/autograd/autocast_test.cpp",
     "tests/boft/ops/butterfly_rotation_test.cpp",
