@@ -100,6 +100,9 @@ int merge(const Words& words) {
     const double d = std::abs(after[i] - before[i]);
     if (!(d <= difference)) difference = d;  // NaN stays
   }
+  check<Error>(!std::isnan(difference) || !holds_run(s.out),
+               "the merged model gives no number for the test images; what is in ", s.out,
+               " stays as it is");
 
   std::optional<nn::ImageProcessor> processor;
   if (has_processor(s.model)) processor = processor_of(options, s.model, *loaded.model);

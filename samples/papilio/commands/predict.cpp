@@ -21,6 +21,7 @@
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/table.h"
+#include "tensor/text.h"
 
 namespace papilio::cli {
 
@@ -174,12 +175,12 @@ int predict(const Words& words) {
   for (size_t i = 0; i < images.size(); ++i) {
     const NamedImage& image = images[i];
     nlohmann::json top = nlohmann::json::array();
-    std::string then;
+    std::vector<std::string> then;
     for (size_t k = 0; k < guesses[i].size(); ++k) {
       const auto& [index, probability] = guesses[i][k];
       const std::string& name = loaded.class_names[index];
       top.push_back({{"class", name}, {"probability", probability}});
-      if (k > 0) then += (k > 1 ? ", " : "") + printable(name) + ' ' + percent(probability);
+      if (k > 0) then.push_back(printable(name) + ' ' + percent(probability));
     }
     const Guess& first = guesses[i][0];
     predictions.push_back(
@@ -190,7 +191,7 @@ int predict(const Words& words) {
          {"top", top}});
     rows.push_back({printable(image.name), image.label, printable(loaded.class_names[first.index]),
                     percent(first.probability)});
-    if (rows[0].size() > 4) rows.back().push_back(then);
+    if (rows[0].size() > 4) rows.back().push_back(joined(then, ", "));
   }
   if (!labelled) {
     for (auto& row : rows) row.erase(row.begin() + 1);

@@ -49,6 +49,13 @@ TEST_CASE("convert: boft, oft, compact, peft and merged; what cannot be said is 
   CHECK(refused_nan.code == 1);
   CHECK(refused_nan.err.find("NaNs detected in the merged weights") != std::string::npos);
   CHECK(!std::filesystem::exists(at / "nan" / "model.safetensors"));
+  // Without --safe they are written, but into no good result's place.
+  const std::string good = at.bytes("merged/model.safetensors");
+  const auto kept = at.run(words("merge base peft --overwrite --quiet --out merged"));
+  CHECK(kept.code == 1);
+  CHECK(kept.err.find("gives no number for the test images; what is in merged stays as it is\n") !=
+        std::string::npos);
+  CHECK(at.bytes("merged/model.safetensors") == good);
   const auto series = at.json(words("inspect series"))["layers"][0];
   CHECK(series["block_size"] == 8);
   CHECK(series["parameters"] == series["degrees_of_freedom"]);
