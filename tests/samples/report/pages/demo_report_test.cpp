@@ -1,0 +1,36 @@
+// The main job's page.
+#include "samples/report/pages/demo_report.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+
+#include "tests/samples/report/markup.h"
+
+namespace papilio::test {
+
+using namespace report;
+
+TEST_CASE("the main job's page: well formed when all is missing, and when all is there") {
+  DemoReport page;
+  CHECK_MESSAGE(complaint(render(page)).empty(), complaint(render(page)));
+  page.methods = {{.name = "boft", .label = "BOFT <b>", .trainable_parameters = 21061}};
+  page.methods[0].accuracy_new = {0.95, 0.01};
+  page.methods[0].loss = {{1, 2}, {{2, 1}, {3, std::nan("")}}};
+  page.methods[0].rotation_angles = {{"encoder.layer.0.query", {1, 2, 3}}};
+  page.methods[0].row_angles = page.base_row_angles = {10, 20, 90};
+  page.butterfly = {16, 4, 2};
+  page.rotation = {2, 2, {0, -1, 1, 0}};
+  page.seeds = 3;
+  const std::string html = render(page);
+  CHECK_MESSAGE(complaint(html).empty(), complaint(html));
+  CHECK(html.find("21,061") != std::string::npos);
+  CHECK(html.find("BOFT &lt;b&gt;") != std::string::npos);
+  CHECK_FALSE(shows_nan(html));
+  for (const char* outside : {"src=\"http", "href=\"http", "url(http", "<script"}) {
+    CHECK(html.find(outside) == std::string::npos);
+  }
+}
+
+}  // namespace papilio::test
