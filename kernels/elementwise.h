@@ -1,4 +1,4 @@
-// Functions of one element at a time. Inputs have any strides (0 where broadcast) and the output's
+// Functions of one element at a time. Inputs have any strides (0 if broadcast) and the output's
 // shape; outputs are contiguous. F is a functor of kernels/functors.h whose kDomain holds the
 // inputs' dtype; each one is compiled in
 // kernels/*/{arithmetic,math,extrema,activation,compare}.

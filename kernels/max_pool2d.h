@@ -16,7 +16,7 @@ struct MaxPool2dOptions {
 // x: (B, C, H, W), y: (B, C, OH, OW), index: y's shape, int32: where in its channel (h W + w) the
 // first largest element, or the first NaN, of each window lies. All contiguous.
 PAPILIO_KERNEL(void max_pool2d(View y, View index, ConstView x, const MaxPool2dOptions& options));
-// dx: zero where nothing was chosen; windows that overlap add up, in order.
+// dx: zero if nothing was chosen; windows that overlap add up, in order.
 PAPILIO_KERNEL(void max_pool2d_backward(View dx, ConstView dy, ConstView index,
                                         const MaxPool2dOptions& options));
 

@@ -17,7 +17,7 @@
 namespace papilio::cpu {
 namespace {
 
-// A tile's columns: whole segments and, where possible, whole vectors.
+// A tile's columns: whole segments and, if possible, whole vectors.
 struct Shape : ButterflySizes {
   int64_t span;
 

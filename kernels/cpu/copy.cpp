@@ -92,7 +92,7 @@ void copy_transposed(View dst, ConstView src, const Rows<2>& rows) {
   });
 }
 
-// The dimension along which src is contiguous where dst's is another one, or -1.
+// The dimension along which src is contiguous if dst's is another one, or -1.
 int transposed_dim(View dst, ConstView src, const Rows<2>& rows) {
   if (dst.dtype != src.dtype || rows.step(0) != 1 || rows.step(1) <= 1 || rows.length() < 8)
     return -1;

@@ -217,7 +217,7 @@ void rotate_by_factors(T* y, const T* x, const T* q, const ButterflySizes& s, bo
   launch(convert<T, C>, blocks, kBlock, 0, stream(), y, static_cast<const C*>(from), n);
 }
 
-// Row k of the identity's segments: 1 in column c where c % w = k.
+// Row k of the identity's segments: 1 in column c if c % w = k.
 template <class C>
 __global__ void identity_rows(C* rows, int64_t w, int64_t d) {
   for (int64_t e = first_element(); e < w * d; e += grid_stride())
