@@ -15,18 +15,16 @@ TEST_CASE("a build without nvcc: no devices, and each kernel says what is missin
   if (cuda::is_built()) return;
   constexpr const char* kMissing =
       "cuda: this build of Papilio has no CUDA backend; configure it with -Dcuda=enabled, which "
-      "needs "
-      "nvcc";
+      "needs nvcc";
   CHECK(cuda::device_count() == 0);
   CHECK_FALSE(cuda::recording());
   CHECK_THROWS_WITH_AS(cuda::softmax({}, {}), kMissing, Error);
   CHECK_THROWS_WITH_AS(cuda::map({}, {}, functor::Relu()), kMissing, Error);
   CHECK_THROWS_WITH_AS(cuda::allocate(1, 0), kMissing, Error);
-  CHECK_THROWS_WITH_AS(
-      ones({2}, {.device = Device::cuda()}),
-      "empty: device cuda:0 is not available: this build of Papilio has no CUDA backend; configure "
-      "it with -Dcuda=enabled, which needs nvcc",
-      ArgumentError);
+  CHECK_THROWS_WITH_AS(ones({2}, {.device = Device::cuda()}),
+                       "empty: device cuda:0 is not available: this build of Papilio has no CUDA "
+                       "backend; configure it with -Dcuda=enabled, which needs nvcc",
+                       ArgumentError);
 }
 
 }  // namespace papilio::test

@@ -10,8 +10,7 @@ void add_augmentation(Options& options, AugmentSettings& s) {
   options
       .add("crop", &s.crop, "WAY",
            "none; padded: a place drawn after padding; resized: a part drawn and resized; auto: "
-           "padded "
-           "for images of at most 64 pixels, else resized")
+           "padded for images of at most 64 pixels, else resized")
       .choices({"auto", "none", "padded", "resized"});
   options.add("padding", &s.padding, "PIXELS", "of a padded crop").range(0, 1000);
   options.add("min-scale", &s.min_scale, "SHARE", "least share of the area in a resized crop")

@@ -149,8 +149,7 @@ void describe(report::DemoReport& page, const Schedule& schedule, const DemoOpti
   page.data_note =
       "1,797 handwritten digits of 8x8 pixels: E. Alpaydin and C. Kaynak, Optical Recognition of "
       "Handwritten Digits, UCI Machine Learning Repository, CC BY 4.0. Of every ten digits of a "
-      "class seven "
-      "train, one validates, two test.";
+      "class seven train, one validates, two test.";
   page.model_note =
       str("Vision transformer: ", c.num_hidden_layers, " layers, width ", c.hidden_size, ", ",
           c.num_attention_heads, " heads, MLP width ", c.intermediate_size, ", patches of ",

@@ -121,8 +121,7 @@ TEST_CASE("gather") {
                      gather(x34, 1, zeros({4, 1}, {.dtype = DType::int64}));
                    },
                    "gather: expected an index no larger than x but along dimension 1, got (4, 1) "
-                   "for x of shape "
-                   "(3, 4)"}}});
+                   "for x of shape (3, 4)"}}});
 }
 
 TEST_CASE("embedding") {

@@ -112,16 +112,14 @@ TEST_CASE("butterfly_rotation") {
               butterfly_rotation(ones({2, 12}), ones({2, 4, 3, 3}));
             },
             "butterfly_rotation: boft_n_butterfly_factor 2 needs an even block size, got 3; "
-            "nearest valid "
-            "boft_block_size: 2 and 6, or boft_n_butterfly_factor up to 1"},
+            "nearest valid boft_block_size: 2 and 6, or boft_n_butterfly_factor up to 1"},
            {"too many factors",
             [] {
               butterfly_rotation_transposed(ones({2, 24}), ones({3, 6, 4, 4}));
             },
             "butterfly_rotation_transposed: boft_n_butterfly_factor 3 needs a number of blocks "
-            "divisible by 2^2, got 6 "
-            "blocks of 4; nearest valid boft_block_size: 2 and 6, or boft_n_butterfly_factor up to "
-            "2"},
+            "divisible by 2^2, got 6 blocks of 4; nearest valid boft_block_size: 2 and 6, or "
+            "boft_n_butterfly_factor up to 2"},
            {"dtypes",
             [] {
               butterfly_rotation(ones({2, 8}), ones({1, 2, 4, 4}, {.dtype = DType::float64}));

@@ -65,23 +65,19 @@ TEST_CASE("butterfly_shape's errors name the numbers and what would work") {
         "4 and 6");
   CHECK(message(12, 3, 0, 2) ==
         "layer.q: boft_n_butterfly_factor 2 needs an even block size, got 3; nearest valid "
-        "boft_block_size: 2 and 6, "
-        "or boft_n_butterfly_factor up to 1");
+        "boft_block_size: 2 and 6, or boft_n_butterfly_factor up to 1");
   CHECK(message(24, 4, 0, 3) ==
         "layer.q: boft_n_butterfly_factor 3 needs a number of blocks divisible by 2^2, got 6 "
-        "blocks of 4; nearest valid "
-        "boft_block_size: 2 and 6, or boft_n_butterfly_factor up to 2");
+        "blocks of 4; nearest valid boft_block_size: 2 and 6, or boft_n_butterfly_factor up to 2");
   CHECK(message(24, 0, 6, 3) ==
         "layer.q: boft_n_butterfly_factor 3 needs a number of blocks divisible by 2^2, got 6 "
-        "blocks of 4; nearest valid "
-        "boft_block_num: 4 and 12, or boft_n_butterfly_factor up to 2");
+        "blocks of 4; nearest valid boft_block_num: 4 and 12, or boft_n_butterfly_factor up to 2");
   CHECK(message(15, 3, 0, 2) ==
         "layer.q: boft_n_butterfly_factor 2 needs an even block size, got 3; no block size fits; "
         "boft_n_butterfly_factor can be at most 1");
   CHECK(message(48, 4, 0, 100) ==
         "layer.q: boft_n_butterfly_factor 100 needs a number of blocks divisible by 2^99, got 12 "
-        "blocks of 4; no block "
-        "size fits; boft_n_butterfly_factor can be at most 4");
+        "blocks of 4; no block size fits; boft_n_butterfly_factor can be at most 4");
   CHECK(message(64, 64, 0, 2) ==
         "layer.q: boft_n_butterfly_factor 2 needs a number of blocks divisible by 2^1, got 1 block "
         "of 64; nearest valid boft_block_size: 32, or boft_n_butterfly_factor up to 1");

@@ -23,7 +23,6 @@ TEST_CASE("check_name: nothing climbs, hides or breaks a line") {
   CHECK_THROWS_AS(check_name("save", std::string(201, 'n')), ArgumentError);
   CHECK_THROWS_WITH_AS(check_name("set_adapter", "../a\n"),
                        "set_adapter: expected a name of 1 to 200 letters, digits, '.', '_' or '-' "
-                       "that does not begin "
-                       "with '.', got '../a?'",
+                       "that does not begin with '.', got '../a?'",
                        ArgumentError);
 }

@@ -63,14 +63,12 @@ TEST_CASE("what a run held out stays held out when its model is evaluated and ad
   CHECK(other.code == 0);
   CHECK(other.err ==
         "papilio evaluate: warning: m: was trained on these data with --split-seed "
-        "9007199254740993: some of the "
-        "images held out now were trained on\n");
+        "9007199254740993: some of the images held out now were trained on\n");
   fs::rename(at / "photos", at / "moved");
   const Outcome moved = at.run(words("evaluate m --data moved --quiet"));
   CHECK(moved.err ==
         "papilio evaluate: warning: m: was trained on photos with --test-share 0.2 --split-seed "
-        "9007199254740993; "
-        "if these are the same images, give the same\n");
+        "9007199254740993; if these are the same images, give the same\n");
 }
 
 }  // namespace papilio::test
