@@ -35,10 +35,10 @@ std::vector<Batch> next_batches(Loader& loader, int64_t count, std::vector<std::
   return batches;
 }
 
-// Ends the training if an epoch goes by without an image.
-class Drought {
+// Counts steps without an image: a whole epoch of them ends the training.
+class EmptySteps {
  public:
-  explicit Drought(int64_t most) : most_(most) {}
+  explicit EmptySteps(int64_t most) : most_(most) {}
   void add(bool empty, const std::vector<std::string>& skipped) {
     steps_ = empty ? steps_ + 1 : 0;
     check<FileError>(steps_ < most_, "fit: no image of the data set can be read; the last: ",
@@ -133,13 +133,13 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
   }
   train(model);
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  Drought drought(steps_per_epoch(loader, options.accumulation_steps));
+  EmptySteps empty_steps(steps_per_epoch(loader, options.accumulation_steps));
   int64_t step = options.first_step;
   while (step < options.steps) {
     const auto begin = Clock::now();
     std::vector<std::string> skipped;
     std::vector<Batch> batches = next_batches(loader, options.accumulation_steps, skipped);
-    drought.add(batches.empty(), skipped);
+    empty_steps.add(batches.empty(), skipped);
     if (batches.empty()) {
       const StepReport nothing{++step, kNone, optimizer.lr(), kNone, 0, 0, skipped};
       if (options.on_step && !options.on_step(nothing)) break;
