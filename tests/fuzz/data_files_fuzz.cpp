@@ -1,4 +1,5 @@
-// IDX, CIFAR, gzip, tar and preprocessor_config.json: the first byte chooses, the rest is the file.
+// IDX, CIFAR, gzip, tar, pickles and preprocessor_config.json: the first byte chooses, the rest is
+// the file.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -44,8 +45,16 @@ void read(int kind, const std::string& bytes) {
           __builtin_trap();
       }
       break;
+    case 5: {
+      // What Papilio writes it reads, the same.
+      const std::string text =
+          nn::image_processor_text(nn::parse_image_processor(bytes, "fuzz").processor);
+      if (nn::image_processor_text(nn::parse_image_processor(text, "again").processor) != text)
+        __builtin_trap();
+      break;
+    }
     default:
-      nn::image_processor_text(nn::parse_image_processor(bytes, "fuzz").processor);
+      touch(nn::read_cifar_pickle(bytes, names, "fuzz"));
   }
 }
 
@@ -56,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   try {
-    read(data[0] % 6, std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
+    read(data[0] % 7, std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
   } catch (const FileError&) {
   }
   return 0;

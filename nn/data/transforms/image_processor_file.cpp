@@ -16,6 +16,8 @@ using nlohmann::json;
 
 namespace {
 
+constexpr int64_t kMostPixels = 1 << 20;  // of a side, before it is enlarged
+
 struct Size {
   int64_t height = 0, width = 0, shortest_edge = 0;
 };
@@ -32,17 +34,18 @@ Size read_size(JsonFields& fields, const char* key, const Size& otherwise, bool 
   if (value.is_null()) return otherwise;
   if (value.is_array()) {
     const std::vector<int64_t> both = fields.integers(key);
-    if (both.size() != 2 || std::ranges::min(both) < 1)
+    if (both.size() != 2 || std::ranges::min(both) < 1 || std::ranges::max(both) > kMostPixels)
       fields.fail(key, "a height and a width of 1 or more");
     return {both[0], both[1], 0};
   }
   if (!value.is_object()) {
-    const int64_t n = fields.integer(key, 0, 1);
+    const int64_t n = fields.integer(key, 0, 1, kMostPixels);
     return {n, n, number_is_square ? 0 : n};
   }
   JsonFields size(value, where + ", " + key);
-  const int64_t edge = size.integer("shortest_edge", 0, 1), height = size.integer("height", 0, 1),
-                width = size.integer("width", 0, 1);
+  const int64_t edge = size.integer("shortest_edge", 0, 1, kMostPixels),
+                height = size.integer("height", 0, 1, kMostPixels),
+                width = size.integer("width", 0, 1, kMostPixels);
   const bool sides = height > 0 && width > 0 && edge == 0,
              shortest = edge > 0 && height == 0 && width == 0;
   if (!size.unread().empty() || (!sides && !shortest))
@@ -119,7 +122,7 @@ void apply_crop_pct(JsonFields& fields, ImageProcessor& p, double otherwise) {
   const double crop_pct = fields.number("crop_pct", otherwise);
   if (!p.do_resize) return;
   if (p.shortest_edge == 0) fields.fail("size", "a number or shortest_edge, as ConvNeXt has it");
-  if (!(crop_pct > 0 && crop_pct <= 1)) fields.fail("crop_pct", "a number above 0, at most 1");
+  if (!(crop_pct >= 0.01 && crop_pct <= 1)) fields.fail("crop_pct", "a number from 0.01 to 1");
   const int64_t side = p.shortest_edge;
   if (p.do_center_crop && (p.crop_height != side || p.crop_width != side))
     fields.fail("do_center_crop", "false, or a crop_size that is the size: ConvNeXt crops itself");
