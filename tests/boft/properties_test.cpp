@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "autograd/grad_mode.h"
+#include "boft/geometry/angles.h"
 #include "boft/geometry/energy.h"
+#include "boft/geometry/singular_values.h"
 #include "boft/methods/oft.h"
 #include "nn/layers/linear.h"
 #include "tests/boft/one_layer.h"

@@ -7,7 +7,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
-#include "boft/geometry/energy.h"
+#include "boft/geometry/singular_values.h"
 #include "tensor/copy.h"
 #include "tensor/device_named.h"
 #include "tensor/print.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "autograd/ops.h"
-#include "boft/geometry/energy.h"
+#include "boft/geometry/angles.h"
 #include "boft/ops.h"
 #include "tensor/device_named.h"
 #include "tensor/random.h"

@@ -8,6 +8,7 @@
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "boft/geometry/energy.h"
+#include "boft/geometry/singular_values.h"
 #include "boft/model/model.h"
 #include "boft/ops.h"
 #include "nn/layers/linear.h"

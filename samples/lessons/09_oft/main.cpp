@@ -11,7 +11,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
-#include "boft/geometry/energy.h"
+#include "boft/geometry/angles.h"
 #include "boft/methods/oft.h"
 #include "boft/ops.h"
 #include "nn/layers/linear.h"

@@ -10,7 +10,6 @@
 
 #include "autograd/ops/shape.h"
 #include "boft/files/checkpoint.h"
-#include "boft/geometry/energy.h"
 #include "kernels/threads.h"
 #include "nn/models/pretrained.h"
 #include "nn/train/progress.h"

@@ -8,7 +8,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
-#include "boft/geometry/energy.h"
+#include "boft/geometry/angles.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/run/report_data.h"

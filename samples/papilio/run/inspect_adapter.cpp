@@ -15,7 +15,7 @@
 #include "autograd/ops/shape.h"
 #include "boft/files/adapter_folder.h"
 #include "boft/files/config_json.h"
-#include "boft/geometry/energy.h"
+#include "boft/geometry/angles.h"
 #include "boft/methods/oft.h"
 #include "boft/ops/cayley.h"
 #include "boft/ops/cayley_neumann.h"

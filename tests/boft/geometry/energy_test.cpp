@@ -1,4 +1,6 @@
 #include "boft/geometry/energy.h"
+#include "boft/geometry/angles.h"
+#include "boft/geometry/singular_values.h"
 
 #include <doctest/doctest.h>
 

@@ -11,7 +11,6 @@
 
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
-#include "boft/geometry/energy.h"
 #include "boft/model/model.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "nn/layers/embedding.h"
