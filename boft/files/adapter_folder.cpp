@@ -1,18 +1,13 @@
 #include "boft/files/adapter_folder.h"
 
-#include <cmath>
-#include <cstdint>
-#include <string_view>
 #include <system_error>
 #include <utility>
-#include <variant>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/cast.h"
 #include "autograd/ops/shape.h"
 #include "boft/files/config_json.h"
-#include "boft/methods/boft.h"
 #include "boft/ops/skew_symmetric.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/safetensors.h"
@@ -91,45 +86,18 @@ Tensors expanded(const Tensors& tensors, const std::string& where) {
   return result;
 }
 
-// PEFT without its CUDA extension trains one factor, whatever the configuration says, and leaves
-// the configuration as it is. Then the file is right.
-void trust_number_of_factors(AdapterFolder& folder) {
-  auto* boft = std::get_if<BoftConfig>(&folder.config);
-  if (boft == nullptr || boft->boft_n_butterfly_factor <= 1) return;
-  bool any = false;
-  for (const auto& [key, tensor] : folder.tensors) {
-    if (!key.ends_with(kFull)) continue;
-    if (tensor.dim() != 4 || tensor.size(0) != 1) return;
-    any = true;
-  }
-  if (!any) return;
-  folder.warnings.push_back(str(
-      folder.file.string(), ": trained with one butterfly factor, not boft_n_butterfly_factor = ",
-      boft->boft_n_butterfly_factor,
-      " (PEFT does so without its CUDA extension); loaded with one"));
-  boft->boft_n_butterfly_factor = 1;
-}
-
 }  // namespace
-
-int64_t block_size_of_triangle(int64_t n) {
-  const auto b = int64_t(std::llround((1 + std::sqrt(1 + 8 * double(n))) / 2));
-  return b * (b - 1) / 2 == n ? b : 0;
-}
 
 std::string foreign_format(const std::string& key) {
   if (key.find("oft_blocks") != std::string::npos)
     return key +
            " is of LyCORIS or kohya, whose rotation multiplies the weight's outputs (W' = R W) "
-           "where "
-           "OFT and BOFT rotate its inputs (W' = W R^T): no adapter here equals it; merge it into "
-           "the "
-           "base with that tool and use the merged weights";
+           "where OFT and BOFT rotate its inputs (W' = W R^T): no adapter here equals it; merge it "
+           "into the base with that tool and use the merged weights";
   if (key.ends_with(".oft_r") || key.find(".oft_r.") != std::string::npos)
     return key +
            " is an OFT adapter of PEFT 0.15 or older, whose parameters mean something else; train "
-           "it "
-           "again, or merge it with that release and use the merged weights";
+           "it again, or merge it with that release and use the merged weights";
   return "";
 }
 
@@ -147,17 +115,15 @@ AdapterFolder read_adapter_folder(const fs::path& folder) {
   for (const auto& [name, dtype] : unsupported)
     result.warnings.push_back(file.string() + ": " + name + " is left out: its dtype " + dtype +
                               " is not supported");
-  trust_number_of_factors(result);
+  trust_tensors(result.config, result.tensors, file.string(), result.warnings);
   return result;
 }
 
 void write_adapter_folder(const fs::path& folder, const AdapterConfig& config,
                           const Tensors& tensors, FolderForm form) {
-  check(form == FolderForm::peft || std::holds_alternative<BoftConfig>(config),
-        "the compact form is BOFT's: ", peft_type(config),
-        form == FolderForm::compact && std::holds_alternative<OftConfig>(config)
-            ? " stores upper triangles already"
-            : " has no blocks");
+  const char* refusal = no_compact_form(config);
+  check(form == FolderForm::peft || refusal == nullptr,
+        "the compact form is BOFT's: ", peft_type(config), refusal == nullptr ? "" : refusal);
   const std::string text = config_text(config);  // throws before anything is written
   std::error_code error;
   fs::create_directories(folder, error);

@@ -4,20 +4,14 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "boft/methods/config.h"
+#include "boft/methods/methods.h"
 #include "tensor/tensor.h"
 
 namespace papilio::boft {
-
-using Tensors = std::map<std::string, Tensor>;
-
-// What every key begins with.
-inline constexpr std::string_view kKeyPrefix = "base_model.model.";
 
 // What an adapter's folder holds.
 struct AdapterFolder {
@@ -45,8 +39,5 @@ void write_adapter_folder(const std::filesystem::path& folder, const AdapterConf
 
 // Why a key is of a format that is none of PEFT's today, and what to do about it; else empty.
 std::string foreign_format(const std::string& key);
-
-// b of b (b - 1) / 2 = n, or 0.
-int64_t block_size_of_triangle(int64_t n);
 
 }  // namespace papilio::boft

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "boft/files/adapter_folder.h"
+#include "boft/model/targets.h"
 #include "nn/models/transformers_names.h"
 #include "nn/text_table.h"
 #include "tensor/copy.h"
@@ -15,18 +16,11 @@ namespace {
 
 const std::string kPrefix(kKeyPrefix);
 
-// PEFT's key of a layer's parameter: BOFT's are parameters, those of OFT and LoRA are modules with
-// a weight.
-std::string parameter_key(const std::string& layer, const std::string& parameter) {
-  const bool module = !parameter.starts_with("boft_");
-  return kPrefix + layer + '.' + parameter + (module ? ".weight" : "");
-}
-
 // PEFT wraps adapted layers, so a trained bias of theirs lies one level deeper.
 std::string own_key(const AdapterModel& model, const std::string& adapter,
                     const std::string& path) {
-  for (const auto& [layer, pointer] : model.layers(adapter)) {
-    if (path == layer + ".bias") return kPrefix + layer + ".base_layer.bias";
+  for (const LayerRef& ref : model.layers(adapter)) {
+    if (path == ref.path + ".bias") return kPrefix + ref.path + ".base_layer.bias";
   }
   return kPrefix + path;
 }
@@ -34,10 +28,9 @@ std::string own_key(const AdapterModel& model, const std::string& adapter,
 // Everything of one adapter that training changed, by PEFT's key; sharing memory.
 Tensors adapter_tensors(const AdapterModel& model, const std::string& name) {
   Tensors tensors;
-  for (const auto& [path, layer] : model.layers(name)) {
-    for (const auto& [parameter, tensor] : nn::named_parameters(*layer->adapters.find(name))) {
-      tensors[parameter_key(path, parameter)] = tensor->detach();
-    }
+  for (const LayerRef& ref : model.layers(name)) {
+    for (const auto& [parameter, tensor] : nn::named_parameters(*ref.adapter))
+      tensors[kPrefix + ref.path + '.' + ref.adapter->key(parameter)] = tensor->detach();
   }
   for (const auto& own : model.own_tensors(name))
     tensors[own_key(model, name, own.path)] = own.copy.detach();
@@ -74,8 +67,8 @@ Tensors renamed(const Tensors& tensors, Rename&& rename) {
 AdapterConfig naming_layers(const AdapterModel& model, const std::string& name,
                             bool transformers5) {
   std::vector<std::string> paths;
-  for (const auto& [path, layer] : model.layers(name))
-    paths.push_back(transformers5 ? nn::transformers5_name(path) : path);
+  for (const LayerRef& ref : model.layers(name))
+    paths.push_back(transformers5 ? nn::transformers5_name(ref.path) : ref.path);
   AdapterConfig config = model.config(name);
   std::visit(
       [&](auto& c) {
@@ -88,18 +81,11 @@ AdapterConfig naming_layers(const AdapterModel& model, const std::string& name,
   return config;
 }
 
-// PEFT's OFT at a convolution sums the rotated patches where they overlap; merged, it rotates the
-// weight, as here.
-std::string convolution_warning(const AdapterModel& model, const std::string& name) {
-  if (!std::holds_alternative<OftConfig>(model.config(name))) return "";
-  for (const auto& [path, layer] : model.layers(name)) {
-    const bool patches =
-        layer->weight.dim() == 4 && layer->weight.size(2) * layer->weight.size(3) > 1;
-    if (patches)
-      return path +
-             " is a convolution, where PEFT's OFT computes another function until it is merged; "
-             "here "
-             "it is the merged one, and an adapter trained in PEFT may do worse";
+// The first layer at which PEFT computes another function, and which.
+std::string peft_difference(const AdapterModel& model, const std::string& name) {
+  for (const LayerRef& ref : model.layers(name)) {
+    const std::string difference = ref.adapter->peft_difference(*ref.layer);
+    if (!difference.empty()) return ref.path + ' ' + difference;
   }
   return "";
 }
@@ -158,7 +144,7 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
     model.delete_adapter(name);
     throw;
   }
-  if (const std::string warning = convolution_warning(model, name); !warning.empty())
+  if (const std::string warning = peft_difference(model, name); !warning.empty())
     warnings.push_back(where + ": " + warning);
   for (const auto& [key, tensor] : mine) {
     if (const auto found = tensors.find(key); found != tensors.end()) copy_(tensor, found->second);

@@ -26,9 +26,9 @@ std::filesystem::path save_adapter(const AdapterModel& model, const std::filesys
                                    ModuleNaming naming = ModuleNaming::as_configured);
 
 // Adds the adapter in `folder`, whichever Transformers' names it has, to the model under `name` and
-// fills it. Returns warnings: unknown
-// configuration keys, missing and unexpected tensors, one line each. Throws FileError or
-// ArgumentError (a shape that differs shows both) and then leaves the model as it was.
+// fills it. Returns warnings: unknown configuration keys, missing and unexpected tensors, one line
+// each. Throws FileError or ArgumentError (a shape that differs shows both) and then leaves the
+// model as it was.
 std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem::path& folder,
                                       const std::string& name = "default");
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "boft/methods/config.h"
+#include "boft/methods/methods.h"
 
 namespace papilio::boft {
 

@@ -31,20 +31,12 @@ std::string layer_of(const std::string& key, std::string_view ending) {
   return key.substr(0, key.size() - ending.size());
 }
 
-// What both methods' configurations have in common.
+// `to` with the targets, biases and facts of `from`.
 template <class To, class From>
-To with_shared(To to, const From& from, const char* own_bias) {
-  to.target_modules = from.target_modules;
-  to.exclude_modules = from.exclude_modules;
-  to.modules_to_save = from.modules_to_save;
-  to.layers_to_transform = from.layers_to_transform;
-  to.layers_pattern = from.layers_pattern;
+To with_shared(To to, const From& from) {
+  shared_fields(to) = shared_fields(from);
   to.fan_in_fan_out = from.fan_in_fan_out;
-  to.bias = from.bias == "none" || from.bias == "all" ? from.bias : own_bias;
-  to.task_type = from.task_type;
-  to.base_model_name_or_path = from.base_model_name_or_path;
-  to.revision = from.revision;
-  to.auto_mapping = from.auto_mapping;
+  to.bias = from.bias == From::own_bias ? To::own_bias : from.bias;
   return to;
 }
 
@@ -86,7 +78,7 @@ AdapterFolder boft_to_oft(const AdapterFolder& adapter) {
                                         .module_dropout = from.boft_dropout,
                                         .use_cayley_neumann = false,
                                         .init_weights = from.init_weights},
-                              from, "oft_only");
+                              from);
   result.tensors.clear();
   for (const auto& [key, tensor] : adapter.tensors) {
     if (key.ends_with(kBoftS)) {
@@ -152,7 +144,7 @@ AdapterFolder oft_to_boft(const AdapterFolder& adapter, nn::Module& base) {
                                          // A shared block is never dropped.
                                          .boft_dropout = from.block_share ? 0 : from.module_dropout,
                                          .init_weights = from.init_weights},
-                              from, "boft_only");
+                              from);
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
@@ -10,10 +11,53 @@
 #include "boft/ops/butterfly_shape.h"
 #include "boft/ops/cayley.h"
 #include "boft/ops/multiplicative_dropout.h"
+#include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 
 namespace papilio::boft {
+
+void BoftConfig::fields(FieldVisitor& v) {
+  v.integer("boft_block_size", boft_block_size, 0);
+  v.integer("boft_block_num", boft_block_num, 0);
+  v.integer("boft_n_butterfly_factor", boft_n_butterfly_factor, 1);
+  v.rate("boft_dropout", boft_dropout);
+  v.flag("init_weights", init_weights);
+  visit_shared(v, *this);
+}
+
+void BoftConfig::validate() const {
+  check_fields(*this);
+  check(boft_block_size != 0 || boft_block_num != 0,
+        "BoftConfig: boft_block_size and boft_block_num are both 0; give one of them");
+  check(boft_block_size == 0 || boft_block_num == 0,
+        "BoftConfig: give boft_block_size or boft_block_num, not both (", boft_block_size, " and ",
+        boft_block_num, "); set the other to 0");
+}
+
+std::string BoftConfig::label() const {
+  return str("BOFT ", boft_block_size > 0 ? str("b=", boft_block_size) : str("N=", boft_block_num),
+             " m=", boft_n_butterfly_factor);
+}
+
+std::string BoftConfig::dropout_warning(const std::vector<int64_t>& block_nums) const {
+  return boft::dropout_warning("boft_dropout", boft_dropout, block_nums);
+}
+
+void BoftConfig::trust_tensors(const Tensors& tensors, const std::string& where, Lines& warnings) {
+  if (boft_n_butterfly_factor <= 1) return;
+  bool any = false;
+  for (const auto& [key, tensor] : tensors) {
+    if (!key.ends_with(".boft_R")) continue;
+    if (tensor.dim() != 4 || tensor.size(0) != 1) return;
+    any = true;
+  }
+  if (!any) return;
+  warnings.push_back(
+      str(where, ": trained with one butterfly factor, not boft_n_butterfly_factor = ",
+          boft_n_butterfly_factor, " (PEFT does so without its CUDA extension); loaded with one"));
+  boft_n_butterfly_factor = 1;
+}
 
 BoftLayer::BoftLayer(const std::string& path, const nn::AdaptableLayer& layer,
                      const BoftConfig& config)
@@ -28,7 +72,7 @@ BoftLayer::BoftLayer(const std::string& path, const nn::AdaptableLayer& layer,
   boft_s = leaf(config.init_weights ? ones(s) : normal(s, 1, 0.1));
 }
 
-Tensor BoftLayer::rotations(bool training) const {
+Tensor BoftLayer::rotations(bool training) {
   return multiplicative_dropout(cayley(boft_R), dropout, training, default_generator());
 }
 
@@ -56,6 +100,37 @@ void BoftLayer::visit(nn::Visitor& v) {
 
 std::string BoftLayer::describe() const {
   return str("BOFT(b = ", block_size(), ", N = ", block_num(), ", m = ", butterfly_factors(), ")");
+}
+
+void BoftLayer::plan(LayerPlan& plan, const nn::AdaptableLayer&, const BoftConfig& config, Lines&) {
+  const ButterflyShape shape =
+      butterfly_shape(plan.path, plan.d, config.boft_block_size, config.boft_block_num,
+                      config.boft_n_butterfly_factor);
+  plan.block_size = shape.b;
+  plan.block_num = shape.blocks;
+  plan.factors = shape.m;
+  const int64_t blocks = shape.m * shape.blocks;
+  plan.parameters = blocks * shape.b * shape.b + plan.out;
+  plan.degrees_of_freedom = blocks * shape.b * (shape.b - 1) / 2 + plan.out;
+}
+
+std::vector<StoredLayer> BoftLayer::stored(const Tensors& tensors, const BoftConfig&,
+                                           const std::string& where) {
+  std::vector<StoredLayer> layers;
+  for (const auto& [key, r] : tensors) {
+    const std::string path = layer_of_key(key, ".boft_R");
+    if (path.empty()) continue;
+    check<FileError>(r.dim() == 4 && r.size(2) == r.size(3) && is_floating(r.dtype()), where, ": ",
+                     path, ".boft_R: expected numbers of shape [m, N, b, b], got ", r.shape());
+    const auto scale = tensors.find(str(kKeyPrefix, path, ".boft_s"));
+    const int64_t outputs = scale == tensors.end() ? 0 : scale->second.numel();
+    const int64_t b = r.size(2), blocks = r.size(0) * r.size(1);
+    layers.push_back({.path = path,
+                      .rotations = cayley(copy_of(r, DType::float32)),
+                      .parameters = r.numel() + outputs,
+                      .degrees_of_freedom = blocks * b * (b - 1) / 2 + outputs});
+  }
+  return layers;
 }
 
 }  // namespace papilio::boft

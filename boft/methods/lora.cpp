@@ -1,16 +1,45 @@
 #include "boft/methods/lora.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
-#include "boft/methods/boft.h"
 #include "nn/init.h"
 #include "nn/layers/conv2d.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 
 namespace papilio::boft {
+
+void LoraConfig::fields(FieldVisitor& v) {
+  v.integer("r", r, 1);
+  v.number("lora_alpha", lora_alpha);
+  v.rate("lora_dropout", lora_dropout);
+  // Ways to draw A that training has left behind by the time a file is read; all others (pissa,
+  // olora, corda, loftq ...) change the base weights too, which PEFT does again when it loads.
+  v.flag_or_word("init_lora_weights", init_lora_weights, {"gaussian", "orthogonal", "eva", "mica"},
+                 "others change the base weights");
+  visit_shared(v, *this);
+  v.must_be_false({"use_dora", "use_rslora", "use_qalora", "lora_bias"});
+  // What would make another model of it.
+  v.must_be_null({"rank_pattern", "alpha_pattern", "layer_replication", "alora_invocation_tokens",
+                  "target_parameters", "trainable_token_indices", "use_bdlora", "arrow_config",
+                  "kasa_config", "monteclora_config", "velora_config"});
+  // Of options that are off, of ways to begin, and of how PEFT runs.
+  v.ignored({"megatron_core", "megatron_config", "qalora_group_size", "eva_config", "corda_config",
+             "loftq_config", "lora_ga_config", "runtime_config", "ensure_weight_tying"});
+}
+
+void LoraConfig::validate() const {
+  check_fields(*this);
+}
+
+std::string LoraConfig::label() const {
+  return str("LoRA r=", r);
+}
 
 void check_lora(const std::string& path, const nn::AdaptableLayer& layer,
                 const LoraConfig& config) {
@@ -61,6 +90,34 @@ void LoraLayer::visit(nn::Visitor& v) {
 
 std::string LoraLayer::describe() const {
   return str("LoRA(r = ", lora_A.size(0), ", scaling = ", scaling, ")");
+}
+
+void LoraLayer::plan(LayerPlan& plan, const nn::AdaptableLayer& layer, const LoraConfig& config,
+                     Lines&) {
+  check_lora(plan.path, layer, config);
+  plan.rank = config.r;
+  plan.parameters = config.r * (plan.d + plan.out);
+  // A and B up to an invertible r x r.
+  const int64_t rank = std::min({config.r, plan.d, plan.out});
+  plan.degrees_of_freedom = rank * (plan.d + plan.out - rank);
+}
+
+std::vector<StoredLayer> LoraLayer::stored(const Tensors& tensors, const LoraConfig&,
+                                           const std::string& where) {
+  std::vector<StoredLayer> layers;
+  for (const auto& [key, a] : tensors) {
+    const std::string path = layer_of_key(key, ".lora_A.weight");
+    if (path.empty()) continue;
+    const auto b = tensors.find(str(kKeyPrefix, path, ".lora_B.weight"));
+    check<FileError>(b != tensors.end(), where, ": ", path, " has lora_A and no lora_B");
+    const Dims down = a.shape(), up = b->second.shape();
+    check<FileError>(down.size() >= 2 && up.size() >= 2, where, ": ", path,
+                     ": expected matrices as lora_A and lora_B");
+    layers.push_back({.path = path,
+                      .sizes = {{"r", down[0]}, {"in", down[1]}, {"out", up[0]}},
+                      .parameters = a.numel() + b->second.numel()});
+  }
+  return layers;
 }
 
 }  // namespace papilio::boft

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
-#include "boft/methods/boft.h"
 #include "boft/ops/boft_linear.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "boft/ops/cayley.h"
@@ -19,6 +21,7 @@
 #include "nn/layers/embedding.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/files/detail/json.h"
 #include "tensor/random.h"
 
 namespace papilio::boft {
@@ -34,10 +37,77 @@ int64_t nearest_divisor(int64_t d, int64_t n) {
   }
 }
 
+// peft_version >= 0.18? Earlier releases did not write it.
+bool since_0_18(JsonFields& fields) {
+  std::pair<int, int> version{0, 0};
+  std::sscanf(fields.string("peft_version", "").c_str(), "%d.%d", &version.first, &version.second);
+  return version >= std::pair{0, 18};
+}
+
+// Q of every block, (blocks, b, b), of the triangles upper: (blocks, b (b - 1) / 2).
+Tensor blocks_of(const Tensor& upper, int64_t b, const OftConfig& config) {
+  const Tensor a = skew_symmetric(upper, b);
+  return config.use_cayley_neumann ? cayley_neumann(a, config.num_cayley_neumann_terms) : cayley(a);
+}
+
 }  // namespace
 
-OftShape oft_shape(const std::string& path, int64_t d, const OftConfig& config,
-                   std::vector<std::string>& warnings) {
+void OftConfig::fields(FieldVisitor& v) {
+  v.integer("r", r, 0);
+  v.integer("oft_block_size", oft_block_size, 0);
+  v.rate("module_dropout", module_dropout);
+  v.flag("coft", coft);
+  v.number("eps", eps, 0);
+  v.flag("block_share", block_share);
+  v.flag("use_cayley_neumann", use_cayley_neumann);
+  v.integer("num_cayley_neumann_terms", num_cayley_neumann_terms, 1, 64);
+  v.flag("init_weights", init_weights);
+  visit_shared(v, *this);
+}
+
+void OftConfig::validate() const {
+  check_fields(*this);
+  check(r != 0 || oft_block_size != 0,
+        "OftConfig: r and oft_block_size are both 0; give one of them");
+  check(r == 0 || oft_block_size == 0, "OftConfig: give r or oft_block_size, not both (", r,
+        " and ", oft_block_size, "); set the other to 0");
+}
+
+std::string OftConfig::label() const {
+  return str("OFT ", oft_block_size > 0 ? str("b=", oft_block_size) : str("N=", r));
+}
+
+std::string OftConfig::dropout_warning(const std::vector<int64_t>& block_nums) const {
+  if (module_dropout > 0 && block_share && !block_nums.empty())
+    return "module_dropout drops nothing: the block is shared";
+  return boft::dropout_warning("module_dropout", module_dropout, block_nums);
+}
+
+void OftConfig::read_older(JsonFields& fields, const std::string& where, Lines& warnings) {
+  check<FileError>(
+      !fields.value("oft_block_size").is_null(), where,
+      ": no oft_block_size: an OFT adapter from before PEFT 0.14, whose parameters mean "
+      "something else; train it again, or merge it with PEFT 0.13 and use the result");
+  if (since_0_18(fields)) return;
+  if (fields.value("use_cayley_neumann").is_null()) {
+    use_cayley_neumann = false;
+    warnings.push_back(str(where,
+                           ": no use_cayley_neumann: read as the exact Cayley transform, the only "
+                           "one that releases of PEFT without this key had"));
+  } else if (fields.boolean("use_cayley_neumann", use_cayley_neumann)) {
+    warnings.push_back(
+        str(where,
+            ": written by a PEFT before 0.18, whose Cayley-Neumann series was another one; the "
+            "rotations differ slightly from those trained"));
+  }
+}
+
+int64_t block_size_of_triangle(int64_t n) {
+  const auto b = int64_t(std::llround((1 + std::sqrt(1 + 8 * double(n))) / 2));
+  return b * (b - 1) / 2 == n ? b : 0;
+}
+
+OftShape oft_shape(const std::string& path, int64_t d, const OftConfig& config, Lines& warnings) {
   config.validate();
   check(d >= 1, path, ": has no inputs to rotate");
   const bool by_size = config.oft_block_size != 0;
@@ -52,7 +122,7 @@ OftShape oft_shape(const std::string& path, int64_t d, const OftConfig& config,
 }
 
 OftLayer::OftLayer(const std::string& path, const nn::AdaptableLayer& layer,
-                   const OftConfig& config_, std::vector<std::string>& warnings)
+                   const OftConfig& config_, Lines& warnings)
     : config(config_),
       shape_(oft_shape(path, layer.adapted_inputs(), config_, warnings)),
       embedding_(dynamic_cast<const nn::Embedding*>(&layer) != nullptr) {
@@ -64,9 +134,7 @@ OftLayer::OftLayer(const std::string& path, const nn::AdaptableLayer& layer,
 Tensor OftLayer::rotations(bool training) {
   if (config.coft) clip_blocks(oft_R.detach(), config.eps);
   const int64_t b = block_size();
-  const Tensor a = skew_symmetric(oft_R, b);
-  const Tensor q =
-      config.use_cayley_neumann ? cayley_neumann(a, config.num_cayley_neumann_terms) : cayley(a);
+  const Tensor q = blocks_of(oft_R, b, config);
   const Tensor factor = reshape(q, {1, q.size(0), b, b});
   if (config.block_share) return expand(factor, {1, block_num(), b, b});
   return multiplicative_dropout(factor, config.module_dropout, training);
@@ -98,6 +166,45 @@ std::string OftLayer::describe() const {
              config.use_cayley_neumann
                  ? str(", Cayley-Neumann with ", config.num_cayley_neumann_terms, " terms)")
                  : std::string(", Cayley)"));
+}
+
+std::string OftLayer::peft_difference(const nn::AdaptableLayer& layer) const {
+  const bool patches = layer.weight.dim() == 4 && layer.weight.size(2) * layer.weight.size(3) > 1;
+  return patches ? "is a convolution, where PEFT's OFT computes another function until it is "
+                   "merged; here it is the merged one, and an adapter trained in PEFT may do worse"
+                 : "";
+}
+
+void OftLayer::plan(LayerPlan& plan, const nn::AdaptableLayer&, const OftConfig& config,
+                    Lines& warnings) {
+  const OftShape shape = oft_shape(plan.path, plan.d, config, warnings);
+  plan.block_size = shape.block_size;
+  plan.block_num = shape.blocks;
+  plan.factors = 1;
+  plan.parameters =
+      (config.block_share ? 1 : shape.blocks) * shape.block_size * (shape.block_size - 1) / 2;
+  plan.degrees_of_freedom = plan.parameters;
+}
+
+// A shared block counts once.
+std::vector<StoredLayer> OftLayer::stored(const Tensors& tensors, const OftConfig& config,
+                                          const std::string& where) {
+  std::vector<StoredLayer> layers;
+  for (const auto& [key, upper] : tensors) {
+    std::string path = layer_of_key(key, ".oft_R.weight");
+    if (path.empty()) path = layer_of_key(key, ".oft_embedding_R.weight");
+    if (path.empty()) continue;
+    const int64_t b = upper.dim() == 2 ? block_size_of_triangle(upper.size(1)) : 0;
+    check<FileError>(b > 0 && is_floating(upper.dtype()), where, ": ", key,
+                     ": expected numbers of shape [N, b (b - 1) / 2], got ", upper.shape());
+    const Tensor own = copy_of(upper, DType::float32);
+    if (config.coft) clip_blocks(own, config.eps);
+    layers.push_back({.path = path,
+                      .rotations = reshape(blocks_of(own, b, config), {1, upper.size(0), b, b}),
+                      .parameters = upper.numel(),
+                      .degrees_of_freedom = upper.numel()});
+  }
+  return layers;
 }
 
 void clip_blocks(const Tensor& upper, double eps) {

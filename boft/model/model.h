@@ -1,15 +1,12 @@
 // Adapters on a whole model: attaching, activating, merging and taking off.
 #pragma once
 
-#include <cstddef>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "boft/methods/boft.h"
-#include "boft/methods/config.h"
-#include "boft/model/targets.h"
-#include "nn/adapter.h"
+#include "boft/methods/methods.h"
+#include "boft/model/attach.h"
+#include "boft/model/merge.h"
 
 namespace papilio::boft {
 
@@ -18,8 +15,10 @@ namespace papilio::boft {
 // fields are swapped), so make optimisers after set_adapter.
 class AdapterModel {
  public:
-  // Told about every step of something slow: done, of how many, the layer's path.
-  using Progress = std::function<void(size_t done, size_t total, const std::string& path)>;
+  // What its functions speak of (merge.h, attach.h).
+  using Progress = boft::Progress;
+  using LayerRef = boft::LayerRef;
+  using OwnTensor = boft::OwnTensor;
 
   // Freezes the model, which it refers to.
   explicit AdapterModel(nn::Module& model);
@@ -29,7 +28,7 @@ class AdapterModel {
   // shape that does not divide, and a second adapter with trained biases. Returns warnings, one
   // line each.
   std::vector<std::string> add_adapter(const std::string& name, const AdapterConfig& config);
-  // Removes it; throws while it is merged. Where no other was active, the first of the rest becomes
+  // Removes it; throws while it is merged. If no other was active, the first of the rest becomes
   // active, as in PEFT; the line returned says so.
   std::vector<std::string> delete_adapter(const std::string& name);
   // Makes exactly these active (in this order) and trainable, all others inactive and frozen.
@@ -37,7 +36,7 @@ class AdapterModel {
   const std::vector<std::string>& active() const { return active_; }
   std::vector<std::string> names() const;
   const AdapterConfig& config(const std::string& name) const;
-  // Whether its configuration names modules as Transformers 5 does (boft/targets.h).
+  // Whether its configuration names modules as Transformers 5 does (boft/model/targets.h).
   bool transformers5_names(const std::string& name) const;
 
   // While it lives, the model computes with its original weights, biases and modules, and without
@@ -65,56 +64,32 @@ class AdapterModel {
   const std::vector<std::string>& merged() const { return merged_; }
 
   // Merges, then takes every adapter off: a plain model with the adapted weights, trained biases
-  // and saved modules. It stays frozen. Throws where active adapters are left out.
+  // and saved modules. It stays frozen. Throws if active adapters are left out.
   void merge_and_unload(bool safe = false, std::vector<std::string> names = {},
                         const Progress& progress = nullptr);
   // Takes every adapter off and leaves the original model, frozen.
   void unload();
 
-  // A layer that can be adapted, and its path in the model.
-  struct LayerRef {
-    std::string path;
-    nn::AdaptableLayer* layer;
-  };
   // Layers that carry the adapter, in the model's order.
   const std::vector<LayerRef>& layers(const std::string& name) const;
   nn::Module& model() const { return model_; }
 
-  // A tensor of the model that an adapter trains a copy of: a parameter of modules_to_save, or a
-  // bias.
-  struct OwnTensor {
-    std::string path;
-    Tensor* field;    // in the model; holds `original` or `copy`, whichever is in use
-    Tensor original;  // the model's
-    Tensor copy;      // the adapter's
-  };
   const std::vector<OwnTensor>& own_tensors(const std::string& name) const;
 
-  // Moves the model with all adapters and their own tensors; see nn::to. Where adapters have own
+  // Moves the model with all adapters and their own tensors; see nn::to. If adapters have own
   // tensors, moving the model alone makes the next call here throw.
   void to(Device device);
 
  private:
-  struct Entry {
-    std::string name;
-    AdapterConfig config;
-    std::vector<std::string> warnings;
-    std::vector<LayerRef> layers;
-    std::vector<OwnTensor> own;
-    bool transformers5_names = false;
-  };
-
-  const Entry& entry(const char* operation, const std::string& name) const;
-  Entry make_entry(const std::string& name, const AdapterConfig& config);
+  const Attached& entry(const char* operation, const std::string& name) const;
+  std::vector<const Attached*> entries(const char* operation,
+                                       const std::vector<std::string>& names) const;
   // Puts the active adapters' own tensors (or the originals) into the model's fields.
-  void show_own_tensors(bool adapters);
-  // Throws where a field of the model holds none of the tensors that belong there.
-  void check_fields(const char* operation) const;
+  void show(bool adapters) const;
   void set_enabled(bool on);
-  void check_order(const std::vector<std::string>& names) const;
 
   nn::Module& model_;
-  std::vector<Entry> adapters_;  // in the order they were added
+  std::vector<Attached> adapters_;  // in the order they were added
   std::vector<std::string> active_, merged_;
   bool enabled_ = true;
 };

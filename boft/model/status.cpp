@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "nn/text_table.h"
+#include "tensor/text.h"
 
 namespace papilio::boft {
 
@@ -17,9 +18,7 @@ std::optional<bool> trains(nn::Module& adapter) {
 }
 
 std::string text(const std::vector<std::string>& names) {
-  std::string all;
-  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
-  return all.empty() ? "-" : all;
+  return names.empty() ? "-" : joined(names, ", ");
 }
 
 std::string text(const std::map<std::string, std::optional<bool>>& requires_grad) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "boft/methods/config.h"
+#include "boft/methods/methods.h"
 #include "nn/module.h"
 
 namespace papilio::boft {

@@ -78,7 +78,7 @@ int convert(const Words& words) {
   const boft::AdapterFolder adapter = boft::read_adapter_folder(s.adapter);
   const std::vector<std::string> class_names = read_class_names(s.adapter);
   const boft::AdapterFolder result = converted(s, adapter);
-  check<UsageError>(s.to != "compact" || std::holds_alternative<boft::BoftConfig>(result.config),
+  check<UsageError>(s.to != "compact" || boft::no_compact_form(result.config) == nullptr,
                     "--to compact: a form of BOFT only; ", s.adapter, " holds ",
                     peft_type(result.config));
   warn(options, result.warnings);

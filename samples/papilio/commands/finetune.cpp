@@ -119,7 +119,7 @@ int finetune(const Words& words) {
   prepare(options, s, loaded);
 
   const std::string label =
-      loaded.adapters != nullptr ? adapter_label(loaded.adapters->config("default")) : method.label;
+      loaded.adapters != nullptr ? boft::label(loaded.adapters->config("default")) : method.label;
   const nn::ParameterCount count = nn::count_parameters(*loaded.model);
   return run_training_command({.options = options,
                                .words = words,

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "boft/methods/config.h"
+#include "boft/methods/methods.h"
 #include "nn/data/sources/dataset.h"
 #include "nn/models/vit.h"
 #include "samples/papilio/options/method_options.h"

@@ -60,11 +60,10 @@ void add_inside(report::MethodReport& method, Run& run, const Task& task,
                 const std::string& layer) {
   const NoGrad no_grad;
   if (run.adapters() != nullptr) {
-    for (const auto& [path, adapted] : run.adapters()->layers("default")) {
-      const auto* boft = dynamic_cast<const boft::BoftLayer*>(adapted->adapters.find("default"));
-      if (boft == nullptr) continue;
-      method.rotation_angles.push_back(
-          {path, degrees(boft::rotation_angles(boft->rotations(false)))});
+    for (const auto& [path, adapted, adapter] : run.adapters()->layers("default")) {
+      const Tensor q = adapter->rotations(false);
+      if (!q.defined()) continue;
+      method.rotation_angles.push_back({path, degrees(boft::rotation_angles(q))});
     }
   }
   method.row_angles = row_angles(run.weights().at(layer));
@@ -84,14 +83,13 @@ void add_inside(report::MethodReport& method, Run& run, const Task& task,
 
 void add_rotation(report::DemoReport& report, Run& run, const std::string& layer) {
   const NoGrad no_grad;
-  for (const auto& [path, adapted] : run.adapters()->layers("default")) {
+  for (const auto& [path, adapted, adapter] : run.adapters()->layers("default")) {
     if (path != layer) continue;
-    const auto& boft = dynamic_cast<const boft::BoftLayer&>(*adapted->adapters.find("default"));
-    report.butterfly = {.d = int(adapted->adapted_inputs()),
-                        .b = int(boft.block_size()),
-                        .m = int(boft.butterfly_factors())};
+    const Tensor q = adapter->rotations(false);
+    report.butterfly = {
+        .d = int(adapted->adapted_inputs()), .b = int(q.size(-1)), .m = int(q.size(0))};
     report.rotation_layer = layer;
-    report.rotation = matrix_of(butterfly_matrix(boft.rotations(false)));
+    report.rotation = matrix_of(butterfly_matrix(q));
   }
 }
 

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "boft/methods/config.h"
+#include "boft/methods/methods.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
 

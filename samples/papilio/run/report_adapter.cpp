@@ -1,6 +1,7 @@
 #include "samples/papilio/run/report_adapter.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -28,14 +29,6 @@ constexpr int64_t kLargestBlock = 128;     // whose angles are computed: Jacobi 
 constexpr double kMostOperations = 1e10;   // in all layers: some seconds
 constexpr int64_t kShownCoordinates = 96;  // of R, in whole segments
 constexpr int64_t kLargestSegment = 2048;
-
-// Q of every block (m, N, b, b), undefined if the adapter does not rotate.
-Tensor rotations(nn::Adapter& adapter) {
-  if (const auto* boft = dynamic_cast<const boft::BoftLayer*>(&adapter))
-    return boft->rotations(false);
-  if (auto* oft = dynamic_cast<boft::OftLayer*>(&adapter)) return oft->rotations(false);
-  return {};
-}
 
 struct Layer {
   std::string path;
@@ -106,35 +99,19 @@ void show_rotation(report::AdapterReport& report, const Tensor& q, int64_t coord
 
 }  // namespace
 
-std::string adapter_label(const boft::AdapterConfig& config) {
-  if (const auto* boft = std::get_if<boft::BoftConfig>(&config)) {
-    return str("BOFT ",
-               boft->boft_block_size > 0 ? str("b=", boft->boft_block_size)
-                                         : str("N=", boft->boft_block_num),
-               " m=", boft->boft_n_butterfly_factor);
-  }
-  if (const auto* oft = std::get_if<boft::OftConfig>(&config)) {
-    return str("OFT ",
-               oft->oft_block_size > 0 ? str("b=", oft->oft_block_size) : str("N=", oft->r));
-  }
-  return str("LoRA r=", std::get<boft::LoraConfig>(config).r);
-}
-
 void report_adapter(report::RunReport& page, const boft::AdapterModel* adapters) {
   if (adapters == nullptr || adapters->active().empty()) return;
   const NoGrad no_grad;
   const std::string name = adapters->active().front();
   const boft::AdapterConfig& config = adapters->config(name);
   report::AdapterReport& report = page.adapter;
-  report.label = adapter_label(config);
-  report.method = std::holds_alternative<boft::BoftConfig>(config)  ? "boft"
-                  : std::holds_alternative<boft::OftConfig>(config) ? "oft"
-                                                                    : "lora";
+  report.label = boft::label(config);
+  report.method = boft::peft_type(config);
+  std::ranges::transform(report.method, report.method.begin(),
+                         [](unsigned char c) { return std::tolower(c); });
   std::vector<Layer> all;
-  for (const auto& [path, layer] : adapters->layers(name)) {
-    nn::Adapter* adapter = layer->adapters.find(name);
-    if (adapter != nullptr) all.push_back({path, layer, adapter, rotations(*adapter)});
-  }
+  for (const auto& [path, layer, adapter] : adapters->layers(name))
+    all.push_back({path, layer, adapter, adapter->rotations(false)});
   report.layers_in_model = int64_t(all.size());
 
   double most = -1;

@@ -29,7 +29,7 @@ Inspection would_adapt(const fs::path& adapter_config, const fs::path& folder) {
   const boft::AdapterPlan plan = boft::plan_adapter(model, config);
   std::vector<std::string> notes = warnings;
   notes.insert(notes.end(), plan.warnings.begin(), plan.warnings.end());
-  const bool rotates = !std::holds_alternative<boft::LoraConfig>(config);
+  const bool rotates = boft::rotates_in_blocks(config);
 
   std::vector<std::vector<std::string>> rows{
       rotates

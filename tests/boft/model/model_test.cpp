@@ -214,9 +214,8 @@ TEST_CASE("adapters: s = 0 merges and unmerges exactly") {
   TinyModel model;
   AdapterModel adapters(model);
   adapters.add_adapter("default", random_boft());
-  for (const auto& [path, layer] : adapters.layers("default")) {
-    fill_(dynamic_cast<boft::BoftLayer&>(*layer->adapters.find("default")).boft_s, 0);
-  }
+  for (const auto& ref : adapters.layers("default"))
+    fill_(dynamic_cast<boft::BoftLayer&>(*ref.adapter).boft_s, 0);
   const auto weight = model.layer[0].query.weight.to_vector<double>();
   adapters.merge(true);
   CHECK(model.layer[0].query.weight.to_vector<double>() == std::vector<double>(64, 0.0));

@@ -1,0 +1,25 @@
+#include "boft/methods/adapter.h"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace papilio::boft {
+
+Tensor LayerAdapter::rotations(bool) {
+  return {};
+}
+
+std::string layer_of_key(std::string_view key, std::string_view ending) {
+  if (!key.starts_with(kKeyPrefix) || !key.ends_with(ending)) return "";
+  key.remove_prefix(kKeyPrefix.size());
+  return key.size() > ending.size() ? std::string(key.substr(0, key.size() - ending.size())) : "";
+}
+
+std::string dropout_warning(const char* field, double p, const std::vector<int64_t>& block_nums) {
+  if (p == 0 || block_nums.empty()) return "";
+  const int64_t most = *std::ranges::max_element(block_nums);
+  if (int64_t(p * double(most)) > 0) return "";
+  return str(field, ' ', p, " drops nothing: it replaces int(p N) blocks, and N is at most ", most);
+}
+
+}  // namespace papilio::boft

@@ -1,0 +1,74 @@
+// One method at one layer: what its adapter, its plan and its tensors in a file say of themselves.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nn/adapter.h"
+#include "tensor/tensor.h"
+
+namespace papilio {
+class JsonFields;
+}
+
+namespace papilio::boft {
+
+using Tensors = std::map<std::string, Tensor>;
+using Lines = std::vector<std::string>;
+
+// What every key of an adapter's file begins with.
+inline constexpr std::string_view kKeyPrefix = "base_model.model.";
+
+// What an adapter computes in at a layer of dtype `layer`: its own float32, or the layer's float64.
+inline DType working_dtype(DType layer, DType own) {
+  return layer == DType::float64 ? layer : own;
+}
+
+// A method's nn::Adapter answers for itself.
+struct LayerAdapter : nn::Adapter {
+  // Q of every block, (m, N, b, b), with the method's dropout in training; undefined if the method
+  // does not rotate in blocks.
+  virtual Tensor rotations(bool training);
+  // N; 0 without blocks.
+  virtual int64_t block_num() const { return 0; }
+  // PEFT's key of a parameter, below the layer's path.
+  virtual std::string key(const std::string& parameter) const { return parameter; }
+  // How PEFT computes another function at such a layer; else empty.
+  virtual std::string peft_difference(const nn::AdaptableLayer&) const { return ""; }
+};
+
+// What a configuration would do to one layer.
+struct LayerPlan {
+  std::string path = {}, module_type = {};  // encoder.layer.0.attention.query, "Linear(64 -> 64)"
+  int64_t out = 0, d = 0;                   // the weight as a matrix
+  // Rotations in blocks: m factors of N blocks of size b; or 0, and the rank r of other methods.
+  int64_t block_size = 0, block_num = 0, factors = 0, rank = 0;
+  int64_t parameters = 0;          // stored and trained
+  int64_t degrees_of_freedom = 0;  // m N b (b - 1) / 2 + out for BOFT; r (d + out - r) for LoRA
+  // Why it does not fit, with the nearest valid settings; else empty.
+  std::string problem = {};
+};
+
+// What a file holds for one layer.
+struct StoredLayer {
+  struct Size {
+    std::string name;  // "r", "in"
+    int64_t value;
+  };
+  std::string path;
+  Tensor rotations = {};         // (m, N, b, b) float32; undefined without blocks
+  std::vector<Size> sizes = {};  // of methods without blocks
+  int64_t parameters = 0, degrees_of_freedom = 0;
+};
+
+// The layer's path in "base_model.model.<path><ending>"; empty for another key.
+std::string layer_of_key(std::string_view key, std::string_view ending);
+
+// One line, or nothing: multiplicative dropout of rate p that drops nothing, because int(p N) is 0
+// at every layer. block_nums: N of each layer.
+std::string dropout_warning(const char* field, double p, const std::vector<int64_t>& block_nums);
+
+}  // namespace papilio::boft

@@ -1,0 +1,178 @@
+#include "boft/methods/methods.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+
+#include "nn/layers/conv1d.h"
+#include "nn/layers/embedding.h"
+
+namespace papilio::boft {
+
+namespace {
+
+// f(C{}) for every row C of the table.
+template <class F, class... C>
+void for_each_method(const std::variant<C...>*, F&& f) {
+  (f(C{}), ...);
+}
+template <class F>
+void for_each_method(F&& f) {
+  for_each_method(static_cast<const AdapterConfig*>(nullptr), f);
+}
+
+template <class Config>
+using LayerOf = typename Config::Layer;
+
+bool is_embedding(const nn::AdaptableLayer& layer) {
+  return dynamic_cast<const nn::Embedding*>(&layer) != nullptr;
+}
+
+}  // namespace
+
+const char* peft_type(const AdapterConfig& config) {
+  return std::visit([]<class C>(const C&) { return C::peft_type; }, config);
+}
+
+std::vector<std::string> peft_types() {
+  std::vector<std::string> types;
+  for_each_method([&]<class C>(const C&) { types.emplace_back(C::peft_type); });
+  return types;
+}
+
+AdapterConfig default_config(const std::string& peft_type) {
+  AdapterConfig found;
+  bool any = false;
+  for_each_method([&]<class C>(const C& defaults) {
+    if (peft_type == C::peft_type) found = defaults, any = true;
+  });
+  check(any, "peft_type: expected ", quoted_choices(peft_types()), ", got \"", peft_type, '"');
+  return found;
+}
+
+void validate(const AdapterConfig& config) {
+  std::visit([](const auto& c) { c.validate(); }, config);
+}
+
+const std::string& bias_of(const AdapterConfig& config) {
+  return std::visit([](const auto& c) -> const std::string& { return c.bias; }, config);
+}
+
+TargetRules targets_of(const AdapterConfig& config) {
+  return std::visit([](const auto& c) { return target_rules(c); }, config);
+}
+
+void visit_fields(AdapterConfig& config, FieldVisitor& visitor) {
+  std::visit([&](auto& c) { c.fields(visitor); }, config);
+}
+
+std::string label(const AdapterConfig& config) {
+  return std::visit([](const auto& c) { return c.label(); }, config);
+}
+
+bool rotates_in_blocks(const AdapterConfig& config) {
+  return std::visit([]<class C>(const C&) { return LayerOf<C>::in_blocks; }, config);
+}
+
+const char* main_parameter(const AdapterConfig& config) {
+  return std::visit([]<class C>(const C&) { return LayerOf<C>::main_parameter; }, config);
+}
+
+bool is_adapter_key(const std::string& key) {
+  bool any = false;
+  for_each_method([&]<class C>(const C&) {
+    const std::string_view parameter = LayerOf<C>::main_parameter;  // "boft_R" -> ".boft_"
+    any |= key.find('.' + std::string(parameter.substr(0, parameter.find('_') + 1))) != key.npos;
+  });
+  return any;
+}
+
+std::unique_ptr<LayerAdapter> make_adapter(const std::string& path, const nn::AdaptableLayer& layer,
+                                           const AdapterConfig& config, Lines& warnings) {
+  return std::visit(
+      [&]<class C>(const C& c) -> std::unique_ptr<LayerAdapter> {
+        check(LayerOf<C>::adapts_embeddings || !is_embedding(layer), "target_modules: ", path,
+              " is an ", layer.describe(), ", which ", C::peft_type, " cannot adapt; OFT can");
+        return std::make_unique<LayerOf<C>>(path, layer, c, warnings);
+      },
+      config);
+}
+
+void plan_layer(LayerPlan& plan, const nn::AdaptableLayer& layer, const AdapterConfig& config,
+                Lines& warnings) {
+  std::visit(
+      [&]<class C>(const C& c) {
+        try {
+          LayerOf<C>::plan(plan, layer, c, warnings);
+        } catch (const ArgumentError& e) {
+          const std::string problem = e.what(), prefix = plan.path + ": ";
+          plan.problem = problem.starts_with(prefix) ? problem.substr(prefix.size()) : problem;
+        }
+        if (!LayerOf<C>::adapts_embeddings && is_embedding(layer))
+          plan.problem = str("an embedding, which ", C::peft_type, " cannot adapt");
+      },
+      config);
+}
+
+std::string storage_warning(const std::string& path, const nn::AdaptableLayer& layer,
+                            const AdapterConfig& config) {
+  return std::visit(
+      [&]<class C>(const C& c) -> std::string {
+        if constexpr (has_fan_in_fan_out<C>) {
+          const bool transposed = dynamic_cast<const nn::Conv1D*>(&layer) != nullptr;
+          if (transposed == c.fan_in_fan_out) return "";
+          return str("fan_in_fan_out is ", c.fan_in_fan_out ? "true" : "false", ", but ", path,
+                     " is a ", layer.describe(), ", whose weight is stored ",
+                     transposed ? "(in, out)" : "(out, in)", "; it is read as it is stored");
+        }
+        return "";
+      },
+      config);
+}
+
+std::string dropout_warning(const AdapterConfig& config, const std::vector<int64_t>& block_nums) {
+  return std::visit(
+      [&]<class C>(const C& c) -> std::string {
+        if constexpr (LayerOf<C>::in_blocks) return c.dropout_warning(block_nums);
+        return "";
+      },
+      config);
+}
+
+void read_older(AdapterConfig& config, JsonFields& fields, const std::string& where,
+                Lines& warnings) {
+  std::visit(
+      [&](auto& c) {
+        if constexpr (requires { c.read_older(fields, where, warnings); })
+          c.read_older(fields, where, warnings);
+      },
+      config);
+}
+
+void trust_tensors(AdapterConfig& config, const Tensors& tensors, const std::string& where,
+                   Lines& warnings) {
+  std::visit(
+      [&](auto& c) {
+        if constexpr (requires { c.trust_tensors(tensors, where, warnings); })
+          c.trust_tensors(tensors, where, warnings);
+      },
+      config);
+}
+
+std::vector<StoredLayer> stored_layers(const AdapterConfig& config, const Tensors& tensors,
+                                       const std::string& where) {
+  return std::visit(
+      [&]<class C>(const C& c) {
+        std::vector<StoredLayer> layers = LayerOf<C>::stored(tensors, c, where);
+        check<FileError>(!layers.empty(), where, ": holds no ", C::peft_type, " parameters (",
+                         LayerOf<C>::main_parameter, ')');
+        return layers;
+      },
+      config);
+}
+
+const char* no_compact_form(const AdapterConfig& config) {
+  return std::visit([]<class C>(const C&) { return LayerOf<C>::no_compact_form; }, config);
+}
+
+}  // namespace papilio::boft

@@ -1,0 +1,85 @@
+#include "boft/model/activate.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+
+#include "autograd/backward.h"
+#include "tensor/copy.h"
+
+namespace papilio::boft {
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+void activate(std::vector<Attached>& adapters, const std::vector<std::string>& names) {
+  for (Attached& a : adapters) {
+    const bool on = contains(names, a.name);
+    for (const LayerRef& ref : a.layers) {
+      ref.layer->adapters.activate(names);
+      nn::set_trainable(*ref.adapter, on);
+    }
+    for (OwnTensor& own : a.own) set_requires_grad(own.copy, on);
+  }
+}
+
+void check_activation(const std::vector<std::string>& names,
+                      const std::vector<const Attached*>& active) {
+  std::map<std::string, std::string> owner;
+  for (size_t i = 0; i < names.size(); ++i) {
+    check(std::ranges::find(names, names[i]) - names.begin() == int64_t(i),
+          "set_adapter: ", names[i], " appears twice");
+    for (const OwnTensor& own : active[i]->own) {
+      const auto [other, first] = owner.emplace(own.path, names[i]);
+      check(first, "set_adapter: adapters ", other->second, " and ", names[i],
+            " both have their own ", own.path, "; only one of them can be active");
+    }
+  }
+}
+
+void show_own_tensors(const std::vector<Attached>& adapters,
+                      const std::vector<std::string>& active) {
+  check_own_tensors("AdapterModel", adapters);
+  for (const Attached& a : adapters) {
+    for (const OwnTensor& own : a.own) *own.field = own.original;
+  }
+  for (const Attached& a : adapters) {
+    if (!contains(active, a.name)) continue;
+    for (const OwnTensor& own : a.own) *own.field = own.copy;
+  }
+}
+
+void check_own_tensors(const char* operation, const std::vector<Attached>& adapters) {
+  const auto shows = [&](const Tensor* field) {
+    for (const Attached& a : adapters) {
+      for (const OwnTensor& own : a.own) {
+        if (own.field == field &&
+            (field->storage() == own.original.storage() || field->storage() == own.copy.storage()))
+          return true;
+      }
+    }
+    return false;
+  };
+  for (const Attached& a : adapters) {
+    for (const OwnTensor& own : a.own) {
+      check(shows(own.field), operation, ": ", own.path,
+            " was replaced while adapters have their own; move the model with AdapterModel::to");
+    }
+  }
+}
+
+void move_own_tensors(std::vector<Attached>& adapters, Device device) {
+  for (Attached& a : adapters) {
+    for (OwnTensor& own : a.own) {
+      own.original = *own.field;
+      if (own.copy.device() == device) continue;
+      const bool trainable = own.copy.requires_grad();
+      own.copy = copy_of(own.copy, device);
+      set_requires_grad(own.copy, trainable);
+    }
+  }
+}
+
+}  // namespace papilio::boft

@@ -1,0 +1,85 @@
+#include "boft/model/attach.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "boft/model/targets.h"
+#include "tensor/copy.h"
+
+namespace papilio::boft {
+
+namespace {
+
+// The layers named, without adapters.
+std::vector<LayerRef> layers_of(nn::Module& model, const std::vector<std::string>& paths) {
+  std::vector<LayerRef> layers;
+  nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
+    if (std::ranges::find(paths, path) != paths.end())
+      layers.push_back({path, dynamic_cast<nn::AdaptableLayer*>(&module)});
+  });
+  return layers;
+}
+
+void check_biases(const std::string& bias, const std::vector<Attached>& others) {
+  if (bias == "none") return;
+  for (const Attached& other : others) {
+    check(bias_of(other.config) == "none", "add_adapter: adapter ", other.name,
+          " trains biases already (bias = \"", bias_of(other.config), "\"); only one adapter may");
+  }
+}
+
+// The first layer whose storage is not what the configuration says.
+std::string first_storage_warning(const Attached& a) {
+  for (const LayerRef& ref : a.layers) {
+    std::string warning = storage_warning(ref.path, *ref.layer, a.config);
+    if (!warning.empty()) return warning;
+  }
+  return "";
+}
+
+std::vector<std::unique_ptr<LayerAdapter>> make_adapters(Attached& a) {
+  std::vector<std::unique_ptr<LayerAdapter>> made;
+  for (LayerRef& ref : a.layers) {
+    made.push_back(make_adapter(ref.path, *ref.layer, a.config, a.warnings));
+    ref.adapter = made.back().get();
+    ref.adapter->training = ref.layer->training;
+    nn::to(*ref.adapter, ref.layer->weight.device());
+    nn::set_trainable(*ref.adapter, false);
+  }
+  return made;
+}
+
+}  // namespace
+
+Attached attach(nn::Module& model, const std::string& name, const AdapterConfig& config,
+                const std::vector<Attached>& others) {
+  validate(config);
+  const TargetSelection targets = select_targets(model, targets_of(config));
+  Attached a{.name = name,
+             .config = config,
+             .warnings = targets.warnings,
+             .layers = layers_of(model, targets.adapted),
+             .transformers5_names = targets.transformers5_names};
+  if (std::string warning = first_storage_warning(a); !warning.empty())
+    a.warnings.push_back(std::move(warning));
+  check_biases(bias_of(config), others);
+  for (const auto& [path, field] : trained_in_full(model, targets, bias_of(config)))
+    a.own.push_back({path, field, *field, copy_of(*field)});
+  std::vector<std::unique_ptr<LayerAdapter>> adapters = make_adapters(a);
+  for (const LayerRef& ref : a.layers)
+    check(ref.layer->adapters.find(name) == nullptr, "add_adapter: ", ref.path,
+          " carries an adapter named ", name, " of somebody else");
+  std::vector<int64_t> block_nums;
+  for (size_t i = 0; i < adapters.size(); ++i) {
+    if (const int64_t n = adapters[i]->block_num(); n > 0) block_nums.push_back(n);
+    a.layers[i].layer->adapters.add(name, std::move(adapters[i]));
+  }
+  if (std::string warning = dropout_warning(config, block_nums); !warning.empty())
+    a.warnings.push_back(std::move(warning));
+  return a;
+}
+
+}  // namespace papilio::boft

@@ -1,0 +1,42 @@
+// One adapter on a model: which layers carry it, and which of the model's tensors it has copies of.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "boft/methods/methods.h"
+#include "nn/adapter.h"
+
+namespace papilio::boft {
+
+struct LayerRef {
+  std::string path;
+  nn::AdaptableLayer* layer = nullptr;
+  LayerAdapter* adapter = nullptr;  // the layer's socket owns it
+};
+
+// A tensor of the model that an adapter trains a copy of: a parameter of modules_to_save, or a
+// bias.
+struct OwnTensor {
+  std::string path;
+  Tensor* field;    // in the model; holds `original` or `copy`, whichever is in use
+  Tensor original;  // the model's
+  Tensor copy;      // the adapter's
+};
+
+struct Attached {
+  std::string name;
+  AdapterConfig config;
+  std::vector<std::string> warnings = {};
+  std::vector<LayerRef> layers = {};  // in the model's order
+  std::vector<OwnTensor> own = {};
+  bool transformers5_names = false;
+};
+
+// Plugs an adapter into the layers that its configuration names, frozen and not active. The model's
+// fields hold its own tensors. Throws ArgumentError and leaves the model as it was for targets that
+// match nothing, a shape that does not divide, and trained biases beside those of `others`.
+Attached attach(nn::Module& model, const std::string& name, const AdapterConfig& config,
+                const std::vector<Attached>& others);
+
+}  // namespace papilio::boft

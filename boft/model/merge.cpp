@@ -1,0 +1,53 @@
+#include "boft/model/merge.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "boft/model/activate.h"
+
+namespace papilio::boft {
+
+void check_merge_order(const std::vector<std::string>& names,
+                       const std::vector<std::string>& active,
+                       const std::vector<std::string>& merged) {
+  auto next = names.begin();
+  for (const std::string& name : active) {
+    const auto at = std::ranges::find(names, name);
+    if (at == names.end()) continue;
+    check(at >= next, "merge: ", name,
+          " is named too early; name active adapters in the order of their activation");
+    next = at + 1;
+  }
+  std::string outside;
+  for (const std::string& name : active) {
+    if (contains(merged, name)) continue;
+    if (!contains(names, name)) {
+      if (outside.empty()) outside = name;
+    } else {
+      check(outside.empty(), "merge: adapter ", outside, " is active, was activated before ", name,
+            " and would then apply after it; merge it too, or deactivate it");
+    }
+  }
+}
+
+void merge_layers(const std::vector<const Attached*>& adapters, bool safe,
+                  const Progress& progress) {
+  std::vector<std::string> names;
+  std::vector<LayerRef> touched;
+  for (const Attached* a : adapters) {
+    names.push_back(a->name);
+    for (const LayerRef& ref : a->layers) {
+      if (std::ranges::find(touched, ref.layer, &LayerRef::layer) == touched.end())
+        touched.push_back(ref);
+    }
+  }
+  std::vector<Tensor> results;
+  for (const LayerRef& ref : touched) {
+    results.push_back(ref.layer->merged_weight(names, safe));
+    if (progress) progress(results.size(), touched.size(), ref.path);
+  }
+  for (size_t i = 0; i < touched.size(); ++i)
+    touched[i].layer->adapters.set_merged(touched[i].layer->weight, results[i], names);
+}
+
+}  // namespace papilio::boft
