@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "boft/methods/boft.h"
+#include "boft/methods/hra.h"
 #include "boft/methods/lora.h"
 #include "boft/methods/oft.h"
 
@@ -15,7 +16,7 @@ namespace papilio::boft {
 
 // One name a method. Its configuration says the rest: peft_type, name, own_bias, the fields, what
 // is valid, the label, and the Layer that adapts; its Layer makes, plans and reads one layer.
-using AdapterConfig = std::variant<BoftConfig, OftConfig, LoraConfig>;
+using AdapterConfig = std::variant<BoftConfig, OftConfig, LoraConfig, HraConfig>;
 
 // PEFT's peft_type, "BOFT"; of every method, in the table's order.
 const char* peft_type(const AdapterConfig& config);

@@ -30,6 +30,7 @@ namespace papilio::test {
 
 using boft::AdapterModel;
 using boft::BoftConfig;
+using boft::HraConfig;
 using boft::LoraConfig;
 using boft::OftConfig;
 
@@ -100,9 +101,14 @@ LoraConfig lora(bool random) {
   return {.r = 2, .target_modules = kUngrouped, .init_lora_weights = !random};
 }
 
+HraConfig hra(bool random) {
+  return {.r = 4, .target_modules = kMaps, .init_weights = !random};
+}
+
 }  // namespace
 
-TEST_CASE("kinds of layers: OFT and BOFT begin as the base, bit for bit; LoRA within rounding") {
+TEST_CASE(
+    "kinds of layers: OFT and BOFT begin as the base bit for bit; LoRA, HRA within rounding") {
   const auto base = [] {
     Kinds model;
     return outputs(model);
@@ -114,15 +120,20 @@ TEST_CASE("kinds of layers: OFT and BOFT begin as the base, bit for bit; LoRA wi
     adapters.add_adapter("a", config);
     CHECK(outputs(model) == base);
   }
-  Kinds model;
-  AdapterModel adapters(model);
-  adapters.add_adapter("a", lora(false));
-  CHECK(largest_difference(outputs(model), base) < 1e-6);
+  for (const boft::AdapterConfig& config : {boft::AdapterConfig(lora(false)), {hra(false)}}) {
+    Kinds model;
+    AdapterModel adapters(model);
+    adapters.add_adapter("a", config);
+    CHECK(largest_difference(outputs(model), base) < 1e-5);
+  }
 }
 
 TEST_CASE("kinds of layers: merged = unmerged, unmerge and disable give the base back exactly") {
-  for (const boft::AdapterConfig& config :
-       {boft::AdapterConfig(oft(true, false)), {oft(true, true)}, {boft(true)}, {lora(true)}}) {
+  for (const boft::AdapterConfig& config : {boft::AdapterConfig(oft(true, false)),
+                                            {oft(true, true)},
+                                            {boft(true)},
+                                            {lora(true)},
+                                            {hra(true)}}) {
     CAPTURE(boft::peft_type(config));
     Kinds model;
     const auto base = outputs(model);
@@ -158,17 +169,21 @@ TEST_CASE("kinds of layers: adapters of different methods, b and m together and 
                                           .target_modules = {"linear", "plain"},
                                           .init_weights = false});
   adapters.add_adapter("lora", lora(true));
+  adapters.add_adapter("hra", hra(true));
   std::vector<std::vector<double>> seen{base};
-  for (const std::vector<std::string>& active : {std::vector<std::string>{"oft"},
-                                                 {"exact"},
-                                                 {"boft"},
-                                                 {"odd"},
-                                                 {"deep"},
-                                                 {"lora"},
-                                                 {"oft", "boft"},
-                                                 {"boft", "oft"},
-                                                 {"lora", "deep", "exact"},
-                                                 {"deep", "odd", "lora", "boft", "exact", "oft"}}) {
+  for (const std::vector<std::string>& active :
+       {std::vector<std::string>{"oft"},
+        {"exact"},
+        {"boft"},
+        {"odd"},
+        {"deep"},
+        {"lora"},
+        {"hra"},
+        {"oft", "boft"},
+        {"hra", "oft"},
+        {"boft", "oft"},
+        {"lora", "deep", "exact"},
+        {"deep", "odd", "lora", "hra", "boft", "exact", "oft"}}) {
     adapters.set_adapter(active);
     const auto adapted = outputs(model);
     for (const auto& other : seen) CHECK(largest_difference(adapted, other) > 1e-3);
@@ -183,8 +198,11 @@ TEST_CASE("kinds of layers: adapters of different methods, b and m together and 
 }
 
 TEST_CASE("kinds of layers: every adapter parameter of an active adapter gets a gradient") {
-  for (const boft::AdapterConfig& config :
-       {boft::AdapterConfig(oft(true, false)), {oft(true, true)}, {boft(true)}, {lora(true)}}) {
+  for (const boft::AdapterConfig& config : {boft::AdapterConfig(oft(true, false)),
+                                            {oft(true, true)},
+                                            {boft(true)},
+                                            {lora(true)},
+                                            {hra(true)}}) {
     Kinds model;
     AdapterModel adapters(model);
     adapters.add_adapter("a", config);
@@ -258,8 +276,11 @@ TEST_CASE("an Mlp whose layers are adapted adds each bias once") {
 }
 
 TEST_CASE("kinds of layers: a bfloat16 base keeps float32 adapters") {
-  for (const boft::AdapterConfig& config :
-       {boft::AdapterConfig(oft(true, false)), {oft(true, true)}, {boft(true)}, {lora(true)}}) {
+  for (const boft::AdapterConfig& config : {boft::AdapterConfig(oft(true, false)),
+                                            {oft(true, true)},
+                                            {boft(true)},
+                                            {lora(true)},
+                                            {hra(true)}}) {
     CAPTURE(boft::peft_type(config));
     Kinds single, half;
     nn::to(half, DType::bfloat16);
@@ -292,8 +313,11 @@ TEST_CASE("kinds of layers: a bfloat16 base keeps float32 adapters") {
 }
 
 TEST_CASE("kinds of layers: adapter folders of each method, into a fresh model") {
-  for (const boft::AdapterConfig& config :
-       {boft::AdapterConfig(oft(true, false)), {oft(true, true)}, {boft(true)}, {lora(true)}}) {
+  for (const boft::AdapterConfig& config : {boft::AdapterConfig(oft(true, false)),
+                                            {oft(true, true)},
+                                            {boft(true)},
+                                            {lora(true)},
+                                            {hra(true)}}) {
     CAPTURE(boft::peft_type(config));
     const TemporaryFolder folder;
     Kinds model, fresh;

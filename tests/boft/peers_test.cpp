@@ -191,6 +191,11 @@ TEST_CASE("PEFT's LoRA on a whole DINOv2: files, logits, merged logits and every
   CHECK(check_all("dinov2", "lora_") == 2);
 }
 
+TEST_CASE("PEFT's HRA on whole models: files, logits, merged logits and every gradient agree") {
+  CHECK(check_all("vit", "hra_") == 1);
+  CHECK(check_all("dinov2", "hra_") == 1);
+}
+
 TEST_CASE("PEFT's OFT of an embedding, its LoRA of a Conv1D: output, gradients, merged weight") {
   const fs::path root = fs::path(source_root) / "tests/golden/peers/layers";
   auto base = load_safetensors(root / "base.safetensors").tensors;

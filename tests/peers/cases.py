@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import transformers
-from peft import BOFTConfig, LoraConfig, OFTConfig
+from peft import BOFTConfig, HRAConfig, LoraConfig, OFTConfig
 
 RENAMED = int(transformers.__version__.split(".")[0]) >= 5  # Transformers 5 has other names for some modules
 
@@ -96,8 +96,21 @@ def oft_cases(targets):
         for name, b in (("first", 4), ("second", 8))}, merged_only=True)
 
 
+def hra_cases(targets):
+    for r in (1, 4, 7):
+        for gram_schmidt in (False, True):
+            for bias in ("none", "hra_only", "all"):
+                for save in (None, ["classifier"]):
+                    yield one(f"HRA r {r}" + (", Gram-Schmidt" if gram_schmidt else ""), HRAConfig, r=r,
+                              apply_GS=gram_schmidt, bias=bias, modules_to_save=save, init_weights=not gram_schmidt,
+                              target_modules=targets)
+    yield one("HRA patch convolution", HRAConfig, r=4, target_modules=["projection", targets[0]])
+    yield Case("HRA, two adapters active", {
+        name: (HRAConfig, dict(r=r, target_modules=targets)) for name, r in (("first", 2), ("second", 4))})
+
+
 def cases(model_type, methods):
     targets = TARGETS[model_type]
-    for name, make in (("boft", boft_cases), ("oft", oft_cases), ("lora", lora_cases)):
+    for name, make in (("boft", boft_cases), ("oft", oft_cases), ("lora", lora_cases), ("hra", hra_cases)):
         if name in methods:
             yield from make(targets)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from peft import BOFTConfig, LoraConfig, OFTConfig, get_peft_model
+from peft import BOFTConfig, HRAConfig, LoraConfig, OFTConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 import side_peft
@@ -29,6 +29,8 @@ def golden_cases(model_type):
     if RENAMED:
         yield "boft_transformers5", one("", BOFTConfig, boft_block_size=4, bias="all", layers_to_transform=[0],
                                         modules_to_save=["classifier"], target_modules=targets)
+        yield "hra_transformers5", one("", HRAConfig, r=4, bias="hra_only", modules_to_save=["classifier"],
+                                       target_modules=targets)
         return
     yield "boft_b4_m2_saved", one("", BOFTConfig, boft_block_size=4, boft_n_butterfly_factor=2, bias="boft_only",
                                   modules_to_save=["classifier"], target_modules=targets)

@@ -38,6 +38,10 @@ boft::AdapterConfig lora_config(const M& s) {
   return boft::LoraConfig{.r = s.rank, .lora_alpha = s.alpha, .lora_dropout = s.dropout};
 }
 
+boft::AdapterConfig hra_config(const M& s) {
+  return boft::HraConfig{.r = s.rank, .apply_GS = s.apply_gs};
+}
+
 // The table: a new method is an entry here, with its function above and options below.
 const std::vector<Method> kMethods{
     {.name = "boft",
@@ -57,6 +61,12 @@ const std::vector<Method> kMethods{
      .lr = kAdapterRate,
      .options = {&M::rank, &M::alpha, &M::dropout},
      .config = lora_config},
+    {.name = "hra",
+     .summary = "a chain of reflections",
+     .lr = kAdapterRate,
+     .options = {&M::rank, &M::apply_gs},
+     .defaults = {{&M::rank, 8}},
+     .config = hra_config},
     {.name = "linear", .summary = "a new head", .lr = 1e-1, .label = "A linear probe"},
     {.name = "full",
      .summary = "",
@@ -180,9 +190,11 @@ void add_method_options(Options& options, MethodSettings& s) {
            of(&M::coft) + "constrained, each block's |A| stays below EPS / sqrt(N); 0: free")
       .range(0);
   options.flag("block-share", s.block_share, of(&M::block_share) + "one block for all N places");
-  options.add("r,rank", &s.rank, "R", of(&M::rank) + "rank")
+  options.add("r,rank", &s.rank, "R", of(&M::rank) + "rank; for hra the number of reflections")
       .range(1, 65536)
       .default_is(defaults_text(&M::rank));
+  options.flag("apply-gs", s.apply_gs,
+               of(&M::apply_gs) + "reflections by orthonormal vectors (Gram-Schmidt)");
   options.add("a,alpha", &s.alpha, "A", of(&M::alpha) + "the update counts A / R times");
   options
       .add("dropout", &s.dropout, "P",

@@ -86,9 +86,9 @@ TEST_CASE("adapter_config.json: wrong files get one clear line") {
   CHECK(message(R"({"peft_type": "BOFT", "peft_type": "LORA"})") ==
         "a.json: the key \"peft_type\" appears twice");
   CHECK(message(R"({"peft_type": "IA3"})") ==
-        "a.json: peft_type: expected \"BOFT\", \"OFT\" or \"LORA\", got \"IA3\"");
+        "a.json: peft_type: expected \"BOFT\", \"OFT\", \"LORA\" or \"HRA\", got \"IA3\"");
   CHECK(message(R"({})") ==
-        "a.json: peft_type: expected \"BOFT\", \"OFT\" or \"LORA\", got nothing");
+        "a.json: peft_type: expected \"BOFT\", \"OFT\", \"LORA\" or \"HRA\", got nothing");
   CHECK(message(R"({"peft_type": "BOFT", "boft_block_size": "4"})") ==
         "a.json: boft_block_size: expected a whole number >= 0, got \"4\"");
   CHECK(message(R"({"peft_type": "BOFT", "boft_block_size": -4})") ==

@@ -44,6 +44,7 @@ TEST_CASE("inspect: models, adapters, files, and what a configuration would adap
   train_base(at);
   at.json(words("finetune base --classes 2-4 --epochs 1 -b 4 -m 2 -t query --out a"));
   at.json(words("finetune base --classes 2-4 --epochs 1 --method lora -r 2 -t query --out l"));
+  at.json(words("finetune base --classes 2-4 --epochs 1 --method hra -r 4 -t query --out h"));
   const auto model = at.json(words("inspect base --json=false --json"));
   CHECK(model["kind"] == "model");
   CHECK(model["classes"] == std::vector<std::string>{"0", "1"});
@@ -62,6 +63,16 @@ TEST_CASE("inspect: models, adapters, files, and what a configuration would adap
   const auto lora = at.json(words("inspect l"));
   CHECK(lora["layers"][0]["r"] == 2);
   CHECK(lora["parameters"] == 64);
+  CHECK_FALSE(lora.contains("degrees_of_freedom"));
+  const auto hra = at.json(words("inspect h"));
+  CHECK(hra["config"]["peft_type"] == "HRA");
+  CHECK(hra["layers"][0]["r"] == 4);
+  CHECK(hra["layers"][0]["in"] == 16);
+  CHECK(hra["parameters"] == 64);
+  CHECK(hra["degrees_of_freedom"] == 4 * 16 - 10);
+  const auto would_hra = at.json(words("inspect --would-adapt h/adapter_config.json base"));
+  CHECK(would_hra["layers"][0]["r"] == 4);
+  CHECK(would_hra["layers"][0]["degrees_of_freedom"] == 4 * 16 - 10);
   const auto file = at.json(words("inspect a/adapter_model.safetensors"));
   CHECK(file["kind"] == "safetensors");
   CHECK(file["metadata"]["format"] == "pt");
@@ -69,7 +80,7 @@ TEST_CASE("inspect: models, adapters, files, and what a configuration would adap
   const auto would = at.json(words("inspect --would-adapt a/adapter_config.json base"));
   CHECK(would["layers"][0]["parameters"] == layer["parameters"]);
   CHECK(would["trained_in_full"].size() == 2);
-  for (const char* path : {"base", "a", "l", "a/adapter_model.safetensors"})
+  for (const char* path : {"base", "a", "l", "h", "a/adapter_model.safetensors"})
     CHECK(at.run({"inspect", path}).code == 0);
 }
 

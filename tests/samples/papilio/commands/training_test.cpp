@@ -74,7 +74,7 @@ TEST_CASE("every method finetunes; evaluating and merging agree with it") {
   train_base(at);
   const auto before = at.json(words("evaluate base"));
   for (const char* method : {"boft -b 4 -m 2 --bias boft_only", "oft -b 8",
-                             "lora -r 2 -t query,value", "linear", "full"}) {
+                             "lora -r 2 -t query,value", "hra -r 4", "linear", "full"}) {
     CAPTURE(method);
     const bool adapter = method[0] != 'f' && std::string(method) != "linear";
     std::filesystem::remove_all(at / "tuned");

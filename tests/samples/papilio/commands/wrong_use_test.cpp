@@ -109,6 +109,8 @@ const std::vector<RefusedCommand> kFinetune{
     {"finetune base -b 5", 2, "boft_block_size 5 does not divide 16 coordinates"},
     {"finetune base -m 4", 2, "nearest valid boft_block_size: 2"},
     {"finetune base --method oft -m 2", 2, "papilio finetune: --factors: has a meaning only with"},
+    {"finetune base --method lora --apply-gs", 2,
+     "papilio finetune: --apply-gs: has a meaning only with --method hra"},
     {"finetune base --method full -b 4", 2, "papilio finetune: --block-size: has a meaning only"},
     {"finetune base -b 4 -n 4", 2, "papilio finetune: --block-num: give it or --block-size"},
     {"finetune base -t qury", 2, "qury"},

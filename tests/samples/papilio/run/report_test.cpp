@@ -176,13 +176,14 @@ TEST_CASE("finetune's report: adapters with their rotations, angles and energy, 
   const Workplace at;
   const std::string tiny = " --hidden-size 16 --layers 2 --heads 2 --patch-size 4 ";
   at.json(words("train --classes 0-1 --epochs 1 --out base" + tiny));
-  for (const std::string method : {"boft", "oft", "lora", "linear", "full"}) {
+  for (const std::string method : {"boft", "oft", "lora", "hra", "linear", "full"}) {
     at.json(words("finetune base --classes 2-4 --epochs 2 --batch-size 32 --out " + method +
                   " --method " + method));
     const std::string html = at.bytes(method + "/report.html");
     CHECK_MESSAGE(complaint(html).empty(), complaint(html));
     CHECK_FALSE(shows_nan(html));
-    const bool rotates = method == "boft" || method == "oft", adapter = rotates || method == "lora";
+    const bool rotates = method == "boft" || method == "oft",
+               adapter = rotates || method == "lora" || method == "hra";
     CHECK(has_section(html, "rotation") == rotates);
     CHECK(has_section(html, "angles") == rotates);
     CHECK(has_section(html, "rows") == adapter);
