@@ -6,10 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "nn/data/sources/dataset.h"
-#include "nn/data/sources/image_dataset.h"
-#include "nn/data/transforms/image_processor.h"
-#include "nn/data/transforms/mixup.h"
+#include "tensor/random.h"
+#include "tensor/tensor.h"
 
 namespace papilio::nn {
 
@@ -18,7 +16,7 @@ struct Batch {
   Tensor labels;                     // (B) int64
   Tensor targets = {};               // (B, classes) float32 after mixing, else undefined
   std::vector<std::string> skipped;  // what was wrong with images that are not in the batch
-  // Of the images in the data. The loader writes them where nothing was skipped.
+  // Of the images in the data. The loader writes them if nothing was skipped.
   std::vector<int64_t> positions = {};
 
   // What cross_entropy takes.
@@ -45,24 +43,7 @@ class BatchSource {
 // A source that loaders share.
 using Batches = std::shared_ptr<const BatchSource>;
 
-// Of images in memory.
-struct DatasetSourceOptions {
-  Augmentation augmentation = {};
-  Mixup mixup = {};
-};
-Batches batches_of(Dataset data, const DatasetSourceOptions& options = {});
-
-// What an image that cannot be read does: end the work with a FileError, or stay out of its batch,
-// which says so in `skipped`.
-enum class OnCorrupt { fail, skip };
-
-// Of pictures, each read and transformed when its batch is made.
-struct ImageSourceOptions {
-  TrainTransform transform = {};
-  Mixup mixup = {};
-  OnCorrupt on_corrupt = OnCorrupt::fail;
-};
-// Throws ArgumentError for a processor that makes no sense.
-Batches batches_of(ImageData data, const ImageSourceOptions& options);
+// All samples in one batch, in the data's order.
+Batch whole_batch(const BatchSource& source);
 
 }  // namespace papilio::nn

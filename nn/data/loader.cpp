@@ -156,7 +156,7 @@ class Loader::Workers {
     return options_.seed + 0x9e3779b97f4a7c15u * uint64_t(epoch + 1);
   }
 
-  // Under the mutex where there are workers.
+  // Under the mutex if there are workers.
   Order order_of(int64_t epoch) {
     if (order_epoch_ != epoch) {
       std::vector<int64_t> order(size_t(source_->size()));
@@ -200,9 +200,6 @@ class Loader::Workers {
   std::optional<uint64_t> digest_;
   std::vector<std::thread> threads_;
 };
-
-Loader::Loader(Dataset data, Options options)
-    : Loader(batches_of(std::move(data), {.augmentation = options.augmentation}), options) {}
 
 Loader::Loader(Batches source, Options options)
     : workers_(std::make_unique<Workers>(std::move(source), options)) {}

@@ -1,4 +1,4 @@
-// Batches without end, prepared ahead by threads of their own where asked.
+// Batches without end, prepared ahead by threads of their own if asked.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,6 @@ class Loader {
   struct Options {
     int64_t batch_size = 128;
     uint64_t seed = 0;
-    Augmentation augmentation = {};  // of a Dataset
     int64_t workers = 0;   // threads that prepare batches; 0: next() does, when it is called
     int64_t prefetch = 2;  // batches ahead, for each worker
     int64_t epochs = 0;    // how many there are, nothing is prepared beyond; 0: without end
@@ -34,17 +33,16 @@ class Loader {
   };
 
   // Throws ArgumentError for options that do not fit the data.
-  Loader(Dataset data, Options options);
   Loader(Batches source, Options options);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
   // Never empty: a batch all of whose images are skipped is passed over. Throws what the source
-  // throws, again at each call, FileError where a whole epoch is skipped, and ArgumentError behind
+  // throws, again at each call, FileError if a whole epoch is skipped, and ArgumentError behind
   // the last of Options::epochs.
   Batch next();
-  // The next batch as it is: without images where all of them are skipped.
+  // The next batch as it is: without images if all of them are skipped.
   Batch next_or_empty();
 
   // What it reads; batches in an epoch; where it stands, and how to put it elsewhere.
@@ -56,7 +54,7 @@ class Loader {
 
   // Where it stands, as checkpoints keep it.
   LoaderState state() const;
-  // Throws ArgumentError where seed, batch size or data are not this loader's.
+  // Throws ArgumentError if seed, batch size or data are not this loader's.
   void set_state(const LoaderState& state);
 
  private:

@@ -8,8 +8,8 @@
 
 namespace papilio::nn {
 
-// So many threads that each call work(), or fewer where the system refuses more. Throws Error that
-// begins with `who` where it gives none.
+// So many threads that each call work(), or fewer if the system refuses more. Throws Error that
+// begins with `who` if it gives none.
 std::vector<std::thread> start_threads(const char* who, int64_t count,
                                        const std::function<void()>& work);
 

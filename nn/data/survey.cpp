@@ -25,7 +25,7 @@ struct Looked {
 
 Looked look(const ImageDataset& data, int64_t i) {
   try {
-    const Image image = data.image(i);
+    const Image image = data.sample(i);
     return {image.width, image.height, image.channels, ""};
   } catch (const FileError& e) {
     return {0, 0, 0, e.what()};

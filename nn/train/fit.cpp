@@ -220,9 +220,9 @@ void add_batch(Evaluation& result, const Tensor& logits, const Batch& batch) {
 
 }  // namespace
 
-Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
+Evaluation evaluate(Module& model, const Forward& forward, const Batches& data,
                     int64_t batch_size) {
-  check(data.size() > 0, "evaluate: the data set is empty");
+  check(data != nullptr && data->size() > 0, "evaluate: the data set is empty");
   check(batch_size >= 1, "evaluate: expected batch_size >= 1, got ", batch_size);
   Loader loader(data, {.batch_size = batch_size, .epochs = 1, .shuffle = false});
   return evaluate(model, forward, loader);

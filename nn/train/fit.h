@@ -80,7 +80,7 @@ struct Evaluation {
 };
 // In evaluation mode and without gradients; puts the module's mode back. Of equal logits the lower
 // class is the likelier one.
-Evaluation evaluate(Module& model, const Forward& forward, const Dataset& data,
+Evaluation evaluate(Module& model, const Forward& forward, const Batches& data,
                     int64_t batch_size = 256);
 // One epoch of `loader`, from its beginning and in its order (Options::shuffle = false keeps the
 // data's, and epochs = 1 prepares nothing beyond). Throws FileError if no image can be read.

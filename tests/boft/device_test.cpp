@@ -64,7 +64,7 @@ struct Run {
   explicit Run(const boft::AdapterConfig& c, Device device)
       : model((manual_seed(3), config())),
         adapters(model),
-        loader(digits(), {.batch_size = 8, .seed = 1}) {
+        loader(digit_batches(), {.batch_size = 8, .seed = 1}) {
     adapters.add_adapter("default", c);
     adapters.to(device);
     optimizer = std::make_unique<nn::AdamW>(nn::parameter_groups(model, {.weight_decay = 0.01}),
@@ -125,7 +125,7 @@ TEST_CASE("an adapter saved from a device is the CPU's, and the other way round"
   Run run(boft_config(), Device::cuda());
   run.train(0, 2);
   boft::save_adapter(run.adapters, folder.path() / "from_device");
-  const Tensor images = slice(digits().images, 0, 0, 4);
+  const Tensor images = slice(digit_batch().images, 0, 0, 4);
   const Tensor logits = to(run.model(to(images, Device::cuda())).detach(), Device::cpu());
 
   manual_seed(3);
@@ -182,7 +182,7 @@ TEST_CASE("merged weights follow to a device, the ones kept beside them too") {
   if (no_device()) return;
   Run run(boft_config(), Device::cpu());
   run.train(0, 2);
-  const Tensor images = slice(digits().images, 0, 0, 4);
+  const Tensor images = slice(digit_batch().images, 0, 0, 4);
   const Tensor adapted = copy_of(run.model(images));
   const Tensor weight = copy_of(run.adapters.layers("default")[0].layer->weight);
   run.adapters.merge();

@@ -214,7 +214,7 @@ TEST_CASE("digits: the loss falls in bfloat16 as in float32, and the rotation st
                                          .intermediate_size = 32,
                                          .num_labels = 10,
                                          .initializer_range = 0.1});
-    nn::Loader loader(digits(), {.batch_size = 64, .seed = 1});
+    nn::Loader loader(digit_batches(), {.batch_size = 64, .seed = 1});
     nn::AdamW before(nn::parameter_groups(model, {.weight_decay = 0}), {.lr = 3e-3});
     nn::fit(model, [&](const Tensor& images) { return model(images); }, loader, before,
             {.steps = 60, .schedule = constant});

@@ -18,7 +18,7 @@ namespace {
 using namespace papilio;
 
 void touch(const nn::ImageData& images) {
-  for (int64_t i = 0; i < images->size(); ++i) images->image(i);
+  for (int64_t i = 0; i < images->size(); ++i) images->sample(i);
 }
 
 void read(int kind, const std::string& bytes) {

@@ -78,8 +78,8 @@ struct Run {
 // Batch i, of 4 images, but every fourth of 2.
 nn::Batch batch(int64_t i) {
   const int64_t n = i % 4 == 3 ? 2 : 4;
-  return {slice(digits().images, 0, 4 * i, 4 * i + n),
-          slice(digits().labels, 0, 4 * i, 4 * i + n),
+  return {slice(digit_batch().images, 0, 4 * i, 4 * i + n),
+          slice(digit_batch().labels, 0, 4 * i, 4 * i + n),
           {},
           {}};
 }
@@ -131,7 +131,7 @@ TEST_CASE("fit with a graph is fit without one") {
   if (no_device()) return;
   const auto losses = [](bool graph) {
     Run run(boft_config());
-    nn::Loader loader(digits(), {.batch_size = 4, .seed = 2});
+    nn::Loader loader(digit_batches(), {.batch_size = 4, .seed = 2});
     std::vector<double> result;
     nn::fit(run.model, run.forward, loader, *run.optimizer,
             {.steps = 4,

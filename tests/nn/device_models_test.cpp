@@ -84,7 +84,7 @@ TEST_CASE("a ViT moved to a device trains there as on the CPU, and its checkpoin
     auto model = tiny_vit();
     nn::to(model, device);
     CHECK(nn::device_of(model) == device);
-    nn::Loader loader(digits(), {.batch_size = 8, .seed = 1});
+    nn::Loader loader(digit_batches(), {.batch_size = 8, .seed = 1});
     nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = 0.01}), {.lr = 3e-3});
     std::vector<double> losses;
     const nn::Forward forward = [&](const Tensor& images) { return model(images); };

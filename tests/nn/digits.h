@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string>
 
+#include "nn/data/image_batches.h"
 #include "nn/data/sources/digits.h"
 #include "tensor/creation.h"
 #include "tests/paths.h"
@@ -19,9 +20,20 @@ inline std::string digits_file() {
   return bytes.str();
 }
 
-inline const nn::Dataset& digits() {
-  static const nn::Dataset data = nn::read_digits(digits_file());
+inline const nn::ImageData& digits() {
+  static const nn::ImageData data = nn::read_digits(digits_file());
   return data;
+}
+
+// Of the digits, as a model takes them.
+inline nn::Batches digit_batches(const nn::ImageData& data = digits()) {
+  return nn::plain_batches(data, nn::digits_processor());
+}
+
+// All of them: images (1797, 1, 8, 8).
+inline const nn::Batch& digit_batch() {
+  static const nn::Batch batch = nn::whole_batch(*digit_batches());
+  return batch;
 }
 
 // n images of one pixel, 0, 1, 2, ...

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "autograd/ops.h"
+#include "nn/data/sources/tensors.h"
 #include "nn/layers/linear.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
@@ -24,7 +25,7 @@ TEST_CASE("evaluate: top-1, top-5, loss and confusion against plain loops") {
   Generator generator(4);
   const Tensor logits = randn({n, classes, 1, 1}, {}, generator);
   const Tensor labels = randint(0, classes, {n}, DType::int64, generator);
-  const nn::Dataset data{logits, labels, std::vector<std::string>(classes, "c")};
+  const nn::Batches data = nn::batches_of(logits, labels, std::vector<std::string>(classes, "c"));
   nn::Linear module(1, 1);
   const nn::Evaluation got = nn::evaluate(
       module,
@@ -65,7 +66,7 @@ TEST_CASE("evaluate: top-1, top-5, loss and confusion against plain loops") {
 TEST_CASE("evaluate: logits that are NaN are no answer, whatever the class") {
   const float nan = std::nanf("");
   const Tensor logits = tensor<float>({0, 1, nan, 1, 0, 0, 1, 0}, {4, 2, 1, 1});
-  const nn::Dataset data{logits, tensor<int64_t>({1, 0, 0, 0}), {"a", "b"}};
+  const nn::Batches data = nn::batches_of(logits, tensor<int64_t>({1, 0, 0, 0}), {"a", "b"});
   nn::Linear module(1, 1);
   const nn::Evaluation got = nn::evaluate(
       module,
@@ -82,8 +83,9 @@ TEST_CASE("evaluate: logits that are NaN are no answer, whatever the class") {
 }
 
 TEST_CASE("fit trains on the mixed targets") {
-  const nn::Batches source =
-      nn::batches_of(nn::subset(digits(), Labels{0, 1, 2, 3}), {.mixup = {.mixup_alpha = 1}});
+  const nn::Batches source = nn::batches_of(
+      nn::subset(digits(), Labels{0, 1, 2, 3}),
+      {.transform = {.processor = nn::digits_processor()}, .mixup = {.mixup_alpha = 1}});
   nn::Loader loader(source, {.batch_size = 4, .workers = 1});
   nn::Linear model(64, 10);
   const nn::Forward forward = [&](const Tensor& x) {

@@ -68,7 +68,7 @@ struct Run {
             .drop_path_rate = 0.3,
             .initializer_range = 0.1};
   }
-  static nn::Dataset data() {
+  static nn::ImageData data() {
     std::vector<int64_t> positions;
     for (int64_t i = 0; i < kImages; ++i) positions.push_back(i * 7);
     return nn::subset(digits(), positions);
@@ -78,7 +78,9 @@ struct Run {
   explicit Run(const Kind& k, uint64_t seed = 1)
       : kind(k),
         model((manual_seed(k.boft ? 1 : seed), config())),
-        loader(data(), {.batch_size = kBatch, .seed = 5, .augmentation = {.shift_pixels = 1}}) {
+        loader(nn::batches_of(data(), {.transform = {.processor = nn::digits_processor()},
+                                       .affine = {.shift_pixels = 1}}),
+               {.batch_size = kBatch, .seed = 5}) {
     if (kind.boft) {
       adapters = std::make_unique<boft::AdapterModel>(model);
       adapters->add_adapter("default", boft::BoftConfig{.boft_n_butterfly_factor = 2,
@@ -176,7 +178,7 @@ TEST_CASE("training state: a step over several batches has the gradient of their
   for (const int64_t accumulation : {1, 2, 3}) {
     manual_seed(1);
     nn::ViTForImageClassification model(config);
-    nn::Loader loader(Run::data(), {.batch_size = 12 / accumulation, .seed = 5});
+    nn::Loader loader(digit_batches(Run::data()), {.batch_size = 12 / accumulation, .seed = 5});
     nn::Sgd optimizer(nn::parameter_groups(model, {}), {.lr = 0.05});
     nn::fit(model, [&](const Tensor& x) { return model(x); }, loader, optimizer,
             {.steps = 5, .accumulation_steps = accumulation, .schedule = {.total_steps = 10}});
@@ -214,7 +216,7 @@ TEST_CASE("training state: of another run is refused, and nothing changes") {
   fill_(base.model.vit.layernorm.weight.detach(), 2);
   refuses(base, "the parameters that do not train are not those that the run began with");
   Run same({.boft = true});
-  nn::Loader other_loader(Run::data(), {.batch_size = kBatch, .seed = 6});
+  nn::Loader other_loader(digit_batches(Run::data()), {.batch_size = kBatch, .seed = 6});
   CHECK_THROWS_AS(
       nn::load_training_state(file, {same.model, *same.optimizer, other_loader, nullptr}),
       FileError);

@@ -60,9 +60,11 @@ Trained train_on_digits(uint64_t seed, int64_t steps, bool boft) {
                                                       .target_modules = "all-linear",
                                                       .modules_to_save = {"classifier"}});
   }
-  const nn::Splits splits = nn::fixed_splits(digits());
-  nn::Loader loader(splits.train,
-                    {.batch_size = 64, .seed = seed, .augmentation = {.shift_pixels = 0.5}});
+  const nn::ImageSplits splits = nn::fixed_splits(digits());
+  nn::Loader loader(
+      nn::batches_of(splits.train, {.transform = {.processor = nn::digits_processor()},
+                                    .affine = {.shift_pixels = 0.5}}),
+      {.batch_size = 64, .seed = seed});
   nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = 0.01}),
                       {.lr = boft ? 1e-2 : 3e-3});
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
@@ -74,7 +76,7 @@ Trained train_on_digits(uint64_t seed, int64_t steps, bool boft) {
          result.last_loss = r.loss;
          return true;
        }});
-  result.accuracy = nn::evaluate(model, forward, splits.test).accuracy;
+  result.accuracy = nn::evaluate(model, forward, digit_batches(splits.test)).accuracy;
   for (const auto& [name, tensor] : nn::named_parameters(model)) {
     for (float v : tensor->to_vector()) result.weight.push_back(v);
   }
@@ -179,20 +181,20 @@ TEST_CASE("CCT learns digits, and its folder is read back but not offered to Tra
   config.patch_size = 2;
   manual_seed(1);
   nn::ViTForImageClassification model(config);
-  const nn::Splits splits = nn::fixed_splits(digits());
-  nn::Loader loader(splits.train, {.batch_size = 64, .seed = 1});
+  const nn::ImageSplits splits = nn::fixed_splits(digits());
+  nn::Loader loader(digit_batches(splits.train), {.batch_size = 64, .seed = 1});
   nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = 0.01}), {.lr = 3e-3});
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
   nn::fit(model, forward, loader, optimizer, {.steps = 80, .schedule = {.total_steps = 80}});
-  const nn::Evaluation e = nn::evaluate(model, forward, splits.test);
+  const nn::Evaluation e = nn::evaluate(model, forward, digit_batches(splits.test));
   CHECK(e.accuracy > 0.8);
-  nn::save_pretrained(model, splits.test.class_names, folder.path());
+  nn::save_pretrained(model, splits.class_names(), folder.path());
   CHECK(read_bytes(folder / "config.json").find("\"model_type\": \"papilio_vit\"") !=
         std::string::npos);
   const nn::PretrainedClassifier loaded = nn::from_pretrained(folder.path());
   CHECK(loaded.warnings.empty());
   nn::eval(*loaded.model);
-  const Tensor x = slice(splits.test.images, 0, 0, 4);
+  const Tensor x = slice(nn::whole_batch(*digit_batches(splits.test)).images, 0, 0, 4);
   CHECK((*loaded.model)(x).to_vector() == model(x).to_vector());
 }
 
@@ -221,7 +223,7 @@ TEST_CASE(
     "fit: NaN ends the training with the step and the operation, and the last good parameters") {
   manual_seed(1);
   nn::ViTForImageClassification model(small());
-  nn::Loader loader(nn::fixed_splits(digits()).train, {.batch_size = 8});
+  nn::Loader loader(digit_batches(nn::fixed_splits(digits()).train), {.batch_size = 8});
   nn::AdamW optimizer(nn::parameter_groups(model, {}));
   int calls = 0;
   const nn::Forward forward = [&](const Tensor& images) {
@@ -322,7 +324,7 @@ TEST_CASE("multiply-adds by module: by hand, and together what the speed is meas
 TEST_CASE("training goes on after running out of memory at any allocation") {
   manual_seed(1);
   nn::ViTForImageClassification model(small());
-  nn::Loader loader(nn::fixed_splits(digits()).train, {.batch_size = 4});
+  nn::Loader loader(digit_batches(nn::fixed_splits(digits()).train), {.batch_size = 4});
   const nn::Batch batch = loader.next();
   const auto step = [&] { backward(cross_entropy(model(batch.images), batch.labels)); };
   step();

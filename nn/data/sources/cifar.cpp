@@ -103,7 +103,7 @@ ImageSplits open_files(const Files& files, const std::string& where, const HoldO
   for (const char* batch : version->train) {
     const ImageData more = open(batch);
     check<FileError>(more != nullptr, where, ": ", batch, " is missing");
-    train = train == nullptr ? more : joined(train, more);
+    train = train == nullptr ? more : concatenate(train, more);
   }
   const ImageData test = open(version->test);
   HoldOut held = shares;

@@ -3,17 +3,20 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "nn/data/formats/gzip.h"
-#include "tensor/creation.h"
+#include "tensor/error.h"
 
 namespace papilio::nn {
 
 namespace {
 
-constexpr int64_t kSide = 8, kPixels = kSide * kSide, kClasses = 10;
+constexpr int64_t kSide = 8, kPixels = kSide * kSide, kClasses = 10,
+                  kGrey = 15;  // the file has 16 steps of grey, a picture 255
 
 // The comma-separated integers of one line.
 std::vector<int64_t> numbers(std::string_view line, const std::string& where) {
@@ -33,9 +36,9 @@ std::vector<int64_t> numbers(std::string_view line, const std::string& where) {
 
 }  // namespace
 
-Dataset read_digits(std::string_view gzip, const std::string& name) {
+ImageData read_digits(std::string_view gzip, const std::string& name) {
   const std::string text = gunzip(gzip, name);
-  std::vector<float> pixels;
+  std::vector<uint8_t> pixels;
   std::vector<int64_t> labels;
   size_t line_number = 0;
   for (std::string_view rest = text; !rest.empty();) {
@@ -50,26 +53,30 @@ Dataset read_digits(std::string_view gzip, const std::string& name) {
     for (size_t i = 0; i < size_t(kPixels); ++i) {
       check<FileError>(values[i] >= 0 && values[i] <= 16, where,
                        ": expected pixels from 0 to 16, got ", values[i]);
-      pixels.push_back(float(values[i]) / 8 - 1);
+      pixels.push_back(uint8_t(kGrey * values[i]));
     }
     check<FileError>(values.back() >= 0 && values.back() < kClasses, where,
                      ": expected a label from 0 to 9, got ", values.back());
     labels.push_back(values.back());
   }
-  Dataset data{tensor<float>(pixels, {int64_t(labels.size()), 1, kSide, kSide}),
-               tensor<int64_t>(labels),
-               {}};
-  for (int64_t c = 0; c < kClasses; ++c) data.class_names.push_back(std::to_string(c));
-  return data;
+  std::vector<std::string> class_names;
+  for (int64_t c = 0; c < kClasses; ++c) class_names.push_back(std::to_string(c));
+  return images_in_memory(kSide, kSide, 1, std::move(pixels), std::move(labels),
+                          std::move(class_names), "");
 }
 
-Splits fixed_splits(const Dataset& data) {
-  std::vector<int64_t> seen(data.class_names.size(), 0), train, validation, test;
-  for (int64_t i = 0; i < data.size(); ++i) {
-    const int64_t nth = seen[size_t(data.labels.data<int64_t>()[i])]++ % 10;
-    (nth == 1 ? validation : nth == 4 || nth == 8 ? test : train).push_back(i);
-  }
-  return {subset(data, train), subset(data, validation), subset(data, test)};
+ImageProcessor digits_processor() {
+  ImageProcessor p = image_processor_for(kSide, kSide, 1);
+  p.do_resize = false;
+  p.rescale_factor = 1.0 / double(8 * kGrey);  // 15 v / 120 - 1 is v / 8 - 1 to the bit
+  p.image_mean = p.image_std = {1};
+  return p;
+}
+
+ImageSplits digits_splits(std::string_view gzip, const std::string& name) {
+  ImageSplits splits = fixed_splits(read_digits(gzip, name));
+  splits.kind = "digits";
+  return splits;
 }
 
 }  // namespace papilio::nn

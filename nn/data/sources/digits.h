@@ -4,20 +4,20 @@
 #include <string>
 #include <string_view>
 
-#include "nn/data/sources/dataset.h"
+#include "nn/data/sources/image_dataset.h"
+#include "nn/data/transforms/image_processor.h"
 
 namespace papilio::nn {
 
-// Reads optdigits' CSV, gzip-compressed: 64 pixels 0..16 and the label on each line. Images become
-// (N, 1, 8, 8) in
-// [-1, 1]. Throws FileError, with the line, for anything else. `name` stands in messages.
-Dataset read_digits(std::string_view gzip, const std::string& name = "optdigits.csv.gz");
+// Reads optdigits' CSV, gzip-compressed: 64 pixels 0..16 and the label on each line. The pictures
+// have 8x8 pixels of 15 times the file's values, and no names. Throws FileError, with the line, for
+// anything else. `name` stands in messages.
+ImageData read_digits(std::string_view gzip, const std::string& name = "optdigits.csv.gz");
 
-// Fixed parts of a data set, each class spread evenly over them in the file's order: of every ten
-// samples of a class seven go to training, one to validation and two to test.
-struct Splits {
-  Dataset train, validation, test;
-};
-Splits fixed_splits(const Dataset& data);
+// The digits as a model takes them: v / 8 - 1 of the file's values, (1, 8, 8) in [-1, 1].
+ImageProcessor digits_processor();
+
+// The digits in the parts that every result of this project is measured on (fixed_splits).
+ImageSplits digits_splits(std::string_view gzip, const std::string& name = "optdigits.csv.gz");
 
 }  // namespace papilio::nn

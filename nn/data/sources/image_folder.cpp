@@ -9,9 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/detail/file_errors.h"
 #include "nn/data/formats/file.h"
-#include "nn/data/sources/cifar.h"
-#include "nn/data/sources/idx.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -30,9 +29,9 @@ class FolderImages : public ImageDataset {
       : ImageDataset(std::move(class_names)), files_(std::move(files)) {}
 
   int64_t size() const override { return int64_t(files_.size()); }
-  Image image(int64_t i) const override { return read_image(files_[size_t(i)].path); }
+  Image sample(int64_t i) const override { return read_image(files_[size_t(i)].path); }
   int64_t label(int64_t i) const override { return files_[size_t(i)].label; }
-  std::string name(int64_t i) const override { return files_[size_t(i)].path.string(); }
+  std::string own_name(int64_t i) const override { return files_[size_t(i)].path.string(); }
 
  private:
   std::vector<File> files_;
@@ -89,17 +88,6 @@ ImageData open_folder(const fs::path& root, int64_t& ignored,
   return std::make_shared<FolderImages>(std::move(files), classes);
 }
 
-// f() with the file system's errors as FileError.
-template <class F>
-auto checked(const fs::path& root, F&& f) {
-  try {
-    return f();
-  } catch (const fs::filesystem_error& e) {
-    const std::string at = e.path1().empty() ? root.string() : e.path1().string();
-    throw FileError(at + ": cannot be read: " + e.code().message());
-  }
-}
-
 void note_ignored(ImageSplits& splits, int64_t ignored) {
   if (ignored == 0) return;
   splits.notes.push_back(str(ignored, ignored == 1 ? " file is" : " files are",
@@ -110,13 +98,13 @@ void note_ignored(ImageSplits& splits, int64_t ignored) {
 
 ImageData image_folder(const fs::path& root, int64_t* ignored) {
   int64_t count = 0;
-  ImageData data = checked(root, [&] { return open_folder(root, count); });
+  ImageData data = with_file_errors(root, [&] { return open_folder(root, count); });
   if (ignored != nullptr) *ignored = count;
   return data;
 }
 
 ImageSplits open_image_folder(const fs::path& root, const HoldOut& shares) {
-  return checked(root, [&]() -> ImageSplits {
+  return with_file_errors(root, [&]() -> ImageSplits {
     int64_t ignored = 0;
     ImageSplits splits;
     if (!fs::is_directory(root / "train")) {
@@ -141,22 +129,6 @@ ImageSplits open_image_folder(const fs::path& root, const HoldOut& shares) {
     splits.kind = "folder";
     note_ignored(splits, ignored);
     return splits;
-  });
-}
-
-ImageSplits open_images(const fs::path& path, const HoldOut& shares) {
-  return checked(path, [&] {
-    check<FileError>(fs::exists(path), path.string(), ": there is no such file or folder");
-    if (!fs::is_directory(path))
-      return is_idx_file(path) ? open_idx(path, shares) : open_cifar(path, shares);
-    // As the archives unpack and as torchvision lays them out.
-    for (const char* below : {"", "raw", "cifar-10-batches-bin", "cifar-100-binary",
-                              "cifar-10-batches-py", "cifar-100-python"}) {
-      const fs::path folder = *below == '\0' ? path : path / below;
-      if (is_idx_folder(folder)) return open_idx(folder, shares);
-      if (is_cifar_folder(folder)) return open_cifar(folder, shares);
-    }
-    return open_image_folder(path, shares);
   });
 }
 

@@ -1,4 +1,4 @@
-// Folders of pictures, a class a folder, and the choice among all kinds of image data.
+// Folders of pictures, a class a folder.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,9 @@ namespace papilio::nn {
 ImageData image_folder(const std::filesystem::path& root, int64_t* ignored = nullptr);
 
 // root/train, root/val (or validation, valid) and root/test, each as image_folder reads it, with
-// train's classes; where only root/train is there, a share of it is held out for each of the
+// train's classes; if only root/train is there, a share of it is held out for each of the
 // others. With no root/train, all of root is divided. Throws FileError, also for a class that train
 // does not have.
 ImageSplits open_image_folder(const std::filesystem::path& root, const HoldOut& shares);
-
-// A folder of pictures, of IDX files or of CIFAR's binary files, or CIFAR's .tar.gz: what the path
-// holds decides. Throws FileError.
-ImageSplits open_images(const std::filesystem::path& path, const HoldOut& shares = {});
 
 }  // namespace papilio::nn

@@ -25,7 +25,7 @@ Image hflip(const Image& image);
 Image random_crop(const Image& image, int64_t height, int64_t width, int64_t padding, Draw& draw);
 
 // RandomResizedCrop: a part of the image with a share of its area in [min_scale, max_scale] and
-// width over height in [min_ratio, max_ratio] (log-uniform), resized. The middle where ten draws do
+// width over height in [min_ratio, max_ratio] (log-uniform), resized. The middle if ten draws do
 // not fit.
 struct RandomResizedCrop {
   double min_scale = 0.08, max_scale = 1, min_ratio = 3.0 / 4, max_ratio = 4.0 / 3;

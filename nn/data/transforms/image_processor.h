@@ -19,7 +19,7 @@ namespace papilio::nn {
 struct ImageProcessor {
   bool do_resize = true;
   int64_t height = 224, width = 224;  // of the resized image
-  int64_t shortest_edge = 0;          // where not 0, instead of height and width
+  int64_t shortest_edge = 0;          // if not 0, instead of height and width
   Interpolation resample = Interpolation::bilinear;
   bool do_center_crop = false;
   int64_t crop_height = 224, crop_width = 224;

@@ -12,7 +12,7 @@ namespace papilio::nn {
 struct Mixup {
   double mixup_alpha = 0, cutmix_alpha = 0;  // of Beta(alpha, alpha); 0 turns it off
   double prob = 1;                           // of mixing a batch at all
-  double switch_prob = 0.5;                  // of CutMix where both are on
+  double switch_prob = 0.5;                  // of CutMix if both are on
 
   // Is one of the two on?
   bool any() const { return mixup_alpha > 0 || cutmix_alpha > 0; }

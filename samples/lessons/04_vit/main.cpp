@@ -8,6 +8,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/data/image_batches.h"
 #include "nn/data/sources/digits.h"
 #include "nn/models/vit.h"
 #include "nn/optim/optimizer.h"
@@ -37,7 +38,9 @@ int main(int argc, char** argv) try {
   std::ifstream file(path, std::ios::binary);
   check<Error>(file.good(), "cannot read ", path);
   const std::string bytes(std::istreambuf_iterator<char>(file), {});
-  const nn::Splits digits = nn::fixed_splits(nn::read_digits(bytes, path));
+  const nn::ImageSplits digits = nn::digits_splits(bytes, path);
+  const nn::Batches train = nn::plain_batches(digits.train, nn::digits_processor()),
+                    test = nn::plain_batches(digits.test, nn::digits_processor());
 
   manual_seed(4);
   nn::ViTForImageClassification model({.image_size = 8,
@@ -52,7 +55,7 @@ int main(int argc, char** argv) try {
   nn::to(model, device);
   std::cout << nn::trainable_parameters_line(model) << "\n\n";
   nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = 0.05}), {.lr = 3e-3});
-  nn::Loader loader(digits.train, {.batch_size = 64, .seed = 4});
+  nn::Loader loader(train, {.batch_size = 64, .seed = 4});
 
   double first = 0, last = 0;
   for (int step = 0; step <= 150; ++step) {
@@ -67,13 +70,13 @@ int main(int argc, char** argv) try {
     if (step % 15 == 0) std::cout << "step " << step << "  loss " << last << '\n';
   }
   const auto forward = [&](const Tensor& images) { return model(images); };
-  const nn::Evaluation test = nn::evaluate(model, forward, digits.test);
-  std::cout << "\naccuracy on " << digits.test.size() << " digits never seen: " << test.accuracy
+  const nn::Evaluation result = nn::evaluate(model, forward, test);
+  std::cout << "\naccuracy on " << test->size() << " digits never seen: " << result.accuracy
             << '\n';
 
-  const Tensor image = slice(digits.test.images, 0, 8, 9);  // (1, 1, 8, 8)
-  std::cout << "\nthis is read as " << test.predicted[8] << " with probability "
-            << test.probability[8] << ":\n";
+  const Tensor image = slice(nn::whole_batch(*test).images, 0, 8, 9);  // (1, 1, 8, 8)
+  std::cout << "\nthis is read as " << result.predicted[8] << " with probability "
+            << result.probability[8] << ":\n";
   draw(reshape(image, {8, 8}));
   // Where the class token (number 0) looks in the last layer: the mean of its four heads, (17).
   const Tensor looks =
@@ -81,7 +84,7 @@ int main(int argc, char** argv) try {
   std::cout << "its class token looks at these patches:\n";
   draw(reshape(slice(looks, 0, 1), {4, 4}));
   check<Error>(first > 1.5, "an untrained model should be near the loss of guessing, ln 10 = 2.3");
-  check<Error>(last < 0.6 && test.accuracy > 0.85, "the model did not learn");
+  check<Error>(last < 0.6 && result.accuracy > 0.85, "the model did not learn");
 } catch (const std::exception& e) {
   std::cerr << "04_vit: " << e.what() << '\n';
   return 1;

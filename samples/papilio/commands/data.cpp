@@ -8,6 +8,7 @@
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/contact_sheet.h"
 #include "samples/papilio/data/data.h"
+#include "samples/papilio/options/common.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/files/atomic_file.h"
@@ -40,15 +41,6 @@ Options declare(Settings& s) {
   return options;
 }
 
-// The digits as pictures: 16 grey levels of 8x8 pixels.
-nn::ImageData as_images(const nn::Dataset& digits) {
-  std::vector<uint8_t> pixels;
-  for (float v : digits.images.to_vector()) pixels.push_back(uint8_t((v + 1) * 127.5f));
-  return nn::images_in_memory(digits.images.size(2), digits.images.size(3), digits.images.size(1),
-                              std::move(pixels), digits.labels.to_vector<int64_t>(),
-                              digits.class_names, "digits");
-}
-
 struct Part {
   std::string name;
   nn::ImageData images;
@@ -60,17 +52,10 @@ std::vector<Part> parts_of(const Data& data) {
   const auto add = [&](const char* name, const nn::ImageData& images) {
     if (images != nullptr) parts.push_back({name, images, nn::class_counts(*images)});
   };
-  const bool digits = data.is_digits();
-  add("train", digits ? as_images(data.digits.train) : data.images.train);
-  add("validation", digits ? as_images(data.digits.validation) : data.images.validation);
-  add("test", digits ? as_images(data.digits.test) : data.images.test);
+  add("train", data.images.train);
+  add("validation", data.images.validation);
+  add("test", data.images.test);
   return parts;
-}
-
-nn::ImageData all_of(const std::vector<Part>& parts) {
-  nn::ImageData all = parts[0].images;
-  for (size_t i = 1; i < parts.size(); ++i) all = nn::joined(all, parts[i].images);
-  return all;
 }
 
 std::string class_table(const std::vector<Part>& parts) {
@@ -110,12 +95,12 @@ nlohmann::json json_of(const Settings& s, const Data& data, const std::vector<Pa
     for (const Part& part : parts) one[part.name] = part.of_class[c];
     classes.push_back(one);
   }
-  const nn::ImageData all = all_of(parts);
+  const nn::ImageData all = data.images.part("all");
   for (const auto& problem : survey.corrupt)
     corrupt.push_back({{"image", all->name(problem.position)}, {"problem", problem.message}});
   return {{"command", "data"},
           {"path", s.data.path},
-          {"kind", data.kind},
+          {"kind", data.images.kind},
           {"images", all->size()},
           {"parts", sizes},
           {"classes", classes},
@@ -129,7 +114,7 @@ nlohmann::json json_of(const Settings& s, const Data& data, const std::vector<Pa
 }
 
 void print_text(const Data& data, const std::vector<Part>& parts, const nn::ImageSurvey& survey) {
-  std::printf("%s, %zu classes\n\n%s\n", data.kind.c_str(), data.class_names.size(),
+  std::printf("%s, %zu classes\n\n%s\n", data.images.kind.c_str(), data.class_names.size(),
               class_table(parts).c_str());
   std::printf("width %s, height %s pixels; %s in colour, %s grey\n", text(survey.width).c_str(),
               text(survey.height).c_str(), with_commas(survey.readable - survey.grey).c_str(),
@@ -153,7 +138,7 @@ int data(const Words& words) {
   const Data data = open_data(s.data);
   warn(options, data.images.notes);
   const std::vector<Part> parts = parts_of(data);
-  const nn::ImageData all = all_of(parts);
+  const nn::ImageData all = data.images.part("all");
 
   const Interruptible interruptible;
   nn::ImageSurvey survey;

@@ -12,6 +12,8 @@
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/data/known_split.h"
+#include "samples/papilio/data/processor.h"
+#include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
@@ -158,15 +160,13 @@ int evaluate(const Words& words) {
   loaded.to(device);
   if (!s.classifier.empty()) take_classifier(loaded, s.classifier);
   warn(options, loaded.warnings);
-  check_takes(all, s.model, *loaded.model);
+  check_takes(*all.source, s.model, *loaded.model);
   warn(options, all.images.notes);
   const Data data = for_model(s.data, all, loaded.class_names);
-  const nn::ImageProcessor processor = data.is_digits()
-                                           ? nn::image_processor_for(8, 8, 1)
-                                           : processor_of(options, s.model, *loaded.model);
+  const nn::ImageProcessor processor = processor_of(options, data, s.model, *loaded.model);
   const nn::Batches images = evaluation_batches(data, s.split, processor, s.data.on_corrupt());
   nn::Loader loader(images, {.batch_size = s.batch_size,
-                             .workers = s.data.loader_workers(),
+                             .workers = loader_workers(s.data, data),
                              .epochs = 1,
                              .shuffle = false});
   const nn::Evaluation result = nn::evaluate(
@@ -182,7 +182,7 @@ int evaluate(const Words& words) {
       page.parameters = nn::count_parameters(*loaded.model).all;
       report_command(page, options, words, *loaded.model, s.data, data);
       report_evaluation(page, *loaded.model, {s.split, images, result}, loaded.class_names,
-                        processor, data.is_digits());
+                        processor, data.prepared());
       report_adapter(page, loaded.adapters.get());
     });
   }

@@ -8,6 +8,7 @@
 #include "nn/layers/dropout.h"
 #include "nn/text_table.h"
 #include "samples/papilio/commands/commands.h"
+#include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/method_options.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
@@ -110,10 +111,8 @@ int finetune(const Words& words) {
   LoadedModel loaded = load_model(s.model);
   warn(options, loaded.warnings);
   if (options.given(&s.method.drop_path)) nn::set_drop_path(*loaded.model, s.method.drop_path);
-  check_takes(data, s.model, *loaded.model);
-  const nn::ImageProcessor processor = data.is_digits()
-                                           ? nn::image_processor_for(8, 8, 1)
-                                           : processor_of(options, s.model, *loaded.model);
+  check_takes(*data.source, s.model, *loaded.model);
+  const nn::ImageProcessor processor = processor_of(options, data, s.model, *loaded.model);
   warn(options, data.images.notes);
   choose_head(s, loaded, data.class_names);
   loaded.to(device);

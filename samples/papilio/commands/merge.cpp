@@ -17,6 +17,7 @@
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/data/digits.h"
 #include "samples/papilio/data/known_split.h"
+#include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/run_folder.h"
@@ -55,7 +56,10 @@ Options declare(Settings& s) {
 
 // The digits if the model takes them, else noise.
 Tensor probe_images(const nn::ImageClassifier::Shape& c) {
-  if (c.image_size == 8 && c.num_channels == 1) return split_of(all_digits(), "test").images;
+  if (c.image_size == 8 && c.num_channels == 1) {
+    const nn::ImageData test = nn::fixed_splits(all_digits()).test;
+    return nn::whole_batch(*nn::plain_batches(test, nn::digits_processor())).images;
+  }
   Generator generator;
   return randn({4, c.num_channels, c.image_size, c.image_size}, {}, generator);
 }

@@ -18,6 +18,8 @@
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/data/digits.h"
 #include "samples/papilio/data/images.h"
+#include "samples/papilio/data/number_ranges.h"
+#include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/table.h"
@@ -65,16 +67,16 @@ std::vector<NamedImage> gather(const Settings& s, const nn::ImageClassifier& mod
       images.push_back({path, {}, ""});
       continue;
     }
-    check_takes_digits(s.model, model);
+    check_takes(digits_source(), s.model, model);
     for (NamedImage& image : read_image_file(path)) images.push_back(std::move(image));
   }
   if (s.digit.empty()) return images;
-  check_takes_digits(s.model, model);
-  const nn::Dataset digits = all_digits();
-  for (int64_t i : parse_ranges("--digit", s.digit, digits.size(), "digit")) {
-    const nn::Dataset one = nn::subset(digits, {i});
-    images.push_back(
-        {str("digit ", i), one.images, digits.class_names[size_t(one.labels.data<int64_t>()[0])]});
+  check_takes(digits_source(), s.model, model);
+  const nn::ImageData digits = all_digits();
+  for (int64_t i : parse_ranges("--digit", s.digit, digits->size(), "digit")) {
+    const nn::Batches one = nn::plain_batches(nn::subset(digits, {i}), nn::digits_processor());
+    images.push_back({str("digit ", i), nn::whole_batch(*one).images,
+                      digits->class_names()[size_t(digits->label(i))]});
   }
   return images;
 }

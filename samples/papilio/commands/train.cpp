@@ -7,7 +7,7 @@
 
 #include "nn/models/vit.h"
 #include "samples/papilio/commands/commands.h"
-#include "samples/papilio/data/digits.h"
+#include "samples/papilio/data/number_ranges.h"
 #include "samples/papilio/options/model_options.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"

@@ -1,5 +1,4 @@
-// The random changes of training images, out of options.
-#include "samples/papilio/data/data.h"
+#include "samples/papilio/data/augmentation.h"
 
 namespace papilio::cli {
 
@@ -30,38 +29,40 @@ void add_augmentation(Options& options, AugmentSettings& s) {
 }
 
 void resolve(Options& options, AugmentSettings& s, const Data& data) {
-  options.applies_when(data.is_digits(), {&s.shift, &s.rotate}, "--data digits");
-  options.applies_when(!data.is_digits(),
+  options.applies_when(data.prepared(), {&s.shift, &s.rotate}, "--data digits");
+  options.applies_when(!data.prepared(),
                        {&s.crop, &s.padding, &s.min_scale, &s.interpolation, &s.hflip,
                         &s.rand_augment, &s.magnitude, &s.reprob},
                        "--data other than digits");
-  if (data.kind == "idx" && !options.given(&s.hflip)) s.hflip = 0;
+  if (data.prepared()) {
+    s.crop = "none";
+    s.hflip = s.reprob = 0;
+    s.rand_augment = 0;
+  } else {
+    s.shift = s.rotate = 0;
+  }
+  if (data.source->drawings && !options.given(&s.hflip)) s.hflip = 0;
 }
 
-nn::Batches training_batches(const Data& data, const nn::ImageProcessor& processor,
-                             const AugmentSettings& s, nn::OnCorrupt on_corrupt) {
-  const nn::Mixup mixup{.mixup_alpha = s.mixup, .cutmix_alpha = s.cutmix};
-  if (data.is_digits()) {
-    return nn::batches_of(
-        data.digits.train,
-        {.augmentation = {.shift_pixels = s.shift, .rotation_degrees = s.rotate}, .mixup = mixup});
-  }
+nn::ImageBatchOptions training_options(const AugmentSettings& s,
+                                       const nn::ImageProcessor& processor,
+                                       nn::OnCorrupt on_corrupt) {
   using Crop = nn::TrainTransform::Crop;
   const bool small = processor.out_height() <= 64;
   const Crop crop = s.crop == "none"                                    ? Crop::none
                     : s.crop == "padded" || (s.crop == "auto" && small) ? Crop::padded
                                                                         : Crop::resized;
-  nn::TrainTransform transform{
-      .processor = processor,
-      .crop = crop,
-      .padding = s.padding,
-      .resized = {.min_scale = s.min_scale},
-      .interpolation = nn::interpolation(s.interpolation),
-      .hflip = s.hflip,
-      .rand_augment = {.num_ops = s.rand_augment, .magnitude = s.magnitude},
-      .random_erasing = {.p = s.reprob}};
-  return nn::batches_of(data.images.train,
-                        {.transform = transform, .mixup = mixup, .on_corrupt = on_corrupt});
+  return {.transform = {.processor = processor,
+                        .crop = crop,
+                        .padding = s.padding,
+                        .resized = {.min_scale = s.min_scale},
+                        .interpolation = nn::interpolation(s.interpolation),
+                        .hflip = s.hflip,
+                        .rand_augment = {.num_ops = s.rand_augment, .magnitude = s.magnitude},
+                        .random_erasing = {.p = s.reprob}},
+          .affine = {.shift_pixels = s.shift, .rotation_degrees = s.rotate},
+          .mixup = {.mixup_alpha = s.mixup, .cutmix_alpha = s.cutmix},
+          .on_corrupt = on_corrupt};
 }
 
 }  // namespace papilio::cli

@@ -52,7 +52,7 @@ std::string contact_sheet(const std::string& title, const nn::ImageDataset& data
     int64_t shown = 0;
     for (size_t k = 0; k < positions[c].size() && shown < per_class; ++k) {
       try {
-        images += tag(data.image(positions[c][k]), data.name(positions[c][k]), shown);
+        images += tag(data.sample(positions[c][k]), data.name(positions[c][k]), shown);
         ++shown;
       } catch (const FileError&) {  // the survey names it
       }

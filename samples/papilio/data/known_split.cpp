@@ -78,7 +78,7 @@ std::string trained_on(const std::string& model, const std::string& adapter) {
 
 std::vector<std::string> take_known_split(const Options& options, DataSettings& s,
                                           const std::vector<std::string>& folders) {
-  if (s.digits()) return {};
+  if (s.source().processor) return {};  // nothing is held out of prepared data
   std::vector<std::string> warnings;
   bool taken = false;
   for (const std::string& folder : folders) {
@@ -90,7 +90,7 @@ std::vector<std::string> take_known_split(const Options& options, DataSettings& 
                          ", which is not there: it is not known which images it was trained on");
     }
     const auto data = run.find("data");
-    if (data == run.end() || data->second == "digits") continue;
+    if (data == run.end()) continue;
     const bool same = same_path(data->second, s.path);
     std::string differing;
     const auto compare = [&](const char* name, auto& own) {

@@ -49,7 +49,7 @@ bool show(nn::Progress& progress, int64_t step, double loss, int64_t images) {
 Pretrained pretrained_model(const Task& task, const Schedule& schedule, const DemoOptions& options,
                             std::FILE* out) {
   const int64_t batches =
-      (task.old_digits.train.size() + schedule.batch_size - 1) / schedule.batch_size;
+      (task.old_digits.train->size() + schedule.batch_size - 1) / schedule.batch_size;
   nn::Progress progress(out, "pretrain on digits 0-4", schedule.pretrain_epochs * batches);
   return pretrain(task, schedule, options.seed, options.device,
                   [&](int64_t step, double loss, int64_t images) {
@@ -62,7 +62,7 @@ std::vector<Run> adapt(const Pretrained& pretrained, const Method& method, const
                        const Schedule& schedule, uint64_t first_seed, std::FILE* out) {
   std::vector<Run> runs;
   const int64_t batches =
-      (task.new_digits.train.size() + schedule.batch_size - 1) / schedule.batch_size;
+      (task.new_digits.train->size() + schedule.batch_size - 1) / schedule.batch_size;
   const int64_t steps = schedule.adapt_epochs * batches;
   nn::Progress progress(out, method.label, schedule.seeds * steps);
   for (int64_t i = 0; i < schedule.seeds && cli::Interruptible::signal() == 0; ++i) {
@@ -144,7 +144,7 @@ std::string command_of(const DemoOptions& options) {
 // What the report says about the run beside its figures.
 void describe(report::DemoReport& page, const Schedule& schedule, const DemoOptions& options) {
   const nn::ViTConfig c = model_config();
-  const nn::Augmentation a = augmentation();
+  const nn::RandomAffine a = augmentation();
   page.data_note =
       "1,797 handwritten digits of 8x8 pixels: E. Alpaydin and C. Kaynak, Optical Recognition of "
       "Handwritten Digits, UCI Machine Learning Repository, CC BY 4.0. Of every ten digits of a "
@@ -180,7 +180,7 @@ double add_base(report::DemoReport& page, const Pretrained& pretrained, const Ta
   page.row_angles_layer = kPictureLayer;
   page.base_row_angles = row_angles(base.weights().at(kPictureLayer));
   page.model_parameters = nn::count_parameters(base.model()).all;
-  nn::save_pretrained(base.model(), task.old_digits.test.class_names, folder);
+  nn::save_pretrained(base.model(), task.old_digits.class_names(), folder);
   return total_energy(base.weights());
 }
 
@@ -188,9 +188,10 @@ double add_base(report::DemoReport& page, const Pretrained& pretrained, const Ta
 void finish_boft(Run& boft, Results& results, report::DemoReport& page, const Task& task,
                  const std::filesystem::path& out) {
   page.adapter_folder = boft::save_adapter(*boft.adapters(), out / "adapter").string();
-  results.merge_max_difference = merge_difference(boft, task.new_digits.test.images);
+  results.merge_max_difference =
+      merge_difference(boft, nn::whole_batch(*digit_batches(task.new_digits.test)).images);
   page.merge_max_difference = results.merge_max_difference;
-  page.merge_images = task.new_digits.test.size();
+  page.merge_images = task.new_digits.test->size();
   add_rotation(page, boft, kPictureLayer);
 }
 
@@ -264,7 +265,7 @@ int run(const DemoOptions& options) {
   if (runs.size() > 1) shown.push_back(&runs.back().front());
   add_attention(page, pretrained, shown, task);
   boft.adapters()->merge_and_unload(true);
-  nn::save_pretrained(boft.model(), task.new_digits.test.class_names, options.out / "merged");
+  nn::save_pretrained(boft.model(), task.new_digits.class_names(), options.out / "merged");
 
   results.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   page.environment.push_back({"running time", seconds_text(results.seconds)});

@@ -17,11 +17,6 @@ namespace papilio::demo {
 
 namespace {
 
-nn::Splits with_classes(const nn::Splits& splits, const std::vector<int64_t>& classes) {
-  return {nn::with_classes(splits.train, classes), nn::with_classes(splits.validation, classes),
-          nn::with_classes(splits.test, classes)};
-}
-
 std::unique_ptr<nn::ViTForImageClassification> model_from(const Pretrained& pretrained) {
   auto model = std::make_unique<nn::ViTForImageClassification>(model_config());
   nn::load_state_dict(*model, pretrained.state);
@@ -36,16 +31,21 @@ nn::FitOptions fit_options(const Schedule& schedule, int64_t steps) {
           .label_smoothing = schedule.label_smoothing};
 }
 
-nn::Loader make_loader(const nn::Dataset& data, const Schedule& schedule, uint64_t seed) {
-  return nn::Loader(
-      data, {.batch_size = schedule.batch_size, .seed = seed, .augmentation = augmentation()});
+nn::Loader make_loader(const nn::ImageData& data, const Schedule& schedule, uint64_t seed) {
+  const nn::Batches batches = nn::batches_of(
+      data, {.transform = {.processor = nn::digits_processor()}, .affine = augmentation()});
+  return nn::Loader(batches, {.batch_size = schedule.batch_size, .seed = seed});
 }
 
 }  // namespace
 
-Task make_task(const nn::Dataset& digits) {
-  const nn::Splits splits = nn::fixed_splits(digits);
-  return {with_classes(splits, {0, 1, 2, 3, 4}), with_classes(splits, {5, 6, 7, 8, 9})};
+Task make_task(const nn::ImageData& digits) {
+  const nn::ImageSplits splits = nn::fixed_splits(digits);
+  return {nn::with_classes(splits, {0, 1, 2, 3, 4}), nn::with_classes(splits, {5, 6, 7, 8, 9})};
+}
+
+nn::Batches digit_batches(const nn::ImageData& data) {
+  return nn::plain_batches(data, nn::digits_processor());
 }
 
 Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, Device device,
@@ -65,7 +65,7 @@ Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, D
   nn::fit(model, forward, loader, optimizer, options);
   Pretrained result;
   result.device = device;
-  result.accuracy = nn::evaluate(model, forward, task.old_digits.test).accuracy;
+  result.accuracy = nn::evaluate(model, forward, digit_batches(task.old_digits.test)).accuracy;
   for (const auto& [name, tensor] : nn::state_dict(model))
     result.state[name] = copy_of(tensor, Device::cpu());
   return result;
@@ -120,14 +120,14 @@ void Run::train(const Task& task, const Schedule& schedule, int64_t every, const
       options);
 }
 
-nn::Evaluation Run::evaluate_new(const nn::Dataset& data) {
+nn::Evaluation Run::evaluate_new(const nn::ImageData& data) {
   return nn::evaluate(
-      *model_, [this](const Tensor& images) { return (*model_)(images); }, data);
+      *model_, [this](const Tensor& images) { return (*model_)(images); }, digit_batches(data));
 }
 
-double Run::accuracy_old(const nn::Dataset& data) {
+double Run::accuracy_old(const nn::ImageData& data) {
   const auto forward = [this](const Tensor& images) { return (*old_head_)(model_->vit(images)); };
-  return nn::evaluate(*model_, forward, data).accuracy;
+  return nn::evaluate(*model_, forward, digit_batches(data)).accuracy;
 }
 
 Tensor Run::logits(const Tensor& images) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "boft/model/model.h"
+#include "nn/data/image_batches.h"
 #include "nn/data/sources/digits.h"
 #include "nn/models/vit.h"
 #include "nn/train/fit.h"
@@ -17,9 +18,11 @@
 namespace papilio::demo {
 
 struct Task {
-  nn::Splits old_digits, new_digits;  // 0-4 and 5-9, each relabelled 0..4
+  nn::ImageSplits old_digits, new_digits;  // 0-4 and 5-9, each relabelled 0..4
 };
-Task make_task(const nn::Dataset& digits);
+Task make_task(const nn::ImageData& digits);
+// As a model is evaluated.
+nn::Batches digit_batches(const nn::ImageData& data);
 
 // A pretrained model as values, from which every run starts anew.
 struct Pretrained {
@@ -52,8 +55,8 @@ class Run {
   // (which a run that was ended does not reach).
   void train(const Task& task, const Schedule& schedule, int64_t every, const OnStep& on_step);
 
-  nn::Evaluation evaluate_new(const nn::Dataset& data);
-  double accuracy_old(const nn::Dataset& data);  // through the pretrained head
+  nn::Evaluation evaluate_new(const nn::ImageData& data);
+  double accuracy_old(const nn::ImageData& data);  // through the pretrained head
   Tensor logits(const Tensor& images);
   int64_t trainable_parameters();
   // Weights of the layers that the methods adapt, as they act now, by path; on the CPU.

@@ -47,7 +47,7 @@ nn::ViTConfig model_config() {
   return config;
 }
 
-nn::Augmentation augmentation() {
+nn::RandomAffine augmentation() {
   const cli::AugmentSettings usual = cli::TrainingSettings{}.augment;
   return {.shift_pixels = usual.shift, .rotation_degrees = usual.rotate};
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "boft/methods/methods.h"
-#include "nn/data/sources/dataset.h"
+#include "nn/data/transforms/random_affine.h"
 #include "nn/models/vit.h"
 #include "samples/papilio/options/method_options.h"
 
@@ -32,7 +32,7 @@ std::vector<Method> methods();
 
 // As train has them, for five classes.
 nn::ViTConfig model_config();
-nn::Augmentation augmentation();
+nn::RandomAffine augmentation();
 
 // As train and finetune have them. 40 epochs teach the digits 0-4; more make the backbone forget
 // what five others need, and cost every adapter that must work with it about a point.

@@ -22,7 +22,7 @@ using cli::matrix_of;
 namespace {
 
 // One digit, 0 paper to 1 ink.
-report::Picture picture(const nn::Dataset& data, int64_t at) {
+report::Picture picture(const nn::Batch& data, int64_t at) {
   return {.ink = matrix_of((select(select(data.images, 0, at), 0, 0) + 1.0) * 0.5)};
 }
 
@@ -67,17 +67,16 @@ void add_inside(report::MethodReport& method, Run& run, const Task& task,
     }
   }
   method.row_angles = row_angles(run.weights().at(layer));
-  const nn::Dataset& test = task.new_digits.test;
-  const nn::Evaluation evaluation = nn::evaluate(
-      run.model(), [&](const Tensor& images) { return run.model()(images); }, test);
+  const nn::Evaluation evaluation = run.evaluate_new(task.new_digits.test);
+  const std::vector<std::string>& names = task.new_digits.class_names();
+  const nn::Batch test = nn::whole_batch(*digit_batches(task.new_digits.test));
   constexpr size_t kShown = 12;
-  for (int64_t i = 0; i < test.size() && method.misclassified.size() < kShown; ++i) {
+  for (int64_t i = 0; i < test.labels.numel() && method.misclassified.size() < kShown; ++i) {
     const int64_t label = test.labels.data<int64_t>()[i],
                   predicted = evaluation.predicted[size_t(i)];
     if (label == predicted) continue;
-    method.misclassified.emplace_back(
-        picture(test, i), report::Matrix(),
-        test.class_names[size_t(label)] + " → " + test.class_names[size_t(predicted)]);
+    method.misclassified.emplace_back(picture(test, i), report::Matrix(),
+                                      names[size_t(label)] + " → " + names[size_t(predicted)]);
   }
 }
 
@@ -105,13 +104,13 @@ void add_attention(report::DemoReport& report, const Pretrained& pretrained,
     models.push_back(&run->model());
     report.attention_titles.push_back(run->method().label);
   }
-  const nn::Dataset& test = task.new_digits.test;
+  const nn::Batch test = nn::whole_batch(*digit_batches(task.new_digits.test));
   const int64_t side = model_config().image_size / model_config().patch_size;
   for (int64_t label = 0; label < 5; ++label) {
     const std::vector<int64_t> labels = test.labels.to_vector<int64_t>();
     const int64_t at = std::ranges::find(labels, label) - labels.begin();
     report::AttentionExample example{
-        picture(test, at), std::stoi(test.class_names[size_t(label)]), {}};
+        picture(test, at), std::stoi(task.new_digits.class_names()[size_t(label)]), {}};
     for (nn::ViTForImageClassification* model : models) {
       nn::eval(*model);
       const Tensor p =

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "samples/papilio/data/digits.h"
+#include "samples/papilio/data/number_ranges.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {

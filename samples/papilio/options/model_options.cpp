@@ -1,6 +1,8 @@
 #include "samples/papilio/options/model_options.h"
 
 #include "nn/text_table.h"
+#include "samples/papilio/data/processor.h"
+#include "samples/papilio/options/common.h"
 
 namespace papilio::cli {
 
@@ -61,11 +63,11 @@ void settle_model_options(Options& options, ModelSettings& s) {
 }
 
 nn::ImageProcessor fit_model_to_data(Options& options, ModelSettings& s, const Data& data) {
-  options.applies_when(!data.is_digits(), {&s.image_size}, "--data other than digits");
+  options.applies_when(!data.prepared(), {&s.image_size}, "--data other than digits");
   s.vit.num_labels = int64_t(data.class_names.size());
-  if (data.is_digits()) {
+  if (data.prepared()) {
     s.vit.validate();
-    return nn::image_processor_for(8, 8, 1);
+    return processor_for(data, s.vit.image_size);
   }
   const bool named = s.image_size > 0;
   int64_t side = named ? s.image_size : usual_side(data), &patch = s.vit.patch_size;

@@ -155,14 +155,6 @@ void take_classifier(LoadedModel& loaded, const fs::path& folder) {
   nn::load_state_dict(loaded.model->classifier, nn::state_dict(other.model->classifier));
 }
 
-void check_takes_digits(const fs::path& folder, const nn::ImageClassifier& model) {
-  const nn::ImageClassifier::Shape shape = model.shape();
-  check<UsageError>(shape.image_size == 8 && shape.num_channels == 1, folder.string(),
-                    ": this model takes images of ", shape.image_size, 'x', shape.image_size,
-                    " pixels with ", shape.num_channels,
-                    " channels; the digits have 8x8 pixels with 1");
-}
-
 void save_class_names(const fs::path& folder, const std::vector<std::string>& class_names) {
   json names = json::object();
   for (size_t i = 0; i < class_names.size(); ++i) names[std::to_string(i)] = class_names[i];

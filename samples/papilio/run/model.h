@@ -34,9 +34,6 @@ void replace_head(LoadedModel& loaded, std::vector<std::string> class_names);
 // them. Throws UsageError if it takes other features.
 void take_classifier(LoadedModel& loaded, const std::filesystem::path& folder);
 
-// Throws UsageError if the model takes other images than the digits.
-void check_takes_digits(const std::filesystem::path& folder, const nn::ImageClassifier& model);
-
 bool is_model_folder(const std::filesystem::path& folder);
 bool is_adapter_folder(const std::filesystem::path& folder);
 

@@ -6,7 +6,7 @@
 
 #include "nn/models/image_classifier.h"
 #include "nn/train/fit.h"
-#include "samples/papilio/data/data.h"
+#include "samples/papilio/data/training_data.h"
 #include "samples/papilio/run/test_result.h"
 #include "samples/report/pages/run_report.h"
 

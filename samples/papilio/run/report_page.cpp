@@ -41,7 +41,8 @@ std::string command_line(const std::string& command, const Words& words) {
 }  // namespace
 
 std::string data_title(const DataSettings& settings) {
-  if (settings.digits()) return "handwritten digits";
+  const std::string title = settings.source().title;
+  if (!title.empty()) return title;
   const fs::path path = fs::path(settings.path).lexically_normal();
   const std::string last = path.has_filename() ? path.filename() : path.parent_path().filename();
   return last.empty() ? settings.path : last;
@@ -58,11 +59,9 @@ void report_command(report::RunReport& page, const Options& options, const Words
           ", ", s.num_attention_heads, " heads, MLP width ", s.intermediate_size, ", patches of ",
           s.patch_size, "x", s.patch_size, " pixels in images of ", s.image_size, "x", s.image_size,
           " with ", s.num_channels, s.num_channels == 1 ? " channel." : " channels.");
-  page.data_note = settings.digits()
-                       ? "Data: handwritten digits of 8x8 pixels (E. Alpaydin and C. Kaynak, "
-                         "Optical Recognition of Handwritten Digits, UCI Machine Learning "
-                         "Repository, CC BY 4.0); "
-                       : str("Data: ", settings.path, " (", data.kind, "); ");
+  const std::string& credits = data.source->credits;
+  page.data_note = str(
+      "Data: ", credits.empty() ? str(settings.path, " (", data.images.kind, ")") : credits, "; ");
   page.data_note += counts_text(data) + '.';
   for (const TomlEntry& entry : parse_toml(options.toml(), "settings")) {
     if (entry.key == "version" || entry.key == "command") continue;

@@ -7,7 +7,7 @@
 
 #include "nn/models/image_classifier.h"
 #include "nn/train/fit.h"
-#include "samples/papilio/data/data.h"
+#include "samples/papilio/data/training_data.h"
 
 namespace papilio::cli {
 

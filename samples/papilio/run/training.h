@@ -7,7 +7,7 @@
 #include <string>
 
 #include "nn/models/image_classifier.h"
-#include "samples/papilio/data/data.h"
+#include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/training_options.h"
 #include "samples/papilio/run/training_end.h"
 

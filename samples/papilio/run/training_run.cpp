@@ -8,6 +8,8 @@
 #include "boft/files/checkpoint.h"
 #include "nn/models/pretrained.h"
 #include "samples/papilio/data/known_split.h"
+#include "samples/papilio/data/processor.h"
+#include "samples/papilio/data/training_data.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_evaluation.h"
@@ -28,7 +30,7 @@ void save_into(const TrainingRun& run, const std::filesystem::path& out) {
     boft::save_adapter(*run.adapters, out);
     return;
   }
-  if (!run.data.is_digits()) save_processor(out, run.processor);
+  if (!run.data.prepared()) save_processor(out, run.processor);
   nn::save_pretrained(run.model, class_names, out);
 }
 
@@ -46,7 +48,7 @@ void write_run_report(const TrainingRun& run, const TrainingData& parts, const T
     const EvaluatedPart shown =
         end.succeeded() ? part_to_show(run.model, parts, test) : EvaluatedPart();
     report_evaluation(page, run.model, shown, run.data.class_names, run.processor,
-                      run.data.is_digits());
+                      run.data.prepared());
     report_adapter(page, run.adapters);
   });
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "autograd/ops.h"
+#include "nn/data/image_batches.h"
 #include "nn/data/sources/image_folder.h"
 #include "nn/layers/linear.h"
 #include "nn/optim/parameter_groups.h"
@@ -32,7 +33,6 @@ namespace papilio::test {
 namespace {
 
 namespace fs = std::filesystem;
-
 using Labels = std::vector<int64_t>;
 
 // n pictures of 12x10 pixels in three classes.
@@ -46,7 +46,7 @@ nn::ImageData pictures(int64_t n) {
   return nn::images_in_memory(12, 10, 3, std::move(pixels), labels, {"a", "b", "c"}, "m");
 }
 
-nn::ImageSourceOptions augmented() {
+nn::ImageBatchOptions augmented() {
   return {.transform = {.processor = nn::image_processor_for(8, 8, 3),
                         .crop = nn::TrainTransform::Crop::resized,
                         .hflip = 0.5,
@@ -103,7 +103,8 @@ TEST_CASE("loader: the same batches for 0, 1, 2 and 5 workers, to the bit") {
   for (const nn::Batches& source :
        {nn::batches_of(pictures(25), augmented()),
         nn::batches_of(nn::subset(digits(), Labels{0, 5, 9, 11, 30, 31, 32, 40}),
-                       {.augmentation = {.shift_pixels = 1, .rotation_degrees = 10},
+                       {.transform = {.processor = nn::digits_processor()},
+                       .affine = {.shift_pixels = 1, .rotation_degrees = 10},
                        .mixup = {.mixup_alpha = 0.4}})}) {
     nn::Loader alone(source, {.batch_size = 4, .seed = 7});
     const std::vector<Seen> want = take(alone, 20);
@@ -224,7 +225,7 @@ TEST_CASE("loader: corrupt images end the work or stay out of it, as asked") {
   }
   const nn::ImageData data = nn::image_folder(folder.path());
   for (int i = 0; i < 4; ++i) write_bytes(folder / "a" / (std::to_string(i) + ".png"), "broken");
-  nn::ImageSourceOptions options{.transform = {.processor = nn::image_processor_for(8, 8, 3)}};
+  nn::ImageBatchOptions options{.transform = {.processor = nn::image_processor_for(8, 8, 3)}};
   const std::string broken =
       (folder / "a/0.png").string() + ": expected a JPEG or PNG picture, got no picture";
   for (int64_t workers : {0, 2}) {
@@ -267,15 +268,15 @@ TEST_CASE("loader: a picture beyond all memory is named, and can stay out") {
   struct Large : nn::ImageDataset {
     Large() : nn::ImageDataset({"a"}) {}
     int64_t size() const override { return 2; }
-    nn::Image image(int64_t i) const override {
+    nn::Image sample(int64_t i) const override {
       if (i == 0) throw std::bad_alloc();
       return {1, 1, 1, {9}};
     }
     int64_t label(int64_t) const override { return 0; }
-    std::string name(int64_t i) const override { return str("picture ", i); }
+    std::string own_name(int64_t i) const override { return str("picture ", i); }
   };
   const auto data = std::make_shared<Large>();
-  nn::ImageSourceOptions options{.transform = {.processor = nn::image_processor_for(1, 1, 1)}};
+  nn::ImageBatchOptions options{.transform = {.processor = nn::image_processor_for(1, 1, 1)}};
   nn::Loader strict(nn::batches_of(data, options), {.shuffle = false});
   CHECK_THROWS_WITH_AS(strict.next(), "picture 0: there is not enough memory for the picture",
                        FileError);
@@ -297,7 +298,7 @@ TEST_CASE("loader: the workers that the system gives do the work; none at all is
 }
 
 TEST_CASE("loader: an image of another size, where nothing resizes it, is named") {
-  nn::ImageSourceOptions options{.transform = {.processor = nn::image_processor_for(8, 8, 3)}};
+  nn::ImageBatchOptions options{.transform = {.processor = nn::image_processor_for(8, 8, 3)}};
   options.transform.processor.do_resize = false;
   nn::Loader loader(nn::batches_of(pictures(3), options), {.shuffle = false});
   CHECK_THROWS_WITH_AS(loader.next(),

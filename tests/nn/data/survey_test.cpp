@@ -52,13 +52,13 @@ TEST_CASE("survey: fewer threads than asked do the work, none at all is an error
   struct Greedy : nn::ImageDataset {
     Greedy() : nn::ImageDataset({"a"}) {}
     int64_t size() const override { return 3000; }
-    nn::Image image(int64_t i) const override {
+    nn::Image sample(int64_t i) const override {
       if (i == 0) none = std::make_unique<NoMoreThreads>();
       if (i == 7) throw std::bad_alloc();
       return {1, 1, 1, {9}};
     }
     int64_t label(int64_t) const override { return 0; }
-    std::string name(int64_t i) const override { return str("picture ", i); }
+    std::string own_name(int64_t i) const override { return str("picture ", i); }
     mutable std::unique_ptr<NoMoreThreads> none;
   } const data;
   const nn::ImageSurvey survey = nn::survey(data, 3000);

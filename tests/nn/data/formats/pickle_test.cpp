@@ -44,7 +44,7 @@ TEST_CASE("pickles: Python's own of protocols 3 to 5 are a CIFAR batch") {
     const nn::ImageData images = nn::read_cifar_pickle(batch(protocol), kTen, "x");
     REQUIRE(images->size() == 10);
     for (int64_t i = 0; i < 10; ++i) {
-      const nn::Image image = images->image(i);
+      const nn::Image image = images->sample(i);
       CHECK(images->label(i) == i);
       CHECK(image.pixels[3] == 20 * i);
       CHECK(image.pixels[4] == 7);

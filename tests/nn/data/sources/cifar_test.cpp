@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "nn/data/sources/image_folder.h"
+#include "nn/data/sources/image_sources.h"
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"
 #include "tests/temporary_folder.h"
@@ -51,7 +51,7 @@ void check_ten(const fs::path& path) {
   CHECK(splits.validation->size() == 10);
   REQUIRE(splits.test->size() == 10);
   CHECK(splits.test->class_names()[8] == "ship");
-  const nn::Image image = splits.test->image(3);
+  const nn::Image image = splits.test->sample(3);
   CHECK(image.width == 32);
   CHECK(image.pixels[0] == 6);
   CHECK(image.pixels[1] == 3);

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/data/sources/image_folder.h"
+#include "nn/data/sources/image_sources.h"
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"
 #include "tests/temporary_folder.h"
@@ -58,7 +58,7 @@ TEST_CASE("IDX: images and labels, packed or not, with a validation part held ou
   CHECK(nn::class_counts(*splits.validation) == std::vector<int64_t>(10, 2));
   for (const auto& part : {splits.train, splits.validation, splits.test}) {
     for (int64_t i = 0; i < part->size(); ++i) {
-      const nn::Image image = part->image(i);
+      const nn::Image image = part->sample(i);
       CHECK(image == nn::Image{3, 2, 1, std::vector<uint8_t>(6, image.pixels[0])});
       CHECK(part->label(i) == image.pixels[0] % 10);
     }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/sources/image_sources.h"
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"
 #include "tests/temporary_folder.h"
@@ -65,7 +66,7 @@ TEST_CASE("a folder without parts is divided by seed, every class alike, every p
   const auto other = nn::open_images(folder.path(), {.validation = 0.1, .test = 0.25, .seed = 2});
   CHECK(names(other.test) != names(splits.test));
   for (int64_t i = 0; i < splits.test->size(); ++i) {
-    const nn::Image image = splits.test->image(i);
+    const nn::Image image = splits.test->sample(i);
     CHECK(image.width == image.pixels[0] + 1);
   }
   CHECK_THROWS_AS(nn::open_images(folder.path(), {.validation = 0.5, .test = 0.5}), ArgumentError);
@@ -124,13 +125,13 @@ TEST_CASE("folders that lie") {
   write_bytes(folder / "a/0.png", "no picture");
   const nn::ImageData data = nn::image_folder(folder.path());
   CHECK_THROWS_WITH_AS(
-      data->image(0),
+      data->sample(0),
       ((folder / "a/0.png").string() + ": expected a JPEG or PNG picture, got no picture").c_str(),
       FileError);
   fs::remove(folder / "a/1.png");
-  CHECK_THROWS_WITH_AS(data->image(1), ((folder / "a/1.png").string() + ": cannot be read").c_str(),
-                       FileError);
-  CHECK_NOTHROW(data->image(2));
+  CHECK_THROWS_WITH_AS(data->sample(1),
+                       ((folder / "a/1.png").string() + ": cannot be read").c_str(), FileError);
+  CHECK_NOTHROW(data->sample(2));
 }
 
 TEST_CASE("image data: parts and classes of one data set") {
@@ -141,15 +142,15 @@ TEST_CASE("image data: parts and classes of one data set") {
   REQUIRE(some->size() == 3);
   CHECK(some->label(0) == 1);
   CHECK(some->label(1) == 0);
-  CHECK(some->image(2).pixels[0] == 3);
+  CHECK(some->sample(2).pixels[0] == 3);
   CHECK(some->name(2) == "m, image 3");
-  const nn::ImageData both = nn::joined(data, nn::subset(data, {3}));
+  const nn::ImageData both = nn::concatenate(data, nn::subset(data, {3}));
   CHECK(both->size() == 5);
-  CHECK(both->image(4).pixels[0] == 3);
-  CHECK_THROWS_WITH_AS(nn::subset(data, {4}), "subset: position 4 is out of range for 4 images",
+  CHECK(both->sample(4).pixels[0] == 3);
+  CHECK_THROWS_WITH_AS(nn::subset(data, {4}), "subset: position 4 is out of range for 4 samples",
                        ArgumentError);
   CHECK_THROWS_AS(nn::with_classes(data, {3}), ArgumentError);
-  CHECK_THROWS_AS(nn::joined(data, some), ArgumentError);
+  CHECK_THROWS_AS(nn::concatenate(data, some), ArgumentError);
   CHECK_THROWS_WITH_AS(nn::images_in_memory(1, 2, 1, {0, 1, 2}, {0}, {"a"}, "m"),
                        "m: expected 1 images of 2 bytes, got 3 bytes", FileError);
   CHECK_THROWS_WITH_AS(nn::images_in_memory(1, 1, 1, {0}, {1}, {"a"}, "m"),

@@ -1,0 +1,110 @@
+#include "samples/papilio/data/processor.h"
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "nn/data/transforms/image_processor_class.h"
+#include "nn/data/transforms/image_processor_file.h"
+#include "samples/papilio/options/common.h"
+#include "tensor/error.h"
+#include "tensor/files/atomic_file.h"
+#include "tensor/text.h"
+
+namespace papilio::cli {
+
+namespace {
+
+constexpr const char* kProcessorFile = "preprocessor_config.json";
+
+}  // namespace
+
+bool has_processor(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  return std::filesystem::exists(folder / kProcessorFile, ignored);
+}
+
+namespace {
+
+nn::ImageProcessorFile processor_without_file(const std::filesystem::path& folder,
+                                              const nn::ImageClassifier::Shape& shape) {
+  const nn::ImageProcessor p =
+      nn::default_image_processor(shape.model_type, shape.image_size, shape.num_channels);
+  const std::string crop =
+      p.do_center_crop ? str(", the middle ", p.crop_height, 'x', p.crop_width) : "";
+  return {p,
+          {str(folder.string(), ": has no ", kProcessorFile, ": pictures become ", p.height, 'x',
+               p.width, crop, " (", nn::interpolation_name(p.resample), "), mean ",
+               joined(p.image_mean, ", "), ", deviation ", joined(p.image_std, ", "))}};
+}
+
+}  // namespace
+
+nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
+                                const nn::ImageClassifier& model) {
+  const nn::ImageClassifier::Shape shape = model.shape();
+  const std::filesystem::path file = folder / kProcessorFile;
+  const auto [p, warnings] =
+      has_processor(folder) ? nn::read_image_processor(file, {shape.model_type, shape.num_channels})
+                            : processor_without_file(folder, shape);
+  warn(options, warnings);
+  check<FileError>(p.channels() == shape.num_channels, file.string(), ": has ", p.channels(),
+                   " channels, but the model takes ", shape.num_channels);
+  check<FileError>(shape.model_type != "vit" ||
+                       (p.out_height() == shape.image_size && p.out_width() == shape.image_size),
+                   file.string(), ": makes images of ", p.out_height(), 'x', p.out_width(),
+                   ", but the model takes ", shape.image_size, 'x', shape.image_size);
+  return p;
+}
+
+nn::ImageProcessor processor_of(const Options& options, const Data& data,
+                                const std::filesystem::path& folder,
+                                const nn::ImageClassifier& model) {
+  if (data.prepared()) return processor_for(data, data.source->processor->out_height());
+  return processor_of(options, folder, model);
+}
+
+void save_processor(const std::filesystem::path& folder, const nn::ImageProcessor& processor) {
+  write_file_atomically(folder / kProcessorFile, nn::image_processor_text(processor));
+}
+
+int64_t usual_side(const Data& data) {
+  constexpr int64_t kLargest = 224, kLooked = 9;
+  const nn::ImageDataset& images = *data.images.train;
+  std::vector<int64_t> sides;
+  std::string first_error;
+  const auto look = [&](int64_t i) {
+    try {
+      const nn::Image image = images.sample(i);
+      sides.push_back(std::min({image.height, image.width, kLargest}));
+    } catch (const FileError& e) {
+      if (first_error.empty()) first_error = e.what();
+    }
+  };
+  const int64_t some = std::min(kLooked, images.size());
+  for (int64_t k = 0; k < some; ++k) look(k * images.size() / some);
+  for (int64_t i = 0; sides.empty() && i < images.size(); ++i) look(i);
+  check<FileError>(!sides.empty(), first_error);
+  std::ranges::sort(sides);
+  return sides[sides.size() / 2];
+}
+
+nn::ImageProcessor processor_for(const Data& data, int64_t side) {
+  return nn::image_processor_for(side, side, data.source->drawings ? 1 : 3);
+}
+
+void check_takes(const nn::ImageSource& source, const std::filesystem::path& folder,
+                 const nn::ImageClassifier& model) {
+  if (!source.processor) return;
+  const nn::ImageProcessor& p = *source.processor;
+  const nn::ImageClassifier::Shape shape = model.shape();
+  check<UsageError>(shape.image_size == p.out_height() && shape.image_size == p.out_width() &&
+                        shape.num_channels == p.channels(),
+                    folder.string(), ": this model takes images of ", shape.image_size, 'x',
+                    shape.image_size, " pixels with ", shape.num_channels, " channels; the ",
+                    source.title, " have ", p.out_height(), 'x', p.out_width(), " pixels with ",
+                    p.channels());
+}
+
+}  // namespace papilio::cli

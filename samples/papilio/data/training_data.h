@@ -1,0 +1,31 @@
+// The parts of data as batches, to train on and to evaluate.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "nn/data/transforms/image_processor.h"
+#include "samples/papilio/data/augmentation.h"
+#include "samples/papilio/data/data.h"
+
+namespace papilio::cli {
+
+// A part as it is evaluated, "all" for everything. Throws UsageError for one that the data lack.
+nn::Batches evaluation_batches(const Data& data, const std::string& part,
+                               const nn::ImageProcessor& processor, nn::OnCorrupt on_corrupt);
+
+// Threads that prepare batches; prepared data need none.
+int64_t loader_workers(const DataSettings& settings, const Data& data);
+
+struct TrainingData {
+  nn::Batches train, validation, test;
+  int64_t workers = 0;
+  int64_t evaluation_batch = 1;  // images of the other parts at a time
+};
+// The training part with its random changes. Evaluating takes as many images at a time as training
+// does, so that it takes no more memory.
+TrainingData training_data(const Data& data, const DataSettings& settings,
+                           const nn::ImageProcessor& processor, const AugmentSettings& augment,
+                           int64_t batch_size);
+
+}  // namespace papilio::cli
