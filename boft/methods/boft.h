@@ -33,6 +33,7 @@ struct BoftConfig {
   std::vector<std::string> layers_pattern = {};
   std::string task_type = {}, base_model_name_or_path = {}, revision = {}, auto_mapping = {};
 
+  // Visits every field under PEFT's name.
   void fields(FieldVisitor& v);
   // Throws ArgumentError as PEFT does: both or neither of size and num, layers_pattern without
   // layers_to_transform, an unknown bias, and numbers out of range.
@@ -72,7 +73,9 @@ struct BoftLayer : LayerAdapter {
   void visit(nn::Visitor& v) override;
   std::string describe() const override;
 
+  // What the method would do to a layer, without doing it: its parameters and rotations.
   static void plan(LayerPlan& plan, const nn::AdaptableLayer&, const BoftConfig& config, Lines&);
+  // The layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
   static std::vector<StoredLayer> stored(const Tensors& tensors, const BoftConfig& config,
                                          const std::string& where);
 };

@@ -31,17 +31,20 @@ auto shared_fields(Config& c) {
                   c.auto_mapping);
 }
 
+// The rules of one configuration.
 template <class Config>
 TargetRules target_rules(const Config& c) {
   return {c.target_modules, c.exclude_modules, c.modules_to_save, c.layers_to_transform,
           c.layers_pattern};
 }
 
+// Has the configuration that field?
 template <class Config>
 constexpr bool has_fan_in_fan_out = requires(Config c) {
   c.fan_in_fan_out;
 };
 
+// Visits the shared fields, `bias` and `fan_in_fan_out`.
 template <class Config>
 void visit_shared(FieldVisitor& v, Config& c) {
   v.names("target_modules", c.target_modules);

@@ -41,8 +41,11 @@ class ModuleNames {
   std::vector<std::string> names_;
 };
 
+// Names of fields, or words that a field may have.
 using Words = std::initializer_list<const char*>;
 
+// Told about each field of a configuration: its key in adapter_config.json, its value and its
+// range.
 class FieldVisitor {
  public:
   virtual ~FieldVisitor() = default;

@@ -30,7 +30,9 @@ struct HraConfig {
   std::vector<std::string> layers_pattern = {};
   std::string task_type = {}, base_model_name_or_path = {}, revision = {}, auto_mapping = {};
 
+  // Visits every field under PEFT's name.
   void fields(FieldVisitor& v);
+  // Throws ArgumentError for fields out of their range, as PEFT does.
   void validate() const;
   std::string label() const;  // "HRA r=8"
 };
@@ -52,7 +54,9 @@ struct HraLayer : LayerAdapter {
   void visit(nn::Visitor& v) override;
   std::string describe() const override;
 
+  // What the method would do to a layer, without doing it: its parameters and rotations.
   static void plan(LayerPlan& plan, const nn::AdaptableLayer&, const HraConfig& config, Lines&);
+  // The layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
   static std::vector<StoredLayer> stored(const Tensors& tensors, const HraConfig& config,
                                          const std::string& where);
 

@@ -31,7 +31,9 @@ struct LoraConfig {
   std::vector<std::string> layers_pattern = {};
   std::string task_type = {}, base_model_name_or_path = {}, revision = {}, auto_mapping = {};
 
+  // Visits every field under PEFT's name.
   void fields(FieldVisitor& v);
+  // Throws ArgumentError for fields out of their range, as PEFT does.
   void validate() const;
   std::string label() const;  // "LoRA r=8"
 };
@@ -62,8 +64,10 @@ struct LoraLayer : LayerAdapter {
   std::string describe() const override;
   std::string key(const std::string& parameter) const override { return parameter + ".weight"; }
 
+  // What the method would do to a layer, without doing it: its parameters and rotations.
   static void plan(LayerPlan& plan, const nn::AdaptableLayer& layer, const LoraConfig& config,
                    Lines&);
+  // The layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
   static std::vector<StoredLayer> stored(const Tensors& tensors, const LoraConfig& config,
                                          const std::string& where);
 };

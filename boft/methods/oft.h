@@ -38,9 +38,12 @@ struct OftConfig {
   std::vector<std::string> layers_pattern = {};
   std::string task_type = {}, base_model_name_or_path = {}, revision = {}, auto_mapping = {};
 
+  // Visits every field under PEFT's name.
   void fields(FieldVisitor& v);
+  // Throws ArgumentError for fields out of their range, as PEFT does.
   void validate() const;
   std::string label() const;  // "OFT b=32"
+  // What is to say about dropout with so many blocks; empty if nothing is.
   std::string dropout_warning(const std::vector<int64_t>& block_nums) const;
   // Files of PEFT before 0.18, whose fields meant something else or were not there.
   void read_older(JsonFields& fields, const std::string& where, Lines& warnings);
@@ -59,8 +62,8 @@ int64_t block_size_of_triangle(int64_t n);
 // W' = W R^T with R = diag(Q_1, ..., Q_N), so that y = (x R) W^T + bias (arXiv 2306.07280, section
 // 3.3); at an embedding the rows looked up turn, W' = W R. W: (out, d).
 struct OftLayer : LayerAdapter {
-  static constexpr const char *main_parameter = "oft_R",
-                              *no_compact_form = " stores upper triangles already";
+  static constexpr const char* main_parameter = "oft_R";
+  static constexpr const char* no_compact_form = " stores upper triangles already";
   static constexpr bool in_blocks = true, adapts_embeddings = true;
 
   // (N, b (b - 1) / 2), or (1, ...) if one block is shared; float32, 0 at the start.
@@ -87,8 +90,10 @@ struct OftLayer : LayerAdapter {
   // weight, as here.
   std::string peft_difference(const nn::AdaptableLayer& layer) const override;
 
+  // What the method would do to a layer, without doing it: its parameters and rotations.
   static void plan(LayerPlan& plan, const nn::AdaptableLayer&, const OftConfig& config,
                    Lines& warnings);
+  // The layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
   static std::vector<StoredLayer> stored(const Tensors& tensors, const OftConfig& config,
                                          const std::string& where);
 

@@ -24,6 +24,7 @@ void check_own_tensors(const char* operation, const std::vector<Attached>& adapt
 // Moves the copies to where the model has moved; its fields hold its own tensors.
 void move_own_tensors(std::vector<Attached>& adapters, Device device);
 
+// Is the name among them?
 bool contains(const std::vector<std::string>& names, const std::string& name);
 
 }  // namespace papilio::boft

@@ -24,6 +24,7 @@ struct OwnTensor {
   Tensor copy;      // the adapter's
 };
 
+// An adapter that is attached: its configuration, and what was said about it.
 struct Attached {
   std::string name;
   AdapterConfig config;

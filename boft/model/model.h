@@ -74,6 +74,7 @@ class AdapterModel {
   const std::vector<LayerRef>& layers(const std::string& name) const;
   nn::Module& model() const { return model_; }
 
+  // The tensors of the model that the adapter has for itself: biases and saved modules.
   const std::vector<OwnTensor>& own_tensors(const std::string& name) const;
 
   // Moves the model with all adapters and their own tensors; see nn::to. If adapters have own

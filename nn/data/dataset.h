@@ -18,6 +18,7 @@ class LabelledSamples {
  public:
   virtual ~LabelledSamples() = default;
 
+  // The number of samples.
   virtual int64_t size() const = 0;
   // An index into class_names(), of sample i of 0 <= i < size().
   virtual int64_t label(int64_t i) const = 0;
@@ -35,6 +36,7 @@ class LabelledSamples {
   std::vector<std::string> class_names_;
 };
 
+// Samples of one type, by number.
 template <class Sample>
 class Dataset : public LabelledSamples {
  public:
@@ -45,6 +47,7 @@ class Dataset : public LabelledSamples {
  protected:
   using LabelledSamples::LabelledSamples;
 };
+// A data set that views and loaders share.
 template <class Sample>
 using Data = std::shared_ptr<const Dataset<Sample>>;
 

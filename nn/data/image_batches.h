@@ -13,6 +13,7 @@ namespace papilio::nn {
 // which says so in `skipped`.
 enum class OnCorrupt { fail, skip };
 
+// What training does with pictures.
 struct ImageBatchOptions {
   TrainTransform transform = {};  // of each picture on its own
   RandomAffine affine = {};       // of what the transform made

@@ -16,6 +16,7 @@ struct Splits {
   Data<Sample> train, validation, test;
   std::vector<std::string> notes = {};  // what was left out, one line each
 
+  // The names of the classes, the same in all parts.
   const std::vector<std::string>& class_names() const { return train->class_names(); }
 
   // "train", "validation", "test" or, of those that are there together, "all". Throws
@@ -43,11 +44,13 @@ struct Splits {
   }
 };
 
+// Those samples of every part whose class is one of `classes`, numbered in their order.
 template <class Sample>
 Splits<Sample> with_classes(const Splits<Sample>& splits, const std::vector<int64_t>& classes) {
   return splits.each([&](const Data<Sample>& part) { return with_classes(part, classes); });
 }
 
+// Every part with other classes: number[c] is the new label of class c.
 template <class Sample>
 Splits<Sample> relabelled(const Splits<Sample>& splits, const std::vector<int64_t>& number,
                           const std::vector<std::string>& class_names) {
@@ -64,6 +67,7 @@ struct HoldOut {
   uint64_t seed = 0;
 };
 
+// Which samples belong to which part.
 struct SplitPositions {
   std::vector<int64_t> train, validation, test;
 };

@@ -10,6 +10,7 @@ struct RandomAffine {
   double shift_pixels = 0;      // uniform in [-shift, shift] for each axis
   double rotation_degrees = 0;  // uniform in [-rotation, rotation], about the centre
 
+  // Does it change anything?
   bool any() const { return shift_pixels > 0 || rotation_degrees > 0; }
   // Each image on its own, bilinear; what comes from outside the image is 0. images: (B, C, H, W)
   // float32.
