@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/model/model.h"
 #include "boft/ops/cayley.h"
@@ -32,6 +34,14 @@ struct OneLayer : nn::Module {
     return dynamic_cast<boft::BoftLayer&>(*layer.adapters.find(name));
   }
 };
+
+// What it computes in evaluation, without a graph.
+template <class Layer>
+std::vector<double> outputs(OneLayer<Layer>& model, const Tensor& x) {
+  const NoGrad no_grad;
+  nn::eval(model);
+  return model(cast(x, model.layer.weight.dtype())).template to_vector<double>();
+}
 
 inline Matrix dense_rotation(const boft::BoftLayer& adapter) {
   return dense_rotation(cayley(copy_of(adapter.boft_R, DType::float64)));

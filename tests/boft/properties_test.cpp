@@ -71,12 +71,6 @@ BoftConfig boft_config(Draw& draw, const Setting& s, bool random) {
 
 using Model = OneLayer<nn::Linear>;
 
-std::vector<double> outputs(Model& model, const Tensor& x) {
-  const NoGrad no_grad;
-  nn::eval(model);
-  return model(cast(x, model.layer.weight.dtype())).to_vector<double>();
-}
-
 // A base whose weights, biases and inputs use every bit that its dtype has.
 Tensor become(Model& model, DType dtype) {
   nn::to(model, dtype);

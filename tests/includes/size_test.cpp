@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,15 +77,6 @@ Brace brace_of(std::string_view head) {
   if (head.find("->") != head.npos && head.find(" : ") == head.npos) return Brace::function;
   return Brace::values;
 }
-
-// To be divided still: only warned about.
-const std::set<std::string> too_long_still = {
-    "nn/data/formats/pickle.cpp",
-    "samples/lessons/09_oft/main.cpp",
-    "tests/autograd/autocast_test.cpp",
-    "tests/boft/ops/butterfly_rotation_test.cpp",
-    "tests/boft/peft_faults_test.cpp",
-};
 
 struct Function {
   std::string head;
@@ -164,11 +154,7 @@ TEST_CASE("no file has more than 400 lines, no function more than 80") {
       functions += functions_of(text).size();
       const std::string file = fs::relative(entry.path(), papilio::test::source_root);
       const std::string wrong = complaints(file, text);
-      if (too_long_still.contains(file)) {
-        WARN_MESSAGE(wrong.empty(), wrong);
-      } else {
-        CHECK_MESSAGE(wrong.empty(), wrong);
-      }
+      CHECK_MESSAGE(wrong.empty(), wrong);
     }
   }
   CHECK(functions > 1000);

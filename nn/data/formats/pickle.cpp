@@ -116,6 +116,7 @@ class PickleMachine {
   std::vector<size_t> sizes(size_t index) const;
   bool step(char opcode);
   bool step_values(char opcode);
+  bool step_memo(char opcode);
 
   Pickle& pickle_;
   std::string_view bytes_;
@@ -221,9 +222,32 @@ bool PickleMachine::step_values(char opcode) {
   }
 }
 
+// What has been met before; false for another opcode.
+bool PickleMachine::step_memo(char opcode) {
+  switch (opcode) {
+    case 'q':
+      remember(integer(1));
+      return true;
+    case 'r':
+      remember(integer(4));
+      return true;
+    case '\x94':
+      remember(memo_.size());
+      return true;
+    case 'h':
+      recall(integer(1));
+      return true;
+    case 'j':
+      recall(integer(4));
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Whether it goes on.
 bool PickleMachine::step(char opcode) {
-  if (step_values(opcode)) return true;
+  if (step_values(opcode) || step_memo(opcode)) return true;
   switch (opcode) {
     case '\x80':
       require(integer(1) <= 5, "has an unknown protocol");
@@ -266,21 +290,6 @@ bool PickleMachine::step(char opcode) {
       break;
     case 'u':
       extend(Kind::dict, pop_to_mark());
-      break;
-    case 'q':
-      remember(integer(1));
-      break;
-    case 'r':
-      remember(integer(4));
-      break;
-    case '\x94':
-      remember(memo_.size());
-      break;
-    case 'h':
-      recall(integer(1));
-      break;
-    case 'j':
-      recall(integer(4));
       break;
     case 'c': {
       const std::string_view module = line();

@@ -27,10 +27,8 @@ double apart(const Tensor& x, const Tensor& y) {
   return max(abs(x - y)).item();
 }
 
-int main(int argc, char** argv) try {
-  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
-  const NoGrad no_grad;
-  manual_seed(9);
+// How far the series is from a rotation, and that it approaches the exact map's transpose.
+void show_series(Device device) {
   const Tensor direction = randn({N, b * (b - 1) / 2}, {.dtype = DType::float64, .device = device});
 
   std::cout << "largest |Q Q^T - I| of the series, by the entries' size and the number of terms\n"
@@ -49,18 +47,11 @@ int main(int argc, char** argv) try {
     std::cout << std::setw(8) << boft::orthogonality_error(exact) << '\n';
     check<Error>(boft::orthogonality_error(exact) < 1e-14, "the exact map is no rotation");
   }
+}
 
-  // A layer: y = (x R) W^T + bias, the same as a linear layer with the merged weight W R^T.
-  nn::Linear layer(d, out);
-  std::vector<std::string> warnings;
-  boft::OftLayer oft("lesson", layer,
-                     {.oft_block_size = b,
-                      .module_dropout = 0.3,
-                      .use_cayley_neumann = false,
-                      .init_weights = false},
-                     warnings);
-  nn::to(layer, device), nn::to(oft, device);
-  const Tensor x = randn({8, d}, {.device = device}), W = layer.weight.detach();
+// A layer merges, keeps its rotations under dropout, and stays within coft's limit.
+void show_layer(boft::OftLayer& oft, const nn::Linear& layer, const Tensor& x) {
+  const Tensor W = layer.weight.detach();
   const Tensor unmerged = linear(butterfly_rotation(x, oft.rotations(false)), W, layer.bias);
   const Tensor merged = linear(x, oft.weight(W, false), layer.bias);
   std::cout << "\nmerged and unmerged outputs differ by at most " << apart(merged, unmerged)
@@ -69,7 +60,7 @@ int main(int argc, char** argv) try {
 
   // Dropout: int(p N) blocks become the identity. A product with the identity is still a rotation.
   const Tensor dropped = oft.rotations(true);
-  const Tensor identity = eye(b, {.device = device});
+  const Tensor identity = eye(b, {.device = x.device()});
   int replaced = 0;
   for (int64_t n = 0; n < N; ++n) replaced += apart(select(dropped, 1, n), identity) == 0;
   std::cout << "dropout 0.3 replaced " << replaced << " of " << N
@@ -91,7 +82,12 @@ int main(int argc, char** argv) try {
               << bound << '\n';
     check<Error>(largest_degrees() <= bound * 1.001, "an angle beyond its limit");
   }
+}
 
+// One block for all N places.
+void show_sharing(const boft::OftLayer& oft, const nn::Linear& layer, const Tensor& x) {
+  std::vector<std::string> warnings;
+  const Tensor W = layer.weight.detach();
   // block_share: R = diag(Q, ..., Q). The same b / 2 angles in each of the N blocks.
   boft::OftLayer shared("lesson", layer,
                         {.oft_block_size = b,
@@ -99,7 +95,7 @@ int main(int argc, char** argv) try {
                          .use_cayley_neumann = false,
                          .init_weights = false},
                         warnings);
-  nn::to(shared, device);
+  nn::to(shared, x.device());
   const Tensor R = shared.rotations(false);
   const std::vector<double> angles = boft::rotation_angles(R);
   std::cout << "\none shared block: " << shared.oft_R.numel() << " numbers instead of "
@@ -113,6 +109,27 @@ int main(int argc, char** argv) try {
   const Tensor turned = linear(butterfly_rotation(x, R), W, layer.bias);
   check<Error>(apart(linear(x, shared.weight(W, false), layer.bias), turned) < 1e-5,
                "merging changed the layer");
+}
+
+int main(int argc, char** argv) try {
+  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
+  const NoGrad no_grad;
+  manual_seed(9);
+  show_series(device);
+
+  // A layer: y = (x R) W^T + bias, the same as a linear layer with the merged weight W R^T.
+  nn::Linear layer(d, out);
+  std::vector<std::string> warnings;
+  boft::OftLayer oft("lesson", layer,
+                     {.oft_block_size = b,
+                      .module_dropout = 0.3,
+                      .use_cayley_neumann = false,
+                      .init_weights = false},
+                     warnings);
+  nn::to(layer, device), nn::to(oft, device);
+  const Tensor x = randn({8, d}, {.device = device});
+  show_layer(oft, layer, x);
+  show_sharing(oft, layer, x);
 } catch (const std::exception& e) {
   std::cerr << "09_oft: " << e.what() << '\n';
   return 1;

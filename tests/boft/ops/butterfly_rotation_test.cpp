@@ -46,6 +46,26 @@ Sample sample(Dims x, int64_t m, int64_t blocks, int64_t b, bool back = false) {
           back ? dense_back : dense};
 }
 
+// Narrow and wide blocks, one and many factors, rows fewer and more than a tile, none at all.
+std::vector<Sample> samples() {
+  return {sample({7, 0}, 1, 2, 5),
+          sample({3, 0}, 2, 4, 2),
+          sample({5, 0}, 2, 2, 6),
+          sample({2, 3, 0}, 3, 4, 4),
+          sample({0}, 1, 3, 3),
+          sample({1, 0}, 1, 1, 1),
+          sample({0, 0}, 2, 2, 4),
+          sample({20, 0}, 2, 8, 4),
+          sample({3, 0}, 4, 8, 2),
+          sample({2, 0}, 2, 2, 16),
+          sample({2, 0}, 1, 1, 17),
+          sample({40, 0}, 2, 2, 4),
+          sample({200, 0}, 2, 2, 4),
+          sample({6, 0}, 2, 4, 2, true),
+          sample({2, 2, 0}, 3, 4, 4, true),
+          sample({20, 0}, 1, 2, 5, true)};
+}
+
 // A random shape that the rules allow, with at most 96 coordinates.
 Dims random_factors(Generator& g) {
   const auto draw = [&](int64_t low, int64_t high) {
@@ -61,24 +81,8 @@ Dims random_factors(Generator& g) {
 }  // namespace
 
 TEST_CASE("butterfly_rotation") {
-  std::vector<Sample> samples{sample({7, 0}, 1, 2, 5),
-                              sample({3, 0}, 2, 4, 2),
-                              sample({5, 0}, 2, 2, 6),
-                              sample({2, 3, 0}, 3, 4, 4),
-                              sample({0}, 1, 3, 3),
-                              sample({1, 0}, 1, 1, 1),
-                              sample({0, 0}, 2, 2, 4),
-                              sample({20, 0}, 2, 8, 4),
-                              sample({3, 0}, 4, 8, 2),
-                              sample({2, 0}, 2, 2, 16),
-                              sample({2, 0}, 1, 1, 17),
-                              sample({40, 0}, 2, 2, 4),
-                              sample({200, 0}, 2, 2, 4),
-                              sample({6, 0}, 2, 4, 2, true),
-                              sample({2, 2, 0}, 3, 4, 4, true),
-                              sample({20, 0}, 1, 2, 5, true)};
   run({.name = "butterfly_rotation",
-       .samples = samples,
+       .samples = samples(),
        .errors = {
            {"width",
             [] {
