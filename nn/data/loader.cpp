@@ -89,6 +89,8 @@ class Loader::Workers {
   const BatchSource& source() const { return *source_; }
   const Options& options() const { return options_; }
   int64_t per_epoch() const { return per_epoch_; }
+  // The last epoch whose batches have numbers, with room for those under way.
+  int64_t last_epoch() const { return std::numeric_limits<int64_t>::max() / 2 / per_epoch_ - 1; }
   int64_t epoch() const { return epoch_; }
   int64_t position() const { return given_ - epoch_ * per_epoch_; }
 
@@ -231,8 +233,10 @@ int64_t Loader::position() const {
 }
 
 void Loader::seek(int64_t epoch, int64_t position) {
-  check(epoch >= 0 && position >= 0 && position <= batches_per_epoch(), "Loader: no batch ",
-        position, " in epoch ", epoch);
+  const int64_t batches = batches_per_epoch();
+  const bool there =
+      epoch >= 0 && position >= 0 && position <= batches && epoch <= workers_->last_epoch();
+  check(there, "Loader: no batch ", position, " in epoch ", epoch);
   workers_->seek(epoch, position);
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "autograd/backward.h"
+#include "nn/optim/detail/check_state.h"
 #include "nn/optim/detail/update_rule.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -115,14 +116,7 @@ std::map<std::string, Tensor> Optimizer::state_dict() const {
 
 void Optimizer::load_state_dict(const std::map<std::string, Tensor>& state) {
   const std::map<std::string, Tensor> mine = state_dict();
-  for (const auto& [name, tensor] : mine) {
-    const auto found = state.find(name);
-    check(found != state.end(), "Optimizer: the state has no ", name);
-    check(found->second.shape() == tensor.shape(), "Optimizer: expected ", name, " of shape ",
-          tensor.shape(), ", got ", found->second.shape());
-  }
-  check(state.size() == mine.size(), "Optimizer: the state is of another optimiser or model (",
-        state.size(), " tensors, expected ", mine.size(), ")");
+  check_state("Optimizer", mine, state, "steps");
   for (const auto& [name, tensor] : mine) copy_(tensor, state.at(name));
   steps_ = state.at("steps").item<int64_t>();
 }

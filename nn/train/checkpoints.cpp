@@ -127,7 +127,7 @@ std::optional<TrainingPlace> Checkpoints::newest_place() const {
 
 std::optional<TrainingPlace> Checkpoints::resume(
     const TrainingParts& parts, std::vector<std::string>& warnings,
-    const std::function<void(const TrainingPlace&)>& accept) const {
+    const std::function<void(const TrainingPlace&, const fs::path&)>& accept) const {
   std::vector<fs::path> candidates = files();
   std::error_code ignored;
   if (fs::exists(best(), ignored)) candidates.push_back(best());
@@ -139,7 +139,7 @@ std::optional<TrainingPlace> Checkpoints::resume(
       warnings.push_back(str(e.what(), "; trying the one before"));
       continue;
     }
-    if (accept) accept(place);
+    if (accept) accept(place, path);
     return load_training_state(path, parts);
   }
   check<FileError>(candidates.empty(), folder_.string(), ": no checkpoint is whole");

@@ -25,12 +25,13 @@ class Checkpoints {
   void save_best(const TrainingParts& parts, const TrainingPlace& place) const;
 
   // The newest file that is whole, or else the best, put back. `warnings` gets a line for each that
-  // is not. `accept` sees what it is before and may throw. Empty if there is none; throws
-  // FileError if files are there and none is whole, and if one is of another run (that is no
-  // damage).
+  // is not. `accept` sees what it is, and its file, before anything changes, and may throw. Empty
+  // if there is none; throws FileError if files are there and none is whole, and if one is of
+  // another run (that is no damage).
   std::optional<TrainingPlace> resume(
       const TrainingParts& parts, std::vector<std::string>& warnings,
-      const std::function<void(const TrainingPlace&)>& accept = nullptr) const;
+      const std::function<void(const TrainingPlace&, const std::filesystem::path&)>& accept =
+          nullptr) const;
   // The notes of the newest whole file, without using it.
   std::optional<TrainingPlace> newest_place() const;
 

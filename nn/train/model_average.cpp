@@ -5,6 +5,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
+#include "nn/optim/detail/check_state.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 
@@ -43,15 +44,7 @@ StateDict ModelAverage::state_dict() const {
 }
 
 void ModelAverage::load_state_dict(const StateDict& state) {
-  const StateDict mine = state_dict();
-  for (const auto& [name, tensor] : mine) {
-    const auto found = state.find(name);
-    check(found != state.end(), "ModelAverage: the state has no ", name);
-    check(found->second.shape() == tensor.shape(), "ModelAverage: expected ", name, " of shape ",
-          tensor.shape(), ", got ", found->second.shape());
-  }
-  check(state.size() == mine.size(), "ModelAverage: the state is of another model (", state.size(),
-        " tensors, expected ", mine.size(), ")");
+  check_state("ModelAverage", state_dict(), state, "updates");
   for (const Entry& e : entries_) copy_(e.average, state.at(e.name));
   updates_ = state.at("updates").item<int64_t>();
 }

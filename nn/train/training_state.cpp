@@ -126,8 +126,23 @@ File read_checked(const fs::path& path) {
   return file;
 }
 
+int64_t updates_in(const File& file) {
+  const auto found = file.content.tensors.find(std::string(kOptimizer) + "steps");
+  if (found == file.content.tensors.end() || found->second.dtype() != DType::int64 ||
+      found->second.numel() != 1)
+    file.fail("has no count of the optimiser's steps");
+  return found->second.item<int64_t>();
+}
+
 TrainingPlace place_of(const File& file) {
-  TrainingPlace place{file.number<int64_t>("step"), {}};
+  TrainingPlace place;
+  place.step = file.number<int64_t>("step");
+  if (place.step < 0) file.fail(str("step: expected a number >= 0, got ", place.step));
+  place.loader = {file.number<int64_t>("epoch"),        file.number<int64_t>("position"),
+                  file.number<uint64_t>("loader_seed"), file.number<int64_t>("batch_size"),
+                  file.number<int64_t>("samples"),      file.number<uint64_t>("data")};
+  place.random = {file.number<uint64_t>("random_seed"), file.number<uint64_t>("random_offset")};
+  place.updates = updates_in(file);
   for (const auto& [key, value] : file.content.metadata) {
     if (key.starts_with(kNote)) place.notes[key.substr(kNote.size())] = value;
   }
@@ -163,11 +178,6 @@ void save_training_state(const fs::path& path, const TrainingParts& parts,
 TrainingPlace load_training_state(const fs::path& path, const TrainingParts& parts) {
   const File file = read_checked(path);
   TrainingPlace place = place_of(file);
-  const LoaderState loader{file.number<int64_t>("epoch"),        file.number<int64_t>("position"),
-                           file.number<uint64_t>("loader_seed"), file.number<int64_t>("batch_size"),
-                           file.number<int64_t>("samples"),      file.number<uint64_t>("data")};
-  const GeneratorState random{file.number<uint64_t>("random_seed"),
-                              file.number<uint64_t>("random_offset")};
   if (file.word("frozen") != frozen_checksum(parts.model))
     file.fail("the parameters that do not train are not those that the run began with");
   const Tensors& tensors = file.content.tensors;
@@ -181,6 +191,8 @@ TrainingPlace load_training_state(const fs::path& path, const TrainingParts& par
     if (found->second.shape() != tensor.shape())
       file.fail(
           str(name, " has shape ", found->second.shape(), ", the model wants ", tensor.shape()));
+    if (found->second.dtype() != tensor.dtype())
+      file.fail(str(name, " is of ", found->second.dtype(), ", the model wants ", tensor.dtype()));
   }
   if (model.size() != mine.size())
     file.fail(str("trains ", model.size(), " tensors, this run ", mine.size()));
@@ -190,7 +202,7 @@ TrainingPlace load_training_state(const fs::path& path, const TrainingParts& par
   for (const auto& [name, tensor] : parts.optimizer.state_dict())
     optimizer_before[name] = copy_of(tensor);
   try {
-    parts.loader.set_state(loader);
+    parts.loader.set_state(place.loader);
     parts.optimizer.load_state_dict(with_prefix(tensors, kOptimizer));
     if (parts.average != nullptr) parts.average->load_state_dict(average);
   } catch (const ArgumentError& e) {
@@ -199,7 +211,7 @@ TrainingPlace load_training_state(const fs::path& path, const TrainingParts& par
     file.fail(e.what());
   }
   for (const auto& [name, tensor] : mine) copy_(tensor, model.at(name));
-  default_generator().set_state(random);
+  default_generator().set_state(place.random);
   return place;
 }
 

@@ -29,6 +29,10 @@ using TrainingNotes = std::map<std::string, std::string>;
 struct TrainingPlace {
   int64_t step = 0;  // made so far
   TrainingNotes notes = {};
+  // Found in a file; saving takes them from the run's parts.
+  LoaderState loader = {};
+  GeneratorState random = {};
+  int64_t updates = 0;  // the optimiser's steps
 };
 
 // Writes one safetensors file, atomically: the parameters that train and the buffers, the
@@ -39,7 +43,8 @@ void save_training_state(const std::filesystem::path& path, const TrainingParts&
                          const TrainingPlace& place);
 
 // Puts everything back. Throws FileError for a file that is broken (truncated, a wrong checksum),
-// or of another model, optimiser, loader or base model; then nothing has changed.
+// of another model, optimiser, loader or base model, or whose numbers no such run can have; then
+// nothing has changed.
 TrainingPlace load_training_state(const std::filesystem::path& path, const TrainingParts& parts);
 
 // Reads and checks a file without using it.

@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "nn/train/fit.h"
 #include "samples/papilio/run/table.h"
+#include "tensor/random.h"
 
 namespace papilio::cli {
 
@@ -35,7 +37,7 @@ void check_same_classes(const nn::TrainingNotes& then, const std::vector<std::st
 
 RunCheckpoints::RunCheckpoints(const TrainingJob& job, const TrainingSettings& s,
                                const Options& options)
-    : job_(job), options_(options), files_(job.out / "checkpoints", s.keep_checkpoints) {}
+    : job_(job), s_(s), options_(options), files_(job.out / "checkpoints", s.keep_checkpoints) {}
 
 nn::TrainingPlace RunCheckpoints::place(int64_t step, const TrainingRecord& record) const {
   nn::TrainingNotes notes = record.notes(job_.settings);
@@ -43,20 +45,50 @@ nn::TrainingPlace RunCheckpoints::place(int64_t step, const TrainingRecord& reco
   return {step, std::move(notes)};
 }
 
+TrainingRecord RunCheckpoints::checked(const nn::TrainingPlace& place,
+                                       const nn::TrainingParts& parts,
+                                       const std::filesystem::path& file) const {
+  const auto fail = [&](const auto&... what) {
+    throw FileError(str(file.string(), ": ", what...));
+  };
+  const int64_t batches = parts.loader.batches_per_epoch(), each = s_.accumulate;
+  const int64_t per_epoch = nn::steps_per_epoch(parts.loader, each), total = s_.epochs * per_epoch;
+  if (place.step > total) fail("is of step ", place.step, " of a run of ", total);
+  const auto [epoch, position] = std::pair(place.loader.epoch, place.loader.position);
+  const bool in_run =
+      epoch >= 0 && epoch < std::max<int64_t>(s_.epochs, 1) && position >= 0 && position <= batches;
+  const bool whole_step = position % each == 0 || position == batches;
+  if (!in_run || !whole_step || place.step != epoch * per_epoch + (position + each - 1) / each)
+    fail("step ", place.step, " does not end at batch ", position, " of epoch ", epoch);
+  if (place.updates < 0 || place.updates > place.step)
+    fail(place.updates, " steps of the optimiser in ", place.step, " of the run");
+  if (place.random.seed != default_generator().state().seed)
+    fail("its random numbers are of the seed ", place.random.seed, ", this run's of ",
+         default_generator().state().seed);
+  TrainingRecord record;
+  try {
+    record.set(place.notes, per_epoch);
+  } catch (const FileError& e) {
+    fail(e.what());
+  }
+  return record;
+}
+
 int64_t RunCheckpoints::resume(const nn::TrainingParts& parts, TrainingRecord& record) {
   std::vector<std::string> warnings;
-  const auto place = files_.resume(parts, warnings, [&](const nn::TrainingPlace& found) {
-    const auto settings = found.notes.find("settings");
-    const std::string then = settings == found.notes.end() ? "" : settings->second;
-    for (std::string& warning : check_same_settings(then, job_.settings, job_.out))
-      warnings.push_back(std::move(warning));
-    check_same_classes(found.notes, job_.data.train->class_names());
-  });
+  const auto place =
+      files_.resume(parts, warnings, [&](const nn::TrainingPlace& found, const auto& file) {
+        const auto settings = found.notes.find("settings");
+        const std::string then = settings == found.notes.end() ? "" : settings->second;
+        for (std::string& warning : check_same_settings(then, job_.settings, job_.out))
+          warnings.push_back(std::move(warning));
+        check_same_classes(found.notes, job_.data.train->class_names());
+        record = checked(found, parts, file);
+      });
   check<UsageError>(place.has_value(), "--resume: ", job_.out.string(), " holds no checkpoint");
-  record.set(place->notes);
   if (record.kept_accuracy >= 0) {
     try {
-      nn::read_training_place(files_.best());
+      checked(nn::read_training_place(files_.best()), parts, files_.best());
     } catch (const FileError& e) {  // the next epoch's weights are better than none
       warnings.emplace_back(e.what());
       record.kept_accuracy = -1;
@@ -101,9 +133,9 @@ void RunCheckpoints::keep_best(const nn::TrainingParts& parts, int64_t step, Tra
 int64_t RunCheckpoints::load_best(const nn::TrainingParts& parts, int64_t step,
                                   const TrainingRecord& record, std::string& problem) {
   try {
+    const TrainingRecord kept =
+        checked(nn::read_training_place(files_.best()), parts, files_.best());
     const nn::TrainingPlace place = nn::load_training_state(files_.best(), parts);
-    TrainingRecord kept;
-    kept.set(place.notes);
     if (kept.kept_accuracy < record.best_accuracy) {
       problem = "--save best: the best epoch, " + percent(record.best_accuracy) +
                 " in validation, could not be kept; these are the weights of one with " +

@@ -16,7 +16,8 @@ class RunCheckpoints {
   RunCheckpoints(const TrainingJob& job, const TrainingSettings& s, const Options& options);
 
   // Puts back the newest that is whole; returns its step. Throws UsageError if there is none or it
-  // is of other settings or data, FileError if none is whole.
+  // is of other settings or data, FileError if none is whole or if its numbers contradict each
+  // other or the run.
   int64_t resume(const nn::TrainingParts& parts, TrainingRecord& record);
   // An error is a warning: a disk that is full now may have room at the next checkpoint.
   void save(const nn::TrainingParts& parts, int64_t step, const TrainingRecord& record);
@@ -35,10 +36,14 @@ class RunCheckpoints {
   const std::string& newest_file() const { return newest_file_; }
 
  private:
+  // Throws FileError; the record is what the file's notes say.
+  TrainingRecord checked(const nn::TrainingPlace& place, const nn::TrainingParts& parts,
+                         const std::filesystem::path& file) const;
   std::string whole_file_of(int64_t step) const;
   nn::TrainingPlace place(int64_t step, const TrainingRecord& record) const;
 
   const TrainingJob& job_;
+  const TrainingSettings& s_;
   const Options& options_;
   nn::Checkpoints files_;
   int64_t newest_ = -1;

@@ -1,5 +1,6 @@
 #include "samples/papilio/run/training_record.h"
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -50,20 +51,41 @@ nn::TrainingNotes TrainingRecord::notes(const std::string& settings) const {
           {"kept_accuracy", exact(kept_accuracy)}};
 }
 
-void TrainingRecord::set(const nn::TrainingNotes& notes) {
-  const auto number = [&](const char* key) {
+void TrainingRecord::set(const nn::TrainingNotes& notes, int64_t steps_per_epoch) {
+  const auto number = [&](const char* key, const char* expected, auto&& allowed) {
     const auto found = notes.find(key);
-    return found == notes.end() ? 0 : std::strtod(found->second.c_str(), nullptr);
+    const std::string text = found == notes.end() ? "nothing" : found->second;
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    check<FileError>(end == text.c_str() + text.size() && !text.empty() && allowed(value), "note ",
+                     key, ": expected ", expected, ", got ", text);
+    return value;
   };
-  steps = int64_t(number("steps"));
-  images = int64_t(number("images"));
-  loss = number("loss");
-  norm = number("norm");
-  seconds = number("seconds");
-  train_loss = number("train_loss");
-  accuracy = number("accuracy");
-  best_accuracy = number("best_accuracy");
-  kept_accuracy = number("kept_accuracy");
+  const auto count = [&](const char* key, int64_t most) {
+    return int64_t(number(key, str("a whole number from 0 to ", most).c_str(), [&](double v) {
+      return v >= 0 && v <= double(most) && v == std::floor(v);
+    }));
+  };
+  const auto sum = [&](const char* key) {
+    return number(key, "a number >= 0", [](double v) { return v >= 0 && std::isfinite(v); });
+  };
+  // Nothing is NaN or -1.
+  const auto share = [&](const char* key) {
+    return number(key, "a share",
+                  [](double v) { return std::isnan(v) || v == -1 || (v >= 0 && v <= 1); });
+  };
+  TrainingRecord read;
+  read.steps = count("steps", steps_per_epoch);
+  read.images = count("images", int64_t(1) << 52);
+  read.loss = sum("loss");
+  read.norm = sum("norm");
+  read.seconds = sum("seconds");
+  read.train_loss =
+      number("train_loss", "a loss", [](double v) { return std::isnan(v) || v >= 0; });
+  read.accuracy = share("accuracy");
+  read.best_accuracy = share("best_accuracy");
+  read.kept_accuracy = share("kept_accuracy");
+  *this = read;
 }
 
 std::vector<std::string> check_same_settings(const std::string& then, const std::string& now,

@@ -21,7 +21,8 @@ struct TrainingRecord {
 
   // As a checkpoint's notes, beside the run's settings (run.toml).
   nn::TrainingNotes notes(const std::string& settings) const;
-  void set(const nn::TrainingNotes& notes);
+  // `steps_per_epoch` bounds its counts. Throws FileError for numbers that no record can have.
+  void set(const nn::TrainingNotes& notes, int64_t steps_per_epoch);
 };
 
 // Throws UsageError if settings that change what a run computes differ: its own in `then` and

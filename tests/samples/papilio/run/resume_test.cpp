@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "tensor/creation.h"
+#include "tests/nn/forged_state.h"
 #include "tests/samples/papilio/program.h"
 
 namespace papilio::test {
@@ -171,6 +173,57 @@ TEST_CASE("checkpoints and --resume: what goes together, in one clear line each"
   CHECK(outcome.code == 0);
   CHECK(outcome.err.find("it is damaged; trying the one before") != std::string::npos);
   CHECK(at.bytes("two/model.safetensors") == model);
+}
+
+TEST_CASE(
+    "a checkpoint with a right checksum and numbers of no such run is refused before anything "
+    "changes") {
+  const Workplace at;
+  at.json(words("train --classes 0-1 --epochs 2 --accumulate 2 --out run " + kTiny));
+  const std::string model = at.bytes("run/model.safetensors"), log = at.bytes("run/steps.csv");
+  std::filesystem::path newest;
+  for (const auto& entry : std::filesystem::directory_iterator(at / "run/checkpoints")) {
+    if (entry.path().filename().string().starts_with("step-"))
+      newest = std::max(newest, entry.path());
+  }
+  const std::string whole = read_bytes(newest), last = load_safetensors(newest).metadata.at("step");
+  const auto refused = [&](const std::string& key, const std::string& value,
+                           const std::string& says) {
+    CAPTURE(key);
+    write_bytes(newest, whole);
+    forge_state(newest, [&](SafetensorsFile& file) { file.metadata[key] = value; });
+    const Outcome outcome = at.run(words("train --config run/run.toml --resume --quiet"));
+    CHECK(outcome.code == 1);
+    CHECK_MESSAGE(outcome.err.find(newest.filename().string() + ": " + says) != std::string::npos,
+                  outcome.err);
+    CHECK(at.bytes("run/model.safetensors") == model);
+    CHECK(at.bytes("run/steps.csv") == log);
+  };
+  refused("epoch", "4611686018427387904", "step " + last + " does not end at batch ");
+  refused("epoch", "0", "step " + last + " does not end at batch ");
+  refused("position", "-3", "step " + last + " does not end at batch -3 of epoch 1");
+  refused("position", "1", "step " + last + " does not end at batch 1 of epoch 1");
+  refused("step", "1000", "is of step 1000 of a run of " + last);
+  refused("step", "1", "step 1 does not end at batch ");
+  refused("random_seed", "77", "its random numbers are of the seed 77, this run's of ");
+  refused("note.steps", "nan", "note steps: expected a whole number from 0 to ");
+  refused("note.steps", "1e300", "note steps: expected a whole number from 0 to ");
+  refused("note.images", "-1", "note images: expected a whole number from 0 to ");
+  refused("note.loss", "inf", "note loss: expected a number >= 0, got inf");
+  refused("note.seconds", "x", "note seconds: expected a number >= 0, got x");
+  refused("note.best_accuracy", "7", "note best_accuracy: expected a share, got 7");
+  refused("note.kept_accuracy", "", "note kept_accuracy: expected a share, got ");
+  write_bytes(newest, whole);
+  forge_state(newest, [](SafetensorsFile& file) {
+    file.tensors["optimizer.steps"] = full({}, 1e6, {.dtype = DType::int64});
+  });
+  const Outcome outcome = at.run(words("train --config run/run.toml --resume --quiet"));
+  CHECK(outcome.code == 1);
+  CHECK(outcome.err.find("1000000 steps of the optimiser in " + last + " of the run\n") !=
+        std::string::npos);
+  write_bytes(newest, whole);
+  at.json(words("train --config run/run.toml --resume"));
+  CHECK(at.bytes("run/model.safetensors") == model);
 }
 
 TEST_CASE("merge and convert do not wipe the checkpoints of an interrupted run") {
