@@ -63,6 +63,9 @@ Tensors compacted(const Tensors& tensors) {
       result[key] = tensor;
       continue;
     }
+    const bool blocks = tensor.dim() == 4 && tensor.size(2) == tensor.size(3);
+    check(blocks && is_floating(tensor.dtype()), "compact form: ", key,
+          ": expected numbers of shape (m, N, b, b), got ", tensor.dtype(), tensor.shape());
     // 16-bit numbers would be rounded once more.
     const Tensor r = cast(tensor, working_dtype(tensor.dtype(), DType::float32));
     result[with_ending(key, kFull, kUpper)] = upper_triangle((r - transpose(r, -2, -1)) * 0.5);

@@ -141,7 +141,11 @@ LoadedConfig from_json(const json& document, const std::string& where) {
   visit_fields(loaded.config, reader);
   // Facts about the file; they say nothing about the adapter.
   reader.ignored({"peft_type", "peft_version", "inference_mode"});
-  validate(loaded.config);
+  try {
+    validate(loaded.config);
+  } catch (const ArgumentError& e) {
+    throw FileError(where + ": " + e.what());
+  }
   for (const std::string& key : fields.unread()) {
     loaded.warnings.push_back(str(where, ": unknown key \"", key, "\" is ignored"));
   }

@@ -84,8 +84,10 @@ AdapterFolder boft_to_oft(const AdapterFolder& adapter) {
     if (key.ends_with(kBoftS)) {
       check_scale_is_one(layer_of(key, kBoftS), tensor);
     } else if (key.ends_with(kBoftR)) {
-      check(tensor.dim() == 4 && tensor.size(0) == 1, "boft_to_oft: ", key,
-            ": expected shape (1, N, b, b), got ", tensor.shape());
+      const bool blocks =
+          tensor.dim() == 4 && tensor.size(0) == 1 && tensor.size(2) == tensor.size(3);
+      check(blocks && is_floating(tensor.dtype()), "boft_to_oft: ", key,
+            ": expected numbers of shape (1, N, b, b), got ", tensor.dtype(), tensor.shape());
       const Tensor r = cast(tensor, working_dtype(tensor.dtype(), DType::float32));
       const Tensor s = (r - transpose(r, -2, -1)) * 0.5;
       result.tensors[layer_of(key, kBoftR) + std::string(kOftR)] = upper_triangle(select(s, 0, 0));
@@ -123,7 +125,9 @@ AdapterFolder oft_to_boft(const AdapterFolder& adapter, nn::Module& base) {
                            : layers.end();
     check(found != layers.end(), "oft_to_boft: ", key, ": the base model has no such layer");
     const nn::AdaptableLayer& layer = *found->second;
-    const int64_t b = tensor.dim() == 2 ? block_size_of_triangle(tensor.size(1)) : 0;
+    check(tensor.dim() == 2 && is_floating(tensor.dtype()), "oft_to_boft: ", key,
+          ": expected numbers of shape (N, b (b - 1) / 2), got ", tensor.dtype(), tensor.shape());
+    const int64_t b = block_size_of_triangle(tensor.size(1));
     const int64_t d = layer.adapted_inputs(), n = b > 0 ? d / b : 0;
     check(b > 0 && d % b == 0 && tensor.size(0) == (from.block_share ? 1 : n), "oft_to_boft: ", key,
           ": shape ", tensor.shape(), " does not fit the layer's ", d, " inputs");

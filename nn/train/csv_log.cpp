@@ -39,6 +39,8 @@ std::string kept(const std::filesystem::path& path, const std::vector<std::strin
   check(found != columns.end(), "CsvLog: there is no column ", column);
   const auto index = size_t(found - columns.begin());
   std::string content = header_of(columns), line;
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return content;
   std::ifstream file(path);
   std::getline(file, line);
   if (line + '\n' != content) return content;

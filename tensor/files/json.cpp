@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
-#include <system_error>
 #include <utility>
 
 #include "tensor/error.h"
+#include "tensor/files/regular_file.h"
 
 namespace papilio {
 
@@ -19,7 +18,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int kDeepest = 64;
-constexpr std::uintmax_t kLargest = 100'000'000;
+constexpr size_t kLargest = 100'000'000;
 
 const json kNull = nullptr;
 
@@ -47,16 +46,10 @@ json parse_json(std::string_view text, const std::string& where) {
 }
 
 json read_json(const std::filesystem::path& path) {
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  check<FileError>(!error, path.string(), ": cannot be read: ", error.message());
-  check<FileError>(size <= kLargest, path.string(),
-                   ": expected a JSON file of at most 100 MB, got ", size, " bytes");
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  check<FileError>(bool(file) && text.str().size() == size, path.string(), ": cannot be read");
-  return parse_json(text.str(), path.string());
+  const RegularFile file(path);
+  check<FileError>(file.size() <= kLargest, path.string(),
+                   ": expected a JSON file of at most 100 MB, got ", file.size(), " bytes");
+  return parse_json(file.read(kLargest), path.string());
 }
 
 JsonFields::JsonFields(const json& object, std::string where)

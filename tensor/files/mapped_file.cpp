@@ -1,8 +1,6 @@
 #include "tensor/files/detail/mapped_file.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,6 +11,7 @@
 #include <mutex>
 
 #include "tensor/error.h"
+#include "tensor/files/regular_file.h"
 
 namespace papilio {
 namespace {
@@ -82,28 +81,14 @@ void forget(uintptr_t begin) {
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const auto fail = [&](int error) {
-    throw FileError(str("cannot read ", path.string(), ": ", std::strerror(error)));
-  };
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) fail(errno);
-  struct stat status = {};
-  int error = ::fstat(file, &status) == 0 ? 0 : errno;
-  if (error == 0 && S_ISDIR(status.st_mode)) error = EISDIR;
-  const bool regular = error != 0 || S_ISREG(status.st_mode);
-  if (error == 0 && regular && status.st_size > 0) {
-    size_ = size_t(status.st_size);
-    void* const mapped =
-        ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file, 0);
-    if (mapped == MAP_FAILED)
-      error = errno;
-    else
-      data_ = static_cast<unsigned char*>(mapped);
-  }
-  ::close(file);
-  check<FileError>(regular, "cannot read ", path.string(), ": not a regular file");
-  if (error != 0) fail(error);
-  if (data_) remember(path.string(), uintptr_t(data_), uintptr_t(data_) + size_);
+  const RegularFile file(path);
+  if (file.size() == 0) return;
+  size_ = size_t(file.size());
+  void* const mapped = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
+                              file.descriptor(), 0);
+  check<FileError>(mapped != MAP_FAILED, path.string(), ": cannot be read: ", std::strerror(errno));
+  data_ = static_cast<unsigned char*>(mapped);
+  remember(path.string(), uintptr_t(data_), uintptr_t(data_) + size_);
 }
 
 MappedFile::~MappedFile() {

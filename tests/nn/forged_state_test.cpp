@@ -23,7 +23,8 @@ TEST_CASE(
   manual_seed(1);
   nn::Linear model(3, 2);
   nn::AdamW optimizer({{.parameters = {model.weight, model.bias}}});
-  nn::Loader loader(nn::subset(digits(), {0, 1, 2, 3, 4}), {.batch_size = 2, .seed = 5});
+  nn::Loader loader(digit_batches(nn::subset(digits(), {0, 1, 2, 3, 4})),
+                    {.batch_size = 2, .seed = 5});
   nn::ModelAverage average(model, 0.5);
   const nn::TrainingParts parts{model, optimizer, loader, &average};
   loader.next();

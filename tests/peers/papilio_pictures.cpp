@@ -60,7 +60,7 @@ void decode(const fs::path& folder, Tensors& out, Metadata& refused) {
 
 void resize(const fs::path& pictures, const fs::path& cases, Tensors& out) {
   const auto images = read_pictures(pictures);
-  for (const std::string& line : nn::lines_of(nn::read_file(cases))) {
+  for (const std::string& line : nn::lines_of(read_file(cases))) {
     std::istringstream words(line);
     std::string picture, kind;
     int64_t height = 0, width = 0;

@@ -2,28 +2,13 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 
 #include "nn/data/formats/gzip.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
-
-std::string read_file(const std::filesystem::path& path, size_t limit) {
-  std::error_code ignored;
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  check<FileError>(bool(file) && std::filesystem::is_regular_file(path, ignored), path.string(),
-                   ": cannot be read");
-  const auto size = size_t(file.tellg());
-  check<FileError>(size <= limit, path.string(), ": is larger than ", limit, " bytes");
-  std::string bytes(size, '\0');
-  file.seekg(0).read(bytes.data(), std::streamsize(size));
-  check<FileError>(bool(file), path.string(), ": cannot be read");
-  return bytes;
-}
 
 std::string read_unpacked(const std::filesystem::path& path, size_t limit) {
   std::string bytes = read_file(path, limit);

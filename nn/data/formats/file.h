@@ -6,13 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "tensor/files/regular_file.h"
+
 namespace papilio::nn {
 
-// A regular file's bytes. Throws FileError that begins with the path where it cannot be read or is
-// larger than `limit` bytes.
-std::string read_file(const std::filesystem::path& path, size_t limit = size_t(1) << 30);
-// The same, through gunzip where the file begins as gzip data does; `limit` is for both
-// sizes together.
+// A regular file's bytes as read_file gives them, through gunzip where the file begins as gzip data
+// does; `limit` is for both sizes together.
 std::string read_unpacked(const std::filesystem::path& path, size_t limit = size_t(1) << 30);
 
 // The lines of a text that say something, trimmed of white space at the end.

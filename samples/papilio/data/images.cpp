@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
-#include <fstream>
 #include <new>
 #include <sstream>
 #include <string_view>
 #include <system_error>
 
-#include "nn/data/formats/file.h"
 #include "nn/data/formats/picture_format.h"
 #include "tensor/creation.h"
+#include "tensor/files/regular_file.h"
 
 namespace papilio::cli {
 
@@ -51,11 +50,7 @@ NamedImage image_of(std::string_view line, const std::string& where) {
 
 bool is_picture(const std::string& path) {
   if (nn::has_image_extension(path)) return true;
-  std::ifstream file(path, std::ios::binary);
-  std::string first(64, '\0');
-  file.read(first.data(), std::streamsize(first.size()));
-  first.resize(size_t(file.gcount()));
-  return !nn::format_of(first).empty();
+  return !nn::format_of(RegularFile(path).read(64)).empty();
 }
 
 NamedImage read_picture(const std::string& path, const nn::ImageProcessor& processor) {
@@ -71,7 +66,7 @@ NamedImage read_picture(const std::string& path, const nn::ImageProcessor& proce
 }
 
 std::vector<NamedImage> read_image_file(const std::string& path) {
-  std::string text = nn::read_file(path, kLargest);
+  std::string text = read_file(path, kLargest);
   if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // UTF-8's mark, as spreadsheets write it
   check<FileError>(text.find('\0') == text.npos, path, ": expected a CSV file of 8x8 pixels");
   std::vector<NamedImage> images;

@@ -27,7 +27,7 @@ Values run_settings(const fs::path& folder, std::string& gone, int depth = 0) {
   Values values;
   try {
     const std::string file = (folder / "run.toml").string();
-    for (const TomlEntry& entry : parse_toml(nn::read_file(file, kLargest), file)) {
+    for (const TomlEntry& entry : parse_toml(read_file(file, kLargest), file)) {
       if (entry.values.size() == 1) values[entry.key] = entry.values[0];
     }
   } catch (const FileError&) {

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
 #include <vector>
 
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/options/toml.h"
 #include "samples/papilio/version.h"
+#include "tensor/files/regular_file.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -18,18 +15,11 @@ namespace papilio::cli {
 namespace {
 
 std::string text_of(const std::string& path) {
-  std::error_code ignored;
-  check<FileError>(!std::filesystem::is_directory(path, ignored), path,
-                   ": is a folder; expected a file of settings");
-  std::ifstream file(path, std::ios::binary);  // a pipe is as good as a file
-  check<FileError>(bool(file), path, ": cannot be read");
-  constexpr std::streamsize kLargest = 1 << 20;
-  std::string text(size_t(kLargest) + 1, '\0');
-  file.read(text.data(), kLargest + 1);
-  text.resize(size_t(file.gcount()));
-  check<FileError>(int64_t(text.size()) <= kLargest, path,
+  constexpr size_t kLargest = 1 << 20;
+  const RegularFile file(path);
+  check<FileError>(file.size() <= kLargest, path,
                    ": is larger than 1 MiB; expected a file of settings");
-  return text;
+  return file.read(kLargest);
 }
 
 }  // namespace

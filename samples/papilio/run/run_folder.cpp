@@ -154,7 +154,7 @@ class Replacement {
       std::error_code ignored;
       if (!fs::exists(fresh_ / name, ignored)) continue;
       configs_.emplace_back(name);
-      write_file_atomically(out_ / name, nn::read_file(fresh_ / name, kLargestConfig));
+      write_file_atomically(out_ / name, read_file(fresh_ / name, kLargestConfig));
     }
   }
 

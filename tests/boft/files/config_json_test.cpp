@@ -98,7 +98,9 @@ TEST_CASE("adapter_config.json: wrong files get one clear line") {
   CHECK(message(R"({"peft_type": "BOFT", "boft_block_size": 1e400})")
             .starts_with("a.json: not valid JSON: "));
   CHECK(message(R"({"peft_type": "BOFT", "bias": "some"})") ==
-        "BoftConfig: expected bias to be \"none\", \"all\" or \"boft_only\", got \"some\"");
+        "a.json: BoftConfig: expected bias to be \"none\", \"all\" or \"boft_only\", got \"some\"");
+  CHECK(message(R"({"peft_type": "BOFT", "boft_block_size": 4, "boft_dropout": 7})") ==
+        "a.json: BoftConfig: expected boft_dropout in [0, 1), got 7");
   CHECK(message(R"({"peft_type": "BOFT", "target_modules": 3})") ==
         "a.json: target_modules: expected a string or a list of strings, got 3");
   CHECK(message(R"({"peft_type": "BOFT", "init_weights": 1})") ==

@@ -171,6 +171,47 @@ TEST_CASE("convert: what has no equal is refused by name") {
       "base model has no such layer");
 }
 
+TEST_CASE("convert: a tensor of a wrong rank or dtype is named") {
+  const TemporaryFolder at;
+  TinyModel base;
+  save_random(at / "oft", random_oft());
+  save_random(at / "boft", random_boft(1));
+  const auto oft = boft::read_adapter_folder(at / "oft"),
+             boft = boft::read_adapter_folder(at / "boft");
+  const auto begins = [&](auto&& convert, boft::AdapterFolder adapter, const std::string& ending,
+                          const Tensor& wrong, const std::string& operation,
+                          const std::string& what) {
+    for (auto& [key, tensor] : adapter.tensors) {
+      if (!key.ends_with(ending)) continue;
+      tensor = wrong;
+      std::string message;
+      try {
+        convert(adapter);
+      } catch (const ArgumentError& e) {
+        message = e.what();
+      }
+      CHECK(message == operation + ": " + key + ": expected numbers of shape " + what);
+      return;
+    }
+    FAIL("no tensor " << ending);
+  };
+  const auto to_oft = [](const auto& a) { boft::boft_to_oft(a); };
+  const auto to_boft = [&](const auto& a) { boft::oft_to_boft(a, base); };
+  const auto to_compact = [&](const auto& a) {
+    boft::write_adapter_folder(at / "out", a.config, a.tensors, boft::FolderForm::compact);
+  };
+  for (const Tensor& wrong : {zeros({}), zeros({4}), zeros({2, 4, 4}), zeros({1, 2, 4, 3})}) {
+    const std::string got = str("got float32", wrong.shape());
+    begins(to_oft, boft, ".boft_R", wrong, "boft_to_oft", "(1, N, b, b), " + got);
+    begins(to_compact, boft, ".boft_R", wrong, "compact form", "(m, N, b, b), " + got);
+    if (wrong.dim() != 2)
+      begins(to_boft, oft, ".oft_R.weight", wrong, "oft_to_boft", "(N, b (b - 1) / 2), " + got);
+  }
+  const Tensor whole = zeros({1, 2, 4, 4}, {.dtype = DType::int64});
+  begins(to_oft, boft, ".boft_R", whole, "boft_to_oft", "(1, N, b, b), got int64(1, 2, 4, 4)");
+  CHECK(!fs::exists(at / "out/adapter_config.json"));
+}
+
 TEST_CASE("compact form: half the size, the same rotations bit for bit") {
   const TemporaryFolder at;
   const auto want = save_random(at / "peft", BoftConfig{.boft_block_size = 2,

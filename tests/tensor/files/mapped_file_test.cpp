@@ -31,14 +31,13 @@ TEST_CASE("mapped file: the bytes; writes stay in memory") {
 TEST_CASE("mapped file: what cannot be mapped says why") {
   const TemporaryFolder folder;
   const auto refused = [](const std::filesystem::path& path, const std::string& reason) {
-    CHECK_THROWS_WITH_AS(MappedFile{path}, ("cannot read " + path.string() + ": " + reason).c_str(),
-                         FileError);
+    CHECK_THROWS_WITH_AS(MappedFile{path}, (path.string() + ": " + reason).c_str(), FileError);
   };
-  refused(folder / "none", "No such file or directory");
-  refused(folder.path(), "Is a directory");
-  refused("/dev/null", "not a regular file");
+  refused(folder / "none", "there is no such file");
+  refused(folder.path(), "is a folder, not a file");
+  refused("/dev/null", "is a device, not a file");
   ::mkfifo((folder / "fifo").c_str(), 0600);
-  refused(folder / "fifo", "not a regular file");  // and does not wait for a writer
+  refused(folder / "fifo", "is a pipe, not a file");  // and does not wait for a writer
 }
 
 TEST_CASE("mapped file: shortened while in use, the process ends with one line and code 1") {

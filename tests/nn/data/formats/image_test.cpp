@@ -121,7 +121,8 @@ TEST_CASE("images that lie: one line that names the file") {
 
   TemporaryFolder folder;
   CHECK_THROWS_WITH_AS(nn::read_image(folder / "none.png"),
-                       ((folder / "none.png").string() + ": cannot be read").c_str(), FileError);
+                       ((folder / "none.png").string() + ": there is no such file").c_str(),
+                       FileError);
   CHECK_THROWS_AS(nn::read_image(folder.path()), FileError);
 }
 

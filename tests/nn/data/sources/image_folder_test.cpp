@@ -130,7 +130,8 @@ TEST_CASE("folders that lie") {
       FileError);
   fs::remove(folder / "a/1.png");
   CHECK_THROWS_WITH_AS(data->sample(1),
-                       ((folder / "a/1.png").string() + ": cannot be read").c_str(), FileError);
+                       ((folder / "a/1.png").string() + ": there is no such file").c_str(),
+                       FileError);
   CHECK_NOTHROW(data->sample(2));
 }
 

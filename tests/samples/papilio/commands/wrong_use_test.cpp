@@ -96,8 +96,8 @@ const std::vector<RefusedCommand> kGeneral{
      "papilio train: --config: given more than once"},
     {"train --config a/run.toml", 2,
      "papilio train: a/run.toml, line 2: settings of papilio finetune, not of train"},
-    {"train --config .", 1, "papilio train: .: is a folder; expected a file of settings"},
-    {"train --config missing.toml", 1, "papilio train: missing.toml: cannot be read"},
+    {"train --config .", 1, "papilio train: .: is a folder, not a file"},
+    {"train --config missing.toml", 1, "papilio train: missing.toml: there is no such file"},
 };
 
 // finetune, and merge's folder.
@@ -144,7 +144,7 @@ const std::vector<RefusedCommand> kReading{
      "papilio predict: short.csv, line 1: expected 64 pixels, and a label if there is one, got 3 "
      "values"},
     {"predict base loud.csv", 1, "loud.csv, line 1: expected 64 pixels"},
-    {"predict base .", 1, "papilio predict: .: cannot be read"},
+    {"predict base .", 1, "papilio predict: .: is a folder, not a file"},
     {"predict base photo.png", 1,
      "papilio predict: photo.png: the PNG data is corrupt (it ends too early)"},
     {"inspect noise.safetensors", 1, "papilio inspect: noise.safetensors"},
