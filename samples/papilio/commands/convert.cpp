@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "autograd/anomaly.h"
 #include "boft/files/convert.h"
 #include "nn/init.h"
 #include "nn/models/pretrained.h"
@@ -83,6 +84,10 @@ int convert(const Words& words) {
                     peft_type(result.config));
   warn(options, result.warnings);
   const RunLock lock = prepare_result_folder(s.out, ResultKind::adapter, s.overwrite);
+  for (const auto& [key, tensor] : result.tensors) {
+    check<Error>(all_finite(tensor) || !holds_run(s.out), s.adapter, ": ", key,
+                 " holds numbers that are not finite; what is in ", s.out, " stays as it is");
+  }
   replace_run_folder(s.out, [&](const std::filesystem::path& out) {
     if (!class_names.empty()) save_class_names(out, class_names);
     boft::write_adapter_folder(

@@ -8,6 +8,7 @@
 
 #include "nn/data/formats/file.h"
 #include "samples/papilio/options/toml.h"
+#include "samples/papilio/run/run_folder.h"
 
 namespace papilio::cli {
 
@@ -26,7 +27,10 @@ constexpr const char* kNoted[] = {"data", "validation-share", "test-share", "spl
 Values run_settings(const fs::path& folder, std::string& gone, int depth = 0) {
   Values values;
   try {
-    const std::string file = (folder / "run.toml").string();
+    std::error_code ignored;
+    const bool replaced =
+        fs::exists(folder / kResultSettings, ignored);  // a new run has begun there
+    const std::string file = (folder / (replaced ? kResultSettings : kRunSettings)).string();
     for (const TomlEntry& entry : parse_toml(read_file(file, kLargest), file)) {
       if (entry.values.size() == 1) values[entry.key] = entry.values[0];
     }

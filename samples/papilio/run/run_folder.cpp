@@ -18,18 +18,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kFiles[] = {"config.json",
-                                  "adapter_config.json",
-                                  "model.safetensors",
-                                  "model.safetensors.index.json",
-                                  "adapter_model.safetensors",
-                                  "adapter_model.compact.safetensors",
-                                  "id2label.json",
-                                  "preprocessor_config.json",
-                                  "report.html",
-                                  "log.csv",
-                                  "steps.csv",
-                                  "run.toml"};
+constexpr const char* kResultFiles[] = {"config.json",
+                                        "adapter_config.json",
+                                        "model.safetensors",
+                                        "model.safetensors.index.json",
+                                        "adapter_model.safetensors",
+                                        "adapter_model.compact.safetensors",
+                                        "id2label.json",
+                                        "preprocessor_config.json",
+                                        "report.html",
+                                        kResultSettings};
+constexpr const char* kRunFiles[] = {"log.csv", "steps.csv", kRunSettings};
 
 constexpr size_t kLargestConfig = 100'000'000;
 constexpr const char* kConfigs[] = {"config.json", "adapter_config.json"};
@@ -56,27 +55,44 @@ bool holds_checkpoints(const fs::path& out) {
   return !nn::Checkpoints(out / "checkpoints").empty();
 }
 
-// The files of a run or a result, its configurations first.
-std::vector<fs::path> results_in(const fs::path& out) {
-  std::vector<fs::path> files;
-  const auto add = [&](const fs::path& path) {
-    std::error_code ignored;
-    const fs::file_status status = fs::symlink_status(path, ignored);
-    if (fs::exists(status) && !fs::is_directory(status)) files.push_back(path);
-  };
-  for (const char* name : kFiles) add(out / name);
-  for (const fs::path& shard : beginning_with(out, "model-0")) add(shard);
+using Paths = std::vector<fs::path>;
+
+void add_file(Paths& files, const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::symlink_status(path, ignored);
+  if (fs::exists(status) && !fs::is_directory(status)) files.push_back(path);
+}
+
+// The files of a result, its configurations first.
+Paths result_in(const fs::path& out) {
+  Paths files;
+  for (const char* name : kResultFiles) add_file(files, out / name);
+  for (const fs::path& shard : beginning_with(out, "model-0")) add_file(files, shard);
+  return files;
+}
+
+// What else a run leaves.
+Paths run_files_in(const fs::path& out) {
+  Paths files;
+  for (const char* name : kRunFiles) add_file(files, out / name);
   for (const fs::path& events : beginning_with(out / "tensorboard", "events.out.tfevents."))
-    add(events);
+    add_file(files, events);
   const nn::Checkpoints checkpoints(out / "checkpoints");
-  for (const fs::path& file : checkpoints.files()) add(file);
-  add(checkpoints.best());
+  for (const fs::path& file : checkpoints.files()) add_file(files, file);
+  add_file(files, checkpoints.best());
+  return files;
+}
+
+Paths all_in(const fs::path& out) {
+  Paths files = result_in(out), more = run_files_in(out);
+  files.insert(files.end(), more.begin(), more.end());
   return files;
 }
 
 // What a process that was killed left.
 void remove_half_written(const fs::path& out) {
-  for (const char* name : kFiles) must_remove(out / ('.' + std::string(name) + ".tmp"));
+  for (const char* name : kResultFiles) must_remove(out / ('.' + std::string(name) + ".tmp"));
+  for (const char* name : kRunFiles) must_remove(out / ('.' + std::string(name) + ".tmp"));
 }
 
 void must_rename(const fs::path& from, const fs::path& to) {
@@ -135,8 +151,8 @@ class Replacement {
   Replacement(fs::path out, fs::path fresh, fs::path old)
       : out_(std::move(out)), fresh_(std::move(fresh)), old_(std::move(old)) {}
 
-  void make() {
-    for (const fs::path& file : results_in(out_)) {
+  void make(const Paths& files) {
+    for (const fs::path& file : files) {
       const fs::path to = old_ / file.lexically_relative(out_);
       make_folder(to.parent_path());
       must_rename(file, to);
@@ -173,6 +189,29 @@ class Replacement {
   std::vector<fs::path> placed_, configs_;
 };
 
+// `write` makes new files in a folder of their own, which then take the place of `files`.
+void swap_in(const fs::path& out, const Paths& files, const WriteFolder& write) {
+  Beside fresh(out / ".new"), old(out / ".old");
+  fresh.clear();
+  make_folder(fresh.folder());
+  write(fresh.folder());
+  old.clear();
+  Replacement replacement(out, fresh.folder(), old.folder());
+  try {
+    replacement.make(files);
+  } catch (const FileError& e) {
+    try {
+      replacement.undo();
+    } catch (const FileError&) {
+      fresh.keep();
+      old.keep();
+      throw FileError(str(e.what(), "; the new result is in ", fresh.folder().string(),
+                          ", the old one in ", old.folder().string()));
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
 RunLock prepare_run_folder(const fs::path& out, ResultKind kind, bool resume, bool overwrite) {
@@ -196,35 +235,33 @@ RunLock prepare_result_folder(const fs::path& out, ResultKind kind, bool overwri
 }
 
 bool holds_run(const fs::path& out) {
-  return !results_in(out).empty();
+  return !all_in(out).empty();
 }
 
-void clear_run_folder(const fs::path& out) {
-  for (const fs::path& file : results_in(out)) must_remove(file);
+bool holds_result(const fs::path& out) {
+  return is_model_folder(out) || is_adapter_folder(out);
+}
+
+void begin_run_folder(const fs::path& out) {
+  std::error_code ignored;
+  if (!holds_result(out)) {
+    for (const fs::path& file : result_in(out)) must_remove(file);
+  } else if (!fs::exists(out / kResultSettings, ignored) &&
+             fs::exists(out / kRunSettings, ignored)) {
+    must_rename(out / kRunSettings, out / kResultSettings);
+  }
+  for (const fs::path& file : run_files_in(out)) must_remove(file);
   remove_half_written(out);
   nn::Checkpoints(out / "checkpoints").clear();
 }
 
-void replace_run_folder(const fs::path& out, const std::function<void(const fs::path&)>& write) {
-  Beside fresh(out / ".new"), old(out / ".old");
-  fresh.clear();
-  make_folder(fresh.folder());
-  write(fresh.folder());
-  old.clear();
-  Replacement replacement(out, fresh.folder(), old.folder());
-  try {
-    replacement.make();
-  } catch (const FileError& e) {
-    try {
-      replacement.undo();
-    } catch (const FileError&) {
-      fresh.keep();
-      old.keep();
-      throw FileError(str(e.what(), "; the new result is in ", fresh.folder().string(),
-                          ", the old one in ", old.folder().string()));
-    }
-    throw;
-  }
+void write_result(const fs::path& out, const WriteFolder& write) {
+  if (holds_result(out)) return swap_in(out, result_in(out), write);
+  write(out);
+}
+
+void replace_run_folder(const fs::path& out, const WriteFolder& write) {
+  swap_in(out, all_in(out), write);
   try {  // the result is whole; what else lies there does no harm
     remove_half_written(out);
     nn::Checkpoints(out / "checkpoints").clear();

@@ -20,18 +20,28 @@ enum class ResultKind { model, adapter };
 [[nodiscard]] RunLock prepare_result_folder(const std::filesystem::path& out, ResultKind kind,
                                             bool overwrite);
 
-// Whether a run or a result of any kind left files there.
+// The settings of the run that writes into a folder; and, while the result of another run is still
+// there, that run's.
+inline constexpr const char *kRunSettings = "run.toml", *kResultSettings = ".result.toml";
+
+// Whether a run or a result of any kind left files there; whether a whole result did.
 bool holds_run(const std::filesystem::path& out);
+bool holds_result(const std::filesystem::path& out);
 
-// Removes every file that a run of any kind leaves in a folder. The configurations go first and
-// come last when a model is written: half a model is no model. Throws FileError.
-void clear_run_folder(const std::filesystem::path& out);
+// For a new run: removes what another has left but its result (a model or an adapter, with its
+// report), which stays until the new one is there. Of half a result nothing stays. Throws
+// FileError.
+void begin_run_folder(const std::filesystem::path& out);
 
-// Puts new files in the place of all that: `write` makes them in a folder of their own, so that
-// what stops it (a full disk) leaves the old ones whole. They move aside, and back if the new
-// ones cannot take their place. Throws FileError, which names where both are if not even that
-// works.
-void replace_run_folder(const std::filesystem::path& out,
-                        const std::function<void(const std::filesystem::path&)>& write);
+// Makes a folder's files.
+using WriteFolder = std::function<void(const std::filesystem::path&)>;
+
+// A run's result: `write` makes it, in the place of one that may be there. That one is whole until
+// then: the new files are written into a folder of their own; the old ones move aside, and back if
+// the new ones cannot take their place. Throws FileError, which names where both are if not even
+// that works.
+void write_result(const std::filesystem::path& out, const WriteFolder& write);
+// The same in the place of everything that a run leaves.
+void replace_run_folder(const std::filesystem::path& out, const WriteFolder& write);
 
 }  // namespace papilio::cli

@@ -187,9 +187,8 @@ class Training {
   // The first step shows that the run works: now it takes the place of what was there.
   void begin() {
     if (!s_.resume) {
-      end_.old_run_removed = holds_run(job_.out);
-      clear_run_folder(job_.out);
-      write_file_atomically(job_.out / "run.toml", job_.settings);
+      begin_run_folder(job_.out);
+      write_file_atomically(job_.out / kRunSettings, job_.settings);
       open_logs();
     }
     end_.weights = Weights::trained;

@@ -25,8 +25,9 @@ struct TrainingJob {
 // Trains, with a line of log.csv an epoch, one of steps.csv a step, and checkpoints that a later
 // call with settings.resume goes on from; the model holds what it learned however the run ends.
 // Throws UsageError if there is nothing to resume or the settings differ. A new run clears its
-// folder (run_folder.h) and writes run.toml when the first step is made: one that fails before
-// leaves what was there.
+// folder of another's logs and checkpoints (begin_run_folder) and writes run.toml when the first
+// step is made: one that fails before leaves what was there, and a result that was there stays
+// until write_result.
 TrainingEnd run_training(const TrainingJob& job, const TrainingSettings& settings,
                          const Options& options, const Common& common);
 

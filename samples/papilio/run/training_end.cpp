@@ -16,9 +16,8 @@ std::string result_text(const TrainingEnd& end, const std::string& out) {
     case Weights::saved:
       return str("; the model of step ", end.model_step, " is in ", out);
     case Weights::none:
-      return end.old_run_removed
-                 ? "; nothing is written, and what was there before is removed, at least in part"
-                 : "; nothing is written";
+      return end.old_result ? "; the result in " + out + " is still the one before"
+                            : "; nothing is written";
     case Weights::trained:
       break;  // the failure says why it is not saved
   }

@@ -40,7 +40,7 @@ struct TrainingEnd {
   std::string failure = {};                        // why it diverged or failed, or empty
   std::string warning = {};                        // what else is to say, or empty
   std::string checkpoint = {};                     // the newest of this run, or empty
-  bool old_run_removed = false;  // another run's files made room for this one, or began to
+  bool old_result = false;                         // another run's result is still there
 
   // Diverged if it was; else the run has failed, for this reason beside others.
   void fail(const std::string& why);

@@ -5,6 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "autograd/anomaly.h"
+#include "autograd/grad_mode.h"
+#include "autograd/ops/to.h"
 #include "boft/files/checkpoint.h"
 #include "nn/models/pretrained.h"
 #include "samples/papilio/data/known_split.h"
@@ -18,6 +21,8 @@
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/test_result.h"
 #include "samples/papilio/run/training.h"
+#include "tensor/creation.h"
+#include "tensor/random.h"
 
 namespace papilio::cli {
 
@@ -32,6 +37,16 @@ void save_into(const TrainingRun& run, const std::filesystem::path& out) {
   }
   if (!run.data.prepared()) save_processor(out, run.processor);
   nn::save_pretrained(run.model, class_names, out);
+}
+
+// Of images of noise: weights that are not finite answer nothing to any.
+bool gives_numbers(nn::ImageClassifier& model) {
+  const NoGrad no_grad;
+  const nn::ImageClassifier::Shape shape = model.shape();
+  Generator generator;
+  const Tensor images =
+      randn({2, shape.num_channels, shape.image_size, shape.image_size}, {}, generator);
+  return all_finite(model(to(images, nn::device_of(model))));
 }
 
 void write_run_report(const TrainingRun& run, const TrainingData& parts, const TrainingEnd& end,
@@ -105,7 +120,15 @@ int run_training_command(const TrainingRun& run) {
     end.fail(s.out + ": was removed while the run wrote into it");
     end.checkpoint.clear();  // and run.toml with it
   }
-  save_result(end, [&] { save_into(run, s.out); });
+  end.old_result = holds_result(s.out) && !s.training.resume;
+  if (end.weights == Weights::trained && holds_result(s.out) && !gives_numbers(run.model)) {
+    end.fail("the model gives no number");
+    end.weights = Weights::none;
+    end.old_result = true;
+  }
+  save_result(end, [&] {
+    write_result(s.out, [&](const std::filesystem::path& out) { save_into(run, out); });
+  });
 
   TestResult test;
   if (end.succeeded()) test = evaluate_test(run.model, parts);

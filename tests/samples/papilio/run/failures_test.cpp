@@ -124,7 +124,8 @@ TEST_CASE("a run that fails before its first step leaves what --overwrite would 
                                  "finetune m --data photos --overwrite --out a"}) {
     const Outcome outcome = at.run(words(line + (line[0] == 't' ? kSmall + "--image-size 8" : "")));
     CHECK(outcome.code == 1);
-    CHECK_MESSAGE(outcome.err.find("; nothing is written\n") != std::string::npos, outcome.err);
+    const std::string stays = str("; the result in ", line.back(), " is still the one before\n");
+    CHECK_MESSAGE(outcome.err.find(stays) != std::string::npos, outcome.err);
   }
   CHECK(at.bytes("m/model.safetensors") == model);
   CHECK(at.bytes("a/adapter_model.safetensors") == adapter);
@@ -202,7 +203,7 @@ TEST_CASE("a result that cannot be written: the checkpoint and the way to go on 
   CHECK(at.bytes("my run/model.safetensors") == at.bytes("whole/model.safetensors"));
 }
 
-TEST_CASE("an old run that cannot be removed is not said to be whole") {
+TEST_CASE("an old run whose files cannot be removed: its result stays, and is said to be there") {
   if (*faults_library == '\0') return;
   Workplace at;
   train_base(at);
@@ -210,14 +211,78 @@ TEST_CASE("an old run that cannot be removed is not said to be whole") {
   at.set_environment("PAPILIO_FAULT_CALLS", "remove");
   at.set_environment("PAPILIO_FAULT_PATH", "base/");
   at.set_environment("PAPILIO_FAULT_FROM", "2");
+  const std::string model = at.bytes("base/model.safetensors");
   const Outcome outcome =
       at.run(words("train --classes 0-1 --overwrite --quiet --out base " + kTinyModel));
   CHECK(outcome.code == 1);
-  CHECK(!fs::exists(at / "base/config.json"));
-  CHECK_MESSAGE(outcome.err.find(": cannot be removed: No space left on device; nothing is "
-                                 "written, and what was there before is removed, at least in "
-                                 "part\n") != std::string::npos,
+  CHECK_MESSAGE(
+      outcome.err.find(
+          ": cannot be removed: No space left on device; the result in base is still the one "
+          "before\n") != std::string::npos,
+      outcome.err);
+  at.set_environment("LD_PRELOAD", "");
+  CHECK(at.bytes("base/model.safetensors") == model);
+  at.json(words("evaluate base"));
+}
+
+TEST_CASE("--overwrite: the old result stays until the new one is there, whatever ends the run") {
+  const Workplace at;
+  train_base(at);
+  const std::string model = at.bytes("base/model.safetensors"),
+                    report = at.bytes("base/report.html"), settings = at.bytes("base/run.toml");
+  // Killed in the middle: the old model answers, and its own settings are known.
+  const std::string line =
+      "train --classes 0-1 --patch-size 4 --hidden-size 16 --layers 1 --heads 2 --quiet ";
+  const Outcome killed =
+      at.run(words(line + "--epochs 100000 --overwrite --out base"), [&](int process) {
+        while (!fs::exists(at / "base/.result.toml") ||
+               at.bytes("base/log.csv").find("\n1,") == std::string::npos)
+          usleep(5000);
+        kill(process, SIGKILL);
+      });
+  CHECK(killed.code == 128 + SIGKILL);
+  CHECK(at.bytes("base/model.safetensors") == model);
+  CHECK(at.bytes("base/report.html") == report);
+  CHECK(at.bytes("base/.result.toml") == settings);
+  CHECK(at.bytes("base/run.toml") != settings);
+  at.json(words("evaluate base"));
+  // One that ends well takes its place, and nothing of the other two is left.
+  at.json(words(line + "--epochs 1 --overwrite --out base"));
+  at.json(words(line + "--epochs 1 --out fresh"));
+  CHECK(names_in(at / "base") == names_in(at / "fresh"));
+  CHECK(at.bytes("base/model.safetensors") == at.bytes("fresh/model.safetensors"));
+}
+
+TEST_CASE("a trained model that answers NaN takes no good one's place") {
+  const Workplace at;
+  train_base(at);
+  const std::string model = at.bytes("base/model.safetensors");
+  // One step: its loss is finite, what it makes of the weights is not.
+  const std::string line =
+      "train --classes 0-1 --epochs 1 --batch-size 1000 --lr 1e38 --warmup 0 --patch-size 4 "
+      "--hidden-size 16 "
+      "--layers 1 --heads 2 --quiet ";
+  const Outcome outcome = at.run(words(line + "--overwrite --out base"));
+  CHECK(outcome.code == 1);
+  CHECK_MESSAGE(outcome.err.find(
+                    "papilio train: the model gives no number; the result in base is still the one "
+                    "before\n") != std::string::npos,
                 outcome.err);
+  CHECK(at.bytes("base/model.safetensors") == model);
+  at.json(words("evaluate base"));
+  // An adapter in another form.
+  at.json(words("finetune base --classes 2-4 --epochs 1 -t query -b 4 -m 1 --out a"));
+  at.json(words("convert a --to compact --out small"));
+  const std::string good = at.bytes("small/adapter_model.compact.safetensors");
+  auto file = load_safetensors(at / "a/adapter_model.safetensors");
+  for (auto& [key, tensor] : file.tensors) tensor = full(tensor.shape(), std::nan(""));
+  save_safetensors(at / "a/adapter_model.safetensors", file.tensors, file.metadata);
+  const Outcome converted = at.run(words("convert a --to compact --overwrite --quiet --out small"));
+  CHECK(converted.code == 1);
+  CHECK(
+      converted.err.find("holds numbers that are not finite; what is in small stays as it is\n") !=
+      std::string::npos);
+  CHECK(at.bytes("small/adapter_model.compact.safetensors") == good);
 }
 
 TEST_CASE("a run that diverges names no other run's checkpoint, and no way to go on") {
@@ -232,7 +297,8 @@ TEST_CASE("a run that diverges names no other run's checkpoint, and no way to go
             "a"));
   CHECK(outcome.code == 1);
   CHECK_MESSAGE(
-      outcome.err.find("; there is no checkpoint yet; nothing is written\n") != std::string::npos,
+      outcome.err.find("; there is no checkpoint yet; the result in a is still the one before\n") !=
+          std::string::npos,
       outcome.err);
   CHECK(outcome.err.find("go on with") == std::string::npos);
 }
