@@ -26,8 +26,9 @@ struct Matrix {
   operator Matrix<const T>() const requires(!std::is_const_v<T>) { return {data, ld, transposed}; }
 };
 
-// Where OpenBLAS cannot have its working space (a ulimit, say) it tries for ever. Looked at once,
-// before its first call; throws OutOfMemoryError.
+// If OpenBLAS cannot have its working space (a ulimit, say) it tries for ever. So it is taken
+// before the first call with as many threads, after a look that there is room; throws
+// OutOfMemoryError.
 void expect_blas_memory();
 
 // C = alpha A B + beta C, C row-major (m, n). Inside a parallel region one thread does it all,
