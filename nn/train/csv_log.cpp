@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"

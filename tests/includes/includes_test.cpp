@@ -47,7 +47,7 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"signal.h", {"samples"}},
     {"sys/file.h", {"tensor"}},
     {"sys/ioctl.h", {"nn", "samples"}},
-    {"sys/mman.h", {"tensor"}},
+    {"sys/mman.h", {"kernels", "tensor"}},
     {"sys/stat.h", {"tensor", "nn", "boft", "samples"}},
     {"unistd.h", {"tensor", "nn", "boft", "samples"}},
 };
