@@ -1,11 +1,12 @@
-// IDX, CIFAR, gzip, tar, pickles and preprocessor_config.json: the first byte chooses, the rest is
-// the file.
+// IDX, CIFAR, gzip, tar, CSV, pickles and preprocessor_config.json: the first byte chooses, the
+// rest is the file.
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "nn/data/formats/csv.h"
 #include "nn/data/formats/gzip.h"
 #include "nn/data/formats/tar.h"
 #include "nn/data/sources/cifar.h"
@@ -53,6 +54,9 @@ void read(int kind, const std::string& bytes) {
         __builtin_trap();
       break;
     }
+    case 6:
+      nn::parse_csv(bytes, "fuzz");
+      break;
     default:
       touch(nn::read_cifar_pickle(bytes, names, "fuzz"));
   }
@@ -65,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   try {
-    read(data[0] % 7, std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
+    read(data[0] % 8, std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
   } catch (const FileError&) {
   }
   return 0;

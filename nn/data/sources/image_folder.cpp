@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +10,9 @@
 
 #include "nn/data/detail/file_errors.h"
 #include "nn/data/formats/file.h"
+#include "nn/data/sources/folder_files.h"
+#include "nn/data/sources/part_names.h"
+#include "nn/text_table.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -37,40 +39,37 @@ class FolderImages : public ImageDataset {
   std::vector<File> files_;
 };
 
-bool hidden(const fs::path& path) {
-  return path.filename().string().starts_with('.');
-}
-
 // Pictures below one class's folder, sorted; adds the others to `ignored`.
 std::vector<fs::path> pictures(const fs::path& folder, int64_t& ignored) {
-  std::vector<fs::path> found;
-  for (auto at = fs::recursive_directory_iterator(folder); at != fs::recursive_directory_iterator();
-       ++at) {
-    const fs::path& path = at->path();
-    if (hidden(path)) {
-      if (at->is_directory()) at.disable_recursion_pending();
-    } else if (!at->is_directory() || at->is_symlink()) {
-      const bool picture = has_image_extension(path) && at->is_regular_file();
-      if (picture) found.push_back(path);
-      ignored += !picture;
-    }
-  }
-  std::ranges::sort(found);
-  return found;
+  FolderFiles files = files_below(folder);
+  ignored += int64_t(files.others.size());
+  return std::move(files.pictures);
 }
 
-// With the classes known, those of `root` must be among them.
+// Folders, and files, directly in one.
+struct Entries {
+  std::vector<std::string> folders;  // sorted
+  std::vector<fs::path> files;
+};
+
+Entries entries_of(const fs::path& folder) {
+  Entries entries;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (is_passed_over(entry.path())) continue;
+    if (entry.is_directory())
+      entries.folders.push_back(entry.path().filename());
+    else
+      entries.files.push_back(entry.path());
+  }
+  std::ranges::sort(entries.folders);
+  return entries;
+}
+
+// With the classes known, those of `root` must be among them, and may be without pictures.
 ImageData open_folder(const fs::path& root, int64_t& ignored,
                       const std::vector<std::string>& known = {}) {
-  std::vector<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(root)) {
-    if (hidden(entry.path())) continue;
-    if (entry.is_directory())
-      names.push_back(entry.path().filename());
-    else
-      ++ignored;
-  }
-  std::ranges::sort(names);
+  const auto [names, loose] = entries_of(root);
+  ignored += int64_t(loose.size());
   check<FileError>(!names.empty(), root.string(), ": holds no folders of pictures, one a class");
   std::vector<FolderImages::File> files;
   const std::vector<std::string>& classes = known.empty() ? names : known;
@@ -82,10 +81,85 @@ ImageData open_folder(const fs::path& root, int64_t& ignored,
     check<FileError>(label < int64_t(classes.size()), folder.string(),
                      ": is a class that the training part does not have");
     std::vector<fs::path> found = pictures(folder, ignored);
-    check<FileError>(!found.empty(), folder.string(), ": holds no picture (.jpg, .jpeg or .png)");
+    check<FileError>(!found.empty() || !known.empty(), folder.string(),
+                     ": holds no picture (.jpg, .jpeg or .png)");
     for (fs::path& path : found) files.push_back({std::move(path), label});
   }
+  check<FileError>(!files.empty(), root.string(), ": holds no picture (.jpg, .jpeg or .png)");
   return std::make_shared<FolderImages>(std::move(files), classes);
+}
+
+// The folders of a data set that comes divided; empty for a part that is not there.
+struct PartFolders {
+  std::string train, validation, test;
+  std::vector<std::string> others;
+};
+
+PartFolders parts_in(const fs::path& root) {
+  PartFolders parts;
+  for (const std::string& name : entries_of(root).folders) {
+    std::string* const part = [&]() -> std::string* {
+      switch (part_named(name)) {
+        case Part::train:
+          return &parts.train;
+        case Part::validation:
+          return &parts.validation;
+        case Part::test:
+          return &parts.test;
+        case Part::none:
+          break;
+      }
+      return nullptr;
+    }();
+    if (part == nullptr) {
+      parts.others.push_back(name);
+      continue;
+    }
+    check<FileError>(part->empty(), root.string(), ": holds ", *part, " and ", name,
+                     ", which are the same part; keep one of them");
+    *part = name;
+  }
+  return parts;
+}
+
+// Whether it divides into classes itself, as a part does and a class does not.
+bool holds_folders(const fs::path& folder) {
+  const Entries entries = entries_of(folder);
+  return !entries.folders.empty() && std::ranges::none_of(entries.files, has_image_extension);
+}
+
+// A folder that holds nothing but the data set's folder, as archives unpack, stands for it.
+fs::path data_folder(const fs::path& root) {
+  fs::path at = root;
+  for (int depth = 0; depth < 4; ++depth) {
+    const Entries entries = entries_of(at);
+    if (entries.folders.size() != 1 || !holds_folders(at / entries.folders[0])) break;
+    if (part_named(entries.folders[0]) != Part::none) break;
+    at /= entries.folders[0];
+  }
+  return at;
+}
+
+// A part besides train; null if its pictures have no class.
+ImageData open_part(const fs::path& folder, const std::vector<std::string>& classes,
+                    ImageSplits& splits, int64_t& ignored) {
+  const Entries entries = entries_of(folder);
+  const auto loose = std::ranges::count_if(entries.files, has_image_extension);
+  if (entries.folders.empty() && loose > 0) {
+    splits.notes.push_back(str(folder.string(), ": its ", loose,
+                               " pictures are left out: they lie in no class's folder"));
+    return nullptr;
+  }
+  ImageData part = open_folder(folder, ignored, classes);
+  std::vector<std::string> without;
+  const std::vector<int64_t> counts = class_counts(*part);
+  for (size_t c = 0; c < counts.size(); ++c)
+    if (counts[c] == 0) without.push_back(classes[c]);
+  if (!without.empty())
+    splits.notes.push_back(str(folder.string(), ": holds no picture of ",
+                               without.size() == 1 ? "class " : "the classes ",
+                               listed(without, 8)));
+  return part;
 }
 
 void note_ignored(ImageSplits& splits, int64_t ignored) {
@@ -103,28 +177,38 @@ ImageData image_folder(const fs::path& root, int64_t* ignored) {
   return data;
 }
 
-ImageSplits open_image_folder(const fs::path& root, const HoldOut& shares) {
-  return with_file_errors(root, [&]() -> ImageSplits {
+ImageSplits open_image_folder(const fs::path& given, const HoldOut& shares) {
+  return with_file_errors(given, [&]() -> ImageSplits {
+    const fs::path root = data_folder(given);
+    const PartFolders parts = parts_in(root);
     int64_t ignored = 0;
     ImageSplits splits;
-    if (!fs::is_directory(root / "train")) {
+    if (parts.train.empty()) {
+      for (const std::string& part : {parts.validation, parts.test}) {
+        check<FileError>(part.empty() || !holds_folders(root / part), root.string(), ": holds ",
+                         part,
+                         ", a part of a data set, but none to train on; name that one train, or "
+                         "give the path of one part");
+      }
       splits = hold_out(open_folder(root, ignored), shares);
     } else {
-      const ImageData train = open_folder(root / "train", ignored);
-      const auto part = [&](std::initializer_list<const char*> names) -> ImageData {
-        for (const char* name : names) {
-          if (fs::is_directory(root / name))
-            return open_folder(root / name, ignored, train->class_names());
-        }
-        return nullptr;
+      const ImageData train = open_folder(root / parts.train, ignored);
+      ImageSplits found;
+      const auto part = [&](const std::string& name) {
+        return name.empty() ? nullptr
+                            : open_part(root / name, train->class_names(), found, ignored);
       };
-      const ImageData validation = part({"val", "validation", "valid"}), test = part({"test"});
+      found.validation = part(parts.validation);
+      found.test = part(parts.test);
       HoldOut held = shares;
-      if (validation != nullptr) held.validation = 0;
-      if (test != nullptr) held.test = 0;
+      if (found.validation != nullptr) held.validation = 0;
+      if (found.test != nullptr) held.test = 0;
       splits = hold_out(train, held);
-      if (validation != nullptr) splits.validation = validation;
-      if (test != nullptr) splits.test = test;
+      if (found.validation != nullptr) splits.validation = found.validation;
+      if (found.test != nullptr) splits.test = found.test;
+      splits.notes = std::move(found.notes);
+      for (const std::string& other : parts.others)
+        splits.notes.push_back((root / other).string() + ": is left out: no part of the data set");
     }
     splits.kind = "folder";
     note_ignored(splits, ignored);

@@ -6,6 +6,8 @@
 #include "nn/data/sources/cifar.h"
 #include "nn/data/sources/idx.h"
 #include "nn/data/sources/image_folder.h"
+#include "nn/data/sources/metadata_folder.h"
+#include "nn/data/sources/webdataset.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -53,6 +55,18 @@ ImageSource cifar_source() {
               }};
 }
 
+ImageSource webdataset_source() {
+  return {.description = "a WebDataset: a tar file of samples, or a folder of them",
+          .recognises = is_webdataset,
+          .open = open_webdataset};
+}
+
+ImageSource metadata_source() {
+  return {.description = "a folder of pictures with labels in metadata.csv or metadata.jsonl",
+          .recognises = is_metadata_folder,
+          .open = open_metadata_folder};
+}
+
 ImageSource folder_source() {
   return {.description =
               "a folder of pictures, a class a folder, with or without train, val and "
@@ -64,7 +78,8 @@ ImageSource folder_source() {
 }  // namespace
 
 const std::vector<ImageSource>& image_sources() {
-  static const std::vector<ImageSource> all{idx_source(), cifar_source(), folder_source()};
+  static const std::vector<ImageSource> all{idx_source(), webdataset_source(), cifar_source(),
+                                            metadata_source(), folder_source()};
   return all;
 }
 

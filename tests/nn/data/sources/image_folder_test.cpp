@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,83 @@ TEST_CASE("train, val and test folders keep their parts and train's classes") {
   CHECK(nn::class_counts(*splits.test) == std::vector<int64_t>{3, 0, 3});
   write_classes(folder / "test", {"d"}, 1);
   CHECK(complaint(folder.path()) == "/test/d: is a class that the training part does not have");
+}
+
+TEST_CASE("parts are recognised under any of their names, and are never classes") {
+  for (const auto& [train, validation, test] :
+       {std::tuple("training", "", "testing"), std::tuple("Train", "Val", "Test"),
+        std::tuple("train", "dev", "TEST"), std::tuple("TRAIN", "Validation", "")}) {
+    CAPTURE(train);
+    TemporaryFolder folder;
+    write_classes(folder / train, {"cat", "dog"}, 10);
+    if (*validation != '\0') write_classes(folder / validation, {"cat", "dog"}, 2);
+    if (*test != '\0') write_classes(folder / test, {"cat", "dog"}, 3);
+    write_classes(folder / "@eaDir", {"thumb"}, 1);
+    write_classes(folder / "__MACOSX", {"x"}, 1);
+    write_classes(folder / train / "cat", {"@eaDir"}, 4);
+    const nn::ImageSplits splits = nn::open_images(folder.path());
+    CHECK(splits.class_names() == std::vector<std::string>{"cat", "dog"});
+    CHECK(splits.notes.empty());
+    CHECK(splits.validation->size() == (*validation != '\0' ? 4 : 2));
+    CHECK(splits.test->size() == (*test != '\0' ? 6 : 2));
+    CHECK(splits.train->size() == 20 - (*validation == '\0' ? 2 : 0) - (*test == '\0' ? 2 : 0));
+  }
+}
+
+TEST_CASE("parts without one to train on, and one part twice, are refused in words") {
+  TemporaryFolder folder;
+  write_classes(folder / "val", {"cat", "dog"}, 3);
+  write_classes(folder / "test", {"cat", "dog"}, 3);
+  CHECK(complaint(folder.path()) ==
+        ": holds val, a part of a data set, but none to train on; name that one train, or give the "
+        "path of one part");
+  write_classes(folder / "train", {"cat", "dog"}, 3);
+  write_classes(folder / "Train", {"cat", "dog"}, 3);
+  CHECK(complaint(folder.path()).find(", which are the same part; keep one of them") !=
+        std::string::npos);
+  // Classes may be called so: their folders hold pictures.
+  TemporaryFolder classes;
+  write_classes(classes.path(), {"dev", "production", "test"}, 3);
+  CHECK(nn::open_images(classes.path()).class_names() ==
+        std::vector<std::string>{"dev", "production", "test"});
+}
+
+TEST_CASE("a data set one level down, as archives unpack, is found") {
+  TemporaryFolder folder;
+  write_classes(folder / "flowers/train", {"a", "b"}, 4);
+  write_classes(folder / "flowers/test", {"a", "b"}, 2);
+  write_classes(folder / "__MACOSX/flowers", {"a"}, 2);
+  CHECK(nn::open_images(folder.path()).class_names() == std::vector<std::string>{"a", "b"});
+  CHECK(nn::open_images(folder.path()).test->size() == 4);
+  TemporaryFolder undivided;
+  write_classes(undivided / "deep/photos", {"a", "b"}, 4);
+  CHECK(nn::open_images(undivided.path()).class_names() == std::vector<std::string>{"a", "b"});
+  TemporaryFolder only;  // one class is one
+  write_classes(only.path(), {"a"}, 4);
+  CHECK(nn::open_images(only.path()).class_names() == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("a class without pictures in a part, and pictures without classes, are said") {
+  TemporaryFolder folder;
+  write_classes(folder / "train", {"a", "b", "c"}, 10);
+  write_classes(folder / "test", {"a", "c"}, 3);
+  fs::create_directories(folder / "test/b");
+  nn::ImageSplits splits = nn::open_images(folder.path());
+  CHECK(nn::class_counts(*splits.test) == std::vector<int64_t>{3, 0, 3});
+  CHECK(splits.notes ==
+        std::vector<std::string>{(folder / "test").string() + ": holds no picture of class b"});
+  fs::create_directories(folder / "train/d");
+  CHECK(complaint(folder.path()) == "/train/d: holds no picture (.jpg, .jpeg or .png)");
+  fs::remove(folder / "train/d");
+  fs::remove_all(folder / "test");
+  write_classes(folder.path(), {"test"}, 5);  // flat
+  write_classes(folder.path(), {"raw"}, 1);
+  splits = nn::open_images(folder.path());
+  CHECK(splits.test->size() == 3);  // held out of train
+  CHECK(splits.notes == std::vector<std::string>{
+                            (folder / "test").string() +
+                                ": its 5 pictures are left out: they lie in no class's folder",
+                            (folder / "raw").string() + ": is left out: no part of the data set"});
 }
 
 TEST_CASE("what is no picture is left out and counted; folders inside a class belong to it") {

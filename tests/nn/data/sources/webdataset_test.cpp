@@ -1,0 +1,98 @@
+#include "nn/data/sources/webdataset.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "nn/data/sources/image_sources.h"
+#include "tests/nn/data/files.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Samples from `first`: a picture whose red is the sample's number, and its class, the number
+// modulo 3.
+std::string shard(int first, int n) {
+  std::vector<std::string> members;
+  for (int i = first; i < first + n; ++i) {
+    const std::string key = "data/" + std::to_string(1000 + i);
+    members.push_back(tar_member(key + ".png", plain_png(2, 2, i, 0, 0)));
+    members.push_back(tar_member(key + ".cls", std::to_string(i % 3) + "\n"));
+    members.push_back(tar_member(key + ".seg.png", "another picture"));
+  }
+  return tar(members);
+}
+
+std::string complaint(const fs::path& path) {
+  try {
+    nn::open_images(path);
+  } catch (const FileError& e) {
+    return std::string(e.what()).substr(path.string().size());
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("webdataset: one file, or a folder of shards with their parts in their names") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "photos-train-0000.tar", shard(0, 9));
+  write_bytes(folder / "photos-train-0001.tar", shard(9, 9));
+  write_bytes(folder / "photos-validation-0000.tar", shard(30, 3));
+  write_bytes(folder / "photos-test-0000.tar", shard(60, 6));
+  const nn::ImageSplits splits = nn::open_images(folder.path());
+  CHECK(splits.kind == "webdataset");
+  CHECK(splits.class_names() == std::vector<std::string>{"0", "1", "2"});
+  REQUIRE(splits.train->size() == 18);
+  CHECK(splits.validation->size() == 3);
+  CHECK(splits.test->size() == 6);
+  for (int64_t i = 0; i < 18; ++i) {
+    CHECK(splits.train->sample(i).pixels[0] == i);
+    CHECK(splits.train->label(i) == i % 3);
+  }
+  CHECK(splits.test->name(0) == (folder / "photos-test-0000.tar/data/1060.png").string());
+  write_bytes(folder / "classes.txt", "cat\ndog\nowl\n");
+  CHECK(nn::open_images(folder.path()).class_names() ==
+        std::vector<std::string>{"cat", "dog", "owl"});
+  const nn::ImageSplits one =
+      nn::open_images(folder / "photos-train-0000.tar", {.validation = 0, .test = 0});
+  CHECK(one.train->size() == 9);
+  CHECK(one.class_names()[2] == "owl");
+}
+
+TEST_CASE("webdataset: labels in JSON; what a sample lacks is said") {
+  const TemporaryFolder folder;
+  const fs::path file = folder / "a.tar";
+  const std::string picture = plain_png(2, 2, 1, 0, 0);
+  write_bytes(file, tar({tar_member("0.json", R"({"label": "red", "other": [1]})"),
+                         tar_member("0.png", picture), tar_member("1.png", picture),
+                         tar_member("1.json", R"({"label": "blue"})")}));
+  CHECK(nn::open_images(file, {.validation = 0, .test = 0}).class_names() ==
+        std::vector<std::string>{"blue", "red"});
+  const auto refused = [&](const std::vector<std::string>& members, const std::string& says) {
+    write_bytes(file, tar(members));
+    CHECK(complaint(file) == says);
+  };
+  refused({tar_member("0.png", picture)}, ", 0: has no class (.cls, or label in .json)");
+  refused({tar_member("0.cls", "1")}, ", 0: has no picture (.jpg, .jpeg or .png)");
+  refused({tar_member("0.png", picture), tar_member("0.jpg", picture), tar_member("0.cls", "1")},
+          ", 0.jpg: is a second picture of its sample");
+  refused({tar_member("0.png", picture), tar_member("0.json", R"({"label": 0.5})")},
+          ", 0: has no class (.cls, or label in .json)");
+  refused({tar_member("0.png", picture), tar_member("0.cls", std::string(2000, '1'))},
+          ", 0.cls: is too long for a class");
+  write_bytes(folder / "classes.txt", "cat\n");
+  refused({tar_member("0.png", picture), tar_member("0.cls", "7")},
+          "/0.png: class 7 is out of range for 1 names");
+  write_bytes(file, tar({tar_member("0.png", picture), tar_member("0.cls", "0")}).substr(0, 700));
+  CHECK(complaint(file) != "");
+}
+
+}  // namespace papilio::test
