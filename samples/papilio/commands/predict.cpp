@@ -2,11 +2,13 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,9 @@
 #include "autograd/ops/join.h"
 #include "autograd/ops/softmax.h"
 #include "autograd/ops/to.h"
+#include "nn/data/detail/file_errors.h"
+#include "nn/data/sources/folder_files.h"
+#include "nn/train/progress.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/data/digits.h"
@@ -22,15 +27,19 @@
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/predictions_file.h"
 #include "samples/papilio/run/table.h"
+#include "tensor/files/atomic_file.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
 
 namespace {
 
+namespace fs = std::filesystem;
+
 struct Settings {
-  std::string model, adapter, digit, corrupt = "fail";
+  std::string model, adapter, digit, corrupt = "fail", out;
   std::vector<std::string> images;
   int64_t top = 3;
   Common common;
@@ -39,30 +48,66 @@ struct Settings {
 Options declare(Settings& s) {
   Options options(
       "predict", "MODEL [IMAGE...] [options]",
-      "Classes and probabilities. An IMAGE is a JPEG or PNG file or, for models of the digits, a "
+      "Classes and probabilities. An IMAGE is a JPEG or PNG file, a folder of them or, for models "
+      "of the digits, a "
       "CSV file with one image of 8x8 pixels a line: 64 numbers from 0 to 16, and a label if there "
       "is "
       "one. JPEG and PNG files become the model's input as its preprocessor_config.json says.");
   options.section("What to predict");
   options.add("MODEL", &s.model, "", "model folder").required();
-  options.add("IMAGE", &s.images, "", "JPEG, PNG or CSV files");
+  options.add("IMAGE", &s.images, "", "JPEG, PNG or CSV files, or folders of pictures");
   options.add("digit", &s.digit, "LIST",
               "built-in digits by number: 17, 0-9 or 3,5 (of 0 to 1796)");
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on the model");
   add_corrupt(options, &s.corrupt);
   options.add("top", &s.top, "N", "classes to show for an image").range(1, 1000);
+  options.add("o,out", &s.out, "FILE",
+              "the same as FILE.csv, a line an image, or as FILE.json, what --json prints");
   add_device(options, s.common);
   add_common(options, s.common);
   options.example("papilio predict runs/base --digit 0-9");
   options.example("papilio predict runs/photos holiday.jpg other.png");
+  options.example("papilio predict runs/photos holidays --corrupt skip --out holidays.csv");
   options.example("papilio predict runs/base --adapter runs/boft mine.csv --top 1");
   return options;
 }
 
+// The pictures of a folder; those in other formats are said to be left out.
+void add_folder(std::vector<NamedImage>& images, const std::string& folder,
+                const Options& options) {
+  const nn::FolderFiles files =
+      nn::with_file_errors(folder, [&] { return nn::files_below(folder); });
+  for (const fs::path& path : files.pictures) images.push_back({path.string(), {}, ""});
+  int64_t unknown = 0;
+  for (const fs::path& path : files.others) {
+    const std::string format = fs::is_regular_file(path) ? file_format(path) : "";
+    unknown += format.empty();
+    if (format == "a JPEG picture" || format == "a PNG picture") {
+      images.push_back({path.string(), {}, ""});
+    } else if (!format.empty()) {
+      warn(options,
+           {str("left out: ", path.string(), ": is ", format, "; pictures are JPEG or PNG files")});
+    }
+  }
+  if (unknown > 0)
+    warn(options, {str("left out: ", unknown, unknown == 1 ? " file that is" : " files that are",
+                       " no picture in ", folder)});
+  check<FileError>(!images.empty(), folder, ": holds no picture (.jpg, .jpeg or .png)");
+}
+
 // All images that are asked for. Pictures have no pixels yet: they are read when their turn comes.
-std::vector<NamedImage> gather(const Settings& s, const nn::ImageClassifier& model) {
+std::vector<NamedImage> gather(const Settings& s, const Options& options,
+                               const nn::ImageClassifier& model) {
   std::vector<NamedImage> images;
   for (const std::string& path : s.images) {
+    std::error_code ignored;
+    check<FileError>(fs::exists(path, ignored), path, ": there is no such file");
+    if (fs::is_directory(path, ignored)) {
+      std::vector<NamedImage> found;
+      add_folder(found, path, options);
+      for (NamedImage& image : found) images.push_back(std::move(image));
+      continue;
+    }
     if (is_picture(path)) {
       images.push_back({path, {}, ""});
       continue;
@@ -100,7 +145,12 @@ Predictions predictions_of(const Options& options, const Settings& s, LoadedMode
     result.probabilities.insert(result.probabilities.end(), some.begin(), some.end());
     batch.clear();
   };
-  for (NamedImage& image : gather(s, *loaded.model)) {
+  std::vector<NamedImage> wanted = gather(s, options, *loaded.model);
+  const bool many = wanted.size() > kBatch;  // the work of more than a moment
+  nn::Progress progress(many ? s.common.progress() : nullptr, "predict", int64_t(wanted.size()));
+  int64_t done = 0;
+  for (NamedImage& image : wanted) {
+    progress.update(++done, 1, image.name);
     try {
       if (!image.pixels.defined() && !processor)
         processor = processor_of(options, s.model, *loaded.model);
@@ -129,22 +179,55 @@ void check_answers(const std::vector<NamedImage>& images,
   }
 }
 
-struct Guess {
-  size_t index;
-  double probability;
-};
-
-// The most probable classes of each row, best first.
-std::vector<std::vector<Guess>> best(const std::vector<double>& probabilities, size_t classes,
-                                     size_t top) {
-  std::vector<std::vector<Guess>> result;
-  for (size_t begin = 0; begin < probabilities.size(); begin += classes) {
-    std::vector<Guess>& row = result.emplace_back();
-    for (size_t c = 0; c < classes; ++c) row.push_back({c, probabilities[begin + c]});
-    std::ranges::stable_sort(row, std::greater(), &Guess::probability);
-    row.resize(std::min(top, classes));
+// The most probable classes of each image, best first.
+std::vector<Prediction> best(const std::vector<NamedImage>& images,
+                             const std::vector<double>& probabilities,
+                             const std::vector<std::string>& class_names, size_t top) {
+  std::vector<Prediction> result;
+  for (size_t i = 0; i < images.size(); ++i) {
+    std::vector<Prediction::Guess> row;
+    for (size_t c = 0; c < class_names.size(); ++c)
+      row.push_back({class_names[c], probabilities[i * class_names.size() + c]});
+    std::ranges::stable_sort(row, std::greater(), &Prediction::Guess::probability);
+    row.resize(std::min(top, row.size()));
+    result.push_back({images[i].name, images[i].label, std::move(row)});
   }
   return result;
+}
+
+nlohmann::json as_json(const std::vector<Prediction>& predictions) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Prediction& p : predictions) {
+    nlohmann::json top = nlohmann::json::array();
+    for (const auto& [name, probability] : p.top)
+      top.push_back({{"class", name}, {"probability", probability}});
+    list.push_back({{"image", p.image},
+                    {"label", p.label.empty() ? nlohmann::json(nullptr) : nlohmann::json(p.label)},
+                    {"class", p.top[0].name},
+                    {"probability", p.top[0].probability},
+                    {"top", top}});
+  }
+  return list;
+}
+
+std::string as_table(const std::vector<Prediction>& predictions) {
+  std::vector<std::vector<std::string>> rows{{"image", "label", "class", "probability"}};
+  const bool labelled =
+      std::ranges::any_of(predictions, [](const Prediction& p) { return !p.label.empty(); });
+  const bool several = predictions[0].top.size() > 1;
+  if (several) rows[0].emplace_back("then");
+  for (const Prediction& p : predictions) {
+    std::vector<std::string> then;
+    for (size_t k = 1; k < p.top.size(); ++k)
+      then.push_back(printable(p.top[k].name) + ' ' + percent(p.top[k].probability));
+    rows.push_back(
+        {printable(p.image), p.label, printable(p.top[0].name), percent(p.top[0].probability)});
+    if (several) rows.back().push_back(joined(then, ", "));
+  }
+  if (!labelled) {
+    for (auto& row : rows) row.erase(row.begin() + 1);
+  }
+  return table(rows, 100);
 }
 
 }  // namespace
@@ -155,6 +238,9 @@ int predict(const Words& words) {
   if (!options.parse(words)) return 0;
   check<UsageError>(!s.images.empty() || !s.digit.empty(),
                     "nothing to predict: give IMAGE files, or --digit 0-9");
+  const bool csv = s.out.ends_with(".csv");
+  check<UsageError>(s.out.empty() || csv || s.out.ends_with(".json"),
+                    "--out: expected FILE.csv or FILE.json, got ", printable(s.out));
   const Device device = device_of(s.common);
   set_threads(s.common);
   LoadedModel loaded = load_model(s.model, s.adapter);
@@ -167,45 +253,21 @@ int predict(const Words& words) {
   for (const std::string& message : skipped) warn(options, {"left out: " + message});
   check<FileError>(!images.empty(), "none of the images can be read");
   check_answers(images, probabilities);
-  const auto guesses = best(probabilities, loaded.class_names.size(), size_t(s.top));
-
-  nlohmann::json predictions = nlohmann::json::array();
-  std::vector<std::vector<std::string>> rows{{"image", "label", "class", "probability"}};
-  const bool labelled =
-      std::ranges::any_of(images, [](const NamedImage& i) { return !i.label.empty(); });
-  if (guesses[0].size() > 1) rows[0].emplace_back("then");
-  for (size_t i = 0; i < images.size(); ++i) {
-    const NamedImage& image = images[i];
-    nlohmann::json top = nlohmann::json::array();
-    std::vector<std::string> then;
-    for (size_t k = 0; k < guesses[i].size(); ++k) {
-      const auto& [index, probability] = guesses[i][k];
-      const std::string& name = loaded.class_names[index];
-      top.push_back({{"class", name}, {"probability", probability}});
-      if (k > 0) then.push_back(printable(name) + ' ' + percent(probability));
-    }
-    const Guess& first = guesses[i][0];
-    predictions.push_back(
-        {{"image", image.name},
-         {"label", image.label.empty() ? nlohmann::json(nullptr) : nlohmann::json(image.label)},
-         {"class", loaded.class_names[first.index]},
-         {"probability", first.probability},
-         {"top", top}});
-    rows.push_back({printable(image.name), image.label, printable(loaded.class_names[first.index]),
-                    percent(first.probability)});
-    if (rows[0].size() > 4) rows.back().push_back(joined(then, ", "));
-  }
-  if (!labelled) {
-    for (auto& row : rows) row.erase(row.begin() + 1);
-  }
+  const std::vector<Prediction> predictions =
+      best(images, probabilities, loaded.class_names, size_t(s.top));
+  const nlohmann::json object{{"command", "predict"},
+                              {"device", str(nn::device_of(*loaded.model))},
+                              {"model", s.model},
+                              {"predictions", as_json(predictions)},
+                              {"skipped", skipped}};
+  if (!s.out.empty())
+    write_file_atomically(s.out, csv ? predictions_csv(predictions) : json_text(object));
   if (s.common.json) {
-    print_json({{"command", "predict"},
-                {"device", str(nn::device_of(*loaded.model))},
-                {"model", s.model},
-                {"predictions", predictions},
-                {"skipped", skipped}});
+    print_json(object);
+  } else if (s.out.empty()) {
+    std::printf("%s", as_table(predictions).c_str());
   } else {
-    std::printf("%s", table(rows, 100).c_str());
+    std::printf("%s: %s images\n", s.out.c_str(), with_commas(int64_t(predictions.size())).c_str());
   }
   return 0;
 }

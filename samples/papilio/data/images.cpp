@@ -48,9 +48,13 @@ NamedImage image_of(std::string_view line, const std::string& where) {
 
 }  // namespace
 
+std::string file_format(const std::string& path) {
+  return nn::format_of(RegularFile(path).read(64));
+}
+
 bool is_picture(const std::string& path) {
   if (nn::has_image_extension(path)) return true;
-  return !nn::format_of(RegularFile(path).read(64)).empty();
+  return !file_format(path).empty();
 }
 
 NamedImage read_picture(const std::string& path, const nn::ImageProcessor& processor) {

@@ -44,9 +44,12 @@ void make_folder(const std::filesystem::path& folder) {
                    ": cannot be written: ", std::strerror(errno));
 }
 
+std::string json_text(const nlohmann::json& object) {
+  return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
 void print_json(const nlohmann::json& object) {
-  const std::string text = object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
-  std::printf("%s\n", text.c_str());
+  std::printf("%s", json_text(object).c_str());
 }
 
 void warn(const Options& options, const std::vector<std::string>& warnings) {

@@ -33,6 +33,7 @@ void set_threads(Common& common);
 void make_folder(const std::filesystem::path& folder);
 
 // One object on standard output; bytes that are no UTF-8 are replaced, NaN and infinity are null.
+std::string json_text(const nlohmann::json& object);
 void print_json(const nlohmann::json& object);
 // "papilio evaluate: warning: ..." on standard error.
 void warn(const Options& options, const std::vector<std::string>& warnings);

@@ -1,11 +1,16 @@
-// papilio predict: built-in digits and CSV files.
+// papilio predict: built-in digits, CSV files and folders of pictures.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
 
+#include "samples/papilio/run/predictions_file.h"
+#include "tests/nn/data/files.h"
 #include "tests/samples/papilio/program.h"
 
 using namespace papilio;
+using test::Outcome;
 using test::train_base;
 using test::words;
 using test::Workplace;
@@ -35,4 +40,71 @@ TEST_CASE("predict: built-in digits and CSV files") {
   REQUIRE(both["predictions"].size() == 4);
   CHECK(both["predictions"][0]["image"] == "sheet.csv, line 1");
   CHECK(both["predictions"][2]["image"] == "mine.csv, line 2");
+}
+
+TEST_CASE(
+    "predict: a folder is one row a picture; CSV and JSON files say the same; other formats are "
+    "named") {
+  const Workplace at;
+  for (const char* name : {"blue", "red"}) {
+    std::filesystem::create_directories(at / "photos" / name);
+    for (int i = 0; i < 6; ++i) {
+      const auto shade = [&](char of) { return *name == of ? 200 + i : 10 + i; };
+      test::write_bytes(at / "photos" / name / (std::to_string(i) + ".png"),
+                        test::plain_png(8, 8, shade('r'), 20, shade('b')));
+    }
+  }
+  at.json(
+      words("train --data photos --crop none --image-size 8 --patch-size 4 --hidden-size 16 "
+            "--layers 1 --heads 2 "
+            "--epochs 2 --batch-size 4 --out m"));
+  const auto all = at.json(words("predict m photos --top 2 --out all.csv"))["predictions"];
+  REQUIRE(all.size() == 12);
+  CHECK(all[0]["image"] == "photos/blue/0.png");
+  CHECK(all[11]["image"] == "photos/red/5.png");
+  const auto one = at.json(words("predict m photos/red/5.png"))["predictions"][0];
+  CHECK(one["class"] == all[11]["class"]);
+  CHECK(one["probability"].get<double>() ==
+        doctest::Approx(all[11]["probability"].get<double>()).epsilon(1e-5));
+  const std::string csv = at.bytes("all.csv");
+  CHECK(csv.starts_with("image,class,probability,class_2,probability_2\nphotos/blue/0.png,"));
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 13);
+  const Outcome said = at.run(words("predict m photos --quiet --out all.json"));
+  CHECK(said.out == "all.json: 12 images\n");
+  const auto json = nlohmann::json::parse(at.bytes("all.json"))["predictions"];
+  REQUIRE(json.size() == 12);
+  CHECK(json[3]["class"] == all[3]["class"]);
+  // What systems add is passed over; pictures of other formats are named, by their bytes.
+  std::filesystem::create_directories(at / "photos/@eaDir/x");
+  test::write_bytes(at / "photos/@eaDir/x/thumb.png", "x");
+  test::write_bytes(at / "photos/.DS_Store", "x");
+  test::write_bytes(at / "photos/notes.txt", "mine");
+  test::write_bytes(at / "photos/phone.heic",
+                    std::string("\0\0\0\x18", 4) + "ftypheic" + std::string(20, '\0'));
+  std::filesystem::copy_file(at / "photos/red/0.png", at / "photos/without_ending");
+  const Outcome mixed = at.run(words("predict m photos --json"));
+  CHECK(mixed.code == 0);
+  CHECK(nlohmann::json::parse(mixed.out)["predictions"].size() == 13);
+  CHECK_MESSAGE(
+      mixed.err.find(
+          "left out: photos/phone.heic: is a HEIC picture; pictures are JPEG or PNG files\n") !=
+          std::string::npos,
+      mixed.err);
+  CHECK(mixed.err.find("left out: 1 file that is no picture in photos\n") != std::string::npos);
+  CHECK(mixed.err.find("predict") != std::string::npos);
+  // A broken one ends the work, or stays out of it.
+  test::write_bytes(at / "photos/red/9.png", "broken");
+  CHECK(at.run(words("predict m photos --quiet")).code == 1);
+  const Outcome skipped = at.run(words("predict m photos/red --corrupt skip --json --quiet"));
+  CHECK(nlohmann::json::parse(skipped.out)["predictions"].size() == 6);
+  CHECK(skipped.err.find("left out: photos/red/9.png: expected a JPEG or PNG picture") !=
+        std::string::npos);
+}
+
+TEST_CASE("predictions as CSV: fields with commas, quotes and line ends are quoted") {
+  const std::string csv =
+      cli::predictions_csv({{"a,b.png", "", {{"say \"x\"", 0.75}}}, {"c.png", "", {{"y\nz", 1}}}});
+  CHECK(csv == "image,class,probability\n\"a,b.png\",\"say \"\"x\"\"\",0.75\nc.png,\"y\nz\",1\n");
+  CHECK(cli::predictions_csv({{"a", "l", {{"x", 0.5}, {"y", 0.25}}}}) ==
+        "image,label,class,probability,class_2,probability_2\na,l,x,0.5,y,0.25\n");
 }

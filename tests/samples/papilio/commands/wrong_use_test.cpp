@@ -144,7 +144,9 @@ const std::vector<RefusedCommand> kReading{
      "papilio predict: short.csv, line 1: expected 64 pixels, and a label if there is one, got 3 "
      "values"},
     {"predict base loud.csv", 1, "loud.csv, line 1: expected 64 pixels"},
-    {"predict base .", 1, "papilio predict: .: is a folder, not a file"},
+    {"predict base empty", 1, "papilio predict: empty: holds no picture (.jpg, .jpeg or .png)"},
+    {"predict base nowhere", 1, "papilio predict: nowhere: there is no such file"},
+    {"predict base --digit 1 --out x.txt", 2, "--out: expected FILE.csv or FILE.json, got x.txt"},
     {"predict base photo.png", 1,
      "papilio predict: photo.png: the PNG data is corrupt (it ends too early)"},
     {"inspect noise.safetensors", 1, "papilio inspect: noise.safetensors"},

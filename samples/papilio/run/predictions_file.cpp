@@ -1,0 +1,38 @@
+#include "samples/papilio/run/predictions_file.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "tensor/error.h"
+
+namespace papilio::cli {
+
+namespace {
+
+std::string quoted(const std::string& field) {
+  if (field.find_first_of(",\"\r\n") == field.npos) return field;
+  std::string text = "\"";
+  for (const char c : field) text += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return text + '"';
+}
+
+}  // namespace
+
+std::string predictions_csv(const std::vector<Prediction>& predictions) {
+  const bool labelled =
+      std::ranges::any_of(predictions, [](const Prediction& p) { return !p.label.empty(); });
+  std::string text = labelled ? "image,label,class,probability" : "image,class,probability";
+  const size_t shown = predictions.empty() ? 1 : predictions[0].top.size();
+  for (size_t k = 2; k <= shown; ++k) text += str(",class_", k, ",probability_", k);
+  text += '\n';
+  for (const Prediction& p : predictions) {
+    text += quoted(p.image);
+    if (labelled) text += ',' + quoted(p.label);
+    for (const Prediction::Guess& guess : p.top)
+      text += str(',', quoted(guess.name), ',', guess.probability);
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace papilio::cli
