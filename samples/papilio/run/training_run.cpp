@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
 
 #include "autograd/anomaly.h"
@@ -120,7 +121,10 @@ int run_training_command(const TrainingRun& run) {
     end.fail(s.out + ": was removed while the run wrote into it");
     end.checkpoint.clear();  // and run.toml with it
   }
-  end.old_result = holds_result(s.out) && !s.training.resume;
+  std::error_code ignored;
+  end.old_result =
+      holds_result(s.out) &&
+      (!s.training.resume || std::filesystem::exists(s.out + '/' + kResultSettings, ignored));
   if (end.weights == Weights::trained && holds_result(s.out) && !gives_numbers(run.model)) {
     end.fail("the model gives no number");
     end.weights = Weights::none;
