@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/error.h"
+#include "kernels/threads.h"
 
 // OpenBLAS' own, where it is the library behind CBLAS: a buffer, of those that it has or a new one.
 extern "C" {
@@ -53,7 +54,7 @@ void take_buffers(int threads, int before) {
 
 void expect_blas_memory() {
   static std::atomic<int> reserved = 0;
-  const int threads = std::min(omp_get_max_threads(), kMostThreads);
+  const int threads = std::min(num_threads(), kMostThreads);
   if (threads <= reserved.load(std::memory_order_acquire)) return;
   static std::mutex mutex;
   const std::lock_guard lock(mutex);

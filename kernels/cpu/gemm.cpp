@@ -201,7 +201,7 @@ void run(const Batch<T>& batch) {
     });
   } else {
     const int64_t grain = 1 + kThreadWork / size.work();
-    const bool fills_threads = batch.count() >= omp_get_max_threads() * grain;
+    const bool fills_threads = batch.count() >= num_threads() * grain;
     if (batch.count() == 1 || (!fills_threads && size.work() > 4 * kThreadWork)) {
       for (int64_t i = 0; i < batch.count(); ++i) threaded(batch[i]);
       return;

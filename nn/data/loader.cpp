@@ -128,7 +128,7 @@ class Loader::Workers {
   }
 
   void work() {
-    set_num_threads(1);  // the others belong to the training step
+    set_own_num_threads(1);  // the others belong to the training step
     std::unique_lock lock(mutex_);
     for (;;) {
       room_.wait(lock, [&] {
