@@ -8,6 +8,7 @@
 
 namespace papilio::nn {
 
+// One row.
 struct CsvRow {
   size_t line;  // on which it begins, from 1
   std::vector<std::string> fields;

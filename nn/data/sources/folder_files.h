@@ -10,6 +10,7 @@ namespace papilio::nn {
 // disks), "__MACOSX", "Thumbs.db", "desktop.ini".
 bool is_passed_over(const std::filesystem::path& path);
 
+// What files_below finds.
 struct FolderFiles {
   std::vector<std::filesystem::path> pictures;  // by the name's ending (has_image_extension)
   std::vector<std::filesystem::path> others;    // and what is no regular file

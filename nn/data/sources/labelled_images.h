@@ -11,6 +11,7 @@
 
 namespace papilio::nn {
 
+// One picture, which is read when it is asked for.
 struct LabelledImage {
   std::string name;   // for people, as an error begins
   std::string label;  // of the class

@@ -5,6 +5,7 @@
 
 namespace papilio::nn {
 
+// A part of a data set; `none` is a name that is no part's.
 enum class Part { none, train, validation, test };
 
 // train, training; val, valid, validation, dev; test, testing; in upper and lower case.
