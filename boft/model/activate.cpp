@@ -1,4 +1,4 @@
-#include "boft/model/activate.h"
+#include "boft/model/detail/activate.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "boft/model/activate.h"
+#include "boft/model/detail/activate.h"
 
 namespace papilio::boft {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "boft/model/activate.h"
+#include "boft/model/detail/activate.h"
 #include "tensor/files/detail/check_name.h"
 #include "tensor/text.h"
 

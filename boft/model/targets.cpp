@@ -7,7 +7,7 @@
 #include <optional>
 #include <system_error>
 
-#include "boft/model/path_pattern.h"
+#include "boft/model/detail/path_pattern.h"
 #include "nn/layers/embedding.h"
 #include "nn/models/transformers_names.h"
 #include "nn/text_table.h"

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "kernels/threads.h"
-#include "nn/data/start_threads.h"
-#include "nn/data/word_hash.h"
+#include "nn/data/detail/start_threads.h"
+#include "nn/data/detail/word_hash.h"
 #include "tensor/random.h"
 
 namespace papilio::nn {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "nn/data/word_hash.h"
+#include "nn/data/detail/word_hash.h"
 
 namespace papilio::nn {
 

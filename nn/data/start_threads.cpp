@@ -1,4 +1,4 @@
-#include "nn/data/start_threads.h"
+#include "nn/data/detail/start_threads.h"
 
 #include <cstddef>
 #include <new>

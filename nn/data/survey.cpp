@@ -11,7 +11,7 @@
 #include <thread>
 #include <utility>
 
-#include "nn/data/start_threads.h"
+#include "nn/data/detail/start_threads.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

@@ -8,8 +8,8 @@
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "nn/models/detail/model_table.h"
+#include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
-#include "nn/models/position_embeddings.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 

@@ -1,4 +1,4 @@
-#include "nn/models/position_embeddings.h"
+#include "nn/models/detail/position_embeddings.h"
 
 #include <algorithm>
 #include <cmath>

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "nn/data/formats/csv.h"
-#include "nn/data/formats/gzip.h"
-#include "nn/data/formats/tar.h"
+#include "nn/data/formats/detail/gzip.h"
+#include "nn/data/formats/detail/tar.h"
 #include "nn/data/sources/cifar.h"
 #include "nn/data/sources/idx.h"
 #include "nn/data/transforms/image_processor_file.h"

@@ -17,7 +17,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/model/model.h"
-#include "nn/models/position_embeddings.h"
+#include "nn/models/detail/position_embeddings.h"
 #include "nn/models/pretrained.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/summary.h"

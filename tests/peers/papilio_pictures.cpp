@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/data/formats/file.h"
+#include "nn/data/formats/detail/file.h"
 #include "nn/data/transforms/image_processor_file.h"
 #include "tensor/creation.h"
 #include "tensor/files/safetensors.h"

@@ -1,11 +1,11 @@
-#include "nn/data/formats/file.h"
+#include "nn/data/formats/detail/file.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "nn/data/formats/gzip.h"
+#include "nn/data/formats/detail/gzip.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

@@ -1,4 +1,4 @@
-#include "nn/data/formats/gzip.h"
+#include "nn/data/formats/detail/gzip.h"
 
 #include <zlib.h>
 

@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <utility>
 
-#include "nn/data/formats/file.h"
-#include "nn/data/formats/image_codec.h"
-#include "nn/data/formats/picture_format.h"
+#include "nn/data/formats/detail/file.h"
+#include "nn/data/formats/detail/image_codec.h"
+#include "nn/data/formats/detail/picture_format.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

@@ -10,8 +10,8 @@
 // ... and this wants both.
 #include <jerror.h>
 
-#include "nn/data/formats/image_codec.h"
-#include "nn/data/formats/orientation.h"
+#include "nn/data/formats/detail/image_codec.h"
+#include "nn/data/formats/detail/orientation.h"
 #include "tensor/error.h"
 
 namespace papilio::nn::codec {

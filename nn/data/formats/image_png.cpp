@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "nn/data/formats/image_codec.h"
-#include "nn/data/formats/png_chunks.h"
+#include "nn/data/formats/detail/image_codec.h"
+#include "nn/data/formats/detail/png_chunks.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

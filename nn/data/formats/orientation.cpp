@@ -1,4 +1,4 @@
-#include "nn/data/formats/orientation.h"
+#include "nn/data/formats/detail/orientation.h"
 
 #include <bit>
 #include <cstddef>

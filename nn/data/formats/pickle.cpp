@@ -1,4 +1,4 @@
-#include "nn/data/formats/pickle.h"
+#include "nn/data/formats/detail/pickle.h"
 
 #include <cstddef>
 #include <cstdint>

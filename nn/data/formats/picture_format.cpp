@@ -1,4 +1,4 @@
-#include "nn/data/formats/picture_format.h"
+#include "nn/data/formats/detail/picture_format.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,4 +1,4 @@
-#include "nn/data/formats/png_chunks.h"
+#include "nn/data/formats/detail/png_chunks.h"
 
 #include <zlib.h>
 

@@ -1,4 +1,4 @@
-#include "nn/data/formats/tar.h"
+#include "nn/data/formats/detail/tar.h"
 
 #include <algorithm>
 #include <charconv>

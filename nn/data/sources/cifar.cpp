@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "nn/data/formats/file.h"
-#include "nn/data/formats/pickle.h"
-#include "nn/data/formats/tar.h"
-#include "nn/data/sources/class_names.h"
+#include "nn/data/formats/detail/file.h"
+#include "nn/data/formats/detail/pickle.h"
+#include "nn/data/formats/detail/tar.h"
+#include "nn/data/sources/detail/class_names.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

@@ -1,8 +1,8 @@
-#include "nn/data/sources/class_names.h"
+#include "nn/data/sources/detail/class_names.h"
 
 #include <algorithm>
 
-#include "nn/data/formats/file.h"
+#include "nn/data/formats/detail/file.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "nn/data/formats/gzip.h"
+#include "nn/data/formats/detail/gzip.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

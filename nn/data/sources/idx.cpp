@@ -10,8 +10,8 @@
 #include <system_error>
 #include <utility>
 
-#include "nn/data/formats/file.h"
-#include "nn/data/sources/class_names.h"
+#include "nn/data/formats/detail/file.h"
+#include "nn/data/sources/detail/class_names.h"
 #include "tensor/error.h"
 #include "tensor/text.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "nn/data/detail/file_errors.h"
-#include "nn/data/formats/file.h"
+#include "nn/data/formats/detail/file.h"
 #include "nn/data/sources/folder_files.h"
 #include "nn/data/sources/part_names.h"
 #include "nn/text_table.h"

@@ -8,7 +8,7 @@
 #include <set>
 #include <utility>
 
-#include "nn/data/sources/class_names.h"
+#include "nn/data/sources/detail/class_names.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

@@ -12,7 +12,7 @@
 
 #include "nn/data/detail/file_errors.h"
 #include "nn/data/formats/csv.h"
-#include "nn/data/formats/file.h"
+#include "nn/data/formats/detail/file.h"
 #include "nn/data/sources/labelled_images.h"
 #include "nn/data/sources/part_names.h"
 #include "tensor/files/detail/json.h"

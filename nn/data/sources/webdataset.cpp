@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "nn/data/detail/file_errors.h"
-#include "nn/data/formats/file.h"
-#include "nn/data/formats/tar.h"
+#include "nn/data/formats/detail/file.h"
+#include "nn/data/formats/detail/tar.h"
 #include "nn/data/sources/folder_files.h"
 #include "nn/data/sources/labelled_images.h"
 #include "nn/data/sources/part_names.h"

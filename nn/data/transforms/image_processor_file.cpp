@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "nn/data/formats/file.h"
+#include "nn/data/formats/detail/file.h"
 #include "nn/data/transforms/image_processor_class.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"

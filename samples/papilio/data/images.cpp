@@ -8,7 +8,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "nn/data/formats/picture_format.h"
+#include "nn/data/formats/detail/picture_format.h"
 #include "tensor/creation.h"
 #include "tensor/files/regular_file.h"
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <system_error>
 
-#include "nn/data/formats/file.h"
+#include "nn/data/formats/detail/file.h"
 #include "samples/papilio/options/toml.h"
 #include "samples/papilio/run/run_folder.h"
 

@@ -7,7 +7,7 @@
 #include <system_error>
 #include <utility>
 
-#include "nn/data/formats/file.h"
+#include "nn/data/formats/detail/file.h"
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/options/toml.h"
 #include "tensor/text.h"

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "nn/data/formats/file.h"
+#include "nn/data/formats/detail/file.h"
 #include "nn/train/checkpoints.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "nn/data/formats/gzip.h"
-#include "nn/data/formats/tar.h"
+#include "nn/data/formats/detail/gzip.h"
+#include "nn/data/formats/detail/tar.h"
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"
 

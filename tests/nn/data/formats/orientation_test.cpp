@@ -1,5 +1,5 @@
 // Orientation notes: which types, forms and places count, by what Pillow 13 makes of each.
-#include "nn/data/formats/orientation.h"
+#include "nn/data/formats/detail/orientation.h"
 
 #include <doctest/doctest.h>
 

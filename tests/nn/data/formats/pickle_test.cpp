@@ -1,5 +1,5 @@
 // Pickles: what CIFAR's files hold is read, whatever would run something is not.
-#include "nn/data/formats/pickle.h"
+#include "nn/data/formats/detail/pickle.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/data/formats/file.h"
+#include "nn/data/formats/detail/file.h"
 #include "nn/data/sources/cifar.h"
 #include "tensor/error.h"
 #include "tests/paths.h"

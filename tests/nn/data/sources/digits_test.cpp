@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/data/formats/gzip.h"
+#include "nn/data/formats/detail/gzip.h"
 #include "nn/data/loader.h"
 #include "tensor/error.h"
 #include "tests/nn/digits.h"

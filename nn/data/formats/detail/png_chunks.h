@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "nn/data/formats/orientation.h"
+#include "nn/data/formats/detail/orientation.h"
 
 namespace papilio::nn::codec {
 
