@@ -9,8 +9,8 @@
 #include "samples/kernels/cayley/v3.h"
 #include "samples/kernels/cayley/v4.h"
 #include "samples/kernels/cayley/v5.h"
+#include "samples/kernels/contiguous_view.h"
 #include "samples/kernels/measure.h"
-#include "samples/kernels/view.h"
 
 namespace papilio::cuda::study {
 namespace {

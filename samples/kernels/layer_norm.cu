@@ -3,13 +3,13 @@
 #include <cstddef>
 #include <vector>
 
+#include "samples/kernels/contiguous_view.h"
 #include "samples/kernels/layer_norm/v1.h"
 #include "samples/kernels/layer_norm/v2.h"
 #include "samples/kernels/layer_norm/v3.h"
 #include "samples/kernels/layer_norm/v4.h"
 #include "samples/kernels/layer_norm/v5.h"
 #include "samples/kernels/measure.h"
-#include "samples/kernels/view.h"
 
 namespace papilio::cuda::study {
 namespace {

@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "kernels/cayley.h"
+#include "samples/kernels/contiguous_view.h"
 #include "samples/kernels/measure.h"
 #include "samples/kernels/rotation/v1.h"
 #include "samples/kernels/rotation/v2.h"
 #include "samples/kernels/rotation/v3.h"
 #include "samples/kernels/rotation/v4.h"
 #include "samples/kernels/rotation/v5.h"
-#include "samples/kernels/view.h"
 
 namespace papilio::cuda::study {
 namespace {

@@ -189,6 +189,21 @@ TEST_CASE("wrong includes are found") {
             .empty());
 }
 
+// A program's own folder is searched before the top of the tree.
+TEST_CASE("no header of the samples or tests hides one of the library") {
+  const fs::path top = papilio::test::source_root;
+  int headers = 0;
+  for (const char* folder : {"samples", "tests"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(top / folder)) {
+      if (entry.path().extension() != ".h") continue;
+      ++headers;
+      const std::string name = fs::relative(entry.path(), top / folder);
+      CHECK_MESSAGE(!exists(name), folder, '/', name);
+    }
+  }
+  CHECK(headers > 20);
+}
+
 TEST_CASE("the rooms of the rules exist") {
   for (const auto& [inside, closed, why] : papilio::test::room_rules) {
     CHECK_MESSAGE(fs::is_directory(fs::path(papilio::test::source_root) / inside), inside);
