@@ -33,16 +33,14 @@ void check_known_format(const fs::path& file, const Tensors& tensors) {
   }
 }
 
-// Files of other tools come without a configuration, in a folder or alone: says so where this is
-// one.
+// Files of other tools come without a configuration, in a folder or alone: says so if this is one.
 void check_is_folder(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_regular_file(path, ignored)) {
     if (path.extension() == ".safetensors")
       check_known_format(path, load_safetensors(path).tensors);
-    throw FileError(path.string() +
-                    ": is a file; an adapter is a folder with adapter_config.json and "
-                    "adapter_model.safetensors");
+    throw FileError(path.string() + ": is a file; an adapter is a folder with " +
+                    "adapter_config.json and adapter_model.safetensors");
   }
   if (fs::exists(path / kConfig, ignored)) return;
   for (const auto& entry : fs::directory_iterator(path, ignored)) {
@@ -115,9 +113,10 @@ AdapterFolder read_adapter_folder(const fs::path& folder) {
   check_known_format(file, tensors);
   if (compact) tensors = expanded(tensors, file.string());
   AdapterFolder result{config.config, std::move(tensors), config.warnings, file};
-  for (const auto& [name, dtype] : unsupported)
-    result.warnings.push_back(file.string() + ": " + name + " is left out: its dtype " + dtype +
-                              " is not supported");
+  for (const auto& [name, dtype] : unsupported) {
+    const std::string begin = file.string() + ": " + name;
+    result.warnings.push_back(begin + " is left out: its dtype " + dtype + " is not supported");
+  }
   trust_tensors(result.config, result.tensors, file.string(), result.warnings);
   return result;
 }

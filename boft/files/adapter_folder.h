@@ -32,8 +32,8 @@ enum class FolderForm { peft, compact };
 // LyCORIS and kohya files (`oft_blocks`), with the reason.
 AdapterFolder read_adapter_folder(const std::filesystem::path& folder);
 
-// Each file atomically, into a folder made where it is missing. The weights of the other form are
-// removed. Throws FileError.
+// Each file atomically; a missing folder is made, and the weights of the other form are removed.
+// Throws FileError.
 void write_adapter_folder(const std::filesystem::path& folder, const AdapterConfig& config,
                           const Tensors& tensors, FolderForm form = FolderForm::peft);
 

@@ -40,10 +40,9 @@ Tensors adapter_tensors(const AdapterModel& model, const std::string& name) {
 // Why a key that PEFT would drop without a word is not used.
 std::string explained(const std::string& key) {
   const bool old = key.find("boft_P") != std::string::npos;
-  return old ? key +
-                   " (a permutation that old releases of PEFT stored; it follows from the "
-                   "configuration)"
-             : key;
+  if (!old) return key;
+  return key + " (a permutation that old releases of PEFT stored; " +
+         "it follows from the configuration)";
 }
 
 // With bias = "all" PEFT lists a saved module's biases once more, under the names its wrapper has.

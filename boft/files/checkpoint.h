@@ -12,12 +12,12 @@ namespace papilio::boft {
 // Whose names of ViT's and DINOv2's modules stand in the files (nn/models/transformers_names.h).
 // PEFT looks them up in the user's model, which Transformers 5 has renamed.
 enum class ModuleNaming {
-  as_configured,  // as target_modules name them; Transformers 4's where these fit both
+  as_configured,  // as target_modules name them; Transformers 4's if these fit both
   transformers4,  // and the checkpoints'
   transformers5,
 };
 
-// Writes one adapter into `folder` (made where it is missing), both files atomically, under PEFT's
+// Writes one adapter into `folder` (made if it is missing), both files atomically, under PEFT's
 // keys. An adapter not called "default" goes into a subfolder of its name, as PEFT does. Returns
 // the folder written. Under other names than the configured ones target_modules lists the adapted
 // layers one by one.

@@ -16,7 +16,7 @@ struct LoadedConfig {
 };
 
 // Throws FileError that names the file and the key: not JSON, a wrong type, an unknown peft_type,
-// an option that would change the mathematics and is not supported; ArgumentError where the values
+// an option that would change the mathematics and is not supported; ArgumentError if the values
 // contradict each other.
 LoadedConfig parse_config(std::string_view text, const std::string& where);
 LoadedConfig read_config(const std::filesystem::path& path);

@@ -8,7 +8,7 @@ namespace papilio::boft {
 
 // BOFT with one factor (m = 1) and no scale (s = 1) as exact OFT (use_cayley_neumann = false), bit
 // for bit the same rotations: vec_ij = (R_ij - R_ji) / 2 above the diagonal, b or N, targets,
-// biases and saved modules as they were. Throws ArgumentError, naming the layer, where s is not 1
+// biases and saved modules as they were. Throws ArgumentError, naming the layer, if s is not 1
 // everywhere, and for m > 1.
 AdapterFolder boft_to_oft(const AdapterFolder& adapter);
 

@@ -25,7 +25,7 @@ std::string shortened(std::string_view text) {
 }
 
 std::string reason(int error) {
-  PCRE2_UCHAR text[256] = {};  // stays empty where PCRE2 does not know the number
+  PCRE2_UCHAR text[256] = {};  // stays empty if PCRE2 does not know the number
   pcre2_get_error_message(error, text, sizeof text);
   return reinterpret_cast<const char*>(text);
 }
@@ -42,7 +42,7 @@ struct Match {
     pcre2_set_heap_limit(limits.get(), kHeapKilobytes);
   }
 
-  // The number of groups found, one more than the last's; 0 where nothing matches.
+  // The number of groups found, one more than the last's; 0 if nothing matches.
   int run(const pcre2_code* code, std::string_view path, uint32_t how, const std::string& field,
           const std::string& text) {
     const int found = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(path.data()), path.size(), 0,

@@ -16,9 +16,9 @@ class PathPattern {
   // 65,536 bytes, or nests its parentheses more than 250 deep.
   PathPattern(std::string field, std::string_view text);
 
-  // re.fullmatch. Throws ArgumentError where the search takes too many steps.
+  // re.fullmatch. Throws ArgumentError if the search takes too many steps.
   bool full_match(std::string_view path) const;
-  // Group 1 of re.match, which begins at the path's first letter; nothing where it does not match.
+  // Group 1 of re.match, which begins at the path's first letter; nothing if it does not match.
   std::optional<std::string> first_group(std::string_view path) const { return group(path, 1); }
   // The same of the group (?P<name>...).
   std::optional<std::string> group(std::string_view path, const char* name) const;

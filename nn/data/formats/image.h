@@ -25,7 +25,7 @@ struct ImageLimits {
 
 // The picture in a JPEG or PNG file's bytes, upright (by EXIF, else XMP; codec::orientation), with
 // the pixels of Pillow's exif_transpose and convert("RGB") or "L": palettes become RGB, 16-bit
-// channels lose their low byte (where Pillow clips 16-bit grey at 255), CMYK becomes RGB;
+// channels lose their low byte (but Pillow clips 16-bit grey at 255), CMYK becomes RGB;
 // transparency is dropped, colour profiles are ignored. Faults that change no pixel cost no picture
 // (bytes between markers, a missing IEND and others that Pillow passes over). Throws FileError,
 // beginning with `name`, for other formats, which it names, data that is truncated or corrupt in

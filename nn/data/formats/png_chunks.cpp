@@ -26,7 +26,7 @@ struct Chunk {
   std::string_view type, data;
 };
 
-// The chunk at the beginning, or one without a type where none is whole there.
+// The chunk at the beginning, or one without a type if none is whole there.
 Chunk chunk_at(std::string_view bytes) {
   if (bytes.size() < 12) return {};
   const size_t length = four(bytes);

@@ -23,7 +23,7 @@ namespace {
 
 constexpr const char* kTrainImages = "train-images-idx3-ubyte";
 
-// "emnist-letters-train-images.idx3-ubyte.gz" -> "emnist-letters-", where it is such a file.
+// "emnist-letters-train-images.idx3-ubyte.gz" -> "emnist-letters-", if it is such a file.
 std::optional<std::string> set_of(const fs::path& file) {
   std::string name = file.filename();
   if (name.ends_with(".gz")) name.resize(name.size() - 3);

@@ -19,7 +19,7 @@ struct IdxArray {
   int64_t element_bytes;  // 1, unsigned; 4, signed
 };
 // An array with that many dimensions: 0, 0, the type (8: unsigned bytes, 12: int32), dimensions,
-// big-endian 32-bit sizes, data. Throws FileError, beginning with `name`, where magic, sizes and
+// big-endian 32-bit sizes, data. Throws FileError, beginning with `name`, if magic, sizes and
 // length disagree.
 IdxArray read_idx(std::string_view bytes, int dimensions, const std::string& name);
 

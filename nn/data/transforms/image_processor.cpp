@@ -16,8 +16,8 @@ void ImageProcessor::validate() const {
         "ImageProcessor: expected sizes from 1 to 16384, got ", height, 'x', width,
         ", shortest edge ", shortest_edge, ", crop ", crop_height, 'x', crop_width);
   check(shortest_edge == 0 || do_center_crop || !do_resize,
-        "ImageProcessor: a size by the shortest edge needs do_center_crop, or every image has "
-        "another shape");
+        "ImageProcessor: a size by the shortest edge needs do_center_crop, "
+        "or every image has another shape");
   check(channels() == 1 || channels() == 3,
         "ImageProcessor: expected a mean of 1 or 3 channels, got ", channels());
   check(image_std.size() == image_mean.size(),

@@ -1,5 +1,5 @@
 // The image processor classes of Transformers that feed vision transformers, and what each does
-// where its file says nothing.
+// if its file says nothing.
 #pragma once
 
 #include <cstdint>

@@ -79,7 +79,7 @@ void read_normalization(JsonFields& fields, const json& document, ImageProcessor
   p.image_std = read_numbers(fields, "image_std", p.image_std, count);
 }
 
-// The class that the file names, or the model's with a warning where it is not known.
+// The class that the file names, or the model's with a warning if it is not known.
 const ImageProcessorClass& read_class(JsonFields& fields, const std::string& model_type,
                                       const std::string& where,
                                       std::vector<std::string>& warnings) {

@@ -12,7 +12,7 @@ namespace papilio::nn {
 
 // Of the model that the file lies beside, for what the file leaves out.
 struct ImageProcessorModel {
-  std::string model_type = "vit";  // names the class where the file does not
+  std::string model_type = "vit";  // names the class if the file does not
   int64_t channels = 3;            // of a mean and a deviation that are one number each
 };
 

@@ -25,7 +25,8 @@ struct Command {
 // As --help lists them.
 inline constexpr Command kCommands[] = {
     {"train", "a vision transformer from scratch", train},
-    {"finetune", "adapt a model to new classes: BOFT, OFT, LoRA, linear probe, full", finetune},
+    {"finetune", "adapt a model to new classes: BOFT, OFT, HRA, LoRA, linear probe, full",
+     finetune},
     {"evaluate", "accuracy, loss and confusion matrix", evaluate},
     {"merge", "write an adapter into its model's weights", merge},
     {"convert", "an adapter in another form: boft, oft, compact, peft, merged", convert},

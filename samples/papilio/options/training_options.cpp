@@ -36,8 +36,8 @@ void add_training_options(Options& options, TrainingSettings& s) {
            "rotations and the optimiser stay float32)")
       .choices({"float32", "bfloat16"});
   options.flag("cuda-graph", s.cuda_graph,
-               "on a GPU: launch each step as one CUDA graph; for small models, whose steps are "
-               "mostly launches");
+               "on a GPU: launch each step as one CUDA graph; "
+               "for small models, whose steps are mostly launches");
   options
       .add("seed", &s.seed, "N",
            "of every random choice; the same seed and --threads give the same weights")

@@ -221,8 +221,8 @@ RunLock prepare_run_folder(const fs::path& out, ResultKind kind, bool resume, bo
     if (resume) return;
     check_output_folder(out, kind, overwrite);
     check<UsageError>(overwrite || !begun, "--out: ", out.string(),
-                      " holds the checkpoints of a run; --resume goes on with it, --overwrite "
-                      "begins anew");
+                      " holds the checkpoints of a run; "
+                      "--resume goes on with it, --overwrite begins anew");
   });
 }
 

@@ -111,8 +111,8 @@ std::vector<std::string> check_same_settings(const std::string& then, const std:
   const std::string device = value_of(then, "device"), here = value_of(now, "device");
   if (device != here) {
     warnings.push_back("--resume: the run began on " + device + ", now it is on " + here +
-                       ": sums are rounded in another order, so its numbers are as good but not "
-                       "the same bits");
+                       ": sums are rounded in another order, "
+                       "so its numbers are as good but not the same bits");
   }
   if (threads == own) return warnings;
   warnings.push_back(

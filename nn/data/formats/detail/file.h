@@ -10,7 +10,7 @@
 
 namespace papilio::nn {
 
-// A regular file's bytes as read_file gives them, through gunzip where the file begins as gzip data
+// A regular file's bytes as read_file gives them, through gunzip if the file begins as gzip data
 // does; `limit` is for both sizes together.
 std::string read_unpacked(const std::filesystem::path& path, size_t limit = size_t(1) << 30);
 

@@ -18,7 +18,7 @@ struct Decoded {
 Decoded decode_jpeg(std::string_view bytes, const std::string& name, const ImageLimits& limits);
 Decoded decode_png(std::string_view bytes, const std::string& name, const ImageLimits& limits);
 
-// Throws where the limits forbid a picture of this size.
+// Throws FileError if the limits forbid a picture of this size.
 void check_size(const std::string& name, int64_t width, int64_t height, const ImageLimits& limits);
 
 }  // namespace papilio::nn::codec

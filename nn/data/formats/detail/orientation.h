@@ -15,12 +15,12 @@ struct OrientationNotes {
 };
 
 // As Pillow's exif_transpose: EXIF first, of which the raw profile stands in for one that is not
-// there; XMP where EXIF says nothing. 1 where nothing readable says something else: a faulty note
+// there; XMP if EXIF says nothing. 1 if nothing readable says something else: a faulty note
 // costs no picture.
 int orientation(const OrientationNotes& notes);
 
 // The orientation in EXIF data, of any numeric type; 0 for one that is no number from 1 to 8,
-// nothing where there is none.
+// nothing if there is none.
 std::optional<int> exif_orientation(std::string_view data);
 // tiff:Orientation="6" or <tiff:Orientation>6.
 std::optional<int> xmp_orientation(std::string_view text);

@@ -12,7 +12,7 @@ struct TarMember {
   std::string_view data;  // inside the archive's bytes
 };
 
-// The archive's regular files, in its order, by their long names where pax or GNU records have
+// The archive's regular files, in its order, by their long names if pax or GNU records have
 // them; folders are passed over, and so is what macOS adds (__MACOSX, ._name, .DS_Store). Throws
 // FileError, beginning with `name`, for an archive that is truncated or has a wrong checksum, and
 // for members that no data set needs and an attacker likes: absolute paths, "..", links, devices,
