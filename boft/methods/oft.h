@@ -83,6 +83,7 @@ struct OftLayer : LayerAdapter {
   Tensor rotations(bool training) override;
   Tensor weight(const Tensor& w, bool training) override;
   Tensor linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) override;
+
   void visit(nn::Visitor& v) override;
   std::string describe() const override;
   std::string key(const std::string& parameter) const override { return parameter + ".weight"; }

@@ -21,7 +21,7 @@ namespace papilio {
 // the factors of each segment once, not once a row. Where w is large, or rows are few, u = (g o s)
 // W is walked back through the factors instead.
 //   ds_j = sum_r g_rj z_rj,  z = x R W^T = (y - bias) / s,
-// from the saved y, except for columns in which bias swamps y (or s = 0): their z is computed again.
+// from the saved y, but in columns in which bias swamps y (or s = 0) z is computed again.
 // Saved: x and y; neither W' nor any d x d matrix.
 //
 // A q that is not orthogonal gives a wrong dq here (use boft_linear_composed). A weight that wants
