@@ -28,7 +28,7 @@ void LoraConfig::fields(FieldVisitor& v) {
   v.must_be_null({"rank_pattern", "alpha_pattern", "layer_replication", "alora_invocation_tokens",
                   "target_parameters", "trainable_token_indices", "use_bdlora", "arrow_config",
                   "kasa_config", "monteclora_config", "velora_config"});
-  // Of options that are off, of ways to begin, and of how PEFT runs.
+  // They belong to options that are off, to ways to begin, and to how PEFT runs.
   v.ignored({"megatron_core", "megatron_config", "qalora_group_size", "eva_config", "corda_config",
              "loftq_config", "lora_ga_config", "runtime_config", "ensure_weight_tying"});
 }

@@ -32,7 +32,7 @@ struct ModelStatus {
   std::map<std::string, std::optional<bool>> requires_grad;
 };
 
-// In the model's order.
+// The adapted layers in the model's order.
 std::vector<LayerStatus> layer_status(const AdapterModel& adapters);
 ModelStatus model_status(const AdapterModel& adapters);
 

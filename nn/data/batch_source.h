@@ -16,7 +16,7 @@ struct Batch {
   Tensor labels;                     // (B) int64
   Tensor targets = {};               // (B, classes) float32 after mixing, else undefined
   std::vector<std::string> skipped;  // what was wrong with images that are not in the batch
-  // Of the images in the data. The loader writes them if nothing was skipped.
+  // Where the images stand in the data. The loader writes this if nothing was skipped.
   std::vector<int64_t> positions = {};
 
   // What cross_entropy takes.
@@ -34,7 +34,7 @@ class BatchSource {
   // The names of the classes, and the class of each sample.
   virtual const std::vector<std::string>& class_names() const = 0;
   virtual std::vector<int64_t> labels() const = 0;
-  // For people: a file's path, or a number.
+  // What people call the sample: a file's path, or a number.
   virtual std::string name(int64_t position) const = 0;
   // The samples at these positions; every random choice comes from `generator`. Several threads may
   // call it at a time.

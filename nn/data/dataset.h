@@ -24,7 +24,7 @@ class LabelledSamples {
   virtual int64_t label(int64_t i) const = 0;
   // A file's path, or "train-images-idx3-ubyte.gz, image 7"; empty if samples have no name.
   virtual std::string own_name(int64_t i) const = 0;
-  // For people: its own, else its number in these data.
+  // What people call the sample: its own name, else its number in these data.
   std::string name(int64_t i) const;
   const std::vector<std::string>& class_names() const { return class_names_; }
 

@@ -22,7 +22,7 @@ struct ImageBatchOptions {
 };
 // Throws ArgumentError for a processor that makes no sense.
 Batches batches_of(ImageData data, const ImageBatchOptions& options);
-// Without random changes, as a model is evaluated.
+// Batches without random changes, as a model is evaluated.
 Batches plain_batches(ImageData data, const ImageProcessor& processor,
                       OnCorrupt on_corrupt = OnCorrupt::fail);
 

@@ -36,8 +36,8 @@ Image read_image(const std::filesystem::path& path, const ImageLimits& limits = 
 // Whether a file's name says that it is one: .jpg, .jpeg or .png, in any case.
 bool has_image_extension(const std::filesystem::path& path);
 
-// With 1 channel or 3. Grey of RGB is (19595 R + 38470 G + 7471 B) / 2^16, rounded (ITU-R 601-2
-// luma, as Pillow's convert("L")).
+// The image with 1 channel or 3. Grey of RGB is (19595 R + 38470 G + 7471 B) / 2^16, rounded
+// (ITU-R 601-2 luma, as Pillow's convert("L")).
 Image with_channels(const Image& image, int64_t channels);
 
 // A PNG file of an image of 1 or 3 channels.

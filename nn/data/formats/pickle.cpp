@@ -169,7 +169,7 @@ void PickleMachine::build() {
   array.items = sizes(s[1]);
 }
 
-// Of an array.
+// The sizes of an array's dimensions.
 std::vector<size_t> PickleMachine::sizes(size_t index) const {
   const Value& list = value(index);
   require(list.kind == Kind::list && list.items.size() <= 4, kNotOfBytes);

@@ -129,7 +129,7 @@ Classes classes_of(const fs::path& folder, const std::string& set) {
   return classes;
 }
 
-// Of (N) or (N, 8) elements of 1 or 4 bytes.
+// The labels in a file of (N) or (N, 8) elements of 1 or 4 bytes.
 std::vector<int64_t> labels_of(std::string_view bytes, const std::string& name,
                                const std::vector<std::string>& class_names, int64_t first_label) {
   const int dimensions = bytes.size() >= 4 && bytes[3] == 2 ? 2 : 1;

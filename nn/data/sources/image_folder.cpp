@@ -65,7 +65,7 @@ Entries entries_of(const fs::path& folder) {
   return entries;
 }
 
-// With the classes known, those of `root` must be among them, and may be without pictures.
+// If classes are known, those of `root` must be among them, and may be without pictures.
 ImageData open_folder(const fs::path& root, int64_t& ignored,
                       const std::vector<std::string>& known = {}) {
   const auto [names, loose] = entries_of(root);

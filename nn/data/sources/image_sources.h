@@ -24,7 +24,7 @@ struct ImageSource {
   std::string title = {}, credits = {};  // for people, if the path does not say them
 };
 
-// In the order in which they are asked: the first that recognises a path opens it.
+// All sources in the order in which they are asked: the first that recognises a path opens it.
 const std::vector<ImageSource>& image_sources();
 
 // The one of these sources that opens the path. Throws FileError if there is no such file or

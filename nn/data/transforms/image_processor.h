@@ -47,7 +47,7 @@ struct ImageProcessor {
   void operator()(const Image& image, float* out) const { normalize(geometry(image), out); }
 };
 
-// For images of this size as they are, with ImageNet's mean and deviation or, of grey ones, 0.5.
+// Takes images of this size as they are, with ImageNet's mean and deviation or, of grey ones, 0.5.
 ImageProcessor image_processor_for(int64_t height, int64_t width, int64_t channels);
 
 // What training does instead of the processor's geometry, in timm's order: crop, flip, RandAugment,

@@ -22,8 +22,8 @@ struct ImageProcessorClass {
   double enlarged = 1;  // LeViT's: the shortest edge times this
 };
 
-// By `image_processor_type` or the older `feature_extractor_type`, with or without "Fast" and "Pil"
-// at its end; null for one that is not known.
+// The class of an `image_processor_type` or the older `feature_extractor_type`, with or without
+// "Fast" and "Pil" at its end; null for one that is not known.
 const ImageProcessorClass* find_image_processor_class(std::string_view type);
 // The one that Transformers takes for a model whose file names none; ViTImageProcessor's for models
 // that are not known.

@@ -10,13 +10,13 @@
 
 namespace papilio::nn {
 
-// Of the model that the file lies beside, for what the file leaves out.
+// The model that the file lies beside: it decides what the file leaves out.
 struct ImageProcessorModel {
   std::string model_type = "vit";  // names the class if the file does not
   int64_t channels = 3;            // of a mean and a deviation that are one number each
 };
 
-// What such a file holds.
+// What a preprocessor_config.json holds.
 struct ImageProcessorFile {
   ImageProcessor processor;
   // What the file says that is not done: unknown classes and keys, padding, channels in reverse.

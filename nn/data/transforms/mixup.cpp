@@ -16,8 +16,8 @@ struct Box {
   int64_t top, left, bottom, right;
 };
 
-// With about the given share of the image, about a point drawn anywhere: its part outside counts
-// for nothing.
+// A box with about the given share of the image, about a point drawn anywhere: its part outside
+// counts for nothing.
 Box draw_box(int64_t height, int64_t width, double share, Draw& draw) {
   const auto h = int64_t(double(height) * std::sqrt(share)),
              w = int64_t(double(width) * std::sqrt(share));

@@ -36,12 +36,12 @@ struct Window {
 Image resize(const Image& image, int64_t height, int64_t width, Interpolation interpolation,
              const Window& window);
 
-// Of an image, in pixels.
+// An image's size in pixels.
 struct ImageSize {
   int64_t height, width;
 };
-// So that the shorter edge is `size` and the other in proportion, rounded down, as torchvision's
-// Resize(size).
+// The size whose shorter edge is `size` and the other in proportion, rounded down, as torchvision's
+// Resize(size) has it.
 ImageSize shortest_edge_size(const Image& image, int64_t size);
 Image resize_shortest_edge(const Image& image, int64_t size, Interpolation interpolation);
 

@@ -10,7 +10,7 @@
 
 namespace papilio::nn::codec {
 
-// As the file stores it; `orientation` is EXIF's, 1 (upright) to 8.
+// A picture as the file stores it; `orientation` is EXIF's, 1 (upright) to 8.
 struct Decoded {
   Image image;
   int orientation = 1;
