@@ -1,9 +1,11 @@
 #include "samples/papilio/run/run_folder.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <exception>
+#include <sstream>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "nn/data/formats/detail/file.h"
@@ -89,10 +91,35 @@ Paths all_in(const fs::path& out) {
   return files;
 }
 
+// While a result is replaced: the new files, the old ones, and a list of the new ones, which is
+// there from when all old ones are aside until all new ones are in their place.
+fs::path fresh_in(const fs::path& out) {
+  return out / ".new";
+}
+fs::path old_in(const fs::path& out) {
+  return out / ".old";
+}
+fs::path list_in(const fs::path& out) {
+  return out / ".new.list";
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
+}
+
+void must_remove_all(const fs::path& folder) {
+  std::error_code error;
+  fs::remove_all(folder, error);
+  check<FileError>(!error, folder.string(), ": cannot be removed: ", error.message());
+}
+
 // What a process that was killed left.
 void remove_half_written(const fs::path& out) {
   for (const char* name : kResultFiles) must_remove(out / ('.' + std::string(name) + ".tmp"));
   for (const char* name : kRunFiles) must_remove(out / ('.' + std::string(name) + ".tmp"));
+  must_remove(out / "..new.list.tmp");
+  must_remove_all(fresh_in(out));
 }
 
 void must_rename(const fs::path& from, const fs::path& to) {
@@ -114,102 +141,140 @@ void check_output_folder(const fs::path& folder, ResultKind kind, bool overwrite
                     " already; choose another folder, or --overwrite");
 }
 
-// Checks before the folder is made, and again when no other process can change the answer.
-template <class Check>
-RunLock locked(const fs::path& folder, Check&& check_folder) {
-  check_folder();
-  make_folder(folder);
-  RunLock lock(folder);
-  check_folder();
-  return lock;
+// The files in a folder and those below it.
+Paths must_list(const fs::path& folder) {
+  Paths files;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (!fs::is_directory(it->symlink_status())) files.push_back(it->path());
+  }
+  check<FileError>(!error, folder.string(), ": cannot be read: ", error.message());
+  return files;
 }
 
-// A folder beside the result, there while it is replaced.
-class Beside {
- public:
-  explicit Beside(fs::path folder) : folder_(std::move(folder)) {}
-  Beside(const Beside&) = delete;
-  Beside& operator=(const Beside&) = delete;
-  ~Beside() {
-    if (!kept_) clear();
+bool is_config(const fs::path& name) {
+  return name == kConfigs[0] || name == kConfigs[1];
+}
+
+// The names in the list; configurations come last.
+Paths listed(const fs::path& out) {
+  Paths names;
+  std::istringstream lines(read_file(list_in(out), kLargestConfig));
+  for (std::string line; std::getline(lines, line);) names.emplace_back(line);
+  return names;
+}
+
+// Half a model is no model: configurations go first and come last.
+void place(const fs::path& out, const Paths& files) {
+  const fs::path fresh = fresh_in(out);
+  Paths names = must_list(fresh);
+  for (fs::path& name : names) name = name.lexically_relative(fresh);
+  std::ranges::stable_partition(names, [](const fs::path& name) { return !is_config(name); });
+  std::string list;
+  for (const fs::path& name : names) list += name.string() + '\n';
+  make_folder(old_in(out));
+  for (const fs::path& file : files) {
+    const fs::path to = old_in(out) / file.lexically_relative(out);
+    make_folder(to.parent_path());
+    must_rename(file, to);
   }
-  void clear() const {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  void keep() { kept_ = true; }
-  const fs::path& folder() const { return folder_; }
-
- private:
-  fs::path folder_;
-  bool kept_ = false;
-};
-
-// The old files move aside, the new ones into their place; both ways.
-class Replacement {
- public:
-  Replacement(fs::path out, fs::path fresh, fs::path old)
-      : out_(std::move(out)), fresh_(std::move(fresh)), old_(std::move(old)) {}
-
-  void make(const Paths& files) {
-    for (const fs::path& file : files) {
-      const fs::path to = old_ / file.lexically_relative(out_);
-      make_folder(to.parent_path());
-      must_rename(file, to);
-      aside_.emplace_back(file, to);
+  write_file_atomically(list_in(out), list);
+  for (const fs::path& name : names) {
+    if (is_config(name)) {
+      write_file_atomically(out / name, read_file(fresh / name, kLargestConfig));
+    } else {
+      make_folder((out / name).parent_path());
+      must_rename(fresh / name, out / name);
     }
-    std::vector<fs::path> names;
-    for (const auto& entry : fs::directory_iterator(fresh_))
-      names.push_back(entry.path().filename());
+  }
+}
+
+// From anywhere in `place`, and from anywhere in here: the old files are there again, the new ones
+// in .new.
+void put_back(const fs::path& out) {
+  const fs::path fresh = fresh_in(out), old = old_in(out);
+  if (is_there(list_in(out))) {
+    const Paths names = listed(out);
     for (const fs::path& name : names) {
-      if (name == kConfigs[0] || name == kConfigs[1]) continue;
-      must_rename(fresh_ / name, out_ / name);
-      placed_.push_back(name);
+      if (is_config(name)) must_remove(out / name);
     }
-    for (const char* name : kConfigs) {
-      std::error_code ignored;
-      if (!fs::exists(fresh_ / name, ignored)) continue;
-      configs_.emplace_back(name);
-      write_file_atomically(out_ / name, read_file(fresh_ / name, kLargestConfig));
+    for (const fs::path& name : names) {
+      if (!is_there(fresh / name) && is_there(out / name)) must_rename(out / name, fresh / name);
     }
+    must_remove(list_in(out));
   }
-
-  // Half a model is no model here either: configurations go first and come last.
-  void undo() {
-    for (; !configs_.empty(); configs_.pop_back()) must_remove(out_ / configs_.back());
-    for (; !placed_.empty(); placed_.pop_back())
-      must_rename(out_ / placed_.back(), fresh_ / placed_.back());
-    for (; !aside_.empty(); aside_.pop_back())
-      must_rename(aside_.back().second, aside_.back().first);
+  if (!is_there(old)) return;
+  Paths files = must_list(old);
+  std::ranges::stable_partition(
+      files, [&](const fs::path& file) { return !is_config(file.lexically_relative(old)); });
+  for (const fs::path& file : files) {
+    const fs::path to = out / file.lexically_relative(old);
+    make_folder(to.parent_path());
+    must_rename(file, to);
   }
+  must_remove_all(old);
+}
 
- private:
-  fs::path out_, fresh_, old_;
-  std::vector<std::pair<fs::path, fs::path>> aside_;  // was, is
-  std::vector<fs::path> placed_, configs_;
-};
+// The new result is whole.
+void forget_old(const fs::path& out) {
+  must_remove_all(old_in(out));
+  must_remove(list_in(out));
+}
+
+// After a process that was killed while it replaced a result.
+void recover(const fs::path& out) {
+  if (!is_there(list_in(out))) return put_back(out);
+  const Paths names = listed(out);
+  const bool whole = std::ranges::all_of(
+      names, [&](const fs::path& name) { return !is_config(name) || is_there(out / name); });
+  whole ? forget_old(out) : put_back(out);
+}
+
+bool half_replaced(const fs::path& out) {
+  return is_there(old_in(out)) || is_there(list_in(out));
+}
 
 // `write` makes new files in a folder of their own, which then take the place of `files`.
 void swap_in(const fs::path& out, const Paths& files, const WriteFolder& write) {
-  Beside fresh(out / ".new"), old(out / ".old");
-  fresh.clear();
-  make_folder(fresh.folder());
-  write(fresh.folder());
-  old.clear();
-  Replacement replacement(out, fresh.folder(), old.folder());
+  const fs::path fresh = fresh_in(out);
+  std::error_code ignored;
+  must_remove_all(fresh);
   try {
-    replacement.make(files);
-  } catch (const FileError& e) {
-    try {
-      replacement.undo();
-    } catch (const FileError&) {
-      fresh.keep();
-      old.keep();
-      throw FileError(str(e.what(), "; the new result is in ", fresh.folder().string(),
-                          ", the old one in ", old.folder().string()));
-    }
+    make_folder(fresh);
+    write(fresh);
+  } catch (...) {
+    fs::remove_all(fresh, ignored);
     throw;
   }
+  try {
+    place(out, files);
+  } catch (const std::exception& e) {
+    try {
+      put_back(out);
+    } catch (const std::exception&) {
+      throw FileError(str(e.what(), "; the new result is in ", fresh.string(), ", the old one in ",
+                          old_in(out).string()));
+    }
+    fs::remove_all(fresh, ignored);
+    throw;
+  }
+  try {  // what cannot be removed now does no harm
+    forget_old(out);
+  } catch (const FileError&) {
+  }
+  fs::remove_all(fresh, ignored);
+}
+
+// Checks before the folder is made, and again when no other process can change the answer.
+template <class Check>
+RunLock locked(const fs::path& folder, Check&& check_folder) {
+  if (!half_replaced(folder)) check_folder();
+  make_folder(folder);
+  RunLock lock(folder);
+  recover(folder);
+  check_folder();
+  return lock;
 }
 
 }  // namespace
@@ -235,7 +300,7 @@ RunLock prepare_result_folder(const fs::path& out, ResultKind kind, bool overwri
 }
 
 bool holds_run(const fs::path& out) {
-  return !all_in(out).empty();
+  return half_replaced(out) || is_there(fresh_in(out)) || !all_in(out).empty();
 }
 
 bool holds_result(const fs::path& out) {

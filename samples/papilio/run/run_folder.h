@@ -13,7 +13,8 @@ enum class ResultKind { model, adapter };
 
 // Before a run, which keeps the lock until its end. --resume wants checkpoints in the folder; a new
 // run makes it, and throws UsageError if it holds a result or checkpoints, unless `overwrite`.
-// Nothing in it changes. Throws FileError if another process writes into it.
+// A result that a killed process was replacing is whole again then; nothing else in it changes.
+// Throws FileError if another process writes into it.
 [[nodiscard]] RunLock prepare_run_folder(const std::filesystem::path& out, ResultKind kind,
                                          bool resume, bool overwrite);
 // The same before a result that is no run's: there is nothing to resume.

@@ -1,7 +1,9 @@
 // Loaded into the program (LD_PRELOAD): makes one of its calls that change files fail, or kills it
 // there. Counted are the calls of the functions in PAPILIO_FAULT_CALLS ("write fsync rename
-// remove") on files whose path holds PAPILIO_FAULT_PATH; from call PAPILIO_FAULT_FROM on, up to
-// PAPILIO_FAULT_TO, they fail with PAPILIO_FAULT_ERROR, or with 0 there SIGKILL ends the program.
+// remove readdir") on files whose path holds PAPILIO_FAULT_PATH; from call PAPILIO_FAULT_FROM on,
+// up to PAPILIO_FAULT_TO, they fail with PAPILIO_FAULT_ERROR, or with 0 there SIGKILL ends the
+// program.
+#include <dirent.h>
 #include <dlfcn.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -63,6 +65,10 @@ int fsync(int file) {
 
 int rename(const char* from, const char* to) noexcept {
   return fails("rename", to) ? -1 : next(&rename, "rename")(from, to);
+}
+
+dirent* readdir(DIR* folder) {
+  return fails("readdir", dirfd(folder)) ? nullptr : next(&readdir, "readdir")(folder);
 }
 
 int remove(const char* path) noexcept {

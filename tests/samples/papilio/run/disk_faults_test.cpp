@@ -61,7 +61,9 @@ std::string said(const Workplace& at, const std::string& folder) {
 
 }  // namespace
 
-TEST_CASE("a run that is killed anywhere leaves the old model, the new one or none") {
+TEST_CASE(
+    "a run that is killed anywhere leaves the old model, the new one or none; the next command has "
+    "one of them") {
   if (*faults_library == '\0') return;
   Workplace at;
   at.json(words("train --classes 5-9 --epochs 1 --out old " + kSmall));
@@ -89,6 +91,8 @@ TEST_CASE("a run that is killed anywhere leaves the old model, the new one or no
     REQUIRE(!done.empty());
     REQUIRE(old != done);
     bool kept = false, nothing = false;
+    std::string without_overwrite = c.line;
+    without_overwrite.erase(without_overwrite.find("--overwrite "), 12);
     const int places = for_each_fault(
         at, "rename remove", 0, false, c.line,
         [&] {
@@ -102,6 +106,17 @@ TEST_CASE("a run that is killed anywhere leaves the old model, the new one or no
           kept |= now == old;
           nothing |= now.empty();
           if (outcome.code == 0) CHECK(now == done);
+          // The next command finds it whole.
+          at.set_environment("LD_PRELOAD", "");
+          const Outcome next = at.run(words(without_overwrite));
+          CAPTURE(next.err);
+          CHECK(next.code == 2);
+          CHECK(next.err.find(" already; choose another folder") != std::string::npos);
+          const std::string again = said(at, "out");
+          CHECK((again == old || again == done));
+          if (!now.empty()) CHECK(again == now);
+          CHECK_FALSE(fs::exists(at / "out/.old"));
+          CHECK_FALSE(fs::exists(at / "out/.new.list"));
         });
     CHECK(places > 8);
     CHECK(kept);
@@ -159,11 +174,8 @@ TEST_CASE(
     std::string calls;
     int error;
     bool stays;
-  } faults[] = {{"write", ENOSPC, true},
-                {"fsync", EIO, true},
-                {"rename", EIO, false},
-                {"write", EIO, false},
-                {"rename", EIO, true}};
+  } faults[] = {{"write", ENOSPC, true}, {"fsync", EIO, true},  {"rename", EIO, false},
+                {"write", EIO, false},   {"rename", EIO, true}, {"readdir", EIO, false}};
   for (const auto& fault : faults) {
     CAPTURE(fault.calls);
     CAPTURE(fault.stays);
@@ -180,7 +192,8 @@ TEST_CASE(
               outcome.err.find("; the new result is in out/.new, the old one in out/.old\n") !=
               std::string::npos;
           named |= stuck;
-          CHECK(fs::exists(at / "out/.new") == stuck);
+          // A folder that cannot be read cannot be removed either.
+          if (fault.calls != "readdir") CHECK(fs::exists(at / "out/.new") == stuck);
           CHECK(fs::exists(at / "out/.old") == stuck);
           if (!stuck) CHECK(said(at, "out") == (outcome.code == 0 ? after : before));
           if (stuck) CHECK(at.bytes("out/.new/config.json") == at.bytes("merged/config.json"));
