@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr size_t kHeader = 512, kLongestLabel = 1000;
+constexpr size_t kHeader = 512, kName = 100, kLongestLabel = 1000;
 
 // "a/000017.seg.png" -> "a/000017" and "seg.png", as WebDataset divides names.
 std::pair<std::string, std::string> divided(const std::string& path) {
@@ -39,8 +39,11 @@ std::pair<std::string, std::string> divided(const std::string& path) {
 bool is_shard(const fs::path& file) {
   if (!fs::is_regular_file(file)) return false;
   const std::string header = RegularFile(file).read(kHeader);
-  // CIFAR comes in a tar file too.
-  return is_tar(header) && !std::string_view(header).starts_with("cifar-");
+  // CIFAR comes in a tar file too: the first member's name tells them apart.
+  const std::string first = header.substr(0, std::min(header.find('\0'), kName));
+  const bool sample =
+      has_image_extension(first) || first.ends_with(".cls") || first.ends_with(".json");
+  return is_tar(header) && sample;
 }
 
 std::vector<fs::path> shards_in(const fs::path& folder) {

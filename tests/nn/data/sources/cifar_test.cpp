@@ -203,7 +203,7 @@ TEST_CASE("CIFAR files that lie: sizes, labels, missing parts, names, archives")
   CHECK(complaint(file) == ": expected a tar archive of CIFAR");
   write_bytes(file, tar({tar_member("a/train.bin", "x"), tar_member("b/train.bin", "x")}));
   CHECK(complaint(file) == ": holds two files train.bin");
-  write_bytes(file, tar({tar_member("a.jpg", "x")}));
+  write_bytes(file, tar({tar_member("a.txt", "x")}));
   CHECK(complaint(file) ==
         ": expected CIFAR's binary version (data_batch_1.bin and so on, or train.bin) or its "
         "Python version (data_batch_1, or train and meta)");
