@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/layers/attention.h"
 #include "nn/layers/conv2d.h"
 #include "nn/layers/linear.h"
-#include "nn/layers/multi_head_attention.h"
 #include "nn/text_table.h"
 #include "tensor/text.h"
 
@@ -71,10 +71,10 @@ std::map<std::string, double> multiply_adds(ImageClassifier& model) {
   std::map<std::string, double> macs;
   for_each_module(model, [&](const std::string& path, Module& module) {
     if (const auto* linear = dynamic_cast<const Linear*>(&module)) {
-      macs[path] = double(linear->weight.numel()) * (path == "classifier" ? 1 : tokens);
+      macs[path] = double(linear->weight.numel()) * (in_head(model, path) ? 1 : tokens);
     } else if (const auto* conv = dynamic_cast<const Conv2d*>(&module)) {
       macs[path] = double(conv->weight.numel()) * positions(path, s);
-    } else if (dynamic_cast<const MultiHeadAttention*>(&module)) {
+    } else if (dynamic_cast<const Attention*>(&module)) {
       macs[path] = 2 * tokens * tokens * double(s.hidden_size);
     }
   });

@@ -9,6 +9,7 @@
 
 #include "boft/model/detail/path_pattern.h"
 #include "nn/layers/embedding.h"
+#include "nn/models/image_classifier.h"
 #include "nn/models/transformers_names.h"
 #include "nn/text_table.h"
 
@@ -132,6 +133,7 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
             ? "layers_to_transform is ignored because target_modules is \"all-linear\""
             : "layers_to_transform is ignored because target_modules is a regular expression");
   }
+  auto* const classifier = dynamic_cast<nn::ImageClassifier*>(&model);
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
     if (path.empty() || path.find(".adapters.") != std::string::npos) return;
     auto* layer = dynamic_cast<nn::AdaptableLayer*>(&module);
@@ -149,7 +151,9 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
     if (excluded) return;
     if (all_linear) {
       // Every linear map (2-d weight) but the classification head.
-      const bool head = path == "classifier" || path.ends_with(".classifier");
+      const bool head = classifier != nullptr
+                            ? nn::in_head(*classifier, path)
+                            : path == "classifier" || path.ends_with(".classifier");
       const bool linear = layer != nullptr && layer->weight.dim() == 2 &&
                           dynamic_cast<nn::Embedding*>(layer) == nullptr;
       if (linear && !head) selection.adapted.push_back(path);

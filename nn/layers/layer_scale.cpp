@@ -8,7 +8,8 @@
 
 namespace papilio::nn {
 
-LayerScale::LayerScale(int64_t features, double start) : lambda1(leaf(full({features}, start))) {}
+LayerScale::LayerScale(int64_t features, double start, const char* name_)
+    : lambda1(leaf(full({features}, start))), name(name_) {}
 
 Tensor LayerScale::operator()(const Tensor& x) {
   return x * lambda1;

@@ -9,11 +9,12 @@ namespace papilio::nn {
 
 // x * lambda1, a learned factor for each channel (arXiv 2103.17239). x: (..., features).
 struct LayerScale : Module {
-  Tensor lambda1;  // (features), all `start` at first
+  Tensor lambda1;    // (features), all `start` at first
+  const char* name;  // what checkpoints call it: timm says gamma
 
-  LayerScale(int64_t features, double start);
+  LayerScale(int64_t features, double start, const char* name = "lambda1");
   Tensor operator()(const Tensor& x);
-  void visit(Visitor& v) override { v("lambda1", lambda1); }
+  void visit(Visitor& v) override { v(name, lambda1); }
   std::string describe() const override { return str("LayerScale(", lambda1.size(0), ")"); }
 };
 

@@ -1,5 +1,9 @@
 #include "nn/models/image_classifier.h"
 
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -16,17 +20,37 @@ std::vector<Tensor> ImageClassifier::attention_probabilities(const Tensor& image
 
 void ImageClassifier::reset_classifier(int64_t num_labels) {
   check(num_labels >= 1, "reset_classifier: expected num_labels >= 1, got ", num_labels);
-  check(classifier.adapters.empty(), "reset_classifier: the classifier carries adapters");
+  for (const Head& head : heads())
+    check(head.layer->adapters.empty(), "reset_classifier: the ", head.path, " carries adapters");
   reset_classifier(classifier.in_features(), num_labels);
 }
 
 void ImageClassifier::reset_classifier(int64_t inputs, int64_t num_labels) {
   const double std = set_num_labels(num_labels);
-  Linear fresh(inputs, num_labels);
-  initialise_transformer(fresh, std);
-  to(fresh, classifier.weight.dtype());
-  to(fresh, classifier.weight.device());
-  classifier = std::move(fresh);
+  for (const Head& head : heads()) {
+    Linear fresh(inputs, num_labels);
+    initialise_transformer(fresh, std);
+    to(fresh, head.layer->weight.dtype());
+    to(fresh, head.layer->weight.device());
+    *head.layer = std::move(fresh);
+  }
+}
+
+ConfigFields ImageClassifier::label_fields(const std::vector<std::string>& class_names) const {
+  nlohmann::json id2label = nlohmann::json::object(), label2id = nlohmann::json::object();
+  for (size_t i = 0; i < class_names.size(); ++i) {
+    id2label[std::to_string(i)] = class_names[i];
+    label2id[class_names[i]] = i;
+  }
+  return {{"id2label", id2label.dump()},
+          {"label2id", label2id.dump()},
+          {"num_labels", std::to_string(class_names.size())}};
+}
+
+bool in_head(ImageClassifier& model, const std::string& path) {
+  return std::ranges::any_of(model.heads(), [&](const ImageClassifier::Head& head) {
+    return path == head.path || path.starts_with(head.path + '.');
+  });
 }
 
 double patch_operations(int64_t image_size, int64_t patch_size, int64_t channels,

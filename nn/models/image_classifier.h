@@ -31,8 +31,10 @@ struct ImageClassifier : Module {
 
   // What the classifier sees: (B, C, H, W) -> (B, classifier's inputs).
   virtual Tensor features(const Tensor& images) = 0;
+  // What they say: (B, classifier's inputs) -> logits (B, number of classes).
+  virtual Tensor logits(const Tensor& features) { return classifier(features); }
   // (B, C, H, W) -> logits (B, number of classes)
-  Tensor operator()(const Tensor& images) { return classifier(features(images)); }
+  Tensor operator()(const Tensor& images) { return logits(features(images)); }
   // Goes through the backbone and hands every layer's attention to `f`, which need not keep it: of
   // many tokens one layer's is large. The forward pass itself never makes these matrices.
   virtual void attention(const Tensor& images, const OnAttention& f) = 0;
@@ -51,11 +53,22 @@ struct ImageClassifier : Module {
   virtual Shape shape() const = 0;
   // What it computes with, as its config.json says it, with model_type and architectures.
   virtual ConfigFields config_fields() const = 0;
+  // The same of the classes' names.
+  virtual ConfigFields label_fields(const std::vector<std::string>& class_names) const;
+  // The module that holds the backbone, whose name files of the backbone alone leave out: "vit.";
+  // empty if backbone and classifier lie side by side.
+  virtual std::string backbone_prefix() const { return shape().model_type + '.'; }
+  // What tells the classes apart, by path: `classifier`, and one more if the model has two.
+  struct Head {
+    std::string path;
+    Linear* layer;
+  };
+  virtual std::vector<Head> heads() { return {{"classifier", &classifier}}; }
   // Called with a model folder's tensors, under the names of checkpoints, before they are loaded:
   // brings what folders have in several forms into the model's.
   virtual void before_loading(StateDict& /*tensors*/) {}
-  // A new classifier, drawn from the default generator, for another number of classes; of the old
-  // one's dtype, on its device.
+  // A new classifier (all heads), drawn from the default generator, for another number of classes;
+  // of the old one's dtype, on its device.
   void reset_classifier(int64_t num_labels);
 
  protected:
@@ -65,6 +78,9 @@ struct ImageClassifier : Module {
   // Notes the number in the configuration; returns initializer_range.
   virtual double set_num_labels(int64_t num_labels) = 0;
 };
+
+// Is this the path of one of the model's heads, or of what lies in it?
+bool in_head(ImageClassifier& model, const std::string& path);
 
 // Of a patch embedding: 2 patches x pixels x channels x D.
 double patch_operations(int64_t image_size, int64_t patch_size, int64_t channels, int64_t features);

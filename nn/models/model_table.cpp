@@ -1,8 +1,12 @@
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "nn/models/detail/model_table.h"
 #include "nn/models/dinov2.h"
+#include "nn/models/timm_vit.h"
 #include "nn/models/vit.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/text.h"
@@ -17,13 +21,17 @@ constexpr ModelType kModels[] = {
     {"papilio_vit", make_vit, &kViTRenamings},  // with options that Transformers does not have
     {"dinov2", make_dinov2, &kDinov2Renamings},
     {"dinov2_with_registers", make_dinov2_with_registers, &kDinov2WithRegistersRenamings},
+    {"timm_vit", make_timm_vit, nullptr, timm_class_names},  // by `architecture`, see below
 };
+
+constexpr const char* kTimm = "timm_vit";
 
 // "a", "b" or "c": Transformers' types.
 std::string known_types() {
   std::vector<std::string> names;
   for (const ModelType& row : kModels) {
-    if (!row.model_type.starts_with("papilio_")) names.push_back(str('"', row.model_type, '"'));
+    if (!row.model_type.starts_with("papilio_") && row.model_type != kTimm)
+      names.push_back(str('"', row.model_type, '"'));
   }
   const std::string last = names.back();
   names.pop_back();
@@ -32,12 +40,37 @@ std::string known_types() {
 
 }  // namespace
 
+std::vector<std::string> read_id2label(JsonFields& fields, int64_t num_labels,
+                                       std::vector<std::string>& warnings) {
+  const nlohmann::json& labels = fields.value("id2label");
+  if (labels.is_null()) return {};
+  if (!labels.is_object()) fields.fail("id2label", "an object of names by number");
+  std::vector<std::string> names(labels.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto found = labels.find(std::to_string(i));
+    // A number is its text.
+    if (found == labels.end() || !(found->is_string() || found->is_number()))
+      fields.fail("id2label", "names for 0, 1, 2, ...");
+    names[i] = found->is_string() ? found->get<std::string>() : found->dump();
+  }
+  if (int64_t(names.size()) == num_labels) return names;
+  warnings.push_back(fields.where() + str(": id2label names ", names.size(),
+                                          " classes, num_labels says ", num_labels,
+                                          ", which counts: they are called LABEL_0, LABEL_1, ..."));
+  names.clear();
+  for (int64_t i = 0; i < num_labels; ++i) names.push_back("LABEL_" + std::to_string(i));
+  return names;
+}
+
 std::span<const ModelType> model_table() {
   return kModels;
 }
 
 const ModelType& model_type_of(JsonFields& fields) {
-  const std::string type = fields.string("model_type", "");
+  // timm's configurations say what they are by `architecture`.
+  const bool timm =
+      fields.value("model_type").is_null() && fields.value("architecture").is_string();
+  const std::string type = timm ? kTimm : fields.string("model_type", "");
   for (const ModelType& row : kModels) {
     if (row.model_type == type) return row;
   }

@@ -205,17 +205,8 @@ ConfigFields ViTForImageClassification::config_fields() const {
   return nn::config_fields(object);
 }
 
-namespace {
-
-constexpr Renaming kMlpRenamings[] = {
-    {"intermediate.dense", "mlp.fc1"},
-    {"output.dense", "mlp.fc2"},
-};
-
-}  // namespace
-
 const Renamings kViTRenamings = {.layers = {"vit.encoder.layer.", "vit.layers."},
                                  .attention = kAttentionRenamings,
-                                 .others = kMlpRenamings};
+                                 .others = kViTMlpRenamings};
 
 }  // namespace papilio::nn

@@ -64,6 +64,16 @@ const json& JsonFields::value(const char* key) {
   return found == object_.end() ? kNull : *found;
 }
 
+bool JsonFields::has(const char* key) const {
+  return object_.contains(key);
+}
+
+JsonFields JsonFields::object(const char* key) {
+  static const json kEmpty = json::object();
+  const json& v = value(key);
+  return {v.is_null() ? kEmpty : v, where_ + ": " + key};
+}
+
 void JsonFields::fail(const char* key, const char* expected) const {
   std::string came = object_.contains(key)
                          ? object_.at(key).dump(-1, ' ', false, json::error_handler_t::replace)

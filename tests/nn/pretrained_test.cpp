@@ -289,14 +289,16 @@ TEST_CASE("config.json: settings that would compute something else are refused, 
       "got [12,16]");
   with("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 100000");
   refused("num_hidden_layers: expected a whole number from 0 to 1000, got 100000");
-  with("\"patch_size\": 4", "\"patch_size\": 5");
-  refused("ViTConfig: image_size 12 is not a multiple of patch_size 5");
+  with("\"patch_size\": 4", "\"patch_size\": 13");
+  refused("ViTConfig: patch_size 13 is larger than image_size 12");
   with("\"intermediate_size\": 24", "\"intermediate_size\": 1000000000000");
   const std::string beyond = config.string() + ": out of memory on cpu: requested";
   CHECK_THROWS_WITH_AS(nn::from_pretrained(folder.path()), doctest::Contains(beyond.c_str()),
                        FileError);
   with("\"model_type\": \"vit\"", "\"model_type\": \"bert\"");
-  refused("model_type: expected \"vit\", \"dinov2\" or \"dinov2_with_registers\", got \"bert\"");
+  refused(
+      "model_type: expected \"vit\", \"deit\", \"dinov2\", \"dinov2_with_registers\" or "
+      "\"dinov3_vit\", got \"bert\"");
   with("\"mlp_ratio\": 2", "\"mlp_ratio\": \"two\"", "dinov2");
   refused("mlp_ratio: expected a number, got \"two\"");
 

@@ -125,9 +125,8 @@ TEST_CASE("ViT: class token and mean pooling, sizes that do not fit") {
     CHECK_THROWS_AS(model(randn({3, 1, 12, 12})), ArgumentError);
     CHECK_THROWS_AS(model(randn({3, 3, 8, 8})), ArgumentError);
   }
-  config.patch_size = 3;
-  CHECK_THROWS_WITH(nn::ViTModel{config},
-                    "ViTConfig: image_size 8 is not a multiple of patch_size 3");
+  config.patch_size = 9;
+  CHECK_THROWS_WITH(nn::ViTModel{config}, "ViTConfig: patch_size 9 is larger than image_size 8");
   config = small();
   config.num_attention_heads = 5;
   CHECK_THROWS_AS(nn::ViTModel{config}, ArgumentError);

@@ -31,6 +31,9 @@ ImageProcessorFile parse_image_processor(const std::string& text, const std::str
 // The same of a file.
 ImageProcessorFile read_image_processor(const std::filesystem::path& path,
                                         const ImageProcessorModel& model = {});
+// timm's pretrained_cfg (input_size, crop_pct, crop_mode, interpolation, mean, std), as timm's
+// transforms for evaluation do it. Errors as above.
+ImageProcessor parse_timm_processor(const std::string& pretrained_cfg, const std::string& where);
 // As Transformers' AutoImageProcessor reads it.
 std::string image_processor_text(const ImageProcessor& processor);
 

@@ -1,9 +1,12 @@
 // The models that a config.json's model_type can name.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "nn/models/image_classifier.h"
 
@@ -28,6 +31,16 @@ inline constexpr Renaming kAttentionRenamings[] = {
     {"attention.attention.value", "attention.v_proj"},
     {"attention.output.dense", "attention.o_proj"},
 };
+// Of ViTLayer's MLP.
+inline constexpr Renaming kViTMlpRenamings[] = {
+    {"intermediate.dense", "mlp.fc1"},
+    {"output.dense", "mlp.fc2"},
+};
+
+// Transformers' id2label. num_labels wins over one of another length, as there: the classes are
+// then LABEL_0, LABEL_1, ... and a warning says so.
+std::vector<std::string> read_id2label(JsonFields& fields, int64_t num_labels,
+                                       std::vector<std::string>& warnings);
 
 struct ModelType {
   std::string_view model_type;
@@ -37,6 +50,10 @@ struct ModelType {
   // that contradict each other. The way back is the model's config_fields().
   std::unique_ptr<ImageClassifier> (*make)(JsonFields& fields);
   const Renamings* renamings;  // null: Transformers 4 and 5 call everything the same
+  // The classes by number, for so many outputs; empty if the document does not name them. Throws
+  // FileError that names the key.
+  std::vector<std::string> (*class_names)(JsonFields& fields, int64_t num_labels,
+                                          std::vector<std::string>& warnings) = read_id2label;
 };
 
 std::span<const ModelType> model_table();

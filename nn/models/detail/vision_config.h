@@ -17,8 +17,9 @@ inline void check_positive(const char* config, const char* field, int64_t value)
   check(value >= 1, config, ": expected ", field, " >= 1, got ", value);
 }
 
+// What every vision transformer has.
 template <class Config>
-void check_transformer(const char* name, const Config& c) {
+void check_sizes(const char* name, const Config& c) {
   check_positive(name, "image_size", c.image_size);
   check_positive(name, "patch_size", c.patch_size);
   check_positive(name, "num_channels", c.num_channels);
@@ -27,12 +28,18 @@ void check_transformer(const char* name, const Config& c) {
   check_positive(name, "num_labels", c.num_labels);
   check(c.num_hidden_layers >= 0, name, ": expected num_hidden_layers >= 0, got ",
         c.num_hidden_layers);
-  check(c.image_size % c.patch_size == 0, name, ": image_size ", c.image_size,
-        " is not a multiple of patch_size ", c.patch_size);
+  // What is left over of a size that is no multiple is dropped, as Transformers drops it.
+  check(c.image_size >= c.patch_size, name, ": patch_size ", c.patch_size,
+        " is larger than image_size ", c.image_size);
   check(c.hidden_size % c.num_attention_heads == 0, name, ": hidden_size ", c.hidden_size,
         " is not a multiple of num_attention_heads ", c.num_attention_heads);
   check(c.layer_norm_eps > 0, name, ": expected layer_norm_eps > 0, got ", c.layer_norm_eps);
   hidden_act(c.hidden_act);
+}
+
+template <class Config>
+void check_transformer(const char* name, const Config& c) {
+  check_sizes(name, c);
   for (double rate : {c.hidden_dropout_prob, c.attention_probs_dropout_prob, c.drop_path_rate})
     check(rate >= 0 && rate < 1, name, ": expected rates in [0, 1), got ", rate);
 }
@@ -46,10 +53,10 @@ int64_t read_num_labels(JsonFields& fields);
 // Throws FileError for fields that change the computation of any of these models.
 void refuse_unsupported(JsonFields& fields, int64_t hidden_size, int64_t heads);
 
-// The fields that Transformers' ViTConfig and Dinov2Config have under the same keys; one that is
-// missing stays as it is in `c`.
+// The fields that all configurations have under the same keys; one that is missing stays as it is
+// in `c`.
 template <class Config>
-void read_transformer(JsonFields& fields, Config& c) {
+void read_sizes(JsonFields& fields, Config& c) {
   c.image_size = read_square_size(fields, "image_size", c.image_size);
   c.patch_size = read_square_size(fields, "patch_size", c.patch_size);
   c.num_channels = fields.integer("num_channels", c.num_channels, 1);
@@ -59,20 +66,26 @@ void read_transformer(JsonFields& fields, Config& c) {
   c.num_hidden_layers = fields.integer("num_hidden_layers", c.num_hidden_layers, 0, 1000);
   c.num_attention_heads = fields.integer("num_attention_heads", c.num_attention_heads, 1);
   c.hidden_act = read_hidden_act(fields);
-  c.hidden_dropout_prob = fields.number("hidden_dropout_prob", c.hidden_dropout_prob);
-  c.attention_probs_dropout_prob =
-      fields.number("attention_probs_dropout_prob", c.attention_probs_dropout_prob);
-  c.drop_path_rate = fields.number("drop_path_rate", c.drop_path_rate);
   c.layer_norm_eps = fields.number("layer_norm_eps", c.layer_norm_eps);
   c.initializer_range = fields.number("initializer_range", c.initializer_range);
-  c.qkv_bias = fields.boolean("qkv_bias", c.qkv_bias);
   c.num_labels = read_num_labels(fields);
   refuse_unsupported(fields, c.hidden_size, c.num_attention_heads);
 }
 
+// Those of Transformers' ViTConfig and Dinov2Config.
+template <class Config>
+void read_transformer(JsonFields& fields, Config& c) {
+  read_sizes(fields, c);
+  c.hidden_dropout_prob = fields.number("hidden_dropout_prob", c.hidden_dropout_prob);
+  c.attention_probs_dropout_prob =
+      fields.number("attention_probs_dropout_prob", c.attention_probs_dropout_prob);
+  c.drop_path_rate = fields.number("drop_path_rate", c.drop_path_rate);
+  c.qkv_bias = fields.boolean("qkv_bias", c.qkv_bias);
+}
+
 // The way back.
 template <class Config>
-nlohmann::json transformer_json(const Config& c) {
+nlohmann::json sizes_json(const Config& c) {
   return {{"image_size", c.image_size},
           {"patch_size", c.patch_size},
           {"num_channels", c.num_channels},
@@ -80,12 +93,18 @@ nlohmann::json transformer_json(const Config& c) {
           {"num_hidden_layers", c.num_hidden_layers},
           {"num_attention_heads", c.num_attention_heads},
           {"hidden_act", c.hidden_act},
-          {"hidden_dropout_prob", c.hidden_dropout_prob},
-          {"attention_probs_dropout_prob", c.attention_probs_dropout_prob},
-          {"drop_path_rate", c.drop_path_rate},
           {"layer_norm_eps", c.layer_norm_eps},
-          {"initializer_range", c.initializer_range},
-          {"qkv_bias", c.qkv_bias}};
+          {"initializer_range", c.initializer_range}};
+}
+
+template <class Config>
+nlohmann::json transformer_json(const Config& c) {
+  nlohmann::json object = sizes_json(c);
+  object["hidden_dropout_prob"] = c.hidden_dropout_prob;
+  object["attention_probs_dropout_prob"] = c.attention_probs_dropout_prob;
+  object["drop_path_rate"] = c.drop_path_rate;
+  object["qkv_bias"] = c.qkv_bias;
+  return object;
 }
 
 ConfigFields config_fields(const nlohmann::json& object);

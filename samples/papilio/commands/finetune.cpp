@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "nn/layers/dropout.h"
@@ -59,6 +60,19 @@ Options declare(Settings& s) {
   return options;
 }
 
+// --modules-to-save, in which `classifier` stands for the model's, whatever it calls it.
+std::vector<std::string> saved_modules(const MethodSettings& method, nn::ImageClassifier& model) {
+  std::vector<std::string> saved;
+  for (const std::string& name : split_names(method.modules_to_save)) {
+    if (name != "classifier") {
+      saved.push_back(name);
+    } else {
+      for (const nn::ImageClassifier::Head& head : model.heads()) saved.push_back(head.path);
+    }
+  }
+  return saved;
+}
+
 void choose_head(const Settings& s, LoadedModel& loaded,
                  const std::vector<std::string>& class_names) {
   const bool same = class_names == loaded.class_names;
@@ -68,11 +82,13 @@ void choose_head(const Settings& s, LoadedModel& loaded,
     return;
   }
   const std::string& named = s.method.modules_to_save;
-  const std::vector<std::string> saved = split_names(named);
-  check<UsageError>(
-      method_of(s.method).config == nullptr || std::ranges::count(saved, "classifier") > 0,
-      "--modules-to-save: the head is new, so classifier must be among them, got ",
-      named.empty() ? "nothing" : named);
+  const std::vector<std::string> saved = saved_modules(s.method, *loaded.model);
+  for (const nn::ImageClassifier::Head& head : loaded.model->heads()) {
+    check<UsageError>(
+        method_of(s.method).config == nullptr || std::ranges::count(saved, head.path) > 0,
+        "--modules-to-save: the head is new, so ", head.path, " must be among them, got ",
+        named.empty() ? "nothing" : named);
+  }
   replace_head(loaded, class_names);
 }
 
@@ -82,12 +98,13 @@ void prepare(const Options& options, const Settings& s, LoadedModel& loaded) {
   const Method& method = method_of(s.method);
   if (method.config != nullptr) {
     loaded.adapters = std::make_unique<boft::AdapterModel>(model);
-    warn(options,
-         loaded.adapters->add_adapter(
-             "default", adapter_config(s.method, s.model, model.shape().num_hidden_layers)));
+    boft::AdapterConfig config = adapter_config(s.method, s.model, model.shape().num_hidden_layers);
+    std::visit([&](auto& c) { c.modules_to_save = saved_modules(s.method, model); }, config);
+    warn(options, loaded.adapters->add_adapter("default", config));
   } else {
     nn::set_trainable(model, method.trains_backbone);
-    nn::set_trainable(model.classifier, true);
+    for (const nn::ImageClassifier::Head& head : model.heads())
+      nn::set_trainable(*head.layer, true);
   }
 }
 

@@ -28,7 +28,13 @@ bool has_processor(const std::filesystem::path& folder) {
 namespace {
 
 nn::ImageProcessorFile processor_without_file(const std::filesystem::path& folder,
-                                              const nn::ImageClassifier::Shape& shape) {
+                                              const nn::ImageClassifier& model) {
+  const auto timm = model.other_config.find("pretrained_cfg");
+  if (timm != model.other_config.end()) {
+    const std::string where = (folder / "config.json").string() + ": pretrained_cfg";
+    return {nn::parse_timm_processor(timm->second, where), {}};
+  }
+  const nn::ImageClassifier::Shape shape = model.shape();
   const nn::ImageProcessor p =
       nn::default_image_processor(shape.model_type, shape.image_size, shape.num_channels);
   const std::string crop =
@@ -47,7 +53,7 @@ nn::ImageProcessor processor_of(const Options& options, const std::filesystem::p
   const std::filesystem::path file = folder / kProcessorFile;
   const auto [p, warnings] =
       has_processor(folder) ? nn::read_image_processor(file, {shape.model_type, shape.num_channels})
-                            : processor_without_file(folder, shape);
+                            : processor_without_file(folder, model);
   warn(options, warnings);
   check<FileError>(p.channels() == shape.num_channels, file.string(), ": has ", p.channels(),
                    " channels, but the model takes ", shape.num_channels);

@@ -49,15 +49,13 @@ auto as_file_error(const fs::path& path, F&& f) {
 
 // Outputs of the classifier that an adapter brings, or 0. One in the file that modules_to_save does
 // not name is no part of the adapter.
-int64_t saved_head_size(const fs::path& adapter) {
+int64_t saved_head_size(const fs::path& adapter, const std::string& head) {
   const boft::AdapterFolder read = boft::read_adapter_folder(adapter);
   const bool saved = std::visit(
-      [](const auto& c) {
-        return boft::is_saved({.modules_to_save = c.modules_to_save}, "classifier");
-      },
+      [&](const auto& c) { return boft::is_saved({.modules_to_save = c.modules_to_save}, head); },
       read.config);
   if (!saved) return 0;
-  const auto found = read.tensors.find(std::string(boft::kKeyPrefix) + "classifier.weight");
+  const auto found = read.tensors.find(std::string(boft::kKeyPrefix) + head + ".weight");
   return found == read.tensors.end() || found->second.dim() != 2 ? 0 : found->second.size(0);
 }
 
@@ -119,7 +117,7 @@ LoadedModel load_model(const fs::path& folder, const fs::path& adapter) {
   check_folder(adapter);
   check<FileError>(is_adapter_folder(adapter), adapter.string(),
                    ": holds no adapter (adapter_config.json and adapter_model.safetensors)");
-  if (const int64_t size = saved_head_size(adapter); size > 0) {
+  if (const int64_t size = saved_head_size(adapter, loaded.model->heads()[0].path); size > 0) {
     const std::vector<std::string> names = read_class_names(adapter);
     check<FileError>(names.empty() || int64_t(names.size()) == size,
                      (adapter / kClassNames).string(), ": names ", names.size(), " classes for ",
@@ -152,7 +150,12 @@ void take_classifier(LoadedModel& loaded, const fs::path& folder) {
   check<UsageError>(inputs(other) == inputs(loaded), folder.string(), ": its classifier takes ",
                     inputs(other), " features, the model has ", inputs(loaded));
   replace_head(loaded, other.class_names);
-  nn::load_state_dict(loaded.model->classifier, nn::state_dict(other.model->classifier));
+  const std::vector<nn::ImageClassifier::Head> mine = loaded.model->heads(),
+                                               theirs = other.model->heads();
+  check<UsageError>(mine.size() == theirs.size(), folder.string(), ": has ", theirs.size(),
+                    " classifiers, the model ", mine.size());
+  for (size_t i = 0; i < mine.size(); ++i)
+    nn::load_state_dict(*mine[i].layer, nn::state_dict(*theirs[i].layer));
 }
 
 void save_class_names(const fs::path& folder, const std::vector<std::string>& class_names) {

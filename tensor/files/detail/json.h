@@ -35,10 +35,16 @@ class JsonFields {
   std::vector<int64_t> integers(const char* key);
   // The value as it is, null if it is missing.
   const nlohmann::json& value(const char* key);
+  // Does the key stand there, with whatever value?
+  bool has(const char* key) const;
+  // The fields of the object that lies there, none if it is missing.
+  JsonFields object(const char* key);
 
   // Keys that no getter has asked for and whose value says something (not null, false or empty), in
   // the document's order.
   std::vector<std::string> unread() const;
+  // Where the object lies: a file, or a file and a key.
+  const std::string& where() const { return where_; }
   [[noreturn]] void fail(const char* key, const char* expected) const;
 
  private:

@@ -1,0 +1,37 @@
+#include "nn/layers/attention.h"
+
+#include <cmath>
+#include <cstdint>
+
+#include "autograd/ops/arithmetic.h"
+#include "autograd/ops/attention.h"
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/shape.h"
+#include "autograd/ops/softmax.h"
+
+namespace papilio::nn {
+
+Attention::Attention(int64_t features, int64_t heads_, double attention_dropout_)
+    : attention_dropout(attention_dropout_), heads(heads_) {
+  check(heads >= 1 && features % heads == 0, "Attention: ", features,
+        " features do not divide into ", heads, " heads");
+}
+
+Tensor Attention::split_heads(const Tensor& x) const {
+  check(x.dim() == 3, "Attention: expected x of shape (B, T, D), got ", x.shape());
+  return transpose(reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}), 1, 2);
+}
+
+Tensor Attention::attention_of(const HeadProjections& p) const {
+  const double scale = 1 / std::sqrt(double(p.query.size(-1)));
+  return softmax(matmul(p.query, transpose(p.key, -1, -2)) * scale);
+}
+
+Tensor Attention::attend(const HeadProjections& p) {
+  const bool drops = attention_dropout.p > 0 && training;
+  const Tensor y = drops ? matmul(attention_dropout(attention_of(p)), p.value)
+                         : scaled_dot_product_attention(p.query, p.key, p.value);
+  return project_output(flatten(transpose(y, 1, 2), 2, 3));
+}
+
+}  // namespace papilio::nn

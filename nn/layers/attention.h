@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+#include "nn/layers/dropout.h"
+#include "nn/module.h"
+
+namespace papilio::nn {
+
+// One vector a token and head: (B, heads, T, D / heads), views of projections where they can be.
+struct HeadProjections {
+  Tensor query, key, value;
+};
+
+// Self-attention: softmax(q k^T / sqrt(d)) v for every head, then an output projection. x: (B, T,
+// D), D divisible by the number of heads. What makes q, k and v of x, and what projects the result,
+// is the subclass's.
+struct Attention : Module {
+  Dropout attention_dropout;  // of the probabilities; in training it asks for the (T, T) matrix
+  int64_t heads;
+
+  Tensor operator()(const Tensor& x) { return attend(project(x)); }
+  // softmax(q k^T / sqrt(d)), (B, heads, T, T), for pictures.
+  Tensor probabilities(const Tensor& x) { return attention_of(project(x)); }
+
+ protected:
+  // Throws ArgumentError if `features` do not divide into the heads.
+  Attention(int64_t features, int64_t heads, double attention_dropout);
+  // x: (B, T, D)
+  virtual HeadProjections project(const Tensor& x) = 0;
+  // (B, T, D) -> (B, T, D)
+  virtual Tensor project_output(const Tensor& y) = 0;
+  // (B, T, D) -> (B, heads, T, D / heads), a view.
+  Tensor split_heads(const Tensor& x) const;
+  // What the projections make of each other: (B, heads, T, T); and the layer's output, (B, T, D).
+  Tensor attention_of(const HeadProjections& p) const;
+  Tensor attend(const HeadProjections& p);
+};
+
+}  // namespace papilio::nn

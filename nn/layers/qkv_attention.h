@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "nn/layers/attention.h"
+#include "nn/layers/linear.h"
+
+namespace papilio::nn {
+
+// Self-attention whose query, key and value are one product, with timm's names: qkv, whose weight
+// (3 D, D) has them one below the other, and proj.
+struct QkvAttention : Attention {
+  Linear qkv, proj;
+  Dropout dropout;  // after proj
+
+  QkvAttention(int64_t features, int64_t heads, bool qkv_bias = true, double dropout = 0,
+               double attention_dropout = 0);
+  void visit(Visitor& v) override;
+  std::string describe() const override { return str("QkvAttention(", heads, " heads)"); }
+
+ protected:
+  HeadProjections project(const Tensor& x) override;
+  Tensor project_output(const Tensor& y) override { return dropout(proj(y)); }
+};
+
+}  // namespace papilio::nn

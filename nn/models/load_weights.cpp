@@ -1,0 +1,87 @@
+#include "nn/models/detail/load_weights.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <string_view>
+
+#include "nn/models/detail/checkpoint_weights.h"
+#include "nn/models/transformers_names.h"
+#include "nn/text_table.h"
+#include "tensor/error.h"
+
+namespace papilio::nn {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kWrappers[] = {"_orig_mod.", "module.", "base_model.model."};
+
+// What wrappers have put before every name: "module._orig_mod.".
+std::string wrapping(const std::map<std::string, Tensor>& tensors) {
+  if (tensors.empty()) return "";
+  std::string prefix;
+  for (bool found = true; found;) {
+    found = false;
+    for (const std::string_view wrapper : kWrappers) {
+      const std::string longer = prefix + std::string(wrapper);
+      found = std::ranges::all_of(
+          tensors, [&](const auto& named) { return named.first.starts_with(longer); });
+      if (!found) continue;
+      prefix = longer;
+      break;
+    }
+  }
+  return prefix;
+}
+
+struct Naming {
+  ImageClassifier& model;
+  std::string wrapped, backbone;  // before every name, before the backbone's
+
+  // The name that the model has for a tensor of the file.
+  std::string operator()(std::string name) const {
+    if (name.starts_with(wrapped)) name.erase(0, wrapped.size());
+    const bool whole = name.starts_with(backbone) || in_head(model, name);
+    return checkpoint_name(whole ? name : backbone + name);
+  }
+};
+
+}  // namespace
+
+std::vector<std::string> load_weights(ImageClassifier& model, const fs::path& folder) {
+  std::vector<std::string> warnings;
+  std::map<std::string, std::string> file_name;    // by the model's
+  std::map<std::string, std::string> unsupported;  // the dtype, by the file's
+  const std::map<std::string, Tensor> read = read_checkpoint_weights(folder, unsupported);
+  const Naming model_name{model, wrapping(read), model.backbone_prefix()};
+  StateDict tensors;
+  for (const auto& [name, tensor] : read) {
+    const std::string mine = model_name(name);
+    check<FileError>(tensors.emplace(mine, tensor).second, folder.string(), ": the weights name ",
+                     mine, " twice, also as ", name);
+    file_name[mine] = name;
+  }
+  model.before_loading(tensors);
+  const LoadResult result = load_state_dict(model, tensors, false);
+  std::vector<std::string> missing = result.missing, unexpected;
+  for (const auto& [name, dtype] : unsupported) {
+    check<FileError>(std::ranges::find(missing, model_name(name)) == missing.end(), folder.string(),
+                     ": the weights' ", name, " has the dtype ", dtype, ", which is not supported");
+    unexpected.push_back(name + " (" + dtype + ')');
+  }
+  if (std::erase_if(missing, [&](const auto& name) { return in_head(model, name); })) {
+    model.reset_classifier(model.classifier.out_features());
+    warnings.push_back(folder.string() +
+                       ": the weights hold no classifier: it is new, and knows nothing yet");
+  }
+  check<FileError>(missing.empty(), folder.string(), ": the weights lack ", listed(missing, 8));
+  for (const std::string& name : result.unexpected)
+    unexpected.push_back(file_name.contains(name) ? file_name[name] : name);
+  if (!unexpected.empty())
+    warnings.push_back(folder.string() + ": weights that are not used: " + listed(unexpected, 8));
+  return warnings;
+}
+
+}  // namespace papilio::nn

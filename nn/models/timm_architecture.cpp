@@ -1,0 +1,131 @@
+#include "nn/models/detail/timm_architecture.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <sstream>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tensor/error.h"
+#include "tensor/text.h"
+
+namespace papilio::nn {
+
+namespace {
+
+// What the word behind vit_ stands for.
+struct Size {
+  std::string_view name;
+  int64_t embed_dim, depth, num_heads;
+  double mlp_ratio;
+  // Of its variants with mean pooling (gap): layer scale; a bias of query, key and value without
+  // registers; positions of the patches alone, and the last norm behind the pooling, with them.
+  bool gap_scale = false, gap_bias = true, reg_no_embed = true, reg_fc_norm = true;
+};
+
+constexpr Size kSizes[] = {
+    {"tiny", 192, 12, 3, 4},
+    {"wee", 256, 14, 4, 5, true},
+    {"xsmall", 256, 10, 4, 4},
+    {"little", 320, 14, 5, 5.6, true},
+    {"small", 384, 12, 6, 4},
+    {"medium", 512, 12, 8, 4, true, false},
+    {"mediumd", 512, 20, 8, 4, true},
+    {"betwixt", 640, 12, 10, 4, true, false},
+    {"base", 768, 12, 12, 4},
+    {"so150m", 896, 18, 14, 2.572, false, true, false, false},
+    {"so150m2", 832, 21, 13, 2.6154, true, true, false},
+    {"large", 1024, 24, 16, 4},
+    {"huge", 1280, 32, 16, 4},
+    {"giant", 1408, 40, 16, 48.0 / 11},
+    {"gigantic", 1664, 48, 16, 64.0 / 13},
+};
+
+constexpr double kScale = 1e-5;  // layer scale, if there is one
+
+std::vector<std::string> words_of(const std::string& name) {
+  std::vector<std::string> words;
+  std::istringstream stream(name);
+  for (std::string word; std::getline(stream, word, '_');) words.push_back(word);
+  return words;
+}
+
+// The number behind `before` ("" for a bare one), or 0.
+int64_t number_in(const std::string& word, std::string_view before = "") {
+  const size_t digits = word.size() - std::min(word.size(), before.size());
+  if (!word.starts_with(before) || digits < 1 || digits > 4) return 0;
+  const bool all = std::all_of(word.begin() + std::ptrdiff_t(before.size()), word.end(),
+                               [](unsigned char c) { return std::isdigit(c) != 0; });
+  return all ? std::stoll(word.substr(before.size())) : 0;
+}
+
+struct Words {
+  int64_t patch = 0, img_size = 0, registers = 0;
+  bool gap = false, clip = false, quickgelu = false, dinov2 = false, plus = false, miil = false,
+       deep = false;
+};
+
+Words read_words(const std::string& name, const std::vector<std::string>& words) {
+  Words w;
+  const std::pair<std::string_view, bool*> flags[] = {
+      {"gap", &w.gap},       {"clip", &w.clip}, {"quickgelu", &w.quickgelu},
+      {"dinov2", &w.dinov2}, {"plus", &w.plus}, {"miil", &w.miil},
+      {"36x1", &w.deep}};
+  const std::pair<std::string_view, int64_t*> numbers[] = {
+      {"patch", &w.patch}, {"reg", &w.registers}, {"", &w.img_size}};
+  for (size_t i = 2; i < words.size(); ++i) {
+    bool known = false;
+    for (const auto& [flag, field] : flags) {
+      if (words[i] == flag) known = *field = true;
+    }
+    for (const auto& [before, field] : numbers) {
+      if (const int64_t n = number_in(words[i], before); n > 0) known = (*field = n) > 0;
+    }
+    check(known, '"', words[i], "\" in ", name, " is not known here");
+  }
+  return w;
+}
+
+}  // namespace
+
+TimmViTConfig timm_architecture(const std::string& name) {
+  const std::vector<std::string> words = words_of(name);
+  check(words.size() >= 3 && words[0] == "vit", name, " is no vit_SIZE_patchN_...");
+  const auto* const size = std::ranges::find(kSizes, words[1], &Size::name);
+  check(size != std::end(kSizes), '"', words[1], "\" in ", name, " is not known here");
+  const Words w = read_words(name, words);
+  check(w.patch > 0, name, " has no patchN in its name");
+  check(!w.dinov2 || words[1] != "giant", name, ": its gated MLP is not known here");
+  check(!w.plus || words[1] == "base", '"', "plus\" in ", name, " is not known here");
+
+  TimmViTConfig c;
+  c.architecture = name;
+  c.patch_size = w.patch;
+  c.img_size = w.img_size > 0 ? w.img_size : w.dinov2 ? 518 : 224;
+  c.embed_dim = w.plus ? 896 : size->embed_dim;
+  c.depth = w.deep ? 36 : size->depth;
+  c.num_heads = w.plus ? 14 : size->num_heads;
+  c.mlp_ratio = size->mlp_ratio;
+  c.reg_tokens = w.registers;
+  const bool registers = w.registers > 0;
+  c.class_token = !w.gap;
+  c.global_pool = w.gap ? "avg" : "token";
+  c.no_embed_class = registers && size->reg_no_embed;
+  c.fc_norm = w.gap && registers && size->reg_fc_norm;
+  c.qkv_bias = !w.miil && (!w.gap || (registers ? words[1] != "so150m2" : size->gap_bias));
+  if ((w.gap && size->gap_scale) || w.dinov2 || w.deep || (w.plus && !w.clip))
+    c.init_values = kScale;
+  c.pre_norm = w.clip;
+  if (w.clip) c.eps = 1e-5;
+  if (w.quickgelu) c.act_layer = "quick_gelu";
+  // The one that has narrower heads than its size's others.
+  if (name == "vit_base_patch16_gap_224") c.num_heads = 16;
+  if (w.dinov2) c.num_classes = 0;
+  return c;
+}
+
+}  // namespace papilio::nn

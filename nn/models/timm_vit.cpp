@@ -1,0 +1,185 @@
+#include "nn/models/timm_vit.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "autograd/backward.h"
+#include "autograd/ops.h"
+#include "nn/models/detail/vision_config.h"
+#include "nn/models/position_embeddings.h"
+#include "tensor/creation.h"
+
+namespace papilio::nn {
+
+void TimmViTConfig::validate() const {
+  const char* name = "TimmViTConfig";
+  check_positive(name, "img_size", img_size);
+  check_positive(name, "patch_size", patch_size);
+  check_positive(name, "in_chans", in_chans);
+  check_positive(name, "embed_dim", embed_dim);
+  check_positive(name, "num_heads", num_heads);
+  check_positive(name, "num_classes", num_classes);
+  check(mlp_ratio > 0 && mlp_ratio <= 1024, name, ": expected mlp_ratio from 0 to 1024, got ",
+        mlp_ratio);
+  check_positive(name, "embed_dim * mlp_ratio", hidden());
+  check(depth >= 0 && reg_tokens >= 0, name, ": expected depth and reg_tokens >= 0, got ", depth,
+        " and ", reg_tokens);
+  check(img_size >= patch_size, name, ": patch_size ", patch_size, " is larger than img_size ",
+        img_size);
+  check(embed_dim % num_heads == 0, name, ": embed_dim ", embed_dim,
+        " is not a multiple of num_heads ", num_heads);
+  check(global_pool == "token" || global_pool == "avg", name,
+        ": expected global_pool token or avg, got ", global_pool);
+  check(class_token || global_pool != "token", name, ": global_pool token needs class_token");
+  for (double rate : {drop_rate, pos_drop_rate, proj_drop_rate, attn_drop_rate, drop_path_rate})
+    check(rate >= 0 && rate < 1, name, ": expected rates in [0, 1), got ", rate);
+}
+
+namespace {
+
+const TimmViTConfig& validated(const TimmViTConfig& config) {
+  config.validate();
+  return config;
+}
+
+HiddenAct act_of(const std::string& act_layer) {
+  return hidden_act(act_layer == "gelu_tanh" ? "gelu_pytorch_tanh" : act_layer);
+}
+
+Tensor scaled(const std::unique_ptr<LayerScale>& scale, const Tensor& x) {
+  return scale ? (*scale)(x) : x;
+}
+
+}  // namespace
+
+TimmViTBlock::TimmViTBlock(const TimmViTConfig& c, double drop_path_rate)
+    : norm1(c.embed_dim, c.eps),
+      norm2(c.embed_dim, c.eps),
+      attn(c.embed_dim, c.num_heads, c.qkv_bias, c.proj_drop_rate, c.attn_drop_rate),
+      mlp(c.embed_dim, c.hidden(), c.proj_drop_rate, act_of(c.act_layer)),
+      drop_path(drop_path_rate) {
+  if (c.init_values == 0) return;
+  ls1 = std::make_unique<LayerScale>(c.embed_dim, c.init_values, "gamma");
+  ls2 = std::make_unique<LayerScale>(c.embed_dim, c.init_values, "gamma");
+}
+
+Tensor TimmViTBlock::operator()(const Tensor& x) {
+  const auto [h, n] = norm2.add_and_norm(x, drop_path(scaled(ls1, attn(norm1(x)))));
+  return h + drop_path(scaled(ls2, mlp(n)));
+}
+
+void TimmViTBlock::visit(Visitor& v) {
+  v("norm1", norm1);
+  v("attn", attn);
+  v("ls1", ls1);
+  v("norm2", norm2);
+  v("mlp", mlp);
+  v("ls2", ls2);
+  v("drop_path", drop_path);
+}
+
+TimmViT::TimmViT(const TimmViTConfig& c)
+    : config(validated(c)),
+      patch_embed(c.in_chans, c.patch_size, c.embed_dim, !c.pre_norm),
+      pos_drop(c.pos_drop_rate),
+      head_drop(c.drop_rate) {
+  const int64_t side = c.img_size / c.patch_size, D = c.embed_dim;
+  if (c.class_token) cls_token = leaf(zeros({1, 1, D}));
+  if (c.reg_tokens > 0) reg_token = leaf(zeros({1, c.reg_tokens, D}));
+  const int64_t with_position = c.no_embed_class ? 0 : c.prefix_tokens();
+  pos_embed = leaf(zeros({1, with_position + side * side, D}));
+  blocks.reserve(size_t(c.depth));
+  for (int64_t i = 0; i < c.depth; ++i) {
+    const double depth = c.depth > 1 ? double(i) / double(c.depth - 1) : 0;
+    blocks.emplace_back(c, c.drop_path_rate * depth);
+  }
+  if (c.pre_norm) norm_pre = std::make_unique<LayerNorm>(D, c.eps);
+  (c.fc_norm ? fc_norm : norm) = std::make_unique<LayerNorm>(D, c.eps);
+  initialise_transformer(*this, 0.02);
+  reset_classifier(D, c.num_classes);
+}
+
+Tensor TimmViT::embed(const Tensor& images) {
+  Tensor x = patch_embed(images);
+  const int64_t B = x.size(0), D = x.size(2), p = config.patch_size;
+  const int64_t rows = images.size(2) / p, columns = images.size(3) / p;
+  const int64_t with_position = config.no_embed_class ? 0 : config.prefix_tokens();
+  const bool fits = rows == columns && with_position + rows * columns == pos_embed.size(1);
+  const Tensor positions =
+      fits ? pos_embed : interpolate_positions(pos_embed, with_position, rows, columns, true);
+  if (config.no_embed_class) x = x + positions;
+  std::vector<Tensor> tokens;
+  for (const Tensor& token : {cls_token, reg_token}) {
+    if (token) tokens.push_back(expand(token, {B, token.size(1), D}));
+  }
+  tokens.push_back(x);
+  if (tokens.size() > 1) x = concat(tokens, 1);
+  if (!config.no_embed_class) x = x + positions;
+  x = pos_drop(x);
+  return norm_pre ? (*norm_pre)(x) : x;
+}
+
+Tensor TimmViT::pool(const Tensor& x) {
+  // A norm works on each token alone: taking the class token first gives the same for less.
+  if (config.global_pool == "token") {
+    const Tensor token = select(x, 1, 0);
+    return fc_norm ? (*fc_norm)(token) : (*norm)(token);
+  }
+  const Tensor all = norm ? (*norm)(x) : x;
+  const Tensor mean_token =
+      mean(config.pool_include_prefix ? all : slice(all, 1, config.prefix_tokens()), {1});
+  return fc_norm ? (*fc_norm)(mean_token) : mean_token;
+}
+
+Tensor TimmViT::features(const Tensor& images) {
+  Tensor x = embed(images);
+  for (TimmViTBlock& block : blocks) x = block(x);
+  return head_drop(pool(x));
+}
+
+void TimmViT::attention(const Tensor& images, const OnAttention& f) {
+  Tensor x = embed(images);
+  for (TimmViTBlock& block : blocks) {
+    f(block.attn.probabilities(block.norm1(x)));
+    x = block(x);
+  }
+}
+
+ImageClassifier::Shape TimmViT::shape() const {
+  const TimmViTConfig& c = config;
+  return {.model_type = "timm_vit",
+          .image_size = c.img_size,
+          .num_channels = c.in_chans,
+          .patch_size = c.patch_size,
+          .hidden_size = c.embed_dim,
+          .num_hidden_layers = c.depth,
+          .num_attention_heads = c.num_heads,
+          .intermediate_size = c.hidden(),
+          .prefix_tokens = c.prefix_tokens(),
+          .num_labels = c.num_classes,
+          .stem_operations = patch_operations(c.img_size, c.patch_size, c.in_chans, c.embed_dim)};
+}
+
+double TimmViT::set_num_labels(int64_t num_labels) {
+  config.num_classes = num_labels;
+  return 0.02;
+}
+
+void TimmViT::visit(Visitor& v) {
+  v("cls_token", cls_token);
+  v("reg_token", reg_token);
+  v("pos_embed", pos_embed);
+  v("patch_embed.proj", patch_embed.projection);
+  v("pos_drop", pos_drop);
+  v("norm_pre", norm_pre);
+  v("blocks", blocks);
+  v("norm", norm);
+  v("fc_norm", fc_norm);
+  v("head_drop", head_drop);
+  v("head", classifier);
+}
+
+}  // namespace papilio::nn
