@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/models/deit.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/dinov2.h"
 #include "nn/models/timm_vit.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr ModelType kModels[] = {
     {"vit", make_vit, &kViTRenamings},
     {"papilio_vit", make_vit, &kViTRenamings},  // with options that Transformers does not have
+    {"deit", make_deit, &kDeiTRenamings},
     {"dinov2", make_dinov2, &kDinov2Renamings},
     {"dinov2_with_registers", make_dinov2_with_registers, &kDinov2WithRegistersRenamings},
     {"timm_vit", make_timm_vit, nullptr, timm_class_names},  // by `architecture`, see below

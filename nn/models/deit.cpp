@@ -1,0 +1,167 @@
+#include "nn/models/deit.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "autograd/backward.h"
+#include "autograd/ops.h"
+#include "nn/models/detail/model_table.h"
+#include "nn/models/detail/vision_config.h"
+#include "nn/models/position_embeddings.h"
+#include "tensor/creation.h"
+
+namespace papilio::nn {
+
+void DeiTConfig::validate() const {
+  check_transformer("DeiTConfig", *this);
+  check_positive("DeiTConfig", "intermediate_size", intermediate_size);
+}
+
+namespace {
+
+constexpr const char* kWithTeacher = "DeiTForImageClassificationWithTeacher";
+
+const DeiTConfig& validated(const DeiTConfig& config) {
+  config.validate();
+  return config;
+}
+
+}  // namespace
+
+DeiTEmbeddings::DeiTEmbeddings(const DeiTConfig& c)
+    : cls_token(leaf(zeros({1, 1, c.hidden_size}))),
+      distillation_token(leaf(zeros({1, 1, c.hidden_size}))),
+      patch_embeddings(c.num_channels, c.patch_size, c.hidden_size),
+      dropout(c.hidden_dropout_prob) {
+  const int64_t side = c.image_size / c.patch_size;
+  position_embeddings = leaf(zeros({1, 2 + side * side, c.hidden_size}));
+}
+
+Tensor DeiTEmbeddings::operator()(const Tensor& images) {
+  const Tensor patches = patch_embeddings(images);
+  const int64_t B = patches.size(0), D = patches.size(2), p = patch_embeddings.patch_size;
+  const int64_t rows = images.size(2) / p, columns = images.size(3) / p;
+  const bool fits = rows == columns && 2 + rows * columns == position_embeddings.size(1);
+  const Tensor positions =
+      fits ? position_embeddings : interpolate_positions(position_embeddings, 2, rows, columns);
+  const Tensor tokens =
+      concat({expand(cls_token, {B, 1, D}), expand(distillation_token, {B, 1, D}), patches}, 1);
+  return dropout(tokens + positions);
+}
+
+void DeiTEmbeddings::visit(Visitor& v) {
+  v("cls_token", cls_token);
+  v("distillation_token", distillation_token);
+  v("position_embeddings", position_embeddings);
+  v("patch_embeddings", patch_embeddings);
+  v("dropout", dropout);
+}
+
+DeiTModel::DeiTModel(const DeiTConfig& c)
+    : config(validated(c)), embeddings(c), layernorm(c.hidden_size, c.layer_norm_eps) {
+  layer.reserve(size_t(c.num_hidden_layers));
+  for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
+    const double depth = c.num_hidden_layers > 1 ? double(i) / double(c.num_hidden_layers - 1) : 1;
+    layer.emplace_back(c, c.drop_path_rate * depth);
+  }
+  initialise_transformer(*this, c.initializer_range);
+}
+
+Tensor DeiTModel::operator()(const Tensor& images) {
+  Tensor x = embeddings(images);
+  for (ViTLayer& block : layer) x = block(x);
+  return x;
+}
+
+void DeiTModel::attention(const Tensor& images, const OnAttention& f) {
+  Tensor x = embeddings(images);
+  for (ViTLayer& block : layer) {
+    f(block.attention.probabilities(block.layernorm_before(x)));
+    x = block(x);
+  }
+}
+
+void DeiTModel::visit(Visitor& v) {
+  v("embeddings", embeddings);
+  v("encoder.layer", layer);
+  v("layernorm", layernorm);
+}
+
+DeiTForImageClassification::DeiTForImageClassification(const DeiTConfig& c)
+    : deit(c), distillation_classifier(0, 0) {
+  reset_classifier(c.hidden_size, c.num_labels);
+}
+
+Tensor DeiTForImageClassification::features(const Tensor& images) {
+  const Tensor x = deit(images);
+  // The norm works on each token alone.
+  const int64_t seen = config().with_teacher ? 2 : 1;
+  return flatten(deit.layernorm(slice(x, 1, 0, seen)), 1, 2);
+}
+
+Tensor DeiTForImageClassification::logits(const Tensor& features) {
+  if (!config().with_teacher) return classifier(features);
+  const int64_t D = config().hidden_size;
+  return (classifier(slice(features, 1, 0, D)) + distillation_classifier(slice(features, 1, D))) *
+         0.5;
+}
+
+std::vector<ImageClassifier::Head> DeiTForImageClassification::heads() {
+  if (!config().with_teacher) return {{"classifier", &classifier}};
+  return {{"cls_classifier", &classifier}, {"distillation_classifier", &distillation_classifier}};
+}
+
+ImageClassifier::Shape DeiTForImageClassification::shape() const {
+  const DeiTConfig& c = config();
+  return {.model_type = "deit",
+          .image_size = c.image_size,
+          .num_channels = c.num_channels,
+          .patch_size = c.patch_size,
+          .hidden_size = c.hidden_size,
+          .num_hidden_layers = c.num_hidden_layers,
+          .num_attention_heads = c.num_attention_heads,
+          .intermediate_size = c.intermediate_size,
+          .prefix_tokens = 2,
+          .num_labels = c.num_labels,
+          .stem_operations =
+              patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
+}
+
+double DeiTForImageClassification::set_num_labels(int64_t num_labels) {
+  deit.config.num_labels = num_labels;
+  return deit.config.initializer_range;
+}
+
+void DeiTForImageClassification::visit(Visitor& v) {
+  v("deit", deit);
+  for (const Head& head : heads()) v(head.path, *head.layer);
+}
+
+std::string DeiTForImageClassification::describe() const {
+  return config().with_teacher ? kWithTeacher : "DeiTForImageClassification";
+}
+
+std::unique_ptr<ImageClassifier> make_deit(JsonFields& fields) {
+  DeiTConfig c;
+  read_transformer(fields, c);
+  c.intermediate_size = fields.integer("intermediate_size", c.intermediate_size, 1);
+  c.with_teacher = std::ranges::count(fields.strings("architectures"), kWithTeacher) > 0;
+  return std::make_unique<DeiTForImageClassification>(c);
+}
+
+ConfigFields DeiTForImageClassification::config_fields() const {
+  const DeiTConfig& c = config();
+  nlohmann::json object = transformer_json(c);
+  object["intermediate_size"] = c.intermediate_size;
+  object["model_type"] = "deit";
+  object["architectures"] = {describe()};
+  return nn::config_fields(object);
+}
+
+const Renamings kDeiTRenamings = {.layers = {"deit.encoder.layer.", "deit.layers."},
+                                  .attention = kAttentionRenamings,
+                                  .others = kViTMlpRenamings};
+
+}  // namespace papilio::nn
