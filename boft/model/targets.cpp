@@ -98,6 +98,13 @@ bool targets(const TargetRules& rules, const std::string& path) {
          std::ranges::find(rules.layers_to_transform, *index) != rules.layers_to_transform.end();
 }
 
+// Transformers 5 has the same module, one module further in (DINOv3): target_modules that end with
+// its name fit both, and 5 is taken, since 4 hardly had the model.
+bool only_nested_in_transformers5(const std::string& path) {
+  const std::string other = nn::transformers5_name(path);
+  return other.size() > path.size() && other.ends_with(path);
+}
+
 }  // namespace
 
 bool is_all_linear(const ModuleNames& target_modules) {
@@ -156,14 +163,17 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
                             : path == "classifier" || path.ends_with(".classifier");
       const bool linear = layer != nullptr && layer->weight.dim() == 2 &&
                           dynamic_cast<nn::Embedding*>(layer) == nullptr;
-      if (linear && !head) selection.adapted.push_back(path);
+      if (!linear || head) return;
+      selection.adapted.push_back(path);
+      selection.transformers5_names |= only_nested_in_transformers5(path);
       return;
     }
     if (!matches_target(rules, path)) return;
     check(layer != nullptr, "target_modules: ", path, " is a ", module.describe(),
           ", which cannot be adapted; Linear, Conv1D, Conv2d and Embedding can");
     selection.adapted.push_back(path);
-    if (!targets(rules, path)) selection.transformers5_names = true;
+    if (!targets(rules, path) || only_nested_in_transformers5(path))
+      selection.transformers5_names = true;
   });
   if (rules.exclude_modules.given() && !excluded_any) {
     selection.warnings.push_back("exclude_modules " + described(rules.exclude_modules) +

@@ -7,6 +7,7 @@
 #include "nn/models/deit.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/dinov2.h"
+#include "nn/models/dinov3.h"
 #include "nn/models/timm_vit.h"
 #include "nn/models/vit.h"
 #include "tensor/files/detail/json.h"
@@ -23,6 +24,7 @@ constexpr ModelType kModels[] = {
     {"deit", make_deit, &kDeiTRenamings},
     {"dinov2", make_dinov2, &kDinov2Renamings},
     {"dinov2_with_registers", make_dinov2_with_registers, &kDinov2WithRegistersRenamings},
+    {"dinov3_vit", make_dinov3, &kDINOv3Renamings},
     {"timm_vit", make_timm_vit, nullptr, timm_class_names},  // by `architecture`, see below
 };
 
