@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/backward.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 
@@ -25,6 +26,10 @@ void uniform_(const Tensor& x, double a, Generator& generator) {
 }
 
 }  // namespace
+
+Tensor zero_parameter(const Dims& shape) {
+  return leaf(skip_init ? empty(shape) : zeros(shape));
+}
 
 SkipInit::SkipInit() : before_(std::exchange(skip_init, true)) {}
 

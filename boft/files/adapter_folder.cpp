@@ -42,6 +42,12 @@ void check_is_folder(const fs::path& path) {
     throw FileError(path.string() + ": is a file; an adapter is a folder with " +
                     "adapter_config.json and adapter_model.safetensors");
   }
+  check<FileError>(!fs::exists(path / "adapter_model.bin", ignored) ||
+                       fs::exists(path / file_name(FolderForm::peft), ignored),
+                   path.string(),
+                   ": its tensors are in adapter_model.bin, which is not read: a file that can run "
+                   "code when it is opened; save the adapter as adapter_model.safetensors "
+                   "(save_pretrained of a newer PEFT writes it)");
   if (fs::exists(path / kConfig, ignored)) return;
   for (const auto& entry : fs::directory_iterator(path, ignored)) {
     if (entry.path().extension() == ".safetensors")

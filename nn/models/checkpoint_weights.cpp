@@ -18,6 +18,10 @@ namespace {
 
 constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
+// Weights in forms that are not read.
+constexpr const char* kPickles[] = {"pytorch_model.bin", "pytorch_model.bin.index.json",
+                                    "model.pt",          "model.pth",
+                                    "tf_model.h5",       "flax_model.msgpack"};
 
 std::map<std::string, Tensor> read_shards(const fs::path& folder,
                                           std::map<std::string, std::string>& unsupported) {
@@ -61,6 +65,13 @@ std::map<std::string, Tensor> read_checkpoint_weights(
     SafetensorsFile file = load_safetensors(folder / kWeights);
     unsupported = std::move(file.unsupported);
     return std::move(file.tensors);
+  }
+  for (const char* pickle : kPickles) {
+    check<FileError>(!fs::exists(folder / pickle, ignored) || fs::exists(folder / kIndex, ignored),
+                     folder.string(), ": its weights are in ", pickle,
+                     ", which is not read: a file that can run code when it is opened, or another "
+                     "library's; save the model as ",
+                     kWeights, " (save_pretrained writes it)");
   }
   check<FileError>(fs::exists(folder / kIndex, ignored), folder.string(), ": holds neither ",
                    kWeights, " nor ", kIndex);

@@ -5,12 +5,11 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/init.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/vision_config.h"
 #include "nn/models/position_embeddings.h"
-#include "tensor/creation.h"
 
 namespace papilio::nn {
 
@@ -31,12 +30,12 @@ const DeiTConfig& validated(const DeiTConfig& config) {
 }  // namespace
 
 DeiTEmbeddings::DeiTEmbeddings(const DeiTConfig& c)
-    : cls_token(leaf(zeros({1, 1, c.hidden_size}))),
-      distillation_token(leaf(zeros({1, 1, c.hidden_size}))),
+    : cls_token(zero_parameter({1, 1, c.hidden_size})),
+      distillation_token(zero_parameter({1, 1, c.hidden_size})),
       patch_embeddings(c.num_channels, c.patch_size, c.hidden_size),
       dropout(c.hidden_dropout_prob) {
   const int64_t side = c.image_size / c.patch_size;
-  position_embeddings = leaf(zeros({1, 2 + side * side, c.hidden_size}));
+  position_embeddings = zero_parameter({1, 2 + side * side, c.hidden_size});
 }
 
 Tensor DeiTEmbeddings::operator()(const Tensor& images) {

@@ -5,13 +5,12 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/init.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
 #include "tensor/copy.h"
-#include "tensor/creation.h"
 
 namespace papilio::nn {
 
@@ -34,13 +33,14 @@ const Dinov2Config& validated(const Dinov2Config& config) {
 }  // namespace
 
 Dinov2Embeddings::Dinov2Embeddings(const Dinov2Config& c)
-    : cls_token(leaf(zeros({1, 1, c.hidden_size}))),
+    : cls_token(zero_parameter({1, 1, c.hidden_size})),
       patch_embeddings(c.num_channels, c.patch_size, c.hidden_size),
       dropout(c.hidden_dropout_prob) {
   const int64_t side = c.image_size / c.patch_size;
-  if (c.use_mask_token) mask_token = leaf(zeros({1, c.hidden_size}));
-  if (c.with_registers()) register_tokens = leaf(zeros({1, c.num_register_tokens, c.hidden_size}));
-  position_embeddings = leaf(zeros({1, 1 + side * side, c.hidden_size}));
+  if (c.use_mask_token) mask_token = zero_parameter({1, c.hidden_size});
+  if (c.with_registers())
+    register_tokens = zero_parameter({1, c.num_register_tokens, c.hidden_size});
+  position_embeddings = zero_parameter({1, 1 + side * side, c.hidden_size});
 }
 
 Tensor Dinov2Embeddings::operator()(const Tensor& images) {

@@ -8,8 +8,8 @@
 #include <numbers>
 #include <utility>
 
-#include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/init.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/vision_config.h"
 #include "tensor/copy.h"
@@ -76,9 +76,9 @@ Change draw_change(const DINOv3Config& c) {
 }  // namespace
 
 DINOv3Embeddings::DINOv3Embeddings(const DINOv3Config& c)
-    : cls_token(leaf(zeros({1, 1, c.hidden_size}))),
-      mask_token(leaf(zeros({1, 1, c.hidden_size}))),
-      register_tokens(leaf(zeros({1, c.num_register_tokens, c.hidden_size}))),
+    : cls_token(zero_parameter({1, 1, c.hidden_size})),
+      mask_token(zero_parameter({1, 1, c.hidden_size})),
+      register_tokens(zero_parameter({1, c.num_register_tokens, c.hidden_size})),
       patch_embeddings(c.num_channels, c.patch_size, c.hidden_size) {}
 
 Tensor DINOv3Embeddings::operator()(const Tensor& images) {

@@ -76,6 +76,12 @@ std::vector<std::string> load_weights(ImageClassifier& model, const fs::path& fo
     warnings.push_back(folder.string() +
                        ": the weights hold no classifier: it is new, and knows nothing yet");
   }
+  const bool adapted = std::ranges::any_of(read, [](const auto& named) {
+    return named.first.find(".base_layer.") != std::string::npos;
+  });
+  check<FileError>(missing.empty() || !adapted, folder.string(),
+                   ": the weights are of a model that still carries PEFT's adapters (base_layer): "
+                   "merge them there (merge_and_unload) and save the model, or save the adapter");
   check<FileError>(missing.empty(), folder.string(), ": the weights lack ", listed(missing, 8));
   for (const std::string& name : result.unexpected)
     unexpected.push_back(file_name.contains(name) ? file_name[name] : name);

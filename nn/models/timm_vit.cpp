@@ -6,11 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/init.h"
 #include "nn/models/detail/vision_config.h"
 #include "nn/models/position_embeddings.h"
-#include "tensor/creation.h"
 
 namespace papilio::nn {
 
@@ -87,10 +86,10 @@ TimmViT::TimmViT(const TimmViTConfig& c)
       pos_drop(c.pos_drop_rate),
       head_drop(c.drop_rate) {
   const int64_t side = c.img_size / c.patch_size, D = c.embed_dim;
-  if (c.class_token) cls_token = leaf(zeros({1, 1, D}));
-  if (c.reg_tokens > 0) reg_token = leaf(zeros({1, c.reg_tokens, D}));
+  if (c.class_token) cls_token = zero_parameter({1, 1, D});
+  if (c.reg_tokens > 0) reg_token = zero_parameter({1, c.reg_tokens, D});
   const int64_t with_position = c.no_embed_class ? 0 : c.prefix_tokens();
-  pos_embed = leaf(zeros({1, with_position + side * side, D}));
+  pos_embed = zero_parameter({1, with_position + side * side, D});
   blocks.reserve(size_t(c.depth));
   for (int64_t i = 0; i < c.depth; ++i) {
     const double depth = c.depth > 1 ? double(i) / double(c.depth - 1) : 0;

@@ -7,12 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/init.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
-#include "tensor/creation.h"
 
 namespace papilio::nn {
 
@@ -43,8 +42,8 @@ ViTEmbeddings::ViTEmbeddings(const ViTConfig& c)
   }
   const int64_t side = c.image_size / c.patch_size;
   const bool with_token = c.pooling == Pooling::class_token;
-  if (with_token) cls_token = leaf(zeros({1, 1, c.hidden_size}));
-  position_embeddings = leaf(zeros({1, side * side + with_token, c.hidden_size}));
+  if (with_token) cls_token = zero_parameter({1, 1, c.hidden_size});
+  position_embeddings = zero_parameter({1, side * side + with_token, c.hidden_size});
 }
 
 Tensor ViTEmbeddings::operator()(const Tensor& images) {

@@ -20,6 +20,8 @@ from transformers import (
     DeiTConfig,
     DeiTForImageClassification,
     DeiTForImageClassificationWithTeacher,
+    Dinov2Config,
+    Dinov2ForImageClassification,
     DINOv3ViTConfig,
     DINOv3ViTModel,
 )
@@ -132,6 +134,17 @@ def write_deit(root, wanted):
                               lambda y: y.logits)
 
 
+def write_remainder(root, wanted):
+    """A DINOv2 whose images are no multiple of its patches."""
+    if wanted and "dinov2_remainder" not in wanted:
+        return
+    sizes = {key: value for key, value in SHARED.items() if key != "intermediate_size"} | dict(image_size=14)
+    model = randomise(Dinov2ForImageClassification(Dinov2Config(mlp_ratio=2, **sizes)), 400)
+    model.save_pretrained(root / "dinov2_remainder")
+    write_answers(root / "dinov2_remainder", lambda images: model(pixel_values=images).logits, 400,
+                  [(14, 14), (15, 12), (21, 19)])
+
+
 class Classified(torch.nn.Module):
     """What DINOv3ViTModel lacks in Transformers: a classifier on its pooler_output."""
 
@@ -206,6 +219,7 @@ def main():
     write_timm(root, wanted)
     write_deit(root, wanted)
     write_dinov3(root, wanted)
+    write_remainder(root, wanted)
     if not wanted or "architectures" in wanted:
         write_architectures(root)
 

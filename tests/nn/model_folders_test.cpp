@@ -1,0 +1,142 @@
+// Model folders as people find them: names behind wrappers' prefixes, weights in other forms,
+// labels that contradict each other, sizes that the weights do not have.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "boft/files/adapter_folder.h"
+#include "nn/models/pretrained.h"
+#include "tensor/files/safetensors.h"
+#include "tests/nn/golden_models.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+json config_of(const std::string& name) {
+  return json::parse(read_bytes(golden_model(name) / "config.json"));
+}
+
+// The golden folder under `folder`, its tensors renamed.
+template <class F>
+void write_renamed(const fs::path& folder, const std::string& name, F&& renamed) {
+  fs::create_directories(folder);
+  fs::copy_file(golden_model(name) / "config.json", folder / "config.json",
+                fs::copy_options::overwrite_existing);
+  std::map<std::string, Tensor> tensors;
+  for (const auto& [key, tensor] :
+       load_safetensors(golden_model(name) / "model.safetensors").tensors)
+    tensors[renamed(key)] = tensor;
+  save_safetensors(folder / "model.safetensors", tensors);
+}
+
+// Resident memory at its highest so far, in MiB.
+int64_t peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    int64_t kib = 0;
+    if (word == "VmHWM:" && status >> kib) return kib / 1024;
+  }
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("names behind a wrapper's prefix are read as if it were not there") {
+  for (const std::string prefix :
+       {"_orig_mod.", "module.", "base_model.model.", "module._orig_mod."}) {
+    for (const std::string name : {"deit", "timm"}) {
+      CAPTURE(prefix);
+      const TemporaryFolder folder;
+      write_renamed(folder.path(), name, [&](const std::string& key) { return prefix + key; });
+      const nn::PretrainedClassifier loaded = nn::from_pretrained(folder.path());
+      CHECK(loaded.warnings.empty());
+      expect_golden_logits(*loaded.model, name, 3);
+    }
+  }
+}
+
+TEST_CASE("a model saved with PEFT's adapters still on it is named for what it is") {
+  const TemporaryFolder folder;
+  write_renamed(folder.path(), "deit", [](const std::string& key) {
+    const size_t at = key.find("query.");
+    return at == std::string::npos ? key
+                                   : key.substr(0, at) + "query.base_layer." + key.substr(at + 6);
+  });
+  CHECK_THROWS_WITH_AS(
+      nn::from_pretrained(folder.path()),
+      (folder.path().string() +
+       ": the weights are of a model that still carries PEFT's adapters (base_layer): merge them "
+       "there (merge_and_unload) and save the model, or save the adapter")
+          .c_str(),
+      FileError);
+}
+
+TEST_CASE("weights and adapters in pickles are named for what they are") {
+  const TemporaryFolder folder;
+  fs::copy_file(golden_model("deit") / "config.json", folder / "config.json");
+  write_bytes(folder / "pytorch_model.bin", "x");
+  CHECK_THROWS_WITH_AS(nn::from_pretrained(folder.path()),
+                       doctest::Contains("its weights are in pytorch_model.bin, which is not read"),
+                       FileError);
+  fs::copy_file(golden_model("deit_boft") / "adapter_config.json", folder / "adapter_config.json");
+  write_bytes(folder / "adapter_model.bin", "x");
+  CHECK_THROWS_WITH_AS(boft::read_adapter_folder(folder.path()),
+                       doctest::Contains("its tensors are in adapter_model.bin, which is not read"),
+                       FileError);
+}
+
+TEST_CASE("num_labels wins over an id2label of another length; numbers are names") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "config.json";
+  json config = config_of("deit");
+  config["id2label"] = {{"0", 0}, {"1", "one"}, {"2", 2.5}};
+  write_bytes(path, config.dump());
+  CHECK(nn::from_config(path).class_names == std::vector<std::string>{"0", "one", "2.5"});
+  CHECK(nn::from_config(path).warnings.empty());
+  config["num_labels"] = 2;
+  write_bytes(path, config.dump());
+  const nn::PretrainedClassifier loaded = nn::from_config(path);
+  CHECK(loaded.model->shape().num_labels == 2);
+  CHECK(loaded.class_names == std::vector<std::string>{"LABEL_0", "LABEL_1"});
+  CHECK(loaded.warnings ==
+        std::vector<std::string>{path.string() +
+                                 ": id2label names 3 classes, num_labels says 2, which counts: "
+                                 "they are called LABEL_0, LABEL_1, ..."});
+}
+
+TEST_CASE("of images that are no multiple of the patch the remainder is dropped") {
+  const nn::PretrainedClassifier loaded = nn::from_pretrained(golden_model("dinov2_remainder"));
+  CHECK(loaded.warnings.empty());
+  expect_golden_logits(*loaded.model, "dinov2_remainder", 3);
+}
+
+TEST_CASE("a configuration of other sizes than the weights' is refused before memory is taken") {
+  const TemporaryFolder folder;
+  for (const auto& [name, image, patch] : {std::tuple{"deit", "image_size", "patch_size"},
+                                           {"dinov2_remainder", "image_size", "patch_size"}}) {
+    fs::remove_all(folder.path());
+    write_renamed(folder.path(), name, [](const std::string& key) { return key; });
+    json config = config_of(name);
+    config[image] = 4096;  // (1, 1 + 4096^2, 16) float32 positions: a GiB
+    config[patch] = 1;
+    write_bytes(folder / "config.json", config.dump());
+    const int64_t before = peak_memory();
+    CHECK_THROWS_AS(nn::from_pretrained(folder.path()), FileError);
+    CHECK(peak_memory() - before < 100);
+  }
+}
+
+}  // namespace papilio::test
