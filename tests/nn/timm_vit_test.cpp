@@ -10,10 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/grad_mode.h"
 #include "nn/data/transforms/image_processor_file.h"
 #include "nn/models/detail/timm_architecture.h"
 #include "nn/models/pretrained.h"
+#include "nn/models/timm_convert.h"
+#include "nn/module.h"
 #include "tensor/files/safetensors.h"
+#include "tensor/random.h"
 #include "tests/nn/golden_models.h"
 #include "tests/temporary_folder.h"
 
@@ -160,6 +164,32 @@ TEST_CASE("timm's config.json: arguments that are not known are refused by name"
   config = good;
   config["label_names"] = {"cat", "dog"};
   refused(config, "label_names: expected 3 names, as many as classes, got [\"cat\",\"dog\"]");
+}
+
+TEST_CASE("a ViT goes to timm's form and back with the same answers and weights") {
+  const TemporaryFolder folder;
+  const nn::PretrainedClassifier loaded = nn::from_pretrained(golden_model("timm"));
+  auto& timm = dynamic_cast<nn::TimmViT&>(*loaded.model);
+  const auto vit = nn::to_transformers(timm);
+  CHECK(vit->config().layer_norm_eps == 1e-6);
+  vit->vit.embeddings.interpolate_pos_encoding = true;
+  const Tensor images = randn({2, 2, 12, 12});
+  nn::eval(timm);
+  nn::eval(*vit);
+  const NoGrad no_grad;
+  CHECK(largest_difference((*vit)(images), timm(images)) < 1e-6);
+  const auto back = nn::to_timm(*vit);
+  const nn::StateDict before = nn::state_dict(timm), after = nn::state_dict(*back);
+  CHECK(before.size() == after.size());
+  for (const auto& [key, tensor] : before) {
+    REQUIRE(after.contains(key));
+    CHECK(after.at(key).to_vector() == tensor.to_vector());
+  }
+  CHECK(back->config_fields().at("model_args") == timm.config_fields().at("model_args"));
+  const nn::PretrainedClassifier registers = nn::from_pretrained(golden_model("timm_registers"));
+  CHECK_THROWS_WITH_AS(nn::to_transformers(dynamic_cast<nn::TimmViT&>(*registers.model)),
+                       "to_transformers: Transformers' ViT does not have register tokens",
+                       ArgumentError);
 }
 
 TEST_CASE("pretrained_cfg is the image processor") {

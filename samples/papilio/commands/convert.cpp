@@ -1,15 +1,19 @@
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "autograd/anomaly.h"
+#include "boft/files/checkpoint.h"
 #include "boft/files/convert.h"
 #include "nn/init.h"
 #include "nn/models/pretrained.h"
+#include "nn/models/timm_convert.h"
 #include "samples/papilio/commands/commands.h"
+#include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/run_folder.h"
@@ -19,24 +23,30 @@ namespace papilio::cli {
 namespace {
 
 struct Settings {
-  std::string adapter, to, base, out;
+  std::string folder, to, base, out;
   bool overwrite = false;
   Common common;
 };
 
 Options declare(Settings& s) {
   Options options(
-      "convert", "ADAPTER --to FORM --out DIR [options]",
+      "convert", "FOLDER --to FORM --out DIR [options]",
       "Writes an adapter in another form, with the same rotations. boft and oft: the "
       "other method's parameters, where both can say it (m = 1, no scale, exact Cayley). "
       "compact: BOFT with upper triangles only, half the size, for Papilio. peft: what "
-      "PEFT reads. merged: a model folder with the adapter in its weights.");
+      "PEFT reads. merged: a model folder with the adapter in its weights. transformers4 and "
+      "transformers5: under the names that these give the modules. Or a ViT: timm and "
+      "transformers, the model as the one or the other has it.");
   options.section("What to convert");
-  options.add("ADAPTER", &s.adapter, "", "adapter folder").required();
-  options.add("to", &s.to, "FORM", "what to write")
-      .choices({"boft", "oft", "compact", "peft", "merged"})
+  options.add("FOLDER", &s.folder, "", "adapter folder; for timm and transformers a model folder")
       .required();
-  options.add("base", &s.base, "MODEL", "model folder the adapter is for; boft and merged need it");
+  options.add("to", &s.to, "FORM", "what to write")
+      .choices({"boft", "oft", "compact", "peft", "merged", "transformers4", "transformers5",
+                "timm", "transformers"})
+      .required();
+  options.add(
+      "base", &s.base, "MODEL",
+      "model folder the adapter is for; boft, merged, transformers4 and transformers5 need it");
   options.add("o,out", &s.out, "DIR", "folder to write").required();
   options
       .flag("overwrite", s.overwrite, "write into a folder that holds a model or adapter already")
@@ -45,15 +55,72 @@ Options declare(Settings& s) {
   options.example("papilio convert runs/boft --to compact --out runs/small");
   options.example("papilio convert runs/oft --to boft --base runs/base --out runs/as_boft");
   options.example("papilio convert runs/boft --to merged --base runs/base --out runs/merged");
+  options.example("papilio convert runs/vit --to timm --out runs/timm");
   return options;
 }
 
 int as_merged(const Settings& s) {
-  Words words{s.base, s.adapter, "--out", s.out, "--safe"};
+  Words words{s.base, s.folder, "--out", s.out, "--safe"};
   if (s.overwrite) words.push_back("--overwrite");
   if (s.common.json) words.push_back("--json");
   if (s.common.quiet) words.push_back("--quiet");
   return merge(words);
+}
+
+// The model in the other library's form.
+int as_other_model(const Options& options, const Settings& s) {
+  LoadedModel loaded = load_model(s.folder);
+  warn(options, loaded.warnings);
+  const bool timm = s.to == "timm";
+  auto* const vit = dynamic_cast<nn::ViTForImageClassification*>(loaded.model.get());
+  auto* const timm_vit = dynamic_cast<nn::TimmViT*>(loaded.model.get());
+  check<UsageError>(timm ? vit != nullptr : timm_vit != nullptr, "--to ", s.to, ": ", s.folder,
+                    " is not ", timm ? "a ViT of Transformers'" : "a ViT of timm's");
+  const nn::ImageProcessor processor = processor_of(options, s.folder, *loaded.model);
+  if (timm && vit->config().layer_norm_eps != nn::TimmViTConfig().eps) {
+    warn(options, {str(s.folder, ": layer_norm_eps ", vit->config().layer_norm_eps, " becomes ",
+                       nn::TimmViTConfig().eps, ", which is timm's")});
+  }
+  std::unique_ptr<nn::ImageClassifier> result;
+  try {
+    if (timm)
+      result = nn::to_timm(*vit);
+    else
+      result = nn::to_transformers(*timm_vit);
+  } catch (const ArgumentError& e) {
+    throw UsageError(s.folder + ": " + e.what());
+  }
+  const RunLock lock = prepare_result_folder(s.out, ResultKind::model, s.overwrite);
+  replace_run_folder(s.out, [&](const std::filesystem::path& out) {
+    save_processor(out, processor);
+    nn::save_pretrained(*result, loaded.class_names, out);
+  });
+  if (s.common.json) {
+    print_json({{"command", "convert"}, {"model", s.folder}, {"to", s.to}, {"out", s.out}});
+  } else {
+    std::printf("%s: config.json, model.safetensors, preprocessor_config.json\n", s.out.c_str());
+  }
+  return 0;
+}
+
+// The adapter under the module names of another Transformers.
+int as_other_names(const Options& options, const Settings& s) {
+  const LoadedModel loaded = load_model(s.base, s.folder);
+  warn(options, loaded.warnings);
+  const auto naming = s.to == "transformers5" ? boft::ModuleNaming::transformers5
+                                              : boft::ModuleNaming::transformers4;
+  const std::vector<std::string> class_names = read_class_names(s.folder);
+  const RunLock lock = prepare_result_folder(s.out, ResultKind::adapter, s.overwrite);
+  replace_run_folder(s.out, [&](const std::filesystem::path& out) {
+    if (!class_names.empty()) save_class_names(out, class_names);
+    boft::save_adapter(*loaded.adapters, out, "default", naming);
+  });
+  if (s.common.json) {
+    print_json({{"command", "convert"}, {"adapter", s.folder}, {"to", s.to}, {"out", s.out}});
+  } else {
+    std::printf("%s: adapter_config.json, adapter_model.safetensors\n", s.out.c_str());
+  }
+  return 0;
 }
 
 boft::AdapterFolder converted(const Settings& s, const boft::AdapterFolder& adapter) {
@@ -73,19 +140,22 @@ int convert(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   set_threads(s.common);
-  check<UsageError>(!s.base.empty() || (s.to != "boft" && s.to != "merged"), "--to ", s.to,
-                    ": needs the model that the adapter is for: --base MODEL");
+  if (s.to == "timm" || s.to == "transformers") return as_other_model(options, s);
+  const bool names = s.to == "transformers4" || s.to == "transformers5";
+  check<UsageError>(!s.base.empty() || (s.to != "boft" && s.to != "merged" && !names), "--to ",
+                    s.to, ": needs the model that the adapter is for: --base MODEL");
   if (s.to == "merged") return as_merged(s);
-  const boft::AdapterFolder adapter = boft::read_adapter_folder(s.adapter);
-  const std::vector<std::string> class_names = read_class_names(s.adapter);
+  if (names) return as_other_names(options, s);
+  const boft::AdapterFolder adapter = boft::read_adapter_folder(s.folder);
+  const std::vector<std::string> class_names = read_class_names(s.folder);
   const boft::AdapterFolder result = converted(s, adapter);
   check<UsageError>(s.to != "compact" || boft::no_compact_form(result.config) == nullptr,
-                    "--to compact: a form of BOFT only; ", s.adapter, " holds ",
+                    "--to compact: a form of BOFT only; ", s.folder, " holds ",
                     peft_type(result.config));
   warn(options, result.warnings);
   const RunLock lock = prepare_result_folder(s.out, ResultKind::adapter, s.overwrite);
   for (const auto& [key, tensor] : result.tensors) {
-    check<Error>(all_finite(tensor) || !holds_run(s.out), s.adapter, ": ", key,
+    check<Error>(all_finite(tensor) || !holds_run(s.out), s.folder, ": ", key,
                  " holds numbers that are not finite; what is in ", s.out, " stays as it is");
   }
   replace_run_folder(s.out, [&](const std::filesystem::path& out) {
@@ -96,7 +166,7 @@ int convert(const Words& words) {
   });
   if (s.common.json) {
     print_json({{"command", "convert"},
-                {"adapter", s.adapter},
+                {"adapter", s.folder},
                 {"to", s.to},
                 {"peft_type", peft_type(result.config)},
                 {"out", s.out},

@@ -40,6 +40,13 @@ TEST_CASE("convert: boft, oft, compact, peft and merged; what cannot be said is 
   at.json(words("convert boft --to merged --base base --out merged"));
   CHECK(at.json(words("evaluate merged --classes 2-4"))["loss"].get<double>() ==
         doctest::Approx(loss("boft")).epsilon(1e-4));
+  // Transformers 5's names and back.
+  at.json(words("convert boft --to transformers5 --base base --out five"));
+  CHECK(at.bytes("five/adapter_config.json").find("layers.0.attention.q_proj") !=
+        std::string::npos);
+  CHECK(loss("five") == loss("boft"));
+  at.json(words("convert five --to transformers4 --base base --out four"));
+  CHECK(at.bytes("four/adapter_model.safetensors") == at.bytes("boft/adapter_model.safetensors"));
   // Weights that are not finite are refused, never written.
   auto broken = load_safetensors(at / "boft" / "adapter_model.safetensors").tensors;
   for (auto& [key, tensor] : broken)
