@@ -17,11 +17,12 @@ struct PretrainedClassifier {
   std::vector<std::string> warnings;       // one line each
 };
 
-// The model that a config.json describes (model_type vit, dinov2, dinov2_with_registers;
-// papilio_vit: a ViT with options that Transformers does not have), with
-// random weights. Throws FileError that names the key for wrong types and for settings that would
-// change the computation in a way the model does not have, ArgumentError for sizes that contradict
-// each other. Keys that are not known here are warned about, and kept for save_pretrained.
+// The model that a config.json describes (model_type vit, deit, dinov2, dinov2_with_registers,
+// dinov3_vit; papilio_vit: a ViT with options that Transformers does not have; timm's by their
+// architecture), with random weights. Throws FileError that names the key for wrong types and for
+// settings that would change the computation in a way the model does not have, ArgumentError for
+// sizes that contradict each other. Keys that are not known here are warned about, and kept for
+// save_pretrained.
 PretrainedClassifier from_config(const std::filesystem::path& config_json);
 
 // The same with the folder's weights, under the names that Transformers 4 or 5 gives them. A file

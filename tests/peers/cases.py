@@ -25,7 +25,23 @@ TARGETS = {
            ["query", "value", "attention.output.dense", "intermediate.dense"],
     "dinov2": ["q_proj", "v_proj", "o_proj", "fc1", "fc2"] if RENAMED else
               ["query", "value", "attention.output.dense", "fc1", "fc2"],
+    "dinov3": ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"],
+    "timm": ["qkv", "attn.proj", "fc1", "fc2"],
 }
+TARGETS["deit"] = TARGETS["vit"]
+# What the grid calls the patches' convolution and the head, in the models that call them otherwise.
+NAMES = {"timm": {"projection": "patch_embed.proj", "classifier": "head"},
+         "dinov3": {"projection": "patch_embeddings"}}
+
+
+def named(case, model_type):
+    """The case with the names of the model."""
+    names = NAMES.get(model_type, {})
+    for _, arguments in case.adapters.values():
+        for key in ("target_modules", "modules_to_save"):
+            if arguments.get(key):
+                arguments[key] = [names.get(name, name) for name in arguments[key]]
+    return case
 
 
 def one(group, kind, **arguments):
@@ -113,4 +129,5 @@ def cases(model_type, methods):
     targets = TARGETS[model_type]
     for name, make in (("boft", boft_cases), ("oft", oft_cases), ("lora", lora_cases), ("hra", hra_cases)):
         if name in methods:
-            yield from make(targets)
+            for case in make(targets):
+                yield named(case, model_type)

@@ -77,7 +77,8 @@ def line(cells):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", type=Path, help="papilio_peer")
-    parser.add_argument("--models", nargs="+", default=["vit", "dinov2"], choices=["vit", "dinov2"])
+    parser.add_argument("--models", nargs="+", default=["vit", "dinov2", "deit", "dinov3", "timm"],
+                        choices=["vit", "dinov2", "deit", "dinov3", "timm"])
     parser.add_argument("--methods", nargs="+", default=["boft", "oft", "lora", "hra"],
                         choices=["boft", "oft", "lora", "hra"])
     parser.add_argument("--steps", type=int, default=3, help="of training here, before the way back")

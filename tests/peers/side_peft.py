@@ -2,35 +2,76 @@
 
 import warnings
 from contextlib import nullcontext
+from types import SimpleNamespace
 
+import timm
 import torch
 import transformers
 from peft import PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save_file
+from timm.models import save_for_hf
+from timm.models.vision_transformer import VisionTransformer
 
 import peft_patch  # BOFT with several factors, from here on
 
 WEIGHTS = "adapter_model.safetensors"
 
 
-def make_base(folder, model_type, hidden=32, layers=2):
-    """A random-weight image classifier of 3 classes on 8x8 RGB images, written as Transformers writes it."""
-    torch.manual_seed(1)
+class Dinov3Classifier(transformers.DINOv3ViTModel):
+    """Transformers has no classifier on DINOv3: one on its pooler_output, beside the backbone's parts."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.classifier = torch.nn.Linear(config.hidden_size, config.num_labels)
+
+    def forward(self, pixel_values):
+        return SimpleNamespace(logits=self.classifier(super().forward(pixel_values=pixel_values).pooler_output))
+
+
+class TimmClassifier(VisionTransformer):
+    """timm's, called and answering as Transformers' models do."""
+
+    def forward(self, pixel_values):
+        return SimpleNamespace(logits=super().forward(pixel_values))
+
+
+KINDS = {
+    "vit": transformers.ViTForImageClassification,
+    "deit": transformers.DeiTForImageClassification,
+    "dinov2": transformers.Dinov2ForImageClassification,
+    "dinov3": Dinov3Classifier,
+}
+
+
+def make_model(model_type, hidden, layers):
     sizes = dict(hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=2, image_size=8, patch_size=4,
                  num_labels=3)
-    if model_type == "vit":
-        config = transformers.ViTConfig(intermediate_size=2 * hidden, **sizes)
-        model = transformers.ViTForImageClassification(config)
-    else:
+    if model_type == "timm":
+        return timm.create_model("vit_small_patch14_reg4_dinov2", img_size=8, patch_size=4, embed_dim=hidden,
+                                 depth=layers, num_heads=2, mlp_ratio=2, num_classes=3)
+    if model_type == "dinov2":
         config = transformers.Dinov2Config(mlp_ratio=2, **sizes)
-        model = transformers.Dinov2ForImageClassification(config)
+    elif model_type == "dinov3":
+        config = transformers.DINOv3ViTConfig(intermediate_size=2 * hidden, num_register_tokens=2, **sizes)
+    else:
+        config = KINDS[model_type].config_class(intermediate_size=2 * hidden, **sizes)
+    return KINDS[model_type](config)
+
+
+def make_base(folder, model_type, hidden=32, layers=2):
+    """A random-weight image classifier of 3 classes on 8x8 RGB images, written as its library writes it."""
+    torch.manual_seed(1)
+    model = make_model(model_type, hidden, layers)
     with torch.no_grad():  # Transformers starts with zeros and ones; nothing here shall be either
         for name, parameter in model.named_parameters():
             norm_weight = "norm" in name and name.endswith("weight")
             scale = 0.2 if parameter.dim() < 2 else 1 / parameter[0].numel() ** 0.5
-            parameter.copy_(torch.randn_like(parameter) * scale + (1 if norm_weight or "lambda1" in name else 0))
-    model.save_pretrained(folder)
+            parameter.copy_(torch.randn_like(parameter) * scale + (1 if norm_weight or "lambda1" in name or "gamma" in name else 0))
+    if model_type == "timm":
+        save_for_hf(model, folder, safe_serialization=True)
+    else:
+        model.save_pretrained(folder)
 
 
 def make_batch(path):
@@ -40,8 +81,11 @@ def make_batch(path):
 
 
 def load_base(folder, model_type, attention="eager"):
-    kind = {"vit": transformers.ViTForImageClassification, "dinov2": transformers.Dinov2ForImageClassification}
-    return kind[model_type].from_pretrained(folder, attn_implementation=attention).eval()
+    if model_type == "timm":
+        model = timm.create_model(f"local-dir:{folder}", pretrained=True)
+        model.__class__ = TimmClassifier
+        return model.eval()
+    return KINDS[model_type].from_pretrained(folder, attn_implementation=attention).eval()
 
 
 def randomise(model):
