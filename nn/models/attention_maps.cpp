@@ -21,7 +21,7 @@ AttentionMaps attention_maps(ImageClassifier& model, const Tensor& images) {
   const Tensor& top = layers.back();
   const int64_t B = top.size(0), T = top.size(1);
   const TensorOptions options{.dtype = top.dtype(), .device = top.device()};
-  Tensor looks = shape.prefix_tokens > 0
+  Tensor looks = shape.class_token()
                      ? concat({ones({B, 1, 1}, options), zeros({B, 1, T - 1}, options)}, 2)
                      : full({B, 1, T}, 1 / double(T), options);
   const auto patches = [&](const Tensor& weights) {

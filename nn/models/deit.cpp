@@ -123,6 +123,7 @@ ImageClassifier::Shape DeiTForImageClassification::shape() const {
           .num_attention_heads = c.num_attention_heads,
           .intermediate_size = c.intermediate_size,
           .prefix_tokens = 2,
+          .registers = 1,  // the distillation token
           .num_labels = c.num_labels,
           .stem_operations =
               patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};

@@ -151,6 +151,7 @@ ImageClassifier::Shape Dinov2ForImageClassification::shape() const {
           .num_attention_heads = c.num_attention_heads,
           .intermediate_size = c.intermediate_size(),
           .prefix_tokens = 1 + std::max<int64_t>(c.num_register_tokens, 0),
+          .registers = std::max<int64_t>(c.num_register_tokens, 0),
           .num_labels = c.num_labels,
           .stem_operations =
               patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};

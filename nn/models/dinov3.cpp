@@ -211,6 +211,7 @@ ImageClassifier::Shape DINOv3ForImageClassification::shape() const {
           .num_attention_heads = c.num_attention_heads,
           .intermediate_size = c.intermediate_size,
           .prefix_tokens = 1 + c.num_register_tokens,
+          .registers = c.num_register_tokens,
           .num_labels = c.num_labels,
           .stem_operations =
               patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};

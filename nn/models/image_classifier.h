@@ -47,8 +47,11 @@ struct ImageClassifier : Module {
     int64_t image_size = 0, num_channels = 0, patch_size = 0;
     int64_t hidden_size = 0, num_hidden_layers = 0, num_attention_heads = 0, intermediate_size = 0;
     int64_t prefix_tokens = 0;  // before the patches' tokens: class token, registers
+    int64_t registers = 0;      // how many of them are no class token
     int64_t num_labels = 0;
     double stem_operations = 0;  // of one image before the first layer; a multiply-add is two
+
+    bool class_token() const { return prefix_tokens > registers; }
   };
   virtual Shape shape() const = 0;
   // What it computes with, as its config.json says it, with model_type and architectures.

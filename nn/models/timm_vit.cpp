@@ -158,6 +158,7 @@ ImageClassifier::Shape TimmViT::shape() const {
           .num_attention_heads = c.num_heads,
           .intermediate_size = c.hidden(),
           .prefix_tokens = c.prefix_tokens(),
+          .registers = c.reg_tokens,
           .num_labels = c.num_classes,
           .stem_operations = patch_operations(c.img_size, c.patch_size, c.in_chans, c.embed_dim)};
 }

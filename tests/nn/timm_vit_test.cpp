@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "autograd/grad_mode.h"
+#include "autograd/ops.h"
 #include "nn/data/transforms/image_processor_file.h"
+#include "nn/models/attention_maps.h"
 #include "nn/models/detail/timm_architecture.h"
 #include "nn/models/pretrained.h"
 #include "nn/models/timm_convert.h"
@@ -164,6 +166,18 @@ TEST_CASE("timm's config.json: arguments that are not known are refused by name"
   config = good;
   config["label_names"] = {"cat", "dog"};
   refused(config, "label_names: expected 3 names, as many as classes, got [\"cat\",\"dog\"]");
+}
+
+TEST_CASE(
+    "attention maps of a model with registers and no class token: the mean of what is received") {
+  const nn::PretrainedClassifier loaded = nn::from_pretrained(golden_model("timm_mean"));
+  nn::eval(*loaded.model);
+  CHECK_FALSE(loaded.model->shape().class_token());
+  const NoGrad no_grad;
+  const Tensor images = randn({1, 2, 12, 12});
+  const Tensor last = mean(loaded.model->attention_probabilities(images).back(), {1, 2});
+  CHECK(largest_difference(nn::attention_maps(*loaded.model, images).last,
+                           reshape(slice(last, 1, 2), {1, 3, 3})) < 1e-6);
 }
 
 TEST_CASE("a ViT goes to timm's form and back with the same answers and weights") {

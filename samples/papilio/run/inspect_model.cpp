@@ -28,7 +28,7 @@ Inspection inspect_model(const fs::path& folder) {
           loaded.class_names.size(), " classes\n", c.num_hidden_layers, " layers, width ",
           c.hidden_size, ", ", c.num_attention_heads, " heads, MLP ", c.intermediate_size,
           ", patches of ", c.patch_size, 'x', c.patch_size, ", ",
-          c.prefix_tokens == 0 ? "no class token" : "class token", '\n');
+          c.class_token() ? "class token" : "no class token", '\n');
   if (loaded.class_names.size() <= 20)
     text += "classes: " + printable_list(loaded.class_names) + '\n';
   json modules = json::array();

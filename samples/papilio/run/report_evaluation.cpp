@@ -144,7 +144,7 @@ void report_evaluation(report::RunReport& page, nn::ImageClassifier& model,
   const NoGrad no_grad;
   const Shown shown(part, class_names, processor, ink);
   for (size_t i : worst(e)) page.worst.push_back(shown.sample(i, shown.pixels(i)));
-  page.class_token = model.shape().prefix_tokens > 0;
+  page.class_token = model.shape().class_token();
   for (size_t i : examples(e)) {
     const Tensor pixels = shown.pixels(i);
     page.attention_missing = attention_missing(model, pixels);
