@@ -3,6 +3,7 @@
 // token behind the class token.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>

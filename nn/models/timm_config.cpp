@@ -1,6 +1,7 @@
 // timm's config.json: architecture, model_args, pretrained_cfg, label_names.
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
