@@ -8,8 +8,8 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
+#include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
-#include "nn/models/position_embeddings.h"
 
 namespace papilio::nn {
 
