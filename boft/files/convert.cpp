@@ -152,4 +152,16 @@ AdapterFolder oft_to_boft(const AdapterFolder& adapter, nn::Module& base) {
   return result;
 }
 
+AdapterFolder as_method(const AdapterFolder& adapter, const std::string& type, nn::Module* base) {
+  const std::string own = peft_type(adapter.config);
+  for (const std::string& name : {own, type}) {
+    check(name == BoftConfig::peft_type || name == OftConfig::peft_type, "convert: an adapter of ",
+          own, " cannot be written as ", type, "; only BOFT and OFT can, as each other");
+  }
+  if (own == type) return adapter;
+  if (type == OftConfig::peft_type) return boft_to_oft(adapter);
+  check(base != nullptr, "convert: OFT as BOFT needs the model that the adapter is for");
+  return oft_to_boft(adapter, *base);
+}
+
 }  // namespace papilio::boft

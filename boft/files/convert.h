@@ -1,6 +1,8 @@
 // The same rotations under another method's parameters.
 #pragma once
 
+#include <string>
+
 #include "boft/files/adapter_folder.h"
 #include "nn/module.h"
 
@@ -18,5 +20,11 @@ AdapterFolder boft_to_oft(const AdapterFolder& adapter);
 // sizes that were adjusted to several) or a warning (coft's limit, which the rotations keep but
 // further training does not).
 AdapterFolder oft_to_boft(const AdapterFolder& adapter, nn::Module& base);
+
+// The same rotations as `type`, "BOFT" or "OFT", by the two above; an adapter of that method stays
+// as it is. `base` is needed for BOFT of OFT only. Throws ArgumentError for an adapter of another
+// method than these two, which no parameters of theirs can say.
+AdapterFolder as_method(const AdapterFolder& adapter, const std::string& type,
+                        nn::Module* base = nullptr);
 
 }  // namespace papilio::boft

@@ -3,7 +3,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "autograd/anomaly.h"
@@ -124,13 +123,12 @@ int as_other_names(const Options& options, const Settings& s) {
 }
 
 boft::AdapterFolder converted(const Settings& s, const boft::AdapterFolder& adapter) {
-  const bool oft = std::holds_alternative<boft::OftConfig>(adapter.config);
-  if (s.to == "oft" && !oft) return boft::boft_to_oft(adapter);
-  if (s.to != "boft" || !oft) return adapter;
+  if (s.to == "oft") return boft::as_method(adapter, "OFT");
+  if (s.to != "boft") return adapter;
   const nn::SkipInit skip;  // only shapes count
   const nn::PretrainedClassifier base =
       nn::from_config(std::filesystem::path(s.base) / "config.json");
-  return boft::oft_to_boft(adapter, *base.model);
+  return boft::as_method(adapter, "BOFT", base.model.get());
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ TEST_CASE("convert: boft, oft, compact, peft and merged; what cannot be said is 
   at.json(words("finetune base --method oft --cayley-neumann 0 -b 8 --out oft" + common));
   at.json(words("finetune base --method oft --out series" + common));
   at.json(words("finetune base -b 4 -m 2 --out boft" + common));
+  at.json(words("finetune base --method lora --out lora" + common));
+  at.json(words("finetune base --method hra --out hra" + common));
   const auto loss = [&](const std::string& adapter) {
     return at.json(words("evaluate base --adapter " + adapter))["loss"].get<double>();
   };
@@ -70,8 +72,13 @@ TEST_CASE("convert: boft, oft, compact, peft and merged; what cannot be said is 
            {"convert oft --to boft --out x", "--to boft: needs the model that the adapter is for"},
            {"convert boft --to oft --out x", "has 2 butterfly factors; OFT has one"},
            {"convert series --to boft --base base --out x", "uses the Cayley-Neumann series"},
-           {"convert oft --to compact --out x",
-            "--to compact: a form of BOFT only; oft holds OFT"}}) {
+           {"convert oft --to compact --out x", "--to compact: a form of BOFT only; oft holds OFT"},
+           {"convert lora --to boft --base base --out x",
+            "an adapter of LORA cannot be written as BOFT"},
+           {"convert lora --to oft --out x", "an adapter of LORA cannot be written as OFT"},
+           {"convert hra --to boft --base base --out x",
+            "an adapter of HRA cannot be written as BOFT"},
+           {"convert hra --to oft --out x", "an adapter of HRA cannot be written as OFT"}}) {
     CAPTURE(line);
     const auto refused = at.run(words(line));
     CHECK(refused.code == 2);
