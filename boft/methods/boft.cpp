@@ -103,6 +103,7 @@ std::string BoftLayer::describe() const {
 }
 
 void BoftLayer::plan(LayerPlan& plan, const nn::AdaptableLayer&, const BoftConfig& config, Lines&) {
+  config.validate();
   const ButterflyShape shape =
       butterfly_shape(plan.path, plan.d, config.boft_block_size, config.boft_block_num,
                       config.boft_n_butterfly_factor);

@@ -14,6 +14,16 @@
 
 namespace papilio::boft {
 
+namespace {
+
+// A and B up to an invertible r x r.
+int64_t degrees_of_freedom(int64_t d, int64_t out, int64_t r) {
+  r = std::min({r, d, out});
+  return r * (d + out - r);
+}
+
+}  // namespace
+
 void LoraConfig::fields(FieldVisitor& v) {
   v.integer("r", r, 1);
   v.number("lora_alpha", lora_alpha);
@@ -97,9 +107,7 @@ void LoraLayer::plan(LayerPlan& plan, const nn::AdaptableLayer& layer, const Lor
   check_lora(plan.path, layer, config);
   plan.rank = config.r;
   plan.parameters = config.r * (plan.d + plan.out);
-  // A and B up to an invertible r x r.
-  const int64_t rank = std::min({config.r, plan.d, plan.out});
-  plan.degrees_of_freedom = rank * (plan.d + plan.out - rank);
+  plan.degrees_of_freedom = degrees_of_freedom(plan.d, plan.out, config.r);
 }
 
 std::vector<StoredLayer> LoraLayer::stored(const Tensors& tensors, const LoraConfig&,
@@ -113,9 +121,11 @@ std::vector<StoredLayer> LoraLayer::stored(const Tensors& tensors, const LoraCon
     const Dims down = a.shape(), up = b->second.shape();
     check<FileError>(down.size() >= 2 && up.size() >= 2, where, ": ", path,
                      ": expected matrices as lora_A and lora_B");
+    const int64_t d = down[0] > 0 ? a.numel() / down[0] : 0;  // at a convolution in_channels kh kw
     layers.push_back({.path = path,
                       .sizes = {{"r", down[0]}, {"in", down[1]}, {"out", up[0]}},
-                      .parameters = a.numel() + b->second.numel()});
+                      .parameters = a.numel() + b->second.numel(),
+                      .degrees_of_freedom = degrees_of_freedom(d, up[0], down[0])});
   }
   return layers;
 }
