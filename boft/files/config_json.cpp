@@ -92,25 +92,23 @@ class Reader : public FieldVisitor {
 class Writer : public FieldVisitor {
  public:
   nlohmann::json document;
+  std::vector<std::string> keys;  // in the order of the visit
 
-  void integer(const char* key, int64_t& value, int64_t, int64_t) override {
-    document[key] = value;
-  }
-  void number(const char* key, double& value, double) override { document[key] = value; }
-  void rate(const char* key, double& value) override { document[key] = value; }
-  void flag(const char* key, bool& value) override { document[key] = value; }
-  void flag_or_word(const char* key, bool& value, Words, const char*) override {
-    document[key] = value;
-  }
-  void choice(const char* key, std::string& value, Words) override { document[key] = value; }
+  void integer(const char* key, int64_t& value, int64_t, int64_t) override { set(key, value); }
+  void number(const char* key, double& value, double) override { set(key, value); }
+  void rate(const char* key, double& value) override { set(key, value); }
+  void flag(const char* key, bool& value) override { set(key, value); }
+  void flag_or_word(const char* key, bool& value, Words, const char*) override { set(key, value); }
+  void choice(const char* key, std::string& value, Words) override { set(key, value); }
   void text(const char* key, std::string& value) override { set_unless_empty(key, value); }
   void json(const char* key, std::string& value) override {
-    document[key] = value.empty() ? nlohmann::json() : nlohmann::json::parse(value);
+    set(key, value.empty() ? nlohmann::json() : nlohmann::json::parse(value));
   }
   void names(const char* key, ModuleNames& value) override {
-    document[key] = nullptr;
-    if (value.kind() == ModuleNames::Kind::pattern) document[key] = value.pattern();
-    if (value.kind() == ModuleNames::Kind::list) document[key] = value.names();
+    if (value.kind() == ModuleNames::Kind::pattern)
+      set(key, value.pattern());
+    else
+      set_unless_empty(key, value.names());
   }
   void list(const char* key, std::vector<std::string>& value) override {
     set_unless_empty(key, value);
@@ -123,9 +121,13 @@ class Writer : public FieldVisitor {
   }
 
  private:
+  void set(const char* key, nlohmann::json value) {
+    document[key] = std::move(value);
+    keys.emplace_back(key);
+  }
   template <class Value>
   void set_unless_empty(const char* key, const Value& value) {
-    document[key] = value.empty() ? nlohmann::json() : nlohmann::json(value);
+    set(key, value.empty() ? nlohmann::json() : nlohmann::json(value));
   }
 };
 
@@ -174,6 +176,18 @@ std::string config_text(const AdapterConfig& config) {
   } catch (const json::exception&) {
     throw ArgumentError("adapter_config.json: expected names in UTF-8, got other bytes");
   }
+}
+
+std::vector<FieldText> config_fields(const AdapterConfig& config) {
+  Writer writer;
+  AdapterConfig copy = config;
+  visit_fields(copy, writer);
+  std::vector<FieldText> fields;
+  for (const std::string& key : writer.keys) {
+    if (const json& value = writer.document[key]; !value.is_null())
+      fields.push_back({key, value.dump(-1, ' ', false, json::error_handler_t::replace)});
+  }
+  return fields;
 }
 
 }  // namespace papilio::boft

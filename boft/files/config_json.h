@@ -24,4 +24,11 @@ LoadedConfig read_config(const std::filesystem::path& path);
 // Indent 2, sorted keys, inference_mode true: as PEFT writes it.
 std::string config_text(const AdapterConfig& config);
 
+// One field: its name, and its value as JSON.
+struct FieldText {
+  std::string key, value;
+};
+// The fields that are not null, the method's own first, in the order in which it names them.
+std::vector<FieldText> config_fields(const AdapterConfig& config);
+
 }  // namespace papilio::boft

@@ -123,11 +123,8 @@ Inspection inspect_adapter(const fs::path& folder) {
   if (settings.contains("base_model_name_or_path"))
     text += " for " + printable(settings["base_model_name_or_path"].get<std::string>());
   text += '\n';
-  for (const char* key :
-       {"target_modules", "exclude_modules", "layers_to_transform", "bias", "modules_to_save",
-        "boft_dropout", "coft", "eps", "block_share", "module_dropout", "use_cayley_neumann",
-        "num_cayley_neumann_terms", "lora_alpha", "lora_dropout", "apply_GS"}) {
-    if (settings.contains(key)) text += str(key, ": ", printable(settings[key].dump()), '\n');
+  for (const auto& [key, value] : boft::config_fields(config)) {
+    if (key != "base_model_name_or_path") text += str(key, ": ", printable(value), '\n');
   }
   if (!others.empty()) text += "also holds: " + printable_list(others) + '\n';
   const std::vector<std::string> classes = read_class_names(folder);

@@ -63,7 +63,9 @@ TEST_CASE("inspect: models, adapters, files, and what a configuration would adap
   const auto lora = at.json(words("inspect l"));
   CHECK(lora["layers"][0]["r"] == 2);
   CHECK(lora["parameters"] == 64);
-  CHECK_FALSE(lora.contains("degrees_of_freedom"));
+  CHECK(lora["degrees_of_freedom"] == 2 * (16 + 16 - 2));
+  const auto would_lora = at.json(words("inspect --would-adapt l/adapter_config.json base"));
+  CHECK(would_lora["layers"][0]["degrees_of_freedom"] == 2 * (16 + 16 - 2));
   const auto hra = at.json(words("inspect h"));
   CHECK(hra["config"]["peft_type"] == "HRA");
   CHECK(hra["layers"][0]["r"] == 4);
@@ -82,6 +84,11 @@ TEST_CASE("inspect: models, adapters, files, and what a configuration would adap
   CHECK(would["trained_in_full"].size() == 2);
   for (const char* path : {"base", "a", "l", "h", "a/adapter_model.safetensors"})
     CHECK(at.run({"inspect", path}).code == 0);
+  // Every field that is said, whichever the method.
+  const std::string says = at.run({"inspect", "h"}).out;
+  for (const char* line : {"\nr: 4\napply_GS: false\ninit_weights: true\n", "\nbias: \"none\"\n"})
+    CHECK_MESSAGE(says.find(line) != std::string::npos, says);
+  CHECK(says.find("base_model_name_or_path") == std::string::npos);
 }
 
 TEST_CASE(
