@@ -25,15 +25,15 @@ struct Command {
 // As --help lists them.
 inline constexpr Command kCommands[] = {
     {"train", "a vision transformer from scratch", train},
-    {"finetune", "adapt a model to new classes: BOFT, OFT, HRA, LoRA, linear probe, full",
-     finetune},
+    {"finetune", "adapt a model to new classes: an adapter, a new head, or in full", finetune},
     {"evaluate", "accuracy, loss and confusion matrix", evaluate},
     {"merge", "write an adapter into its model's weights", merge},
     {"convert", "an adapter in another form: boft, oft, compact, peft, merged", convert},
     {"predict", "classes and probabilities of images", predict},
     {"inspect", "what a model, an adapter or a .safetensors file holds", inspect},
     {"data", "what a data set holds, and what of it is corrupt", data},
-    {"demo", "the whole story: pretrain, adapt by every method, compare, report", demo},
+    {"demo", "the whole story: pretrain, adapt by BOFT, OFT, LoRA, probe and in full, report",
+     demo},
 };
 
 }  // namespace papilio::cli

@@ -31,9 +31,11 @@ Options declare(Settings& s) {
   Options options(
       "finetune", "MODEL [options]",
       "Adapts a model folder to classes it may not know, of the built-in digits or of images in "
-      "files. boft, oft, lora and hra freeze the model and train an adapter, written as a folder "
-      "in PEFT's format; linear trains a new head only, full everything, and both write a model "
-      "folder. log.csv and run.toml, every setting of this run, lie beside.");
+      "files. " +
+          adapter_methods() +
+          " freeze the model and train an adapter, written as a folder in PEFT's format; linear "
+          "trains a new head only, full everything, and both write a model folder. log.csv and "
+          "run.toml, every setting of this run, lie beside.");
   options.section("Model and data");
   options.add("MODEL", &s.model, "", "model folder to begin with").required();
   add_data(options, s.run.data);
@@ -51,10 +53,7 @@ Options declare(Settings& s) {
   show_method_defaults(options, s.run.training);
   add_device(options, s.run.common);
   add_common(options, s.run.common);
-  options.example("papilio finetune runs/base --classes 5-9 -b 4 -m 2 --out runs/boft");
-  options.example("papilio finetune runs/base --classes 5-9 --method oft -b 8");
-  options.example("papilio finetune runs/base --classes 5-9 --method lora -r 4 -a 8");
-  options.example("papilio finetune runs/base --classes 5-9 --method hra -r 8");
+  add_method_examples(options);
   options.example("papilio finetune google/vit --data photos --method boft -b 4 -m 2");
   options.example("papilio finetune runs/base -t query,value --layers-to-transform 2-3");
   return options;

@@ -46,11 +46,13 @@ boft::AdapterConfig hra_config(const M& s) {
 const std::vector<Method> kMethods{
     {.name = "boft",
      .summary = "a rotation of m butterfly factors and a scale",
+     .example = "-b 4 -m 2 --out runs/boft",
      .lr = kAdapterRate,
      .options = {&M::block_size, &M::block_num, &M::factors, &M::dropout},
      .config = boft_config},
     {.name = "oft",
      .summary = "one block-diagonal rotation",
+     .example = "-b 8",
      .lr = kAdapterRate,
      .options = {&M::block_size, &M::block_num, &M::cayley_neumann, &M::coft, &M::block_share,
                  &M::dropout},
@@ -58,18 +60,25 @@ const std::vector<Method> kMethods{
      .config = oft_config},
     {.name = "lora",
      .summary = "low-rank",
+     .example = "-r 4 -a 8",
      .lr = kAdapterRate,
      .options = {&M::rank, &M::alpha, &M::dropout},
      .config = lora_config},
     {.name = "hra",
      .summary = "a chain of reflections",
+     .example = "-r 8",
      .lr = kAdapterRate,
      .options = {&M::rank, &M::apply_gs},
      .defaults = {{&M::rank, 8}},
      .config = hra_config},
-    {.name = "linear", .summary = "a new head", .lr = 1e-1, .label = "A linear probe"},
+    {.name = "linear",
+     .summary = "a new head",
+     .example = "",
+     .lr = 1e-1,
+     .label = "A linear probe"},
     {.name = "full",
      .summary = "",
+     .example = "",
      .lr = 1e-3,
      .label = "Full finetuning",
      .trains_backbone = true}};
@@ -104,11 +113,11 @@ std::string of(const Method::Field& field) {
 }
 
 // "boft, oft or lora"
-std::string either(std::vector<std::string> names) {
+std::string either(std::vector<std::string> names, const char* word = " or ") {
   if (names.size() == 1) return names[0];
   const std::string last = names.back();
   names.pop_back();
-  return joined(names, ", ") + " or " + last;
+  return joined(names, ", ") + word + last;
 }
 
 int64_t default_of(const Method& method, int64_t M::*field) {
@@ -206,6 +215,18 @@ void add_method_options(Options& options, MethodSettings& s) {
            "of whole branches in the model's last layer; less before, none in the first")
       .below(0, 1)
       .default_is("the model's own");
+}
+
+std::string adapter_methods() {
+  return either(adapter_names(), " and ");
+}
+
+void add_method_examples(Options& options) {
+  for (const Method& m : kMethods) {
+    if (*m.example != '\0')
+      options.example(
+          str("papilio finetune runs/base --classes 5-9 --method ", m.name, ' ', m.example));
+  }
 }
 
 void show_method_defaults(Options& options, const TrainingSettings& training) {

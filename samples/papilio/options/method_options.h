@@ -34,6 +34,7 @@ struct Method {
                              double MethodSettings::*, std::string MethodSettings::*>;
   const char* name;     // --method
   const char* summary;  // behind the name in --help; may be empty
+  const char* example;  // options of a line of --help's examples; may be empty
   double lr;            // if --lr is not given
   // Options that not every method has, and defaults that are not those of MethodSettings.
   std::vector<Field> options = {};
@@ -48,8 +49,14 @@ struct Method {
 // The entry of --method.
 const Method& method_of(const MethodSettings& settings);
 
+// Those with an adapter: "boft, oft, lora and hra".
+std::string adapter_methods();
+
 // Those of every method, out of the table.
 void add_method_options(Options& options, MethodSettings& settings);
+// A line for each method that has one: "papilio finetune runs/base --classes 5-9 --method oft -b
+// 8".
+void add_method_examples(Options& options);
 // The defaults of --lr and --weight-decay in --help, after add_training_options.
 void show_method_defaults(Options& options, const TrainingSettings& training);
 // Settles the method's defaults, and which options apply to it. Throws UsageError for others.

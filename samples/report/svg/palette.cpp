@@ -26,7 +26,7 @@ constexpr std::array<Colour, kSlots> kColours{{
     {"#dd6a0c", "#fe8a2c"},  // lora
     {"#6e6864", "#a8a59e"},  // probe
     {"#791b5d", "#d75bb3"},  // full
-    {"#a27d00", "#e3c84a"},
+    {"#a27d00", "#e3c84a"},  // hra
     {"#7d6bd6", "#b3a4ff"},
 }};
 
@@ -34,6 +34,7 @@ int preferred_slot(std::string_view name, bool first_boft) {
   if (name.starts_with("boft")) return first_boft ? 0 : 1;
   if (name.starts_with("oft")) return 2;
   if (name.starts_with("lora")) return 3;
+  if (name.starts_with("hra")) return 6;
   if (name.starts_with("probe") || name.starts_with("linear")) return 4;
   if (name.starts_with("full")) return 5;
   return kInk;
@@ -75,7 +76,7 @@ std::vector<int> method_slots(const std::vector<std::string>& names) {
     taken[size_t(slot)] = true;
   }
   // Spare colours first, then those of methods that are absent, then round again.
-  static constexpr std::array<int, kSlots> kOrder{6, 7, 1, 2, 3, 5, 0, 4};
+  static constexpr std::array<int, kSlots> kOrder{7, 6, 1, 2, 3, 5, 0, 4};
   size_t extra = 0;
   for (int& slot : slots) {
     if (slot != kInk) continue;
