@@ -6,6 +6,7 @@
 
 #include "nn/layers/conv1d.h"
 #include "nn/layers/embedding.h"
+#include "tensor/text.h"
 
 namespace papilio::boft {
 
@@ -26,6 +27,15 @@ using LayerOf = typename Config::Layer;
 
 bool is_embedding(const nn::AdaptableLayer& layer) {
   return dynamic_cast<const nn::Embedding*>(&layer) != nullptr;
+}
+
+// Those that adapt embeddings.
+std::vector<std::string> embedding_methods() {
+  std::vector<std::string> types;
+  for_each_method([&]<class C>(const C&) {
+    if (LayerOf<C>::adapts_embeddings) types.emplace_back(C::peft_type);
+  });
+  return types;
 }
 
 }  // namespace
@@ -92,7 +102,8 @@ std::unique_ptr<LayerAdapter> make_adapter(const std::string& path, const nn::Ad
   return std::visit(
       [&]<class C>(const C& c) -> std::unique_ptr<LayerAdapter> {
         check(LayerOf<C>::adapts_embeddings || !is_embedding(layer), "target_modules: ", path,
-              " is an ", layer.describe(), ", which ", C::peft_type, " cannot adapt; OFT can");
+              " is an ", layer.describe(), ", which ", C::peft_type, " cannot adapt; ",
+              joined(embedding_methods(), ", "), " can");
         return std::make_unique<LayerOf<C>>(path, layer, c, warnings);
       },
       config);
