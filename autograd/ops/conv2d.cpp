@@ -102,6 +102,7 @@ Tensor by_columns(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   const Device device = x.device();
   const Tensor w = contiguous_data(weight), image = contiguous_data(x);
   const Tensor y = empty(y_shape, {x.dtype(), device});
+  expect_product_memory("conv2d", device);
   pick(device, cpu::conv2d, cuda::conv2d)(view(y), view(image), view(w),
                                           bias.defined() ? view(contiguous_data(bias)) : View(),
                                           options);
@@ -110,6 +111,7 @@ Tensor by_columns(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   const Tensor for_weight = weight.requires_grad() ? image : Tensor();
   return record("conv2d", y, {x, weight, bias},
                 [=, x_shape = x.shape(), w_shape = weight.shape()](const Tensor& dy, Needs needs) {
+                  expect_product_memory("conv2d", device);
                   const Tensor g = contiguous_data(dy);
                   const auto result = [&](const Dims& shape) {
                     return empty(shape, {g.dtype(), device});

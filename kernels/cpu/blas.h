@@ -26,11 +26,6 @@ struct Matrix {
   operator Matrix<const T>() const requires(!std::is_const_v<T>) { return {data, ld, transposed}; }
 };
 
-// If OpenBLAS cannot have its working space (a ulimit, say) it tries for ever. So it is taken
-// before the first call with as many threads, after a look that there is room; throws
-// OutOfMemoryError.
-void expect_blas_memory();
-
 // C = alpha A B + beta C, C row-major (m, n). Inside a parallel region one thread does it all,
 // outside one OpenBLAS divides the work.
 template <class T>
@@ -42,7 +37,6 @@ void product(int64_t m, int64_t n, int64_t k, T alpha, Matrix<const T> a, Matrix
       for (int64_t j = 0; j < n; ++j) *c.at(i, j) = beta == 0 ? 0 : beta * *c.at(i, j);
     return;
   }
-  expect_blas_memory();
   const auto trans = [](Matrix<const T> x) { return x.transposed ? CblasTrans : CblasNoTrans; };
   const auto i = [](int64_t size) { return blasint(size); };
   if constexpr (std::is_same_v<T, float>) {

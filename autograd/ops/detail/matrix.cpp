@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/blas_memory.h"
 #include "kernels/gemm.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -38,10 +39,20 @@ void check_gemm_size(const char* operation, int64_t rows, int64_t columns) {
         ": expected matrix sizes below 2^31, got (", rows, ", ", columns, ")");
 }
 
+void expect_product_memory(const char* operation, Device device) {
+  if (!device.is_cpu()) return;
+  const auto missing = cpu::take_blas_memory();
+  check<OutOfMemoryError>(missing.buffers == 0, operation,
+                          ": a product is out of memory for OpenBLAS' own buffers (",
+                          missing.buffers, " of ", missing.bytes >> 20, " MB for ", missing.threads,
+                          " threads; fewer threads need fewer)");
+}
+
 Tensor gemm_operand(const char* operation, const Tensor& x) {
   const int row = x.dim() - 2, col = x.dim() - 1;
   const int64_t rows = x.shape()[row], cols = x.shape()[col];
   check_gemm_size(operation, rows, cols);
+  expect_product_memory(operation, x.device());
   const int64_t row_stride = x.strides()[row], col_stride = x.strides()[col];
   const bool fits = gemm_takes(rows, cols, row_stride, col_stride) &&
                     std::max(row_stride, col_stride) < kGemmLimit;
