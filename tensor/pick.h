@@ -14,13 +14,7 @@ Kernel* pick(Device device, Kernel* on_cpu, Kernel* on_cuda) {
   return on_cuda;
 }
 
-// A kernel that only the CPU has, or only a GPU; throws ArgumentError on the other, naming the
-// operation.
-template <class Kernel>
-Kernel* pick_cpu(const char* operation, Device device, Kernel* kernel) {
-  check(device.is_cpu(), operation, ": no kernel for device ", device);
-  return kernel;
-}
+// A kernel that only a GPU has; throws ArgumentError on the CPU, naming the operation.
 template <class Kernel>
 Kernel* pick_cuda(const char* operation, Device device, Kernel* kernel) {
   check(!device.is_cpu(), operation, ": no kernel for device ", device);
