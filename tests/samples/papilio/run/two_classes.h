@@ -22,4 +22,9 @@ inline void write_pictures(const std::filesystem::path& root, int n) {
   }
 }
 
+inline void break_pictures(const std::filesystem::path& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    write_bytes(entry.path(), "broken");
+}
+
 }  // namespace papilio::test

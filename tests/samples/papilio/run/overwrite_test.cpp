@@ -1,0 +1,161 @@
+// --overwrite: what becomes of the old result.
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <system_error>
+
+#include "tensor/creation.h"
+#include "tensor/files/safetensors.h"
+#include "tests/paths.h"
+#include "tests/samples/papilio/program.h"
+#include "tests/samples/papilio/run/two_classes.h"
+
+namespace papilio::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    names.insert(entry.path().filename());
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("a run that fails before its first step leaves what --overwrite would have replaced") {
+  const Workplace at;
+  write_pictures(at / "photos", 12);
+  at.json(words("train --data photos --epochs 1 --out m" + kSmall));
+  at.json(words("finetune m --data photos --epochs 1 --out a"));
+  const std::string model = at.bytes("m/model.safetensors"),
+                    adapter = at.bytes("a/adapter_model.safetensors");
+  const auto files = names_in(at / "m");
+  break_pictures(at / "photos/dark");
+  break_pictures(at / "photos/light");
+  for (const std::string line : {"train --data photos --overwrite --out m",
+                                 "finetune m --data photos --overwrite --out a"}) {
+    const Outcome outcome = at.run(words(line + (line[0] == 't' ? kSmall + "--image-size 8" : "")));
+    CHECK(outcome.code == 1);
+    const std::string stays = str("; the result in ", line.back(), " is still the one before\n");
+    CHECK_MESSAGE(outcome.err.find(stays) != std::string::npos, outcome.err);
+  }
+  CHECK(at.bytes("m/model.safetensors") == model);
+  CHECK(at.bytes("a/adapter_model.safetensors") == adapter);
+  CHECK(names_in(at / "m") == files);
+}
+
+TEST_CASE("--overwrite leaves nothing of the run before") {
+  const Workplace at;
+  write_pictures(at / "photos", 12);
+  const std::string digits =
+      "train --classes 0-4 --patch-size 4 --epochs 1 --batch-size 100 "
+      "--hidden-size 16 --layers 1 --heads 2 --quiet --out ";
+  at.json(words("train --data photos --epochs 2 --out m" + kSmall));
+  write_bytes(at / "m/checkpoints/.step-00000099.safetensors.tmp", "half");
+  at.json(words(digits + "fresh"));
+  at.json(words(digits + "m --overwrite"));
+  CHECK(names_in(at / "m") == names_in(at / "fresh"));
+  CHECK(names_in(at / "m/checkpoints") == names_in(at / "fresh/checkpoints"));
+  CHECK(names_in(at / "m/tensorboard").size() == 1);
+  at.json(words("evaluate m"));
+  // An adapter without names over one that has some.
+  at.json(words("finetune m --classes 5-6 --epochs 1 -b 4 -m 2 --out foreign"));
+  at.json(words("finetune m --classes 8-9 --epochs 1 -b 4 -m 2 --out named"));
+  fs::remove(at / "foreign/id2label.json");
+  at.json(words("convert foreign --to peft --overwrite --out named"));
+  CHECK(!fs::exists(at / "named/id2label.json"));
+  CHECK(!fs::exists(at / "named/run.toml"));
+}
+
+TEST_CASE("an old run whose files cannot be removed: its result stays, and is said to be there") {
+  if (*faults_library == '\0') return;
+  Workplace at;
+  train_base(at);
+  at.set_environment("LD_PRELOAD", faults_library);
+  at.set_environment("PAPILIO_FAULT_CALLS", "remove");
+  at.set_environment("PAPILIO_FAULT_PATH", "base/");
+  at.set_environment("PAPILIO_FAULT_FROM", "2");
+  const std::string model = at.bytes("base/model.safetensors");
+  const Outcome outcome =
+      at.run(words("train --classes 0-1 --overwrite --quiet --out base " + kTinyModel));
+  CHECK(outcome.code == 1);
+  CHECK_MESSAGE(
+      outcome.err.find(
+          ": cannot be removed: No space left on device; the result in base is still the one "
+          "before\n") != std::string::npos,
+      outcome.err);
+  at.set_environment("LD_PRELOAD", "");
+  CHECK(at.bytes("base/model.safetensors") == model);
+  at.json(words("evaluate base"));
+}
+
+TEST_CASE("--overwrite: the old result stays until the new one is there, whatever ends the run") {
+  const Workplace at;
+  train_base(at);
+  const std::string model = at.bytes("base/model.safetensors"),
+                    report = at.bytes("base/report.html"), settings = at.bytes("base/run.toml");
+  // Killed in the middle: the old model answers, and its own settings are known.
+  const std::string line =
+      "train --classes 0-1 --patch-size 4 --hidden-size 16 --layers 1 --heads 2 --quiet ";
+  const Outcome killed =
+      at.run(words(line + "--epochs 100000 --overwrite --out base"), [&](int process) {
+        while (!fs::exists(at / "base/.result.toml") ||
+               at.bytes("base/log.csv").find("\n1,") == std::string::npos)
+          usleep(5000);
+        kill(process, SIGKILL);
+      });
+  CHECK(killed.code == 128 + SIGKILL);
+  CHECK(at.bytes("base/model.safetensors") == model);
+  CHECK(at.bytes("base/report.html") == report);
+  CHECK(at.bytes("base/.result.toml") == settings);
+  CHECK(at.bytes("base/run.toml") != settings);
+  at.json(words("evaluate base"));
+  // One that ends well takes its place, and nothing of the other two is left.
+  at.json(words(line + "--epochs 1 --overwrite --out base"));
+  at.json(words(line + "--epochs 1 --out fresh"));
+  CHECK(names_in(at / "base") == names_in(at / "fresh"));
+  CHECK(at.bytes("base/model.safetensors") == at.bytes("fresh/model.safetensors"));
+}
+
+TEST_CASE("a trained model that answers NaN takes no good one's place") {
+  const Workplace at;
+  train_base(at);
+  const std::string model = at.bytes("base/model.safetensors");
+  // One step: its loss is finite, what it makes of the weights is not.
+  const std::string line =
+      "train --classes 0-1 --epochs 1 --batch-size 1000 --lr 1e38 --warmup 0 --patch-size 4 "
+      "--hidden-size 16 "
+      "--layers 1 --heads 2 --quiet ";
+  const Outcome outcome = at.run(words(line + "--overwrite --out base"));
+  CHECK(outcome.code == 1);
+  CHECK_MESSAGE(outcome.err.find(
+                    "papilio train: the model gives no number; the result in base is still the one "
+                    "before\n") != std::string::npos,
+                outcome.err);
+  CHECK(at.bytes("base/model.safetensors") == model);
+  at.json(words("evaluate base"));
+  // An adapter in another form.
+  at.json(words("finetune base --classes 2-4 --epochs 1 -t query -b 4 -m 1 --out a"));
+  at.json(words("convert a --to compact --out small"));
+  const std::string good = at.bytes("small/adapter_model.compact.safetensors");
+  auto file = load_safetensors(at / "a/adapter_model.safetensors");
+  for (auto& [key, tensor] : file.tensors) tensor = full(tensor.shape(), std::nan(""));
+  save_safetensors(at / "a/adapter_model.safetensors", file.tensors, file.metadata);
+  const Outcome converted = at.run(words("convert a --to compact --overwrite --quiet --out small"));
+  CHECK(converted.code == 1);
+  CHECK(
+      converted.err.find("holds numbers that are not finite; what is in small stays as it is\n") !=
+      std::string::npos);
+  CHECK(at.bytes("small/adapter_model.compact.safetensors") == good);
+}
+
+}  // namespace papilio::test
