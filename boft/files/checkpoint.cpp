@@ -41,8 +41,8 @@ Tensors adapter_tensors(const AdapterModel& model, const std::string& name) {
 std::string explained(const std::string& key) {
   const bool old = key.find("boft_P") != std::string::npos;
   if (!old) return key;
-  return key + " (a permutation that old releases of PEFT stored; " +
-         "it follows from the configuration)";
+  return key +
+         " (a permutation that old releases of PEFT stored; it follows from the configuration)";
 }
 
 // With bias = "all" PEFT lists a saved module's biases once more, under the names its wrapper has.

@@ -94,7 +94,7 @@ void report_training(report::RunReport& page, const fs::path& out, const Trainin
     page.stopped = str("Interrupted after step ", end.steps, " of ", end.total_steps,
                        ": this is the model as it was then.");
   } else if (end.outcome != Outcome::finished) {
-    page.stopped = "The training failed: " + end.failure + '.';
+    page.stopped = "The training failed: " + end.failure() + '.';
   }
   if (!page.stopped.empty() && end.resumable())
     page.resume_command = resume_command(page.command, out);

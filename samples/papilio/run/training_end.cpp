@@ -5,6 +5,7 @@
 
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/shell.h"
+#include "tensor/text.h"
 
 namespace papilio::cli {
 
@@ -26,8 +27,12 @@ std::string result_text(const TrainingEnd& end, const std::string& out) {
 
 }  // namespace
 
+std::string TrainingEnd::failure() const {
+  return joined(failures, "; ");
+}
+
 void TrainingEnd::fail(const std::string& why) {
-  failure += (failure.empty() ? "" : "; ") + why;
+  failures.push_back(why);
   if (outcome != Outcome::diverged) outcome = Outcome::failed;
 }
 
@@ -53,7 +58,7 @@ int report_end(const Options& options, const TrainingEnd& end, const std::string
       break;
     case Outcome::diverged:
     case Outcome::failed:
-      line = end.failure + result_text(end, out);
+      line = end.failure() + result_text(end, out);
       break;
   }
   std::fprintf(stderr, "papilio %s: %s\n", options.command().c_str(), printable(line).c_str());
@@ -72,7 +77,8 @@ void add_to_json(nlohmann::json& object, const TrainingEnd& end) {
   object["validation_accuracy"] = end.validation_accuracy;
   object["best_validation_accuracy"] = end.best_accuracy;
   object["interrupted"] = end.signal != 0;
-  object["failure"] = end.failure.empty() ? nlohmann::json(nullptr) : nlohmann::json(end.failure);
+  object["failure"] =
+      end.failures.empty() ? nlohmann::json(nullptr) : nlohmann::json(end.failure());
 }
 
 }  // namespace papilio::cli

@@ -7,6 +7,7 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "samples/papilio/options/options.h"
 
@@ -37,11 +38,12 @@ struct TrainingEnd {
   double best_accuracy = 0;                        // of all epochs
   size_t peak_memory = 0;                          // bytes of tensors in the CPU's memory at once
   int signal = 0;                                  // that stopped it, or 0
-  std::string failure = {};                        // why it diverged or failed, or empty
+  std::vector<std::string> failures = {};          // why it diverged or failed, or empty
   std::string warning = {};                        // what else is to say, or empty
   std::string checkpoint = {};                     // the newest of this run, or empty
-  bool old_result = false;                         // another run's result is still there
+  bool old_result = false;                         // one from before is still there
 
+  std::string failure() const;  // all of them
   // Diverged if it was; else the run has failed, for this reason beside others.
   void fail(const std::string& why);
   bool succeeded() const { return outcome == Outcome::finished || outcome == Outcome::interrupted; }

@@ -58,16 +58,13 @@ std::vector<std::string> short_layer_names(const std::vector<std::string>& names
   const size_t skip = common.rfind('.') == std::string::npos ? 0 : common.rfind('.') + 1;
   std::vector<std::string> shorter;
   for (const std::string& name : names) {
-    std::string out;
+    std::vector<std::string> kept;
     std::string last;
-    for (size_t from = skip; from <= name.size();) {
-      const size_t to = std::min(name.find('.', from), name.size());
-      const std::string part = name.substr(from, to - from);
-      const bool drop = part == last || (part == "dense" && !out.empty());
-      if (!drop) out += (out.empty() ? "" : ".") + part;
+    for (const std::string& part : split(name.substr(skip), '.')) {
+      if (part != last && (part != "dense" || kept.empty())) kept.push_back(part);
       last = part;
-      from = to + 1;
     }
+    const std::string out = joined(kept, ".");
     shorter.push_back(out.empty() ? name : out);
   }
   return shorter;

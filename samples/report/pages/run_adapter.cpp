@@ -38,21 +38,18 @@ std::string energy_text(double energy) {
 // "encoder.layer.3.attention.query" -> 3 and "attention.query"; -1 if no part is a number.
 std::pair<int, std::string> depth_and_kind(const std::string& name) {
   int depth = -1;
-  std::string kind;
-  for (size_t from = 0; from <= name.size();) {
-    const size_t to = std::min(name.find('.', from), name.size());
-    const std::string part = name.substr(from, to - from);
-    from = to + 1;
+  std::vector<std::string> kind;
+  for (const std::string& part : split(name, '.')) {
     const bool digits = !part.empty() && part.size() < 6 &&
                         part.find_first_not_of("0123456789") == std::string::npos;
     if (digits && depth < 0) {
       depth = std::stoi(part);
       kind.clear();
     } else {
-      kind += (kind.empty() ? "" : ".") + part;
+      kind.push_back(part);
     }
   }
-  return {depth, kind};
+  return {depth, joined(kind, ".")};
 }
 
 // For models with too many layers for a row each: a line for each kind of layer, against depth.

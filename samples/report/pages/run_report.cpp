@@ -117,9 +117,7 @@ void add_making(Document& page, const RunReport& run) {
   page.section("making", "How this was made");
   if (!run.model_note.empty()) page.paragraph(escape(run.model_note));
   if (!run.data_note.empty()) page.paragraph(escape(run.data_note));
-  std::string lines;
-  for (const std::string& line : run.command_lines) lines += (lines.empty() ? "" : "\n") + line;
-  if (!lines.empty()) page.code_block(lines);
+  if (!run.command_lines.empty()) page.code_block(joined(run.command_lines, "\n"));
   page.definitions(run.environment);
   if (!run.settings.empty()) page.paragraph("Every setting, resolved:");
   page.definitions(run.settings, true);

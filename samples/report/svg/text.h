@@ -3,12 +3,17 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace papilio::report {
 
 // Text for element content and quoted attributes: & < > " ' become entities; control characters
 // that XML forbids and bytes that are not UTF-8 become U+FFFD, so that no label can break the page.
 std::string escape(std::string_view text);
+
+// The parts with the separator between two; and a text's parts, at least one.
+std::string joined(const std::vector<std::string>& parts, std::string_view separator);
+std::vector<std::string> split(std::string_view text, char separator);
 
 // RFC 4648's, with padding.
 std::string base64(std::string_view bytes);
