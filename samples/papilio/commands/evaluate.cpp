@@ -150,7 +150,7 @@ int evaluate(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   const Device device = device_of(s.common);
-  resolve(options, s.data);
+  check_data_options(options, s.data);
   warn(options, take_known_split(options, s.data, {s.adapter, s.model}));
   const Data all = open_data(s.data);
   chosen_classes(s.data, all);

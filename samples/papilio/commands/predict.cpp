@@ -23,9 +23,9 @@
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/data/digits.h"
 #include "samples/papilio/data/images.h"
-#include "samples/papilio/data/number_ranges.h"
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/number_ranges.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/predictions_file.h"
 #include "samples/papilio/run/table.h"
@@ -49,10 +49,9 @@ Options declare(Settings& s) {
   Options options(
       "predict", "MODEL [IMAGE...] [options]",
       "Classes and probabilities. An IMAGE is a JPEG or PNG file, a folder of them or, for models "
-      "of the digits, a "
-      "CSV file with one image of 8x8 pixels a line: 64 numbers from 0 to 16, and a label if there "
-      "is "
-      "one. JPEG and PNG files become the model's input as its preprocessor_config.json says.");
+      "of the digits, a CSV file with one image of 8x8 pixels a line: 64 numbers from 0 to 16, and "
+      "a label if there is one. JPEG and PNG files become the model's input as its "
+      "preprocessor_config.json says.");
   options.section("What to predict");
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("IMAGE", &s.images, "", "JPEG, PNG or CSV files, or folders of pictures");

@@ -7,8 +7,9 @@
 
 #include "nn/models/vit.h"
 #include "samples/papilio/commands/commands.h"
-#include "samples/papilio/data/number_ranges.h"
+#include "samples/papilio/data/model_fit.h"
 #include "samples/papilio/options/model_options.h"
+#include "samples/papilio/options/number_ranges.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/training_run.h"

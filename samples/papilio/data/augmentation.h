@@ -1,22 +1,13 @@
 // The random changes of training images.
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "samples/papilio/data/data.h"
+#include "samples/papilio/options/augmentation_options.h"
 
 namespace papilio::cli {
 
-struct AugmentSettings {
-  double shift = 0, rotate = 0;  // of prepared data
-  std::string crop = "auto", interpolation = "bicubic";
-  int64_t padding = 4, rand_augment = 0, magnitude = 9;
-  double min_scale = 0.35, hflip = 0.5, mixup = 0, cutmix = 0, reprob = 0;
-};
-void add_augmentation(Options& options, AugmentSettings& settings);
 // Decides what depends on the data.
-void resolve(Options& options, AugmentSettings& settings, const Data& data);
+void fit_augmentation_to_data(Options& options, AugmentSettings& settings, const Data& data);
 
 // The transform before images that the processor makes, and the changes of whole batches.
 nn::ImageBatchOptions training_options(const AugmentSettings& settings,

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "nn/text_table.h"
-#include "samples/papilio/data/number_ranges.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/nearest.h"
+#include "samples/papilio/options/number_ranges.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -67,10 +67,10 @@ void add_corrupt(Options& options, std::string* way) {
       .choices({"fail", "skip"});
 }
 
-void resolve(Options& options, const DataSettings& s) {
+void check_data_options(Options& options, const DataSettings& s) {
   options.applies_when(!s.source().processor,
                        {&s.validation_share, &s.test_share, &s.split_seed, &s.corrupt, &s.workers},
-                       "--data other than digits");
+                       kOtherData);
   check<UsageError>(s.validation_share + s.test_share < 1,
                     "--validation-share, --test-share: ", s.validation_share, " and ", s.test_share,
                     " leave nothing to train on");

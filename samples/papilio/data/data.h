@@ -27,7 +27,11 @@ void add_data(Options& options, DataSettings& settings);
 // --corrupt fail or skip, as OnCorrupt has it.
 void add_corrupt(Options& options, std::string* way);
 // Throws UsageError for options that say nothing about these data.
-void resolve(Options& options, const DataSettings& settings);
+void check_data_options(Options& options, const DataSettings& settings);
+
+// Prepared data (Data::prepared) and all others, as errors name them.
+inline constexpr const char *kPreparedData = "--data digits",
+                            *kOtherData = "--data other than digits";
 
 // Opened data.
 struct Data {

@@ -7,8 +7,8 @@
 #include <system_error>
 
 #include "nn/data/formats/detail/file.h"
+#include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/options/toml.h"
-#include "samples/papilio/run/run_folder.h"
 
 namespace papilio::cli {
 

@@ -1,12 +1,12 @@
 #include "samples/papilio/options/common.h"
 
 #include <unistd.h>
-#include <system_error>
 
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <ranges>
+#include <system_error>
 
 #include "kernels/threads.h"
 #include "tensor/text.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "samples/papilio/data/number_ranges.h"
+#include "samples/papilio/options/number_ranges.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {

@@ -1,22 +1,6 @@
 #include "samples/papilio/options/model_options.h"
 
-#include "nn/text_table.h"
-#include "samples/papilio/data/processor.h"
-#include "samples/papilio/options/common.h"
-
 namespace papilio::cli {
-
-namespace {
-
-// The largest power of two that is at most 16 and gives 7 tokens a side; it divides a side that the
-// user named.
-int64_t patch_size_for(int64_t side, bool named) {
-  int64_t patch = 16;
-  while (patch > 1 && (side / patch < 7 || (named && side % patch != 0))) patch /= 2;
-  return patch;
-}
-
-}  // namespace
 
 void add_model_options(Options& options, ModelSettings& s) {
   options.section("Model");
@@ -60,31 +44,6 @@ void settle_model_options(Options& options, ModelSettings& s) {
                                     : nn::Pooling::sequence;
   options.applies_when(m.conv_layers == 0, {&m.patch_size}, "--conv-layers 0");
   if (m.conv_layers > 0) m.patch_size = int64_t(1) << m.conv_layers;
-}
-
-nn::ImageProcessor fit_model_to_data(Options& options, ModelSettings& s, const Data& data) {
-  options.applies_when(!data.prepared(), {&s.image_size}, "--data other than digits");
-  s.vit.num_labels = int64_t(data.class_names.size());
-  if (data.prepared()) {
-    s.vit.validate();
-    return processor_for(data, s.vit.image_size);
-  }
-  const bool named = s.image_size > 0;
-  int64_t side = named ? s.image_size : usual_side(data), &patch = s.vit.patch_size;
-  if (!options.given(&patch) && s.vit.conv_layers == 0) patch = patch_size_for(side, named);
-  if (!named && side > patch) side -= side % patch;
-  const int64_t tokens = (side / patch) * (side / patch);
-  if (tokens > 1024) {
-    warn(options, {str(nn::with_commas(tokens), " tokens an image (", side, 'x', side,
-                       " pixels in patches of ", patch,
-                       ") take long: attention costs their square; an --image-size that is a "
-                       "multiple of 16 needs fewer")});
-  }
-  s.image_size = s.vit.image_size = side;
-  const nn::ImageProcessor processor = processor_for(data, side);
-  s.vit.num_channels = processor.channels();
-  s.vit.validate();
-  return processor;
 }
 
 }  // namespace papilio::cli

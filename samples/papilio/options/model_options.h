@@ -5,7 +5,6 @@
 #include <string>
 
 #include "nn/models/vit.h"
-#include "samples/papilio/data/data.h"
 #include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
@@ -28,8 +27,5 @@ struct ModelSettings {
 void add_model_options(Options& options, ModelSettings& settings);
 // Settles what follows from other options. Throws UsageError for those that say nothing together.
 void settle_model_options(Options& options, ModelSettings& settings);
-// Settles what follows from the data: labels, channels, image and patch size, which run.toml keeps.
-// Returns what makes the model's images. Throws ArgumentError for a model that cannot be.
-nn::ImageProcessor fit_model_to_data(Options& options, ModelSettings& settings, const Data& data);
 
 }  // namespace papilio::cli

@@ -8,6 +8,10 @@
 
 namespace papilio::cli {
 
+// The settings of the run that writes into a folder; and, while the result of another run is still
+// there, that run's.
+inline constexpr const char *kRunSettings = "run.toml", *kResultSettings = ".result.toml";
+
 // Sets the options that the file names and the line did not set. Throws UsageError for an unknown
 // key, a wrong value and another command's settings, FileError for a file that is broken.
 void read_settings(std::deque<Option>& options, const std::string& path,

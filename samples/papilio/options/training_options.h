@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "samples/papilio/data/augmentation.h"
+#include "samples/papilio/options/augmentation_options.h"
 #include "samples/papilio/options/common.h"
 
 namespace papilio::cli {

@@ -1,9 +1,8 @@
 #include "samples/papilio/run/model.h"
 
-#include <nlohmann/json.hpp>
-
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 #include <variant>

@@ -11,6 +11,7 @@
 #include "nn/data/formats/detail/file.h"
 #include "nn/train/checkpoints.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/run/model.h"
 #include "tensor/files/atomic_file.h"
 

@@ -21,10 +21,6 @@ enum class ResultKind { model, adapter };
 [[nodiscard]] RunLock prepare_result_folder(const std::filesystem::path& out, ResultKind kind,
                                             bool overwrite);
 
-// The settings of the run that writes into a folder; and, while the result of another run is still
-// there, that run's.
-inline constexpr const char *kRunSettings = "run.toml", *kResultSettings = ".result.toml";
-
 // Whether a run or a result of any kind left files there; whether a whole result did.
 bool holds_run(const std::filesystem::path& out);
 bool holds_result(const std::filesystem::path& out);

@@ -12,6 +12,7 @@
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/progress.h"
 #include "nn/train/speed.h"
+#include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/run_checkpoints.h"
 #include "samples/papilio/run/run_folder.h"

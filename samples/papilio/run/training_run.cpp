@@ -14,6 +14,7 @@
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/data/training_data.h"
+#include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_evaluation.h"
@@ -95,10 +96,10 @@ void print_run(const TrainingRun& run, const TrainingEnd& end, const TestResult&
 RunData open_run_data(Options& options, RunSettings& s, Device device,
                       const std::vector<std::string>& folders) {
   check_training_options(options, s.training, device);
-  resolve(options, s.data);
+  check_data_options(options, s.data);
   warn(options, take_known_split(options, s.data, folders));
   const Data all = open_data(s.data);
-  resolve(options, s.training.augment, all);
+  fit_augmentation_to_data(options, s.training.augment, all);
   std::vector<int64_t> classes = chosen_classes(s.data, all);
   Data data = with_classes(all, classes);
   return {std::move(data), std::move(classes)};

@@ -1,4 +1,4 @@
-#include "samples/papilio/data/number_ranges.h"
+#include "samples/papilio/options/number_ranges.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,6 +7,7 @@
 
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/toml.h"
+#include "tensor/text.h"
 
 namespace papilio::cli {
 
@@ -50,15 +51,14 @@ std::vector<int64_t> parse_classes(const std::string& text, int64_t count) {
 }
 
 std::string classes_text(const std::vector<int64_t>& classes) {
-  std::string text;
+  std::vector<std::string> ranges;
   for (size_t i = 0; i < classes.size(); ++i) {
     size_t last = i;
     while (last + 1 < classes.size() && classes[last + 1] == classes[last] + 1) ++last;
-    text += str(text.empty() ? "" : ",", classes[i]);
-    if (last > i) text += str('-', classes[last]);
+    ranges.push_back(last > i ? str(classes[i], '-', classes[last]) : str(classes[i]));
     i = last;
   }
-  return text;
+  return joined(ranges, ",");
 }
 
 }  // namespace papilio::cli

@@ -1,0 +1,18 @@
+// How training images are changed at random.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "samples/papilio/options/options.h"
+
+namespace papilio::cli {
+
+struct AugmentSettings {
+  double shift = 0, rotate = 0;  // of prepared data
+  std::string crop = "auto", interpolation = "bicubic";
+  int64_t padding = 4, rand_augment = 0, magnitude = 9;
+  double min_scale = 0.35, hflip = 0.5, mixup = 0, cutmix = 0, reprob = 0;
+};
+void add_augmentation(Options& options, AugmentSettings& settings);
+}  // namespace papilio::cli
