@@ -1,5 +1,6 @@
 #include "boft/files/adapter_folder.h"
 
+#include <cmath>
 #include <system_error>
 #include <utility>
 
@@ -105,8 +106,48 @@ std::string foreign_format(const std::string& key) {
     return key +
            " is an OFT adapter of PEFT 0.15 or older, whose parameters mean something else; train "
            "it again, or merge it with that release and use the merged weights";
+  for (const std::string_view end : {".dora_scale", ".dora_multiplier", ".initial_norm"}) {
+    if (key.ends_with(end))
+      return key +
+             " scales the rows of a rotated weight (DoRA, of OneTrainer's DoRA-OFT and others), "
+             "which no adapter here does; merge it into the base with that tool";
+  }
   return "";
 }
+
+namespace {
+
+// OneTrainer marks each layer's rotation that it divides by 2 sqrt(b - 1): here the division is
+// done, and what is left is PEFT's OFT.
+void take_scaled_oft(AdapterFolder& folder) {
+  constexpr std::string_view kMark = ".scaled_oft";
+  std::vector<std::string> marks;
+  for (const auto& [key, tensor] : folder.tensors)
+    if (key.ends_with(kMark)) marks.push_back(key);
+  for (const auto& [key, dtype] : folder.unsupported)
+    if (key.ends_with(kMark)) marks.push_back(key);
+  const NoGrad no_grad;
+  for (const std::string& mark : marks) {
+    const std::string key = with_ending(mark, kMark, ".weight");
+    const auto found = folder.tensors.find(key);
+    check<FileError>(found != folder.tensors.end(), folder.file.string(), ": ", mark,
+                     " marks no rotation: there is no ", key);
+    Tensor& upper = found->second;
+    const int64_t b = upper.dim() == 2 ? block_size_of_triangle(upper.size(1)) : 0;
+    check<FileError>(b > 1 && is_floating(upper.dtype()), folder.file.string(), ": ", key,
+                     ": expected numbers of shape (N, b (b - 1) / 2), got ", upper.shape());
+    upper = cast(upper, working_dtype(upper.dtype(), DType::float32)) *
+            (1 / (2 * std::sqrt(double(b - 1))));
+    folder.tensors.erase(mark);
+    folder.unsupported.erase(mark);
+  }
+  if (!marks.empty())
+    folder.warnings.push_back(str(folder.file.string(), ": ", marks.size(),
+                                  " rotations in OneTrainer's scaled form (scaled_oft) are read "
+                                  "as vec / (2 sqrt(b - 1))"));
+}
+
+}  // namespace
 
 AdapterFolder read_adapter_folder(const fs::path& folder) {
   check_is_folder(folder);
@@ -118,11 +159,8 @@ AdapterFolder read_adapter_folder(const fs::path& folder) {
   auto [tensors, metadata, unsupported] = load_safetensors(file);
   check_known_format(file, tensors);
   if (compact) tensors = expanded(tensors, file.string());
-  AdapterFolder result{config.config, std::move(tensors), config.warnings, file};
-  for (const auto& [name, dtype] : unsupported) {
-    const std::string begin = file.string() + ": " + name;
-    result.warnings.push_back(begin + " is left out: its dtype " + dtype + " is not supported");
-  }
+  AdapterFolder result{config.config, std::move(tensors), config.warnings, file, unsupported};
+  take_scaled_oft(result);
   trust_tensors(result.config, result.tensors, file.string(), result.warnings);
   return result;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ struct AdapterFolder {
   Tensors tensors;                    // by PEFT's keys, whatever form they were stored in
   std::vector<std::string> warnings;  // of the configuration, one line each
   std::filesystem::path file;         // of the tensors
+  // Tensors of dtypes that are not supported, which are left out: the dtype by key.
+  std::map<std::string, std::string> unsupported = {};
 };
 
 // peft: adapter_model.safetensors, as PEFT reads and writes it. compact, BOFT only: half the size,

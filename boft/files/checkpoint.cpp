@@ -1,9 +1,13 @@
 #include "boft/files/checkpoint.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <variant>
 
 #include "boft/files/adapter_folder.h"
+#include "boft/files/halves.h"
+#include "boft/files/unused_keys.h"
 #include "boft/model/targets.h"
 #include "nn/models/transformers_names.h"
 #include "nn/text_table.h"
@@ -37,20 +41,6 @@ Tensors adapter_tensors(const AdapterModel& model, const std::string& name) {
   return tensors;
 }
 
-// Why a key that PEFT would drop without a word is not used.
-std::string explained(const std::string& key) {
-  const bool old = key.find("boft_P") != std::string::npos;
-  if (!old) return key;
-  return key +
-         " (a permutation that old releases of PEFT stored; it follows from the configuration)";
-}
-
-// With bias = "all" PEFT lists a saved module's biases once more, under the names its wrapper has.
-bool is_repeated(const std::string& key) {
-  return key.ends_with(".bias") && (key.find(".modules_to_save.") != std::string::npos ||
-                                    key.find(".original_module.") != std::string::npos);
-}
-
 // The same under other module names.
 template <class Rename>
 Tensors renamed(const Tensors& tensors, Rename&& rename) {
@@ -62,12 +52,41 @@ Tensors renamed(const Tensors& tensors, Rename&& rename) {
   return result;
 }
 
+// A file's tensors under the names of the adapter's own: those of Transformers 4 or 5, of a
+// backbone alone ("encoder.layer.0 ..." of a ViTModel), or of a user's model that sounds like them.
+Tensors under_names_of(const Tensors& mine, const Tensors& tensors, const std::string& where) {
+  std::set<std::string> backbones{""};  // "vit.", the first words of the model's paths
+  for (const auto& [key, tensor] : mine) {
+    const std::string path = key.substr(kPrefix.size());
+    backbones.insert(path.substr(0, path.find('.') + 1));
+  }
+  const auto own_name = [&](const std::string& path) {
+    if (mine.contains(kPrefix + path)) return path;
+    for (const std::string& backbone : backbones) {
+      const std::string whole = nn::checkpoint_name(backbone + path);
+      if (mine.contains(kPrefix + whole)) return whole;
+      if (const auto half = nn::half_of(whole); half && mine.contains(kPrefix + half->whole))
+        return whole;
+    }
+    return nn::checkpoint_name(path);
+  };
+  Tensors result = renamed(tensors, own_name);
+  const bool halved = std::ranges::any_of(mine, [](const auto& entry) {
+    return nn::halves_of(entry.first.substr(kPrefix.size())).has_value();
+  });
+  return halved ? join_halves(result, where) : result;
+}
+
 // A configuration that means the same layers by their whole names.
 AdapterConfig naming_layers(const AdapterModel& model, const std::string& name,
                             bool transformers5) {
   std::vector<std::string> paths;
-  for (const LayerRef& ref : model.layers(name))
-    paths.push_back(transformers5 ? nn::transformers5_name(ref.path) : ref.path);
+  for (const LayerRef& ref : model.layers(name)) {
+    if (const auto halves = nn::halves_of(ref.path); transformers5 && halves)
+      paths.insert(paths.end(), halves->begin(), halves->end());
+    else
+      paths.push_back(transformers5 ? nn::transformers5_name(ref.path) : ref.path);
+  }
   AdapterConfig config = model.config(name);
   std::visit(
       [&](auto& c) {
@@ -103,26 +122,23 @@ std::filesystem::path save_adapter(const AdapterModel& model, const std::filesys
   const AdapterConfig config =
       as_said ? model.config(name) : naming_layers(model, name, transformers5);
   Tensors tensors = adapter_tensors(model, name);
-  if (transformers5) tensors = renamed(tensors, nn::transformers5_name);
+  if (transformers5) tensors = split_halves(renamed(tensors, nn::transformers5_name));
   const std::filesystem::path to = name == "default" ? folder : folder / name;
   write_adapter_folder(to, config, tensors);
   return to;
 }
 
 std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem::path& folder,
-                                      const std::string& name) {
+                                      const std::string& name, Unused unused) {
   const AdapterFolder read = read_adapter_folder(folder);
   const std::string where = read.file.string();
   std::vector<std::string> warnings = read.warnings;
   for (const std::string& warning : model.add_adapter(name, read.config))
     warnings.push_back(warning);
   const Tensors mine = adapter_tensors(model, name);
-  // A model of the user's own may have modules that sound like Transformers 5's.
-  const Tensors tensors = renamed(read.tensors, [&](const std::string& path) {
-    return mine.contains(kPrefix + path) ? path : nn::checkpoint_name(path);
-  });
-  std::vector<std::string> missing, unexpected;
   try {
+    const Tensors tensors = under_names_of(mine, read.tensors, where);
+    std::vector<std::string> missing;
     for (const auto& [key, tensor] : mine) {
       const auto found = tensors.find(key);
       if (found == tensors.end()) {
@@ -134,24 +150,26 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
       check<FileError>(found->second.shape() == tensor.shape(), where, ": ", key, " has shape ",
                        found->second.shape(), ", the model wants ", tensor.shape());
     }
-    for (const auto& [key, tensor] : tensors) {
-      if (!mine.contains(key) && !is_repeated(key)) unexpected.push_back(explained(key));
-    }
     check<FileError>(mine.empty() || missing.size() < mine.size(), where,
                      ": holds none of the adapter's tensors; missing: ", nn::listed(missing, 8));
+    const UnusedKeys rest = unused_keys(mine, tensors, read.unsupported);
+    check<UnusedWeights>(
+        rest.weights.empty() || unused == Unused::ignore, where,
+        ": holds weights that nothing in the model takes: ", nn::listed(rest.weights, 8));
+    if (const std::string warning = peft_difference(model, name); !warning.empty())
+      warnings.push_back(where + ": " + warning);
+    for (const auto& [key, tensor] : mine) {
+      if (const auto found = tensors.find(key); found != tensors.end())
+        copy_(tensor, found->second);
+    }
+    if (!missing.empty())
+      warnings.push_back(where + ": missing, left as initialised: " + nn::listed(missing, 8));
+    for (const auto& keys : {rest.weights, rest.others})
+      if (!keys.empty()) warnings.push_back(where + ": not used: " + nn::listed(keys, 8));
   } catch (...) {
     model.delete_adapter(name);
     throw;
   }
-  if (const std::string warning = peft_difference(model, name); !warning.empty())
-    warnings.push_back(where + ": " + warning);
-  for (const auto& [key, tensor] : mine) {
-    if (const auto found = tensors.find(key); found != tensors.end()) copy_(tensor, found->second);
-  }
-  if (!missing.empty()) {
-    warnings.push_back(where + ": missing, left as initialised: " + nn::listed(missing, 8));
-  }
-  if (!unexpected.empty()) warnings.push_back(where + ": not used: " + nn::listed(unexpected, 8));
   return warnings;
 }
 

@@ -27,11 +27,20 @@ std::filesystem::path save_adapter(const AdapterModel& model, const std::filesys
                                    const std::string& name = "default",
                                    ModuleNaming naming = ModuleNaming::as_configured);
 
-// Adds the adapter in `folder`, whichever Transformers' names it has, to the model under `name` and
-// fills it. Returns warnings: unknown configuration keys, missing and unexpected tensors, one line
-// each. Throws FileError or ArgumentError (a shape that differs shows both) and then leaves the
-// model as it was.
+// What becomes of weights in an adapter's file that nothing in the model takes.
+enum class Unused { refuse, ignore };
+
+struct UnusedWeights : FileError {
+  using FileError::FileError;
+};
+
+// Adds the adapter in `folder`, whichever Transformers' names it has, also those of a backbone
+// alone, to the model under `name` and fills it. Returns warnings: unknown configuration keys,
+// missing tensors, and those not used, one line each. Throws FileError or ArgumentError (a shape
+// that differs shows both), UnusedWeights unless they are to be ignored, and then leaves the model
+// as it was.
 std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem::path& folder,
-                                      const std::string& name = "default");
+                                      const std::string& name = "default",
+                                      Unused unused = Unused::refuse);
 
 }  // namespace papilio::boft

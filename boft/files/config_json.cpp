@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
@@ -69,6 +70,15 @@ class Reader : public FieldVisitor {
   void indices(const char* key, std::vector<int64_t>& value) override {
     value = fields_.integers(key);
   }
+  void integers_by_module(const char* key, std::map<std::string, int64_t>& value,
+                          int64_t least) override {
+    by_module(key, value,
+              [&](JsonFields& inside, const char* name) { return inside.integer(name, 0, least); });
+  }
+  void numbers_by_module(const char* key, std::map<std::string, double>& value) override {
+    by_module(key, value,
+              [](JsonFields& inside, const char* name) { return inside.number(name, 0); });
+  }
   void must_be_false(Words keys) override {
     for (const char* key : keys) {
       if (fields_.boolean(key, false)) fields_.fail(key, "false (not supported)");
@@ -86,6 +96,18 @@ class Reader : public FieldVisitor {
   }
 
  private:
+  template <class Value, class Get>
+  void by_module(const char* key, std::map<std::string, Value>& value, Get&& get) {
+    const auto& object = fields_.value(key);
+    if (object.is_null()) return;
+    if (!object.is_object()) fields_.fail(key, "an object of numbers by module");
+    JsonFields inside(object, key);
+    for (const auto& [name, number] : object.items()) {
+      if (!number.is_number()) fields_.fail(key, "an object of numbers by module");
+      value[name] = get(inside, name.c_str());
+    }
+  }
+
   JsonFields& fields_;
 };
 
@@ -118,6 +140,13 @@ class Writer : public FieldVisitor {
   }
   void indices(const char* key, std::vector<int64_t>& value) override {
     set_unless_empty(key, value);
+  }
+  void integers_by_module(const char* key, std::map<std::string, int64_t>& value,
+                          int64_t) override {
+    document[key] = value.empty() ? nlohmann::json::object() : nlohmann::json(value);
+  }
+  void numbers_by_module(const char* key, std::map<std::string, double>& value) override {
+    document[key] = value.empty() ? nlohmann::json::object() : nlohmann::json(value);
   }
 
  private:
@@ -170,7 +199,7 @@ std::string config_text(const AdapterConfig& config) {
     AdapterConfig copy = config;
     visit_fields(copy, writer);
     writer.document["peft_type"] = peft_type(config);
-    writer.document["peft_version"] = kPeftVersion;
+    if (!is_from_before_0_18(config)) writer.document["peft_version"] = kPeftVersion;
     writer.document["inference_mode"] = true;
     return writer.document.dump(2) + '\n';
   } catch (const json::exception&) {

@@ -18,6 +18,7 @@ struct TargetRules {
   std::vector<std::string> modules_to_save = {};
   std::vector<int64_t> layers_to_transform = {};
   std::vector<std::string> layers_pattern = {};
+  std::string task_type = {};
 };
 
 // The fields that mean the same in every method. A configuration declares them itself, because
@@ -34,8 +35,8 @@ auto shared_fields(Config& c) {
 // The rules of one configuration.
 template <class Config>
 TargetRules target_rules(const Config& c) {
-  return {c.target_modules, c.exclude_modules, c.modules_to_save, c.layers_to_transform,
-          c.layers_pattern};
+  return {c.target_modules,      c.exclude_modules, c.modules_to_save,
+          c.layers_to_transform, c.layers_pattern,  c.task_type};
 }
 
 // Has the configuration that field?

@@ -36,6 +36,19 @@ void FieldCheck::indices(const char* key, std::vector<int64_t>& value) {
     check(index >= 0, config_, ": expected ", key, " >= 0, got ", index);
 }
 
+void FieldCheck::integers_by_module(const char* key, std::map<std::string, int64_t>& value,
+                                    int64_t least) {
+  for (const auto& [module, number] : value)
+    check(number >= least, config_, ": expected ", key, " >= ", least, ", got ", number, " for \"",
+          module, '"');
+}
+
+void FieldCheck::numbers_by_module(const char* key, std::map<std::string, double>& value) {
+  for (const auto& [module, number] : value)
+    check(std::isfinite(number), config_, ": expected finite numbers in ", key, ", got ", number,
+          " for \"", module, '"');
+}
+
 std::string quoted_choices(const std::vector<std::string>& words) {
   std::string all;
   for (size_t i = 0; i < words.size(); ++i)

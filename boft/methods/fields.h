@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,6 +68,10 @@ class FieldVisitor {
   virtual void list(const char* key, std::vector<std::string>& value) = 0;         // empty: null
   virtual void one_or_more(const char* key, std::vector<std::string>& value) = 0;  // "x" is ["x"]
   virtual void indices(const char* key, std::vector<int64_t>& value) = 0;          // >= 0
+  // Values of some modules by a regular expression for the path's end; empty: {}.
+  virtual void integers_by_module(const char* key, std::map<std::string, int64_t>& value,
+                                  int64_t least) = 0;
+  virtual void numbers_by_module(const char* key, std::map<std::string, double>& value) = 0;
   // Options of PEFT that change the mathematics and are not supported: these must be false, those
   // null, false or empty.
   virtual void must_be_false(Words) {}
@@ -92,6 +97,9 @@ class FieldCheck : public FieldVisitor {
   void list(const char*, std::vector<std::string>&) override {}
   void one_or_more(const char*, std::vector<std::string>&) override {}
   void indices(const char* key, std::vector<int64_t>& value) override;
+  void integers_by_module(const char* key, std::map<std::string, int64_t>& value,
+                          int64_t least) override;
+  void numbers_by_module(const char* key, std::map<std::string, double>& value) override;
 
  private:
   const char* config_;

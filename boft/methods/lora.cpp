@@ -1,14 +1,18 @@
 #include "boft/methods/lora.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "boft/methods/detail/path_pattern.h"
 #include "nn/init.h"
 #include "nn/layers/conv2d.h"
+#include "nn/models/transformers_names.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 
@@ -28,16 +32,19 @@ void LoraConfig::fields(FieldVisitor& v) {
   v.integer("r", r, 1);
   v.number("lora_alpha", lora_alpha);
   v.rate("lora_dropout", lora_dropout);
+  v.flag("use_rslora", use_rslora);
+  v.integers_by_module("rank_pattern", rank_pattern, 1);
+  v.numbers_by_module("alpha_pattern", alpha_pattern);
   // Ways to draw A that training has left behind by the time a file is read; all others (pissa,
   // olora, corda, loftq ...) change the base weights too, which PEFT does again when it loads.
   v.flag_or_word("init_lora_weights", init_lora_weights, {"gaussian", "orthogonal", "eva", "mica"},
                  "others change the base weights");
   visit_shared(v, *this);
-  v.must_be_false({"use_dora", "use_rslora", "use_qalora", "lora_bias"});
+  v.must_be_false({"use_dora", "use_qalora", "lora_bias"});
   // What would make another model of it.
-  v.must_be_null({"rank_pattern", "alpha_pattern", "layer_replication", "alora_invocation_tokens",
-                  "target_parameters", "trainable_token_indices", "use_bdlora", "arrow_config",
-                  "kasa_config", "monteclora_config", "velora_config"});
+  v.must_be_null({"layer_replication", "alora_invocation_tokens", "target_parameters",
+                  "trainable_token_indices", "use_bdlora", "arrow_config", "kasa_config",
+                  "monteclora_config", "velora_config"});
   // They belong to options that are off, to ways to begin, and to how PEFT runs.
   v.ignored({"megatron_core", "megatron_config", "qalora_group_size", "eva_config", "corda_config",
              "loftq_config", "lora_ga_config", "runtime_config", "ensure_weight_tying"});
@@ -51,6 +58,34 @@ std::string LoraConfig::label() const {
   return str("LoRA r=", r);
 }
 
+namespace {
+
+// PEFT's get_pattern_key: the first entry, in alphabetical order, whose expression matches the end
+// of the path.
+template <class Value>
+Value value_at(const char* field, const std::map<std::string, Value>& pattern,
+               const std::string& path, Value otherwise) {
+  for (const auto& [expression, value] : pattern) {
+    const PathPattern end(field, R"((.*\.)?()" + expression + ")");
+    if (end.full_match(path) || end.full_match(nn::transformers5_name(path))) return value;
+    if (const auto halves = nn::halves_of(path); halves && end.full_match((*halves)[0]))
+      return value;
+  }
+  return otherwise;
+}
+
+}  // namespace
+
+int64_t LoraConfig::rank_at(const std::string& path) const {
+  return value_at("rank_pattern", rank_pattern, path, r);
+}
+
+double LoraConfig::scaling_at(const std::string& path) const {
+  const auto rank = double(rank_at(path));
+  return value_at("alpha_pattern", alpha_pattern, path, lora_alpha) /
+         (use_rslora ? std::sqrt(rank) : rank);
+}
+
 void check_lora(const std::string& path, const nn::AdaptableLayer& layer,
                 const LoraConfig& config) {
   config.validate();
@@ -58,20 +93,18 @@ void check_lora(const std::string& path, const nn::AdaptableLayer& layer,
   if (conv == nullptr) return;
   check(conv->options.groups == 1, path, ": LoRA adapts no convolution in groups (this one has ",
         conv->options.groups, "); BOFT and OFT do");
-  check(config.lora_dropout == 0, path,
-        ": LoRA adapts a convolution through its weight, without lora_dropout; got ",
-        config.lora_dropout);
 }
 
 LoraLayer::LoraLayer(const std::string& path, const nn::AdaptableLayer& layer,
                      const LoraConfig& config)
-    : dropout(config.lora_dropout), scaling(config.lora_alpha / double(config.r)) {
+    : dropout(config.lora_dropout), scaling(config.scaling_at(path)) {
   check_lora(path, layer, config);
-  Dims a{config.r, layer.adapted_inputs()}, b{layer.adapted_outputs(), config.r};
+  const int64_t r = config.rank_at(path);
+  Dims a{r, layer.adapted_inputs()}, b{layer.adapted_outputs(), r};
   if (dynamic_cast<const nn::Conv2d*>(&layer) != nullptr) {
     a = layer.weight.shape();
-    a[0] = config.r;
-    b = {layer.adapted_outputs(), config.r, 1, 1};
+    a[0] = r;
+    b = {layer.adapted_outputs(), r, 1, 1};
   }
   lora_A = empty(a);
   nn::kaiming_uniform_(lora_A);
@@ -79,7 +112,10 @@ LoraLayer::LoraLayer(const std::string& path, const nn::AdaptableLayer& layer,
   lora_B = leaf(config.init_lora_weights ? zeros(b) : normal(b, 0, 0.1));
 }
 
-Tensor LoraLayer::weight(const Tensor& w, bool) {
+Tensor LoraLayer::weight(const Tensor& w, bool training_now) {
+  check(!training_now || lora_A.dim() != 4 || dropout.p == 0,
+        "LoRA adapts a convolution through its weight and cannot train it with lora_dropout; got ",
+        dropout.p);
   const Tensor delta = matmul(flatten(lora_B, 1), flatten(lora_A, 1)) * scaling;
   const DType dtype = working_dtype(w.dtype(), delta.dtype());
   return cast(cast(w, dtype) + cast(delta, dtype), w.dtype());
@@ -105,9 +141,9 @@ std::string LoraLayer::describe() const {
 void LoraLayer::plan(LayerPlan& plan, const nn::AdaptableLayer& layer, const LoraConfig& config,
                      Lines&) {
   check_lora(plan.path, layer, config);
-  plan.rank = config.r;
-  plan.parameters = config.r * (plan.d + plan.out);
-  plan.degrees_of_freedom = degrees_of_freedom(plan.d, plan.out, config.r);
+  plan.rank = config.rank_at(plan.path);
+  plan.parameters = plan.rank * (plan.d + plan.out);
+  plan.degrees_of_freedom = degrees_of_freedom(plan.d, plan.out, plan.rank);
 }
 
 std::vector<StoredLayer> LoraLayer::stored(const Tensors& tensors, const LoraConfig&,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,11 @@ struct LoraConfig {
 
   int64_t r = 8;
   double lora_alpha = 8;
-  double lora_dropout = 0;
+  double lora_dropout = 0;  // in training, of inputs
+  bool use_rslora = false;  // lora_alpha / sqrt(r) (arXiv 2312.03732)
+  // Other values of r and lora_alpha, by a regular expression for the end of the module's path.
+  std::map<std::string, int64_t> rank_pattern = {};
+  std::map<std::string, double> alpha_pattern = {};
   ModuleNames target_modules = {};
   ModuleNames exclude_modules = {};
   bool fan_in_fan_out = false;
@@ -36,10 +41,12 @@ struct LoraConfig {
   // Throws ArgumentError for fields out of their range, as PEFT does.
   void validate() const;
   std::string label() const;  // "LoRA r=8"
+  // r, and the factor of B A, of the layer at `path`, under either of Transformers' names.
+  int64_t rank_at(const std::string& path) const;
+  double scaling_at(const std::string& path) const;
 };
 
-// Throws ArgumentError, which begins with the layer's path, for a convolution in groups or with
-// dropout.
+// Throws ArgumentError, which begins with the layer's path, for a convolution in groups.
 void check_lora(const std::string& path, const nn::AdaptableLayer& layer, const LoraConfig& config);
 
 // y = x W^T + lora_alpha / r * (dropout(x) A^T) B^T (arXiv 2106.09685, equation 3). W: (out, d).
@@ -58,6 +65,7 @@ struct LoraLayer : LayerAdapter {
             Lines&)
       : LoraLayer(path, layer, config) {}
 
+  // Throws ArgumentError in training with dropout, which is of inputs: a convolution's weight.
   Tensor weight(const Tensor& w, bool training) override;
   Tensor linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) override;
   void visit(nn::Visitor& v) override;

@@ -160,6 +160,15 @@ void read_older(AdapterConfig& config, JsonFields& fields, const std::string& wh
       config);
 }
 
+bool is_from_before_0_18(const AdapterConfig& config) {
+  return std::visit(
+      [](const auto& c) {
+        if constexpr (requires { c.is_from_before_0_18(); }) return c.is_from_before_0_18();
+        return false;
+      },
+      config);
+}
+
 void trust_tensors(AdapterConfig& config, const Tensors& tensors, const std::string& where,
                    Lines& warnings) {
   std::visit(

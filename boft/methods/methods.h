@@ -53,6 +53,9 @@ std::string dropout_warning(const AdapterConfig& config, const std::vector<int64
 // Differences between releases, before the fields are read.
 void read_older(AdapterConfig& config, JsonFields& fields, const std::string& where,
                 Lines& warnings);
+// Whether the configuration means what only a file without peft_version says, as releases of PEFT
+// before 0.18 write it.
+bool is_from_before_0_18(const AdapterConfig& config);
 // What the tensors know better than the configuration.
 void trust_tensors(AdapterConfig& config, const Tensors& tensors, const std::string& where,
                    Lines& warnings);

@@ -47,7 +47,9 @@ bool since_0_18(JsonFields& fields) {
 // Q of every block, (blocks, b, b), of the triangles upper: (blocks, b (b - 1) / 2).
 Tensor blocks_of(const Tensor& upper, int64_t b, const OftConfig& config) {
   const Tensor a = skew_symmetric(upper, b);
-  return config.use_cayley_neumann ? cayley_neumann(a, config.num_cayley_neumann_terms) : cayley(a);
+  if (!config.use_cayley_neumann) return cayley(a);
+  return config.doubled_last_term ? cayley_neumann_doubled(a, config.num_cayley_neumann_terms)
+                                  : cayley_neumann(a, config.num_cayley_neumann_terms);
 }
 
 }  // namespace
@@ -95,10 +97,11 @@ void OftConfig::read_older(JsonFields& fields, const std::string& where, Lines& 
                            ": no use_cayley_neumann: read as the exact Cayley transform, the only "
                            "one that releases of PEFT without this key had"));
   } else if (fields.boolean("use_cayley_neumann", use_cayley_neumann)) {
+    doubled_last_term = true;
     warnings.push_back(
         str(where,
-            ": written by a PEFT before 0.18, whose Cayley-Neumann series was another one; the "
-            "rotations differ slightly from those trained"));
+            ": written by a PEFT before 0.18: its rotations are computed by the Cayley-Neumann "
+            "series of that release, which newer ones of PEFT would read by another"));
   }
 }
 

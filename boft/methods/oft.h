@@ -28,6 +28,9 @@ struct OftConfig {
   bool block_share = false;        // one block, used N times
   bool use_cayley_neumann = true;  // a series instead of the inverse; turns the other way
   int64_t num_cayley_neumann_terms = 5;
+  // The series of PEFT 0.16 and 0.17, which no field of a file names: those releases wrote no
+  // peft_version.
+  bool doubled_last_term = false;
   ModuleNames target_modules = {};
   ModuleNames exclude_modules = {};
   bool fan_in_fan_out = false;
@@ -47,6 +50,7 @@ struct OftConfig {
   std::string dropout_warning(const std::vector<int64_t>& block_nums) const;
   // Files of PEFT before 0.18, whose fields meant something else or were not there.
   void read_older(JsonFields& fields, const std::string& where, Lines& warnings);
+  bool is_from_before_0_18() const { return doubled_last_term; }
 };
 
 // The blocks of a layer with d inputs: N of size b.

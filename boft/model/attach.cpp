@@ -45,7 +45,7 @@ std::vector<std::unique_ptr<LayerAdapter>> make_adapters(Attached& a) {
   for (LayerRef& ref : a.layers) {
     made.push_back(make_adapter(ref.path, *ref.layer, a.config, a.warnings));
     ref.adapter = made.back().get();
-    ref.adapter->training = ref.layer->training;
+    nn::train(*ref.adapter, ref.layer->training);
     nn::to(*ref.adapter, ref.layer->weight.device());
     nn::set_trainable(*ref.adapter, false);
   }

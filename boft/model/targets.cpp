@@ -1,13 +1,9 @@
 #include "boft/model/targets.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <cstdint>
-#include <optional>
-#include <system_error>
 
-#include "boft/model/detail/path_pattern.h"
+#include "boft/methods/detail/path_pattern.h"
 #include "nn/layers/embedding.h"
 #include "nn/models/image_classifier.h"
 #include "nn/models/transformers_names.h"
@@ -17,34 +13,7 @@ namespace papilio::boft {
 
 namespace {
 
-bool full_match(const char* field, const std::string& pattern, const std::string& path) {
-  return PathPattern(field, pattern).full_match(path);
-}
-
-bool has_name_or_suffix(const std::vector<std::string>& names, const std::string& path) {
-  return std::ranges::any_of(
-      names, [&](const std::string& name) { return path == name || path.ends_with('.' + name); });
-}
-
-// The number that layers_pattern (or any list of layers) gives a path: encoder.layer.3.output -> 3.
-std::optional<int64_t> layer_index(const std::vector<std::string>& patterns,
-                                   const std::string& path) {
-  const auto index_by = [&](const std::string& pattern) -> std::optional<int64_t> {
-    // PEFT anchors at the start: a lazy prefix, the list's name, the number.
-    const auto digits = PathPattern("layers_pattern", pattern).group(path, "idx");
-    int64_t index = 0;
-    if (!digits ||
-        std::from_chars(digits->data(), digits->data() + digits->size(), index).ec != std::errc())
-      return {};
-    return index;
-  };
-  if (patterns.empty()) return index_by(R"(.*?\.[^.]*\.(?P<idx>\d+)\.)");
-  for (const std::string& pattern : patterns) {
-    if (const auto index = index_by(R"((?:^|.*?\.))" + pattern + R"(\.(?P<idx>\d+)\.)"))
-      return index;
-  }
-  return {};
-}
+using Paths = std::vector<std::string>;
 
 std::string described(const ModuleNames& names) {
   return names.kind() == ModuleNames::Kind::pattern ? '"' + names.pattern() + '"'
@@ -52,8 +21,8 @@ std::string described(const ModuleNames& names) {
 }
 
 // The last parts of the paths, each once: what a user would write into target_modules.
-std::string existing_names(const std::vector<std::string>& paths) {
-  std::vector<std::string> names;
+std::string existing_names(const Paths& paths) {
+  Paths names;
   for (const std::string& path : paths) {
     // layer.3.output.dense -> output.dense: a bare "dense" would name several kinds of layers.
     static const PathPattern after_number("target_modules", R"(.*\.\d+\.(.*))");
@@ -63,39 +32,96 @@ std::string existing_names(const std::vector<std::string>& paths) {
   return nn::listed(names);
 }
 
-// Whether a rule holds for the path under the name that Transformers 4 or 5 gives it.
-template <class Rule>
-bool by_either_name(const std::string& path, Rule&& rule) {
-  if (rule(path)) return true;
-  const std::string other = nn::transformers5_name(path);
-  return other != path && rule(other);
+bool is_saved_by_any(const TargetRules& rules, const std::string& path, bool& transformers5) {
+  bool saved = false, own = false;
+  for (const std::string& name : rules.modules_to_save) {
+    const Match match = match_saved(name, path);
+    check(match != Match::half, "modules_to_save: ", name, " is one half of ", path,
+          "; name the other too: it is one module here");
+    saved |= match != Match::no;
+    own |= match == Match::by_own_name;
+  }
+  transformers5 |= saved && !own;
+  return saved;
 }
 
-bool excludes(const TargetRules& rules, const std::string& path) {
-  const ModuleNames& exclude = rules.exclude_modules;
-  if (!exclude.given()) return false;
-  if (exclude.kind() == ModuleNames::Kind::pattern)
-    return full_match("exclude_modules", exclude.pattern(), path);
-  return has_name_or_suffix(exclude.names(), path);
+// Every linear map (2-d weight) but the classification head.
+bool is_of_all_linear(nn::ImageClassifier* classifier, const std::string& path,
+                      const nn::AdaptableLayer* layer) {
+  const bool head = classifier != nullptr ? nn::in_head(*classifier, path)
+                                          : path == "classifier" || path.ends_with(".classifier");
+  return layer != nullptr && layer->weight.dim() == 2 && !head &&
+         dynamic_cast<const nn::Embedding*>(layer) == nullptr;
 }
 
-bool saves(const TargetRules& rules, const std::string& path) {
-  return std::ranges::any_of(rules.modules_to_save, [&](const std::string& name) {
-    return full_match("modules_to_save", R"((^|.*\.))" + name + R"(($|\..*))", path);
-  });
+bool layers_are_filtered(const TargetRules& rules) {
+  return rules.target_modules.kind() == ModuleNames::Kind::list &&
+         !rules.layers_to_transform.empty();
 }
 
-bool targets(const TargetRules& rules, const std::string& path) {
-  const ModuleNames& target = rules.target_modules;
-  if (!target.given()) return false;
-  if (target.kind() == ModuleNames::Kind::pattern)
-    return full_match("target_modules", target.pattern(), path);
-  if (std::ranges::find(target.names(), path) != target.names().end()) return true;
-  if (!has_name_or_suffix(target.names(), path)) return false;
-  if (rules.layers_to_transform.empty()) return true;
-  const auto index = layer_index(rules.layers_pattern, path);
-  return index &&
-         std::ranges::find(rules.layers_to_transform, *index) != rules.layers_to_transform.end();
+// One line for each field with entries that match nothing. paths: of all modules.
+void warn_of_unmatched(TargetSelection& selection, const TargetRules& rules, const Paths& paths) {
+  const auto warn = [&](const char* field, const std::string& entry, const char* what) {
+    selection.warnings.push_back(str(field, ' ', entry, " matches no ", what));
+  };
+  const auto any = [](const Paths& in, auto&& rule) { return std::ranges::any_of(in, rule); };
+  if (rules.target_modules.kind() == ModuleNames::Kind::list) {
+    for (const std::string& name : rules.target_modules.names())
+      if (!any(paths, [&](const std::string& path) { return names_path(name, path); }))
+        warn("target_modules", name, "module");
+  }
+  if (const ModuleNames& exclude = rules.exclude_modules; exclude.given()) {
+    const auto excluded_by = [&](const ModuleNames& names) {
+      return any(paths, [&](const std::string& path) {
+        return is_excluded({.exclude_modules = names}, path);
+      });
+    };
+    if (!excluded_by(exclude)) {
+      warn("exclude_modules", described(exclude), "module");
+    } else if (exclude.kind() == ModuleNames::Kind::list) {
+      for (const std::string& name : exclude.names())
+        if (!excluded_by(std::vector{name})) warn("exclude_modules", name, "module");
+    }
+  }
+  for (const std::string& name : rules.modules_to_save) {
+    // PEFT itself adds "score", another name of a classification head.
+    if (name == "score" && rules.task_type == "SEQ_CLS") continue;
+    if (!any(selection.saved,
+             [&](const std::string& path) { return match_saved(name, path) != Match::no; }))
+      warn("modules_to_save", name, "module");
+  }
+  if (!layers_are_filtered(rules)) return;
+  for (const int64_t index : rules.layers_to_transform)
+    if (!any(selection.adapted,
+             [&](const std::string& path) { return is_in_layer(rules, index, path); }))
+      warn("layers_to_transform", std::to_string(index), "layer with these modules");
+  for (const std::string& pattern : rules.layers_pattern)
+    if (!any(selection.adapted, [&](const std::string& path) { return has_layer(pattern, path); }))
+      warn("layers_pattern", pattern, "list of layers");
+}
+
+// Why nothing is adapted: the layer filter, if the modules' names would match without it.
+void check_any(const TargetSelection& selection, const TargetRules& rules, const Paths& adaptable) {
+  if (!selection.adapted.empty()) return;
+  TargetRules unfiltered = rules;
+  unfiltered.layers_to_transform.clear();
+  const auto named = std::ranges::find_if(
+      adaptable, [&](const std::string& path) { return matches_target(unfiltered, path); });
+  if (layers_are_filtered(rules) && named != adaptable.end()) {
+    const bool numbered = rules.layers_pattern.empty() ||
+                          std::ranges::any_of(rules.layers_pattern, [&](const auto& pattern) {
+                            return has_layer(pattern, *named);
+                          });
+    check(numbered, "layers_pattern: {", nn::listed(rules.layers_pattern),
+          "} is no list of layers in the paths of the modules, such as ", *named);
+    std::vector<std::string> numbers;
+    for (const int64_t index : rules.layers_to_transform) numbers.push_back(std::to_string(index));
+    throw ArgumentError(str("layers_to_transform: none of the layers {", nn::listed(numbers),
+                            "} has a module of target_modules, such as ", *named));
+  }
+  throw ArgumentError(
+      str("target_modules: ", described(rules.target_modules),
+          " matches no module that can be adapted; there are: ", existing_names(adaptable)));
 }
 
 // Transformers 5 has the same module, one module further in (DINOv3): target_modules that end with
@@ -107,31 +133,11 @@ bool only_nested_in_transformers5(const std::string& path) {
 
 }  // namespace
 
-bool is_all_linear(const ModuleNames& target_modules) {
-  if (target_modules.kind() != ModuleNames::Kind::pattern) return false;
-  std::string lower = target_modules.pattern();
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lower == "all-linear";
-}
-
-bool is_excluded(const TargetRules& rules, const std::string& path) {
-  return by_either_name(path, [&](const std::string& name) { return excludes(rules, name); });
-}
-
-bool is_saved(const TargetRules& rules, const std::string& path) {
-  return by_either_name(path, [&](const std::string& name) { return saves(rules, name); });
-}
-
-bool matches_target(const TargetRules& rules, const std::string& path) {
-  return by_either_name(path, [&](const std::string& name) { return targets(rules, name); });
-}
-
 TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
   check(rules.target_modules.given(),
         "target_modules: not given; name the layers to adapt, or \"all-linear\"");
   TargetSelection selection;
-  std::vector<std::string> adaptable;
-  bool excluded_any = false;
+  Paths all, adaptable;
   const bool all_linear = is_all_linear(rules.target_modules);
   if (rules.target_modules.kind() == ModuleNames::Kind::pattern &&
       !rules.layers_to_transform.empty()) {
@@ -143,49 +149,36 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
   auto* const classifier = dynamic_cast<nn::ImageClassifier*>(&model);
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
     if (path.empty() || path.find(".adapters.") != std::string::npos) return;
+    all.push_back(path);
     auto* layer = dynamic_cast<nn::AdaptableLayer*>(&module);
-    const bool excluded = is_excluded(rules, path);
-    excluded_any |= excluded;
     // exclude_modules speaks of adapters only.
-    const auto ends = [&](const std::string& name) { return path.ends_with(name); };
-    if (std::ranges::any_of(rules.modules_to_save, ends)) {
+    if (is_saved_by_any(rules, path, selection.transformers5_names)) {
       const auto inside = [&](const std::string& outer) { return path.starts_with(outer + '.'); };
       if (std::ranges::none_of(selection.saved, inside)) selection.saved.push_back(path);
       return;
     }
     if (is_saved(rules, path)) return;
     if (layer != nullptr) adaptable.push_back(path);
-    if (excluded) return;
+    if (is_excluded(rules, path)) return;
     if (all_linear) {
-      // Every linear map (2-d weight) but the classification head.
-      const bool head = classifier != nullptr
-                            ? nn::in_head(*classifier, path)
-                            : path == "classifier" || path.ends_with(".classifier");
-      const bool linear = layer != nullptr && layer->weight.dim() == 2 &&
-                          dynamic_cast<nn::Embedding*>(layer) == nullptr;
-      if (!linear || head) return;
+      if (!is_of_all_linear(classifier, path, layer)) return;
       selection.adapted.push_back(path);
       selection.transformers5_names |= only_nested_in_transformers5(path);
       return;
     }
-    if (!matches_target(rules, path)) return;
+    const Match match = match_target(rules, path);
+    if (match == Match::no) return;
+    check(match != Match::half, "target_modules: names one half of ", path,
+          ", which Transformers 5 splits into ", (*nn::halves_of(path))[0], " and ",
+          (*nn::halves_of(path))[1], "; here it is one layer, which cannot be adapted by halves");
     check(layer != nullptr, "target_modules: ", path, " is a ", module.describe(),
           ", which cannot be adapted; Linear, Conv1D, Conv2d and Embedding can");
     selection.adapted.push_back(path);
-    if (!targets(rules, path) || only_nested_in_transformers5(path))
+    if (match == Match::by_transformers5_name || only_nested_in_transformers5(path))
       selection.transformers5_names = true;
   });
-  if (rules.exclude_modules.given() && !excluded_any) {
-    selection.warnings.push_back("exclude_modules " + described(rules.exclude_modules) +
-                                 " matches no module");
-  }
-  for (const std::string& name : rules.modules_to_save) {
-    const bool found = std::ranges::any_of(
-        selection.saved, [&](const std::string& path) { return path.ends_with(name); });
-    if (!found) selection.warnings.push_back("modules_to_save " + name + " matches no module");
-  }
-  check(!selection.adapted.empty(), "target_modules: ", described(rules.target_modules),
-        " matches no module that can be adapted; there are: ", existing_names(adaptable));
+  check_any(selection, rules, adaptable);
+  warn_of_unmatched(selection, rules, all);
   return selection;
 }
 

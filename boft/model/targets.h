@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "boft/methods/methods.h"
+#include "boft/model/target_match.h"
 #include "nn/module.h"
 
 namespace papilio::boft {
@@ -20,22 +21,16 @@ struct TargetSelection {
 // Names may be those of Transformers 4 and the checkpoints or those of Transformers 5: a module
 // matches under either. exclude_modules first; then modules_to_save, which are never adapted; then
 // target_modules as a pattern (layers_to_transform is ignored, with a warning), "all-linear", an
-// exact name, or a suffix ".name" under the layer filter. Only layers with an adapter socket can be
-// adapted; another one that is named throws ArgumentError, and so does a configuration that matches
-// nothing: its message lists the targets and the names that exist.
+// exact name, or a suffix ".name" under the layer filter. Every entry that matches nothing is
+// warned about. Only layers with an adapter socket can be adapted; another one that is named throws
+// ArgumentError, and so does one of Transformers 5's two halves of a layer without the other, and a
+// configuration that matches nothing: its message lists the targets and the names that exist, or
+// blames the layer filter.
 TargetSelection select_targets(nn::Module& model, const TargetRules& rules);
 
 // The model's parameters that train as they are beside the adapter: those of the saved modules, and
 // the biases that `bias` ("none", "all", or "boft_only" and its like: of adapted layers) names.
 std::vector<nn::NamedTensor> trained_in_full(nn::Module& model, const TargetSelection& targets,
                                              const std::string& bias);
-
-// "all-linear", in any case.
-bool is_all_linear(const ModuleNames& target_modules);
-
-// Does one path match? For `inspect` and tests; the parts of select_targets that need no model.
-bool matches_target(const TargetRules& rules, const std::string& path);
-bool is_excluded(const TargetRules& rules, const std::string& path);
-bool is_saved(const TargetRules& rules, const std::string& path);
 
 }  // namespace papilio::boft

@@ -16,4 +16,8 @@ namespace papilio {
 // OFTRotationModule (0.18 and newer); OFT v2 (arXiv 2506.19847), section 4.
 Tensor cayley_neumann(const Tensor& a, int64_t terms);
 
+// The series of PEFT 0.16 and 0.17, whose last term is doubled too:
+//   Q = I + 2 A + 2 A^2 + ... + 2 A^(terms-1)
+Tensor cayley_neumann_doubled(const Tensor& a, int64_t terms);
+
 }  // namespace papilio

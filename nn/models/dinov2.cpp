@@ -1,15 +1,19 @@
 #include "nn/models/dinov2.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "autograd/ops.h"
 #include "nn/init.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
+#include "nn/models/transformers_names.h"
 #include "tensor/copy.h"
 
 namespace papilio::nn {
@@ -190,20 +194,14 @@ std::unique_ptr<ImageClassifier> make(JsonFields& fields, bool with_registers) {
 
 // Transformers 5 may have split SwiGLU's first layer.
 void join_swiglu(StateDict& tensors) {
-  for (const std::string kind : {".weight", ".bias"}) {
-    const std::string gate_name = ".mlp.gate_proj" + kind;
-    for (auto it = tensors.begin(); it != tensors.end();) {
-      const auto [name, gate] = *it++;
-      if (!name.ends_with(gate_name)) continue;
-      const std::string mlp = name.substr(0, name.size() - gate_name.size()) + ".mlp.";
-      const auto up = tensors.find(mlp + "up_proj" + kind),
-                 down = tensors.find(mlp + "down_proj" + kind);
-      if (up == tensors.end() || down == tensors.end()) continue;
-      tensors[mlp + "weights_in" + kind] = concat({gate, up->second});
-      tensors[mlp + "weights_out" + kind] = down->second;
-      for (const char* old : {"gate_proj", "up_proj", "down_proj"}) tensors.erase(mlp + old + kind);
-      it = tensors.begin();
-    }
+  std::map<std::string, std::array<std::string, 2>> halves;  // names by the whole's
+  for (const auto& [name, tensor] : tensors) {
+    if (const auto half = half_of(name)) halves[half->whole][half->index] = name;
+  }
+  for (const auto& [whole, names] : halves) {
+    if (names[0].empty() || names[1].empty()) continue;
+    tensors[whole] = concat({tensors[names[0]], tensors[names[1]]});
+    for (const std::string& name : names) tensors.erase(name);
   }
 }
 
@@ -243,10 +241,21 @@ void Dinov2ForImageClassification::before_loading(StateDict& tensors) {
   }
 }
 
+namespace {
+
+constexpr Renaming kSwiGluRenamings[] = {{"mlp.weights_out", "mlp.down_proj"}};
+constexpr SplitModule kSwiGluSplit[] = {{"mlp.weights_in", "mlp.gate_proj", "mlp.up_proj"}};
+
+}  // namespace
+
 const Renamings kDinov2Renamings = {.layers = {"dinov2.encoder.layer.", "dinov2.encoder.layer."},
-                                    .attention = kAttentionRenamings};
+                                    .attention = kAttentionRenamings,
+                                    .others = kSwiGluRenamings,
+                                    .split = kSwiGluSplit};
 const Renamings kDinov2WithRegistersRenamings = {
     .layers = {"dinov2_with_registers.encoder.layer.", "dinov2_with_registers.encoder.layer."},
-    .attention = kAttentionRenamings};
+    .attention = kAttentionRenamings,
+    .others = kSwiGluRenamings,
+    .split = kSwiGluSplit};
 
 }  // namespace papilio::nn

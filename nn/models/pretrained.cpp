@@ -1,10 +1,15 @@
 #include "nn/models/pretrained.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "nn/init.h"
 #include "nn/models/detail/load_weights.h"
@@ -29,6 +34,31 @@ const std::set<std::string> kSilent = {
     "encoder_stride", "pooler_act", "pooler_output_size", "apply_layernorm",
     "reshape_hidden_states", "stage_names", "out_features", "out_indices"};
 
+// Of outputs with one name, label2id says which it means; the others get a name of their own.
+void settle_duplicates(std::vector<std::string>& names, JsonFields& fields,
+                       std::vector<std::string>& warnings, const std::string& where) {
+  const json& label2id = fields.value("label2id");
+  std::map<std::string, std::vector<size_t>> outputs;
+  for (size_t i = 0; i < names.size(); ++i) outputs[names[i]].push_back(i);
+  for (const auto& [name, places] : outputs) {
+    if (places.size() == 1) continue;
+    size_t meant = places.front();
+    const auto said = label2id.is_object() ? label2id.find(name) : label2id.end();
+    if (said != label2id.end() && said->is_number_integer() &&
+        std::ranges::count(places, said->get<size_t>()) > 0)
+      meant = said->get<size_t>();
+    std::vector<std::string> others;
+    for (const size_t place : places) {
+      if (place == meant) continue;
+      names[place] = str(name, " (output ", place, ')');
+      others.push_back(std::to_string(place));
+    }
+    warnings.push_back(str(where, ": id2label gives ", places.size(), " outputs the name ", name,
+                           "; label2id says that output ", meant, " is meant, and ",
+                           listed(others, 8), " go by \"", name, " (output N)\""));
+  }
+}
+
 }  // namespace
 
 PretrainedClassifier from_config(const fs::path& path) {
@@ -44,6 +74,7 @@ PretrainedClassifier from_config(const fs::path& path) {
     throw FileError(path.string() + ": " + e.what());
   }
   result.class_names = type.class_names(fields, result.model->shape().num_labels, result.warnings);
+  settle_duplicates(result.class_names, fields, result.warnings, path.string());
   const std::string problem = fields.string("problem_type", "");
   if (!problem.empty() && problem != "single_label_classification")
     result.warnings.push_back(path.string() + ": problem_type " + problem +

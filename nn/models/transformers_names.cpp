@@ -52,7 +52,54 @@ std::string renamed(const std::string& path, bool to_transformers5) {
   return path;
 }
 
+// The split module in a path, with where its name begins and which of its names that is.
+struct Found {
+  const SplitModule* module;
+  size_t at;
+  std::string_view name;
+};
+
+std::optional<Found> find_split(const std::string& path, bool halves) {
+  for (const ModelType& type : model_table()) {
+    if (type.renamings == nullptr) continue;
+    for (const std::string_view prefix :
+         {type.renamings->layers.checkpoint, type.renamings->layers.transformers5}) {
+      const size_t dot = path.starts_with(prefix) ? path.find('.', prefix.size()) : path.npos;
+      if (dot == path.npos) continue;
+      const auto is = [&](std::string_view name) {
+        const std::string_view inside = std::string_view(path).substr(dot + 1);
+        return inside.starts_with(name) &&
+               (inside.size() == name.size() || inside[name.size()] == '.');
+      };
+      for (const SplitModule& split : type.renamings->split) {
+        if (!halves && is(split.checkpoint)) return Found{&split, dot + 1, split.checkpoint};
+        for (const std::string_view half : {split.first, split.second})
+          if (halves && is(half)) return Found{&split, dot + 1, half};
+      }
+    }
+  }
+  return {};
+}
+
+std::string with_name(const std::string& path, const Found& found, std::string_view name) {
+  return std::string(path).replace(found.at, found.name.size(), name);
+}
+
 }  // namespace
+
+std::optional<std::array<std::string, 2>> halves_of(const std::string& path) {
+  const auto found = find_split(path, false);
+  if (!found) return {};
+  return std::array{transformers5_name(with_name(path, *found, found->module->first)),
+                    transformers5_name(with_name(path, *found, found->module->second))};
+}
+
+std::optional<Half> half_of(const std::string& path) {
+  const auto found = find_split(path, true);
+  if (!found) return {};
+  return Half{checkpoint_name(with_name(path, *found, found->module->checkpoint)),
+              found->name == found->module->second ? size_t(1) : size_t(0)};
+}
 
 std::string transformers5_name(const std::string& path) {
   return renamed(path, true);

@@ -61,7 +61,16 @@ CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>
 
 CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns,
                const std::string& column, int64_t last)
-    : CsvLog(path, columns, kept(path, columns, column, last)) {}
+    : CsvLog(path, columns, kept(path, columns, column, last)) {
+  std::ostringstream whole;
+  whole << std::ifstream(path).rdbuf();
+  const std::string content = whole.str();
+  const size_t end = content.size() - 1, begin = content.rfind('\n', end - 1);
+  if (begin == content.npos) return;  // the header alone
+  const std::string line = content.substr(begin + 1, end - begin - 1);
+  for (size_t i = 0; i < columns.size(); ++i)
+    last_kept_.push_back(std::strtod(field(line, i).c_str(), nullptr));
+}
 
 CsvLog::CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns,
                const std::string& content)

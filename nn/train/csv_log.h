@@ -22,6 +22,8 @@ class CsvLog {
   // One value a column, written and flushed. Throws FileError if the disk is full, and then a
   // later line may be written still; ArgumentError for another number of values.
   void write(const std::vector<double>& values);
+  // The values of the last line that stayed; empty if none did.
+  const std::vector<double>& last_kept() const { return last_kept_; }
 
  private:
   CsvLog(const std::filesystem::path& path, const std::vector<std::string>& columns,
@@ -30,6 +32,7 @@ class CsvLog {
 
   std::string path_;
   size_t columns_;
+  std::vector<double> last_kept_ = {};
   int64_t size_ = 0;  // of what is whole
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -181,12 +182,25 @@ int64_t steps_per_epoch(const Loader& loader, int64_t accumulation_steps) {
 
 namespace {
 
+// log(1 + exp(x)) without overflow: -log sigmoid(-x).
+double softplus(double x) {
+  return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
+}
+
+// Mean binary cross-entropy of a row of logits if `label` alone is a yes.
+double binary_cross_entropy(std::span<const double> row, size_t label) {
+  double sum = 0;
+  for (size_t c = 0; c < row.size(); ++c) sum += softplus(c == label ? -row[c] : row[c]);
+  return sum / double(row.size());
+}
+
 // Sums up one batch; accuracy, top5 and loss are still sums.
-void add_batch(Evaluation& result, const Tensor& logits, const Batch& batch) {
+void add_batch(Evaluation& result, const Tensor& logits, const Batch& batch, AnswerKind kind) {
   const std::vector<int64_t> wanted = batch.labels.to_vector<int64_t>();
   check(batch.positions.size() == wanted.size(), "evaluate: expected positions for ", wanted.size(),
         " images, got ", batch.positions.size());
-  const std::vector<double> values = log_softmax(logits).to_vector<double>();
+  const bool each = kind == AnswerKind::each_class;
+  const std::vector<double> values = (each ? logits : log_softmax(logits)).to_vector<double>();
   const auto classes = size_t(logits.size(1));
   for (size_t i = 0; i < wanted.size(); ++i) {
     const int64_t label = wanted[i];
@@ -209,10 +223,11 @@ void add_batch(Evaluation& result, const Tensor& logits, const Batch& batch) {
       before += row[c] > row[label] || (row[c] == row[label] && c < size_t(label));
     result.accuracy += double(best == size_t(label));
     result.top5 += double(before < 5);
-    result.loss -= row[label];
-    result.losses.push_back(-row[label]);
+    const double loss = each ? binary_cross_entropy({row, classes}, size_t(label)) : -row[label];
+    result.loss += loss;
+    result.losses.push_back(loss);
     result.predicted.push_back(int64_t(best));
-    result.probability.push_back(std::exp(row[best]));
+    result.probability.push_back(each ? 1 / (1 + std::exp(-row[best])) : std::exp(row[best]));
     result.labels.push_back(label);
     result.positions.push_back(batch.positions[i]);
   }
@@ -228,7 +243,7 @@ Evaluation evaluate(Module& model, const Forward& forward, const Batches& data,
   return evaluate(model, forward, loader);
 }
 
-Evaluation evaluate(Module& model, const Forward& forward, Loader& loader) {
+Evaluation evaluate(Module& model, const Forward& forward, Loader& loader, AnswerKind kind) {
   const struct ModeBack {
     Module& model;
     bool training = model.training;
@@ -242,7 +257,7 @@ Evaluation evaluate(Module& model, const Forward& forward, Loader& loader) {
   for (int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
     Batch batch = loader.next_or_empty();
     std::ranges::move(batch.skipped, std::back_inserter(result.skipped));
-    if (batch.labels.numel() > 0) add_batch(result, forward(to(batch.images, device)), batch);
+    if (batch.labels.numel() > 0) add_batch(result, forward(to(batch.images, device)), batch, kind);
   }
   check<FileError>(!result.labels.empty(), "evaluate: no image can be read; the last: ",
                    result.skipped.empty() ? "" : result.skipped.back());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nn/data/loader.h"
+#include "nn/models/answers.h"
 #include "nn/module.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/schedule.h"
@@ -84,7 +85,10 @@ Evaluation evaluate(Module& model, const Forward& forward, const Batches& data,
                     int64_t batch_size = 256);
 // One epoch of `loader`, from its beginning and in its order (Options::shuffle = false keeps the
 // data's, and epochs = 1 prepares nothing beyond). Throws FileError if no image can be read.
-Evaluation evaluate(Module& model, const Forward& forward, Loader& loader);
+// kind: each_class makes the probability a sigmoid and the loss the mean binary cross-entropy of
+// the classes, of which the true one is a yes.
+Evaluation evaluate(Module& model, const Forward& forward, Loader& loader,
+                    AnswerKind kind = AnswerKind::one_class);
 
 // counts[true class][predicted class], of samples that have one
 std::vector<std::vector<int64_t>> confusion_matrix(const Evaluation& evaluation, int64_t classes);

@@ -61,7 +61,8 @@ double seconds_now() {
   return std::chrono::duration<double>(now).count();
 }
 
-// Event: wall_time = 1 (double), step = 2 (int64), then file_version = 3 or summary = 5.
+// Event: wall_time = 1 (double), step = 2 (int64), then file_version = 3, summary = 5 or
+// session_log = 7.
 std::string event(int64_t step, const std::string& what) {
   return key(1, kFixed64) + bytes_of(seconds_now()) + key(2, kVarint) + varint(uint64_t(step)) +
          what;
@@ -84,7 +85,8 @@ uint32_t crc32c(std::string_view data) {
   return ~crc;
 }
 
-TensorboardLog::TensorboardLog(const std::filesystem::path& folder) : file_(nullptr, std::fclose) {
+TensorboardLog::TensorboardLog(const std::filesystem::path& folder, std::optional<int64_t> again)
+    : file_(nullptr, std::fclose) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
@@ -98,6 +100,8 @@ TensorboardLog::TensorboardLog(const std::filesystem::path& folder) : file_(null
   }
   std::setvbuf(file_.get(), nullptr, _IONBF, 0);
   write_record(event(0, bytes_field(3, "brain.Event:2")));
+  // SessionLog: status = 1 is START = 1.
+  if (again) write_record(event(*again, bytes_field(7, key(1, kVarint) + varint(1))));
 }
 
 void TensorboardLog::write(int64_t step, const std::vector<Scalar>& scalars) {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,8 +17,10 @@ namespace papilio::nn {
 // buffers.
 class TensorboardLog {
  public:
-  // Makes the folder and in it events.out.tfevents.<seconds>.<host>.<process>. Throws FileError.
-  explicit TensorboardLog(const std::filesystem::path& folder);
+  // Makes the folder and in it events.out.tfevents.<seconds>.<host>.<process>. `again`: readers
+  // shall forget what earlier files say of this step and later ones, which are made again (a
+  // SessionLog START). Throws FileError.
+  explicit TensorboardLog(const std::filesystem::path& folder, std::optional<int64_t> again = {});
 
   // One number of a curve.
   struct Scalar {

@@ -63,6 +63,26 @@ TEST_CASE("evaluate: top-1, top-5, loss and confusion against plain loops") {
   CHECK_THROWS_AS(nn::confusion_matrix(got, 3), ArgumentError);
 }
 
+TEST_CASE("evaluate: each class a yes or no by sigmoid and binary cross-entropy") {
+  const Tensor logits = tensor<float>({2, -1, 0.5f, -3, 0, 4}, {2, 3, 1, 1});
+  const nn::Batches data = nn::batches_of(logits, tensor<int64_t>({0, 1}), {"a", "b", "c"});
+  nn::Linear module(1, 1);
+  nn::Loader loader(data, {.batch_size = 2, .epochs = 1, .shuffle = false});
+  const nn::Evaluation got = nn::evaluate(
+      module,
+      [](const Tensor& x) {
+        return x.alias(Layout::contiguous({x.size(0), 3}));
+      },
+      loader, nn::AnswerKind::each_class);
+  const auto yes = [](double x) { return std::log(1 + std::exp(-x)); };
+  CHECK(got.losses[0] == doctest::Approx((yes(2) + yes(1) + yes(-0.5)) / 3));
+  CHECK(got.losses[1] == doctest::Approx((yes(3) + yes(0) + yes(-4)) / 3));
+  CHECK(got.loss == doctest::Approx((got.losses[0] + got.losses[1]) / 2));
+  CHECK(got.predicted == Labels{0, 2});
+  CHECK(got.probability[1] == doctest::Approx(1 / (1 + std::exp(-4.0))));
+  CHECK(got.accuracy == 0.5);
+}
+
 TEST_CASE("evaluate: logits that are NaN are no answer, whatever the class") {
   const float nan = std::nanf("");
   const Tensor logits = tensor<float>({0, 1, nan, 1, 0, 0, 1, 0}, {4, 2, 1, 1});

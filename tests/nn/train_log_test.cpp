@@ -80,8 +80,13 @@ TEST_CASE("TensorBoard: records, byte for byte") {
                                 std::string("\x0a\x08\x0a\x01"
                                             "c\x15\x00\x00\x00\xc0",
                                             10));
-  const nn::TensorboardLog second(folder / "events");
+  const nn::TensorboardLog second(folder / "events", 300);
   CHECK(second.path() != log.path());
+  // A run that goes on: step = 300; session_log { status: START }
+  const std::vector<std::string> again = records(read_bytes(second.path()));
+  REQUIRE(again.size() == 2);
+  CHECK(again[0].substr(9) == all[0].substr(9));
+  CHECK(again[1].substr(9) == std::string("\x10\xac\x02\x3a\x02\x08\x01", 7));
   write_bytes(folder / "file", "");
   CHECK_THROWS_AS(nn::TensorboardLog(folder / "file"), FileError);
 }
@@ -97,7 +102,11 @@ TEST_CASE("CSV: a run that goes on keeps the lines up to its step and drops the 
   }
   const std::string whole = read_bytes(path);
   CHECK(whole.starts_with("epoch,step,loss\n1,10,1\n2,20,0.5\n"));
-  { nn::CsvLog(path, columns, "step", 20).write({3, 30, 9}); }
+  {
+    nn::CsvLog log(path, columns, "step", 20);
+    CHECK(log.last_kept() == std::vector<double>{2, 20, 0.5});
+    log.write({3, 30, 9});
+  }
   CHECK(read_bytes(path) == "epoch,step,loss\n1,10,1\n2,20,0.5\n3,30,9\n");
   write_bytes(path, "epoch,step,loss\n1,10,1\n2,20\n2,20,0.");  // cut off
   { const nn::CsvLog log(path, columns, "step", 20); }

@@ -17,11 +17,17 @@ struct Renaming {
   std::string_view checkpoint, transformers5;
 };
 
+// A module of checkpoints whose rows Transformers 5 holds as two, the first half above the second.
+struct SplitModule {
+  std::string_view checkpoint, first, second;
+};
+
 // Of a model's numbered layers: {"vit.encoder.layer.", "vit.layers."} before the number, and whole
 // modules behind it.
 struct Renamings {
   Renaming layers;
   std::span<const Renaming> attention, others = {};
+  std::span<const SplitModule> split = {};
 };
 
 // Of MultiHeadAttention, in every model that has one.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/models/answers.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/data.h"
@@ -30,6 +31,7 @@ struct Settings {
   std::string model, adapter, classifier, split = "test", report;
   DataSettings data;
   int64_t batch_size = 256;
+  bool ignore_unused = false;
   Common common;
 };
 
@@ -41,6 +43,7 @@ Options declare(Settings& s) {
   options.section("What to evaluate");
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on it");
+  add_ignore_unused(options, s.ignore_unused);
   options.add("classifier", &s.classifier, "DIR",
               "model folder whose classifier and classes to use instead: with the model that was "
               "adapted, what is left of its knowledge");
@@ -131,12 +134,13 @@ nlohmann::json classes_json(const std::vector<report::ClassRow>& classes) {
 constexpr size_t kWidestMatrix = 12;
 
 void print_result(const Settings& s, const nn::Evaluation& e, const Confusion& confusion,
-                  const std::vector<std::string>& names) {
+                  const std::vector<std::string>& names, const LeftOut& rest) {
   std::string top5;
   if (names.size() > 5) top5 = ", top-5 " + percent(e.top5);
-  std::printf("accuracy %s%s, loss %s on %lld images (%s)\n\n%s\n", percent(e.accuracy).c_str(),
+  std::printf("accuracy %s%s, loss %s on %lld images (%s)%s\n\n%s\n", percent(e.accuracy).c_str(),
               top5.c_str(), short_number(e.loss).c_str(), static_cast<long long>(e.labels.size()),
-              s.split.c_str(), class_table(report::class_rows(confusion, names)).c_str());
+              s.split.c_str(), rest.classes.empty() ? "" : ("; " + printable(rest.text())).c_str(),
+              class_table(report::class_rows(confusion, names)).c_str());
   const bool narrow = names.size() <= kWidestMatrix;
   std::printf(
       "%s",
@@ -156,13 +160,20 @@ int evaluate(const Words& words) {
   chosen_classes(s.data, all);
   set_threads(s.common);
 
-  LoadedModel loaded = load_model(s.model, s.adapter);
+  LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused);
   loaded.to(device);
   if (!s.classifier.empty()) take_classifier(loaded, s.classifier);
   warn(options, loaded.warnings);
   check_takes(*all.source, s.model, *loaded.model);
   warn(options, all.images.notes);
   const Data data = for_model(s.data, all, loaded.class_names);
+  const LeftOut rest = left_out(s.data, all, s.split, loaded.class_names);
+  const nn::AnswerKind kind = nn::answer_kind(*loaded.model);
+  check<UsageError>(kind != nn::AnswerKind::numbers && loaded.class_names.size() > 1, s.model,
+                    kind == nn::AnswerKind::numbers
+                        ? ": problem_type regression: its outputs are numbers, not classes"
+                        : ": has one output, which tells no classes apart",
+                    ", so that there is no accuracy; predict says what it answers");
   const nn::ImageProcessor processor = processor_of(options, data, s.model, *loaded.model);
   const nn::Batches images = evaluation_batches(data, s.split, processor, s.data.on_corrupt());
   nn::Loader loader(images, {.batch_size = s.batch_size,
@@ -170,7 +181,7 @@ int evaluate(const Words& words) {
                              .epochs = 1,
                              .shuffle = false});
   const nn::Evaluation result = nn::evaluate(
-      *loaded.model, [&](const Tensor& images) { return loaded(images); }, loader);
+      *loaded.model, [&](const Tensor& images) { return loaded(images); }, loader, kind);
   for (const std::string& message : result.skipped) warn(options, {"left out: " + message});
   check<Error>(result.without_answer == 0, "the model gives no number for ", result.without_answer,
                " of ", result.labels.size(), " images: weights or activations are not finite");
@@ -199,6 +210,7 @@ int evaluate(const Words& words) {
          {"split", s.split},
          {"images", result.labels.size()},
          {"skipped", result.skipped},
+         {"left_out", {{"classes", rest.classes}, {"images", rest.images}}},
          {"accuracy", result.accuracy},
          {"top5", result.top5},
          {"loss", result.loss},
@@ -206,7 +218,7 @@ int evaluate(const Words& words) {
          {"per_class", classes_json(report::class_rows(confusion, loaded.class_names))},
          {"confusion", confusion}});
   } else {
-    print_result(s, result, confusion, loaded.class_names);
+    print_result(s, result, confusion, loaded.class_names, rest);
   }
   return 0;
 }

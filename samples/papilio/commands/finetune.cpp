@@ -10,6 +10,7 @@
 #include "nn/text_table.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/processor.h"
+#include "samples/papilio/options/default_targets.h"
 #include "samples/papilio/options/method_options.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
@@ -72,6 +73,13 @@ std::vector<std::string> saved_modules(const MethodSettings& method, nn::ImageCl
   return saved;
 }
 
+// The data in the order of the model's classes, if they are the same ones.
+Data in_order_of(const LoadedModel& loaded, const Data& data) {
+  return std::ranges::is_permutation(loaded.class_names, data.class_names)
+             ? for_model({}, data, loaded.class_names)
+             : data;
+}
+
 void choose_head(const Settings& s, LoadedModel& loaded,
                  const std::vector<std::string>& class_names) {
   const bool same = class_names == loaded.class_names;
@@ -119,13 +127,15 @@ int finetune(const Words& words) {
   if (run.out.empty()) run.out = "runs/" + s.method.method;
   settle_method_options(options, s.method, run.training);
   const RunData opened = open_run_data(options, run, device, {s.model});
-  const Data& data = opened.data;
   set_threads(run.common);
-  const std::string settings = options.toml();
 
   manual_seed(uint64_t(run.training.seed));
   LoadedModel loaded = load_model(s.model);
   warn(options, loaded.warnings);
+  if (!options.given(&s.method.target_modules))
+    s.method.target_modules = default_targets(*loaded.model, s.method.target_modules);
+  const std::string settings = options.toml();
+  const Data data = in_order_of(loaded, opened.data);
   if (options.given(&s.method.drop_path)) nn::set_drop_path(*loaded.model, s.method.drop_path);
   check_takes(*data.source, s.model, *loaded.model);
   const nn::ImageProcessor processor = processor_of(options, data, s.model, *loaded.model);

@@ -31,7 +31,7 @@ namespace {
 
 struct Settings {
   std::string model, adapter, out;
-  bool safe = false, overwrite = false;
+  bool safe = false, ignore_unused = false, overwrite = false;
   Common common;
 };
 
@@ -45,6 +45,7 @@ Options declare(Settings& s) {
   options.add("ADAPTER", &s.adapter, "", "adapter folder made for it").required();
   options.add("o,out", &s.out, "DIR", "folder to write").required();
   options.flag("safe", s.safe, "refuse weights that are not finite");
+  add_ignore_unused(options, s.ignore_unused);
   options
       .flag("overwrite", s.overwrite, "write into a folder that holds a model or adapter already")
       .line_only();
@@ -82,7 +83,7 @@ int merge(const Words& words) {
   if (!options.parse(words)) return 0;
   set_threads(s.common);
   const Device device = device_of(s.common);
-  LoadedModel loaded = load_model(s.model, s.adapter);
+  LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused);
   warn(options, loaded.warnings);
   const std::string settings = options.toml() + trained_on(s.model, s.adapter);
   const RunLock lock = prepare_result_folder(s.out, ResultKind::model, s.overwrite);

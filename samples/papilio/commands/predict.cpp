@@ -14,10 +14,10 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/join.h"
-#include "autograd/ops/softmax.h"
 #include "autograd/ops/to.h"
 #include "nn/data/detail/file_errors.h"
 #include "nn/data/sources/folder_files.h"
+#include "nn/models/answers.h"
 #include "nn/train/progress.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/data.h"
@@ -42,6 +42,7 @@ struct Settings {
   std::string model, adapter, digit, corrupt = "fail", out;
   std::vector<std::string> images;
   int64_t top = 3;
+  bool ignore_unused = false;
   Common common;
 };
 
@@ -58,6 +59,7 @@ Options declare(Settings& s) {
   options.add("digit", &s.digit, "LIST",
               "built-in digits by number: 17, 0-9 or 3,5 (of 0 to 1796)");
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on the model");
+  add_ignore_unused(options, s.ignore_unused);
   add_corrupt(options, &s.corrupt);
   options.add("top", &s.top, "N", "classes to show for an image").range(1, 1000);
   options.add("o,out", &s.out, "FILE",
@@ -140,7 +142,8 @@ Predictions predictions_of(const Options& options, const Settings& s, LoadedMode
   const auto finish_batch = [&] {
     if (batch.empty()) return;
     const Tensor images = to(concat(batch, 0), nn::device_of(*loaded.model));
-    const std::vector<double> some = softmax(loaded(images)).to_vector<double>();
+    const std::vector<double> some =
+        nn::answers(nn::answer_kind(*loaded.model), loaded(images)).to_vector<double>();
     result.probabilities.insert(result.probabilities.end(), some.begin(), some.end());
     batch.clear();
   };
@@ -194,23 +197,32 @@ std::vector<Prediction> best(const std::vector<NamedImage>& images,
   return result;
 }
 
-nlohmann::json as_json(const std::vector<Prediction>& predictions) {
+// What the answers are called; a regression's are no probabilities.
+const char* measure(nn::AnswerKind kind) {
+  return kind == nn::AnswerKind::numbers ? "value" : "probability";
+}
+
+std::string shown(double answer, nn::AnswerKind kind) {
+  return kind == nn::AnswerKind::numbers ? short_number(answer) : percent(answer);
+}
+
+nlohmann::json as_json(const std::vector<Prediction>& predictions, nn::AnswerKind kind) {
   nlohmann::json list = nlohmann::json::array();
   for (const Prediction& p : predictions) {
     nlohmann::json top = nlohmann::json::array();
     for (const auto& [name, probability] : p.top)
-      top.push_back({{"class", name}, {"probability", probability}});
+      top.push_back({{"class", name}, {measure(kind), probability}});
     list.push_back({{"image", p.image},
                     {"label", p.label.empty() ? nlohmann::json(nullptr) : nlohmann::json(p.label)},
                     {"class", p.top[0].name},
-                    {"probability", p.top[0].probability},
+                    {measure(kind), p.top[0].probability},
                     {"top", top}});
   }
   return list;
 }
 
-std::string as_table(const std::vector<Prediction>& predictions) {
-  std::vector<std::vector<std::string>> rows{{"image", "label", "class", "probability"}};
+std::string as_table(const std::vector<Prediction>& predictions, nn::AnswerKind kind) {
+  std::vector<std::vector<std::string>> rows{{"image", "label", "class", measure(kind)}};
   const bool labelled =
       std::ranges::any_of(predictions, [](const Prediction& p) { return !p.label.empty(); });
   const bool several = predictions[0].top.size() > 1;
@@ -218,9 +230,9 @@ std::string as_table(const std::vector<Prediction>& predictions) {
   for (const Prediction& p : predictions) {
     std::vector<std::string> then;
     for (size_t k = 1; k < p.top.size(); ++k)
-      then.push_back(printable(p.top[k].name) + ' ' + percent(p.top[k].probability));
+      then.push_back(printable(p.top[k].name) + ' ' + shown(p.top[k].probability, kind));
     rows.push_back(
-        {printable(p.image), p.label, printable(p.top[0].name), percent(p.top[0].probability)});
+        {printable(p.image), p.label, printable(p.top[0].name), shown(p.top[0].probability, kind)});
     if (several) rows.back().push_back(joined(then, ", "));
   }
   if (!labelled) {
@@ -242,7 +254,7 @@ int predict(const Words& words) {
                     "--out: expected FILE.csv or FILE.json, got ", printable(s.out));
   const Device device = device_of(s.common);
   set_threads(s.common);
-  LoadedModel loaded = load_model(s.model, s.adapter);
+  LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused);
   loaded.to(device);
   warn(options, loaded.warnings);
 
@@ -252,19 +264,21 @@ int predict(const Words& words) {
   for (const std::string& message : skipped) warn(options, {"left out: " + message});
   check<FileError>(!images.empty(), "none of the images can be read");
   check_answers(images, probabilities);
+  const nn::AnswerKind kind = nn::answer_kind(*loaded.model);
   const std::vector<Prediction> predictions =
       best(images, probabilities, loaded.class_names, size_t(s.top));
   const nlohmann::json object{{"command", "predict"},
                               {"device", str(nn::device_of(*loaded.model))},
                               {"model", s.model},
-                              {"predictions", as_json(predictions)},
+                              {"predictions", as_json(predictions, kind)},
                               {"skipped", skipped}};
   if (!s.out.empty())
-    write_file_atomically(s.out, csv ? predictions_csv(predictions) : json_text(object));
+    write_file_atomically(s.out,
+                          csv ? predictions_csv(predictions, measure(kind)) : json_text(object));
   if (s.common.json) {
     print_json(object);
   } else if (s.out.empty()) {
-    std::printf("%s", as_table(predictions).c_str());
+    std::printf("%s", as_table(predictions, kind).c_str());
   } else {
     std::printf("%s: %s images\n", s.out.c_str(), with_commas(int64_t(predictions.size())).c_str());
   }

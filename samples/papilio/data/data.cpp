@@ -2,31 +2,16 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <sstream>
 #include <utility>
 
 #include "nn/text_table.h"
+#include "samples/papilio/data/class_list.h"
 #include "samples/papilio/options/common.h"
-#include "samples/papilio/options/nearest.h"
-#include "samples/papilio/options/number_ranges.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
 
 namespace {
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> words;
-  std::istringstream stream(text);
-  for (std::string word; std::getline(stream, word, ',');) words.push_back(word);
-  return words;
-}
-
-bool numbered(const std::vector<std::string>& names) {
-  return std::ranges::all_of(names, [](const std::string& name) {
-    return name.find_first_not_of("0123456789") == name.npos;
-  });
-}
 
 const std::vector<nn::ImageSource>& all_sources() {
   static const std::vector<nn::ImageSource> all = [] {
@@ -47,7 +32,11 @@ void add_data(Options& options, DataSettings& s) {
   std::vector<std::string> kinds;
   for (const nn::ImageSource& source : all_sources()) kinds.push_back(source.description);
   options.add("data", &s.path, "PATH", joined(kinds, "; "));
-  options.add("classes", &s.classes, "LIST", "only these: names a,b,c or numbers 0-4 or 0,1,7")
+  options
+      .add(
+          "classes", &s.classes, "LIST",
+          "only these: names a,b,c (with a comma in quotation marks: \"a, b\",c) or numbers 0-4 or "
+          "0,1,7")
       .default_is("all");
   options
       .add("validation-share", &s.validation_share, "SHARE",
@@ -90,26 +79,7 @@ Data open_data(const DataSettings& s) {
 }
 
 std::vector<int64_t> chosen_classes(const DataSettings& s, const Data& data) {
-  const std::vector<std::string>& names = data.class_names;
-  const std::string text = s.classes.empty() ? "all" : s.classes;
-  std::vector<int64_t> chosen;
-  const std::vector<std::string> words = split(text);
-  const auto number = [&](const std::string& name) {
-    return std::ranges::find(names, name) - names.begin();
-  };
-  const bool named = std::ranges::all_of(
-      words, [&](const std::string& word) { return number(word) < int64_t(names.size()); });
-  const bool numbers = text == "all" || text.find_first_not_of("0123456789,-") == text.npos;
-  if (!named && (numbers || numbered(names))) return parse_classes(text, int64_t(names.size()));
-  for (const std::string& word : words) {
-    check<UsageError>(number(word) < int64_t(names.size()), "--classes: the data have no class ",
-                      printable(word), "; they have ", nn::listed(names),
-                      did_you_mean(word, names));
-    check<UsageError>(std::ranges::count(chosen, number(word)) == 0, "--classes: class ",
-                      printable(word), " is named twice");
-    chosen.push_back(number(word));
-  }
-  return chosen;
+  return parse_class_list(s.classes, data.class_names);
 }
 
 Data with_classes(const Data& data, const std::vector<int64_t>& classes) {
@@ -138,6 +108,28 @@ Data for_model(const DataSettings& s, const Data& data,
   check<UsageError>(std::ranges::any_of(number, [](int64_t n) { return n >= 0; }),
                     "none of the model's classes (", nn::listed(model_classes), ") is in the data");
   return {data.source, model_classes, nn::relabelled(data.images, number, model_classes)};
+}
+
+LeftOut left_out(const DataSettings& s, const Data& data, const std::string& part,
+                 const std::vector<std::string>& model_classes) {
+  LeftOut result;
+  if (const nn::ImageData images = data.images.part(part); images != nullptr) {
+    const std::vector<int64_t> counts = nn::class_counts(*images);
+    for (const int64_t c : chosen_classes(s, data)) {
+      const std::string& name = data.class_names[size_t(c)];
+      if (std::ranges::find(model_classes, name) != model_classes.end()) continue;
+      result.classes.push_back(name);
+      result.images += counts[size_t(c)];
+    }
+  }
+  return result;
+}
+
+std::string LeftOut::text() const {
+  if (classes.empty()) return "";
+  return str("the model does not know ", classes.size(), " of the data's classes (",
+             nn::listed(classes), "): ", nn::with_commas(images),
+             images == 1 ? " picture is" : " pictures are", " left out");
 }
 
 }  // namespace papilio::cli

@@ -56,4 +56,14 @@ Data with_classes(const Data& data, const std::vector<int64_t>& classes);
 Data for_model(const DataSettings& settings, const Data& data,
                const std::vector<std::string>& model_classes);
 
+// What for_model leaves out of a part of the data: classes that the model does not know.
+struct LeftOut {
+  std::vector<std::string> classes = {};
+  int64_t images = 0;
+  // One line; empty if nothing is left out.
+  std::string text() const;
+};
+LeftOut left_out(const DataSettings& settings, const Data& data, const std::string& part,
+                 const std::vector<std::string>& model_classes);
+
 }  // namespace papilio::cli

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cstddef>
 #include <new>
-#include <sstream>
 #include <string_view>
 #include <system_error>
 
@@ -30,13 +29,19 @@ double number(std::string_view field, const std::string& where) {
   return value;
 }
 
-NamedImage image_of(std::string_view line, const std::string& where) {
-  std::vector<std::string_view> fields;
+using Fields = std::vector<std::string_view>;
+
+Fields fields_of(std::string_view line) {
+  Fields fields;
   for (size_t begin = 0; begin <= line.size();) {
     const size_t end = std::min(line.find(',', begin), line.size());
     fields.push_back(line.substr(begin, end - begin));
     begin = end + 1;
   }
+  return fields;
+}
+
+NamedImage image_of(const Fields& fields, const std::string& where) {
   check<FileError>(fields.size() == kPixels || fields.size() == kPixels + 1, where,
                    ": expected 64 pixels, and a label if there is one, got ", fields.size(),
                    fields.size() == 1 ? " value" : " values");
@@ -44,6 +49,29 @@ NamedImage image_of(std::string_view line, const std::string& where) {
   for (size_t i = 0; i < kPixels; ++i) pixels.push_back(float(number(fields[i], where) / 8 - 1));
   return {where, tensor<float>(pixels, {1, 1, 8, 8}),
           fields.size() > kPixels ? std::string(fields.back()) : ""};
+}
+
+bool is_number(std::string_view field) {
+  return !field.empty() && field.find_first_not_of("0123456789. ") == field.npos;
+}
+
+struct Row {
+  Fields fields;
+  std::string where;
+};
+
+// pandas' to_csv writes names of columns above, and before each row its number, under an empty
+// name.
+void drop_names_and_index(std::vector<Row>& rows) {
+  const Fields names = rows[0].fields;
+  const bool header = !std::ranges::all_of(names, is_number) && names.size() >= kPixels &&
+                      (names[0].empty() || !is_number(names[0]));
+  if (header) rows.erase(rows.begin());
+  bool counts = header ? names[0].empty() : rows.size() > 1;
+  for (size_t i = 0; i < rows.size() && !header; ++i)
+    counts &= rows[i].fields.size() > kPixels && rows[i].fields[0] == std::to_string(i);
+  if (!counts) return;
+  for (Row& row : rows) row.fields.erase(row.fields.begin());
 }
 
 }  // namespace
@@ -73,14 +101,20 @@ std::vector<NamedImage> read_image_file(const std::string& path) {
   std::string text = read_file(path, kLargest);
   if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // UTF-8's mark, as spreadsheets write it
   check<FileError>(text.find('\0') == text.npos, path, ": expected a CSV file of 8x8 pixels");
-  std::vector<NamedImage> images;
-  std::istringstream lines(text);
-  std::string line;
-  for (int n = 1; std::getline(lines, line); ++n) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) images.push_back(image_of(line, str(path, ", line ", n)));
+  std::vector<Row> rows;
+  int n = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    const size_t length = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, length);
+    rest.remove_prefix(std::min(length + 1, rest.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    ++n;
+    if (!line.empty()) rows.push_back({fields_of(line), str(path, ", line ", n)});
   }
-  check<FileError>(!images.empty(), path, ": holds no image");
+  if (!rows.empty()) drop_names_and_index(rows);
+  check<FileError>(!rows.empty(), path, ": holds no image");
+  std::vector<NamedImage> images;
+  for (const Row& row : rows) images.push_back(image_of(row.fields, row.where));
   return images;
 }
 

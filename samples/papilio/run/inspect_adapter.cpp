@@ -106,7 +106,7 @@ Rows layer_rows(const std::vector<boft::StoredLayer>& layers, bool in_blocks) {
 Inspection inspect_adapter(const fs::path& folder) {
   const NoGrad no_grad;
   const boft::AdapterFolder adapter = boft::read_adapter_folder(folder);
-  const auto& [config, tensors, warnings, path] = adapter;
+  const auto& [config, tensors, warnings, path, unsupported] = adapter;
   const bool in_blocks = boft::rotates_in_blocks(config);
   const Rows rows = layer_rows(boft::stored_layers(config, tensors, path.string()), in_blocks);
 
@@ -115,9 +115,10 @@ Inspection inspect_adapter(const fs::path& folder) {
     if (boft::is_adapter_key(key)) continue;
     others.push_back(key.starts_with(kPrefix) ? key.substr(kPrefix.size()) : key);
   }
+  for (const auto& [key, dtype] : unsupported) others.push_back(str(key, " (", dtype, ')'));
   json settings = json::parse(boft::config_text(config));
   std::erase_if(settings.get_ref<json::object_t&>(),
-                [](const auto& field) { return field.second.is_null(); });
+                [](const auto& field) { return field.second.empty(); });
   std::string text = str(printable(folder.string()), ": ", peft_type(config), " adapter of ",
                          rows.list.size(), " layers");
   if (settings.contains("base_model_name_or_path"))

@@ -31,6 +31,7 @@ Inspection inspect_model(const fs::path& folder) {
           c.class_token() ? "class token" : "no class token", '\n');
   if (loaded.class_names.size() <= 20)
     text += "classes: " + printable_list(loaded.class_names) + '\n';
+  for (const std::string& warning : loaded.warnings) text += "note: " + printable(warning) + '\n';
   json modules = json::array();
   const auto macs = nn::multiply_adds(model);
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
@@ -49,7 +50,8 @@ Inspection inspect_model(const fs::path& folder) {
                                       {"num_attention_heads", c.num_attention_heads},
                                       {"intermediate_size", c.intermediate_size},
                                       {"parameters", nn::count_parameters(model).all},
-                                      {"modules", modules}})};
+                                      {"modules", modules},
+                                      {"notes", loaded.warnings}})};
 }
 
 }  // namespace papilio::cli

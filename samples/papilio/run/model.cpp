@@ -110,7 +110,12 @@ LoadedModel load_model(const fs::path& folder) {
   return result;
 }
 
-LoadedModel load_model(const fs::path& folder, const fs::path& adapter) {
+void add_ignore_unused(Options& options, bool& ignore_unused) {
+  options.flag("ignore-unused", ignore_unused,
+               "go on if the adapter's file holds weights that nothing in the model takes");
+}
+
+LoadedModel load_model(const fs::path& folder, const fs::path& adapter, bool ignore_unused) {
   LoadedModel loaded = load_model(folder);
   if (adapter.empty()) return loaded;
   check_folder(adapter);
@@ -130,9 +135,15 @@ LoadedModel load_model(const fs::path& folder, const fs::path& adapter) {
     if (!names.empty() || !fits) replace_head(loaded, names.empty() ? numbered(size) : names);
   }
   loaded.adapters = std::make_unique<boft::AdapterModel>(*loaded.model);
-  for (const std::string& warning :
-       as_file_error(adapter, [&] { return boft::load_adapter(*loaded.adapters, adapter); })) {
-    loaded.warnings.push_back(warning);
+  const auto unused = ignore_unused ? boft::Unused::ignore : boft::Unused::refuse;
+  try {
+    for (const std::string& warning : as_file_error(adapter, [&] {
+           return boft::load_adapter(*loaded.adapters, adapter, "default", unused);
+         })) {
+      loaded.warnings.push_back(warning);
+    }
+  } catch (const boft::UnusedWeights& e) {
+    throw FileError(str(e.what(), "; --ignore-unused goes on without them"));
   }
   warn_of_non_finite(loaded, adapter);
   return loaded;
@@ -140,6 +151,7 @@ LoadedModel load_model(const fs::path& folder, const fs::path& adapter) {
 
 void replace_head(LoadedModel& loaded, std::vector<std::string> class_names) {
   loaded.model->reset_classifier(int64_t(class_names.size()));
+  loaded.model->other_config.erase("problem_type");  // the new head tells classes apart
   loaded.class_names = std::move(class_names);
 }
 

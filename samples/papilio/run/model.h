@@ -8,6 +8,7 @@
 
 #include "boft/model/model.h"
 #include "nn/models/image_classifier.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 
@@ -25,7 +26,10 @@ struct LoadedModel {
 // Throws FileError if a folder is missing, broken or of the other kind.
 LoadedModel load_model(const std::filesystem::path& folder);
 // With the adapter on it; the classifier and the class names are the adapter's.
-LoadedModel load_model(const std::filesystem::path& folder, const std::filesystem::path& adapter);
+LoadedModel load_model(const std::filesystem::path& folder, const std::filesystem::path& adapter,
+                       bool ignore_unused = false);
+// --ignore-unused: weights in an adapter's file that nothing takes are a warning, not an error.
+void add_ignore_unused(Options& options, bool& ignore_unused);
 
 // A new classifier for these classes, drawn from the default generator.
 void replace_head(LoadedModel& loaded, std::vector<std::string> class_names);

@@ -18,12 +18,13 @@ std::string quoted(const std::string& field) {
 
 }  // namespace
 
-std::string predictions_csv(const std::vector<Prediction>& predictions) {
+std::string predictions_csv(const std::vector<Prediction>& predictions,
+                            const std::string& measure) {
   const bool labelled =
       std::ranges::any_of(predictions, [](const Prediction& p) { return !p.label.empty(); });
-  std::string text = labelled ? "image,label,class,probability" : "image,class,probability";
+  std::string text = (labelled ? "image,label,class," : "image,class,") + measure;
   const size_t shown = predictions.empty() ? 1 : predictions[0].top.size();
-  for (size_t k = 2; k <= shown; ++k) text += str(",class_", k, ",probability_", k);
+  for (size_t k = 2; k <= shown; ++k) text += str(",class_", k, ',', measure, '_', k);
   text += '\n';
   for (const Prediction& p : predictions) {
     text += quoted(p.image);

@@ -1,6 +1,10 @@
 #include "samples/papilio/run/run_logs.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -35,7 +39,22 @@ RunLogs::RunLogs(const std::filesystem::path& out, std::optional<Resumed> resume
                        resumed ? std::optional(resumed->epochs_after) : std::nullopt)),
       steps_(open_log(out / "steps.csv", {std::begin(kStepColumns), std::end(kStepColumns)},
                       resumed ? std::optional(resumed->steps_after) : std::nullopt)),
-      tensorboard_(out / "tensorboard") {}
+      tensorboard_(out / "tensorboard",
+                   resumed ? std::optional(resumed->epochs_after + 1) : std::nullopt) {
+  // Of a step whose epoch is made again and whose own figures stay, readers forget both.
+  const std::vector<double>& last = steps_.last_kept();
+  if (resumed && resumed->epochs_after < resumed->steps_after && !last.empty() &&
+      int64_t(last[0]) == resumed->steps_after)
+    step_to_tensorboard(resumed->steps_after, last[1], last[2], last[3]);
+}
+
+bool RunLogs::end_with_epoch_of(const std::filesystem::path& out, int64_t step) {
+  std::ifstream file(out / "log.csv");
+  std::string last;
+  for (std::string line; std::getline(file, line);) last = line;
+  const size_t begin = last.find(',') + 1;  // behind the epoch
+  return begin > 0 && last.substr(begin, last.find(',', begin) - begin) == std::to_string(step);
+}
 
 template <class Write>
 void RunLogs::try_to(Write&& write) {
@@ -50,10 +69,13 @@ void RunLogs::step(const nn::StepReport& r) {
   try_to([&] {
     steps_.write({double(r.step), r.loss, r.lr, r.gradient_norm, double(r.images), r.seconds});
   });
+  step_to_tensorboard(r.step, r.loss, r.lr, r.gradient_norm);
+}
+
+void RunLogs::step_to_tensorboard(int64_t step, double loss, double lr, double gradient_norm) {
   try_to([&] {
     tensorboard_.write(
-        r.step,
-        {{"train/loss", r.loss}, {"train/lr", r.lr}, {"train/gradient_norm", r.gradient_norm}});
+        step, {{"train/loss", loss}, {"train/lr", lr}, {"train/gradient_norm", gradient_norm}});
   });
 }
 

@@ -30,12 +30,16 @@ class RunLogs {
   // Throws FileError.
   RunLogs(const std::filesystem::path& out, std::optional<Resumed> resumed, Warn warn);
 
+  // Whether log.csv ends with the line of the epoch that this step ended.
+  static bool end_with_epoch_of(const std::filesystem::path& out, int64_t step);
+
   void step(const nn::StepReport& report);
   void epoch(const EpochFigures& figures);
 
  private:
   template <class Write>
   void try_to(Write&& write);
+  void step_to_tensorboard(int64_t step, double loss, double lr, double gradient_norm);
 
   Warn warn_;
   nn::CsvLog epochs_, steps_;

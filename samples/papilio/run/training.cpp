@@ -68,7 +68,9 @@ class Training {
     if (s.ema > 0) average_ = std::make_unique<nn::ModelAverage>(job.model, s.ema);
     if (s.resume) first_step_ = checkpoints_.resume(parts(), record_);
     note_good_step(first_step_);
-    if (s.resume) open_logs();
+    // A finished run has nothing more to say.
+    const bool finished = first_step_ == total_ && RunLogs::end_with_epoch_of(job.out, total_);
+    if (s.resume && !finished) open_logs();
     progress_.set_done_before(first_step_);
     if (common.progress() != nullptr && nn::device_of(job.model).is_cpu())
       progress_.set_peak(nn::measured_peak(), nn::training_operations(job.model));
@@ -155,8 +157,9 @@ class Training {
     const double rate = record_.seconds > 0 ? double(record_.images) / record_.seconds : kNone;
     record_.train_loss = record_.loss / n;
     record_.accuracy = e.accuracy;
-    logs_->epoch({step / per_epoch_, step, record_.train_loss, s_.lr * schedule_.factor(step - 1),
-                  record_.norm / n, e.loss, e.accuracy, rate});
+    if (logs_)
+      logs_->epoch({step / per_epoch_, step, record_.train_loss, s_.lr * schedule_.factor(step - 1),
+                    record_.norm / n, e.loss, e.accuracy, rate});
     record_.steps = record_.images = 0;
     record_.loss = record_.norm = record_.seconds = 0;
     if (validation_) checkpoints_.keep_best(parts(), step, record_, e.accuracy);

@@ -157,10 +157,15 @@ TEST_CASE("adapter_config.json: OFT files of older releases are recognised") {
                          version, "}"),
                      "a.json");
     CHECK(std::get<OftConfig>(old.config).use_cayley_neumann);
-    CHECK(old.warnings ==
-          std::vector<std::string>{
-              "a.json: written by a PEFT before 0.18, whose Cayley-Neumann series was another one; "
-              "the rotations differ slightly from those trained"});
+    CHECK(std::get<OftConfig>(old.config).doubled_last_term);
+    CHECK(old.warnings == std::vector<std::string>{
+                              "a.json: written by a PEFT before 0.18: its rotations are computed "
+                              "by the Cayley-Neumann series of that release, which newer ones of "
+                              "PEFT would read by another"});
+    // Written back it is the same: no peft_version, as there.
+    const std::string written = config_text(old.config);
+    CHECK(written.find("peft_version") == std::string::npos);
+    CHECK(std::get<OftConfig>(parse_config(written, "b.json").config).doubled_last_term);
   }
   for (const char* version : {"0.18.0", "0.20.1.dev0@abc", "1.0"}) {
     const auto now = parse_config(

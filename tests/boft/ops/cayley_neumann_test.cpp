@@ -144,4 +144,18 @@ TEST_CASE("cayley_neumann: Q Q^T = I - A^(2k) for an odd last power k") {
   }
 }
 
+TEST_CASE("cayley_neumann_doubled: I + 2 sum of A^k for 1 <= k < terms, as PEFT 0.16 and 0.17") {
+  const Tensor x = skew_symmetric(uniform64({1, 6}, -0.4, 0.4), 4);
+  const Matrix a = matrix_of(x);
+  for (const int64_t terms : {1, 2, 3, 4, 5, 8}) {
+    Matrix power = identity(4), want = identity(4);
+    for (int64_t k = 1; k < terms; ++k) {
+      power = power * a;
+      want = want + power + power;
+    }
+    CHECK(largest(matrix_of(cayley_neumann_doubled(x, terms)) - want) < 1e-14);
+  }
+  CHECK_THROWS_AS(cayley_neumann_doubled(x, 0), ArgumentError);
+}
+
 }  // namespace papilio::test

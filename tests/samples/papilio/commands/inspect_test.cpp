@@ -113,16 +113,21 @@ TEST_CASE(
   REQUIRE(config.find(list) != std::string::npos);
   test::write_bytes(at / "a/adapter_config.json",
                     config.replace(config.find(list), list.size(), "null"));
-  CHECK(says("evaluate base --adapter a").find("not used: base_model.model.classifier.bias") !=
-        std::string::npos);
+  const auto refused = at.run(words("evaluate base --adapter a"));
+  CHECK(refused.code == 1);
+  CHECK_MESSAGE(refused.err.find("holds weights that nothing in the model takes: "
+                                 "base_model.model.classifier.bias, ") != std::string::npos,
+                refused.err);
+  CHECK(says("evaluate base --adapter a --ignore-unused")
+            .find("not used: base_model.model.classifier.bias") != std::string::npos);
   auto file = load_safetensors(at / "a/adapter_model.safetensors");
   for (auto& [name, tensor] : file.tensors)
     if (name.ends_with("boft_s")) fill_(tensor, std::nan(""));
   save_safetensors(at / "a/adapter_model.safetensors", file.tensors, file.metadata);
   const std::string warning = "boft_s holds numbers that are not finite";
-  CHECK(says("merge base a --out m").find(warning) != std::string::npos);
-  for (const std::string line :
-       {"predict base --adapter a --digit 0", "evaluate base --adapter a"}) {
+  CHECK(says("merge base a --out m --ignore-unused").find(warning) != std::string::npos);
+  for (const std::string line : {"predict base --adapter a --digit 0 --ignore-unused",
+                                 "evaluate base --adapter a --ignore-unused"}) {
     const auto outcome = at.run(words(line));
     CHECK_MESSAGE(outcome.code == 1, line);
     CHECK_MESSAGE(outcome.err.find(warning) != std::string::npos, line);

@@ -2,7 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "samples/papilio/run/predictions_file.h"
@@ -107,4 +110,54 @@ TEST_CASE("predictions as CSV: fields with commas, quotes and line ends are quot
   CHECK(csv == "image,class,probability\n\"a,b.png\",\"say \"\"x\"\"\",0.75\nc.png,\"y\nz\",1\n");
   CHECK(cli::predictions_csv({{"a", "l", {{"x", 0.5}, {"y", 0.25}}}}) ==
         "image,label,class,probability,class_2,probability_2\na,l,x,0.5,y,0.25\n");
+}
+
+TEST_CASE("predict: names of columns and row numbers of a CSV file are no pixels") {
+  const Workplace at;
+  train_base(at);
+  std::string names, values, plain;
+  for (int i = 0; i < 64; ++i)
+    names += ",p" + std::to_string(i), values += "," + std::to_string(i % 17);
+  for (int row = 0; row < 2; ++row) plain += values.substr(1) + ",7\n";
+  test::write_bytes(at / "plain.csv", plain);
+  test::write_bytes(at / "pandas.csv", names + ",label\n0" + values + ",7\n1" + values + ",7\n");
+  test::write_bytes(at / "index.csv", "0" + values + "\n1" + values + "\n");
+  const auto want = at.json(words("predict base plain.csv"))["predictions"];
+  REQUIRE(want.size() == 2);
+  for (const std::string name : {"pandas.csv", "index.csv"}) {
+    CAPTURE(name);
+    const auto got = at.json(words("predict base " + name))["predictions"];
+    REQUIRE(got.size() == 2);
+    for (size_t i = 0; i < 2; ++i) CHECK(got[i]["top"] == want[i]["top"]);
+    CHECK(got[0]["label"].is_null() == (name == "index.csv"));
+  }
+}
+
+TEST_CASE("predict: multi-label models and single outputs by the sigmoid, regression as it is") {
+  const Workplace at;
+  train_base(at);
+  const auto top = [&](const std::string& problem) {
+    auto config = nlohmann::json::parse(at.bytes("base/config.json"));
+    config["problem_type"] = problem;
+    test::write_bytes(at / "base/config.json", config.dump());
+    const auto outcome = at.run(words("predict base --digit 0 --json"));
+    REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+    return nlohmann::json::parse(outcome.out)["predictions"][0]["top"];
+  };
+  const auto values = top("regression"), each = top("multi_label_classification"),
+             one = top("single_label_classification");
+  double sum = 0;
+  for (const auto& v : values) sum += std::exp(v["value"].get<double>());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double x = values[i]["value"].get<double>();
+    CHECK(each[i]["probability"].get<double>() == doctest::Approx(1 / (1 + std::exp(-x))));
+    CHECK(one[i]["probability"].get<double>() == doctest::Approx(std::exp(x) / sum));
+  }
+  CHECK(values.size() == 2);
+  top("multi_label_classification");
+  CHECK(at.run(words("evaluate base")).code == 0);
+  top("regression");
+  const auto refused = at.run(words("evaluate base"));
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("its outputs are numbers, not classes") != std::string::npos);
 }

@@ -283,7 +283,7 @@ TEST_CASE("wrong use of image data: one line and the exit code") {
        "papilio train: --workers: has a meaning only with --data other than digits"},
       {"train --data photos --test-share 0.5 --validation-share 0.5", 2,
        "papilio train: --validation-share, --test-share: 0.5 and 0.5 leave nothing to train on"},
-      {"train --data photos --image-size 8 --patch-size 3", 2, "papilio train: ViTConfig: "},
+      {"train --data photos --image-size 8 --patch-size 9", 2, "papilio train: ViTConfig: "},
       {"train --config /dev/zero", 1, "papilio train: /dev/zero: is a device, not a file"},
       {"train --config many.toml", 1, "papilio train: many.toml, line 100001: k7 appears twice"},
       {"evaluate m", 2,

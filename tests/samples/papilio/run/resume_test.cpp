@@ -87,8 +87,18 @@ TEST_CASE("a run stopped by a signal goes on to the very same model and log") {
   CHECK(at.bytes("parts/model.safetensors") == at.bytes("whole/model.safetensors"));
   CHECK(without_rate(at.bytes("parts/log.csv")) == without_rate(at.bytes("whole/log.csv")));
   CHECK(without_rate(at.bytes("parts/steps.csv")) == without_rate(at.bytes("whole/steps.csv")));
-  // Once more, from the end: nothing is left to do.
+  const auto logged = [&] {
+    std::vector<std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(at / "parts/tensorboard"))
+      files.push_back(read_bytes(entry.path()));
+    std::ranges::sort(files);
+    return files;
+  };
+  const auto events = logged();
+  CHECK(int(events.size()) == stops + 1);
+  // Once more, from the end: nothing is left to do, and nothing is added.
   at.json(words("train --config parts/run.toml --resume"));
+  CHECK(logged() == events);
   CHECK(at.bytes("parts/model.safetensors") == at.bytes("whole/model.safetensors"));
 }
 

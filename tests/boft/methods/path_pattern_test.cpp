@@ -1,4 +1,4 @@
-#include "boft/model/detail/path_pattern.h"
+#include "boft/methods/detail/path_pattern.h"
 
 #include <doctest/doctest.h>
 

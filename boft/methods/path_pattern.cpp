@@ -1,4 +1,4 @@
-#include "boft/model/detail/path_pattern.h"
+#include "boft/methods/detail/path_pattern.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
