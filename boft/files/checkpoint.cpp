@@ -133,8 +133,9 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
   const AdapterFolder read = read_adapter_folder(folder);
   const std::string where = read.file.string();
   std::vector<std::string> warnings = read.warnings;
+  // How a new adapter begins says nothing of one that is read.
   for (const std::string& warning : model.add_adapter(name, read.config))
-    warnings.push_back(warning);
+    if (warning != start_warning(read.config)) warnings.push_back(warning);
   const Tensors mine = adapter_tensors(model, name);
   try {
     const Tensors tensors = under_names_of(mine, read.tensors, where);

@@ -27,7 +27,14 @@ inline DType working_dtype(DType layer, DType own) {
   return layer == DType::float64 ? layer : own;
 }
 
-// A method's nn::Adapter answers for itself.
+// A method's nn::Adapter answers for itself. The struct of each method, its configuration's Layer,
+// has beside it
+//   main_parameter, no_compact_form, in_blocks, adapts_embeddings, keeps_angles, has_scale:
+//     facts, which methods.h explains;
+//   void plan(LayerPlan&, const nn::AdaptableLayer&, const Config&, Lines& warnings): what the
+//     method would do to a layer, without doing it. Throws ArgumentError if it does not fit;
+//   std::vector<StoredLayer> stored(const Tensors&, const Config&, const std::string& where): the
+//     layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
 struct LayerAdapter : nn::Adapter {
   // Q of every block, (m, N, b, b), with the method's dropout in training; undefined if the method
   // does not rotate in blocks.

@@ -50,6 +50,7 @@ struct BoftConfig {
 struct BoftLayer : LayerAdapter {
   static constexpr const char *main_parameter = "boft_R", *no_compact_form = nullptr;
   static constexpr bool in_blocks = true, adapts_embeddings = false;
+  static constexpr bool keeps_angles = true, has_scale = true;
 
   Tensor boft_R;   // (m, N, b, b) float32, zero at the start; only its skew-symmetric part acts
   Tensor boft_s;   // (out, 1), or (1, out) at a convolution as PEFT stores it
@@ -73,9 +74,8 @@ struct BoftLayer : LayerAdapter {
   void visit(nn::Visitor& v) override;
   std::string describe() const override;
 
-  // What the method would do to a layer, without doing it: its parameters and rotations.
+  // What adapter.h asks of every method.
   static void plan(LayerPlan& plan, const nn::AdaptableLayer&, const BoftConfig& config, Lines&);
-  // The layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
   static std::vector<StoredLayer> stored(const Tensors& tensors, const BoftConfig& config,
                                          const std::string& where);
 };

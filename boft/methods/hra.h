@@ -35,28 +35,30 @@ struct HraConfig {
   // Throws ArgumentError for fields out of their range, as PEFT does.
   void validate() const;
   std::string label() const;  // "HRA r=8"
+  // Why the adapter does not begin as the identity; empty if it does, or is not meant to.
+  std::string start_warning() const;
 };
 
 // y = x (W R)^T + bias = (x R^T) W^T + bias with R = H_1 ... H_r. W: (out, d).
 struct HraLayer : LayerAdapter {
   static constexpr const char *main_parameter = "hra_u", *no_compact_form = " has no blocks";
   static constexpr bool in_blocks = false, adapts_embeddings = false;
+  static constexpr bool keeps_angles = true, has_scale = false;
 
   Tensor hra_u;  // (d, r) float32, Kaiming-uniform; only the columns' directions act
   bool apply_GS;
 
   // Throws ArgumentError, which begins with the layer's path, for apply_GS with r > d.
   HraLayer(const std::string& path, const nn::AdaptableLayer& layer, const HraConfig& config,
-           Lines& warnings);
+           Lines&);
 
   Tensor weight(const Tensor& w, bool training) override;
   Tensor linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) override;
   void visit(nn::Visitor& v) override;
   std::string describe() const override;
 
-  // What the method would do to a layer, without doing it: its parameters and rotations.
+  // What adapter.h asks of every method.
   static void plan(LayerPlan& plan, const nn::AdaptableLayer&, const HraConfig& config, Lines&);
-  // The layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
   static std::vector<StoredLayer> stored(const Tensors& tensors, const HraConfig& config,
                                          const std::string& where);
 

@@ -53,6 +53,7 @@ void check_lora(const std::string& path, const nn::AdaptableLayer& layer, const 
 struct LoraLayer : LayerAdapter {
   static constexpr const char *main_parameter = "lora_A", *no_compact_form = " has no blocks";
   static constexpr bool in_blocks = false, adapts_embeddings = false;
+  static constexpr bool keeps_angles = false, has_scale = false;
 
   Tensor lora_A;  // (r, d), Kaiming-uniform; at a convolution (r, in_channels, kh, kw)
   Tensor lora_B;  // (out, r), zero at the start; at a convolution (out, r, 1, 1)
@@ -72,10 +73,9 @@ struct LoraLayer : LayerAdapter {
   std::string describe() const override;
   std::string key(const std::string& parameter) const override { return parameter + ".weight"; }
 
-  // What the method would do to a layer, without doing it: its parameters and rotations.
+  // What adapter.h asks of every method.
   static void plan(LayerPlan& plan, const nn::AdaptableLayer& layer, const LoraConfig& config,
                    Lines&);
-  // The layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
   static std::vector<StoredLayer> stored(const Tensors& tensors, const LoraConfig& config,
                                          const std::string& where);
 };

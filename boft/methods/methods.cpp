@@ -84,6 +84,14 @@ bool rotates_in_blocks(const AdapterConfig& config) {
   return std::visit([]<class C>(const C&) { return LayerOf<C>::in_blocks; }, config);
 }
 
+bool keeps_angles(const AdapterConfig& config) {
+  return std::visit([]<class C>(const C&) { return LayerOf<C>::keeps_angles; }, config);
+}
+
+bool has_scale(const AdapterConfig& config) {
+  return std::visit([]<class C>(const C&) { return LayerOf<C>::has_scale; }, config);
+}
+
 const char* main_parameter(const AdapterConfig& config) {
   return std::visit([]<class C>(const C&) { return LayerOf<C>::main_parameter; }, config);
 }
@@ -136,6 +144,15 @@ std::string storage_warning(const std::string& path, const nn::AdaptableLayer& l
                      " is a ", layer.describe(), ", whose weight is stored ",
                      transposed ? "(in, out)" : "(out, in)", "; it is read as it is stored");
         }
+        return "";
+      },
+      config);
+}
+
+std::string start_warning(const AdapterConfig& config) {
+  return std::visit(
+      [](const auto& c) -> std::string {
+        if constexpr (requires { c.start_warning(); }) return c.start_warning();
         return "";
       },
       config);

@@ -33,6 +33,11 @@ void visit_fields(AdapterConfig& config, FieldVisitor& visitor);
 std::string label(const AdapterConfig& config);
 // Whether the method's parameters are blocks of rotations (LayerPlan: b, N, m), not of a rank r.
 bool rotates_in_blocks(const AdapterConfig& config);
+// Whether W' = W R with R orthogonal (of OFT's series: nearly), so that the rows of W keep the
+// angles between them.
+bool keeps_angles(const AdapterConfig& config);
+// Whether each output has a learned scale beside, whose sign may turn its row round.
+bool has_scale(const AdapterConfig& config);
 // The parameter that names the method in a file: "boft_R".
 const char* main_parameter(const AdapterConfig& config);
 // Whether a key is of a parameter of one of the methods.
@@ -47,6 +52,8 @@ void plan_layer(LayerPlan& plan, const nn::AdaptableLayer& layer, const AdapterC
 // One line, or nothing: fan_in_fan_out against how the layer's weight is stored, which decides.
 std::string storage_warning(const std::string& path, const nn::AdaptableLayer& layer,
                             const AdapterConfig& config);
+// One line, or nothing: why a new adapter does not begin as the identity.
+std::string start_warning(const AdapterConfig& config);
 // One line, or nothing: dropout that drops nothing. block_nums: N of each layer.
 std::string dropout_warning(const AdapterConfig& config, const std::vector<int64_t>& block_nums);
 

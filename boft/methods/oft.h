@@ -69,6 +69,7 @@ struct OftLayer : LayerAdapter {
   static constexpr const char* main_parameter = "oft_R";
   static constexpr const char* no_compact_form = " stores upper triangles already";
   static constexpr bool in_blocks = true, adapts_embeddings = true;
+  static constexpr bool keeps_angles = true, has_scale = false;
 
   // (N, b (b - 1) / 2), or (1, ...) if one block is shared; float32, 0 at the start.
   Tensor oft_R;
@@ -95,10 +96,9 @@ struct OftLayer : LayerAdapter {
   // weight, as here.
   std::string peft_difference(const nn::AdaptableLayer& layer) const override;
 
-  // What the method would do to a layer, without doing it: its parameters and rotations.
+  // What adapter.h asks of every method.
   static void plan(LayerPlan& plan, const nn::AdaptableLayer&, const OftConfig& config,
                    Lines& warnings);
-  // The layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
   static std::vector<StoredLayer> stored(const Tensors& tensors, const OftConfig& config,
                                          const std::string& where);
 

@@ -77,8 +77,8 @@ Attached attach(nn::Module& model, const std::string& name, const AdapterConfig&
     if (const int64_t n = adapters[i]->block_num(); n > 0) block_nums.push_back(n);
     a.layers[i].layer->adapters.add(name, std::move(adapters[i]));
   }
-  if (std::string warning = dropout_warning(config, block_nums); !warning.empty())
-    a.warnings.push_back(std::move(warning));
+  for (const std::string& warning : {start_warning(config), dropout_warning(config, block_nums)})
+    if (!warning.empty()) a.warnings.push_back(warning);
   return a;
 }
 

@@ -36,7 +36,8 @@ AdapterPlan plan_adapter(nn::Module& model, const AdapterConfig& config) {
     if (plan.block_num > 0) block_nums.push_back(plan.block_num);
     result.layers.push_back(std::move(plan));
   });
-  for (const std::string& warning : {storage, dropout_warning(config, block_nums)})
+  for (const std::string& warning :
+       {storage, start_warning(config), dropout_warning(config, block_nums)})
     if (!warning.empty()) result.warnings.push_back(warning);
   return result;
 }

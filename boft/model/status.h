@@ -25,7 +25,7 @@ struct LayerStatus {
 // The whole model. Fields are those of PEFT's TunerModelStatus.
 struct ModelStatus {
   std::string base_model_type;
-  std::map<std::string, std::string> peft_types;  // adapter -> "BOFT", "OFT", "LORA"
+  std::map<std::string, std::string> peft_types;  // adapter -> "BOFT"
   int64_t trainable_params = 0, total_params = 0, num_adapter_layers = 0;
   bool enabled = true;
   std::vector<std::string> active_adapters, merged_adapters, available_adapters;

@@ -106,6 +106,8 @@ void report_adapter(report::RunReport& page, const boft::AdapterModel* adapters)
   const boft::AdapterConfig& config = adapters->config(name);
   report::AdapterReport& report = page.adapter;
   report.label = boft::label(config);
+  report.keeps_angles = boft::keeps_angles(config);
+  report.has_scale = boft::has_scale(config);
   report.method = boft::peft_type(config);
   std::ranges::transform(report.method, report.method.begin(),
                          [](unsigned char c) { return std::tolower(c); });

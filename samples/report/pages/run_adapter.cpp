@@ -152,6 +152,22 @@ void add_layers(Document& page, const AdapterReport& adapter) {
                  : "");
 }
 
+// Of the energy, and why.
+std::string what_is_kept(const AdapterReport& adapter) {
+  if (!adapter.keeps_angles)
+    return "This method is not orthogonal: it is free to change the angles between rows.";
+  constexpr double kRounding = 1e-4;  // of float32 blocks; a truncated series lies above
+  const bool exact = std::ranges::none_of(adapter.layers, [](const AdaptedLayerReport& layer) {
+    return layer.orthogonality_error > kRounding;
+  });
+  return std::string("An orthogonal map leaves it as it is, up to ") +
+         (exact ? "rounding" : "how far its blocks are from orthogonal") +
+         (adapter.has_scale
+              ? "; only rows whose learned scale <i class=\"v\">s</i> went below zero point the "
+                "other way."
+              : ".");
+}
+
 void add_energy(Document& page, const AdapterReport& adapter, int slot) {
   double before = 0, after = 0;
   for (const AdaptedLayerReport& layer : adapter.layers) {
@@ -168,13 +184,9 @@ void add_energy(Document& page, const AdapterReport& adapter, int slot) {
     chart.bars = {{"before", kInk, before, kUnset, energy_text(before)},
                   {"after", slot, after, kUnset, energy_text(after)}};
     const double change = 100 * (after - before) / before;
-    page.figure({render(chart)},
-                "Finetuning changed the energy by " + significant(std::abs(change), 2) +
-                    "\u00A0%. " +
-                    (adapter.method == "lora"
-                         ? "An additive update is free to change it."
-                         : "A rotation leaves it as it is, up to rounding; only rows whose learned "
-                           "scale <i class=\"v\">s</i> went below zero point the other way."));
+    page.figure({render(chart)}, "Finetuning changed the energy by " +
+                                     significant(std::abs(change), 2) + "\u00A0%. " +
+                                     what_is_kept(adapter));
   }
   add_layers(page, adapter);
 }
@@ -196,8 +208,8 @@ void add_adapter(Document& page, const RunReport& run) {
   }
   add_angles(page, adapter, slot);
   if (!adapter.row_angles_before.empty() && !adapter.row_angles_after.empty()) {
-    page.section("rows",
-                 adapter.method == "lora" ? "What an addition changes" : "What a rotation keeps");
+    page.section("rows", adapter.keeps_angles ? "What an orthogonal map keeps"
+                                              : "What a map that is not orthogonal changes");
     show_row_angles(page, adapter.row_angles_before,
                     {{adapter.label, slot, adapter.row_angles_after}}, adapter.picture_layer);
   }

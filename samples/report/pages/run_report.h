@@ -41,8 +41,9 @@ struct AdaptedLayerReport {
 };
 
 struct AdapterReport {
-  std::string method = {};  // "boft", "oft", "lora"
-  std::string label = {};   // "BOFT b=4 m=2"
+  std::string method = {};                      // as in --method: its colour
+  bool keeps_angles = true, has_scale = false;  // W' = W R with R orthogonal; a scale a row
+  std::string label = {};                       // "BOFT b=4 m=2"
   std::vector<AdaptedLayerReport> layers = {};
   int64_t energy_rows = 0;  // that an energy counts at most; 0: all
   int64_t layers_in_model =

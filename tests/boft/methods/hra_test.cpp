@@ -240,6 +240,19 @@ TEST_CASE("HRA's configuration: PEFT's keys, written and read back") {
                     "\"lora_only\"");
 }
 
+TEST_CASE("HRA: how a new adapter begins is said in its plan, and not of one that is read") {
+  for (const HraConfig& config : {on({"query"}, 3), on({"query"}, 4, true)}) {
+    const TemporaryFolder folder;
+    TinyModel model, other;
+    AdapterModel adapters(model), loaded(other);
+    const auto warnings = adapters.add_adapter("default", config);
+    REQUIRE(warnings.size() == 1);
+    CHECK(boft::plan_adapter(other, config).warnings == warnings);
+    boft::save_adapter(adapters, folder.path());
+    CHECK(boft::load_adapter(loaded, folder.path()).empty());
+  }
+}
+
 TEST_CASE("HRA: saved under PEFT's key, loaded again, bit for bit; wrong files say what is wrong") {
   const TemporaryFolder folder;
   TinyModel model;

@@ -62,6 +62,8 @@ TEST_CASE("methods: an adapter's label, blocks and keys") {
     for (const auto& parameter : nn::named_parameters(adapter))
       found.push_back(adapter.key(parameter.name));
     CHECK(found == keys[i]);
+    CHECK(has_scale(configs[i]) == (found.back() == "boft_s"));
+    CHECK(keeps_angles(configs[i]) == (peft_type(configs[i]) != std::string("LORA")));
     const Tensor q = adapter.rotations(false);
     CHECK(q.defined() == rotates_in_blocks(configs[i]));
     CHECK((adapter.block_num() > 0) == q.defined());

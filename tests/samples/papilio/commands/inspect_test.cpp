@@ -89,6 +89,10 @@ TEST_CASE("inspect: models, adapters, files, and what a configuration would adap
   for (const char* line : {"\nr: 4\napply_GS: false\ninit_weights: true\n", "\nbias: \"none\"\n"})
     CHECK_MESSAGE(says.find(line) != std::string::npos, says);
   CHECK(says.find("base_model_name_or_path") == std::string::npos);
+  test::write_bytes(at / "odd.json",
+                    R"({"peft_type": "HRA", "r": 3, "target_modules": ["query"]})");
+  const auto odd = at.json(words("inspect --would-adapt odd.json base"));
+  CHECK(odd["notes"][0].get<std::string>().starts_with("r = 3 is odd"));
 }
 
 TEST_CASE(

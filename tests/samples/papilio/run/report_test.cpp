@@ -190,6 +190,10 @@ TEST_CASE("finetune's report: adapters with their rotations, angles and energy, 
     CHECK(has_section(html, "energy") == adapter);
     CHECK(has_section(html, "classes"));
     // Two layers of query, key, value and output, intermediate and output of the MLP.
+    CHECK((html.find("What an orthogonal map keeps") != std::string::npos) ==
+          (rotates || method == "hra"));
+    CHECK((html.find("is free to change the angles") != std::string::npos) == (method == "lora"));
+    CHECK((html.find("whose learned scale") != std::string::npos) == (method == "boft"));
     if (adapter) CHECK(occurrences(section(html, "energy"), "<tr><td>") == 12);
   }
   const std::string boft = at.bytes("boft/report.html");

@@ -178,6 +178,35 @@ TEST_CASE(
   CHECK(html.find("Shown are 48 of 144 adapted layers") != std::string::npos);
 }
 
+TEST_CASE("what a method keeps is said by its facts: orthogonal or not, a scale or none") {
+  const auto says = [](bool keeps_angles, bool has_scale, double error, const std::string& words) {
+    RunReport run;
+    run.adapter = {.method = "x",
+                   .keeps_angles = keeps_angles,
+                   .has_scale = has_scale,
+                   .label = "X",
+                   .layers = {{.path = "a",
+                               .orthogonality_error = error,
+                               .energy_before = 10,
+                               .energy_after = 10}},
+                   .picture_layer = "a",
+                   .row_angles_before = {10, 20},
+                   .row_angles_after = {10, 20}};
+    return render(run).find(words) != std::string::npos;
+  };
+  const double nan = std::nan("");
+  for (const bool keeps : {false, true}) {
+    CHECK(says(keeps, false, nan, "What an orthogonal map keeps") == keeps);
+    CHECK(says(keeps, false, nan, "up to rounding.") == keeps);
+    CHECK(says(keeps, false, nan, "What a map that is not orthogonal changes") != keeps);
+    CHECK(says(keeps, false, nan, "free to change the angles between rows") != keeps);
+  }
+  for (const bool scale : {false, true})
+    CHECK(says(true, scale, 1e-7, "whose learned scale") == scale);
+  CHECK_FALSE(says(true, false, 1e-2, "up to rounding"));
+  CHECK(says(true, false, 1e-2, "up to how far its blocks are from orthogonal."));
+}
+
 TEST_CASE("base64 is RFC 4648's; long labels end in an ellipsis, never inside a character") {
   CHECK(base64("") == "");
   CHECK(base64("f") == "Zg==");
