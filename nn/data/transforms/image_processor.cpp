@@ -48,7 +48,10 @@ void ImageProcessor::normalize(const Image& image, float* out) const {
   for (int64_t c = 0; c < image.channels; ++c) {
     float table[256];
     for (int v = 0; v < 256; ++v) {
-      double value = do_rescale ? v * rescale_factor : v;
+      // A volatile product is rounded before the mean is taken from it, as NumPy's: no fused
+      // multiply-add, whose 120 / 120 - 1 need not be 0.
+      const volatile double scaled = do_rescale ? v * rescale_factor : v;
+      double value = scaled;
       if (do_normalize) value = (value - image_mean[size_t(c)]) / image_std[size_t(c)];
       table[v] = float(value);
     }
