@@ -51,6 +51,7 @@ struct ImageClassifier : Module {
     int64_t num_labels = 0;
     double stem_operations = 0;  // of one image before the first layer; a multiply-add is two
 
+    // Whether one of the first tokens is a class token.
     bool class_token() const { return prefix_tokens > registers; }
   };
   virtual Shape shape() const = 0;

@@ -40,10 +40,12 @@ struct TimmViTConfig {
   bool pool_include_prefix = false;   // class token and registers count in the mean
   std::string act_layer = "gelu";     // gelu, gelu_tanh, quick_gelu, relu, silu
   double eps = 1e-6;                  // of the norms
-  // In training: of the pooled token, of the tokens at first, of projections, of attention's
-  // probabilities, and of whole branches (the last block's; grows linearly from 0 at the first).
-  double drop_rate = 0, pos_drop_rate = 0, proj_drop_rate = 0, attn_drop_rate = 0,
-         drop_path_rate = 0;
+  // Dropout in training.
+  double drop_rate = 0;       // of the pooled token
+  double pos_drop_rate = 0;   // of the tokens at first
+  double proj_drop_rate = 0;  // of projections
+  double attn_drop_rate = 0;  // of attention's probabilities
+  double drop_path_rate = 0;  // of the last block's branches; from 0 at the first, in equal steps
 
   // Tokens before the patches'; the MLPs' width.
   int64_t prefix_tokens() const { return int64_t(class_token) + reg_tokens; }
