@@ -55,7 +55,7 @@ int main(int argc, char** argv) try {
   check<Error>(by_differences.passed, by_differences.message);
   std::cout << "and as central differences find it\n\n";
 
-  // S = [[0, -sigma], [sigma, 0]] turns the plane by 2 atan(sigma).
+  // S = [[0, -sigma], [sigma, 0]] turns a row x Q by 2 atan(sigma), a column Q x by minus that.
   std::cout << "sigma    angle in degrees   2 atan(sigma)\n" << std::fixed;
   const double degrees = 180 / std::numbers::pi;
   for (double sigma : {0.0, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0}) {
@@ -65,6 +65,8 @@ int main(int argc, char** argv) try {
               << std::setw(20) << angle * degrees << std::setw(16) << expected * degrees << "  "
               << std::string(size_t(angle * degrees / 5), '=') << '\n';
     check<Error>(std::abs(angle - expected) < 1e-7, "the angle is not 2 atan(sigma)");
+    const auto row = select(q, 0, 0).to_vector<double>();  // of (1, 0)
+    check<Error>(std::abs(std::atan2(row[1], row[0]) - expected) < 1e-7, "a row turns otherwise");
   }
   // A 4x4 rotation turns two planes; S's singular values are sigma_1, sigma_1, sigma_2, sigma_2.
   const auto angles = boft::rotation_angles(Q), sigma = boft::singular_values(S);
