@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "tensor/creation.h"
-#include "tests/nn/forged_state.h"
+#include "tests/nn/train/forged_state.h"
 #include "tests/samples/papilio/program.h"
 
 namespace papilio::test {

@@ -1,4 +1,4 @@
-#include "tests/nn/forged_state.h"
+#include "tests/nn/train/forged_state.h"
 
 #include <zlib.h>
 

@@ -11,7 +11,7 @@
 #include "nn/train/training_state.h"
 #include "tensor/creation.h"
 #include "tests/nn/digits.h"
-#include "tests/nn/forged_state.h"
+#include "tests/nn/train/forged_state.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {

@@ -23,7 +23,7 @@
 #include "tests/devices.h"
 #include "tests/near.h"
 #include "tests/nn/digits.h"
-#include "tests/nn/tiny_vit.h"
+#include "tests/nn/models/tiny_vit.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {

@@ -14,7 +14,7 @@
 #include "nn/optim/schedule.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
-#include "tests/nn/tiny_vit.h"
+#include "tests/nn/models/tiny_vit.h"
 
 namespace papilio::test {
 

@@ -20,7 +20,7 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
-#include "tests/nn/golden_models.h"
+#include "tests/nn/models/golden_models.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {

@@ -10,7 +10,7 @@
 #include "nn/models/pretrained.h"
 #include "nn/models/transformers_names.h"
 #include "tensor/files/safetensors.h"
-#include "tests/nn/golden_models.h"
+#include "tests/nn/models/golden_models.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {

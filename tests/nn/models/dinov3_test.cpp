@@ -15,7 +15,7 @@
 #include "tensor/copy.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
-#include "tests/nn/golden_models.h"
+#include "tests/nn/models/golden_models.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {

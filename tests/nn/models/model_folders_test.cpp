@@ -17,7 +17,7 @@
 #include "boft/files/adapter_folder.h"
 #include "nn/models/pretrained.h"
 #include "tensor/files/safetensors.h"
-#include "tests/nn/golden_models.h"
+#include "tests/nn/models/golden_models.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {
