@@ -22,7 +22,7 @@
 #include "autograd/ops/softmax.h"      // softmax(x, dim): exp(x) / sum exp(x)
 
 // Layers of networks
-#include "autograd/ops/attention.h"  // scaled_dot_product_attention(q, k, v, {scale, mask}), attention_probabilities(q, k)
+#include "autograd/ops/attention.h"  // scaled_dot_product_attention(q, k, v, {scale, mask, causal}), attention_probabilities(q, k)
 #include "autograd/ops/bias_gelu.h"      // bias_gelu(x, bias, approximate): gelu(x + bias)
 #include "autograd/ops/cross_entropy.h"  // cross_entropy(logits, target, {label_smoothing, reduction})
 #include "autograd/ops/dropout.h"        // dropout(x, p, training, generator)

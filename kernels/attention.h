@@ -4,17 +4,26 @@
 //
 // q, dq: (B, H, T, D); k, dk: (B, H, S, D); v, dv: (B, H, S, E); out, dout: (B, H, T, E): any
 // strides whose last is 1. mask: bool (B, H, T, S), any strides, true if the query sees the key;
-// data is null if there is none. statistics: (B, H, T, 2) contiguous, float64 for float64 and
+// data is null if there is none. causal: query t sees keys s <= t + S - T only (T <= S), and only
+// those that the mask shows as well. statistics: (B, H, T, 2) contiguous, float64 for float64 and
 // float32 otherwise: m = max s and 1 / sum exp(s - m) of each row s of scale q k^T.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/declare.h"
+#include "kernels/host_device.h"
 #include "kernels/view.h"
 
 namespace papilio {
 
+// The first keys are those that query t sees, this many: the last query sees all.
+PAPILIO_HOST_DEVICE inline int64_t visible_keys(bool causal, int64_t t, int64_t T, int64_t S) {
+  return causal ? S - T + t + 1 : S;
+}
+
 PAPILIO_KERNEL(void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
-                              ConstView mask, double scale));
+                              ConstView mask, bool causal, double scale));
 
 // p = exp(s - m) / sum, recomputed;  ds = p (dout v^T - sum(dout out));
 // dv = p^T dout;  dq = scale ds k;  dk = scale ds^T q.  dq, dk and dv whose data is null are left
@@ -22,6 +31,7 @@ PAPILIO_KERNEL(void attention(View out, View statistics, ConstView q, ConstView 
 struct AttentionBackward {
   View dq, dk, dv;
   ConstView dout, out, statistics, q, k, v, mask;
+  bool causal;
   double scale;
 };
 PAPILIO_KERNEL(void attention_backward(const AttentionBackward& args));

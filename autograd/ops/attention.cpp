@@ -1,10 +1,12 @@
 #include "autograd/ops/attention.h"
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "autograd/autocast.h"
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/compare.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/shape.h"
@@ -45,6 +47,11 @@ Tensor empty_heads(const Dims& shape, const Tensor& like) {
   return memory.alias(memory.layout().transpose(kName, 1, 2));
 }
 
+void check_causal(const char* name, bool causal, int64_t queries, int64_t keys) {
+  check(!causal || queries <= keys, name, ": expected no more queries than keys if causal, got ",
+        queries, " and ", keys);
+}
+
 }  // namespace
 
 Tensor scaled_dot_product_attention(const Tensor& queries, const Tensor& keys, const Tensor& values,
@@ -59,6 +66,7 @@ Tensor scaled_dot_product_attention(const Tensor& queries, const Tensor& keys, c
         k.shape());
   check(v.size(2) == k.size(2), kName, ": expected v with k's ", k.size(2), " keys, got ",
         v.shape());
+  check_causal(kName, options.causal, q.size(2), k.size(2));
   const Dims scores{q.size(0), q.size(1), q.size(2), k.size(2)};
   Tensor mask = options.mask;
   if (mask.defined()) {
@@ -74,9 +82,11 @@ Tensor scaled_dot_product_attention(const Tensor& queries, const Tensor& keys, c
   const Tensor statistics = empty({q.size(0), q.size(1), q.size(2), 2},
                                   {.dtype = compute_dtype(q.dtype()), .device = q.device()});
   pick(q.device(), cpu::attention, cuda::attention)(view(y), view(statistics), view(qd), view(kd),
-                                                    view(vd), view_or_none(mask), scale);
+                                                    view(vd), view_or_none(mask), options.causal,
+                                                    scale);
   return record(kName, y, {q, k, v, mask},
-                [qd, kd, vd, y, statistics, mask, scale](const Tensor& dy, Needs needs) {
+                [qd, kd, vd, y, statistics, mask, causal = options.causal, scale](const Tensor& dy,
+                                                                                  Needs needs) {
                   const Tensor dq = needs[0] ? empty_heads(qd.shape(), qd) : Tensor();
                   const Tensor dk = needs[1] ? empty_heads(kd.shape(), kd) : Tensor();
                   const Tensor dv = needs[2] ? empty_heads(vd.shape(), vd) : Tensor();
@@ -91,10 +101,21 @@ Tensor scaled_dot_product_attention(const Tensor& queries, const Tensor& keys, c
                                                   .k = view(kd),
                                                   .v = view(vd),
                                                   .mask = view_or_none(mask),
+                                                  .causal = causal,
                                                   .scale = scale});
                   return Grads{dq, dk, dv, {}};
                 });
 }
+
+namespace {
+
+// (T, S): true if the key comes no later than the query.
+Tensor causal_mask(int64_t T, int64_t S, const Tensor& like) {
+  const TensorOptions positions{.dtype = DType::int64, .device = like.device()};
+  return le(arange(S, positions), unsqueeze(arange(T, positions), 1) + double(S - T));
+}
+
+}  // namespace
 
 Tensor attention_probabilities(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
   check_floating("attention_probabilities", q, "q");
@@ -102,9 +123,13 @@ Tensor attention_probabilities(const Tensor& q, const Tensor& k, const Attention
   check(q.dim() >= 2 && k.dim() >= 2 && q.size(-1) == k.size(-1),
         "attention_probabilities: expected q of shape (..., T, D) and k of shape (..., S, D), got ",
         q.shape(), " and ", k.shape());
-  const Tensor scores = matmul(q, transpose(k, -2, -1)) * scale_of(q, options);
-  if (!options.mask.defined()) return softmax(scores);
-  return softmax(where(options.mask, scores, -std::numeric_limits<double>::infinity()));
+  const int64_t T = q.size(-2), S = k.size(-2);
+  check_causal("attention_probabilities", options.causal, T, S);
+  Tensor scores = matmul(q, transpose(k, -2, -1)) * scale_of(q, options);
+  for (const Tensor& mask : {options.mask, options.causal ? causal_mask(T, S, q) : Tensor()}) {
+    if (mask.defined()) scores = where(mask, scores, -std::numeric_limits<double>::infinity());
+  }
+  return softmax(scores);
 }
 
 Tensor scaled_dot_product_attention_composed(const Tensor& q, const Tensor& k, const Tensor& v,

@@ -11,6 +11,11 @@ struct AttentionOptions {
   std::optional<double> scale = {};  // 1 / sqrt(D) if nothing is given
   // bool, broadcast to (B, H, T, S): true if the query may see the key. Undefined: everywhere.
   Tensor mask = {};
+  // Query t of T sees keys 0 ... t + S - T of S: the last query sees all, so that queries may be
+  // the newest ones of a longer sequence whose keys are kept. For T = S this is PyTorch's
+  // is_causal; for T < S its causal_lower_right, not is_causal (upper left). T > S is an error. A
+  // mask hides further keys. Nothing of size (T, S) is made.
+  bool causal = false;
 };
 
 // y = softmax(scale q k^T) v for every head: y_t = sum_s p_ts v_s, p_t = softmax_s(scale q_t .

@@ -45,24 +45,15 @@ Rows<T> rows_of(const ConstView& x, int64_t head) {
   return {matrix<T>(x, head), x.strides[2]};
 }
 
-// Adding it to the last vector of a row of `count` scores makes the padding behind them -inf.
+// Scores that the query may not see become -inf, and all behind the first `visible`, the padding
+// among them.
 template <class C>
-Simd<C> padding(int64_t count) {
-  C lane[kSimdLanes<C>];
-  for (int l = 0; l < kSimdLanes<C>; ++l) {
-    const bool behind = count % kSimdLanes<C> != 0 && l >= count % kSimdLanes<C>;
-    lane[l] = behind ? -std::numeric_limits<C>::infinity() : C(0);
-  }
-  return load(lane);
-}
-
-// Scores no query may see, and the padding, become -inf.
-template <class C>
-void hide(C* s, int64_t count, int64_t padded, Simd<C> pad, const bool* mask, int64_t mask_stride) {
+void hide(C* s, int64_t visible, int64_t padded, const bool* mask, int64_t mask_stride) {
+  constexpr C kHidden = -std::numeric_limits<C>::infinity();
+  visible = std::max<int64_t>(visible, 0);
   if (mask)
-    for (int64_t j = 0; j < count; ++j)
-      s[j] = mask[j * mask_stride] ? s[j] : -std::numeric_limits<C>::infinity();
-  store<C>(s + padded - kSimdLanes<C>, load(s + padded - kSimdLanes<C>) + pad);
+    for (int64_t j = 0; j < visible; ++j) s[j] = mask[j * mask_stride] ? s[j] : kHidden;
+  for (int64_t j = visible; j < padded; ++j) s[j] = kHidden;
 }
 
 template <class C>
@@ -117,7 +108,7 @@ void store_rows(T* to, int64_t stride, const compute_t<T>* from, int64_t from_st
 }  // namespace
 
 void attention(View out, View statistics, ConstView q, ConstView k, ConstView v, ConstView mask,
-               double scale) {
+               bool causal, double scale) {
   dispatch_floating(q.dtype, [&]<class T>() {
     using C = compute_t<T>;
     const Sizes n(q, v);
@@ -138,9 +129,9 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
           for (int64_t r = 0; r < rows; ++r)
             max[r] = -std::numeric_limits<C>::infinity(), sum[r] = 0;
           if (n.S == 0) std::fill_n(static_cast<C*>(sum_pv), rows * Ep, C(0));
-          for (int64_t j0 = 0; j0 < n.S; j0 += keys) {
-            const int64_t count = std::min(keys, n.S - j0), padded = round_up_to_lanes<C>(count);
-            const Simd<C> pad = padding<C>(count);
+          const int64_t seen = visible_keys(causal, i0 + rows - 1, n.T, n.S);  // by the last
+          for (int64_t j0 = 0; j0 < seen; j0 += keys) {
+            const int64_t count = std::min(keys, seen - j0), padded = round_up_to_lanes<C>(count);
             small_gemm<C>(rows, count, n.D, scores, keys, {qh.data, qh.stride, 1}, kt + j0, Sp,
                           false);
             for (int64_t r = 0; r < rows; ++r) {
@@ -148,7 +139,8 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
               const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +
                                               j0 * mask.strides[3]
                                         : nullptr;
-              hide(s, count, padded, pad, m, mask.strides[3]);
+              const int64_t visible = visible_keys(causal, i0 + r, n.T, n.S) - j0;
+              hide(s, std::min(visible, count), padded, m, mask.strides[3]);
               const C before = max[r], here = maximum(s, padded);
               max[r] = before > here ? before : here;
               shift[r] = max[r] == -std::numeric_limits<C>::infinity() ? C(0) : max[r];
@@ -192,7 +184,7 @@ void attention_backward(const AttentionBackward& args) {
         if (need_ds) pack_transposed<T>(vt, rows_of<T>(args.v, head), n.S, n.E, C(1));
         Rows<C> k_rows{};
         if (args.dq.data) k_rows = ready_rows<T>(kh, n.S, n.D, true, k_packed);
-        if (n.T == 0) {  // no tile writes them
+        if (n.T == 0 || args.causal) {  // no tile writes them, or the first ones only some
           std::fill_n(static_cast<C*>(dk_sum), n.S * Dp, C(0));
           std::fill_n(static_cast<C*>(dv_sum), n.S * Ep, C(0));
         }
@@ -208,9 +200,10 @@ void attention_backward(const AttentionBackward& args) {
           C delta[kQueries];
           for (int64_t r = 0; r < rows && need_ds; ++r)
             delta[r] = dot(dout_tile[r], out_tile[r], n.E);
-          for (int64_t j0 = 0; j0 < n.S; j0 += keys) {
-            const int64_t count = std::min(keys, n.S - j0), padded = round_up_to_lanes<C>(count);
-            const Simd<C> pad = padding<C>(count);
+          const int64_t seen = visible_keys(args.causal, i0 + rows - 1, n.T, n.S);
+          const bool add = i0 > 0 || args.causal;
+          for (int64_t j0 = 0; j0 < seen; j0 += keys) {
+            const int64_t count = std::min(keys, seen - j0), padded = round_up_to_lanes<C>(count);
             small_gemm<C>(rows, count, n.D, p, keys, {qh.data, qh.stride, 1}, kt + j0, Sp, false);
             if (need_ds)
               small_gemm<C>(rows, count, n.E, ds, keys, {dy.data, dy.stride, 1}, vt + j0, Sp,
@@ -221,7 +214,8 @@ void attention_backward(const AttentionBackward& args) {
                                   ? matrix<bool>(args.mask, head) +
                                         (i0 + r) * args.mask.strides[2] + j0 * args.mask.strides[3]
                                   : nullptr;
-              hide(s, count, padded, pad, m, args.mask.strides[3]);
+              const int64_t visible = visible_keys(args.causal, i0 + r, n.T, n.S) - j0;
+              hide(s, std::min(visible, count), padded, m, args.mask.strides[3]);
               const C shift = stats[2 * r], inverse = stats[2 * r + 1];
               for (int64_t j = 0; j < padded; j += L)
                 for (int l = 0; l < L; ++l) s[j + l] = math::exp(s[j + l] - shift) * inverse;
@@ -231,10 +225,9 @@ void attention_backward(const AttentionBackward& args) {
             }
             const Elements<C> pt{p, 1, keys}, dst{ds, 1, keys};
             if (args.dv.data)
-              small_gemm<C>(count, n.E, rows, dv_sum + j0 * Ep, Ep, pt, dy.data, dy.stride, i0 > 0);
+              small_gemm<C>(count, n.E, rows, dv_sum + j0 * Ep, Ep, pt, dy.data, dy.stride, add);
             if (args.dk.data)
-              small_gemm<C>(count, n.D, rows, dk_sum + j0 * Dp, Dp, dst, qh.data, qh.stride,
-                            i0 > 0);
+              small_gemm<C>(count, n.D, rows, dk_sum + j0 * Dp, Dp, dst, qh.data, qh.stride, add);
             if (args.dq.data)
               small_gemm<C>(rows, n.D, count, dq_tile, Dp, {ds, keys, 1}, k_rows[j0], k_rows.stride,
                             j0 > 0);

@@ -33,12 +33,21 @@ struct Heads {
   }
 };
 
+// Who sees whom of T queries and S keys.
 struct Mask {
   Heads<const bool> rows;
-  int64_t stride;
-  explicit Mask(const ConstView& v) : rows(v), stride(v.strides[3]) {}
+  int64_t stride, T, S;
+  bool causal;
+  Mask(const ConstView& v, bool causal_, int64_t T_, int64_t S_)
+      : rows(v), stride(v.strides[3]), T(T_), S(S_), causal(causal_) {}
+  // Query i sees some of the first so many keys; key j is seen by none of the first so many
+  // queries.
+  __device__ int64_t keys(int64_t i) const { return visible_keys(causal, i, T, S); }
+  __device__ int64_t first_query(int64_t j) const {
+    return causal ? Larger()(int64_t(0), j - (S - T)) : 0;
+  }
   __device__ bool sees(int64_t head, int64_t i, int64_t j) const {
-    return rows.data == nullptr || rows.row(head, i)[j * stride];
+    return j < keys(i) && (rows.data == nullptr || rows.row(head, i)[j * stride]);
   }
 };
 
@@ -112,11 +121,11 @@ __device__ void add_weighted(compute_t<T> (&sum)[kParts], compute_t<T> weight,
 // has been summed shrinks by exp(old m - new m).
 template <class T, class C>
 __global__ void attention_rows(Heads<T> out, C* statistics, Scores<T> scores, Heads<const T> v,
-                               int64_t heads, int64_t queries, int64_t keys, int64_t features) {
+                               int64_t heads, int64_t queries, int64_t features) {
   constexpr C kNothing = -std::numeric_limits<C>::infinity();
   const int lane = int(threadIdx.x) % kWarp;
   for (int64_t row = first_warp(); row < heads * queries; row += warp_stride()) {
-    const int64_t head = row / queries, i = row % queries;
+    const int64_t head = row / queries, i = row % queries, keys = scores.mask.keys(i);
     for (int64_t part = 0; part == 0 || part < features; part += kParts * kWarp) {
       C max = kNothing, shift = 0, total = 0, sum[kParts] = {};
       for (int64_t j = 0; j < keys; j += kWarp) {
@@ -153,19 +162,20 @@ __global__ void row_dots(C* delta, Heads<const T> dout, Heads<const T> out, int6
 // y_r = sum_o w(r, o) x_o: dq from k; with `by_key`, where w is asked for (o, r), dk from q and dv
 // from dout.
 template <class T, class Weight>
-__global__ void weighted_rows(Heads<T> y, Weight weight, bool by_key, Heads<const T> x,
-                              int64_t heads, int64_t rows, int64_t others, int64_t features) {
+__global__ void weighted_rows(Heads<T> y, Weight weight, Mask mask, bool by_key, Heads<const T> x,
+                              int64_t heads, int64_t rows, int64_t features) {
   using C = compute_t<T>;
   const int lane = int(threadIdx.x) % kWarp;
   for (int64_t row = first_warp(); row < heads * rows; row += warp_stride()) {
     const int64_t head = row / rows, r = row % rows;
+    const int64_t first = by_key ? mask.first_query(r) : 0, end = by_key ? mask.T : mask.keys(r);
     for (int64_t part = 0; part < features; part += kParts * kWarp) {
       C sum[kParts] = {};
-      for (int64_t o = 0; o < others; o += kWarp) {
+      for (int64_t o = first; o < end; o += kWarp) {
         const int64_t mine = o + lane;
         C w = 0;
-        if (mine < others) w = by_key ? weight(head, mine, r) : weight(head, r, mine);
-        add_weighted<T>(sum, w, x, head, o, others - o, part + lane, features);
+        if (mine < end) w = by_key ? weight(head, mine, r) : weight(head, r, mine);
+        add_weighted<T>(sum, w, x, head, o, end - o, part + lane, features);
       }
       T* to = y.row(head, r);
       for (int t = 0; t < kParts; ++t) {
@@ -177,22 +187,24 @@ __global__ void weighted_rows(Heads<T> y, Weight weight, bool by_key, Heads<cons
 }
 
 template <class T, class Weight>
-void launch_weighted(const View& y, const Weight& weight, bool by_key, const ConstView& x) {
+void launch_weighted(const View& y, const Weight& weight, const Mask& mask, bool by_key,
+                     const ConstView& x) {
   const int64_t heads = y.shape[0] * y.shape[1], rows = y.shape[2];
   launch(weighted_rows<T, Weight>, blocks_for(heads * rows, kBlock / kWarp), kBlock, 0, stream(),
-         Heads<T>(y), weight, by_key, Heads<const T>(x), heads, rows, x.shape[2], y.shape[3]);
+         Heads<T>(y), weight, mask, by_key, Heads<const T>(x), heads, rows, y.shape[3]);
 }
 
 }  // namespace
 
 void attention(View out, View statistics, ConstView q, ConstView k, ConstView v, ConstView mask,
-               double scale) {
+               bool causal, double scale) {
   const int64_t heads = q.shape[0] * q.shape[1], queries = q.shape[2];
   dispatch_floating(q.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    const Scores<T> scores{Heads<const T>(q), Heads<const T>(k), Mask(mask), q.shape[3], C(scale)};
+    const Scores<T> scores{Heads<const T>(q), Heads<const T>(k),
+                           Mask(mask, causal, queries, v.shape[2]), q.shape[3], C(scale)};
     launch(attention_rows<T, C>, blocks_for(heads * queries, kBlock / kWarp), kBlock, 0, stream(),
-           Heads<T>(out), statistics.as<C>(), scores, Heads<const T>(v), heads, queries, v.shape[2],
+           Heads<T>(out), statistics.as<C>(), scores, Heads<const T>(v), heads, queries,
            v.shape[3]);
   });
 }
@@ -202,18 +214,19 @@ void attention_backward(const AttentionBackward& args) {
                 features = args.v.shape[3];
   dispatch_floating(args.q.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    const Scores<T> scores{Heads<const T>(args.q), Heads<const T>(args.k), Mask(args.mask),
-                           args.q.shape[3], C(args.scale)};
+    const Scores<T> scores{Heads<const T>(args.q), Heads<const T>(args.k),
+                           Mask(args.mask, args.causal, queries, args.v.shape[2]), args.q.shape[3],
+                           C(args.scale)};
     const Probabilities<T> p{scores, args.statistics.as<C>(), queries};
-    if (args.dv.data) launch_weighted<T>(args.dv, p, true, args.dout);
+    if (args.dv.data) launch_weighted<T>(args.dv, p, scores.mask, true, args.dout);
     if (!args.dq.data && !args.dk.data) return;
     const Scratch<C> delta(heads * queries);
     launch(row_dots<T, C>, blocks_for(heads * queries), kBlock, 0, stream(), delta.data(),
            Heads<const T>(args.dout), Heads<const T>(args.out), heads, queries, features);
     const ScoreGradients<T> ds{p, Heads<const T>(args.dout), Heads<const T>(args.v), delta.data(),
                                features};
-    if (args.dq.data) launch_weighted<T>(args.dq, ds, false, args.k);
-    if (args.dk.data) launch_weighted<T>(args.dk, ds, true, args.q);
+    if (args.dq.data) launch_weighted<T>(args.dq, ds, scores.mask, false, args.k);
+    if (args.dk.data) launch_weighted<T>(args.dk, ds, scores.mask, true, args.q);
   });
 }
 

@@ -1,13 +1,10 @@
 #include "nn/layers/attention.h"
 
-#include <cmath>
 #include <cstdint>
 
-#include "autograd/ops/arithmetic.h"
 #include "autograd/ops/attention.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/shape.h"
-#include "autograd/ops/softmax.h"
 
 namespace papilio::nn {
 
@@ -23,14 +20,14 @@ Tensor Attention::split_heads(const Tensor& x) const {
 }
 
 Tensor Attention::attention_of(const HeadProjections& p) const {
-  const double scale = 1 / std::sqrt(double(p.query.size(-1)));
-  return softmax(matmul(p.query, transpose(p.key, -1, -2)) * scale);
+  return attention_probabilities(p.query, p.key, {.causal = causal});
 }
 
 Tensor Attention::attend(const HeadProjections& p) {
   const bool drops = attention_dropout.p > 0 && training;
-  const Tensor y = drops ? matmul(attention_dropout(attention_of(p)), p.value)
-                         : scaled_dot_product_attention(p.query, p.key, p.value);
+  const Tensor y = drops
+                       ? matmul(attention_dropout(attention_of(p)), p.value)
+                       : scaled_dot_product_attention(p.query, p.key, p.value, {.causal = causal});
   return project_output(flatten(transpose(y, 1, 2), 2, 3));
 }
 

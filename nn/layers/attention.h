@@ -18,6 +18,7 @@ struct HeadProjections {
 struct Attention : Module {
   Dropout attention_dropout;  // of the probabilities; in training it asks for the (T, T) matrix
   int64_t heads;
+  bool causal = false;  // a token sees itself and those before it
 
   Tensor operator()(const Tensor& x) { return attend(project(x)); }
   // softmax(q k^T / sqrt(d)), (B, heads, T, T), for pictures.

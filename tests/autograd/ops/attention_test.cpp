@@ -13,6 +13,7 @@
 #include "autograd/backward.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/shape.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
@@ -90,19 +91,37 @@ Tensor projection(const Dims& shape, DType dtype, uint64_t seed) {
 }
 
 void compare(int64_t T, int64_t S, int64_t D, int64_t E, DType dtype, double tolerance,
-             const Tensor& mask = {}) {
+             const Tensor& mask, const AttentionOptions& options) {
   INFO("T ", T, ", S ", S, ", D ", D, ", E ", E, ", ", dtype);
   const Tensor q = leaf(projection({2, 3, T, D}, dtype, 1)),
                k = leaf(projection({2, 3, S, D}, dtype, 2));
   const Tensor v = leaf(projection({2, 3, S, E}, dtype, 3)),
                dy = projection({2, 3, T, E}, dtype, 4);
-  const Tensor y = scaled_dot_product_attention(q, k, v, {.mask = mask});
+  const Tensor y = scaled_dot_product_attention(q, k, v, options);
   backward(y, dy);
   const Result want = plain(q, k, v, dy, mask, 1 / std::sqrt(double(D)));
   CHECK(worst(y, want.y) < tolerance);
   CHECK(worst(grad(q), want.dq) < tolerance);
   CHECK(worst(grad(k), want.dk) < tolerance);
   CHECK(worst(grad(v), want.dv) < tolerance);
+}
+
+// Query t sees keys 0 ... t + S - T.
+Tensor causal(int64_t T, int64_t S) {
+  const Tensor mask = empty({T, S}, {.dtype = DType::boolean});
+  for (int64_t t = 0; t < T; ++t)
+    for (int64_t s = 0; s < S; ++s) mask.data<bool>()[t * S + s] = s <= t + S - T;
+  return mask;
+}
+
+void compare(int64_t T, int64_t S, int64_t D, int64_t E, DType dtype, double tolerance,
+             const Tensor& mask = {}) {
+  compare(T, S, D, E, dtype, tolerance, mask, {.mask = mask});
+}
+
+// Without a mask, against the reference with one.
+void compare_causal(int64_t T, int64_t S, int64_t D, int64_t E, DType dtype, double tolerance) {
+  compare(T, S, D, E, dtype, tolerance, causal(T, S), {.causal = true});
 }
 
 Tensor attend(const Tensors& in) {
@@ -112,17 +131,23 @@ Tensor attend(const Tensors& in) {
 std::vector<double> attend_reference(const Tensors& in) {
   return plain(in[0], in[1], in[2], {}, in.size() > 3 ? in[3] : Tensor(), 0.7).y;
 }
+Tensor attend_causal(const Tensors& in) {
+  return scaled_dot_product_attention(
+      in[0], in[1], in[2],
+      {.scale = 0.7, .mask = in.size() > 3 ? in[3] : Tensor(), .causal = true});
+}
+std::vector<double> attend_causal_reference(const Tensors& in) {
+  Tensor mask = causal(in[0].size(2), in[1].size(2));
+  if (in.size() > 3) {
+    const std::vector<double> other = in[3].to_vector<double>();  // (1, S)
+    for (int64_t i = 0; i < mask.numel(); ++i)
+      if (other[size_t(i % mask.size(1))] == 0) mask.data<bool>()[i] = false;
+  }
+  return plain(in[0], in[1], in[2], {}, mask, 0.7).y;
+}
 Tensors operands(int64_t B, int64_t H, int64_t T, int64_t S, int64_t D, int64_t E) {
   return {uniform64({B, H, T, D}, -1, 1, 1), uniform64({B, H, S, D}, -1, 1, 2),
           uniform64({B, H, S, E}, -1, 1, 3)};
-}
-
-// Causal: query t sees keys 0 ... t.
-Tensor causal(int64_t T, int64_t S) {
-  const Tensor mask = empty({T, S}, {.dtype = DType::boolean});
-  for (int64_t t = 0; t < T; ++t)
-    for (int64_t s = 0; s < S; ++s) mask.data<bool>()[t * S + s] = s <= t;
-  return mask;
 }
 
 }  // namespace
@@ -130,6 +155,8 @@ Tensor causal(int64_t T, int64_t S) {
 TEST_CASE("scaled_dot_product_attention") {
   Tensors masked = operands(1, 2, 4, 4, 3, 3);
   masked.push_back(causal(4, 4));
+  Tensors causal_and_mask = operands(1, 2, 4, 4, 3, 3);
+  causal_and_mask.push_back(copy_of(tensor<int64_t>({1, 0, 1, 1}, {1, 4}), DType::boolean));
   const Tensor x = ones({1, 2, 3, 4});
   using F = std::function<void()>;
   const auto attention = [](Tensor q, Tensor k, Tensor v, Tensor mask = {}) -> F {
@@ -143,6 +170,12 @@ TEST_CASE("scaled_dot_product_attention") {
                    {"whole vectors", operands(1, 1, 17, 17, 16, 16), attend, attend_reference},
                    {"one of everything", operands(1, 1, 1, 1, 1, 1), attend, attend_reference},
                    {"causal mask", masked, attend, attend_reference},
+                   {"causal", operands(2, 2, 5, 5, 4, 4), attend_causal, attend_causal_reference},
+                   {"causal, more keys than queries", operands(1, 2, 3, 70, 4, 2), attend_causal,
+                    attend_causal_reference},
+                   {"causal, the newest query", operands(2, 1, 1, 9, 4, 4), attend_causal,
+                    attend_causal_reference},
+                   {"causal and a mask", causal_and_mask, attend_causal, attend_causal_reference},
                    {"no batch", operands(0, 2, 3, 3, 4, 4), attend, attend_reference},
                    {"no queries", operands(1, 2, 0, 3, 4, 4), attend, attend_reference}},
        .errors = {{"rank", attention(ones({2, 3, 4}), x, x),
@@ -159,7 +192,13 @@ TEST_CASE("scaled_dot_product_attention") {
                    name + "expected mask of bool, got float32"},
                   {"mask's shape",
                    attention(x, x, x, ones({2, 2, 3, 3}, {.dtype = DType::boolean})),
-                   name + "expected a mask that broadcasts to (1, 2, 3, 3), got (2, 2, 3, 3)"}},
+                   name + "expected a mask that broadcasts to (1, 2, 3, 3), got (2, 2, 3, 3)"},
+                  {"causal with too few keys",
+                   [=] {
+                     const Tensor one = ones({1, 2, 1, 4});
+                     scaled_dot_product_attention(x, one, one, {.causal = true});
+                   },
+                   name + "expected no more queries than keys if causal, got 3 and 1"}},
        // Products of rounded inputs are summed in another order than the reference's.
        .tolerance_factor = 2});
 }
@@ -174,7 +213,13 @@ TEST_CASE("scaled_dot_product_attention_composed") {
   run({.name = "scaled_dot_product_attention_composed",
        .samples = {{"small", operands(2, 2, 3, 3, 4, 4), composed, attend_reference},
                    {"cross attention", operands(1, 2, 3, 5, 4, 2), composed, attend_reference},
-                   {"causal mask", masked, composed, attend_reference}},
+                   {"causal mask", masked, composed, attend_reference},
+                   {"causal", operands(1, 2, 3, 5, 4, 2),
+                    [](const Tensors& in) {
+                      return scaled_dot_product_attention_composed(in[0], in[1], in[2],
+                                                                   {.scale = 0.7, .causal = true});
+                    },
+                    attend_causal_reference}},
        .errors = {},
        .dtypes = {DType::float32,
                   DType::float64}});  // 16-bit scores are rounded before the softmax
@@ -236,6 +281,30 @@ TEST_CASE("attention: masks over several tiles of keys") {
   Tensor later = empty({2, 1, 1, 300}, {.dtype = DType::boolean});  // hides the whole first tile
   for (int64_t i = 0; i < 600; ++i) later.data<bool>()[i] = i % 300 >= (i < 300 ? 250 : 3);
   compare(20, 300, 8, 8, DType::float64, 1e-12, later);
+}
+
+TEST_CASE("attention: causal over several tiles, as many keys as queries and more") {
+  for (int64_t T : {1, 5, 47, 48, 49, 130, 197}) {
+    compare_causal(T, T, 16, 16, DType::float64, 1e-12);
+    compare_causal(T, T, 16, 16, DType::float32, 5e-6);
+    compare_causal(T, T + 1, 9, 12, DType::float64, 1e-12);
+    compare_causal(T, T + 131, 16, 8, DType::float32, 5e-6);
+  }
+  compare_causal(65, 70, 20, 20, DType::bfloat16, 0.06);
+}
+
+TEST_CASE("attention: what comes later changes no bit of a causal query's output or gradient") {
+  const auto results = [](int64_t T) {
+    const Tensor all = projection({1, 2, 200, 16}, DType::float32, 1);
+    const Tensor q = leaf(contiguous_data(slice(all, 2, 0, T))),
+                 dy = projection({1, 2, 200, 16}, DType::float32, 2);
+    const Tensor y = scaled_dot_product_attention(q, q.detach(), q.detach(), {.causal = true});
+    backward(y, slice(dy, 2, 0, T));
+    return Tensors{slice(y.detach(), 2, 0, 40), slice(grad(q), 2, 0, 40)};
+  };
+  const Tensors shorter = results(60), longer = results(200);
+  for (size_t i = 0; i < 2; ++i)
+    CHECK(shorter[i].to_vector<float>() == longer[i].to_vector<float>());
 }
 
 TEST_CASE("attention: a query that sees nothing gets NaN, the others their values") {
