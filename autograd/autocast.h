@@ -10,7 +10,8 @@ namespace papilio {
 // While it lives, operations on this thread choose their dtype as under torch.autocast, on every
 // device alike:
 //   `dtype`     linear, matmul, conv2d, scaled_dot_product_attention, the products of boft_linear
-//   float32     softmax, log_softmax, layer_norm, cross_entropy, exp, log, pow, sum, mean, var;
+//   float32     softmax, log_softmax, layer_norm, group_norm, cross_entropy, mse_loss, exp, log,
+//               pow, sum, mean, var;
 //               cayley, cayley_neumann, butterfly_rotation and boft_linear's rotation: adapters
 //   the widest  add, sub, mul, div, maximum, minimum, where, concat, stack and comparisons
 //   its input's everything else

@@ -7,7 +7,7 @@
 #include "autograd/ops/cast.h"        // cast(x, dtype): another element type
 #include "autograd/ops/compare.h"     // eq, ne, lt, le, gt, ge
 #include "autograd/ops/extrema.h"     // maximum, minimum, clamp
-#include "autograd/ops/math.h"        // pow, exp, log, sqrt, tanh, abs
+#include "autograd/ops/math.h"        // pow, exp, log, sin, cos, sqrt, tanh, abs
 #include "autograd/ops/where.h"       // where(condition, a, b): a choice between two
 
 // Matrix products
@@ -26,8 +26,11 @@
 #include "autograd/ops/bias_gelu.h"      // bias_gelu(x, bias, approximate): gelu(x + bias)
 #include "autograd/ops/cross_entropy.h"  // cross_entropy(logits, target, {label_smoothing, reduction})
 #include "autograd/ops/dropout.h"        // dropout(x, p, training, generator)
+#include "autograd/ops/group_norm.h"     // group_norm(x, groups, weight, bias, {eps, silu})
 #include "autograd/ops/layer_norm.h"  // layer_norm(x, weight, bias, eps): over the last dimension; add_layer_norm(a, b, ...)
-#include "autograd/ops/max_pool2d.h"  // max_pool2d(x, {kernel_size, stride, padding})
+#include "autograd/ops/max_pool2d.h"          // max_pool2d(x, {kernel_size, stride, padding})
+#include "autograd/ops/mse_loss.h"            // mse_loss(x, target, reduction)
+#include "autograd/ops/upsample_nearest2d.h"  // upsample_nearest2d(x, {height, width})
 
 // Shapes
 #include "autograd/ops/shape.h"  // reshape, flatten, transpose, permute, expand, squeeze, unsqueeze, select, slice, contiguous, clone, pad, flip

@@ -43,6 +43,8 @@
 #define PAPILIO_INSTANTIATE_MATH                      \
   PAPILIO_INSTANTIATE_MAP(Exp)                        \
   PAPILIO_INSTANTIATE_MAP(Log)                        \
+  PAPILIO_INSTANTIATE_MAP(Sin)                        \
+  PAPILIO_INSTANTIATE_MAP(Cos)                        \
   PAPILIO_INSTANTIATE_MAP(Sqrt)                       \
   PAPILIO_INSTANTIATE_MAP(Tanh)                       \
   PAPILIO_INSTANTIATE_MAP(Abs)                        \

@@ -94,7 +94,7 @@ struct Left {
 
 // --- functions ---
 
-// exp x, log x, sqrt x, tanh x, |x|, x^2, x^3, 1 / x.
+// exp x, log x, sin x, cos x, sqrt x, tanh x, |x|, x^2, x^3, 1 / x.
 struct Exp : FromOutput {
   PAPILIO_FUNCTION C forward(C x) const { return math::exp(x); }
   PAPILIO_FUNCTION C derivative(C y) const { return y; }
@@ -102,6 +102,14 @@ struct Exp : FromOutput {
 struct Log : FromInput {
   PAPILIO_FUNCTION C forward(C x) const { return math::log(x); }
   PAPILIO_FUNCTION C derivative(C x) const { return C(1) / x; }
+};
+struct Sin : FromInput {
+  PAPILIO_FUNCTION C forward(C x) const { return std::sin(x); }
+  PAPILIO_FUNCTION C derivative(C x) const { return std::cos(x); }
+};
+struct Cos : FromInput {
+  PAPILIO_FUNCTION C forward(C x) const { return std::cos(x); }
+  PAPILIO_FUNCTION C derivative(C x) const { return -std::sin(x); }
 };
 struct Sqrt : FromOutput {
   PAPILIO_FUNCTION C forward(C x) const { return std::sqrt(x); }

@@ -29,6 +29,14 @@ Tensor log(const Tensor& x) {
   return differentiable_map("log", autocast::to_float32(x), functor::Log());
 }
 
+Tensor sin(const Tensor& x) {
+  return differentiable_map("sin", x, functor::Sin());
+}
+
+Tensor cos(const Tensor& x) {
+  return differentiable_map("cos", x, functor::Cos());
+}
+
 Tensor sqrt(const Tensor& x) {
   return differentiable_map("sqrt", x, functor::Sqrt());
 }

@@ -1,4 +1,5 @@
-// Powers, roots, exponentials: floating tensors, element by element; abs also for int64 and int32.
+// Powers, roots, exponentials, sines: floating tensors, element by element; abs also for int64 and
+// int32.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -14,6 +15,9 @@ Tensor pow(const Tensor& a, const Tensor& b);
 Tensor exp(const Tensor& x);
 // The natural logarithm; NaN below 0. dx = dy / x.
 Tensor log(const Tensor& x);
+// x in radians. sin: dx = dy cos(x); cos: dx = -dy sin(x).
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
 // NaN below 0. dx = dy / (2 y), infinite at 0.
 Tensor sqrt(const Tensor& x);
 // dx = dy (1 - y^2)

@@ -85,6 +85,8 @@ std::vector<Case> in_float32(Device device) {
       {"softmax", [](const Tensor& x) { return softmax(x); }},
       {"log_softmax", [](const Tensor& x) { return log_softmax(x); }},
       {"layer_norm", [=](const Tensor& x) { return layer_norm(x, row, row); }},
+      {"group_norm", [=](const Tensor& x) { return group_norm(x, 1, {}, {}, {.silu = true}); }},
+      {"mse_loss", [=](const Tensor& x) { return mse_loss(x, x * 0.5); }},
       {"add_layer_norm", [=](const Tensor& x) { return add_layer_norm(x, x, row, row).norm; }},
       {"cross_entropy",
        [=](const Tensor& x) {

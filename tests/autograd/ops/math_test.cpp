@@ -39,6 +39,14 @@ TEST_CASE("log") {
   run(floating("log", log, std::log, 0.1, 9));
 }
 
+TEST_CASE("sin") {
+  run(floating("sin", sin, std::sin, -7, 7));
+}
+
+TEST_CASE("cos") {
+  run(floating("cos", cos, std::cos, -7, 7));
+}
+
 TEST_CASE("sqrt") {
   run(floating("sqrt", sqrt, std::sqrt, 0.1, 9));
 }
