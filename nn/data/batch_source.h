@@ -1,7 +1,9 @@
-// Where a Loader's batches come from.
+// Where a Loader's batches come from, whatever the samples are: pictures, text, pictures with their
+// captions.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,37 +13,52 @@
 
 namespace papilio::nn {
 
+// B samples as a model takes them. Each tensor's first dimension is B.
 struct Batch {
-  Tensor images;                     // (B, C, H, W)
-  Tensor labels;                     // (B) int64
-  Tensor targets = {};               // (B, classes) float32 after mixing, else undefined
-  std::vector<std::string> skipped;  // what was wrong with images that are not in the batch
-  // Where the images stand in the data. The loader writes this if nothing was skipped.
+  Tensor inputs;                          // images (B, C, H, W), tokens (B, T), ...
+  Tensor labels = {};                     // int64: a class each (B), or one at each place (B, T)
+  Tensor targets = {};                    // (B, classes) float32 after mixing, else undefined
+  std::vector<std::string> skipped = {};  // what was wrong with samples that are not in the batch
+  // Where the samples stand in the data. The loader writes this if nothing was skipped.
   std::vector<int64_t> positions = {};
+  // What a model takes besides, by the name of its argument: {"input_ids": (B, T)} of captions.
+  std::map<std::string, Tensor> more = {};
 
+  // B: 0 if all samples are skipped.
+  int64_t size() const { return inputs.size(0); }
   // What cross_entropy takes.
   const Tensor& target() const { return targets.defined() ? targets : labels; }
 };
+// All its tensors there; those undefined stay so.
+Batch to(Batch batch, Device device);
 
-// What a Loader reads: samples with labels, by position.
+// What a Loader reads: samples by position.
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
 
   // The number of samples.
   virtual int64_t size() const = 0;
-  virtual Dims image_shape() const = 0;  // (C, H, W)
-  // The names of the classes, and the class of each sample.
-  virtual const std::vector<std::string>& class_names() const = 0;
-  virtual std::vector<int64_t> labels() const = 0;
   // What people call the sample: a file's path, or a number.
   virtual std::string name(int64_t position) const = 0;
+  // A number that tells these samples from others, by their names and what they are to teach: a run
+  // goes on with its own data only.
+  virtual uint64_t digest() const = 0;
   // The samples at these positions; every random choice comes from `generator`. Several threads may
   // call it at a time.
   virtual Batch batch(const std::vector<int64_t>& positions, Generator& generator) const = 0;
 };
 // A source that loaders share.
 using Batches = std::shared_ptr<const BatchSource>;
+
+// Samples with a class each: Batch::labels are (B).
+class ClassifiedSource : public BatchSource {
+ public:
+  // The names of the classes, and the class of each sample.
+  virtual const std::vector<std::string>& class_names() const = 0;
+  virtual std::vector<int64_t> labels() const = 0;
+  uint64_t digest() const override;
+};
 
 // All samples in one batch, in the data's order.
 Batch whole_batch(const BatchSource& source);

@@ -6,7 +6,7 @@ namespace papilio::nn {
 
 std::string LabelledSamples::name(int64_t i) const {
   const std::string own = own_name(i);
-  return own.empty() ? str("image ", i) : own;
+  return own.empty() ? str(kind(), " ", i) : own;
 }
 
 std::vector<Place> places_at(const LabelledSamples& data, const std::vector<int64_t>& positions) {

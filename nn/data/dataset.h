@@ -24,6 +24,8 @@ class LabelledSamples {
   virtual int64_t label(int64_t i) const = 0;
   // A file's path, or "train-images-idx3-ubyte.gz, image 7"; empty if samples have no name.
   virtual std::string own_name(int64_t i) const = 0;
+  // What one without a name is called, before its number: "image".
+  virtual const char* kind() const { return "sample"; }
   // What people call the sample: its own name, else its number in these data.
   std::string name(int64_t i) const;
   const std::vector<std::string>& class_names() const { return class_names_; }
@@ -70,6 +72,7 @@ class DatasetView : public Dataset<Sample> {
   int64_t size() const override { return int64_t(places_.size()); }
   int64_t label(int64_t i) const override { return at(i).label; }
   std::string own_name(int64_t i) const override { return source(i).own_name(at(i).position); }
+  const char* kind() const override { return sources_.front()->kind(); }
   Sample sample(int64_t i) const override { return source(i).sample(at(i).position); }
 
  private:

@@ -15,7 +15,7 @@ namespace papilio::nn {
 
 namespace {
 
-class ImageBatches : public BatchSource {
+class ImageBatches : public ClassifiedSource {
  public:
   ImageBatches(ImageData data, const ImageBatchOptions& options)
       : data_(std::move(data)), options_(options) {
@@ -23,10 +23,6 @@ class ImageBatches : public BatchSource {
   }
 
   int64_t size() const override { return data_->size(); }
-  Dims image_shape() const override {
-    const ImageProcessor& p = options_.transform.processor;
-    return {p.channels(), p.out_height(), p.out_width()};
-  }
   const std::vector<std::string>& class_names() const override { return data_->class_names(); }
   std::vector<int64_t> labels() const override {
     std::vector<int64_t> all;
@@ -36,10 +32,10 @@ class ImageBatches : public BatchSource {
   std::string name(int64_t position) const override { return data_->name(position); }
 
   Batch batch(const std::vector<int64_t>& positions, Generator& generator) const override {
-    const Dims one = image_shape();
-    Dims shape{int64_t(positions.size()), one[0], one[1], one[2]};
-    Batch batch{empty(shape), {}, {}, {}, {}};
-    float* to = batch.images.data<float>();
+    const ImageProcessor& p = options_.transform.processor;
+    Dims shape{int64_t(positions.size()), p.channels(), p.out_height(), p.out_width()};
+    Batch batch{.inputs = empty(shape)};
+    float* to = batch.inputs.data<float>();
     std::vector<int64_t> labels;
     for (size_t k = 0; k < positions.size(); ++k) {
       // A stream of its own: what one image draws does not depend on the others.
@@ -51,17 +47,17 @@ class ImageBatches : public BatchSource {
         batch.skipped.emplace_back(e.what());
         continue;
       }
-      to += one[0] * one[1] * one[2];
+      to += shape[1] * shape[2] * shape[3];
       labels.push_back(data_->label(positions[k]));
       batch.positions.push_back(positions[k]);
     }
     shape[0] = int64_t(labels.size());
-    batch.images = batch.images.alias(Layout::contiguous(shape));
+    batch.inputs = batch.inputs.alias(Layout::contiguous(shape));
     batch.labels = tensor<int64_t>(labels);
-    batch.images = options_.affine(batch.images, generator);
+    batch.inputs = options_.affine(batch.inputs, generator);
     if (options_.mixup.any()) {
       batch.targets =
-          options_.mixup(batch.images, batch.labels, int64_t(class_names().size()), generator);
+          options_.mixup(batch.inputs, batch.labels, int64_t(class_names().size()), generator);
     }
     return batch;
   }

@@ -10,14 +10,12 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "kernels/threads.h"
 #include "nn/data/detail/start_threads.h"
-#include "nn/data/detail/word_hash.h"
 #include "tensor/random.h"
 
 namespace papilio::nn {
@@ -54,11 +52,11 @@ class Loader::Workers {
     for (int64_t tried = 0; tried <= per_epoch_; ++tried) {
       Batch batch = take();
       skipped.insert(skipped.end(), batch.skipped.begin(), batch.skipped.end());
-      if (batch.labels.numel() == 0) continue;
+      if (batch.size() == 0) continue;
       batch.skipped = std::move(skipped);
       return batch;
     }
-    throw FileError("Loader: no image of the data set can be read; the last: " + skipped.back());
+    throw FileError("Loader: no sample of the data set can be read; the last: " + skipped.back());
   }
 
   Batch next_or_empty() { return take(); }
@@ -73,17 +71,8 @@ class Loader::Workers {
   }
 
   uint64_t digest() {
-    if (digest_) return *digest_;
-    uint64_t hash = kWordHash;
-    const auto add = [&](std::string_view word) { hash = word_hash(hash, word); };
-    for (const std::string& name : source_->class_names()) add(name);
-    const std::vector<int64_t> labels = source_->labels();
-    for (size_t i = 0; i < labels.size(); ++i) {
-      add(source_->name(int64_t(i)));
-      add(str(labels[i]));
-    }
-    digest_ = hash;
-    return hash;
+    if (!digest_) digest_ = source_->digest();
+    return *digest_;
   }
 
   const BatchSource& source() const { return *source_; }
@@ -253,7 +242,7 @@ void Loader::set_state(const LoaderState& state) {
       own.batch_size, " and ", own.samples, " samples, got ", state.seed, ", ", state.batch_size,
       " and ", state.samples);
   check(state.data == own.data,
-        "Loader: expected the state of a loader of the same images: other names or labels");
+        "Loader: expected the state of a loader of the same samples: other names or labels");
   seek(state.epoch, state.position);
 }
 

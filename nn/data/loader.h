@@ -14,7 +14,7 @@ struct LoaderState {
   int64_t epoch = 0, position = 0;
   uint64_t seed = 0;
   int64_t batch_size = 0, samples = 0;
-  uint64_t data = 0;  // a digest of the class names and of every sample's label and name
+  uint64_t data = 0;  // BatchSource::digest
   bool operator==(const LoaderState&) const = default;
 };
 
@@ -38,11 +38,11 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // Never empty: a batch all of whose images are skipped is passed over. Throws what the source
+  // Never empty: a batch all of whose samples are skipped is passed over. Throws what the source
   // throws, again at each call, FileError if a whole epoch is skipped, and ArgumentError behind
   // the last of Options::epochs.
   Batch next();
-  // The next batch as it is: without images if all of them are skipped.
+  // The next batch as it is: without samples if all of them are skipped.
   Batch next_or_empty();
 
   // What it reads; batches in an epoch; where it stands, and how to put it elsewhere.

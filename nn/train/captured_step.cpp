@@ -20,7 +20,7 @@ namespace papilio::nn {
 class CapturedStep::Recording {
  public:
   Recording(CapturedStep& step, const Batch& batch)
-      : images_(copy_of(batch.images, step.device_)),
+      : inputs_(copy_of(batch.inputs, step.device_)),
         target_(copy_of(batch.target(), step.device_)),
         live_(zeros({int64_t(sizeof(LiveStep) / sizeof(double))},
                     {.dtype = DType::float64, .device = step.device_})),
@@ -44,7 +44,7 @@ class CapturedStep::Recording {
   Recording& operator=(const Recording&) = delete;
 
   bool takes(const Batch& batch) const {
-    return batch.images.shape() == images_.shape() && batch.images.dtype() == images_.dtype() &&
+    return batch.inputs.shape() == inputs_.shape() && batch.inputs.dtype() == inputs_.dtype() &&
            batch.target().shape() == target_.shape() && batch.target().dtype() == target_.dtype() &&
            default_generator().seed() == random_.seed;
   }
@@ -58,10 +58,10 @@ class CapturedStep::Recording {
   }
 
   LiveStep launch(const Batch& batch, StepRates rates, double max_norm) {
-    copy_(images_, batch.images);
+    copy_(inputs_, batch.inputs);
     copy_(target_, batch.target());
     LiveStep live{.rates = rates, .max_norm = max_norm};
-    const int device = images_.device().index;
+    const int device = inputs_.device().index;
     cuda::copy_from_host(live_.raw_data(), &live, sizeof live, device);
     const uint64_t first = default_generator().reserve(words_);
     cuda::set_random_shift(graph_, first - random_.offset);
@@ -72,7 +72,7 @@ class CapturedStep::Recording {
 
  private:
   void record(CapturedStep& step) {
-    const Tensor logits = step.forward_(images_);
+    const Tensor logits = step.forward_(inputs_);
     classes_ = logits.size(-1);
     const Tensor loss =
         cross_entropy(logits, target_, {.label_smoothing = step.options_.label_smoothing});
@@ -88,7 +88,7 @@ class CapturedStep::Recording {
   }
 
   cuda::Graph* graph_ = nullptr;
-  Tensor images_, target_, live_;
+  Tensor inputs_, target_, live_;
   GeneratorState random_;  // where the recorded draws begin
   uint64_t words_ = 0;     // of a step
   int64_t classes_ = 0;
@@ -107,8 +107,8 @@ CapturedStep::~CapturedStep() = default;
 
 CapturedStep::Result CapturedStep::operator()(const Batch& batch) {
   if (recording_ && recording_->takes(batch)) return launch(batch);
-  if (recording_ || batch.images.shape() != seen_) {
-    seen_ = batch.images.shape();
+  if (recording_ || batch.inputs.shape() != seen_) {
+    seen_ = batch.inputs.shape();
     return ordinary(batch);
   }
   recording_ = std::make_unique<Recording>(*this, batch);
@@ -118,7 +118,7 @@ CapturedStep::Result CapturedStep::operator()(const Batch& batch) {
 CapturedStep::Result CapturedStep::ordinary(const Batch& batch) {
   optimizer_.zero_grad();
   const Tensor loss =
-      cross_entropy(forward_(to(batch.images, device_)), to(batch.target(), device_),
+      cross_entropy(forward_(to(batch.inputs, device_)), to(batch.target(), device_),
                     {.label_smoothing = options_.label_smoothing});
   backward(loss);
   const double value = loss.item();

@@ -12,7 +12,7 @@ namespace papilio::nn {
 // one launch: small models spend most of a step's time on launching its kernels one by one. The
 // first step of a shape is made as always, the second is recorded, and from then on recorded steps
 // are launched; batches of another shape (an epoch's last) are steps as always. What changes from
-// step to step is read from the device's memory: images, target, the learning rate, the number of
+// step to step is read from the device's memory: inputs, target, the learning rate, the number of
 // the step, the place in the random stream. The bits are those of ordinary steps.
 //
 // A step that reads values back or draws random numbers on the host throws Error when it is
@@ -51,7 +51,7 @@ class CapturedStep {
   Optimizer& optimizer_;
   Options options_;
   Device device_;
-  Dims seen_;  // the images of the last ordinary step
+  Dims seen_;  // the inputs of the last ordinary step
   std::unique_ptr<Recording> recording_;
   int64_t launched_ = 0;
 };

@@ -24,25 +24,25 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The batches of one step, those with images; they end with the epoch.
+// The batches of one step, those with samples; they end with the epoch.
 std::vector<Batch> next_batches(Loader& loader, int64_t count, std::vector<std::string>& skipped) {
   std::vector<Batch> batches;
   for (int64_t i = 0; i < count; ++i) {
     Batch batch = loader.next_or_empty();
     skipped.insert(skipped.end(), batch.skipped.begin(), batch.skipped.end());
-    if (batch.labels.numel() > 0) batches.push_back(std::move(batch));
+    if (batch.size() > 0) batches.push_back(std::move(batch));
     if (loader.position() >= loader.batches_per_epoch()) break;
   }
   return batches;
 }
 
-// Counts steps without an image: a whole epoch of them ends the training.
+// Counts steps without a sample: a whole epoch of them ends the training.
 class EmptySteps {
  public:
   explicit EmptySteps(int64_t most) : most_(most) {}
   void add(bool empty, const std::vector<std::string>& skipped) {
     steps_ = empty ? steps_ + 1 : 0;
-    check<FileError>(steps_ < most_, "fit: no image of the data set can be read; the last: ",
+    check<FileError>(steps_ < most_, "fit: no sample of the data set can be read; the last: ",
                      skipped.empty() ? "" : skipped.back());
   }
 
@@ -50,21 +50,19 @@ class EmptySteps {
   int64_t most_, steps_ = 0;
 };
 
-int64_t images_in(const std::vector<Batch>& batches) {
-  int64_t images = 0;
-  for (const Batch& batch : batches) images += batch.labels.numel();
-  return images;
+int64_t samples_in(const std::vector<Batch>& batches) {
+  int64_t samples = 0;
+  for (const Batch& batch : batches) samples += batch.size();
+  return samples;
 }
 
-// Adds the gradients of the mean loss over all images of the step; returns that loss.
-double accumulate(const Forward& forward, const std::vector<Batch>& batches,
-                  const FitOptions& options) {
-  const auto images = double(images_in(batches));
+// Adds the gradients of the mean loss over all samples of the step; returns that loss.
+double accumulate(const Loss& mean_loss, const std::vector<Batch>& batches) {
+  const auto samples = double(samples_in(batches));
   double sum = 0;
   for (const Batch& batch : batches) {
-    const double share = double(batch.labels.numel()) / images;
-    const Tensor loss = cross_entropy(forward(batch.images), batch.target(),
-                                      {.label_smoothing = options.label_smoothing});
+    const double share = double(batch.size()) / samples;
+    const Tensor loss = mean_loss(batch);
     backward(batches.size() == 1 ? loss : loss * share);
     sum += loss.item() * share;
   }
@@ -72,13 +70,12 @@ double accumulate(const Forward& forward, const std::vector<Batch>& batches,
 }
 
 // Goes through the step once more in anomaly mode, which names the operation.
-[[noreturn]] void report_non_finite(const Forward& forward, const std::vector<Batch>& batches,
-                                    const FitOptions& options, int64_t step, double loss,
-                                    double norm) {
+[[noreturn]] void report_non_finite(const Loss& mean_loss, const std::vector<Batch>& batches,
+                                    int64_t step, double loss, double norm) {
   std::string cause = "no operation made a NaN by itself: it grew out of range";
   try {
     const AnomalyMode anomaly;
-    accumulate(forward, batches, options);
+    accumulate(mean_loss, batches);
   } catch (const Error& e) {
     cause = e.what();
   }
@@ -89,24 +86,12 @@ double accumulate(const Forward& forward, const std::vector<Batch>& batches,
 }
 
 void to_device(std::vector<Batch>& batches, Device device) {
-  for (Batch& batch : batches) {
-    batch.images = to(batch.images, device);
-    batch.labels = to(batch.labels, device);
-    if (batch.targets.defined()) batch.targets = to(batch.targets, device);
-  }
+  for (Batch& batch : batches) batch = to(std::move(batch), device);
 }
 
-}  // namespace
-
-Forward autocast(Forward forward, DType precision) {
-  return [forward = std::move(forward), precision](const Tensor& images) {
-    const Autocast scope(precision);
-    return cast(forward(images), DType::float32);
-  };
-}
-
-int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& optimizer,
-            const FitOptions& options) {
+// `captured` makes the steps if there is one; mean_loss then only says what went wrong.
+int64_t run_steps(Module& model, const Loss& mean_loss, CapturedStep* captured, Loader& loader,
+                  Optimizer& optimizer, const FitOptions& options) {
   check(options.accumulation_steps >= 1, "fit: expected accumulation_steps >= 1, got ",
         options.accumulation_steps);
   check(options.first_step >= 0, "fit: expected first_step >= 0, got ", options.first_step);
@@ -122,16 +107,8 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
       eval(model);
     }
   } at_end{model, optimizer, base_lr};
-  check(!options.cuda_graph || options.accumulation_steps == 1,
-        "fit: a CUDA graph holds no accumulation, got ", options.accumulation_steps, " batches");
   const std::vector<Tensor> parameters = optimizer.parameters();
   const Device device = device_of(model);
-  std::unique_ptr<CapturedStep> captured;
-  if (options.cuda_graph) {
-    captured = std::make_unique<CapturedStep>(
-        model, forward, optimizer,
-        CapturedStep::Options{options.label_smoothing, options.max_gradient_norm});
-  }
   train(model);
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   EmptySteps empty_steps(steps_per_epoch(loader, options.accumulation_steps));
@@ -146,32 +123,65 @@ int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& op
       if (options.on_step && !options.on_step(nothing)) break;
       continue;
     }
-    if (!captured) to_device(batches, device);
+    if (captured == nullptr) to_device(batches, device);
     const GeneratorState random = default_generator().state();
     optimizer.set_lr(base_lr * options.schedule.factor(step));
     double loss = 0, norm = 0;
-    if (captured) {
+    if (captured != nullptr) {
       const CapturedStep::Result result = (*captured)(batches[0]);
       loss = result.loss, norm = result.gradient_norm;
     } else {
       optimizer.zero_grad();
-      loss = accumulate(forward, batches, options);
+      loss = accumulate(mean_loss, batches);
       norm = clip_grad_norm(parameters, options.max_gradient_norm);
     }
     if (!std::isfinite(loss) || !std::isfinite(norm)) {
       default_generator().set_state(random);  // the same dropout masks once more
       to_device(batches, device);
-      report_non_finite(forward, batches, options, step + 1, loss, norm);
+      report_non_finite(mean_loss, batches, step + 1, loss, norm);
     }
-    if (!captured) optimizer.step();
+    if (captured == nullptr) optimizer.step();
     if (options.average != nullptr) options.average->update();
     ++step;
     const std::chrono::duration<double> seconds = Clock::now() - begin;
-    const StepReport report{step,   loss, optimizer.lr(), norm, images_in(batches), seconds.count(),
-                            skipped};
+    const StepReport report{
+        step, loss, optimizer.lr(), norm, samples_in(batches), seconds.count(), skipped};
     if (options.on_step && !options.on_step(report)) break;
   }
   return step;
+}
+
+}  // namespace
+
+Forward autocast(Forward forward, DType precision) {
+  return [forward = std::move(forward), precision](const Tensor& inputs) {
+    const Autocast scope(precision);
+    return cast(forward(inputs), DType::float32);
+  };
+}
+
+int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& optimizer,
+            const FitOptions& options) {
+  check(!options.cuda_graph || options.accumulation_steps == 1,
+        "fit: a CUDA graph holds no accumulation, got ", options.accumulation_steps, " batches");
+  std::unique_ptr<CapturedStep> captured;
+  if (options.cuda_graph) {
+    captured = std::make_unique<CapturedStep>(
+        model, forward, optimizer,
+        CapturedStep::Options{options.label_smoothing, options.max_gradient_norm});
+  }
+  const Loss mean_loss = [&](const Batch& batch) {
+    return cross_entropy(forward(batch.inputs), batch.target(),
+                         {.label_smoothing = options.label_smoothing});
+  };
+  return run_steps(model, mean_loss, captured.get(), loader, optimizer, options);
+}
+
+int64_t fit(Module& model, const Loss& mean_loss, Loader& loader, Optimizer& optimizer,
+            const FitOptions& options) {
+  check(!options.cuda_graph && options.label_smoothing == 0,
+        "fit: cuda_graph and label_smoothing belong to cross-entropy, not to a loss of one's own");
+  return run_steps(model, mean_loss, nullptr, loader, optimizer, options);
 }
 
 int64_t steps_per_epoch(const Loader& loader, int64_t accumulation_steps) {
@@ -198,7 +208,7 @@ double binary_cross_entropy(std::span<const double> row, size_t label) {
 void add_batch(Evaluation& result, const Tensor& logits, const Batch& batch, AnswerKind kind) {
   const std::vector<int64_t> wanted = batch.labels.to_vector<int64_t>();
   check(batch.positions.size() == wanted.size(), "evaluate: expected positions for ", wanted.size(),
-        " images, got ", batch.positions.size());
+        " samples, got ", batch.positions.size());
   const bool each = kind == AnswerKind::each_class;
   const std::vector<double> values = (each ? logits : log_softmax(logits)).to_vector<double>();
   const auto classes = size_t(logits.size(1));
@@ -257,9 +267,9 @@ Evaluation evaluate(Module& model, const Forward& forward, Loader& loader, Answe
   for (int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
     Batch batch = loader.next_or_empty();
     std::ranges::move(batch.skipped, std::back_inserter(result.skipped));
-    if (batch.labels.numel() > 0) add_batch(result, forward(to(batch.images, device)), batch, kind);
+    if (batch.size() > 0) add_batch(result, forward(to(batch.inputs, device)), batch, kind);
   }
-  check<FileError>(!result.labels.empty(), "evaluate: no image can be read; the last: ",
+  check<FileError>(!result.labels.empty(), "evaluate: no sample can be read; the last: ",
                    result.skipped.empty() ? "" : result.skipped.back());
   const auto count = double(result.labels.size());
   result.accuracy /= count;

@@ -1,4 +1,4 @@
-// Training and evaluating a classifier: plain loops that say what happens.
+// Training a model, evaluating a classifier: plain loops that say what happens.
 #pragma once
 
 #include <cstdint>
@@ -15,21 +15,23 @@
 
 namespace papilio::nn {
 
-// images (B, C, H, W) -> logits (B, classes)
-using Forward = std::function<Tensor(const Tensor& images)>;
+// Batch::inputs, such as images (B, C, H, W) -> logits (B, classes)
+using Forward = std::function<Tensor(const Tensor& inputs)>;
 // The same with its products in `precision` (autograd/autocast.h) and float32 logits, so that the
 // loss is one of float32.
 Forward autocast(Forward forward, DType precision);
+// A batch, on the model's device -> its mean loss, a scalar.
+using Loss = std::function<Tensor(const Batch& batch)>;
 
 // One step, as on_step gets it.
 struct StepReport {
   int64_t step;  // 1 after the first
-  double loss;   // NaN, as the norm is, if the step had no image
+  double loss;   // NaN, as the norm is, if the step had no sample
   double lr;
   double gradient_norm;              // before clipping
-  int64_t images;                    // in this step
+  int64_t samples;                   // in this step
   double seconds;                    // of this step
-  std::vector<std::string> skipped;  // what was wrong with images that are not in the batch
+  std::vector<std::string> skipped;  // what was wrong with samples that are not in the batch
 };
 
 // How fit trains.
@@ -56,11 +58,15 @@ struct NonFiniteError : Error {
 // The model may be on any device; batches follow it.
 // Runs optimiser steps of cross-entropy until options.steps are made, the module in training mode
 // (it is in evaluation mode afterwards). A step's gradient is that of the mean loss over all its
-// images. A step all of whose images are skipped changes nothing but counts, so that steps and
+// samples. A step all of whose samples are skipped changes nothing but counts, so that steps and
 // places in the data stay together; an epoch of them throws FileError. A loss or gradient that is
 // not finite throws NonFiniteError with the step and the first operation that made it. Returns the
 // steps made, those before included.
 int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& optimizer,
+            const FitOptions& options);
+// The same with a loss of one's own in cross-entropy's place. Throws ArgumentError for
+// label_smoothing and cuda_graph, which belong to cross-entropy.
+int64_t fit(Module& model, const Loss& mean_loss, Loader& loader, Optimizer& optimizer,
             const FitOptions& options);
 
 // Optimiser steps in an epoch.
@@ -77,14 +83,14 @@ struct Evaluation {
   double top5 = 0;                   // fraction whose class is among the five likeliest
   double loss = 0;                   // mean cross-entropy
   int64_t without_answer = 0;        // samples with a NaN among their logits: their class is -1
-  std::vector<std::string> skipped;  // what was wrong with images that are left out
+  std::vector<std::string> skipped;  // what was wrong with samples that are left out
 };
 // In evaluation mode and without gradients; puts the module's mode back. Of equal logits the lower
 // class is the likelier one.
 Evaluation evaluate(Module& model, const Forward& forward, const Batches& data,
                     int64_t batch_size = 256);
 // One epoch of `loader`, from its beginning and in its order (Options::shuffle = false keeps the
-// data's, and epochs = 1 prepares nothing beyond). Throws FileError if no image can be read.
+// data's, and epochs = 1 prepares nothing beyond). Throws FileError if no sample can be read.
 // kind: each_class makes the probability a sigmoid and the loss the mean binary cross-entropy of
 // the classes, of which the true one is a yes.
 Evaluation evaluate(Module& model, const Forward& forward, Loader& loader,

@@ -125,7 +125,7 @@ TEST_CASE("an adapter saved from a device is the CPU's, and the other way round"
   Run run(boft_config(), Device::cuda());
   run.train(0, 2);
   boft::save_adapter(run.adapters, folder.path() / "from_device");
-  const Tensor images = slice(digit_batch().images, 0, 0, 4);
+  const Tensor images = slice(digit_batch().inputs, 0, 0, 4);
   const Tensor logits = to(run.model(to(images, Device::cuda())).detach(), Device::cpu());
 
   manual_seed(3);
@@ -182,7 +182,7 @@ TEST_CASE("merged weights follow to a device, the ones kept beside them too") {
   if (no_device()) return;
   Run run(boft_config(), Device::cpu());
   run.train(0, 2);
-  const Tensor images = slice(digit_batch().images, 0, 0, 4);
+  const Tensor images = slice(digit_batch().inputs, 0, 0, 4);
   const Tensor adapted = copy_of(run.model(images));
   const Tensor weight = copy_of(run.adapters.layers("default")[0].layer->weight);
   run.adapters.merge();

@@ -31,6 +31,7 @@ class MemoryImages : public ImageDataset {
   std::string own_name(int64_t i) const override {
     return name_.empty() ? "" : str(name_, ", image ", i);
   }
+  const char* kind() const override { return "image"; }
 
  private:
   Image shape_;  // without pixels

@@ -14,7 +14,7 @@ namespace papilio::nn {
 
 namespace {
 
-class TensorBatches : public BatchSource {
+class TensorBatches : public ClassifiedSource {
  public:
   TensorBatches(Tensor images, std::vector<int64_t> labels, std::vector<std::string> class_names)
       : images_(std::move(images)),
@@ -22,16 +22,16 @@ class TensorBatches : public BatchSource {
         class_names_(std::move(class_names)) {}
 
   int64_t size() const override { return int64_t(labels_.size()); }
-  Dims image_shape() const override { return {images_.size(1), images_.size(2), images_.size(3)}; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
   std::vector<int64_t> labels() const override { return labels_; }
   std::string name(int64_t position) const override { return str("image ", position); }
 
   Batch batch(const std::vector<int64_t>& positions, Generator&) const override {
-    const Dims one = image_shape();
-    const int64_t pixels = one[0] * one[1] * one[2];
-    Batch batch{empty({int64_t(positions.size()), one[0], one[1], one[2]}), {}, {}, {}, {}};
-    float* to = batch.images.data<float>();
+    Dims shape = images_.shape();
+    const int64_t pixels = shape[1] * shape[2] * shape[3];
+    shape[0] = int64_t(positions.size());
+    Batch batch{.inputs = empty(shape)};
+    float* to = batch.inputs.data<float>();
     std::vector<int64_t> labels;
     for (int64_t i : positions) {
       to = std::copy_n(images_.data<float>() + i * pixels, pixels, to);

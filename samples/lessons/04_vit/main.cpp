@@ -60,7 +60,7 @@ int main(int argc, char** argv) try {
   double first = 0, last = 0;
   for (int step = 0; step <= 150; ++step) {
     const nn::Batch batch = loader.next();
-    const Tensor images = to(batch.images, device), labels = to(batch.labels, device);
+    const Tensor images = to(batch.inputs, device), labels = to(batch.labels, device);
     const Tensor loss = cross_entropy(model(images), labels);  // images (64, 1, 8, 8)
     optimizer.zero_grad();
     backward(loss);
@@ -74,7 +74,7 @@ int main(int argc, char** argv) try {
   std::cout << "\naccuracy on " << test->size() << " digits never seen: " << result.accuracy
             << '\n';
 
-  const Tensor image = slice(nn::whole_batch(*test).images, 0, 8, 9);  // (1, 1, 8, 8)
+  const Tensor image = slice(nn::whole_batch(*test).inputs, 0, 8, 9);  // (1, 1, 8, 8)
   std::cout << "\nthis is read as " << result.predicted[8] << " with probability "
             << result.probability[8] << ":\n";
   draw(reshape(image, {8, 8}));

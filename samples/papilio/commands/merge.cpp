@@ -59,7 +59,7 @@ Options declare(Settings& s) {
 Tensor probe_images(const nn::ImageClassifier::Shape& c) {
   if (c.image_size == 8 && c.num_channels == 1) {
     const nn::ImageData test = nn::fixed_splits(all_digits()).test;
-    return nn::whole_batch(*nn::plain_batches(test, nn::digits_processor())).images;
+    return nn::whole_batch(*nn::plain_batches(test, nn::digits_processor())).inputs;
   }
   Generator generator;
   return randn({4, c.num_channels, c.image_size, c.image_size}, {}, generator);

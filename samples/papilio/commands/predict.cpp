@@ -121,7 +121,7 @@ std::vector<NamedImage> gather(const Settings& s, const Options& options,
   const nn::ImageData digits = all_digits();
   for (int64_t i : parse_ranges("--digit", s.digit, digits->size(), "digit")) {
     const nn::Batches one = nn::plain_batches(nn::subset(digits, {i}), nn::digits_processor());
-    images.push_back({str("digit ", i), nn::whole_batch(*one).images,
+    images.push_back({str("digit ", i), nn::whole_batch(*one).inputs,
                       digits->class_names()[size_t(digits->label(i))]});
   }
   return images;

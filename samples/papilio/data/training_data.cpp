@@ -18,6 +18,7 @@ TrainingData training_data(const Data& data, const DataSettings& s,
                            const nn::ImageProcessor& processor, const AugmentSettings& augment,
                            int64_t batch_size) {
   TrainingData result;
+  result.class_names = data.images.class_names();
   result.train = nn::batches_of(
       data.images.train,
       training_options(augment, data.source->processor.value_or(processor), s.on_corrupt()));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "nn/data/transforms/image_processor.h"
 #include "samples/papilio/data/augmentation.h"
@@ -18,6 +19,7 @@ nn::Batches evaluation_batches(const Data& data, const std::string& part,
 int64_t loader_workers(const DataSettings& settings, const Data& data);
 
 struct TrainingData {
+  std::vector<std::string> class_names;  // the labels' of all parts
   nn::Batches train, validation, test;
   int64_t workers = 0;
   int64_t evaluation_batch = 1;  // images of the other parts at a time

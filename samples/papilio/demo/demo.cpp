@@ -189,7 +189,7 @@ void finish_boft(Run& boft, Results& results, report::DemoReport& page, const Ta
                  const std::filesystem::path& out) {
   page.adapter_folder = boft::save_adapter(*boft.adapters(), out / "adapter").string();
   results.merge_max_difference =
-      merge_difference(boft, nn::whole_batch(*digit_batches(task.new_digits.test)).images);
+      merge_difference(boft, nn::whole_batch(*digit_batches(task.new_digits.test)).inputs);
   page.merge_max_difference = results.merge_max_difference;
   page.merge_images = task.new_digits.test->size();
   add_rotation(page, boft, kPictureLayer);

@@ -59,7 +59,7 @@ Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, D
                       {.lr = schedule.pretrain_lr});
   nn::FitOptions options = fit_options(schedule, steps);
   options.on_step = [&](const nn::StepReport& r) {
-    return !on_step || on_step(r.step, r.loss, r.images);
+    return !on_step || on_step(r.step, r.loss, r.samples);
   };
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
   nn::fit(model, forward, loader, optimizer, options);
@@ -113,7 +113,7 @@ void Run::train(const Task& task, const Schedule& schedule, int64_t every, const
   options.on_step = [&](const nn::StepReport& r) {
     losses_.push_back({r.step, r.loss});
     if (r.step % every == 0 || r.step == steps) measure(r.step);
-    return !on_step || on_step(r.step, r.loss, r.images);
+    return !on_step || on_step(r.step, r.loss, r.samples);
   };
   nn::fit(
       *model_, [this](const Tensor& images) { return (*model_)(images); }, loader, optimizer,
@@ -172,11 +172,11 @@ double timed_step(nn::ViTForImageClassification& model, const nn::Batch& batch,
                   nn::Optimizer& optimizer, bool frozen) {
   const auto begin = std::chrono::steady_clock::now();
   optimizer.zero_grad();
-  Tensor tokens = model.vit.embeddings(batch.images);
+  Tensor tokens = model.vit.embeddings(batch.inputs);
   if (frozen) tokens = leaf(tokens.detach());
   backward(cross_entropy(model.classifier(model.vit.encode(tokens)), batch.labels));
   optimizer.step();
-  synchronize(batch.images.device());
+  synchronize(batch.inputs.device());
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
@@ -191,7 +191,7 @@ StepTime time_step(const Pretrained& pretrained, const Method& method, const Tas
   nn::train(with.model());
   nn::train(without.model());
   nn::Batch batch = make_loader(task.new_digits.train, schedule, 0).next();
-  batch.images = to(batch.images, pretrained.device);
+  batch.inputs = to(batch.inputs, pretrained.device);
   batch.labels = to(batch.labels, pretrained.device);
   std::vector<double> seconds, ratios;
   for (int64_t i = 0; i < repeats; ++i) {

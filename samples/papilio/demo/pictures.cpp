@@ -23,7 +23,7 @@ namespace {
 
 // One digit, 0 paper to 1 ink.
 report::Picture picture(const nn::Batch& data, int64_t at) {
-  return {.ink = matrix_of((select(select(data.images, 0, at), 0, 0) + 1.0) * 0.5)};
+  return {.ink = matrix_of((select(select(data.inputs, 0, at), 0, 0) + 1.0) * 0.5)};
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ void add_attention(report::DemoReport& report, const Pretrained& pretrained,
     for (nn::ViTForImageClassification* model : models) {
       nn::eval(*model);
       const Tensor p =
-          model->attention_probabilities(to(slice(test.images, 0, at, at + 1), pretrained.device))
+          model->attention_probabilities(to(slice(test.inputs, 0, at, at + 1), pretrained.device))
               .back();
       // (1, heads, T, T): what the class token looks at, mean over the heads, without itself.
       const Tensor of_token = slice(select(mean(squeeze(p, 0), {0}), 0, 0), 0, 1);

@@ -48,7 +48,7 @@ class Shown {
 
   Tensor pixels(size_t i) const {  // (1, C, H, W)
     Generator generator(0);
-    return part_.images->batch({part_.evaluation.positions[i]}, generator).images;
+    return part_.images->batch({part_.evaluation.positions[i]}, generator).inputs;
   }
   report::SampleReport sample(size_t i, const Tensor& pixels) const {
     const nn::Evaluation& e = part_.evaluation;

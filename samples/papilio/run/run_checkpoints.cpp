@@ -42,7 +42,7 @@ RunCheckpoints::RunCheckpoints(const TrainingJob& job, const TrainingSettings& s
 
 nn::TrainingPlace RunCheckpoints::place(int64_t step, const TrainingRecord& record) const {
   nn::TrainingNotes notes = record.notes(job_.settings);
-  notes["classes"] = lines(job_.data.train->class_names());
+  notes["classes"] = lines(job_.data.class_names);
   return {step, std::move(notes)};
 }
 
@@ -83,7 +83,7 @@ int64_t RunCheckpoints::resume(const nn::TrainingParts& parts, TrainingRecord& r
         const std::string then = settings == found.notes.end() ? "" : settings->second;
         for (std::string& warning : check_same_settings(then, job_.settings, job_.out))
           warnings.push_back(std::move(warning));
-        check_same_classes(found.notes, job_.data.train->class_names());
+        check_same_classes(found.notes, job_.data.class_names);
         record = checked(found, parts, file);
       });
   check<UsageError>(place.has_value(), "--resume: ", job_.out.string(), " holds no checkpoint");

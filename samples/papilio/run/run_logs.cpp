@@ -67,7 +67,7 @@ void RunLogs::try_to(Write&& write) {
 
 void RunLogs::step(const nn::StepReport& r) {
   try_to([&] {
-    steps_.write({double(r.step), r.loss, r.lr, r.gradient_norm, double(r.images), r.seconds});
+    steps_.write({double(r.step), r.loss, r.lr, r.gradient_norm, double(r.samples), r.seconds});
   });
   step_to_tensorboard(r.step, r.loss, r.lr, r.gradient_norm);
 }

@@ -202,14 +202,14 @@ class Training {
     if (end_.weights == Weights::none) begin();
     note_good_step(r.step);
     warn_once("left out: ", r.skipped);
-    if (r.images > 0) {
+    if (r.samples > 0) {
       ++record_.steps;
-      record_.images += r.images;
+      record_.images += r.samples;
       record_.loss += r.loss;
       record_.norm += r.gradient_norm;
       record_.seconds += r.seconds;
     }
-    images_ += r.images;
+    images_ += r.samples;
     end_.seconds += r.seconds;
     logs_->step(r);
     const bool epoch_ends = r.step % per_epoch_ == 0;
@@ -226,7 +226,7 @@ class Training {
     const int64_t epoch = (r.step + per_epoch_ - 1) / per_epoch_;
     std::string detail = str("epoch ", epoch, '/', s_.epochs, "  loss ", short_number(r.loss));
     if (!std::isnan(record_.accuracy)) detail += "  validation " + percent(record_.accuracy);
-    progress_.update(r.step, r.images, detail);
+    progress_.update(r.step, r.samples, detail);
     return end_.signal == 0;
   }
 

@@ -47,7 +47,7 @@ TEST_CASE("loader: corrupt images end the work or stay out of it, as asked") {
     nn::Loader loader(source, {.batch_size = 3, .workers = workers, .shuffle = false});
     nn::Batch batch = loader.next();  // the first three are broken: this is the second batch
     CHECK(batch.labels.to_vector<int64_t>() == Labels{0, 0});
-    CHECK(batch.images.shape() == Dims{2, 3, 8, 8});
+    CHECK(batch.inputs.shape() == Dims{2, 3, 8, 8});
     REQUIRE(batch.skipped.size() == 4);
     CHECK(batch.skipped[0] == broken);
     CHECK(loader.position() == 2);

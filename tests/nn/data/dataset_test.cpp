@@ -86,7 +86,7 @@ TEST_CASE("data sets: subset, relabelled, with_classes and concatenate, of any k
 TEST_CASE("data sets: a sample without a name goes by its number in the data at hand") {
   const nn::Data<std::string> some = nn::subset(words(false), {2, 3});
   CHECK(some->own_name(1).empty());
-  CHECK(some->name(1) == "image 1");
+  CHECK(some->name(1) == "sample 1");
 }
 
 TEST_CASE("splits: held out and fixed parts of any kind of sample keep each sample once") {

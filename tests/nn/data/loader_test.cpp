@@ -57,7 +57,7 @@ struct Seen {
 
 Seen take(nn::Loader& loader) {
   const nn::Batch batch = loader.next();
-  return {batch.images.to_vector(), batch.target().to_vector<float>(),
+  return {batch.inputs.to_vector(), batch.target().to_vector<float>(),
           batch.labels.to_vector<int64_t>()};
 }
 
@@ -69,11 +69,10 @@ std::vector<Seen> take(nn::Loader& loader, int count) {
 }
 
 // Samples whose number is their label; takes its time, and fails where asked.
-class SlowSource : public nn::BatchSource {
+class SlowSource : public nn::ClassifiedSource {
  public:
   explicit SlowSource(int64_t size) : size_(size) {}
   int64_t size() const override { return size_; }
-  Dims image_shape() const override { return {1, 1, 1}; }
   const std::vector<std::string>& class_names() const override { return names_; }
   Labels labels() const override { return Labels(size_t(size_), 0); }
   std::string name(int64_t) const override { return ""; }
@@ -261,7 +260,7 @@ TEST_CASE("loader: the state of one data set is not taken for another's") {
   for (nn::Loader* other : {&swapped, &renamed}) {
     CHECK_THROWS_WITH_AS(
         other->set_state(state),
-        "Loader: expected the state of a loader of the same images: other names or labels",
+        "Loader: expected the state of a loader of the same samples: other names or labels",
         ArgumentError);
   }
 }
@@ -298,8 +297,8 @@ TEST_CASE(
             {.steps = 50, .on_step = [&](const nn::StepReport& r) {
                CHECK(loader.epoch() == (r.step - 1) / 10);
                CHECK(loader.position() == (r.step - 1) % 10 + 1);
-               CHECK(std::isnan(r.loss) == (r.images == 0));
-               images += r.images;
+               CHECK(std::isnan(r.loss) == (r.samples == 0));
+               images += r.samples;
                skipped += int64_t(r.skipped.size());
                return true;
              }});
@@ -316,9 +315,9 @@ TEST_CASE(
     const auto nothing = std::make_shared<HoleySource>(3, std::set<int64_t>{0, 1, 2});
     nn::Loader hopeless(nothing, {.batch_size = 1, .workers = workers, .shuffle = false});
     CHECK_THROWS_WITH_AS(nn::fit(model, forward, hopeless, optimizer, {.steps = 50}),
-                         "fit: no image of the data set can be read; the last: no 2", FileError);
+                         "fit: no sample of the data set can be read; the last: no 2", FileError);
     CHECK_THROWS_WITH_AS(nn::evaluate(model, forward, hopeless),
-                         "evaluate: no image can be read; the last: no 2", FileError);
+                         "evaluate: no sample can be read; the last: no 2", FileError);
   }
 }
 

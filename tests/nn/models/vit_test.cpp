@@ -193,7 +193,7 @@ TEST_CASE("CCT learns digits, and its folder is read back but not offered to Tra
   const nn::PretrainedClassifier loaded = nn::from_pretrained(folder.path());
   CHECK(loaded.warnings.empty());
   nn::eval(*loaded.model);
-  const Tensor x = slice(nn::whole_batch(*digit_batches(splits.test)).images, 0, 0, 4);
+  const Tensor x = slice(nn::whole_batch(*digit_batches(splits.test)).inputs, 0, 0, 4);
   CHECK((*loaded.model)(x).to_vector() == model(x).to_vector());
 }
 
@@ -325,7 +325,7 @@ TEST_CASE("training goes on after running out of memory at any allocation") {
   nn::ViTForImageClassification model(small());
   nn::Loader loader(digit_batches(nn::fixed_splits(digits()).train), {.batch_size = 4});
   const nn::Batch batch = loader.next();
-  const auto step = [&] { backward(cross_entropy(model(batch.images), batch.labels)); };
+  const auto step = [&] { backward(cross_entropy(model(batch.inputs), batch.labels)); };
   step();
   const uint64_t before = memory_stats().allocations;
   nn::zero_grad(model);

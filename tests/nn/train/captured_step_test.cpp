@@ -78,7 +78,7 @@ struct Run {
 // Batch i, of 4 images, but every fourth of 2.
 nn::Batch batch(int64_t i) {
   const int64_t n = i % 4 == 3 ? 2 : 4;
-  return {slice(digit_batch().images, 0, 4 * i, 4 * i + n),
+  return {slice(digit_batch().inputs, 0, 4 * i, 4 * i + n),
           slice(digit_batch().labels, 0, 4 * i, 4 * i + n),
           {},
           {}};
@@ -102,7 +102,7 @@ TEST_CASE("launched steps have the bits of ordinary ones: rates, moments, dropou
       ordinary.optimizer->set_lr(rate(i));
       ordinary.optimizer->zero_grad();
       const nn::Batch b = batch(i);
-      const Tensor loss = cross_entropy(ordinary.forward(to(b.images, Device::cuda())),
+      const Tensor loss = cross_entropy(ordinary.forward(to(b.inputs, Device::cuda())),
                                         to(b.labels, Device::cuda()), {.label_smoothing = 0.1});
       backward(loss);
       losses.push_back(loss.item());
@@ -154,7 +154,7 @@ TEST_CASE("a step that is not finite changes nothing, and the next ones go on") 
   for (int64_t i = 0; i < 2; ++i) CHECK(step(batch(i)).updated);
   const std::vector<double> before = run.parameters();
   nn::Batch bad = batch(0);
-  bad.images = bad.images * std::numeric_limits<double>::quiet_NaN();
+  bad.inputs = bad.inputs * std::numeric_limits<double>::quiet_NaN();
   const nn::CapturedStep::Result result = step(bad);
   CHECK_FALSE(result.updated);
   CHECK(std::isnan(result.loss));

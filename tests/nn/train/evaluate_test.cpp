@@ -113,8 +113,8 @@ TEST_CASE("fit trains on the mixed targets") {
   };
   const nn::Batch first = loader.next();
   REQUIRE(first.targets.shape() == Dims{4, 10});
-  const double want = cross_entropy(forward(first.images), first.targets).item();
-  CHECK(want != doctest::Approx(cross_entropy(forward(first.images), first.labels).item()));
+  const double want = cross_entropy(forward(first.inputs), first.targets).item();
+  CHECK(want != doctest::Approx(cross_entropy(forward(first.inputs), first.labels).item()));
   loader.seek(0, 0);
   double loss = 0;
   nn::Sgd optimizer(nn::parameter_groups(model, {}), {.lr = 0.1});

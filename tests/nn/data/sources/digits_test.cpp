@@ -18,11 +18,11 @@ namespace papilio::test {
 
 TEST_CASE("digits: 1,797 images of ten classes, the file's pixels 0..16 as v / 8 - 1 to the bit") {
   const nn::Batch& data = digit_batch();
-  CHECK(data.images.shape() == Dims{1797, 1, 8, 8});
+  CHECK(data.inputs.shape() == Dims{1797, 1, 8, 8});
   CHECK(nn::class_counts(*digits())[0] == 178);
   CHECK(nn::class_counts(*digits())[9] == 180);
   std::istringstream lines(nn::gunzip(digits_file(), "digits"));
-  const std::vector<float> pixels = data.images.to_vector();
+  const std::vector<float> pixels = data.inputs.to_vector();
   const std::vector<int64_t> labels = data.labels.to_vector<int64_t>();
   size_t at = 0, row = 0;
   std::string line, field;

@@ -24,7 +24,7 @@ TEST_CASE("loader: every image once an epoch, an order that repeats, and a place
     const nn::Batch batch = loader.next();
     const auto labels = batch.labels.to_vector<int64_t>();
     for (size_t k = 0; k < labels.size(); ++k)
-      CHECK(batch.images.to_vector<double>()[k] == double(labels[k]));
+      CHECK(batch.inputs.to_vector<double>()[k] == double(labels[k]));
     if (i == 4) third_batch = labels;
     (i < 3 ? first_epoch : seen)
         .insert((i < 3 ? first_epoch : seen).end(), labels.begin(), labels.end());

@@ -12,7 +12,7 @@ namespace papilio::test {
 TEST_CASE(
     "random affine: nothing asked, nothing changed; a whole-pixel shift moves pixels; seeds "
     "repeat") {
-  const Tensor few = slice(digit_batch().images, 0, 0, 3);
+  const Tensor few = slice(digit_batch().inputs, 0, 0, 3);
   Generator a(1), b(1), c(2);
   CHECK(nn::RandomAffine{}(few, a).to_vector() == few.to_vector());
   const nn::RandomAffine both{.shift_pixels = 1, .rotation_degrees = 15};

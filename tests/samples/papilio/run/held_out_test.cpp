@@ -27,7 +27,7 @@ TEST_CASE("--resume: data that have changed are refused, with what is different"
     const std::string name = std::to_string(i) + ".png";
     fs::rename(at / ("photos/dark/" + name), at / ("photos/dark/new" + name));
   }
-  resume("expected the state of a loader of the same images: other names or labels");
+  resume("expected the state of a loader of the same samples: other names or labels");
 }
 
 TEST_CASE("what a run held out stays held out when its model is evaluated and adapted") {
