@@ -5,9 +5,12 @@ something differs.
     python tests/peers/compare_processors.py build/release/tests/peers/papilio_pictures
 
 Transformers has two backends. That of Pillow gives these numbers (to 1e-5); that of torchvision, which Transformers 5
-prefers where it is installed, resizes otherwise: its column is the largest difference with the defaults, in 1/255 of a channel."""
+prefers where it is installed, resizes otherwise: its column is the largest difference with the defaults, in 1/255 of a channel.
+Classes that have no other backend (DINOv3, TIPSv2) are compared with it. Every other class of Transformers whose name ends in
+ImageProcessor has to be refused by its name. At the end timm's transforms for evaluation, by way of pretrained_cfg."""
 import collections
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,9 +26,13 @@ from transformers import AutoImageProcessor
 transformers.logging.set_verbosity_error()
 program = sys.argv[1]
 rng = np.random.default_rng(0)
-kinds = ["ViT", "DeiT", "Beit", "Bit", "CLIP", "ChineseCLIP", "Siglip", "Blip", "Flava", "Pvt", "Levit", "ConvNext"]
-torch_only = ["DINOv3ViT", "Tipsv2"]
+kinds = ["ViT", "DeiT", "Beit", "Bit", "CLIP", "ChineseCLIP", "Siglip", "Blip", "Flava", "OwlViT", "Pvt", "Segformer",
+         "MobileNetV1", "MobileNetV2", "Levit", "ConvNext", "PoolFormer"]
+torch_only = ["DINOv3ViT", "Tipsv2", "Tipsv2Dpt"]
 pictures = {f"{h}x{w}": rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in [(60, 41), (33, 80), (50, 50)]}
+models = Path(transformers.__file__).parent / "models"
+classes = sorted({name for file in models.glob("*/image_processing*.py")
+                  for name in re.findall(r"^class (\w+)ImageProcessor(?:Fast|Pil)?\(", file.read_text(), re.M)})
 
 
 def settings(kind):
@@ -41,7 +48,7 @@ def settings(kind):
                "resample": list(range(6)), "image_mean": [0.5, [0.4, 0.5, 0.6], None],
                "image_std": [0.25, [0.2, 0.3, 0.4]], "rescale_factor": [1 / 127.5], "do_resize": [True],
                "default_to_square": [True, False]}
-    if kind == "ConvNext":
+    if kind in ("ConvNext", "PoolFormer"):
         choices["crop_pct"] = [0.9, 0.75, None]
     for key, values in choices.items():
         if rng.random() < 0.3:
@@ -78,6 +85,21 @@ for kind in kinds + torch_only:
         cases[f"{kind}.{i}"] = {**name_of(kind), **settings(kind)}
 for i in range(20):  # no type: the model's
     cases[f"untyped.{i}"] = settings("ViT")
+others = [name for name in classes if name not in kinds + torch_only]
+for name in others:
+    cases[f"{name}.other"] = {"image_processor_type": name + "ImageProcessor", "size": 32}
+for i in range(60):
+    side = int(rng.integers(16, 48))
+    cases[f"timm.{i}"] = {"input_size": [3, side, side], "crop_pct": float(rng.choice([0.8, 0.875, 0.9, 0.95, 1.0])),
+                          "interpolation": str(rng.choice(["bilinear", "bicubic"])), "mean": [0.4, 0.5, 0.6],
+                          "std": [0.2, 0.3, 0.4], "crop_mode": str(rng.choice(["center", "squash"]))}
+
+
+def by_timm(fields):
+    from timm.data import create_transform, resolve_data_config
+    transform = create_transform(**resolve_data_config(pretrained_cfg=fields, verbose=False), is_training=False)
+    return {name: transform(Image.fromarray(pixels)).numpy() for name, pixels in pictures.items()}
+
 
 reasons = collections.Counter()
 counts, wrong, steps = collections.defaultdict(collections.Counter), [], collections.defaultdict(float)
@@ -93,10 +115,11 @@ with tempfile.TemporaryDirectory() as folder:
         refused = file.metadata() or {}
 for name, fields in cases.items():
     kind = name.split(".")[0]
-    want = reference(fields, "torchvision" if kind in torch_only else "pil")
-    if "ConvNeXt crops itself" in refused.get(name, ""):  # twice by halves of odd margins: no one crop
-        counts[kind]["refused here"] += 1
+    if name.endswith(".other"):
+        if f'got "{kind}ImageProcessor"' not in refused.get(name, ""):
+            wrong.append(f"{name}: {refused.get(name, 'is read as another')}")
         continue
+    want = by_timm(fields) if kind == "timm" else reference(fields, "torchvision" if kind in torch_only else "pil")
     if isinstance(want, str) or name in refused:
         both = isinstance(want, str) and name in refused
         reasons[want if isinstance(want, str) else "-"] += not both
@@ -107,18 +130,17 @@ for name, fields in cases.items():
     counts[kind]["compared"] += 1
     worst = max(np.abs(want[p] - got[f"{name}/{p}"]).max() / max(np.abs(want[p]).max(), 1e-9)
                 if want[p].shape == got[f"{name}/{p}"].shape else np.inf for p in pictures)
-    if kind in torch_only and worst > 0.02 and fields.get("resample", 2) == 2 and not fields.get("do_center_crop"):
-        wrong.append(f"{name} {json.dumps(fields)}: differs by {worst:.3g}")
     if name.endswith("defaults"):
         torch = reference(fields, "torchvision")
         largest = max(np.abs(torch[p] - got[f"{name}/{p}"]).max(axis=(1, 2)).max() for p in pictures)
-        steps[kind] = largest * 255 * (1.0 if kind == "Tipsv2" else 0.225)
-    if worst > 1e-5 and kind not in torch_only:
+        steps[kind] = largest * 255 * (1.0 if kind.startswith("Tipsv2") else 0.225)
+    if worst > 1e-5:
         wrong.append(f"{name} {json.dumps(fields)}: differs by {worst:.3g}")
 print(f"{'class':12} {'compared':>9} {'refused by both':>16} {'refused here':>13} {'refused there':>14} {'torchvision':>12}")
 for kind, count in counts.items():
     print(f"{kind:12} {count['compared']:9} {count['refused by both']:16} {count['refused here']:13} "
           f"{count['refused there']:14} {steps[kind]:12.2f}")
+print(f"{len(others)} other classes of Transformers {transformers.__version__}, each refused by its name")
 print(f"{sum(c['compared'] for c in counts.values()) * len(pictures)} pictures compared, {len(wrong)} cases differ")
 for reason, count in reasons.most_common():
     print(f"{count:4} read here, there: {reason}")

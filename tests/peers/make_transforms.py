@@ -1,6 +1,6 @@
 """Writes tests/golden/transforms.safetensors: what Pillow makes of one colour and one grey picture by resizing, by
 changes of colour and by moves, and what image processors of Transformers make of the colour one. Run once:
-python tests/peers/make_transforms.py (Pillow, numpy, safetensors, transformers)."""
+python tests/peers/make_transforms.py (Pillow, numpy, safetensors, timm, torchvision, transformers)."""
 import json
 import tempfile
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 from safetensors.numpy import save_file
+from timm.data import create_transform, resolve_data_config
 from transformers import AutoImageProcessor
 
 rng = np.random.default_rng(1)
@@ -48,11 +49,11 @@ for picture, image in pictures.items():
     keep(f"{picture}.rotate.-30", image.rotate(-30, Image.NEAREST, fillcolor=0))
 
 # Whole processors, each from its file. The margin of the crop is 4.5 columns in "bit".
-def processor(name, **fields):
+def processor(name, backend="pil", **fields):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "preprocessor_config.json").write_text(json.dumps(fields))
         (Path(folder) / "config.json").write_text('{"model_type": "vit"}')
-        made = AutoImageProcessor.from_pretrained(folder, backend="pil")(images=pictures["rgb"], return_tensors="np")
+        made = AutoImageProcessor.from_pretrained(folder, backend=backend)(images=pictures["rgb"], return_tensors="np")
     out[f"processor.{name}"] = np.asarray(made["pixel_values"][0], np.float32)
     metadata[f"processor.{name}"] = json.dumps(fields)
 
@@ -73,5 +74,32 @@ processor("siglip", image_processor_type="SiglipImageProcessor", size={"height":
 processor("levit", image_processor_type="LevitImageProcessor", size=10, crop_size=9)
 processor("convnext", image_processor_type="ConvNextImageProcessor", size=11)
 processor("convnext_pct", image_processor_type="ConvNextImageProcessor", size={"shortest_edge": 10}, crop_pct=0.95, **imagenet)
+processor("convnext_crop", image_processor_type="ConvNextImageProcessor", size={"shortest_edge": 10}, crop_pct=0.9,
+          do_center_crop=True, crop_size={"height": 7, "width": 12})
+processor("poolformer", image_processor_type="PoolFormerImageProcessor", size=11, crop_size=10)
+processor("poolformer_sides", image_processor_type="PoolFormerImageProcessor", size=[11, 9], crop_size=8, crop_pct=0.8)
+processor("segformer", image_processor_type="SegformerImageProcessor", size=9, do_center_crop=True, crop_size=5)
+processor("mobilenet", image_processor_type="MobileNetV2ImageProcessor", size=12, crop_size=11)
+processor("owlvit", image_processor_type="OwlViTImageProcessor", size=[10, 9])
+for name, resample in [("bilinear", 2), ("bicubic", 3), ("nearest", 0), ("lanczos", 1)]:
+    processor(f"dinov3_{name}", "torchvision", image_processor_type="DINOv3ViTImageProcessorFast", size=[12, 9], resample=resample)
+    processor(f"tipsv2_{name}", "torchvision", image_processor_type="Tipsv2ImageProcessor", size=[9, 30], resample=resample)
+processor("dinov3_crop", "torchvision", image_processor_type="DINOv3ViTImageProcessor", size={"shortest_edge": 12},
+          do_center_crop=True, crop_size={"height": 9, "width": 21})
+processor("tipsv2_crop", "torchvision", image_processor_type="Tipsv2ImageProcessor", size={"shortest_edge": 12},
+          do_center_crop=True, crop_size={"height": 21, "width": 9})
+
+
+# timm's for evaluation, by pretrained_cfg. Margins are 1.5 rows and 3.5 columns in "timm.odd".
+def timm(name, **cfg):
+    cfg = {"interpolation": "bicubic", "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.4], **cfg}
+    config = resolve_data_config(pretrained_cfg=cfg, verbose=False)
+    out[f"timm.{name}"] = create_transform(**config, is_training=False)(pictures["rgb"]).numpy()
+    metadata[f"timm.{name}"] = json.dumps(cfg)
+
+
+timm("odd", input_size=[3, 10, 10], crop_pct=0.75)
+timm("even", input_size=[3, 11, 11], crop_pct=0.8, interpolation="bilinear")
+timm("squash", input_size=[3, 10, 10], crop_pct=0.75, crop_mode="squash")
 
 save_file(out, Path(__file__).parent.parent / "golden/transforms.safetensors", metadata)

@@ -73,7 +73,10 @@ void process(const fs::path& pictures, const fs::path& folder, Tensors& out, Met
   const auto images = read_pictures(pictures);
   for (const fs::path& file : sorted_files(folder)) {
     try {
-      const nn::ImageProcessor p = nn::read_image_processor(file).processor;
+      // timm's pretrained_cfg lies in files of its name.
+      const nn::ImageProcessor p = file.filename().string().starts_with("timm.")
+                                       ? nn::parse_timm_processor(read_file(file), file.string())
+                                       : nn::read_image_processor(file).processor;
       for (const auto& [name, image] : images) {
         Tensor x = empty({p.channels(), p.out_height(), p.out_width()});
         p(image, x.data<float>());

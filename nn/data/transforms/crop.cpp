@@ -2,50 +2,36 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
-#include <vector>
 
+#include "nn/data/transforms/detail/cut_out.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
-
-namespace {
-
-// Before the middle `want` of `have` pixels.
-int64_t margin(int64_t have, int64_t want) {
-  return int64_t(std::floor(double(have - want) / 2));
-}
-
-}  // namespace
 
 Image crop(const Image& image, int64_t top, int64_t left, int64_t height, int64_t width,
            uint8_t fill) {
   check(height >= 1 && width >= 1, "crop: expected a height and a width >= 1, got ", height, 'x',
         width);
-  const int64_t c = image.channels;
-  Image out{width, height, c, std::vector<uint8_t>(size_t(height * width * c), fill)};
-  const int64_t first = std::max<int64_t>(left, 0), last = std::min(left + width, image.width);
-  if (first >= last) return out;
-  for (int64_t y = std::max<int64_t>(top, 0); y < std::min(top + height, image.height); ++y) {
-    const uint8_t* from = image.pixels.data() + (y * image.width + first) * c;
-    std::copy_n(from, (last - first) * c,
-                out.pixels.data() + ((y - top) * width + first - left) * c);
-  }
-  return out;
+  return cut_out(image, top, left, height, width, fill);
 }
 
-Image center_crop(const Image& image, int64_t height, int64_t width) {
-  return crop(image, margin(image.height, height), margin(image.width, width), height, width);
+int64_t center_margin(int64_t have, int64_t want, CropRounding rounding) {
+  const int64_t spare = have - want, half = spare / 2;
+  if (spare % 2 == 0) return half;
+  if (rounding == CropRounding::half_even && spare > 0) return half + half % 2;
+  return rounding == CropRounding::down && spare < 0 ? half - 1 : half;
 }
 
-Image resize_center_crop(const Image& image, const ImageSize& whole, int64_t height, int64_t width,
-                         Interpolation interpolation) {
-  const Window middle{std::max<int64_t>(margin(whole.height, height), 0),
-                      std::max<int64_t>(margin(whole.width, width), 0),
-                      std::min(height, whole.height), std::min(width, whole.width)};
-  return center_crop(resize(image, whole.height, whole.width, interpolation, middle), height,
-                     width);
+Image center_crop(const Image& image, int64_t height, int64_t width, CropRounding rounding) {
+  return crop(image, center_margin(image.height, height, rounding),
+              center_margin(image.width, width, rounding), height, width);
+}
+
+Window center_window(const ImageSize& size, int64_t height, int64_t width, CropRounding rounding) {
+  return {std::max<int64_t>(center_margin(size.height, height, rounding), 0),
+          std::max<int64_t>(center_margin(size.width, width, rounding), 0),
+          std::min(height, size.height), std::min(width, size.width)};
 }
 
 Image hflip(const Image& image) {

@@ -4,7 +4,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
+#include "nn/data/transforms/crop.h"
+#include "nn/data/transforms/detail/cut_out.h"
+#include "nn/data/transforms/detail/resize_torch.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -12,12 +17,16 @@ namespace papilio::nn {
 void ImageProcessor::validate() const {
   const auto side = [](int64_t n) { return n >= 1 && n <= 16384; };
   check(side(out_height()) && side(out_width()) && side(height) && side(width) &&
-            shortest_edge >= 0 && shortest_edge <= 16384,
+            shortest_edge >= 0 && shortest_edge <= 16384 && middle_square >= 0 &&
+            middle_square <= 16384,
         "ImageProcessor: expected sizes from 1 to 16384, got ", height, 'x', width,
         ", shortest edge ", shortest_edge, ", crop ", crop_height, 'x', crop_width);
   check(shortest_edge == 0 || do_center_crop || !do_resize,
         "ImageProcessor: a size by the shortest edge needs do_center_crop, "
         "or every image has another shape");
+  check(backend == Backend::pillow || backend == Backend::timm ||
+            (resample != Interpolation::box && resample != Interpolation::hamming),
+        "ImageProcessor: PyTorch, which resizes here, has no ", interpolation_name(resample));
   check(channels() == 1 || channels() == 3,
         "ImageProcessor: expected a mean of 1 or 3 channels, got ", channels());
   check(image_std.size() == image_mean.size(),
@@ -26,21 +35,71 @@ void ImageProcessor::validate() const {
     check(std > 0, "ImageProcessor: expected deviations above 0, got ", std);
 }
 
-Image ImageProcessor::geometry(const Image& image) const {
-  Image out = with_channels(image, channels());
-  const ImageSize whole =
-      shortest_edge > 0 ? shortest_edge_size(out, shortest_edge) : ImageSize{height, width};
-  if (do_resize && do_center_crop) {
-    out = resize_center_crop(out, whole, crop_height, crop_width, resample);
-  } else if (do_resize) {
-    out = resize(out, whole.height, whole.width, resample);
-  } else if (do_center_crop) {
-    out = center_crop(out, crop_height, crop_width);
+namespace {
+
+CropRounding crop_rounding(ImageProcessor::Backend backend) {
+  switch (backend) {
+    case ImageProcessor::Backend::pillow:
+      return CropRounding::down;
+    case ImageProcessor::Backend::timm:
+      return CropRounding::half_even;
+    default:
+      return CropRounding::toward_zero;
   }
-  check(out.height == out_height() && out.width == out_width(),
-        "ImageProcessor: expected images of ", out_height(), 'x', out_width(), " pixels, got ",
-        out.height, 'x', out.width);
-  return out;
+}
+
+// resize(picture, whole, window): the window of the picture resized to `whole`.
+template <class Picture, class Resize>
+Picture fit(const ImageProcessor& p, Picture picture, const Resize& resize) {
+  const CropRounding rounding = crop_rounding(p.backend);
+  std::vector<ImageSize> crops;
+  if (p.do_resize && p.middle_square > 0) crops.push_back({p.middle_square, p.middle_square});
+  if (p.do_center_crop) crops.push_back({p.crop_height, p.crop_width});
+  if (p.do_resize) {
+    const ImageSize whole = p.shortest_edge > 0
+                                ? shortest_edge_size(picture.height, picture.width, p.shortest_edge)
+                                : ImageSize{p.height, p.width};
+    const ImageSize kept = crops.empty() ? whole : crops[0];
+    picture = resize(picture, whole, center_window(whole, kept.height, kept.width, rounding));
+  }
+  for (const auto& [height, width] : crops) {
+    picture = cut_out(picture, center_margin(picture.height, height, rounding),
+                      center_margin(picture.width, width, rounding), height, width);
+  }
+  check(picture.height == p.out_height() && picture.width == p.out_width(),
+        "ImageProcessor: expected images of ", p.out_height(), 'x', p.out_width(), " pixels, got ",
+        picture.height, 'x', picture.width);
+  return picture;
+}
+
+}  // namespace
+
+Image ImageProcessor::geometry(const Image& image) const {
+  const bool pillow = backend == Backend::pillow || backend == Backend::timm;
+  return fit(*this, with_channels(image, channels()),
+             [&](const Image& in, const ImageSize& whole, const Window& window) {
+               return pillow ? resize(in, whole.height, whole.width, resample, window)
+                             : resize_torch(in, whole.height, whole.width, resample, window);
+             });
+}
+
+void ImageProcessor::operator()(const Image& image, float* out) const {
+  if (!keeps_floats()) return normalize(geometry(image), out);
+  const Image whole = with_channels(image, channels());
+  FloatImage floats{whole.width, whole.height, whole.channels, {}};
+  floats.pixels.reserve(whole.pixels.size());
+  for (const uint8_t v : whole.pixels) floats.pixels.push_back(float(v) * float(rescale_factor));
+  floats = fit(*this, std::move(floats),
+               [&](const FloatImage& in, const ImageSize& size, const Window& window) {
+                 return resize_torch(in, size.height, size.width, resample, window);
+               });
+  const size_t step = size_t(channels());
+  for (size_t c = 0; c < step; ++c) {
+    const float mean = do_normalize ? float(image_mean[c]) : 0,
+                std = do_normalize ? float(image_std[c]) : 1;
+    for (size_t i = c; i < floats.pixels.size(); i += step)
+      *out++ = (floats.pixels[i] - mean) / std;
+  }
 }
 
 void ImageProcessor::normalize(const Image& image, float* out) const {
@@ -87,9 +146,22 @@ ImageProcessor image_processor_for(int64_t height, int64_t width, int64_t channe
   return p;
 }
 
+namespace {
+
+void flip_rows(float* x, int64_t rows, int64_t width) {
+  for (int64_t y = 0; y < rows; ++y) std::reverse(x + y * width, x + (y + 1) * width);
+}
+
+}  // namespace
+
 void TrainTransform::operator()(const Image& image, Generator& generator, float* out) const {
   Draw draw(generator);
   const int64_t height = processor.out_height(), width = processor.out_width();
+  if (processor.keeps_floats() && crop == Crop::none && rand_augment.num_ops == 0) {
+    processor(image, out);
+    if (draw.chance(hflip)) flip_rows(out, processor.channels() * height, width);
+    return random_erasing(out, processor.channels(), height, width, draw);
+  }
   Image changed;
   switch (crop) {
     case Crop::none:

@@ -17,9 +17,19 @@ namespace papilio::nn {
 // Resize, crop the middle, scale, normalise: fields and defaults are those of ViTImageProcessor
 // (image_processor_file.h reads and writes them).
 struct ImageProcessor {
+  // Whose arithmetic: how pixels are resized, and where crops of odd margins begin.
+  enum class Backend {
+    pillow,             // Transformers' on Pillow
+    timm,               // torchvision's transforms of Pillow's pictures
+    torchvision,        // Transformers' on torchvision: 8 bits, resized by PyTorch
+    torchvision_floats  // DINOv3's: rescaled before it is resized, not rounded in between
+  };
+
+  Backend backend = Backend::pillow;
   bool do_resize = true;
   int64_t height = 224, width = 224;  // of the resized image
   int64_t shortest_edge = 0;          // if not 0, instead of height and width
+  int64_t middle_square = 0;  // if not 0, what resizing leaves: ConvNeXt's, before center_crop
   Interpolation resample = Interpolation::bilinear;
   bool do_center_crop = false;
   int64_t crop_height = 224, crop_width = 224;
@@ -32,26 +42,27 @@ struct ImageProcessor {
   int64_t channels() const { return int64_t(image_mean.size()); }
   int64_t out_height() const { return do_center_crop ? crop_height : height; }
   int64_t out_width() const { return do_center_crop ? crop_width : width; }
+  bool keeps_floats() const { return backend == Backend::torchvision_floats && do_rescale; }
 
   // Throws ArgumentError for sizes, means or deviations that make no sense.
   void validate() const;
-  // Resized and cropped, with channels() channels. Throws ArgumentError for an image that has
-  // another size than (out_height, out_width) then.
+  // Resized and cropped, with channels() channels, rounded to 8 bits. Throws ArgumentError for an
+  // image that has another size than (out_height, out_width) then.
   Image geometry(const Image& image) const;
   // (value * rescale_factor - mean) / std of each channel into out: (channels, height, width).
   void normalize(const Image& image, float* out) const;
   // The picture that normalize made of x: (channels, height, width); what no picture makes is
   // clamped.
   Image denormalize(const float* x, int64_t height, int64_t width) const;
-  // Both. out: (channels, out_height, out_width)
-  void operator()(const Image& image, float* out) const { normalize(geometry(image), out); }
+  // Both, without rounding if keeps_floats(). out: (channels, out_height, out_width)
+  void operator()(const Image& image, float* out) const;
 };
 
 // Takes images of this size as they are, with ImageNet's mean and deviation or, of grey ones, 0.5.
 ImageProcessor image_processor_for(int64_t height, int64_t width, int64_t channels);
 
 // What training does instead of the processor's geometry, in timm's order: crop, flip, RandAugment,
-// normalise, erase.
+// normalise, erase. Padded crops and RandAugment change 8-bit pictures, whatever the backend.
 struct TrainTransform {
   enum class Crop { none, padded, resized };
 

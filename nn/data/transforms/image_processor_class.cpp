@@ -1,10 +1,12 @@
 #include "nn/data/transforms/image_processor_class.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
+#include <string>
 #include <utility>
 #include <vector>
+
+#include "tensor/text.h"
 
 namespace papilio::nn {
 
@@ -39,16 +41,31 @@ ImageProcessor cropped(ImageProcessor p) {
   return p;
 }
 
+// Knows the size of a crop that it does not make by itself.
+ImageProcessor crop_of(int64_t side, ImageProcessor p) {
+  p.crop_height = p.crop_width = side;
+  return p;
+}
+
 ImageProcessor not_normalized(ImageProcessor p) {
   p.do_normalize = false;
   return p;
 }
 
+ImageProcessor on(ImageProcessor::Backend backend, ImageProcessor p) {
+  p.backend = backend;
+  return p;
+}
+
 using enum Interpolation;
+using enum ImageProcessor::Backend;
+using enum ImageProcessorClass::CropPct;
+
+const std::vector<double> kHalf(3, 0.5);
 
 // As Transformers 5.24 has them.
-const std::array<ImageProcessorClass, 14>& classes() {
-  static const std::array<ImageProcessorClass, 14> all = {{
+const std::vector<ImageProcessorClass>& classes() {
+  static const std::vector<ImageProcessorClass> all = {
       {"ViTImageProcessor", square(224, bilinear)},
       {"DeiTImageProcessor", cropped(square(256, bicubic)), true},
       {"BeitImageProcessor", square(224, bicubic), true},
@@ -58,15 +75,42 @@ const std::array<ImageProcessorClass, 14>& classes() {
       {"SiglipImageProcessor", square(224, bicubic), false, false},
       {"BlipImageProcessor", square(384, bicubic, kClipMean, kClipStd)},
       {"FlavaImageProcessor", cropped(square(224, bicubic, kClipMean, kClipStd)), true},
+      {"OwlViTImageProcessor", crop_of(768, square(768, bicubic, kClipMean, kClipStd)), true},
       {"PvtImageProcessor", square(224, bicubic, kImageNetMean, kImageNetStd)},
-      {"DINOv3ViTImageProcessor", square(224, bilinear, kImageNetMean, kImageNetStd)},
-      {"Tipsv2ImageProcessor", not_normalized(square(448, bilinear))},
-      {"LevitImageProcessor", edge(224, bicubic, kImageNetMean, kImageNetStd), true, false, 0,
+      {.name = "SegformerImageProcessor",
+       .defaults = square(512, bilinear, kImageNetMean, kImageNetStd),
+       .crops = false},
+      {"DINOv3ViTImageProcessor",
+       on(torchvision_floats, square(224, bilinear, kImageNetMean, kImageNetStd))},
+      {"Tipsv2ImageProcessor", on(torchvision, not_normalized(square(448, bilinear)))},
+      {"Tipsv2DptImageProcessor", on(torchvision, not_normalized(square(448, bilinear)))},
+      {"MobileNetV1ImageProcessor", edge(256, bilinear, kHalf, kHalf), true, false},
+      {"MobileNetV2ImageProcessor", edge(256, bilinear, kHalf, kHalf), true, false},
+      {"LevitImageProcessor", edge(224, bicubic, kImageNetMean, kImageNetStd), true, false, none, 0,
        256.0 / 224},
-      {"ConvNextImageProcessor", square(384, bicubic), false, false, 224.0 / 256},
-  }};
+      {"ConvNextImageProcessor", square(384, bicubic), false, false, convnext, 224.0 / 256},
+      {"PoolFormerImageProcessor", edge(224, bicubic, kImageNetMean, kImageNetStd), true, false,
+       poolformer, 0.9},
+  };
   return all;
 }
+
+// The others of Transformers 5.24, each without "ImageProcessor" and between spaces.
+constexpr std::string_view kOthers =
+    " Apertus1p5 Aria BridgeTower Chameleon CHMv2 Cohere2Vision CohereCompass ConditionalDetr "
+    "Cosmos3Edge DeepseekOcr2 DeepseekVL DeepseekVLHybrid DeformableDetr DepthPro Detr Donut "
+    "DPT EfficientLoFTR EfficientNet Emu3 Eomt Ernie4_5_VL_Moe Ernie4_5_VLMoe Fuyu Gemma3 "
+    "Gemma4 Gemma4Unified Glm46V Glm4v Glm5Next Glmga GlmImage GLPN GotOcr2 GraniteDocling "
+    "GroundingDino HunYuanVL HYV4VL Idefics Idefics2 Idefics3 ImageGPT Inkling Inkling2 "
+    "Janus Kimi_K25 Kosmos2_5 LayoutLMv2 LayoutLMv3 Lfm2Vl LightGlue Llama4 Llava LlavaNext "
+    "LlavaOnevision Mask2Former MaskFormer MiniCPMOcr MiniCPMV4_6 MiniMaxM3VL Mllama "
+    "MobileViT Molmo2 MuseGlimmer NemotronH_Omni_Reasoning_V3 NeoMME Nougat OneFormer Ovis2 "
+    "Owlv2 PaddleOCRVL Perceiver PerceptionLM Phi4Multimodal PI0 Pix2Struct Pixtral "
+    "PPChart2Table PPDocLayoutV2 PPDocLayoutV3 PPDocLayoutV4 PPFormulaNet PPLCNet "
+    "PPOCRV5ServerDet PPOCRV5ServerRec PPOCRV6SmallRec PromptDepthAnything Qwen2VL RfDetr "
+    "RTDetr Sam Sam2 Sam3 Sapiens2 SegGpt Siglip2 SLANeXt SmolVLM Step3p7 SuperGlue "
+    "SuperPoint Swin2SR TextNet TimmWrapper Tvp UltraVBert UnlimitedOcr UVDoc VideoLlama3 "
+    "VideoLlava VideoMAE Vilt VitMatte VitPose Vivit Yolos ZoeDepth ";
 
 constexpr std::pair<std::string_view, std::string_view> kModels[] = {
     {"deit", "DeiTImageProcessor"},
@@ -86,23 +130,48 @@ constexpr std::pair<std::string_view, std::string_view> kModels[] = {
     {"pvt", "PvtImageProcessor"},
     {"pvt_v2", "PvtImageProcessor"},
     {"tipsv2", "Tipsv2ImageProcessor"},
+    {"tipsv2_dpt", "Tipsv2DptImageProcessor"},
+    {"owlvit", "OwlViTImageProcessor"},
+    {"segformer", "SegformerImageProcessor"},
+    {"mobilenet_v1", "MobileNetV1ImageProcessor"},
+    {"mobilenet_v2", "MobileNetV2ImageProcessor"},
+    {"poolformer", "PoolFormerImageProcessor"},
     {"levit", "LevitImageProcessor"},
     {"convnext", "ConvNextImageProcessor"},
     {"convnextv2", "ConvNextImageProcessor"},
 };
 
-}  // namespace
+constexpr std::string_view kEnding = "ImageProcessor";
 
-const ImageProcessorClass* find_image_processor_class(std::string_view type) {
+// Without "Fast" and "Pil", and in today's words.
+std::string class_name(std::string_view type) {
   std::string name(type);
   for (const std::string_view ending : {"Fast", "Pil"}) {
     if (name.ends_with(ending)) name.resize(name.size() - ending.size());
   }
   constexpr std::string_view kOlder = "FeatureExtractor";
-  if (name.ends_with(kOlder))
-    name.replace(name.size() - kOlder.size(), kOlder.size(), "ImageProcessor");
-  const auto found = std::ranges::find(classes(), name, &ImageProcessorClass::name);
+  if (name.ends_with(kOlder)) name.replace(name.size() - kOlder.size(), kOlder.size(), kEnding);
+  return name;
+}
+
+}  // namespace
+
+const ImageProcessorClass* find_image_processor_class(std::string_view type) {
+  const auto found = std::ranges::find(classes(), class_name(type), &ImageProcessorClass::name);
   return found == classes().end() ? nullptr : &*found;
+}
+
+bool is_other_image_processor(std::string_view type) {
+  std::string name = class_name(type);
+  if (!name.ends_with(kEnding) || name.find(' ') != name.npos) return false;
+  name.resize(name.size() - kEnding.size());
+  return kOthers.find(' ' + name + ' ') != kOthers.npos;
+}
+
+std::string image_processor_class_names() {
+  std::vector<std::string_view> names;
+  for (const ImageProcessorClass& c : classes()) names.push_back(c.name);
+  return joined(names, ", ");
 }
 
 const ImageProcessorClass& image_processor_class_of_model(std::string_view model_type) {

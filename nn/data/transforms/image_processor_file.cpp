@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <system_error>
 
 #include "nn/data/formats/detail/file.h"
 #include "nn/data/transforms/image_processor_class.h"
@@ -17,6 +18,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int64_t kMostPixels = 1 << 20;  // of a side, before it is enlarged
+constexpr size_t kLargest = 1 << 20;      // of a file, in bytes
 
 struct Size {
   int64_t height = 0, width = 0, shortest_edge = 0;
@@ -87,22 +89,38 @@ const ImageProcessorClass& read_class(JsonFields& fields, const std::string& mod
                     type = fields.string("image_processor_type", older);
   if (type.empty()) return image_processor_class_of_model(model_type);
   if (const ImageProcessorClass* found = find_image_processor_class(type)) return *found;
+  if (is_other_image_processor(type)) {
+    const char* key = older == type ? "feature_extractor_type" : "image_processor_type";
+    fields.fail(key, image_processor_class_names().c_str());
+  }
   const ImageProcessorClass& other = image_processor_class_of_model(model_type);
   warnings.push_back(str(where, ": image_processor_type \"", type, "\" is not known and read as ",
                          other.name, "; its pictures may come out otherwise"));
   return other;
 }
 
+// timm's margins, which no class of Transformers' has: image_processor_text writes them.
+constexpr const char* kBackend = "_backend";
+
+void read_backend(JsonFields& fields, ImageProcessor& p) {
+  if (fields.value(kBackend).is_null()) return;
+  if (fields.value(kBackend) != "timm") fields.fail(kBackend, "\"timm\"");
+  p.backend = ImageProcessor::Backend::timm;
+}
+
 void read_geometry(JsonFields& fields, const json& document, ImageProcessor& p,
                    const ImageProcessorClass& c, const std::string& where) {
   p.do_resize = read_flag(fields, document, "do_resize", p.do_resize);
-  p.do_center_crop = read_flag(fields, document, "do_center_crop", p.do_center_crop);
+  p.do_center_crop = read_flag(fields, document, "do_center_crop", p.do_center_crop) && c.crops;
+  read_backend(fields, p);
   const bool square = fields.boolean("default_to_square", c.number_is_square);
-  const Size own = {p.height, p.width, c.crop_pct > 0 ? p.height : p.shortest_edge},
+  const bool convnext = c.crop_pct_is == ImageProcessorClass::CropPct::convnext;
+  const Size own = {p.height, p.width, convnext ? p.height : p.shortest_edge},
              size = read_size(fields, "size", own, square, where),
              own_crop = c.knows_crop ? Size{p.crop_height, p.crop_width, 0} : Size(),
              crop = read_size(fields, "crop_size", own_crop, true, where);
-  if (p.do_center_crop && crop.height == 0) fields.fail("crop_size", "a size to crop to");
+  if (p.do_center_crop && (crop.height == 0 || crop.shortest_edge > 0))
+    fields.fail("crop_size", "height and width to crop to");
   p.height = size.height;
   p.width = size.width;
   p.shortest_edge = int64_t(double(size.shortest_edge) * c.enlarged);
@@ -117,18 +135,32 @@ void read_geometry(JsonFields& fields, const json& document, ImageProcessor& p,
   p.resample = Interpolation(resample);
 }
 
-// ConvNeXt's own resizing, as a resize and a crop.
-void apply_crop_pct(JsonFields& fields, ImageProcessor& p, double otherwise) {
-  const double crop_pct = fields.number("crop_pct", otherwise);
-  if (!p.do_resize) return;
+// ConvNeXt's and PoolFormer's own resizing, as a resize and a crop.
+void apply_crop_pct(JsonFields& fields, const json& document, ImageProcessor& p,
+                    const ImageProcessorClass& c) {
+  using enum ImageProcessorClass::CropPct;
+  const bool off = document.contains("crop_pct") && document["crop_pct"].is_null();
+  const double crop_pct = fields.number("crop_pct", c.crop_pct);
+  if (!p.do_resize || (c.crop_pct_is == poolformer && off)) return;
+  const bool used = c.crop_pct_is == poolformer || p.shortest_edge < 384;
+  if (used && (off || !(crop_pct >= 0.01 && crop_pct <= 1)))
+    fields.fail("crop_pct", "a number from 0.01 to 1");
+  const auto enlarged = [&](int64_t side) { return int64_t(double(side) / crop_pct); };
+  if (c.crop_pct_is == poolformer) {
+    p.height = enlarged(p.height);
+    p.width = enlarged(p.width);
+    if (p.height == p.width) p.shortest_edge = p.height;
+    return;
+  }
   if (p.shortest_edge == 0) fields.fail("size", "a number or shortest_edge, as ConvNeXt has it");
-  if (!(crop_pct >= 0.01 && crop_pct <= 1)) fields.fail("crop_pct", "a number from 0.01 to 1");
-  const int64_t side = p.shortest_edge;
-  if (p.do_center_crop && (p.crop_height != side || p.crop_width != side))
-    fields.fail("do_center_crop", "false, or a crop_size that is the size: ConvNeXt crops itself");
-  p.height = p.width = p.crop_height = p.crop_width = side;
-  p.do_center_crop = side < 384;
-  p.shortest_edge = side < 384 ? int64_t(double(side) / crop_pct) : 0;
+  const int64_t side = p.height = p.width = p.shortest_edge;
+  p.shortest_edge = side < 384 ? enlarged(side) : 0;
+  if (p.do_center_crop) {
+    p.middle_square = side < 384 ? side : 0;
+  } else {
+    p.crop_height = p.crop_width = side;
+    p.do_center_crop = side < 384;
+  }
 }
 
 void note_the_rest(JsonFields& fields, const std::string& where,
@@ -160,7 +192,7 @@ ImageProcessorFile parse_image_processor(const std::string& text, const std::str
   ImageProcessor& p = file.processor;
   p = c.defaults;
   read_geometry(fields, document, p, c, where);
-  if (c.crop_pct > 0) apply_crop_pct(fields, p, c.crop_pct);
+  if (c.crop_pct_is != ImageProcessorClass::CropPct::none) apply_crop_pct(fields, document, p, c);
   read_normalization(fields, document, p, model.channels);
   note_the_rest(fields, where, file.warnings);
   try {
@@ -173,10 +205,26 @@ ImageProcessorFile parse_image_processor(const std::string& text, const std::str
 
 ImageProcessorFile read_image_processor(const std::filesystem::path& path,
                                         const ImageProcessorModel& model) {
-  return parse_image_processor(read_file(path, 1 << 20), path.string(), model);
+  return parse_image_processor(read_file(path, kLargest), path.string(), model);
+}
+
+std::optional<ImageProcessorText> image_processor_in(const std::filesystem::path& folder) {
+  const std::filesystem::path of_all = folder / "processor_config.json",
+                              own = folder / "preprocessor_config.json";
+  std::error_code ignored;
+  if (std::filesystem::exists(of_all, ignored)) {
+    const std::string where = of_all.string();
+    const json document = parse_json(read_file(of_all, kLargest), where);
+    check<FileError>(document.is_object(), where, ": expected an object");
+    if (document.contains("image_processor"))
+      return {{document["image_processor"].dump(), where + ": image_processor"}};
+  }
+  if (!std::filesystem::exists(own, ignored)) return {};
+  return {{read_file(own, kLargest), own.string()}};
 }
 
 std::string image_processor_text(const ImageProcessor& p) {
+  using enum ImageProcessor::Backend;
   json document{{"image_processor_type", "ViTImageProcessor"},
                 {"do_resize", p.do_resize},
                 {"size", {{"height", p.height}, {"width", p.width}}},
@@ -194,6 +242,15 @@ std::string image_processor_text(const ImageProcessor& p) {
     document["crop_size"] = {{"height", p.crop_height}, {"width", p.crop_width}};
   }
   if (p.shortest_edge > 0) document["size"] = {{"shortest_edge", p.shortest_edge}};
+  if (p.middle_square > 0) {
+    document["image_processor_type"] = "ConvNextImageProcessor";
+    document["size"] = {{"shortest_edge", p.middle_square}};
+    // What int(middle_square / crop_pct) is the edge for.
+    document["crop_pct"] = double(p.middle_square) / (double(p.shortest_edge) + 0.5);
+  }
+  if (p.backend == timm) document[kBackend] = "timm";
+  if (p.backend == torchvision) document["image_processor_type"] = "Tipsv2ImageProcessor";
+  if (p.backend == torchvision_floats) document["image_processor_type"] = "DINOv3ViTImageProcessor";
   return document.dump(2) + '\n';
 }
 

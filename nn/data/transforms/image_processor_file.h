@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,15 @@ ImageProcessorFile parse_image_processor(const std::string& text, const std::str
 // The same of a file.
 ImageProcessorFile read_image_processor(const std::filesystem::path& path,
                                         const ImageProcessorModel& model = {});
+
+// The text of a model folder's image processor, and where it stands: `image_processor` in
+// processor_config.json, which Transformers 5 looks at first, or preprocessor_config.json. Empty if
+// the folder has neither. Throws FileError.
+struct ImageProcessorText {
+  std::string text, where;
+};
+std::optional<ImageProcessorText> image_processor_in(const std::filesystem::path& folder);
+
 // timm's pretrained_cfg (input_size, crop_pct, crop_mode, interpolation, mean, std), as timm's
 // transforms for evaluation do it. Errors as above.
 ImageProcessor parse_timm_processor(const std::string& pretrained_cfg, const std::string& where);

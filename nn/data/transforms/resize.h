@@ -40,9 +40,9 @@ Image resize(const Image& image, int64_t height, int64_t width, Interpolation in
 struct ImageSize {
   int64_t height, width;
 };
-// The size whose shorter edge is `size` and the other in proportion, rounded down, as torchvision's
-// Resize(size) has it.
-ImageSize shortest_edge_size(const Image& image, int64_t size);
+// Of an image of (height, width) pixels: the size whose shorter edge is `size` and the other in
+// proportion, rounded down, as torchvision's Resize(size) has it.
+ImageSize shortest_edge_size(int64_t height, int64_t width, int64_t size);
 Image resize_shortest_edge(const Image& image, int64_t size, Interpolation interpolation);
 
 }  // namespace papilio::nn

@@ -55,6 +55,7 @@ ImageProcessor parse_timm_processor(const std::string& text, const std::string& 
   if (!input.empty() && (input.size() != 3 || input[0] < 1 || input[1] < 1 || input[2] < 1))
     fields.fail("input_size", "[channels, height, width]");
   ImageProcessor p;
+  p.backend = ImageProcessor::Backend::timm;
   const int64_t channels = input.empty() ? 3 : input[0];
   p.crop_height = input.empty() ? 224 : input[1];
   p.crop_width = input.empty() ? 224 : input[2];

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "nn/data/transforms/image_processor_class.h"
@@ -17,15 +16,6 @@ namespace papilio::cli {
 namespace {
 
 constexpr const char* kProcessorFile = "preprocessor_config.json";
-
-}  // namespace
-
-bool has_processor(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  return std::filesystem::exists(folder / kProcessorFile, ignored);
-}
-
-namespace {
 
 nn::ImageProcessorFile processor_without_file(const std::filesystem::path& folder,
                                               const nn::ImageClassifier& model) {
@@ -47,19 +37,24 @@ nn::ImageProcessorFile processor_without_file(const std::filesystem::path& folde
 
 }  // namespace
 
+bool has_processor(const std::filesystem::path& folder) {
+  return nn::image_processor_in(folder).has_value();
+}
+
 nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model) {
   const nn::ImageClassifier::Shape shape = model.shape();
-  const std::filesystem::path file = folder / kProcessorFile;
+  const auto found = nn::image_processor_in(folder);
+  const std::string where = found ? found->where : folder.string();
   const auto [p, warnings] =
-      has_processor(folder) ? nn::read_image_processor(file, {shape.model_type, shape.num_channels})
-                            : processor_without_file(folder, model);
+      found ? nn::parse_image_processor(found->text, where, {shape.model_type, shape.num_channels})
+            : processor_without_file(folder, model);
   warn(options, warnings);
-  check<FileError>(p.channels() == shape.num_channels, file.string(), ": has ", p.channels(),
+  check<FileError>(p.channels() == shape.num_channels, where, ": has ", p.channels(),
                    " channels, but the model takes ", shape.num_channels);
   check<FileError>(shape.model_type != "vit" ||
                        (p.out_height() == shape.image_size && p.out_width() == shape.image_size),
-                   file.string(), ": makes images of ", p.out_height(), 'x', p.out_width(),
+                   where, ": makes images of ", p.out_height(), 'x', p.out_width(),
                    ", but the model takes ", shape.image_size, 'x', shape.image_size);
   return p;
 }

@@ -10,16 +10,16 @@
 
 namespace papilio::cli {
 
-// That of a model folder is its preprocessor_config.json; without one it is what models of its type
-// are usually fed, at the model's size. What is assumed or passed over is warned of. Throws
-// FileError.
+// That of a model folder is its preprocessor_config.json or processor_config.json; without one it
+// is what models of its type are usually fed, at the model's size. What is assumed or passed over
+// is warned of. Throws FileError.
 nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model);
 // The same for these data: prepared ones are shown as what they are.
 nn::ImageProcessor processor_of(const Options& options, const Data& data,
                                 const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model);
-// Whether the model folder has a preprocessor_config.json.
+// Whether the model folder has either. Throws FileError.
 bool has_processor(const std::filesystem::path& folder);
 // Writes a model folder's preprocessor_config.json.
 void save_processor(const std::filesystem::path& folder, const nn::ImageProcessor& processor);

@@ -29,6 +29,7 @@ constexpr const char* kResultFiles[] = {"config.json",
                                         "adapter_model.compact.safetensors",
                                         "id2label.json",
                                         "preprocessor_config.json",
+                                        "processor_config.json",
                                         "report.html",
                                         kResultSettings};
 constexpr const char* kRunFiles[] = {"log.csv", "steps.csv", kRunSettings};

@@ -13,6 +13,7 @@
 #include "nn/data/transforms/image_processor_file.h"
 #include "nn/data/transforms/rand_augment.h"
 #include "tensor/files/safetensors.h"
+#include "tensor/random.h"
 #include "tests/paths.h"
 
 namespace papilio::test {
@@ -58,7 +59,7 @@ TEST_CASE("transforms give Pillow's pixels, all of them") {
   for (const auto& entry : file.tensors) {
     const std::string& name = entry.first;
     const size_t dot = name.find('.');
-    if (dot == name.npos || name.starts_with("processor.")) continue;
+    if (dot == name.npos || file.metadata.contains(name)) continue;
     CAPTURE(name);
     const nn::Image want = golden(file, name),
                     got = made(golden(file, name.substr(0, dot)), name.substr(dot + 1));
@@ -70,13 +71,15 @@ TEST_CASE("transforms give Pillow's pixels, all of them") {
   CHECK(compared == 2 * 47);
 }
 
-TEST_CASE("image processors give the tensors of Transformers") {
+TEST_CASE("image processors give the tensors of Transformers and timm") {
   const SafetensorsFile file =
       load_safetensors(std::string(source_root) + "/tests/golden/transforms.safetensors");
   int compared = 0;
   for (const auto& [name, text] : file.metadata) {
     CAPTURE(name);
-    const nn::ImageProcessor processor = nn::parse_image_processor(text, "golden").processor;
+    const nn::ImageProcessor processor = name.starts_with("timm.")
+                                             ? nn::parse_timm_processor(text, "golden")
+                                             : nn::parse_image_processor(text, "golden").processor;
     const Tensor& want = file.tensors.at(name);
     ++compared;
     REQUIRE(want.shape() ==
@@ -86,8 +89,20 @@ TEST_CASE("image processors give the tensors of Transformers") {
     const std::vector<float> values = want.to_vector();
     for (size_t i = 0; i < got.size(); ++i)
       CHECK(got[i] == doctest::Approx(values[i]).epsilon(1e-5));
+    // And by way of the file that a result has.
+    const nn::ImageProcessor again =
+        nn::parse_image_processor(nn::image_processor_text(processor), "again").processor;
+    std::vector<float> same(got.size());
+    again(golden(file, "rgb"), same.data());
+    CHECK(same == got);
+    // Training without changes sees what evaluation sees.
+    nn::TrainTransform plain;
+    plain.processor = processor;
+    Generator generator;
+    plain(golden(file, "rgb"), generator, same.data());
+    CHECK(same == got);
   }
-  CHECK(compared == 13);
+  CHECK(compared == 32);
 }
 
 TEST_CASE("resizing: the whole picture, its own size, one value everywhere, wrong sizes") {
@@ -137,7 +152,8 @@ TEST_CASE("resizing: a window has the pixels of the whole, and costs what it hol
               nn::crop(whole, w.top, w.left, w.height, w.width));
       }
       for (const auto& [h, w] : {nn::ImageSize{3, 3}, {7, 50}, {40, 5}}) {
-        CHECK(nn::resize_center_crop(image, {height, width}, h, w, kind) ==
+        const nn::Window middle = nn::center_window({height, width}, h, w);
+        CHECK(nn::center_crop(nn::resize(image, height, width, kind, middle), h, w) ==
               nn::center_crop(whole, h, w));
       }
     }
@@ -167,6 +183,27 @@ TEST_CASE("crops: inside, across the border, the middle; a flip") {
   CHECK(nn::center_crop(image, 1, 2) == nn::Image{2, 1, 1, {1, 2}});  // 0.5 rows, 0.5 columns: 0
   CHECK(nn::center_crop({5, 1, 1, {1, 2, 3, 4, 5}}, 1, 2) == nn::Image{2, 1, 1, {2, 3}});  // 1.5: 1
   CHECK(nn::center_crop(image, 2, 5) == nn::Image{5, 2, 1, {0, 1, 2, 3, 0, 0, 4, 5, 6, 0}});
+  // Margins of 0.5, 1.5, 2.5 and 3.5 columns, and of -0.5 and -1.5.
+  using enum nn::CropRounding;
+  const nn::Image row{8, 1, 1, {0, 1, 2, 3, 4, 5, 6, 7}};
+  const auto first = [&](int64_t width, nn::CropRounding rounding) {
+    return int(nn::center_crop(row, 1, width, rounding).pixels[0]);
+  };
+  const auto zeros = [&](int64_t width, nn::CropRounding rounding) {
+    return nn::center_crop({1, 1, 1, {9}}, 1, width, rounding).pixels;
+  };
+  for (const auto rounding : {down, toward_zero, half_even}) {
+    const bool even = rounding == half_even;
+    CHECK(first(7, rounding) == 0);
+    CHECK(first(5, rounding) == (even ? 2 : 1));
+    CHECK(first(3, rounding) == 2);
+    CHECK(first(1, rounding) == (even ? 4 : 3));
+    CHECK(first(6, rounding) == 1);
+    CHECK(zeros(2, rounding) ==
+          (rounding == down ? std::vector<uint8_t>{0, 9} : std::vector<uint8_t>{9, 0}));
+    CHECK(zeros(4, rounding) ==
+          (rounding == down ? std::vector<uint8_t>{0, 0, 9, 0} : std::vector<uint8_t>{0, 9, 0, 0}));
+  }
   CHECK(nn::hflip(image) == nn::Image{3, 2, 1, {3, 2, 1, 6, 5, 4}});
   CHECK(nn::hflip(nn::with_channels(image, 3)) == nn::with_channels(nn::hflip(image), 3));
   CHECK_THROWS_AS(nn::crop(image, 0, 0, 0, 1), ArgumentError);

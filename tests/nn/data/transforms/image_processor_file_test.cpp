@@ -8,6 +8,8 @@
 
 #include "nn/data/transforms/image_processor_class.h"
 #include "tensor/error.h"
+#include "tests/nn/data/files.h"
+#include "tests/temporary_folder.h"
 
 namespace papilio::test {
 
@@ -93,11 +95,19 @@ TEST_CASE("preprocessor_config.json that lies: the key, what came, what is allow
         R"({"size": {"height": 224}})",
         R"({"do_center_crop": true})",
         R"({"image_processor_type": 3})",
-        R"({"image_processor_type": "ConvNextImageProcessor", "crop_pct": 0})",
-        R"({"image_processor_type": "ConvNextImageProcessor", "crop_pct": 1e-300})",
+        R"({"image_processor_type": "ConvNextImageProcessor", "size": 30, "crop_pct": 0})",
+        R"({"image_processor_type": "ConvNextImageProcessor", "size": 9, "crop_pct": 1e-300})",
         R"({"image_processor_type": "LevitImageProcessor", "size": 9223372036854775807})",
         R"({"size": [9223372036854775807, 3]})",
         R"({"image_processor_type": "ConvNextImageProcessor", "size": [30, 30]})",
+        R"({"image_processor_type": "ConvNextImageProcessor", "size": 30, "crop_pct": null})",
+        R"({"image_processor_type": "PoolFormerImageProcessor", "crop_pct": 0})",
+        R"({"image_processor_type": "DINOv3ViTImageProcessor", "resample": 4})",
+        R"({"image_processor_type": "Siglip2ImageProcessor"})",
+        R"({"image_processor_type": "MobileViTImageProcessorFast"})",
+        R"({"feature_extractor_type": "YolosFeatureExtractor"})",
+        R"({"_backend": "pillow"})",
+        R"({"crop_size": {"shortest_edge": 3}, "do_center_crop": true})",
         R"({"image_mean": "0.5"})",
         R"({"image_mean": ["a"]})",
         R"({"image_mean": []})",
@@ -110,8 +120,40 @@ TEST_CASE("preprocessor_config.json that lies: the key, what came, what is allow
     CAPTURE(text);
     CHECK(complaint(text).starts_with("p.json"));
   }
+  const std::string other =
+      complaint(R"({"feature_extractor_type": "YolosFeatureExtractor", "size": 3})");
+  CHECK(other.starts_with("p.json: feature_extractor_type: expected ViTImageProcessor, Dei"));
+  CHECK(other.ends_with(", PoolFormerImageProcessor, got \"YolosFeatureExtractor\""));
+  CHECK(complaint(R"({"image_processor_type": "Tipsv2ImageProcessor", "resample": 5})") ==
+        "p.json: ImageProcessor: PyTorch, which resizes here, has no hamming");
   CHECK(complaint(R"({"image_std": [0, 1, 1]})") ==
         "p.json: ImageProcessor: expected deviations above 0, got 0");
+}
+
+TEST_CASE(
+    "a folder's image processor is that of processor_config.json, where Transformers 5 writes it") {
+  const TemporaryFolder folder;
+  const auto found = [&] { return nn::image_processor_in(folder.path()); };
+  CHECK_FALSE(found().has_value());
+  write_bytes(folder / "preprocessor_config.json", R"({"size": 30})");
+  REQUIRE(found().has_value());
+  CHECK(found()->text == R"({"size": 30})");
+  // As Transformers 4 wrote it, for the tokenizer's sake.
+  write_bytes(folder / "processor_config.json", R"({"processor_class": "CLIPProcessor"})");
+  CHECK(found()->where == (folder / "preprocessor_config.json").string());
+  write_bytes(
+      folder / "processor_config.json",
+      R"({"image_processor": {"image_processor_type": "DINOv3ViTImageProcessor", "size": 40},
+                  "processor_class": "Other"})");
+  const nn::ImageProcessorText nested = *found();
+  CHECK(nested.where == (folder / "processor_config.json").string() + ": image_processor");
+  const nn::ImageProcessor p = nn::parse_image_processor(nested.text, nested.where).processor;
+  CHECK(p.height == 40);
+  CHECK(p.keeps_floats());
+  write_bytes(folder / "processor_config.json", "[1]");
+  CHECK_THROWS_WITH_AS(
+      found(), ((folder / "processor_config.json").string() + ": expected an object").c_str(),
+      FileError);
 }
 
 TEST_CASE("preprocessor_config.json: a bare number is a square or the shortest edge, by class") {
