@@ -161,7 +161,14 @@ add("png other chunks", png(size, 8, 2, raw, [chunk(b"ABCD", b"x"), chunk(b"abCd
 add("png empty IDAT", png(size, 8, 2, None, packed=data[:9], behind=[chunk(b"IDAT", b""), chunk(b"IDAT", data[9:])]), plain)
 add("png bad Adler", png(size, 8, 2, None, packed=data[:-1] + bytes([data[-1] ^ 1])), "refused")
 add("png bad CRC", png(size, 8, 2, raw, [chunk(b"tEXt", b"a\0b", 1)]), "refused")
-add("png bad CRC", plain.replace(struct.pack(">I", zlib.crc32(b"IDAT" + data)), b"abcd"), "refused")
+add("png bad CRC of IDAT", plain.replace(struct.pack(">I", zlib.crc32(b"IDAT" + data)), b"abcd"), plain)
+add("png bad CRC behind IDAT", plain[:-1] + b"x", plain)
+add("png bad CRC behind IDAT", png(size, 8, 2, raw, behind=[chunk(b"tEXt", b"a\0b", 1)]), plain)
+for cut in range(1, 5):
+    add("png part of Adler", png(size, 8, 2, None, packed=data[:-cut]), plain)
+    add("png part of Adler", png(size, 8, 2, None, packed=data[:-cut], end=False)[:-4], plain)
+    add("png part of CRC", png(size, 8, 2, raw, end=False)[:-cut], plain)
+add("png Adler alone", png(size, 8, 2, None, packed=data[:-4], behind=[chunk(b"IDAT", data[-4:], 1)]), plain)
 add("png cut", png(size, 8, 2, None, packed=data[:-20]), "refused")
 add("png cut", plain[:-40], "refused")
 add("png divided IDAT", png(size, 8, 2, None, packed=data[:9], behind=[chunk(b"tEXt", b"a\0b"), chunk(b"IDAT", data[9:])]),

@@ -129,10 +129,20 @@ odd("rgba_with_trns.png", files.png((w, h), 8, 6, files.rows(rgba), [files.chunk
 odd("bytes_behind_zlib.png", files.png((w, h), 8, 2, None, packed=packed + b"more"))
 odd("too_many_rows.png", files.png((w, h), 8, 2, raw + b"\0" * (1 + 3 * w) * 40))
 odd("no_iend.png", files.png((w, h), 8, 2, raw, end=False))
+sound = files.png((w, h), 8, 2, raw)
+odd("idat_crc.png", sound.replace(struct.pack(">I", zlib.crc32(b"IDAT" + packed)), b"abcd"))
+odd("iend_crc.png", sound[:-1] + b"x")
+odd("text_crc_behind.png", files.png((w, h), 8, 2, raw, behind=[files.chunk(b"tEXt", b"a\0b", 1)]))
+odd("no_adler.png", files.png((w, h), 8, 2, None, packed=packed[:-4]))
+odd("part_of_adler.png", files.png((w, h), 8, 2, None, packed=packed[:-1]))
+odd("cut_in_adler.png", sound[:-12 - 4 - 2])
+odd("cut_in_crc.png", sound[:-12 - 2])
 odd("palette_too_short.png", files.png((w, h), 8, 3, files.rows(rgb[..., 0] % 4), [files.chunk(b"PLTE", b"abcdef")]))
 
 # Refused there too.
 (out / "short_trns.png").write_bytes(files.png((w, h), 8, 2, raw, [files.chunk(b"tRNS", b"abc")]))
+(out / "text_crc.png").write_bytes(files.png((w, h), 8, 2, raw, [files.chunk(b"tEXt", b"a\0b", 1)]))
+(out / "cut_in_data.png").write_bytes(sound[:-12 - 4 - 9])
 (out / "bad_adler.png").write_bytes(files.png((w, h), 8, 2, None, packed=packed[:-1] + bytes([packed[-1] ^ 1])))
 
 save_file(expected, out / "expected.safetensors")

@@ -16,6 +16,8 @@
 
 namespace papilio::nn {
 
+using namespace std::string_view_literals;
+
 namespace codec {
 
 namespace {
@@ -27,8 +29,8 @@ struct Png {
   png_infop info = nullptr;
   std::jmp_buf back{};
   char message[200] = "";
-  const std::vector<std::string_view>* pieces = nullptr;  // of the file
-  size_t piece = 0, begin = 0;                            // not yet read
+  std::vector<std::string_view> pieces;  // of the file
+  size_t piece = 0, begin = 0;           // not yet read
 
   Png() = default;
   ~Png() { png_destroy_read_struct(&png, &info, nullptr); }
@@ -53,8 +55,8 @@ void warn(png_structp png, png_const_charp message) {
 void read_bytes(png_structp png, png_bytep to, size_t count) {
   Png& state = *static_cast<Png*>(png_get_io_ptr(png));
   while (count > 0) {
-    if (state.piece == state.pieces->size()) png_error(png, "it ends too early");
-    const std::string_view& piece = (*state.pieces)[state.piece];
+    if (state.piece == state.pieces.size()) png_error(png, "it ends too early");
+    const std::string_view& piece = state.pieces[state.piece];
     const size_t n = std::min(count, piece.size() - state.begin);
     std::memcpy(to, piece.data() + state.begin, n);
     to += n;
@@ -79,8 +81,8 @@ void start(Png& state) {
   if (state.png == nullptr) return;
   state.info = png_create_info_struct(state.png);
   png_set_read_fn(state.png, &state, read_bytes);
-  png_set_crc_action(state.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-  png_set_user_limits(state.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size has its own
+  png_set_crc_action(state.png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);  // png_chunks has checked
+  png_set_user_limits(state.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);     // check_size has its own
   png_set_check_for_invalid_index(state.png, -1);  // a colour beyond the palette is black
   png_read_info(state.png, state.info);
 }
@@ -94,12 +96,11 @@ void to_eight_bits(Png& state) {
   png_read_update_info(state.png, state.info);
 }
 
-}  // namespace
-
-Decoded decode_png(std::string_view bytes, const std::string& name, const ImageLimits& limits) {
-  const PngChunks chunks = png_chunks(bytes, name);
+Image decoded(const PngChunks& chunks, const std::string& name, const ImageLimits& limits) {
+  constexpr std::string_view kEnd = "\0\0\0\0IEND\xae\x42\x60\x82"sv;
   Png state;
-  state.pieces = &chunks.pieces;
+  state.pieces = chunks.pieces;
+  state.pieces.push_back(kEnd);
   run(state, name, [&] { start(state); });
   check<OutOfMemoryError>(state.png != nullptr && state.info != nullptr, name,
                           ": no memory to read it");
@@ -121,6 +122,23 @@ Decoded decode_png(std::string_view bytes, const std::string& name, const ImageL
     png_read_image(state.png, rows.data());
     png_read_end(state.png, state.info);
   });
+  return image;
+}
+
+}  // namespace
+
+Decoded decode_png(std::string_view bytes, const std::string& name, const ImageLimits& limits) {
+  PngChunks chunks = png_chunks(bytes, name);
+  Image image;
+  try {
+    image = decoded(chunks, name, limits);
+  } catch (const FileError&) {
+    // All pixels may be there, and libpng waits for the checksum behind them.
+    const std::string adler = missing_adler(chunks);
+    if (adler.empty()) throw;
+    chunks.add_data(adler);
+    image = decoded(chunks, name, limits);
+  }
   return {std::move(image), orientation(chunks.notes)};
 }
 
