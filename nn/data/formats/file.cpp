@@ -12,7 +12,7 @@ namespace papilio::nn {
 
 std::string read_unpacked(const std::filesystem::path& path, size_t limit) {
   std::string bytes = read_file(path, limit);
-  if (!bytes.starts_with("\x1f\x8b")) return bytes;
+  if (!is_gzip(bytes)) return bytes;
   return gunzip(bytes, path.string(), limit - bytes.size());
 }
 

@@ -92,4 +92,17 @@ std::string gunzip(std::string_view data, const std::string& name, size_t limit)
   return out;
 }
 
+std::string gunzip_beginning(std::string_view data, size_t count) {
+  z_stream z{};
+  if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK) return {};
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> end(&z, inflateEnd);
+  std::string out(count, '\0');
+  Input(z, data).more();
+  z.next_out = reinterpret_cast<Bytef*>(out.data());
+  z.avail_out = uInt(count);
+  inflate(&z, Z_SYNC_FLUSH);
+  out.resize(count - z.avail_out);
+  return out;
+}
+
 }  // namespace papilio::nn

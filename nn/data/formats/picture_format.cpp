@@ -36,6 +36,12 @@ constexpr Format kFormats[] = {
     {0, "%PDF-"sv, "a PDF document"},
     {0, "PK\x03\x04"sv, "a zip archive"},
     {0, "\x1f\x8b"sv, "gzip data"},
+    {0,
+     "\xfd"
+     "7zXZ\0"sv,
+     "xz data"},
+    {0, "BZh"sv, "bzip2 data"},
+    {0, "\x28\xb5\x2f\xfd"sv, "zstd data"},
     {0, "version https://git-lfs"sv, "a Git LFS pointer instead of the file"},
 };
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,9 +66,11 @@ Entries entries_of(const fs::path& folder) {
   return entries;
 }
 
-// If classes are known, those of `root` must be among them, and may be without pictures.
+// If classes are known, those of `root` must be among them, and may be without pictures; so may
+// those that other parts have (`elsewhere`).
 ImageData open_folder(const fs::path& root, int64_t& ignored,
-                      const std::vector<std::string>& known = {}) {
+                      const std::vector<std::string>& known = {},
+                      const std::set<std::string>& elsewhere = {}) {
   const auto [names, loose] = entries_of(root);
   ignored += int64_t(loose.size());
   check<FileError>(!names.empty(), root.string(), ": holds no folders of pictures, one a class");
@@ -81,7 +84,7 @@ ImageData open_folder(const fs::path& root, int64_t& ignored,
     check<FileError>(label < int64_t(classes.size()), folder.string(),
                      ": is a class that the training part does not have");
     std::vector<fs::path> found = pictures(folder, ignored);
-    check<FileError>(!found.empty() || !known.empty(), folder.string(),
+    check<FileError>(!found.empty() || !known.empty() || elsewhere.contains(name), folder.string(),
                      ": holds no picture (.jpg, .jpeg or .png)");
     for (fs::path& path : found) files.push_back({std::move(path), label});
   }
@@ -140,6 +143,18 @@ fs::path data_folder(const fs::path& root) {
   return at;
 }
 
+void note_empty_classes(const fs::path& folder, const ImageDataset& part, ImageSplits& splits) {
+  const std::vector<std::string>& classes = part.class_names();
+  const std::vector<int64_t> counts = class_counts(part);
+  std::vector<std::string> without;
+  for (size_t c = 0; c < counts.size(); ++c)
+    if (counts[c] == 0) without.push_back(classes[c]);
+  if (!without.empty())
+    splits.notes.push_back(str(folder.string(), ": holds no picture of ",
+                               without.size() == 1 ? "class " : "the classes ",
+                               listed(without, 8)));
+}
+
 // A part besides train; null if its pictures have no class.
 ImageData open_part(const fs::path& folder, const std::vector<std::string>& classes,
                     ImageSplits& splits, int64_t& ignored) {
@@ -151,15 +166,19 @@ ImageData open_part(const fs::path& folder, const std::vector<std::string>& clas
     return nullptr;
   }
   ImageData part = open_folder(folder, ignored, classes);
-  std::vector<std::string> without;
-  const std::vector<int64_t> counts = class_counts(*part);
-  for (size_t c = 0; c < counts.size(); ++c)
-    if (counts[c] == 0) without.push_back(classes[c]);
-  if (!without.empty())
-    splits.notes.push_back(str(folder.string(), ": holds no picture of ",
-                               without.size() == 1 ? "class " : "the classes ",
-                               listed(without, 8)));
+  note_empty_classes(folder, *part, splits);
   return part;
+}
+
+// The classes that these parts have pictures of.
+std::set<std::string> classes_in(const fs::path& root, const std::vector<std::string>& parts) {
+  std::set<std::string> classes;
+  for (const std::string& part : parts) {
+    if (part.empty()) continue;
+    for (const std::string& name : entries_of(root / part).folders)
+      if (!files_below(root / part / name).pictures.empty()) classes.insert(name);
+  }
+  return classes;
 }
 
 void note_ignored(ImageSplits& splits, int64_t ignored) {
@@ -192,8 +211,10 @@ ImageSplits open_image_folder(const fs::path& given, const HoldOut& shares) {
       }
       splits = hold_out(open_folder(root, ignored), shares);
     } else {
-      const ImageData train = open_folder(root / parts.train, ignored);
+      const ImageData train = open_folder(root / parts.train, ignored, {},
+                                          classes_in(root, {parts.validation, parts.test}));
       ImageSplits found;
+      note_empty_classes(root / parts.train, *train, found);
       const auto part = [&](const std::string& name) {
         return name.empty() ? nullptr
                             : open_part(root / name, train->class_names(), found, ignored);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
+#include <initializer_list>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,8 @@
 
 #include "nn/data/detail/file_errors.h"
 #include "nn/data/formats/detail/file.h"
+#include "nn/data/formats/detail/gzip.h"
+#include "nn/data/formats/detail/picture_format.h"
 #include "nn/data/formats/detail/tar.h"
 #include "nn/data/sources/folder_files.h"
 #include "nn/data/sources/labelled_images.h"
@@ -28,6 +31,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kHeader = 512, kName = 100, kLongestLabel = 1000;
+constexpr size_t kBeginning = 4096;  // of a file: a header fits, compressed or not
 
 // "a/000017.seg.png" -> "a/000017" and "seg.png", as WebDataset divides names.
 std::pair<std::string, std::string> divided(const std::string& path) {
@@ -36,9 +40,15 @@ std::pair<std::string, std::string> divided(const std::string& path) {
   return {path.substr(0, dot), dot < path.size() ? path.substr(dot + 1) : ""};
 }
 
+bool ends_with_any(const fs::path& file, std::initializer_list<std::string_view> endings) {
+  const std::string name = file.filename().string();
+  return std::ranges::any_of(endings, [&](std::string_view e) { return name.ends_with(e); });
+}
+
 bool is_shard(const fs::path& file) {
   if (!fs::is_regular_file(file)) return false;
-  const std::string header = RegularFile(file).read(kHeader);
+  std::string header = RegularFile(file).read(kBeginning);
+  if (is_gzip(header)) header = gunzip_beginning(header, kHeader);
   // CIFAR comes in a tar file too: the first member's name tells them apart.
   const std::string first = header.substr(0, std::min(header.find('\0'), kName));
   const bool sample =
@@ -46,15 +56,35 @@ bool is_shard(const fs::path& file) {
   return is_tar(header) && sample;
 }
 
-std::vector<fs::path> shards_in(const fs::path& folder) {
-  std::vector<fs::path> shards;
+// A tar file in another library's compression.
+bool is_packed(const fs::path& file) {
+  return ends_with_any(file, {".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tar.lz4"}) &&
+         fs::is_regular_file(file);
+}
+
+std::string packed_by(const fs::path& file) {
+  const std::string format = format_of(RegularFile(file).read(kBeginning));
+  return format.empty() ? "compressed data" : format;
+}
+
+struct Files {
+  std::vector<fs::path> shards, packed;  // sorted
+  bool others = false;                   // folders or pictures
+};
+
+Files files_in(const fs::path& folder) {
+  Files files;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const fs::path& file = entry.path();
-    if (file.extension() == ".tar" && !is_passed_over(file) && is_shard(file))
-      shards.push_back(file);
+    if (is_passed_over(file)) continue;
+    files.others = files.others || entry.is_directory() || has_image_extension(file);
+    if (ends_with_any(file, {".tar", ".tar.gz", ".tgz"}) && is_shard(file))
+      files.shards.push_back(file);
+    if (is_packed(file)) files.packed.push_back(file);
   }
-  std::ranges::sort(shards);
-  return shards;
+  std::ranges::sort(files.shards);
+  std::ranges::sort(files.packed);
+  return files;
 }
 
 // The part that a word of the file's name says.
@@ -88,10 +118,16 @@ std::string label_in_json(std::string_view text, const std::string& where) {
 // The samples of one file, one after another.
 class Shard {
  public:
-  explicit Shard(const fs::path& path)
-      : name_(path.string()), file_(std::make_shared<MappedFile>(path)) {
-    const auto* bytes = reinterpret_cast<const char*>(file_->data());
-    for (const TarMember& member : read_tar({bytes, file_->size()}, name_)) add(member);
+  explicit Shard(const fs::path& path) : name_(path.string()) {
+    const auto file = std::make_shared<MappedFile>(path);
+    std::string_view bytes{reinterpret_cast<const char*>(file->data()), file->size()};
+    bytes_ = file;
+    if (is_gzip(bytes)) {
+      const auto unpacked = std::make_shared<std::string>(gunzip(bytes, name_));
+      bytes = *unpacked;
+      bytes_ = unpacked;
+    }
+    for (const TarMember& member : read_tar(bytes, name_)) add(member);
     finish();
   }
   std::vector<LabelledImage> images() && { return std::move(images_); }
@@ -124,13 +160,13 @@ class Shard {
                      ": has no class (.cls, or label in .json)");
     std::string name = name_ + '/' + picture_;
     images_.push_back(
-        {name, label_, [file = file_, data = data_, name] { return decode_image(data, name); }});
+        {name, label_, [owner = bytes_, data = data_, name] { return decode_image(data, name); }});
     picture_.clear();
     label_.clear();
   }
 
   std::string name_;
-  std::shared_ptr<MappedFile> file_;
+  std::shared_ptr<const void> bytes_;  // a mapped file, or what it unpacks to
   std::vector<LabelledImage> images_;
   int members_ = 0;  // of the sample that is under way
   std::string key_, picture_, label_;
@@ -159,15 +195,26 @@ void name_classes(std::vector<LabelledImage>& images, const std::vector<std::str
 }  // namespace
 
 bool is_webdataset(const fs::path& path) {
-  return fs::is_directory(path) ? !shards_in(path).empty() : is_shard(path);
+  if (!fs::is_directory(path)) return is_shard(path) || is_packed(path);
+  const Files files = files_in(path);
+  return !files.shards.empty() || (!files.packed.empty() && !files.others);
 }
 
 ImageSplits open_webdataset(const fs::path& path, const HoldOut& shares) {
   return with_file_errors(path, [&] {
     const bool folder = fs::is_directory(path);
+    Files files;
+    if (folder)
+      files = files_in(path);
+    else
+      (is_packed(path) ? files.packed : files.shards).push_back(path);
+    check<FileError>(!files.shards.empty(),
+                     (files.packed.empty() ? path : files.packed[0]).string(), ": is ",
+                     files.packed.empty() ? "no tar file" : packed_by(files.packed[0]),
+                     "; tar files are read as they are or packed by gzip");
     const std::vector<std::string> names = class_names_in(folder ? path : path.parent_path());
     LabelledParts parts;
-    for (const fs::path& file : folder ? shards_in(path) : std::vector{path}) {
+    for (const fs::path& file : files.shards) {
       std::vector<LabelledImage> images = Shard(file).images();
       if (!names.empty()) name_classes(images, names);
       const Part part = folder ? part_of(file) : Part::train;
@@ -178,6 +225,8 @@ ImageSplits open_webdataset(const fs::path& path, const HoldOut& shares) {
     }
     ImageSplits splits = labelled_splits(std::move(parts), shares, path.string(), names);
     splits.kind = "webdataset";
+    for (const fs::path& file : files.packed)
+      splits.notes.push_back(str(file.string(), ": is left out: ", packed_by(file)));
     return splits;
   });
 }

@@ -156,6 +156,19 @@ TEST_CASE("a class without pictures in a part, and pictures without classes, are
   fs::create_directories(folder / "train/d");
   CHECK(complaint(folder.path()) == "/train/d: holds no picture (.jpg, .jpeg or .png)");
   fs::remove(folder / "train/d");
+  // A class that only another part has pictures of is a class that nothing trains.
+  fs::create_directories(folder / "train/b0");
+  fs::create_directories(folder / "test/b0");
+  CHECK(complaint(folder.path()) == "/train/b0: holds no picture (.jpg, .jpeg or .png)");
+  write_classes(folder / "test", {"b0"}, 2);
+  splits = nn::open_images(folder.path());
+  CHECK(splits.class_names() == std::vector<std::string>{"a", "b", "b0", "c"});
+  CHECK(nn::class_counts(*splits.train)[2] == 0);
+  CHECK(nn::class_counts(*splits.test) == std::vector<int64_t>{3, 0, 2, 3});
+  CHECK(splits.notes ==
+        std::vector<std::string>{(folder / "train").string() + ": holds no picture of class b0",
+                                 (folder / "test").string() + ": holds no picture of class b"});
+  fs::remove_all(folder / "train/b0");
   fs::remove_all(folder / "test");
   write_classes(folder.path(), {"test"}, 5);  // flat
   write_classes(folder.path(), {"raw"}, 1);

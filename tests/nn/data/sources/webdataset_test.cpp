@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -65,6 +66,44 @@ TEST_CASE("webdataset: one file, or a folder of shards with their parts in their
       nn::open_images(folder / "photos-train-0000.tar", {.validation = 0, .test = 0});
   CHECK(one.train->size() == 9);
   CHECK(one.class_names()[2] == "owl");
+}
+
+TEST_CASE("webdataset: packed by gzip; other compressions are named") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "photos-train-0000.tar", shard(0, 6));
+  write_bytes(folder / "photos-train-0001.tar.gz", gzip(shard(9, 6)));
+  write_bytes(folder / "photos-test-0000.tgz", gzip(shard(30, 3)));
+  const nn::ImageSplits splits = nn::open_images(folder.path(), {.validation = 0, .test = 0});
+  REQUIRE(splits.train->size() == 12);
+  CHECK(splits.train->sample(11).pixels[0] == 14);
+  CHECK(splits.test->size() == 3);
+  CHECK(splits.test->name(0) == (folder / "photos-test-0000.tgz/data/1030.png").string());
+  CHECK(nn::open_images(folder / "photos-test-0000.tgz").kind == "webdataset");
+
+  const std::string xz = std::string(
+                             "\xfd"
+                             "7zXZ\0",
+                             6) +
+                         std::string(600, 'x');
+  write_bytes(folder / "photos-train-0002.tar.xz", xz);
+  const nn::ImageSplits some = nn::open_images(folder.path());
+  CHECK(some.notes == std::vector<std::string>{(folder / "photos-train-0002.tar.xz").string() +
+                                               ": is left out: xz data"});
+  const TemporaryFolder other;
+  write_bytes(other / "a.tar.xz", xz);
+  const std::string says = ": is xz data; tar files are read as they are or packed by gzip";
+  CHECK(complaint(other / "a.tar.xz") == says);
+  CHECK(complaint(other.path()) == "/a.tar.xz" + says);
+  // Of a set of pictures in folders it is no part.
+  fs::create_directories(other / "owl");
+  write_bytes(other / "owl/1.png", plain_png(2, 2, 1, 0, 0));
+  CHECK(nn::open_images(other.path()).kind == "folder");
+  // Cut gzip data is no shard, or one that is refused.
+  const std::string whole = gzip(shard(0, 3));
+  for (size_t length = 0; length < whole.size(); length += 7) {
+    write_bytes(folder / "cut.tar.gz", whole.substr(0, length));
+    CHECK(!complaint(folder / "cut.tar.gz").empty());
+  }
 }
 
 TEST_CASE("webdataset: labels in JSON; what a sample lacks is said") {
