@@ -1,7 +1,7 @@
 #include "nn/layers/hidden_act.h"
 
-#include <ranges>
 #include <utility>
+#include <vector>
 
 #include "autograd/ops/activation.h"
 #include "autograd/ops/arithmetic.h"
@@ -32,7 +32,9 @@ HiddenAct hidden_act(std::string_view name) {
 }
 
 std::string hidden_act_names() {
-  return joined(kNames | std::views::keys, ", ");
+  std::vector<std::string_view> names;
+  for (const auto& [known, act] : kNames) names.push_back(known);
+  return joined(names, ", ");
 }
 
 Tensor activate(const Tensor& x, HiddenAct act) {

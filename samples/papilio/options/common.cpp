@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <ranges>
 #include <system_error>
 
 #include "kernels/threads.h"
@@ -69,7 +68,9 @@ std::string printable(std::string_view text) {
 }
 
 std::string printable_list(const std::vector<std::string>& items) {
-  return joined(items | std::views::transform(printable), ", ");
+  std::vector<std::string> texts;
+  for (const std::string& item : items) texts.push_back(printable(item));
+  return joined(texts, ", ");
 }
 
 }  // namespace papilio::cli
