@@ -168,9 +168,12 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
     }
     const Match match = match_target(rules, path);
     if (match == Match::no) return;
-    check(match != Match::half, "target_modules: names one half of ", path,
-          ", which Transformers 5 splits into ", (*nn::halves_of(path))[0], " and ",
-          (*nn::halves_of(path))[1], "; here it is one layer, which cannot be adapted by halves");
+    if (match == Match::half) {
+      const auto halves = nn::halves_of(path).value();
+      throw ArgumentError(str("target_modules: names one half of ", path,
+                              ", which Transformers 5 splits into ", halves[0], " and ", halves[1],
+                              "; here it is one layer, which cannot be adapted by halves"));
+    }
     check(layer != nullptr, "target_modules: ", path, " is a ", module.describe(),
           ", which cannot be adapted; Linear, Conv1D, Conv2d and Embedding can");
     selection.adapted.push_back(path);
