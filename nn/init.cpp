@@ -49,6 +49,11 @@ void trunc_normal_(const Tensor& x, double std, Generator& generator) {
   copy_(x, tensor<double>(values, x.shape()));
 }
 
+void normal_(const Tensor& x, double std, Generator& generator) {
+  if (skip_init) return;
+  copy_(x, normal(x.shape(), 0, std, {.dtype = x.dtype(), .device = x.device()}, generator));
+}
+
 void kaiming_uniform_(const Tensor& weight, Generator& generator) {
   check(weight.dim() >= 2, "kaiming_uniform_: expected at least two dimensions, got ",
         weight.shape());

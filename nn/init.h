@@ -14,11 +14,14 @@ void kaiming_uniform_(const Tensor& weight, Generator& generator = default_gener
 // U(-a, a) with a = sqrt(6 / (fan_in + fan_out)).
 void xavier_uniform_(const Tensor& weight, Generator& generator = default_generator());
 
+// N(0, std^2).
+void normal_(const Tensor& x, double std, Generator& generator = default_generator());
+
 // A parameter of zeros; under SkipInit of whatever lies there, so that no memory is touched before
 // a file has shown that the sizes are right.
 Tensor zero_parameter(const Dims& shape);
 
-// While one lives in this thread, the four above leave tensors as they are, for models whose
+// While one lives in this thread, the five above leave tensors as they are, for models whose
 // values come from elsewhere: drawing those of a large model takes seconds.
 class SkipInit {
  public:

@@ -7,6 +7,7 @@
 
 namespace papilio {
 
+// Of a group norm.
 struct GroupNormOptions {
   double eps = 1e-5;
   bool silu = false;  // y = silu(norm), in the same pass

@@ -4,15 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "autograd/backward.h"
 #include "autograd/ops/index.h"
 #include "autograd/ops/shape.h"
-#include "tensor/random.h"
+#include "nn/init.h"
 
 namespace papilio::nn {
 
 Embedding::Embedding(int64_t count, int64_t dim) {
-  weight = leaf(randn({count, dim}));
+  weight = zero_parameter({count, dim});
+  normal_(weight, 1);
 }
 
 Tensor Embedding::operator()(const Tensor& indices) {

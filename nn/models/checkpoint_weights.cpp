@@ -4,10 +4,12 @@
 
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "tensor/files/detail/check_name.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/safetensors.h"
+#include "tensor/text.h"
 
 namespace papilio::nn {
 
@@ -16,17 +18,42 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
 // Weights in forms that are not read.
-constexpr const char* kPickles[] = {"pytorch_model.bin", "pytorch_model.bin.index.json",
-                                    "model.pt",          "model.pth",
-                                    "tf_model.h5",       "flax_model.msgpack"};
+constexpr const char* kPickles[] = {"pytorch_model.bin",
+                                    "pytorch_model.bin.index.json",
+                                    "model.pt",
+                                    "model.pth",
+                                    "tf_model.h5",
+                                    "flax_model.msgpack",
+                                    "diffusion_pytorch_model.bin",
+                                    "diffusion_flax_model.msgpack"};
 
-std::map<std::string, Tensor> read_shards(const fs::path& folder,
+// <name>.safetensors and its index, or with a variant <name>.fp16.safetensors and
+// <name>.safetensors.index.fp16.json.
+std::string file_of(const WeightsFile& file) {
+  return file.name + (file.variant.empty() ? "" : '.' + file.variant) + ".safetensors";
+}
+std::string index_of(const WeightsFile& file) {
+  return file.name + ".safetensors.index" + (file.variant.empty() ? "" : '.' + file.variant) +
+         ".json";
+}
+
+// The variants whose files are there: "without a variant", "of variant fp16".
+std::vector<std::string> variants_in(const fs::path& folder, const std::string& name) {
+  std::vector<std::string> variants;
+  std::error_code ignored;
+  for (const std::string variant : {"", "fp16", "bf16", "non_ema"}) {
+    const WeightsFile file{name, variant};
+    if (fs::exists(folder / file_of(file), ignored) || fs::exists(folder / index_of(file), ignored))
+      variants.push_back(variant.empty() ? "without a variant" : "of variant " + variant);
+  }
+  return variants;
+}
+
+std::map<std::string, Tensor> read_shards(const fs::path& folder, const std::string& index_name,
                                           std::map<std::string, std::string>& unsupported) {
-  const std::string where = (folder / kIndex).string();
-  const json index = read_json(folder / kIndex);
+  const std::string where = (folder / index_name).string();
+  const json index = read_json(folder / index_name);
   const json map = index.is_object() ? index.value("weight_map", json()) : json();
   check<FileError>(map.is_object() && !map.empty(), where,
                    ": weight_map: expected an object of file names by tensor");
@@ -46,7 +73,7 @@ std::map<std::string, Tensor> read_shards(const fs::path& folder,
     }
     const SafetensorsReader& reader = files.at(file);
     check<FileError>(reader.entries().contains(name), (folder / file).string(), ": has no tensor ",
-                     name, ", which ", kIndex, " says is there");
+                     name, ", which ", index_name, " says is there");
     const SafetensorsType& type = *reader.entries().at(name).type;
     if (type.dtype)
       tensors[name] = reader.tensor(name);
@@ -59,23 +86,27 @@ std::map<std::string, Tensor> read_shards(const fs::path& folder,
 }  // namespace
 
 std::map<std::string, Tensor> read_checkpoint_weights(
-    const fs::path& folder, std::map<std::string, std::string>& unsupported) {
+    const fs::path& folder, std::map<std::string, std::string>& unsupported,
+    const WeightsFile& file) {
+  const std::string weights = file_of(file), index = index_of(file);
   std::error_code ignored;
-  if (fs::exists(folder / kWeights, ignored)) {
-    SafetensorsFile file = load_safetensors(folder / kWeights);
-    unsupported = std::move(file.unsupported);
-    return std::move(file.tensors);
+  if (fs::exists(folder / weights, ignored)) {
+    SafetensorsFile read = load_safetensors(folder / weights);
+    unsupported = std::move(read.unsupported);
+    return std::move(read.tensors);
   }
+  if (fs::exists(folder / index, ignored)) return read_shards(folder, index, unsupported);
+  const std::vector<std::string> there = variants_in(folder, file.name);
+  check<FileError>(there.empty(), folder.string(), ": holds no ", weights, "; there are weights ",
+                   joined(there, " and "));
   for (const char* pickle : kPickles) {
-    check<FileError>(!fs::exists(folder / pickle, ignored) || fs::exists(folder / kIndex, ignored),
-                     folder.string(), ": its weights are in ", pickle,
+    check<FileError>(!fs::exists(folder / pickle, ignored), folder.string(),
+                     ": its weights are in ", pickle,
                      ", which is not read: a file that can run code when it is opened, or another "
                      "library's; save the model as ",
-                     kWeights, " (save_pretrained writes it)");
+                     weights, " (save_pretrained writes it)");
   }
-  check<FileError>(fs::exists(folder / kIndex, ignored), folder.string(), ": holds neither ",
-                   kWeights, " nor ", kIndex);
-  return read_shards(folder, unsupported);
+  throw FileError(str(folder.string(), ": holds neither ", weights, " nor ", index));
 }
 
 }  // namespace papilio::nn

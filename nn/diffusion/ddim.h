@@ -1,0 +1,39 @@
+// DDIM: long steps without noise. Song, Meng, Ermon: "Denoising diffusion implicit models", 2021.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "nn/diffusion/scheduler.h"
+
+namespace papilio::nn {
+
+// Diffusers' fields and defaults.
+struct DDIMConfig {
+  NoiseScheduleConfig noise;
+  bool clip_sample = true;
+  double clip_sample_range = 1;
+  bool set_alpha_to_one = true;  // the last step ends without noise, rather than at timestep 0
+};
+
+// x_{t-1} = sqrt(alpha') x_0 + sqrt(1 - alpha' - sigma^2) noise + sigma drawn: equation 12; sigma
+// is eta times DDPM's.
+struct DDIMScheduler : Scheduler {
+  DDIMConfig config;
+  double eta = 0;
+
+  explicit DDIMScheduler(const DDIMConfig& config);
+  std::string class_name() const override { return "DDIMScheduler"; }
+  void set_timesteps(int64_t steps) override;
+  Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
+              const DrawNoise& draw) override;
+
+ private:
+  int64_t distance_ = 1;  // of two timesteps
+};
+
+std::unique_ptr<Scheduler> make_ddim(JsonFields& fields);
+
+}  // namespace papilio::nn

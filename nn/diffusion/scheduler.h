@@ -1,0 +1,59 @@
+// Schedulers: how a sample of noise becomes a picture in a few steps of a model.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/diffusion/noise_schedule.h"
+
+namespace papilio::nn {
+
+// Draws N(0, 1) of a shape, for steps that add noise.
+using DrawNoise = std::function<Tensor(const Dims& shape)>;
+
+// Usage:
+//   scheduler->set_timesteps(50);
+//   for (size_t i = 0; i < scheduler->timesteps().size(); ++i)
+//     x = scheduler->step(model(x, scheduler->timesteps()[i]), i, x, draw);
+struct Scheduler {
+  NoiseSchedule schedule;
+
+  explicit Scheduler(const NoiseScheduleConfig& config) : schedule(config) {}
+  virtual ~Scheduler() = default;
+
+  // Diffusers' name of its class.
+  virtual std::string class_name() const = 0;
+  // Chooses the timesteps of a run of that many steps, the noisiest first, and forgets the run
+  // before. Throws ArgumentError for less than one or more than training had.
+  virtual void set_timesteps(int64_t steps);
+  const std::vector<int64_t>& timesteps() const { return timesteps_; }
+  // The sample of timesteps()[i + 1] from what the model says of `sample` at timesteps()[i]; steps
+  // are taken in order. Without gradient.
+  virtual Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
+                      const DrawNoise& draw) = 0;
+
+ protected:
+  // `steps` timesteps below `last`, spaced as timestep_spacing says; of `more` further ones, at the
+  // end of the run, none is kept.
+  std::vector<int64_t> spaced(int64_t steps, int64_t more, int64_t last) const;
+  // What the model says of the sample without noise, given alpha_bar.
+  Tensor predicted_sample(const Tensor& model_output, const Tensor& sample, float alpha_bar) const;
+
+  std::vector<int64_t> timesteps_;
+};
+
+// The scheduler that a scheduler_config.json describes: DDPMScheduler, DDIMScheduler or
+// DPMSolverMultistepScheduler. With `instead`, one of these names or ddpm, ddim, dpm++, that one
+// with the noise schedule of the file, whatever class it is of. Throws FileError that names the key
+// for a class, a value or a field that is not to be had; FileError for a file that is broken.
+std::unique_ptr<Scheduler> load_scheduler(const std::filesystem::path& file,
+                                          const std::string& instead = "");
+// The same of a document's fields.
+std::unique_ptr<Scheduler> make_scheduler(JsonFields& fields, const std::string& instead = "");
+
+}  // namespace papilio::nn

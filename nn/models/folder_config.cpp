@@ -1,0 +1,88 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "nn/models/detail/folder_config.h"
+#include "nn/text_table.h"
+#include "tensor/text.h"
+
+namespace papilio::nn {
+
+using nlohmann::json;
+
+void expect_class(JsonFields& fields, const std::string& name) {
+  std::string found = fields.string("_class_name", name);
+  if (found.starts_with("Flax")) found.erase(0, 4);
+  if (found != name) fields.fail("_class_name", str('"', name, '"').c_str());
+}
+
+void expect_fixed(JsonFields& fields, std::span<const FixedField> fixed) {
+  for (const auto& [key, text] : fixed) {
+    const json wanted = json::parse(text);
+    const json& found = fields.value(key);
+    if (!fields.has(key) || found == wanted) continue;
+    // A number is the same as a whole one, and an absent choice the same as null.
+    if (found.is_null()) continue;
+    fields.fail(key, str(text, " (nothing else is supported)").c_str());
+  }
+}
+
+std::vector<int64_t> read_channels(JsonFields& fields, const char* key,
+                                   const std::vector<int64_t>& otherwise) {
+  const std::vector<int64_t> values = fields.integers(key);
+  if (values.empty()) return otherwise;
+  if (std::ranges::any_of(values, [](int64_t v) { return v < 1; }))
+    fields.fail(key, "numbers of at least 1");
+  return values;
+}
+
+std::vector<int64_t> read_per_block(JsonFields& fields, const char* key,
+                                    const std::vector<int64_t>& otherwise, size_t count) {
+  const std::vector<int64_t> values = read_channels(fields, key, otherwise);
+  if (fields.value(key).is_array() && values.size() != count)
+    fields.fail(key, str("a number, or a list of ", count, ", one for each block").c_str());
+  return values.size() == count ? values : std::vector<int64_t>(count, values.front());
+}
+
+std::vector<std::string> read_names(JsonFields& fields, const char* key,
+                                    const std::vector<std::string>& otherwise) {
+  const std::vector<std::string> names = fields.strings(key);
+  return names.empty() ? otherwise : names;
+}
+
+int64_t read_side(JsonFields& fields, const char* key, int64_t otherwise) {
+  const std::vector<int64_t> sides = read_channels(fields, key, {otherwise});
+  if (sides.size() > 2 || sides.front() != sides.back())
+    fields.fail(key, "a number, or two equal ones");
+  return sides.front();
+}
+
+void expect_silu(JsonFields& fields, const char* key) {
+  const std::string name = fields.string(key, "silu");
+  if (name != "silu" && name != "swish") fields.fail(key, "\"silu\" (nothing else is supported)");
+}
+
+json one_or_all(const std::vector<int64_t>& values) {
+  const bool equal = std::ranges::all_of(values, [&](int64_t v) { return v == values.front(); });
+  return !values.empty() && equal ? json(values.front()) : json(values);
+}
+
+void keep_other_fields(FolderModel& model, const json& document, JsonFields& fields,
+                       std::vector<std::string>& warnings) {
+  // Nothing that is computed here.
+  static const std::set<std::string> kSilent = {
+      "architectures", "transformers_version", "dtype",        "torch_dtype",
+      "use_cache",     "return_dict",          "name_or_path", "model_type"};
+  std::vector<std::string> unknown;
+  for (const std::string& key : fields.unread())
+    if (!key.starts_with('_') && !kSilent.contains(key)) unknown.push_back(key);
+  if (!unknown.empty())
+    warnings.push_back(fields.where() + ": not known here: " + listed(unknown, 8));
+  const ConfigFields own = model.config_fields();
+  for (const auto& [key, value] : document.items())
+    if (!own.contains(key)) model.other_config[key] = value.dump();
+}
+
+}  // namespace papilio::nn
