@@ -51,7 +51,7 @@ class Dataset : public LabelledSamples {
 };
 // A data set that views and loaders share.
 template <class Sample>
-using Data = std::shared_ptr<const Dataset<Sample>>;
+using SharedDataset = std::shared_ptr<const Dataset<Sample>>;
 
 // A sample of one of several data sets, under a label of its own.
 struct Place {
@@ -63,7 +63,7 @@ struct Place {
 template <class Sample>
 class DatasetView : public Dataset<Sample> {
  public:
-  DatasetView(std::vector<Data<Sample>> sources, std::vector<Place> places,
+  DatasetView(std::vector<SharedDataset<Sample>> sources, std::vector<Place> places,
               std::vector<std::string> class_names)
       : Dataset<Sample>(std::move(class_names)),
         sources_(std::move(sources)),
@@ -79,7 +79,7 @@ class DatasetView : public Dataset<Sample> {
   const Place& at(int64_t i) const { return places_[size_t(i)]; }
   const Dataset<Sample>& source(int64_t i) const { return *sources_[at(i).source]; }
 
-  std::vector<Data<Sample>> sources_;
+  std::vector<SharedDataset<Sample>> sources_;
   std::vector<Place> places_;
 };
 
@@ -91,15 +91,17 @@ std::vector<Place> places_of_both(const LabelledSamples& first, const LabelledSa
 
 // The samples at the given positions. Throws ArgumentError for one that is not there.
 template <class Sample>
-Data<Sample> subset(const Data<Sample>& data, const std::vector<int64_t>& positions) {
+SharedDataset<Sample> subset(const SharedDataset<Sample>& data,
+                             const std::vector<int64_t>& positions) {
   return std::make_shared<DatasetView<Sample>>(std::vector{data}, places_at(*data, positions),
                                                data->class_names());
 }
 
 // The samples of each class c with number[c] >= 0, which becomes their label among `class_names`.
 template <class Sample>
-Data<Sample> relabelled(const Data<Sample>& data, const std::vector<int64_t>& number,
-                        std::vector<std::string> class_names) {
+SharedDataset<Sample> relabelled(const SharedDataset<Sample>& data,
+                                 const std::vector<int64_t>& number,
+                                 std::vector<std::string> class_names) {
   return std::make_shared<DatasetView<Sample>>(std::vector{data}, places_relabelled(*data, number),
                                                std::move(class_names));
 }
@@ -115,14 +117,16 @@ ChosenClasses choose_classes(const std::vector<std::string>& names,
 
 // The samples of the given classes, relabelled 0, 1, ... in the order given.
 template <class Sample>
-Data<Sample> with_classes(const Data<Sample>& data, const std::vector<int64_t>& classes) {
+SharedDataset<Sample> with_classes(const SharedDataset<Sample>& data,
+                                   const std::vector<int64_t>& classes) {
   ChosenClasses chosen = choose_classes(data->class_names(), classes);
   return relabelled(data, chosen.number, std::move(chosen.names));
 }
 
 // All of both, which have the same classes.
 template <class Sample>
-Data<Sample> concatenate(const Data<Sample>& first, const Data<Sample>& second) {
+SharedDataset<Sample> concatenate(const SharedDataset<Sample>& first,
+                                  const SharedDataset<Sample>& second) {
   return std::make_shared<DatasetView<Sample>>(
       std::vector{first, second}, places_of_both(*first, *second), first->class_names());
 }

@@ -13,7 +13,7 @@ namespace papilio::nn {
 template <class Sample>
 struct Splits {
   std::string kind;  // "digits", "folder", "idx", "cifar-10", ...
-  Data<Sample> train, validation, test;
+  SharedDataset<Sample> train, validation, test;
   std::vector<std::string> notes = {};  // what was left out, one line each
 
   // The names of the classes, the same in all parts.
@@ -21,13 +21,13 @@ struct Splits {
 
   // "train", "validation", "test" or, of those that are there together, "all". Throws
   // ArgumentError for another name.
-  Data<Sample> part(const std::string& name) const {
+  SharedDataset<Sample> part(const std::string& name) const {
     if (name == "train") return train;
     if (name == "validation") return validation;
     if (name == "test") return test;
     check(name == "all", "Splits: expected train, validation, test or all, got ", name);
-    Data<Sample> all = train;
-    for (const Data<Sample>& more : {validation, test}) {
+    SharedDataset<Sample> all = train;
+    for (const SharedDataset<Sample>& more : {validation, test}) {
       if (more != nullptr) all = concatenate(all, more);
     }
     return all;
@@ -37,7 +37,7 @@ struct Splits {
   template <class F>
   Splits each(F&& f) const {
     Splits result = *this;
-    for (Data<Sample>* part : {&result.train, &result.validation, &result.test}) {
+    for (SharedDataset<Sample>* part : {&result.train, &result.validation, &result.test}) {
       if (*part != nullptr) *part = f(*part);
     }
     return result;
@@ -47,7 +47,8 @@ struct Splits {
 // Those samples of every part whose class is one of `classes`, numbered in their order.
 template <class Sample>
 Splits<Sample> with_classes(const Splits<Sample>& splits, const std::vector<int64_t>& classes) {
-  return splits.each([&](const Data<Sample>& part) { return with_classes(part, classes); });
+  return splits.each(
+      [&](const SharedDataset<Sample>& part) { return with_classes(part, classes); });
 }
 
 // Every part with other classes: number[c] is the new label of class c.
@@ -55,7 +56,7 @@ template <class Sample>
 Splits<Sample> relabelled(const Splits<Sample>& splits, const std::vector<int64_t>& number,
                           const std::vector<std::string>& class_names) {
   return splits.each(
-      [&](const Data<Sample>& part) { return relabelled(part, number, class_names); });
+      [&](const SharedDataset<Sample>& part) { return relabelled(part, number, class_names); });
 }
 
 // Shares of each class that are held out. Which samples follows from the seed and their names in
@@ -79,7 +80,7 @@ SplitPositions fixed_positions(const LabelledSamples& all);
 
 // All three parts out of one. Throws ArgumentError as hold_out_positions does.
 template <class Sample>
-Splits<Sample> hold_out(const Data<Sample>& all, const HoldOut& shares) {
+Splits<Sample> hold_out(const SharedDataset<Sample>& all, const HoldOut& shares) {
   const SplitPositions at = hold_out_positions(*all, shares);
   return {"", subset(all, at.train), shares.validation > 0 ? subset(all, at.validation) : nullptr,
           shares.test > 0 ? subset(all, at.test) : nullptr};
@@ -87,7 +88,7 @@ Splits<Sample> hold_out(const Data<Sample>& all, const HoldOut& shares) {
 
 // The parts at fixed_positions.
 template <class Sample>
-Splits<Sample> fixed_splits(const Data<Sample>& all) {
+Splits<Sample> fixed_splits(const SharedDataset<Sample>& all) {
   const SplitPositions at = fixed_positions(*all);
   return {"", subset(all, at.train), subset(all, at.validation), subset(all, at.test)};
 }

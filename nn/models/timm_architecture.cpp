@@ -63,14 +63,14 @@ int64_t number_in(const std::string& word, std::string_view before = "") {
   return all ? std::stoll(word.substr(before.size())) : 0;
 }
 
-struct Words {
+struct NameParts {
   int64_t patch = 0, img_size = 0, registers = 0;
   bool gap = false, clip = false, quickgelu = false, dinov2 = false, plus = false, miil = false,
        deep = false;
 };
 
-Words read_words(const std::string& name, const std::vector<std::string>& words) {
-  Words w;
+NameParts read_words(const std::string& name, const std::vector<std::string>& words) {
+  NameParts w;
   const std::pair<std::string_view, bool*> flags[] = {
       {"gap", &w.gap},       {"clip", &w.clip}, {"quickgelu", &w.quickgelu},
       {"dinov2", &w.dinov2}, {"plus", &w.plus}, {"miil", &w.miil},
@@ -97,7 +97,7 @@ TimmViTConfig timm_architecture(const std::string& name) {
   check(words.size() >= 3 && words[0] == "vit", name, " is no vit_SIZE_patchN_...");
   const auto* const size = std::ranges::find(kSizes, words[1], &Size::name);
   check(size != std::end(kSizes), '"', words[1], "\" in ", name, " is not known here");
-  const Words w = read_words(name, words);
+  const NameParts w = read_words(name, words);
   check(w.patch > 0, name, " has no patchN in its name");
   check(!w.dinov2 || words[1] != "giant", name, ": its gated MLP is not known here");
   check(!w.plus || words[1] == "base", '"', "plus\" in ", name, " is not known here");

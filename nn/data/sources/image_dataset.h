@@ -12,7 +12,7 @@ namespace papilio::nn {
 
 // Pictures as a data set, and its parts.
 using ImageDataset = Dataset<Image>;
-using ImageData = Data<Image>;
+using ImageData = SharedDataset<Image>;
 using ImageSplits = Splits<Image>;
 
 // Pictures of one size, one after another in memory: pixels holds labels.size() times

@@ -58,7 +58,7 @@ Pretrained pretrained_model(const Task& task, const Schedule& schedule, const De
 }
 
 // One run a seed; fewer, the last unfinished, if a signal came.
-std::vector<Run> adapt(const Pretrained& pretrained, const Method& method, const Task& task,
+std::vector<Run> adapt(const Pretrained& pretrained, const DemoMethod& method, const Task& task,
                        const Schedule& schedule, uint64_t first_seed, std::FILE* out) {
   std::vector<Run> runs;
   const int64_t batches =
@@ -176,7 +176,7 @@ void describe(report::DemoReport& page, const Schedule& schedule, const DemoOpti
 // The pretrained model as it is, before anything is adapted: its folder, and its energy.
 double add_base(report::DemoReport& page, const Pretrained& pretrained, const Task& task,
                 const std::filesystem::path& folder) {
-  Run base(pretrained, {"base", "base", Method::Kind::probe, {}, 0}, 0);
+  Run base(pretrained, {"base", "base", DemoMethod::Kind::probe, {}, 0}, 0);
   page.row_angles_layer = kPictureLayer;
   page.base_row_angles = row_angles(base.weights().at(kPictureLayer));
   page.model_parameters = nn::count_parameters(base.model()).all;
@@ -242,7 +242,7 @@ int run(const DemoOptions& options) {
   page.pretrain_accuracy = pretrained.accuracy;
   std::vector<std::vector<Run>> runs;
   double energy_before = 0;
-  for (const Method& method : methods()) {
+  for (const DemoMethod& method : methods()) {
     std::vector<Run> adapted = adapt(pretrained, method, task, schedule, options.seed, progress);
     results.interrupted = cli::Interruptible::signal() != 0;
     if (results.interrupted) break;

@@ -71,7 +71,7 @@ Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, D
   return result;
 }
 
-Run::Run(const Pretrained& pretrained, const Method& method, uint64_t seed)
+Run::Run(const Pretrained& pretrained, const DemoMethod& method, uint64_t seed)
     : method_(method), seed_(seed), model_(model_from(pretrained)) {
   manual_seed(seed);
   const nn::ViTConfig& c = model_->config();
@@ -80,12 +80,12 @@ Run::Run(const Pretrained& pretrained, const Method& method, uint64_t seed)
   nn::trunc_normal_(model_->classifier.weight, c.initializer_range);
   fill_(model_->classifier.bias, 0);
   switch (method.kind) {
-    case Method::Kind::full:
+    case DemoMethod::Kind::full:
       break;
-    case Method::Kind::probe:
+    case DemoMethod::Kind::probe:
       nn::set_trainable(model_->vit, false);
       break;
-    case Method::Kind::adapter:
+    case DemoMethod::Kind::adapter:
       adapters_ = std::make_unique<boft::AdapterModel>(*model_);
       adapters_->add_adapter("default", *method.adapter);
       break;
@@ -102,7 +102,7 @@ void Run::train(const Task& task, const Schedule& schedule, int64_t every, const
   const int64_t steps = schedule.adapt_epochs * loader.batches_per_epoch();
   // Adapters begin at the identity, and decay would pull a scale to 0 instead of 1: only weights of
   // layers decay.
-  const double decay = method_.kind == Method::Kind::full ? schedule.weight_decay : 0;
+  const double decay = method_.kind == DemoMethod::Kind::full ? schedule.weight_decay : 0;
   nn::AdamW optimizer(nn::parameter_groups(*model_, {.weight_decay = decay}), {.lr = method_.lr});
   const auto measure = [&](int64_t step) {
     accuracies_.push_back(
@@ -182,10 +182,10 @@ double timed_step(nn::ViTForImageClassification& model, const nn::Batch& batch,
 
 }  // namespace
 
-StepTime time_step(const Pretrained& pretrained, const Method& method, const Task& task,
+StepTime time_step(const Pretrained& pretrained, const DemoMethod& method, const Task& task,
                    const Schedule& schedule, int64_t repeats) {
   Run with(pretrained, method, 0);
-  Run without(pretrained, {"frozen", "frozen", Method::Kind::probe, {}, 0}, 0);
+  Run without(pretrained, {"frozen", "frozen", DemoMethod::Kind::probe, {}, 0}, 0);
   nn::AdamW optimizer(nn::parameter_groups(with.model(), {}));
   nn::AdamW head_optimizer(nn::parameter_groups(without.model(), {}));
   nn::train(with.model());

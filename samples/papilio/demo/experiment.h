@@ -41,7 +41,7 @@ Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, D
 // it.
 class Run {
  public:
-  Run(const Pretrained& pretrained, const Method& method, uint64_t seed);
+  Run(const Pretrained& pretrained, const DemoMethod& method, uint64_t seed);
 
   struct Point {
     int64_t step;
@@ -64,12 +64,12 @@ class Run {
 
   nn::ViTForImageClassification& model() { return *model_; }
   boft::AdapterModel* adapters() { return adapters_.get(); }
-  const Method& method() const { return method_; }
+  const DemoMethod& method() const { return method_; }
   const std::vector<Point>& losses() const { return losses_; }
   const std::vector<Accuracy>& accuracies() const { return accuracies_; }
 
  private:
-  Method method_;
+  DemoMethod method_;
   uint64_t seed_;
   std::unique_ptr<nn::ViTForImageClassification> model_;
   std::unique_ptr<nn::Linear> old_head_;
@@ -86,7 +86,7 @@ struct StepTime {
   double ratio;    // to the same step with every adapter off and activation gradients kept,
                    // alternating with it
 };
-StepTime time_step(const Pretrained& pretrained, const Method& method, const Task& task,
+StepTime time_step(const Pretrained& pretrained, const DemoMethod& method, const Task& task,
                    const Schedule& schedule, int64_t repeats);
 
 }  // namespace papilio::demo

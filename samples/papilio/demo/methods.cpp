@@ -31,8 +31,8 @@ boft::LoraConfig lora(int64_t r) {
 
 }  // namespace
 
-std::vector<Method> methods() {
-  using Kind = Method::Kind;
+std::vector<DemoMethod> methods() {
+  using Kind = DemoMethod::Kind;
   return {{"boft_b4_m2", "BOFT b=4 m=2", Kind::adapter, boft(4, 2), 3e-2},
           {"boft_b2_m4", "BOFT b=2 m=4", Kind::adapter, boft(2, 4), 3e-2},
           {"oft", "OFT b=8", Kind::adapter, boft(8, 1), 3e-2},

@@ -14,7 +14,7 @@
 namespace papilio::demo {
 
 // What trains beside the new head: adapters, nothing (probe), or every parameter (full).
-struct Method {
+struct DemoMethod {
   std::string name;   // as in results.json
   std::string label;  // for people
   enum class Kind { adapter, probe, full } kind = Kind::adapter;
@@ -28,7 +28,7 @@ extern const std::vector<double> kRates;
 extern const char* const kRateRule;
 constexpr uint64_t kTuneSeed = 100;  // none of the seeds that are reported
 
-std::vector<Method> methods();
+std::vector<DemoMethod> methods();
 
 // As train has them, for five classes.
 nn::ViTConfig model_config();

@@ -16,7 +16,7 @@ struct Estimate {
 Estimate estimate(const std::vector<double>& values);
 
 struct MethodResult {
-  Method method;
+  DemoMethod method;
   int64_t trainable_parameters = 0;
   double trainable_fraction = 0;  // of all parameters of the model with the adapter
   std::vector<double> new_digits = {}, old_digits = {};  // test accuracy by seed, fractions

@@ -24,8 +24,8 @@ struct Trial {
 };
 
 // One method with one rate; nothing if a signal ended it.
-std::optional<Trial> attempt(Method method, double lr, const Task& task, const Schedule& schedule,
-                             const Pretrained& pretrained) {
+std::optional<Trial> attempt(DemoMethod method, double lr, const Task& task,
+                             const Schedule& schedule, const Pretrained& pretrained) {
   method.lr = lr;
   Run run(pretrained, method, kTuneSeed);
   run.train(task, schedule, std::numeric_limits<int64_t>::max(),
@@ -34,7 +34,7 @@ std::optional<Trial> attempt(Method method, double lr, const Task& task, const S
   return Trial{lr, run.evaluate_new(task.new_digits.validation)};
 }
 
-nlohmann::json as_json(const Method& method, const std::vector<Trial>& trials, double best) {
+nlohmann::json as_json(const DemoMethod& method, const std::vector<Trial>& trials, double best) {
   nlohmann::json list = nlohmann::json::array();
   for (const Trial& t : trials) {
     list.push_back({{"learning_rate", t.lr},
@@ -55,7 +55,7 @@ int tune(const Task& task, const Schedule& schedule, const Pretrained& pretraine
   say(str(kRateRule, "\n\n", std::left, std::setw(18), "validation loss"));
   for (double lr : kRates) say(str(std::setw(18), cli::short_number(lr)));
   say(str(std::setw(10), "best", '\n'));
-  for (const Method& method : methods()) {
+  for (const DemoMethod& method : methods()) {
     say(str(std::left, std::setw(18), method.label));
     std::vector<Trial> trials;
     for (double lr : kRates) {

@@ -38,13 +38,13 @@ class Words : public nn::Dataset<std::string> {
   bool named_;
 };
 
-nn::Data<std::string> words(bool named = true) {
+nn::SharedDataset<std::string> words(bool named = true) {
   return std::make_shared<Words>(std::vector<std::string>{"v", "w", "x", "y"},
                                  std::vector<int64_t>{0, 1, 2, 1}, named);
 }
 
 // n words of each class, of names that differ.
-nn::Data<std::string> many(int64_t n) {
+nn::SharedDataset<std::string> many(int64_t n) {
   std::vector<std::string> all;
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < 3 * n; ++i) {
@@ -54,7 +54,7 @@ nn::Data<std::string> many(int64_t n) {
   return std::make_shared<Words>(all, labels, true);
 }
 
-std::string text(const nn::Data<std::string>& data) {
+std::string text(const nn::SharedDataset<std::string>& data) {
   std::string all;
   for (int64_t i = 0; i < data->size(); ++i)
     all += data->sample(i) + std::to_string(data->label(i)) + ' ';
@@ -64,10 +64,10 @@ std::string text(const nn::Data<std::string>& data) {
 }  // namespace
 
 TEST_CASE("data sets: subset, relabelled, with_classes and concatenate, of any kind of sample") {
-  const nn::Data<std::string> data = words();
+  const nn::SharedDataset<std::string> data = words();
   CHECK(text(nn::subset(data, {3, 0, 3})) == "y1 v0 y1 ");
   CHECK(text(nn::relabelled(data, {1, -1, 0}, {"p", "q"})) == "v1 x0 ");
-  const nn::Data<std::string> some = nn::with_classes(data, {2, 1});
+  const nn::SharedDataset<std::string> some = nn::with_classes(data, {2, 1});
   CHECK(text(some) == "w1 x0 y1 ");
   CHECK(some->class_names() == std::vector<std::string>{"c", "b"});
   CHECK(some->name(1) == "the word x");
@@ -84,20 +84,20 @@ TEST_CASE("data sets: subset, relabelled, with_classes and concatenate, of any k
 }
 
 TEST_CASE("data sets: a sample without a name goes by its number in the data at hand") {
-  const nn::Data<std::string> some = nn::subset(words(false), {2, 3});
+  const nn::SharedDataset<std::string> some = nn::subset(words(false), {2, 3});
   CHECK(some->own_name(1).empty());
   CHECK(some->name(1) == "sample 1");
 }
 
 TEST_CASE("splits: held out and fixed parts of any kind of sample keep each sample once") {
-  const nn::Data<std::string> all = many(20);
+  const nn::SharedDataset<std::string> all = many(20);
   for (const nn::Splits<std::string>& splits :
        {nn::hold_out(all, {.validation = 0.1, .test = 0.2}), nn::fixed_splits(all)}) {
     CHECK(nn::class_counts(*splits.train) == std::vector<int64_t>{14, 14, 14});
     CHECK(nn::class_counts(*splits.validation) == std::vector<int64_t>{2, 2, 2});
     CHECK(nn::class_counts(*splits.test) == std::vector<int64_t>{4, 4, 4});
     std::multiset<std::string> seen;
-    const nn::Data<std::string> whole = splits.part("all");
+    const nn::SharedDataset<std::string> whole = splits.part("all");
     for (int64_t i = 0; i < whole->size(); ++i) seen.insert(whole->sample(i));
     CHECK(seen.size() == 60);
     CHECK(std::set<std::string>(seen.begin(), seen.end()).size() == 60);
