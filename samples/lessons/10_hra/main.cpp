@@ -127,6 +127,6 @@ int main(int argc, char** argv) try {
         boft::OftConfig{.oft_block_size = 4, .use_cayley_neumann = false, .target_modules = {"fc"}},
         inputs, y, true);
 } catch (const std::exception& e) {
-  std::cerr << "18_hra: " << e.what() << '\n';
+  std::cerr << "10_hra: " << e.what() << '\n';
   return 1;
 }
