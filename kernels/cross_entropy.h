@@ -28,8 +28,11 @@ PAPILIO_KERNEL(void cross_entropy_total(View total, View divisor, ConstView loss
 // dlogits = g (softmax(x) sum t - t), dtarget = g (1 - e) (log sum exp(x - m) - (x - m)), g =
 // dlosses / divisor. dlosses: (N) of the logits' dtype, may be strided. Outputs whose data is null
 // are left out; divisor's data may be null: 1.
-PAPILIO_KERNEL(void cross_entropy_backward(View dlogits, View dtarget, ConstView dlosses,
-                                           ConstView divisor, ConstView logits,
-                                           ConstView statistics, const CrossEntropyTarget& target));
+struct CrossEntropyBackward {
+  View dlogits, dtarget;
+  ConstView dlosses, divisor, logits, statistics;
+  CrossEntropyTarget target;
+};
+PAPILIO_KERNEL(void cross_entropy_backward(const CrossEntropyBackward& args));
 
 }  // namespace papilio

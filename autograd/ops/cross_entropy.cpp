@@ -72,9 +72,14 @@ Tensor cross_entropy(const Tensor& scores, const Tensor& wanted, CrossEntropyOpt
                   const Tensor dx = needs[0] ? empty_like(x) : Tensor();
                   const Tensor dt = needs[1] ? empty_like(t) : Tensor();
                   const Tensor rows = dy.alias(dy.layout().expand("cross_entropy", {x.size(0)}));
-                  pick(x.device(), cpu::cross_entropy_backward, cuda::cross_entropy_backward)(
-                      view_or_none(dx), view_or_none(dt), view(rows), view_or_none(divisor),
-                      view(x), view(statistics), kernel_target(t));
+                  pick(x.device(), cpu::cross_entropy_backward,
+                       cuda::cross_entropy_backward)({.dlogits = view_or_none(dx),
+                                                      .dtarget = view_or_none(dt),
+                                                      .dlosses = view(rows),
+                                                      .divisor = view_or_none(divisor),
+                                                      .logits = view(x),
+                                                      .statistics = view(statistics),
+                                                      .target = kernel_target(t)});
                   return Grads{dx, dt};
                 });
 }

@@ -61,25 +61,25 @@ void cross_entropy_total(View total, View divisor, ConstView losses, const Cross
   });
 }
 
-void cross_entropy_backward(View dlogits, View dtarget, ConstView dlosses, ConstView divisor,
-                            ConstView logits, ConstView statistics, const CrossEntropyTarget& t) {
-  dispatch_floating(logits.dtype, [&]<class T>() {
+void cross_entropy_backward(const CrossEntropyBackward& args) {
+  const CrossEntropyTarget& t = args.target;
+  dispatch_floating(args.logits.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    const int64_t n = logits.shape[1];
+    const int64_t n = args.logits.shape[1];
     const C keep = 1 - C(t.label_smoothing), uniform = C(t.label_smoothing) / C(n);
-    const C scale = divisor.data ? 1 / *divisor.as<C>() : C(1);
-    parallel_rows(logits.shape[0], n, [&](int64_t begin, int64_t end) {
+    const C scale = args.divisor.data ? 1 / *args.divisor.as<C>() : C(1);
+    parallel_rows(args.logits.shape[0], n, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        const T* x = logits.as<T>() + r * n;
-        const C max = statistics.as<C>()[2 * r], log_sum = statistics.as<C>()[2 * r + 1];
-        const C g = C(dlosses.as<T>()[r * dlosses.strides[0]]) * scale;
-        if (dtarget.data) {
-          T* d = dtarget.as<T>() + r * n;
+        const T* x = args.logits.as<T>() + r * n;
+        const C max = args.statistics.as<C>()[2 * r], log_sum = args.statistics.as<C>()[2 * r + 1];
+        const C g = C(args.dlosses.as<T>()[r * args.dlosses.strides[0]]) * scale;
+        if (args.dtarget.data) {
+          T* d = args.dtarget.as<T>() + r * n;
 #pragma omp simd
           for (int64_t c = 0; c < n; ++c) d[c] = T(g * keep * (log_sum - (C(x[c]) - max)));
         }
-        if (!dlogits.data) continue;
-        T* d = dlogits.as<T>() + r * n;
+        if (!args.dlogits.data) continue;
+        T* d = args.dlogits.as<T>() + r * n;
         if (ignored(t, r)) {
           std::fill_n(d, n, T(C(0)));
         } else if (has_indices(t)) {

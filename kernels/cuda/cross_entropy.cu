@@ -128,21 +128,20 @@ void cross_entropy_total(View total, View divisor, ConstView losses,
   });
 }
 
-void cross_entropy_backward(View dlogits, View dtarget, ConstView dlosses, ConstView divisor,
-                            ConstView logits, ConstView statistics,
-                            const CrossEntropyTarget& target) {
-  const int64_t rows = logits.shape[0], n = logits.shape[1];
-  dispatch_floating(logits.dtype, [&]<class T>() {
+void cross_entropy_backward(const CrossEntropyBackward& args) {
+  const int64_t rows = args.logits.shape[0], n = args.logits.shape[1];
+  dispatch_floating(args.logits.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    const Target<T> t(target);
+    const Target<T> t(args.target);
     with_teams<T>(
         rows, n,
         [&]<class Way>(const Teams& teams) {
           launch(cross_entropy_backward_rows<Way, T, C>, teams.grid(), teams.block(), 0, stream(),
-                 dlogits.as<T>(), dtarget.as<T>(), dlosses.as<T>(), dlosses.strides[0],
-                 divisor.as<C>(), logits.as<T>(), statistics.as<C>(), t, teams);
+                 args.dlogits.as<T>(), args.dtarget.as<T>(), args.dlosses.as<T>(),
+                 args.dlosses.strides[0], args.divisor.as<C>(), args.logits.as<T>(),
+                 args.statistics.as<C>(), t, teams);
         },
-        dlogits.as<T>(), dtarget.as<T>(), logits.as<T>(), t.probabilities);
+        args.dlogits.as<T>(), args.dtarget.as<T>(), args.logits.as<T>(), t.probabilities);
   });
 }
 
