@@ -21,7 +21,7 @@ constexpr DType accumulator(DType x) {
   return is_floating(x) ? DType::float32 : DType::int64;
 }
 
-// What is reduced: kernels/reducers.h has one struct for each.
+// What is reduced: kernels/detail/reducers.h has one struct for each.
 enum class Reducer : uint8_t {
   sum,                // sum of x
   max,                // largest x; NaN if there is one

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "autograd/backward.h"
-#include "nn/text_table.h"
+#include "nn/detail/text_table.h"
 #include "tensor/copy.h"
 
 namespace papilio::nn {

@@ -7,7 +7,7 @@
 #include "nn/layers/attention.h"
 #include "nn/layers/conv2d.h"
 #include "nn/layers/linear.h"
-#include "nn/text_table.h"
+#include "nn/detail/text_table.h"
 #include "tensor/text.h"
 
 namespace papilio::nn {

@@ -1,4 +1,4 @@
-#include "nn/text_table.h"
+#include "nn/detail/text_table.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -9,8 +9,8 @@
 #include "boft/files/halves.h"
 #include "boft/files/unused_keys.h"
 #include "boft/model/targets.h"
+#include "nn/detail/text_table.h"
 #include "nn/models/transformers_names.h"
-#include "nn/text_table.h"
 #include "tensor/copy.h"
 #include "tensor/files/detail/check_name.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "nn/text_table.h"
+#include "nn/detail/text_table.h"
 #include "tensor/text.h"
 
 namespace papilio::boft {

@@ -4,10 +4,10 @@
 #include <cstdint>
 
 #include "boft/methods/detail/path_pattern.h"
+#include "nn/detail/text_table.h"
 #include "nn/layers/embedding.h"
 #include "nn/models/image_classifier.h"
 #include "nn/models/transformers_names.h"
-#include "nn/text_table.h"
 
 namespace papilio::boft {
 

@@ -2,7 +2,7 @@
 
 #include "kernels/cpu/elementwise_loop.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/elementwise_instances.h"
+#include "kernels/detail/elementwise_instances.h"
 #include "kernels/rows.h"
 
 namespace papilio::cpu {

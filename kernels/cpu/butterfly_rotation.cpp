@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/butterfly_blocks.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/detail/butterfly_blocks.h"
 #include "kernels/segment_outer.h"
 
 namespace papilio::cpu {

@@ -1,5 +1,5 @@
 #include "kernels/cpu/elementwise_loop.h"
-#include "kernels/elementwise_instances.h"
+#include "kernels/detail/elementwise_instances.h"
 
 namespace papilio::cpu {
 

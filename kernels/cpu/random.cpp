@@ -10,7 +10,7 @@
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/philox_words.h"
-#include "kernels/last_below.h"
+#include "kernels/detail/last_below.h"
 
 namespace papilio::cpu {
 namespace {

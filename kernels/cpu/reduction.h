@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "kernels/reducers.h"
+#include "kernels/detail/reducers.h"
 
 namespace papilio::cpu {
 

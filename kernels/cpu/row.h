@@ -6,9 +6,9 @@
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/detail/row_shape.h"
 #include "kernels/dtype.h"
 #include "kernels/math.h"
-#include "kernels/row_shape.h"
 
 namespace papilio::cpu {
 

@@ -1,7 +1,7 @@
 #include <cstdint>
 
 #include "kernels/cuda/elementwise.h"
-#include "kernels/elementwise_instances.h"
+#include "kernels/detail/elementwise_instances.h"
 
 namespace papilio::cuda {
 

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "kernels/butterfly_blocks.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/detail/butterfly_blocks.h"
 
 namespace papilio::cuda {
 

@@ -1,5 +1,5 @@
 #include "kernels/cuda/elementwise.h"
-#include "kernels/elementwise_instances.h"
+#include "kernels/detail/elementwise_instances.h"
 
 namespace papilio::cuda {
 

@@ -7,7 +7,7 @@
 
 #include "kernels/cuda/graph.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/last_below.h"
+#include "kernels/detail/last_below.h"
 #include "kernels/philox.h"
 
 namespace papilio::cuda {

@@ -7,7 +7,7 @@
 
 #include "kernels/cuda/row.h"
 #include "kernels/cuda/strided.h"
-#include "kernels/reducers.h"
+#include "kernels/detail/reducers.h"
 
 namespace papilio::cuda {
 namespace {

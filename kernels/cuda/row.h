@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "kernels/cuda/launch.h"
-#include "kernels/row_shape.h"
+#include "kernels/detail/row_shape.h"
 
 namespace papilio::cuda {
 

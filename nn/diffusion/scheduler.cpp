@@ -9,13 +9,13 @@
 #include <utility>
 
 #include "autograd/ops/arithmetic.h"
+#include "nn/detail/text_table.h"
 #include "nn/diffusion/ddim.h"
 #include "nn/diffusion/ddpm.h"
 #include "nn/diffusion/dpm_solver.h"
-#include "nn/text_table.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::nn {
 

@@ -4,8 +4,8 @@
 #include <set>
 #include <string>
 
+#include "nn/detail/text_table.h"
 #include "nn/models/detail/folder_config.h"
-#include "nn/text_table.h"
 #include "tensor/text.h"
 
 namespace papilio::nn {

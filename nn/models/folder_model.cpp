@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "nn/detail/text_table.h"
 #include "nn/models/detail/checkpoint_weights.h"
-#include "nn/text_table.h"
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"

@@ -5,9 +5,9 @@
 #include <map>
 #include <string_view>
 
+#include "nn/detail/text_table.h"
 #include "nn/models/detail/checkpoint_weights.h"
 #include "nn/models/transformers_names.h"
-#include "nn/text_table.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

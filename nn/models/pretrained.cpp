@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "nn/detail/text_table.h"
 #include "nn/init.h"
 #include "nn/models/detail/load_weights.h"
 #include "nn/models/detail/model_table.h"
-#include "nn/text_table.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/safetensors.h"

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "nn/detail/text_table.h"
 #include "nn/models/detail/timm_architecture.h"
 #include "nn/models/detail/vision_config.h"
 #include "nn/models/timm_vit.h"
-#include "nn/text_table.h"
 
 namespace papilio::nn {
 
@@ -64,7 +64,7 @@ void read_model_args(JsonFields& args, TimmViTConfig& c) {
   c.no_embed_class = args.boolean("no_embed_class", c.no_embed_class);
   c.pre_norm = args.boolean("pre_norm", c.pre_norm);
   c.pool_include_prefix = args.boolean("pool_include_prefix", c.pool_include_prefix);
-  // The norm's place follows the pooling where neither name nor arguments say it.
+  // The norm's place follows the pooling if neither name nor arguments say it.
   const std::string pool = args.string("global_pool", c.global_pool);
   if (pool != "token" && pool != "avg") args.fail("global_pool", "\"token\" or \"avg\"");
   const bool follows = pool != c.global_pool;

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "tensor/error.h"
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio {
 

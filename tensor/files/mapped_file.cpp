@@ -11,7 +11,7 @@
 #include <mutex>
 
 #include "tensor/error.h"
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio {
 namespace {

@@ -1,4 +1,4 @@
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "nn/data/formats/csv.h"
+#include "nn/data/formats/detail/csv.h"
 #include "nn/data/formats/detail/gzip.h"
 #include "nn/data/formats/detail/tar.h"
 #include "nn/data/sources/cifar.h"

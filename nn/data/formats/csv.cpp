@@ -1,4 +1,4 @@
-#include "nn/data/formats/csv.h"
+#include "nn/data/formats/detail/csv.h"
 
 #include <algorithm>
 #include <utility>

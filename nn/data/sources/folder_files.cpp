@@ -1,4 +1,4 @@
-#include "nn/data/sources/folder_files.h"
+#include "nn/data/sources/detail/folder_files.h"
 
 #include <algorithm>
 #include <string>

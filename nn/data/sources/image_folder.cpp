@@ -11,9 +11,9 @@
 
 #include "nn/data/detail/file_errors.h"
 #include "nn/data/formats/detail/file.h"
-#include "nn/data/sources/folder_files.h"
-#include "nn/data/sources/part_names.h"
-#include "nn/text_table.h"
+#include "nn/data/sources/detail/folder_files.h"
+#include "nn/data/sources/detail/part_names.h"
+#include "nn/detail/text_table.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

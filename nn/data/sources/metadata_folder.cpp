@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "nn/data/detail/file_errors.h"
-#include "nn/data/formats/csv.h"
+#include "nn/data/formats/detail/csv.h"
 #include "nn/data/formats/detail/file.h"
+#include "nn/data/sources/detail/part_names.h"
 #include "nn/data/sources/labelled_images.h"
-#include "nn/data/sources/part_names.h"
 #include "tensor/files/detail/json.h"
 
 namespace papilio::nn {

@@ -1,4 +1,4 @@
-#include "nn/data/sources/part_names.h"
+#include "nn/data/sources/detail/part_names.h"
 
 #include <algorithm>
 #include <cctype>

@@ -17,12 +17,12 @@
 #include "nn/data/formats/detail/gzip.h"
 #include "nn/data/formats/detail/picture_format.h"
 #include "nn/data/formats/detail/tar.h"
-#include "nn/data/sources/folder_files.h"
+#include "nn/data/sources/detail/folder_files.h"
+#include "nn/data/sources/detail/part_names.h"
 #include "nn/data/sources/labelled_images.h"
-#include "nn/data/sources/part_names.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/detail/mapped_file.h"
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::nn {
 

@@ -6,8 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "nn/detail/text_table.h"
 #include "nn/layers/dropout.h"
-#include "nn/text_table.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/default_targets.h"
@@ -42,7 +42,7 @@ Options declare(Settings& s) {
   add_data(options, s.run.data);
   options
       .add("head", &s.head, "WAY",
-           "new (drawn), keep, or auto: keep where the classes are the model's own")
+           "new (drawn), keep, or auto: keep if the classes are the model's own")
       .choices({"auto", "new", "keep"});
   options.add("o,out", &s.run.out, "DIR", "folder to write").default_is("runs/METHOD");
   options

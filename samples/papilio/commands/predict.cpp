@@ -16,7 +16,7 @@
 #include "autograd/ops/join.h"
 #include "autograd/ops/to.h"
 #include "nn/data/detail/file_errors.h"
-#include "nn/data/sources/folder_files.h"
+#include "nn/data/sources/detail/folder_files.h"
 #include "nn/models/answers.h"
 #include "nn/train/progress.h"
 #include "samples/papilio/commands/commands.h"
@@ -49,10 +49,10 @@ struct Settings {
 Options declare(Settings& s) {
   Options options(
       "predict", "MODEL [IMAGE...] [options]",
-      "Classes and probabilities. An IMAGE is a JPEG or PNG file, a folder of them or, for models "
-      "of the digits, a CSV file with one image of 8x8 pixels a line: 64 numbers from 0 to 16, and "
-      "a label if there is one. JPEG and PNG files become the model's input as its "
-      "preprocessor_config.json says.");
+      "Classes and probabilities. An IMAGE is a JPEG or PNG file, or a folder of them, made into "
+      "the model's input as its preprocessor_config.json says. For models of the digits it is a "
+      "CSV file with an image of 8x8 pixels a line: 64 numbers from 0 to 16, and a label if there "
+      "is one.");
   options.section("What to predict");
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("IMAGE", &s.images, "", "JPEG, PNG or CSV files, or folders of pictures");

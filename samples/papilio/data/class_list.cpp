@@ -8,7 +8,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "nn/text_table.h"
+#include "nn/detail/text_table.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/options/number_ranges.h"

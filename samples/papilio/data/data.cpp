@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "nn/text_table.h"
+#include "nn/detail/text_table.h"
 #include "samples/papilio/data/class_list.h"
 #include "samples/papilio/options/common.h"
 #include "tensor/text.h"

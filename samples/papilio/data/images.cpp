@@ -9,7 +9,7 @@
 
 #include "nn/data/formats/detail/picture_format.h"
 #include "tensor/creation.h"
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::cli {
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "nn/text_table.h"
+#include "nn/detail/text_table.h"
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 

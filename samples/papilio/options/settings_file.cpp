@@ -7,7 +7,7 @@
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/options/toml.h"
 #include "samples/papilio/version.h"
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "nn/text_table.h"
+#include "nn/detail/text_table.h"
 
 namespace papilio::cli {
 

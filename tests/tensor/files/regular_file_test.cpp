@@ -1,4 +1,4 @@
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 
 #include <doctest/doctest.h>
 #include <sys/socket.h>

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::nn {
 
