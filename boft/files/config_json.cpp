@@ -10,6 +10,7 @@
 
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
+#include "tensor/text.h"
 
 namespace papilio::boft {
 
@@ -33,15 +34,16 @@ class Reader : public FieldVisitor {
   }
   void rate(const char* key, double& value) override { value = fields_.number(key, value); }
   void flag(const char* key, bool& value) override { value = fields_.boolean(key, value); }
-  void flag_or_word(const char* key, bool& value, Words words, const char* reason) override {
+  void flag_or_word(const char* key, bool& value, Names words, const char* reason) override {
     const auto& v = fields_.value(key);
     if (!v.is_string()) return flag(key, value);
     if (std::ranges::find(words, v.get<std::string>()) != words.end()) return;
     const std::string expected =
-        str("true, false, ", quoted_choices({words.begin(), words.end()}), " (", reason, ')');
+        str("true, false, ", joined(quoted({words.begin(), words.end()}), ", ", " or "), " (",
+            reason, ')');
     fields_.fail(key, expected.c_str());
   }
-  void choice(const char* key, std::string& value, Words) override {
+  void choice(const char* key, std::string& value, Names) override {
     value = fields_.string(key, value);
   }
   void text(const char* key, std::string& value) override { value = fields_.string(key, value); }
@@ -79,19 +81,19 @@ class Reader : public FieldVisitor {
     by_module(key, value,
               [](JsonFields& inside, const char* name) { return inside.number(name, 0); });
   }
-  void must_be_false(Words keys) override {
+  void must_be_false(Names keys) override {
     for (const char* key : keys) {
       if (fields_.boolean(key, false)) fields_.fail(key, "false (not supported)");
     }
   }
-  void must_be_null(Words keys) override {
+  void must_be_null(Names keys) override {
     for (const char* key : keys) {
       const auto& v = fields_.value(key);
       if (!v.is_null() && !v.empty() && v != nlohmann::json(false))
         fields_.fail(key, "null (not supported)");
     }
   }
-  void ignored(Words keys) override {
+  void ignored(Names keys) override {
     for (const char* key : keys) fields_.value(key);
   }
 
@@ -120,8 +122,8 @@ class Writer : public FieldVisitor {
   void number(const char* key, double& value, double) override { set(key, value); }
   void rate(const char* key, double& value) override { set(key, value); }
   void flag(const char* key, bool& value) override { set(key, value); }
-  void flag_or_word(const char* key, bool& value, Words, const char*) override { set(key, value); }
-  void choice(const char* key, std::string& value, Words) override { set(key, value); }
+  void flag_or_word(const char* key, bool& value, Names, const char*) override { set(key, value); }
+  void choice(const char* key, std::string& value, Names) override { set(key, value); }
   void text(const char* key, std::string& value) override { set_unless_empty(key, value); }
   void json(const char* key, std::string& value) override {
     set(key, value.empty() ? nlohmann::json() : nlohmann::json::parse(value));
@@ -165,7 +167,7 @@ LoadedConfig from_json(const json& document, const std::string& where) {
   const std::string type = fields.string("peft_type", "");
   const std::vector<std::string> known = peft_types();
   if (std::ranges::find(known, type) == known.end())
-    fields.fail("peft_type", quoted_choices(known).c_str());
+    fields.fail("peft_type", joined(quoted(known), ", ", " or ").c_str());
   LoadedConfig loaded{default_config(type), {}};
   read_older(loaded.config, fields, where, loaded.warnings);
   Reader reader(fields);

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
+
+#include "tensor/text.h"
 
 namespace papilio::boft {
 
@@ -26,9 +27,9 @@ void FieldCheck::rate(const char* key, double& value) {
   check(value >= 0 && value < 1, config_, ": expected ", key, " in [0, 1), got ", value);
 }
 
-void FieldCheck::choice(const char* key, std::string& value, Words choices) {
+void FieldCheck::choice(const char* key, std::string& value, Names choices) {
   check(std::ranges::find(choices, value) != choices.end(), config_, ": expected ", key, " to be ",
-        quoted_choices({choices.begin(), choices.end()}), ", got \"", value, '"');
+        joined(quoted({choices.begin(), choices.end()}), ", ", " or "), ", got \"", value, '"');
 }
 
 void FieldCheck::indices(const char* key, std::vector<int64_t>& value) {
@@ -47,13 +48,6 @@ void FieldCheck::numbers_by_module(const char* key, std::map<std::string, double
   for (const auto& [module, number] : value)
     check(std::isfinite(number), config_, ": expected finite numbers in ", key, ", got ", number,
           " for \"", module, '"');
-}
-
-std::string quoted_choices(const std::vector<std::string>& words) {
-  std::string all;
-  for (size_t i = 0; i < words.size(); ++i)
-    all += str(i == 0 ? "" : i + 1 == words.size() ? " or " : ", ", '"', words[i], '"');
-  return all;
 }
 
 }  // namespace papilio::boft

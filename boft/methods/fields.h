@@ -43,7 +43,7 @@ class ModuleNames {
 };
 
 // Names of fields, or words that a field may have.
-using Words = std::initializer_list<const char*>;
+using Names = std::initializer_list<const char*>;
 
 // Told about each field of a configuration: its key in adapter_config.json, its value and its
 // range.
@@ -60,8 +60,8 @@ class FieldVisitor {
   virtual void rate(const char* key, double& value) = 0;  // in [0, 1)
   virtual void flag(const char* key, bool& value) = 0;
   // A flag that PEFT also writes as a word; these mean true. `reason`: why no others.
-  virtual void flag_or_word(const char* key, bool& value, Words words, const char* reason) = 0;
-  virtual void choice(const char* key, std::string& value, Words choices) = 0;
+  virtual void flag_or_word(const char* key, bool& value, Names words, const char* reason) = 0;
+  virtual void choice(const char* key, std::string& value, Names choices) = 0;
   virtual void text(const char* key, std::string& value) = 0;  // empty: null
   virtual void json(const char* key, std::string& value) = 0;  // any value, as its text
   virtual void names(const char* key, ModuleNames& value) = 0;
@@ -74,10 +74,10 @@ class FieldVisitor {
   virtual void numbers_by_module(const char* key, std::map<std::string, double>& value) = 0;
   // Options of PEFT that change the mathematics and are not supported: these must be false, those
   // null, false or empty.
-  virtual void must_be_false(Words) {}
-  virtual void must_be_null(Words) {}
+  virtual void must_be_false(Names) {}
+  virtual void must_be_null(Names) {}
   // Options that say nothing about the adapter.
-  virtual void ignored(Words) {}
+  virtual void ignored(Names) {}
 };
 
 // Throws ArgumentError for the first value out of its range.
@@ -89,8 +89,8 @@ class FieldCheck : public FieldVisitor {
   void number(const char* key, double& value, double least) override;
   void rate(const char* key, double& value) override;
   void flag(const char*, bool&) override {}
-  void flag_or_word(const char*, bool&, Words, const char*) override {}
-  void choice(const char* key, std::string& value, Words choices) override;
+  void flag_or_word(const char*, bool&, Names, const char*) override {}
+  void choice(const char* key, std::string& value, Names choices) override;
   void text(const char*, std::string&) override {}
   void json(const char*, std::string&) override {}
   void names(const char*, ModuleNames&) override {}
@@ -104,8 +104,5 @@ class FieldCheck : public FieldVisitor {
  private:
   const char* config_;
 };
-
-// "a", "b" or "c"
-std::string quoted_choices(const std::vector<std::string>& words);
 
 }  // namespace papilio::boft

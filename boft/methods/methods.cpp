@@ -56,7 +56,8 @@ AdapterConfig default_config(const std::string& peft_type) {
   for_each_method([&]<class C>(const C& defaults) {
     if (peft_type == C::peft_type) found = defaults, any = true;
   });
-  check(any, "peft_type: expected ", quoted_choices(peft_types()), ", got \"", peft_type, '"');
+  check(any, "peft_type: expected ", joined(quoted(peft_types()), ", ", " or "), ", got \"",
+        peft_type, '"');
   return found;
 }
 

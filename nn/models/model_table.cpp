@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/models/deit.h"
@@ -35,11 +36,9 @@ std::string known_types() {
   std::vector<std::string> names;
   for (const ModelType& row : kModels) {
     if (!row.model_type.starts_with("papilio_") && row.model_type != kTimm)
-      names.push_back(str('"', row.model_type, '"'));
+      names.emplace_back(row.model_type);
   }
-  const std::string last = names.back();
-  names.pop_back();
-  return joined(names, ", ") + " or " + last;
+  return joined(quoted(std::move(names)), ", ", " or ");
 }
 
 }  // namespace

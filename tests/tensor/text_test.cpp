@@ -22,3 +22,14 @@ TEST_CASE("joined: what streams, in order, with the separator between two") {
   const char* const words[] = {"one", "two"};
   CHECK(joined(words, "\n") == "one\ntwo");
 }
+
+TEST_CASE("joined: the last two with a separator of their own; quoted") {
+  const auto either = [](const std::vector<std::string>& words) {
+    return joined(words, ", ", " or ");
+  };
+  CHECK(either({}).empty());
+  CHECK(either({"a"}) == "a");
+  CHECK(either({"a", "b"}) == "a or b");
+  CHECK(either({"a", "b", "c"}) == "a, b or c");
+  CHECK(either(quoted({"a", "", "c"})) == "\"a\", \"\" or \"c\"");
+}

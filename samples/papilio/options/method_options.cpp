@@ -12,6 +12,7 @@ namespace {
 using M = MethodSettings;
 
 constexpr double kAdapterRate = 1e-2;
+constexpr const char* kBlocksOff = "share of blocks switched off in one factor";
 
 boft::AdapterConfig boft_config(const M& s) {
   return boft::BoftConfig{.boft_block_size = s.block_size,
@@ -49,6 +50,7 @@ const std::vector<Method> kMethods{
      .example = "-b 4 -m 2 --out runs/boft",
      .lr = kAdapterRate,
      .options = {&M::block_size, &M::block_num, &M::factors, &M::dropout},
+     .dropout_is = kBlocksOff,
      .config = boft_config},
     {.name = "oft",
      .summary = "one block-diagonal rotation",
@@ -57,12 +59,16 @@ const std::vector<Method> kMethods{
      .options = {&M::block_size, &M::block_num, &M::cayley_neumann, &M::coft, &M::block_share,
                  &M::dropout},
      .defaults = {{&M::block_size, 8}},
+     .dropout_is = kBlocksOff,
+     .fixed = {{&M::factors, "one"}},
      .config = oft_config},
     {.name = "lora",
      .summary = "low-rank",
      .example = "-r 4 -a 8",
      .lr = kAdapterRate,
      .options = {&M::rank, &M::alpha, &M::dropout},
+     .rank_is = "rank",
+     .dropout_is = "of inputs",
      .config = lora_config},
     {.name = "hra",
      .summary = "a chain of reflections",
@@ -70,6 +76,7 @@ const std::vector<Method> kMethods{
      .lr = kAdapterRate,
      .options = {&M::rank, &M::apply_gs},
      .defaults = {{&M::rank, 8}},
+     .rank_is = "the number of reflections",
      .config = hra_config},
     {.name = "linear",
      .summary = "a new head",
@@ -112,18 +119,31 @@ std::string of(const Method::Field& field) {
   return joined(names_with(field), ", ") + ": ";
 }
 
-// "boft, oft or lora"
-std::string either(std::vector<std::string> names, const char* word = " or ") {
-  if (names.size() == 1) return names[0];
-  const std::string last = names.back();
-  names.pop_back();
-  return joined(names, ", ") + word + last;
-}
-
 int64_t default_of(const Method& method, int64_t M::*field) {
   for (const auto& [own, value] : method.defaults)
     if (own == field) return value;
   return M{}.*field;
+}
+
+// "boft, oft: share of blocks; lora: of inputs", out of each method's words; "" in none.
+std::string by_method(const char* Method::*words) {
+  std::vector<std::string> said, texts;
+  for (const Method& method : kMethods) {
+    if (*(method.*words) == '\0' || std::ranges::count(said, method.*words) > 0) continue;
+    said.emplace_back(method.*words);
+    const auto same = [&](const Method& other) { return said.back() == other.*words; };
+    texts.push_back(joined(names_of(same), ", ") + ": " + said.back());
+  }
+  return joined(texts, "; ");
+}
+
+// " (oft has one)": of methods for which an option has one value and cannot be given.
+std::string fixed_values(const Method::Field& field) {
+  std::string text;
+  for (const Method& method : kMethods)
+    for (const auto& [fixed, value] : method.fixed)
+      if (fixed == field) text += str(" (", method.name, " has ", value, ')');
+  return text;
 }
 
 // "4", or "boft 4, oft 8"
@@ -201,16 +221,13 @@ void add_method_options(Options& options, MethodSettings& s) {
            of(&M::coft) + "constrained, each block's |A| stays below EPS / sqrt(N); 0: free")
       .range(0);
   options.flag("block-share", s.block_share, of(&M::block_share) + "one block for all N places");
-  options.add("r,rank", &s.rank, "R", of(&M::rank) + "rank; for hra the number of reflections")
+  options.add("r,rank", &s.rank, "R", by_method(&Method::rank_is))
       .range(1, 65536)
       .default_is(defaults_text(&M::rank));
   options.flag("apply-gs", s.apply_gs,
                of(&M::apply_gs) + "reflections by orthonormal vectors (Gram-Schmidt)");
   options.add("a,alpha", &s.alpha, "A", of(&M::alpha) + "the update counts A / R times");
-  options
-      .add("dropout", &s.dropout, "P",
-           "boft, oft: share of blocks switched off in one factor; lora: of inputs")
-      .below(0, 1);
+  options.add("dropout", &s.dropout, "P", by_method(&Method::dropout_is)).below(0, 1);
   add_module_options(options, s);
   options
       .add("drop-path", &s.drop_path, "P",
@@ -220,7 +237,7 @@ void add_method_options(Options& options, MethodSettings& s) {
 }
 
 std::string adapter_methods() {
-  return either(adapter_names(), " and ");
+  return joined(adapter_names(), ", ", " and ");
 }
 
 void add_method_examples(Options& options) {
@@ -250,15 +267,15 @@ void settle_method_options(Options& options, MethodSettings& s, TrainingSettings
   const Method& method = method_of(s);
   for (const Method& other : kMethods) {
     for (const Method::Field& field : other.options) {
-      const char* note = field == Method::Field(&M::factors) ? " (oft has one)" : "";
-      options.applies_when(has(method, field), {handle(field, s)},
-                           "--method " + either(names_with(field)) + note);
+      options.applies_when(
+          has(method, field), {handle(field, s)},
+          "--method " + joined(names_with(field), ", ", " or ") + fixed_values(field));
     }
   }
   options.applies_when(
       method.config != nullptr,
       {&s.target_modules, &s.exclude_modules, &s.layers_to_transform, &s.modules_to_save, &s.bias},
-      "--method " + either(adapter_names()));
+      "--method " + joined(adapter_names(), ", ", " or "));
   for (const auto& [field, value] : method.defaults)
     if (!options.given(&(s.*field))) s.*field = value;
   if (s.block_num > 0) {

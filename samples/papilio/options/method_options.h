@@ -39,6 +39,10 @@ struct Method {
   // Options that not every method has, and defaults that are not those of MethodSettings.
   std::vector<Field> options = {};
   std::vector<std::pair<int64_t MethodSettings::*, int64_t>> defaults = {};
+  // What --rank and --dropout mean here; options that cannot be given, with the value they have.
+  const char* rank_is = "";
+  const char* dropout_is = "";
+  std::vector<std::pair<Field, const char*>> fixed = {};
   // The adapter's own settings; null for a method without an adapter.
   boft::AdapterConfig (*config)(const MethodSettings&) = nullptr;
   // A method without an adapter: what a report calls it, and whether it trains the whole model.
