@@ -20,6 +20,10 @@ void Visitor::operator()(std::string_view name, Tensor& parameter) {
   if (parameter.defined() && on_tensor_) on_tensor_(path_of(name), parameter, Kind::parameter);
 }
 
+void Visitor::undecayed(std::string_view name, Tensor& parameter) {
+  if (parameter.defined() && on_tensor_) on_tensor_(path_of(name), parameter, Kind::undecayed);
+}
+
 void Visitor::buffer(std::string_view name, Tensor& field) {
   if (field.defined() && on_tensor_) on_tensor_(path_of(name), field, Kind::buffer);
 }
@@ -40,8 +44,8 @@ std::vector<NamedTensor> named_parameters(Module& module, bool buffers) {
   std::vector<NamedTensor> result;
   Visitor v(
       [&](const std::string& path, Tensor& field, Visitor::Kind kind) {
-        if (kind == Visitor::Kind::parameter || (buffers && kind == Visitor::Kind::buffer))
-          result.push_back({path, &field});
+        if (kind == Visitor::Kind::kept || (kind == Visitor::Kind::buffer && !buffers)) return;
+        result.push_back({path, &field});
       },
       nullptr);
   module.visit(v);

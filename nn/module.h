@@ -10,6 +10,12 @@
 
 namespace papilio::nn {
 
+// How much of an input reaches a module: vectors, as a Linear takes them, or the pixels that a
+// convolution makes.
+struct Extent {
+  double tokens = 0, pixels = 0;
+};
+
 struct Module {
   bool training = true;  // dropout and its like act only then; set it with train() and eval()
 
@@ -21,6 +27,8 @@ struct Module {
   virtual void visit(Visitor& v) = 0;
   // Why to(dtype) may not convert it; empty if it may.
   virtual std::string keeps_dtype() const { return ""; }
+  // Multiply-adds of its own matrix products.
+  virtual double multiply_adds(const Extent&) const { return 0; }
   // Short description for the summary table: "Linear(64 -> 128)".
   virtual std::string describe() const = 0;
 };

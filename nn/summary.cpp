@@ -2,11 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
-#include "nn/layers/attention.h"
-#include "nn/layers/conv2d.h"
-#include "nn/layers/linear.h"
 #include "nn/detail/text_table.h"
 #include "tensor/text.h"
 
@@ -54,11 +52,12 @@ std::string table_of(Module& module, const std::map<std::string, double>* macs) 
 
 // Output positions of the convolution at this path: of a stem's k-th layer, whose pooling comes
 // behind it, or of a patch projection.
-double positions(const std::string& path, const ImageClassifier::Shape& s) {
-  const size_t stem = path.find("conv_stem.layer.");
+double pixels(const std::string& path, const ImageClassifier::Shape& s) {
+  constexpr std::string_view kStem = "conv_stem.layer.";
+  const size_t stem = path.find(kStem);
   const int64_t side = stem == std::string::npos
                            ? s.image_size / s.patch_size
-                           : s.image_size >> std::stoi(path.substr(path.rfind('.') + 1));
+                           : s.image_size >> std::stoi(path.substr(stem + kStem.size()));
   return double(side * side);
 }
 
@@ -70,13 +69,8 @@ std::map<std::string, double> multiply_adds(ImageClassifier& model) {
   const double tokens = double(side * side + s.prefix_tokens);
   std::map<std::string, double> macs;
   for_each_module(model, [&](const std::string& path, Module& module) {
-    if (const auto* linear = dynamic_cast<const Linear*>(&module)) {
-      macs[path] = double(linear->weight.numel()) * (in_head(model, path) ? 1 : tokens);
-    } else if (const auto* conv = dynamic_cast<const Conv2d*>(&module)) {
-      macs[path] = double(conv->weight.numel()) * positions(path, s);
-    } else if (dynamic_cast<const Attention*>(&module)) {
-      macs[path] = 2 * tokens * tokens * double(s.hidden_size);
-    }
+    const Extent extent{in_head(model, path) ? 1 : tokens, pixels(path, s)};
+    if (const double own = module.multiply_adds(extent); own > 0) macs[path] = own;
   });
   return macs;
 }

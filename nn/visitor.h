@@ -20,7 +20,7 @@ struct Module;
 // dots; an undefined tensor (a bias that was left out) and a null module are passed over.
 class Visitor {
  public:
-  enum class Kind { parameter, buffer, kept };
+  enum class Kind { parameter, undecayed, buffer, kept };
   using OnTensor = std::function<void(const std::string& path, Tensor& field, Kind kind)>;
   using OnModule = std::function<void(const std::string& path, Module& module)>;
 
@@ -29,6 +29,9 @@ class Visitor {
 
   // One field: a parameter, a module, or several modules.
   void operator()(std::string_view name, Tensor& parameter);
+  // A parameter that weight decay leaves alone whatever its dimensions: a scale, which begins at 1;
+  // tokens and positions, biases of a kind.
+  void undecayed(std::string_view name, Tensor& parameter);
   // A tensor that belongs to the state but is never trained.
   void buffer(std::string_view name, Tensor& field);
   // A tensor that moves with the module but belongs to no state: a weight from before a merge.

@@ -95,7 +95,7 @@ Tensor BoftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const
 
 void BoftLayer::visit(nn::Visitor& v) {
   v("boft_R", boft_R);
-  v("boft_s", boft_s);
+  v.undecayed("boft_s", boft_s);
 }
 
 std::string BoftLayer::describe() const {

@@ -8,8 +8,8 @@
 
 namespace papilio::nn {
 
-Attention::Attention(int64_t features, int64_t heads_, double attention_dropout_)
-    : attention_dropout(attention_dropout_), heads(heads_) {
+Attention::Attention(int64_t features_, int64_t heads_, double attention_dropout_)
+    : attention_dropout(attention_dropout_), features(features_), heads(heads_) {
   check(heads >= 1 && features % heads == 0, "Attention: ", features,
         " features do not divide into ", heads, " heads");
 }

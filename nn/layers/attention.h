@@ -7,7 +7,7 @@
 
 namespace papilio::nn {
 
-// One vector a token and head: (B, heads, T, D / heads), views of projections where they can be.
+// One vector a token and head: (B, heads, T, D / heads), views of projections if they can be.
 struct HeadProjections {
   Tensor query, key, value;
 };
@@ -17,12 +17,17 @@ struct HeadProjections {
 // is the subclass's.
 struct Attention : Module {
   Dropout attention_dropout;  // of the probabilities; in training it asks for the (T, T) matrix
-  int64_t heads;
+  int64_t features, heads;
   bool causal = false;  // a token sees itself and those before it
 
   Tensor operator()(const Tensor& x) { return attend(project(x)); }
   // softmax(q k^T / sqrt(d)), (B, heads, T, T), for pictures.
   Tensor probabilities(const Tensor& x) { return attention_of(project(x)); }
+
+  // Of q k^T and of the probabilities' product with v.
+  double multiply_adds(const Extent& extent) const override {
+    return 2 * extent.tokens * extent.tokens * double(features);
+  }
 
  protected:
   // Throws ArgumentError if `features` do not divide into the heads.

@@ -21,6 +21,9 @@ struct Conv1D : AdaptableLayer {
   Tensor to_matrix(const Tensor& w) const override;
   Tensor from_matrix(const Tensor& w) const override;
   void visit(Visitor& v) override;
+  double multiply_adds(const Extent& extent) const override {
+    return double(weight.numel()) * extent.tokens;
+  }
   std::string describe() const override;
 };
 

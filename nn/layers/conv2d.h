@@ -26,6 +26,9 @@ struct Conv2d : AdaptableLayer {
          PaddingMode padding_mode = PaddingMode::zeros);
   Tensor operator()(const Tensor& x);
   void visit(Visitor& v) override;
+  double multiply_adds(const Extent& extent) const override {
+    return double(weight.numel()) * extent.pixels;
+  }
   std::string describe() const override;
 };
 

@@ -19,6 +19,9 @@ struct Linear : AdaptableLayer {
   Tensor operator()(const Tensor& x);
   Tensor product(const Tensor& x);  // without the bias, for what adds it later
   void visit(Visitor& v) override;
+  double multiply_adds(const Extent& extent) const override {
+    return double(weight.numel()) * extent.tokens;
+  }
   std::string describe() const override;
 };
 

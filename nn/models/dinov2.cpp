@@ -65,10 +65,10 @@ Tensor Dinov2Embeddings::operator()(const Tensor& images) {
 }
 
 void Dinov2Embeddings::visit(Visitor& v) {
-  v("cls_token", cls_token);
-  v("mask_token", mask_token);
-  v("register_tokens", register_tokens);
-  v("position_embeddings", position_embeddings);
+  v.undecayed("cls_token", cls_token);
+  v.undecayed("mask_token", mask_token);
+  v.undecayed("register_tokens", register_tokens);
+  v.undecayed("position_embeddings", position_embeddings);
   v("patch_embeddings", patch_embeddings);
   v("dropout", dropout);
 }

@@ -90,9 +90,9 @@ Tensor DINOv3Embeddings::operator()(const Tensor& images) {
 }
 
 void DINOv3Embeddings::visit(Visitor& v) {
-  v("cls_token", cls_token);
-  v("mask_token", mask_token);
-  v("register_tokens", register_tokens);
+  v.undecayed("cls_token", cls_token);
+  v.undecayed("mask_token", mask_token);
+  v.undecayed("register_tokens", register_tokens);
   v("patch_embeddings", patch_embeddings.projection);
 }
 

@@ -8,6 +8,7 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
+#include "nn/models/detail/drop_path.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
 
@@ -91,10 +92,8 @@ TimmViT::TimmViT(const TimmViTConfig& c)
   const int64_t with_position = c.no_embed_class ? 0 : c.prefix_tokens();
   pos_embed = zero_parameter({1, with_position + side * side, D});
   blocks.reserve(size_t(c.depth));
-  for (int64_t i = 0; i < c.depth; ++i) {
-    const double depth = c.depth > 1 ? double(i) / double(c.depth - 1) : 0;
-    blocks.emplace_back(c, c.drop_path_rate * depth);
-  }
+  for (int64_t i = 0; i < c.depth; ++i)
+    blocks.emplace_back(c, c.drop_path_rate * drop_path_share(i, c.depth, 0));
   if (c.pre_norm) norm_pre = std::make_unique<LayerNorm>(D, c.eps);
   (c.fc_norm ? fc_norm : norm) = std::make_unique<LayerNorm>(D, c.eps);
   initialise_transformer(*this, 0.02);
@@ -169,8 +168,8 @@ double TimmViT::set_num_labels(int64_t num_labels) {
 }
 
 void TimmViT::visit(Visitor& v) {
-  v("cls_token", cls_token);
-  v("reg_token", reg_token);
+  v.undecayed("cls_token", cls_token);
+  v.undecayed("reg_token", reg_token);
   v("pos_embed", pos_embed);
   v("patch_embed.proj", patch_embed.projection);
   v("pos_drop", pos_drop);

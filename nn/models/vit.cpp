@@ -9,6 +9,7 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
+#include "nn/models/detail/drop_path.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
@@ -60,8 +61,8 @@ Tensor ViTEmbeddings::operator()(const Tensor& images) {
 }
 
 void ViTEmbeddings::visit(Visitor& v) {
-  v("cls_token", cls_token);
-  v("position_embeddings", position_embeddings);
+  v.undecayed("cls_token", cls_token);
+  v.undecayed("position_embeddings", position_embeddings);
   v("patch_embeddings", patch_embeddings);
   v("conv_stem", conv_stem);
   v("dropout", dropout);
@@ -96,10 +97,8 @@ void ViTLayer::visit(Visitor& v) {
 ViTModel::ViTModel(const ViTConfig& c)
     : config(validated(c)), embeddings(c), layernorm(c.hidden_size, c.layer_norm_eps) {
   layer.reserve(size_t(c.num_hidden_layers));
-  for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
-    const double depth = c.num_hidden_layers > 1 ? double(i) / double(c.num_hidden_layers - 1) : 1;
-    layer.emplace_back(c, c.drop_path_rate * depth);
-  }
+  for (int64_t i = 0; i < c.num_hidden_layers; ++i)
+    layer.emplace_back(c, c.drop_path_rate * drop_path_share(i, c.num_hidden_layers, 1));
   if (c.pooling == Pooling::sequence) attention_pool = std::make_unique<Linear>(c.hidden_size, 1);
   initialise_transformer(*this, c.initializer_range);
   if (embeddings.conv_stem) embeddings.conv_stem->reset();

@@ -28,13 +28,6 @@ int64_t depth_of(const std::string& name) {
   return name.find("embeddings") != std::string::npos ? 0 : -1;
 }
 
-bool decays(const std::string& name, const Tensor& parameter) {
-  // Scales begin at 1: decay would pull them to 0. Tokens and positions are biases of a kind.
-  const bool exempt = name.ends_with("boft_s") || name.ends_with("_token") ||
-                      name.ends_with("_tokens") || name.ends_with("position_embeddings");
-  return parameter.dim() >= 2 && !exempt;
-}
-
 }  // namespace
 
 std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& options) {
@@ -45,16 +38,18 @@ std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& 
     layers = std::max(layers, depth_of(name));
   // By depth, decayed ones first: the order of a saved optimiser's state.
   std::map<std::pair<int64_t, bool>, ParameterGroup> groups;
-  for (const auto& [name, tensor] : named_parameters(model)) {
-    if (!tensor->requires_grad()) continue;
+  const auto add = [&](const std::string& name, Tensor& tensor, Visitor::Kind kind) {
+    if (!tensor.requires_grad()) return;
     const int64_t depth = options.layer_decay == 1 ? -1 : depth_of(name);
-    const bool decayed = decays(name, *tensor);
+    const bool decayed = kind == Visitor::Kind::parameter && tensor.dim() >= 2;
     const double power = depth < 0 ? 0 : double(layers + 1 - depth);
     ParameterGroup& group = groups[{depth < 0 ? layers + 1 : depth, !decayed}];
     group.lr_scale = std::pow(options.layer_decay, power);
     group.weight_decay = decayed ? options.weight_decay : 0;
-    group.parameters.push_back(*tensor);
-  }
+    group.parameters.push_back(tensor);
+  };
+  Visitor v(add, nullptr);
+  model.visit(v);
   std::vector<ParameterGroup> result;
   result.reserve(groups.size());
   for (auto& [key, group] : groups) result.push_back(std::move(group));

@@ -16,7 +16,8 @@ struct GroupOptions {
   double layer_decay = 1;
 };
 
-// The parameters that train. Biases, norms, scales (boft_s) and tokens do not decay. Throws
+// The parameters that train. Biases and norms do not decay, nor what a module visits as
+// undecayed: scales, tokens, positions. Throws
 // ArgumentError for a layer_decay outside (0, 1].
 std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& options);
 
