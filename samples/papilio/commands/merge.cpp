@@ -36,10 +36,11 @@ struct Settings {
 };
 
 Options declare(Settings& s) {
-  Options options("merge", "MODEL ADAPTER --out DIR [options]",
-                  "Writes an adapter into the weights it adapts: a plain model folder that needs "
-                  "neither the adapter nor more time than the base. Says how far merged and "
-                  "unmerged logits are apart on the test digits.");
+  Options options(
+      "merge", "MODEL ADAPTER --out DIR [options]",
+      "Writes an adapter into the weights it adapts: a plain model folder that needs "
+      "neither the adapter nor more time than the base. Says how far merged and "
+      "unmerged logits are apart: on the test digits if they trained it, else on noise.");
   options.section("What to merge");
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("ADAPTER", &s.adapter, "", "adapter folder made for it").required();
@@ -55,9 +56,9 @@ Options declare(Settings& s) {
   return options;
 }
 
-// The digits if the model takes them, else noise.
-Tensor probe_images(const nn::ImageClassifier::Shape& c) {
-  if (c.image_size == 8 && c.num_channels == 1) {
+// The digits if they trained it, else noise of the model's size.
+Tensor probe_images(const Settings& s, const nn::ImageClassifier::Shape& c) {
+  if (trained_data(s.model, s.adapter) == kDigits) {
     const nn::ImageData test = nn::fixed_splits(all_digits()).test;
     return nn::whole_batch(*nn::plain_batches(test, nn::digits_processor())).inputs;
   }
@@ -90,7 +91,7 @@ int merge(const Words& words) {
   loaded.to(device);
   nn::eval(*loaded.model);
   const size_t layers = loaded.adapters->layers("default").size();
-  const Tensor images = to(probe_images(loaded.model->shape()), device);
+  const Tensor images = to(probe_images(s, loaded.model->shape()), device);
   const std::vector<double> before = logits(loaded, images);
   {
     nn::Progress progress(s.common.progress(), "merge", int64_t(layers));

@@ -30,8 +30,8 @@ void add_corrupt(Options& options, std::string* way);
 void check_data_options(Options& options, const DataSettings& settings);
 
 // Prepared data (Data::prepared) and all others, as errors name them.
-inline constexpr const char *kPreparedData = "--data digits",
-                            *kOtherData = "--data other than digits";
+inline const std::string kPreparedData = str("--data ", kDigits),
+                         kOtherData = str("--data other than ", kDigits);
 
 // Opened data.
 struct Data {

@@ -57,6 +57,16 @@ Values run_settings(const fs::path& folder, std::string& gone, int depth = 0) {
   return {};
 }
 
+// Of the run that made the adapter, or else the model.
+Values training_settings(const std::string& model, const std::string& adapter) {
+  std::string gone;
+  for (const std::string& folder : {adapter, model}) {
+    Values run = run_settings(folder, gone);
+    if (run.contains("data")) return run;
+  }
+  return {};
+}
+
 bool same_path(const std::string& a, const std::string& b) {
   std::error_code ignored;
   return a == b || fs::equivalent(a, b, ignored);
@@ -65,19 +75,19 @@ bool same_path(const std::string& a, const std::string& b) {
 }  // namespace
 
 std::string trained_on(const std::string& model, const std::string& adapter) {
-  std::string lines, gone;
-  for (const std::string& folder : {adapter, model}) {
-    const Values run = run_settings(folder, gone);
-    if (!run.contains("data")) continue;
-    for (const char* name : kNoted) {
-      const auto noted = run.find(name);
-      if (noted == run.end()) continue;
-      const std::string value = noted->first == "data" ? toml_string(noted->second) : noted->second;
-      lines += str("trained-", name, " = ", value, '\n');
-    }
-    break;
+  const Values run = training_settings(model, adapter);
+  std::string lines;
+  for (const char* name : kNoted) {
+    const auto noted = run.find(name);
+    if (noted == run.end()) continue;
+    const std::string value = noted->first == "data" ? toml_string(noted->second) : noted->second;
+    lines += str("trained-", name, " = ", value, '\n');
   }
   return lines;
+}
+
+std::string trained_data(const std::string& model, const std::string& adapter) {
+  return training_settings(model, adapter)["data"];
 }
 
 std::vector<std::string> take_known_split(const Options& options, DataSettings& s,

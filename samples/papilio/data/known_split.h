@@ -13,6 +13,9 @@ namespace papilio::cli {
 // nothing.
 std::string trained_on(const std::string& model, const std::string& adapter);
 
+// What --data was for them, as trained_on finds it; empty if nothing says it.
+std::string trained_data(const std::string& model, const std::string& adapter);
+
 // Takes --validation-share, --test-share and --split-seed, if they are not given, from the
 // run.toml of the first of these folders (an adapter, a model) that was trained on the same data;
 // of a merged model it is that of its parts. Returns a line for each that differs from what is
