@@ -5,6 +5,8 @@
 #include <cstdio>
 
 #include "nn/data/formats/image.h"
+#include "nn/data/sources/image_sources.h"
+#include "tensor/error.h"
 
 namespace papilio::test {
 
@@ -20,6 +22,15 @@ std::string gzip(const std::string& bytes) {
   out.resize(z.total_out);
   deflateEnd(&z);
   return out;
+}
+
+std::string refusal(const std::filesystem::path& path) {
+  try {
+    nn::open_images(path);
+  } catch (const FileError& e) {
+    return std::string(e.what()).substr(path.string().size());
+  }
+  return "";
 }
 
 std::string with_checksum(std::string member) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ std::string idx(const std::vector<uint32_t>& sizes, const std::string& data);
 
 // A record of CIFAR-10: the label and 32x32 pixels, red value, green value, blue value.
 std::string cifar_record(int label, int red, int green, int blue);
+
+// What open_images says of a path, behind the path itself; empty if it opens.
+std::string refusal(const std::filesystem::path& path);
 
 // A PNG of one colour.
 std::string plain_png(int64_t width, int64_t height, int red, int green, int blue);

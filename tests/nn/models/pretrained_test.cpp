@@ -227,7 +227,7 @@ TEST_CASE("a backbone's file alone: the classifier is new, and the user is told"
   CHECK(distance(logits, logits) == 0);  // finite
 }
 
-TEST_CASE("tensors of dtypes that Papilio lacks: warned of where unused, refused where needed") {
+TEST_CASE("tensors of dtypes that Papilio lacks: warned of if unused, refused if needed") {
   const TemporaryFolder folder;
   const fs::path file = folder / "model.safetensors";
   fs::copy(golden("vit") / "config.json", folder / "config.json");

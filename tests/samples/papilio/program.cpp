@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <iterator>
 #include <sstream>
@@ -38,6 +39,27 @@ Outcome Workplace::finish(int process) const {
   REQUIRE(waitpid(process, &status, 0) == process);
   return {WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), bytes("stdout"),
           bytes("stderr")};
+}
+
+void Workplace::set_faults(const std::string& calls, const std::string& path, int n) {
+  set_environment("LD_PRELOAD", faults_library);
+  set_environment("PAPILIO_FAULT_CALLS", calls);
+  set_environment("PAPILIO_FAULT_PATH", path);
+  set_environment("PAPILIO_FAULT_FROM", std::to_string(n));
+}
+
+bool has_ended(int process) {
+  siginfo_t info = {};
+  return ::waitid(P_PID, id_t(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == process;
+}
+
+void KilledAfter::operator()(int process) const {
+  for (int i = 0; i < 20 * seconds; ++i) {
+    if (has_ended(process)) return;
+    ::usleep(50'000);
+  }
+  ::kill(process, SIGKILL);
 }
 
 nlohmann::json Workplace::json(std::vector<std::string> words) const {

@@ -37,6 +37,11 @@ class Workplace {
   void set_environment(const std::string& name, const std::string& value) {
     environment_[name] = value;
   }
+  // Makes them fail from here on: their n-th of these calls ("write rename") on files whose path
+  // holds `path`, and all after it, as on a full disk (faults.cpp).
+  void set_faults(const std::string& calls, const std::string& path, int n = 1);
+  // Without them again.
+  void end_faults() { set_environment("LD_PRELOAD", ""); }
   // With --json --quiet; the object it prints. Fails the test if it does not end with 0.
   nlohmann::json json(std::vector<std::string> words) const;
 
@@ -50,6 +55,14 @@ class Workplace {
   const char* program_;
   TemporaryFolder folder_;
   std::map<std::string, std::string> environment_;
+};
+
+// Has the process ended? It can still be waited for.
+bool has_ended(int process);
+// For Workplace::run: kills the process (code 128 + 9) if it has not ended after so long.
+struct KilledAfter {
+  int seconds;
+  void operator()(int process) const;
 };
 
 // Four steps of a model of 5 tokens of width 16.

@@ -77,7 +77,7 @@ TEST_CASE("EXIF orientation: prefixes, headers, what is cut off") {
   CHECK_FALSE(exif_orientation("II*\0\xff\xff\xff\xff"s).has_value());
 }
 
-TEST_CASE("orientation: EXIF before XMP, the raw profile where there is no EXIF") {
+TEST_CASE("orientation: EXIF before XMP, the raw profile if there is no EXIF") {
   const auto xmp = [](const std::string& digit) {
     return "<x tiff:Orientation=\"" + digit + "\"/>";
   };

@@ -30,15 +30,6 @@ void write_classes(const fs::path& root, const std::vector<std::string>& classes
   }
 }
 
-std::string complaint(const fs::path& path) {
-  try {
-    nn::open_images(path);
-  } catch (const FileError& e) {
-    return std::string(e.what()).substr(path.string().size());
-  }
-  return "";
-}
-
 std::set<std::string> names(const nn::ImageData& data) {
   std::set<std::string> result;
   for (int64_t i = 0; i < data->size(); ++i) result.insert(data->name(i));
@@ -87,7 +78,7 @@ TEST_CASE("train, val and test folders keep their parts and train's classes") {
   CHECK(splits.test->class_names() == splits.train->class_names());
   CHECK(nn::class_counts(*splits.test) == std::vector<int64_t>{3, 0, 3});
   write_classes(folder / "test", {"d"}, 1);
-  CHECK(complaint(folder.path()) == "/test/d: is a class that the training part does not have");
+  CHECK(refusal(folder.path()) == "/test/d: is a class that the training part does not have");
 }
 
 TEST_CASE("parts are recognised under any of their names, and are never classes") {
@@ -115,12 +106,12 @@ TEST_CASE("parts without one to train on, and one part twice, are refused in wor
   TemporaryFolder folder;
   write_classes(folder / "val", {"cat", "dog"}, 3);
   write_classes(folder / "test", {"cat", "dog"}, 3);
-  CHECK(complaint(folder.path()) ==
+  CHECK(refusal(folder.path()) ==
         ": holds val, a part of a data set, but none to train on; name that one train, or give the "
         "path of one part");
   write_classes(folder / "train", {"cat", "dog"}, 3);
   write_classes(folder / "Train", {"cat", "dog"}, 3);
-  CHECK(complaint(folder.path()).find(", which are the same part; keep one of them") !=
+  CHECK(refusal(folder.path()).find(", which are the same part; keep one of them") !=
         std::string::npos);
   // Classes may be called so: their folders hold pictures.
   TemporaryFolder classes;
@@ -154,12 +145,12 @@ TEST_CASE("a class without pictures in a part, and pictures without classes, are
   CHECK(splits.notes ==
         std::vector<std::string>{(folder / "test").string() + ": holds no picture of class b"});
   fs::create_directories(folder / "train/d");
-  CHECK(complaint(folder.path()) == "/train/d: holds no picture (.jpg, .jpeg or .png)");
+  CHECK(refusal(folder.path()) == "/train/d: holds no picture (.jpg, .jpeg or .png)");
   fs::remove(folder / "train/d");
   // A class that only another part has pictures of is a class that nothing trains.
   fs::create_directories(folder / "train/b0");
   fs::create_directories(folder / "test/b0");
-  CHECK(complaint(folder.path()) == "/train/b0: holds no picture (.jpg, .jpeg or .png)");
+  CHECK(refusal(folder.path()) == "/train/b0: holds no picture (.jpg, .jpeg or .png)");
   write_classes(folder / "test", {"b0"}, 2);
   splits = nn::open_images(folder.path());
   CHECK(splits.class_names() == std::vector<std::string>{"a", "b", "b0", "c"});
@@ -204,13 +195,13 @@ TEST_CASE("what is no picture is left out and counted; folders inside a class be
 
 TEST_CASE("folders that lie") {
   TemporaryFolder folder;
-  CHECK(complaint(folder.path()) == ": holds no folders of pictures, one a class");
+  CHECK(refusal(folder.path()) == ": holds no folders of pictures, one a class");
   write_classes(folder.path(), {"a"}, 3);
   fs::create_directories(folder / "b");
-  CHECK(complaint(folder.path()) == "/b: holds no picture (.jpg, .jpeg or .png)");
+  CHECK(refusal(folder.path()) == "/b: holds no picture (.jpg, .jpeg or .png)");
   fs::remove(folder / "b");
   fs::create_directories(folder / "b\xff");
-  CHECK(complaint(folder.path()) ==
+  CHECK(refusal(folder.path()) ==
         ": a folder's name is not printable UTF-8, so it cannot name a class");
   fs::remove(folder / "b\xff");
   write_bytes(folder / "a/0.png", "no picture");

@@ -25,15 +25,6 @@ void write_numbered(const fs::path& folder, int n) {
     write_bytes(folder / (std::to_string(i) + ".png"), plain_png(2, 2, i, 0, 0));
 }
 
-std::string complaint(const fs::path& folder) {
-  try {
-    nn::open_images(folder);
-  } catch (const FileError& e) {
-    return std::string(e.what()).substr(folder.string().size());
-  }
-  return "";
-}
-
 }  // namespace
 
 TEST_CASE("metadata.csv: names of classes, extra columns, pictures in folders") {
@@ -96,7 +87,7 @@ TEST_CASE("metadata: without labels it is no source; what is wrong is said with 
   CHECK(nn::open_images(folder.path()).kind == "folder");
   const auto refused = [&](const std::string& csv, const std::string& says) {
     write_bytes(folder / "metadata.csv", "file_name,label\na/0.png,x\n" + csv);
-    CHECK(complaint(folder.path()).find("/metadata.csv, line 3" + says) == 0);
+    CHECK(refusal(folder.path()).find("/metadata.csv, line 3" + says) == 0);
   };
   refused("a/9.png,x\n", ": " + (folder / "a/9.png").string() + ": there is no such file");
   refused("../a/0.png,x\n", ": file_name: expected a path inside the folder, got ../a/0.png");
@@ -105,11 +96,11 @@ TEST_CASE("metadata: without labels it is no source; what is wrong is said with 
   refused("a\n", ": expected 2 fields, got 1");
   fs::remove(folder / "metadata.csv");
   write_bytes(folder / "metadata.jsonl", "{\"file_name\": \"a/0.png\", \"label\": \"x\"}\n{\n");
-  CHECK(complaint(folder.path()).find("/metadata.jsonl, line 2: not valid JSON") == 0);
+  CHECK(refusal(folder.path()).find("/metadata.jsonl, line 2: not valid JSON") == 0);
   write_bytes(folder / "metadata.jsonl",
               "{\"file_name\": \"a/0.png\", \"label\": \"x\"}\n{\"file_name\": \"a/1.png\", "
               "\"label\": 0.5}\n");
-  CHECK(complaint(folder.path()) ==
+  CHECK(refusal(folder.path()) ==
         "/metadata.jsonl, line 2: has no label (a text or a whole number)");
 }
 

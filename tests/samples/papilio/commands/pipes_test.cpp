@@ -2,8 +2,6 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -19,16 +17,7 @@ namespace {
 
 // Half a minute is time for any of these commands; what waits longer is killed (code 128 + 9).
 Outcome run_at_once(const Workplace& at, const std::string& line) {
-  return at.run(words(line), [](int process) {
-    for (int i = 0; i < 600; ++i) {
-      siginfo_t info = {};
-      if (::waitid(P_PID, id_t(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-          info.si_pid == process)
-        return;
-      ::usleep(50'000);
-    }
-    ::kill(process, SIGKILL);
-  });
+  return at.run(words(line), KilledAfter{30});
 }
 
 void make_pipe(const fs::path& path) {

@@ -29,13 +29,10 @@ int for_each_fault(Workplace& at, const std::string& calls, int error, bool stay
                    const std::function<void(const Outcome&)>& after) {
   // Each tensor is a write: further on not every one is tried.
   for (int n = 1, failed = 0; n < 1000; n += calls == "write" ? 1 + n / 3 : 1, ++failed) {
-    at.set_environment("LD_PRELOAD", "");
+    at.end_faults();
     reset();
-    at.set_environment("LD_PRELOAD", faults_library);
-    at.set_environment("PAPILIO_FAULT_CALLS", calls);
-    at.set_environment("PAPILIO_FAULT_PATH", "out/");
+    at.set_faults(calls, "out/", n);
     at.set_environment("PAPILIO_FAULT_ERROR", std::to_string(error));
-    at.set_environment("PAPILIO_FAULT_FROM", std::to_string(n));
     at.set_environment("PAPILIO_FAULT_TO", std::to_string(stays ? 1000000 : n));
     const Outcome outcome = at.run(words(line));
     CAPTURE(n);
@@ -107,7 +104,7 @@ TEST_CASE(
           nothing |= now.empty();
           if (outcome.code == 0) CHECK(now == done);
           // The next command finds it whole.
-          at.set_environment("LD_PRELOAD", "");
+          at.end_faults();
           const Outcome next = at.run(words(without_overwrite));
           CAPTURE(next.err);
           CHECK(next.code == 2);

@@ -32,10 +32,7 @@ TEST_CASE("a best epoch that a full disk did not keep: a later, worse one is not
       "train --classes 0-3 --epochs 8 --lr 0.01 --schedule constant --save best --patch-size 4 "
       "--hidden-size 16 --layers 1 --heads 2 --quiet --out ";
   at.json(words(line + "whole"));
-  at.set_environment("LD_PRELOAD", faults_library);
-  at.set_environment("PAPILIO_FAULT_CALLS", "rename");
-  at.set_environment("PAPILIO_FAULT_PATH", "/best.safetensors");
-  at.set_environment("PAPILIO_FAULT_FROM", "2");  // the first epoch is kept, no other
+  at.set_faults("rename", "/best.safetensors", 2);  // the first epoch is kept, no other
   const Outcome failed = at.run(words(line + "stuck"));
   CHECK(failed.code == 1);
   CHECK(failed.err.find("warning: the best epoch is not kept: cannot write stuck/checkpoints/"
@@ -128,9 +125,7 @@ TEST_CASE("a result that cannot be written: the checkpoint and the way to go on 
       "train --classes 0-1 --epochs 2 --patch-size 4 --hidden-size 16 --layers 1 --heads 2 "
       "--quiet ";
   at.json(words(line + "--out whole"));
-  at.set_environment("LD_PRELOAD", faults_library);
-  at.set_environment("PAPILIO_FAULT_CALLS", "write");
-  at.set_environment("PAPILIO_FAULT_PATH", "/my run/.model.safetensors");
+  at.set_faults("write", "/my run/.model.safetensors");
   std::vector<std::string> named = words(line + "--out");
   named.emplace_back("my run");
   const Outcome outcome = at.run(named);
@@ -138,7 +133,7 @@ TEST_CASE("a result that cannot be written: the checkpoint and the way to go on 
   CHECK(outcome.err ==
         "papilio train: cannot write my run/model.safetensors: No space left on device (write)\n"
         "go on with: papilio train --config 'my run/run.toml' --resume\n");
-  at.set_environment("LD_PRELOAD", "");
+  at.end_faults();
   at.json({"train", "--config", "my run/run.toml", "--resume"});
   CHECK(at.bytes("my run/model.safetensors") == at.bytes("whole/model.safetensors"));
 }
@@ -164,9 +159,7 @@ TEST_CASE("a run that diverges names no other run's checkpoint, and no way to go
 TEST_CASE("the best epoch alone is enough to go on from, on standard error and in report.html") {
   if (*faults_library == '\0') return;
   Workplace at;
-  at.set_environment("LD_PRELOAD", faults_library);
-  at.set_environment("PAPILIO_FAULT_CALLS", "rename");
-  at.set_environment("PAPILIO_FAULT_PATH", "checkpoints/step-");
+  at.set_faults("rename", "checkpoints/step-");
   const Outcome outcome =
       at.run(words("train --classes 0-1 --epochs 100000 --patch-size 4 --hidden-size 16 --layers 1 "
                    "--heads 2 --quiet --out m"),

@@ -1,9 +1,6 @@
 // The program under a limit on its address space: OpenBLAS waits for ever if it cannot have its
 // buffers.
 #include <doctest/doctest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <string>
 
@@ -19,16 +16,7 @@ TEST_CASE(
   const auto run = [&](const std::string& line, int megabytes) {
     const std::string limit = megabytes > 0 ? str("ulimit -v ", megabytes * 1024, "; ") : "";
     const std::string command = str(limit, "exec \"", papilio_program, "\" ", line);
-    return at.run({"-c", command}, [](int process) {
-      for (int i = 0; i < 1200; ++i) {
-        siginfo_t info = {};
-        if (::waitid(P_PID, id_t(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-            info.si_pid == process)
-          return;
-        ::usleep(50'000);
-      }
-      ::kill(process, SIGKILL);
-    });
+    return at.run({"-c", command}, KilledAfter{60});
   };
   REQUIRE(run("train --classes 0-1 --quiet --threads 4 --out base " + kTinyModel, 0).code == 0);
   int refused = 0, done = 0;

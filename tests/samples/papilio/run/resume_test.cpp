@@ -1,7 +1,6 @@
 // Runs of the papilio program that are stopped and go on.
 #include <doctest/doctest.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <chrono>
@@ -37,12 +36,7 @@ std::set<std::string> checkpoints(const Workplace& at, const std::string& out) {
 auto stop_with(const Workplace& at, const std::string& out, int signal) {
   return [&at, out, signal, before = checkpoints(at, out)](int process) {
     using namespace std::chrono_literals;
-    const auto ended = [&] {
-      siginfo_t info = {};
-      return ::waitid(P_PID, id_t(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-             info.si_pid == process;
-    };
-    while (checkpoints(at, out) == before && !ended()) std::this_thread::sleep_for(5ms);
+    while (checkpoints(at, out) == before && !has_ended(process)) std::this_thread::sleep_for(5ms);
     ::kill(process, signal);
   };
 }
