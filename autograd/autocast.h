@@ -12,7 +12,8 @@ namespace papilio {
 //   `dtype`     linear, matmul, conv2d, scaled_dot_product_attention, the products of boft_linear
 //   float32     softmax, log_softmax, layer_norm, group_norm, cross_entropy, mse_loss, exp, log,
 //               pow, sum, mean, var;
-//               cayley, cayley_neumann, butterfly_rotation and boft_linear's rotation: adapters
+//               cayley, cayley_neumann, butterfly_rotation, boft_linear's rotation, householder
+//               and gram_schmidt: adapters
 //   the widest  add, sub, mul, div, maximum, minimum, where, concat, stack and comparisons
 //   its input's everything else
 // Products are summed in float32. float64 stays what it is. Parameters stay too: their gradients

@@ -130,7 +130,7 @@ def cases(model_type, methods):
     for name, make in (("boft", boft_cases), ("oft", oft_cases), ("lora", lora_cases), ("hra", hra_cases)):
         if name in methods:
             for case in make(targets):
-                # PEFT finds no layer number where the layers lie at the top of the model (blocks.1.attn.qkv).
+                # PEFT finds no layer number if the layers lie at the top of the model (blocks.1.attn.qkv).
                 by_layer = any(arguments.get("layers_to_transform") for _, arguments in case.adapters.values())
                 if model_type != "timm" or not by_layer:
                     yield named(case, model_type)

@@ -1,5 +1,5 @@
 """Pictures that Pillow reads, and those that it refuses, beside Papilio: some hundred JPEG and PNG files, right and odd,
-made here; and resizing by every filter. Prints one table and fails where something differs.
+made here; and resizing by every filter. Prints one table and fails if something differs.
 
     python tests/peers/compare_pictures.py build/release/tests/peers/papilio_pictures"""
 import collections

@@ -5,7 +5,7 @@ something differs.
     python tests/peers/compare_processors.py build/release/tests/peers/papilio_pictures
 
 Transformers has two backends. That of Pillow gives these numbers (to 1e-5); that of torchvision, which Transformers 5
-prefers where it is installed, resizes otherwise: its column is the largest difference with the defaults, in 1/255 of a channel.
+prefers if it is installed, resizes otherwise: its column is the largest difference with the defaults, in 1/255 of a channel.
 Classes that have no other backend (DINOv3, TIPSv2) are compared with it. Every other class of Transformers whose name ends in
 ImageProcessor has to be refused by its name. At the end timm's transforms for evaluation, by way of pretrained_cfg."""
 import collections
@@ -65,7 +65,7 @@ def name_of(kind):
 
 
 def reference(fields, backend):
-    """Each picture as Transformers makes it, or nothing where it refuses or pictures keep shapes of their own."""
+    """Each picture as Transformers makes it, or nothing if it refuses or pictures keep shapes of their own."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "preprocessor_config.json").write_text(json.dumps(fields))
         (Path(folder) / "config.json").write_text(json.dumps({"model_type": "vit"}))

@@ -18,7 +18,7 @@ struct Prediction {
 };
 
 // A line an image: image, label (if any image has one), class, probability, and the same of the
-// next classes as class_2, probability_2, ...; fields are quoted where RFC 4180 asks for it.
+// next classes as class_2, probability_2, ...; fields are quoted if RFC 4180 asks for it.
 // measure: what stands in probability's place if the numbers are none.
 std::string predictions_csv(const std::vector<Prediction>& predictions,
                             const std::string& measure = "probability");

@@ -51,7 +51,7 @@ void add_mistakes(Document& page, const DemoView& view) {
   page.section("mistakes", "Mistakes");
   page.figure(pictures,
               "New digits that the first seed\u2019s models read wrongly, true \u2192 predicted; "
-              "the first twelve where there are more. Which would you have read right, and which "
+              "the first twelve if there are more. Which would you have read right, and which "
               "mistakes do several methods share?");
 }
 
