@@ -39,7 +39,7 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"jpeglib.h", {"nn"}},
     {"jerror.h", {"nn"}},
     {"png.h", {"nn"}},
-    {"pcre2.h", {"boft"}},
+    {"pcre2.h", {"nn", "boft"}},
     {"CLI/CLI.hpp", {"samples"}},
     // POSIX
     {"dlfcn.h", {"kernels"}},

@@ -1,0 +1,96 @@
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nn/text/tokenizer_files.h"
+#include "tensor/error.h"
+#include "tensor/files/atomic_file.h"
+
+namespace papilio::nn {
+
+using json = nlohmann::ordered_json;  // tokens by id
+
+namespace {
+
+json vocabulary_json(const Tokenizer& tokenizer) {
+  json vocabulary = json::object();
+  const Vocabulary& known = tokenizer.parts().bpe.vocabulary();
+  for (int64_t id = 0; id < tokenizer.size(); ++id) {
+    const auto found = known.find(tokenizer.token(id));
+    if (found != known.end() && found->second == id) vocabulary[found->first] = id;
+  }
+  return vocabulary;
+}
+
+std::string merges_text(const Merges& merges) {
+  std::string lines = "#version: 0.2\n";
+  for (const auto& [left, right] : merges) lines += left + ' ' + right + '\n';
+  return lines;
+}
+
+json added_json(const std::vector<AddedToken>& tokens) {
+  json added = json::array();
+  for (const AddedToken& token : tokens)
+    added.push_back({{"id", token.id},
+                     {"content", token.content},
+                     {"single_word", false},
+                     {"lstrip", token.lstrip},
+                     {"rstrip", token.rstrip},
+                     {"normalized", token.normalized},
+                     {"special", token.special}});
+  return added;
+}
+
+json model_json(const Bpe& bpe, const json& vocabulary) {
+  json merges = json::array();
+  for (const auto& [left, right] : bpe.merges()) merges.push_back({left, right});
+  const Bpe::Options& options = bpe.options();
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", options.unk_token ? json(*options.unk_token) : json()},
+          {"continuing_subword_prefix", ""},
+          {"end_of_word_suffix", options.end_of_word_suffix},
+          {"fuse_unk", false},
+          {"byte_fallback", false},
+          {"ignore_merges", false},
+          {"vocab", vocabulary},
+          {"merges", merges}};
+}
+
+}  // namespace
+
+void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder) {
+  const Tokenizer::Parts& parts = tokenizer.parts();
+  check(!parts.normalize && parts.before.empty() && parts.after.empty(),
+        "save_tokenizer: expected a tokenizer that neither normalises nor adds tokens");
+  const json vocabulary = vocabulary_json(tokenizer);
+  const json byte_level = {{"type", "ByteLevel"},
+                           {"add_prefix_space", parts.add_prefix_space},
+                           {"trim_offsets", true},
+                           {"use_regex", true}};
+  const json file = {{"version", "1.0"},
+                     {"truncation", nullptr},
+                     {"padding", nullptr},
+                     {"added_tokens", added_json(parts.added)},
+                     {"normalizer", nullptr},
+                     {"pre_tokenizer", byte_level},
+                     {"post_processor", byte_level},
+                     {"decoder", byte_level},
+                     {"model", model_json(parts.bpe, vocabulary)}};
+  const auto role = [&](std::optional<int64_t> id) {
+    return id ? json(tokenizer.token(*id)) : json();
+  };
+  const json config = {
+      {"add_prefix_space", parts.add_prefix_space}, {"bos_token", role(parts.roles.bos)},
+      {"eos_token", role(parts.roles.eos)},         {"pad_token", role(parts.roles.pad)},
+      {"tokenizer_class", "GPT2Tokenizer"},         {"unk_token", role(parts.roles.unk)}};
+  write_file_atomically(folder / "tokenizer.json", file.dump(2) + '\n');
+  write_file_atomically(folder / "vocab.json", vocabulary.dump() + '\n');
+  write_file_atomically(folder / "merges.txt", merges_text(parts.bpe.merges()));
+  write_file_atomically(folder / "tokenizer_config.json", config.dump(2) + '\n');
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,157 @@
+#include "nn/text/train_bpe.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <queue>
+#include <unordered_map>
+#include <utility>
+
+#include "nn/text/byte_level.h"
+#include "nn/text/split_pattern.h"
+#include "nn/text/utf8.h"
+#include "tensor/error.h"
+
+namespace papilio::nn {
+
+namespace {
+
+uint64_t key_of(int64_t left, int64_t right) {
+  return uint64_t(left) << 32 | uint64_t(right);
+}
+
+// Words of the texts with how often they come, and the pairs of symbols in them.
+class PairCounts {
+ public:
+  struct Word {
+    std::vector<int64_t> symbols;
+    int64_t count;
+  };
+  struct Pair {
+    int64_t count, left, right;
+  };
+
+  void add(std::vector<int64_t> symbols, int64_t count) {
+    words_.push_back({std::move(symbols), count});
+    count_pairs(words_.size() - 1, 1);
+  }
+
+  // The most frequent pair; count 0 if there is none.
+  Pair most_frequent() {
+    while (!queue_.empty()) {
+      const auto [count, inverted] = queue_.top();
+      const uint64_t key = ~inverted;
+      const int64_t now = pairs_[key].count;
+      if (count == now && now > 0) return {now, int64_t(key >> 32), int64_t(key & 0xffffffff)};
+      queue_.pop();  // an old count; the new one stands in the queue too
+    }
+    return {0, 0, 0};
+  }
+
+  // Every `left` with `right` behind it becomes `joined`.
+  void join(int64_t left, int64_t right, int64_t joined) {
+    std::vector<size_t> places = std::move(pairs_[key_of(left, right)].words);
+    std::ranges::sort(places);
+    places.erase(std::ranges::unique(places).begin(), places.end());
+    for (const size_t i : places) {
+      count_pairs(i, -1);
+      std::vector<int64_t>& symbols = words_[i].symbols;
+      size_t to = 0;
+      for (size_t from = 0; from < symbols.size(); ++to) {
+        const bool pair =
+            from + 1 < symbols.size() && symbols[from] == left && symbols[from + 1] == right;
+        symbols[to] = pair ? joined : symbols[from];
+        from += pair ? 2 : 1;
+      }
+      symbols.resize(to);
+      count_pairs(i, 1);
+    }
+    for (const uint64_t key : changed_) queue_.emplace(pairs_[key].count, ~key);
+    changed_.clear();
+  }
+
+  // Call it behind the last add().
+  void begin() {
+    for (const auto& [key, pair] : pairs_) queue_.emplace(pair.count, ~key);
+    changed_.clear();
+  }
+
+ private:
+  struct Entry {
+    int64_t count = 0;
+    std::vector<size_t> words;  // some of them may no longer have it, or stand here twice
+  };
+
+  void count_pairs(size_t i, int64_t sign) {
+    const Word& word = words_[i];
+    for (size_t k = 0; k + 1 < word.symbols.size(); ++k) {
+      const uint64_t key = key_of(word.symbols[k], word.symbols[k + 1]);
+      Entry& entry = pairs_[key];
+      entry.count += sign * word.count;
+      if (sign > 0) entry.words.push_back(i);
+      changed_.push_back(key);
+    }
+  }
+
+  std::vector<Word> words_;
+  std::unordered_map<uint64_t, Entry> pairs_;
+  // The largest count first, then the smallest key.
+  std::priority_queue<std::pair<int64_t, uint64_t>> queue_;
+  std::vector<uint64_t> changed_;
+};
+
+}  // namespace
+
+Tokenizer train_tokenizer(std::span<const std::string_view> texts, const BpeTraining& options) {
+  Vocabulary vocabulary;
+  std::vector<std::string> tokens;  // by id
+  std::vector<AddedToken> added;
+  const auto new_token = [&](const std::string& token) {
+    const auto [at, fresh] = vocabulary.emplace(token, int64_t(tokens.size()));
+    if (fresh) tokens.push_back(token);
+    return at->second;
+  };
+  for (const std::string& token : options.special_tokens) {
+    check(!token.empty() && !vocabulary.contains(token), "train_tokenizer: the special token \"",
+          token, "\" is empty or given twice");
+    added.push_back({.id = new_token(token), .content = token, .special = true});
+  }
+  // The bytes in the order of the characters they are written as.
+  std::map<char32_t, std::string> alphabet;
+  for (int b = 0; b < 256; ++b) {
+    const std::string symbol = byte_level(std::string(1, char(b)));
+    alphabet[utf8_code_point(symbol, 0, symbol.size())] = symbol;
+  }
+  const auto least = int64_t(tokens.size() + alphabet.size());
+  check(options.vocab_size >= least, "train_tokenizer: expected a vocab_size of at least ", least,
+        " (the special tokens and 256 bytes), got ", options.vocab_size);
+  for (const auto& [point, symbol] : alphabet) new_token(symbol);
+
+  std::map<std::string, int64_t> words;
+  const SplitPattern pattern(kGpt2Pattern);
+  for (const std::string_view text : texts)
+    pattern.split(text, [&](std::string_view word) { ++words[std::string(word)]; });
+  PairCounts pairs;
+  for (const auto& [word, count] : words) {
+    std::vector<int64_t> symbols;
+    for (const char byte : word) symbols.push_back(vocabulary.at(byte_level({&byte, 1})));
+    pairs.add(std::move(symbols), count);
+  }
+  pairs.begin();
+
+  Merges merges;
+  while (int64_t(tokens.size()) < options.vocab_size) {
+    const PairCounts::Pair best = pairs.most_frequent();
+    if (best.count == 0 || best.count < options.min_frequency) break;
+    merges.emplace_back(tokens[size_t(best.left)], tokens[size_t(best.right)]);
+    const int64_t joined = new_token(merges.back().first + merges.back().second);
+    pairs.join(best.left, best.right, joined);
+  }
+  TokenRoles roles;
+  if (!added.empty()) roles = {.bos = added[0].id, .eos = added[0].id, .unk = added[0].id};
+  return Tokenizer({.bpe = Bpe(std::move(vocabulary), std::move(merges)),
+                    .added = std::move(added),
+                    .roles = roles});
+}
+
+}  // namespace papilio::nn
