@@ -69,7 +69,7 @@ std::map<std::string, double> multiply_adds(ImageClassifier& model) {
   const double tokens = double(side * side + s.prefix_tokens);
   std::map<std::string, double> macs;
   for_each_module(model, [&](const std::string& path, Module& module) {
-    const Extent extent{in_head(model, path) ? 1 : tokens, pixels(path, s)};
+    const Extent extent{model.in_head(path) ? 1 : tokens, pixels(path, s)};
     if (const double own = module.multiply_adds(extent); own > 0) macs[path] = own;
   });
   return macs;

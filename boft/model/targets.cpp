@@ -6,7 +6,7 @@
 #include "boft/methods/detail/path_pattern.h"
 #include "nn/detail/text_table.h"
 #include "nn/layers/embedding.h"
-#include "nn/models/image_classifier.h"
+#include "nn/models/pretrained_model.h"
 #include "nn/models/transformers_names.h"
 
 namespace papilio::boft {
@@ -45,11 +45,11 @@ bool is_saved_by_any(const TargetRules& rules, const std::string& path, bool& tr
   return saved;
 }
 
-// Every linear map (2-d weight) but the classification head.
-bool is_of_all_linear(nn::ImageClassifier* classifier, const std::string& path,
+// Every linear map (2-d weight) but the head.
+bool is_of_all_linear(nn::PretrainedModel* whole, const std::string& path,
                       const nn::AdaptableLayer* layer) {
-  const bool head = classifier != nullptr ? nn::in_head(*classifier, path)
-                                          : path == "classifier" || path.ends_with(".classifier");
+  const bool head = whole != nullptr ? whole->in_head(path)
+                                     : path == "classifier" || path.ends_with(".classifier");
   return layer != nullptr && layer->weight.dim() == 2 && !head &&
          dynamic_cast<const nn::Embedding*>(layer) == nullptr;
 }
@@ -146,13 +146,15 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
             ? "layers_to_transform is ignored because target_modules is \"all-linear\""
             : "layers_to_transform is ignored because target_modules is a regular expression");
   }
-  auto* const classifier = dynamic_cast<nn::ImageClassifier*>(&model);
+  auto* const whole = dynamic_cast<nn::PretrainedModel*>(&model);
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
     if (path.empty() || path.find(".adapters.") != std::string::npos) return;
     all.push_back(path);
     auto* layer = dynamic_cast<nn::AdaptableLayer*>(&module);
     // exclude_modules speaks of adapters only.
+    const std::string refusal = whole != nullptr ? whole->refuses_adapter(path) : "";
     if (is_saved_by_any(rules, path, selection.transformers5_names)) {
+      check(refusal.empty(), "modules_to_save: ", path, ": ", refusal);
       const auto inside = [&](const std::string& outer) { return path.starts_with(outer + '.'); };
       if (std::ranges::none_of(selection.saved, inside)) selection.saved.push_back(path);
       return;
@@ -161,7 +163,7 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
     if (layer != nullptr) adaptable.push_back(path);
     if (is_excluded(rules, path)) return;
     if (all_linear) {
-      if (!is_of_all_linear(classifier, path, layer)) return;
+      if (!is_of_all_linear(whole, path, layer)) return;
       selection.adapted.push_back(path);
       selection.transformers5_names |= only_nested_in_transformers5(path);
       return;
@@ -176,6 +178,7 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
     }
     check(layer != nullptr, "target_modules: ", path, " is a ", module.describe(),
           ", which cannot be adapted; Linear, Conv1D, Conv2d and Embedding can");
+    check(refusal.empty(), "target_modules: ", path, ": ", refusal);
     selection.adapted.push_back(path);
     if (match == Match::by_transformers5_name || only_nested_in_transformers5(path))
       selection.transformers5_names = true;

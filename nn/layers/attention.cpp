@@ -20,14 +20,14 @@ Tensor Attention::split_heads(const Tensor& x) const {
 }
 
 Tensor Attention::attention_of(const HeadProjections& p) const {
-  return attention_probabilities(p.query, p.key, {.causal = causal});
+  return attention_probabilities(p.query, p.key, {.scale = scale, .causal = causal});
 }
 
 Tensor Attention::attend(const HeadProjections& p) {
   const bool drops = attention_dropout.p > 0 && training;
-  const Tensor y = drops
-                       ? matmul(attention_dropout(attention_of(p)), p.value)
-                       : scaled_dot_product_attention(p.query, p.key, p.value, {.causal = causal});
+  const Tensor y = drops ? matmul(attention_dropout(attention_of(p)), p.value)
+                         : scaled_dot_product_attention(p.query, p.key, p.value,
+                                                        {.scale = scale, .causal = causal});
   return project_output(flatten(transpose(y, 1, 2), 2, 3));
 }
 

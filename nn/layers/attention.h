@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "nn/layers/dropout.h"
 #include "nn/module.h"
@@ -18,7 +19,8 @@ struct HeadProjections {
 struct Attention : Module {
   Dropout attention_dropout;  // of the probabilities; in training it asks for the (T, T) matrix
   int64_t features, heads;
-  bool causal = false;  // a token sees itself and those before it
+  std::optional<double> scale = {};  // of the scores; 1 / sqrt(d) if nothing is given
+  bool causal = false;               // a token sees itself and those before it
 
   Tensor operator()(const Tensor& x) { return attend(project(x)); }
   // softmax(q k^T / sqrt(d)), (B, heads, T, T), for pictures.

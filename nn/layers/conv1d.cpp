@@ -7,13 +7,14 @@
 #include "autograd/backward.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/shape.h"
+#include "nn/init.h"
 #include "tensor/creation.h"
-#include "tensor/random.h"
 
 namespace papilio::nn {
 
 Conv1D::Conv1D(int64_t out_features, int64_t in_features) : bias(leaf(zeros({out_features}))) {
-  weight = leaf(normal({in_features, out_features}, 0, 0.02));
+  weight = zero_parameter({in_features, out_features});
+  normal_(weight, 0.02);
 }
 
 Tensor Conv1D::operator()(const Tensor& x) {

@@ -47,10 +47,15 @@ ConfigFields ImageClassifier::label_fields(const std::vector<std::string>& class
           {"num_labels", std::to_string(class_names.size())}};
 }
 
-bool in_head(ImageClassifier& model, const std::string& path) {
-  return std::ranges::any_of(model.heads(), [&](const ImageClassifier::Head& head) {
+bool ImageClassifier::in_head(const std::string& path) {
+  return std::ranges::any_of(heads(), [&](const Head& head) {
     return path == head.path || path.starts_with(head.path + '.');
   });
+}
+
+std::string ImageClassifier::make_new_head() {
+  reset_classifier(classifier.out_features());
+  return "the weights hold no classifier: it is new, and knows nothing yet";
 }
 
 double patch_operations(int64_t image_size, int64_t patch_size, int64_t channels,

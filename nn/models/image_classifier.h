@@ -3,31 +3,22 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "nn/layers/linear.h"
-
-namespace papilio {
-class JsonFields;  // tensor/files/detail/json.h
-}
+#include "nn/models/pretrained_model.h"
 
 namespace papilio::nn {
 
 struct Renamings;  // nn/models/detail/model_table.h
 
-// Keys of a config.json with their values as JSON text.
-using ConfigFields = std::map<std::string, std::string>;
-
 // Told about the attention of one layer after the other: probabilities (B, heads, T, T).
 using OnAttention = std::function<void(const Tensor& probabilities)>;
 
 // A backbone and its head: images (B, C, H, W) -> logits (B, classes).
-struct ImageClassifier : Module {
+struct ImageClassifier : PretrainedModel {
   Linear classifier;
-  // What the config.json it came from says beside its computation: it is written back.
-  ConfigFields other_config;
 
   // What the classifier sees: (B, C, H, W) -> (B, classifier's inputs).
   virtual Tensor features(const Tensor& images) = 0;
@@ -55,22 +46,17 @@ struct ImageClassifier : Module {
     bool class_token() const { return prefix_tokens > registers; }
   };
   virtual Shape shape() const = 0;
-  // What it computes with, as its config.json says it, with model_type and architectures.
-  virtual ConfigFields config_fields() const = 0;
-  // The same of the classes' names.
+  // The classes' names, as its config.json says them.
   virtual ConfigFields label_fields(const std::vector<std::string>& class_names) const;
-  // The module that holds the backbone, whose name files of the backbone alone leave out: "vit.";
-  // empty if backbone and classifier lie side by side.
-  virtual std::string backbone_prefix() const { return shape().model_type + '.'; }
+  std::string backbone_prefix() const override { return shape().model_type + '.'; }
+  bool in_head(const std::string& path) override;
+  std::string make_new_head() override;
   // What tells the classes apart, by path: `classifier`, and one more if the model has two.
   struct Head {
     std::string path;
     Linear* layer;
   };
   virtual std::vector<Head> heads() { return {{"classifier", &classifier}}; }
-  // Called with a model folder's tensors, under the names of checkpoints, before they are loaded:
-  // brings what folders have in several forms into the model's.
-  virtual void before_loading(StateDict& /*tensors*/) {}
   // A new classifier (all heads), drawn from the default generator, for another number of classes;
   // of the old one's dtype, on its device.
   void reset_classifier(int64_t num_labels);
@@ -82,9 +68,6 @@ struct ImageClassifier : Module {
   // Notes the number in the configuration; returns initializer_range.
   virtual double set_num_labels(int64_t num_labels) = 0;
 };
-
-// Is this the path of one of the model's heads, or of what lies in it?
-bool in_head(ImageClassifier& model, const std::string& path);
 
 // Of a patch embedding: 2 patches x pixels x channels x D.
 double patch_operations(int64_t image_size, int64_t patch_size, int64_t channels, int64_t features);

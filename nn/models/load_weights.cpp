@@ -37,20 +37,20 @@ std::string wrapping(const std::map<std::string, Tensor>& tensors) {
 }
 
 struct Naming {
-  ImageClassifier& model;
+  PretrainedModel& model;
   std::string wrapped, backbone;  // before every name, before the backbone's
 
   // The name that the model has for a tensor of the file.
   std::string operator()(std::string name) const {
     if (name.starts_with(wrapped)) name.erase(0, wrapped.size());
-    const bool whole = name.starts_with(backbone) || in_head(model, name);
+    const bool whole = name.starts_with(backbone) || model.in_head(name);
     return checkpoint_name(whole ? name : backbone + name);
   }
 };
 
 }  // namespace
 
-std::vector<std::string> load_weights(ImageClassifier& model, const fs::path& folder) {
+std::vector<std::string> load_weights(PretrainedModel& model, const fs::path& folder) {
   std::vector<std::string> warnings;
   std::map<std::string, std::string> file_name;    // by the model's
   std::map<std::string, std::string> unsupported;  // the dtype, by the file's
@@ -71,10 +71,13 @@ std::vector<std::string> load_weights(ImageClassifier& model, const fs::path& fo
                      ": the weights' ", name, " has the dtype ", dtype, ", which is not supported");
     unexpected.push_back(name + " (" + dtype + ')');
   }
-  if (std::erase_if(missing, [&](const auto& name) { return in_head(model, name); })) {
-    model.reset_classifier(model.classifier.out_features());
-    warnings.push_back(folder.string() +
-                       ": the weights hold no classifier: it is new, and knows nothing yet");
+  const auto of_head = [&](const std::string& name) { return model.in_head(name); };
+  if (std::ranges::any_of(missing, of_head)) {
+    const std::string warning = model.make_new_head();
+    if (!warning.empty()) {
+      std::erase_if(missing, of_head);
+      warnings.push_back(folder.string() + ": " + warning);
+    }
   }
   const bool adapted = std::ranges::any_of(read, [](const auto& named) {
     return named.first.find(".base_layer.") != std::string::npos;

@@ -9,6 +9,7 @@
 #include "nn/models/detail/model_table.h"
 #include "nn/models/dinov2.h"
 #include "nn/models/dinov3.h"
+#include "nn/models/gpt2.h"
 #include "nn/models/timm_vit.h"
 #include "nn/models/vit.h"
 #include "tensor/files/detail/json.h"
@@ -26,6 +27,7 @@ constexpr ModelType kModels[] = {
     {"dinov2", make_dinov2, &kDinov2Renamings},
     {"dinov2_with_registers", make_dinov2_with_registers, &kDinov2WithRegistersRenamings},
     {"dinov3_vit", make_dinov3, &kDINOv3Renamings},
+    {"gpt2", make_gpt2},
     {"timm_vit", make_timm_vit, nullptr, timm_class_names},  // by `architecture`, see below
 };
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "nn/detail/text_table.h"
@@ -26,13 +27,17 @@ using nlohmann::json;
 
 namespace {
 
-// Keys that change nothing that a classifier computes.
+// Keys that change nothing that a model computes.
 const std::set<std::string> kSilent = {
     "architectures", "transformers_version", "dtype", "torch_dtype", "label2id", "finetuning_task",
     "output_attentions", "output_hidden_states", "return_dict", "use_cache", "name_or_path",
     // of other heads on the same backbone
     "encoder_stride", "pooler_act", "pooler_output_size", "apply_layernorm",
-    "reshape_hidden_states", "stage_names", "out_features", "out_indices"};
+    "reshape_hidden_states", "stage_names", "out_features", "out_indices",
+    // of language models
+    "bos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id", "n_ctx",
+    "task_specific_params", "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
+    "summary_type", "summary_use_proj"};
 
 // Of outputs with one name, label2id says which it means; the others get a name of their own.
 void settle_duplicates(std::vector<std::string>& names, JsonFields& fields,
@@ -59,42 +64,40 @@ void settle_duplicates(std::vector<std::string>& names, JsonFields& fields,
   }
 }
 
-}  // namespace
-
-PretrainedClassifier from_config(const fs::path& path) {
-  const json document = read_json(path);
-  JsonFields fields(document, path.string());
-  PretrainedClassifier result;
-  const ModelType& type = model_type_of(fields);
+// The model that the fields describe, which is of this kind.
+template <class Model>
+std::unique_ptr<Model> make_model(JsonFields& fields, const ModelType& type, const char* kind) {
+  const auto* make = std::get_if<MakeModel<Model>>(&type.make);
+  if (make == nullptr) fields.fail("model_type", kind);
   try {
-    result.model = type.make(fields);
+    return (*make)(fields);
   } catch (const FileError&) {
     throw;
   } catch (const Error& e) {  // sizes that do not go together, or beyond all memory
-    throw FileError(path.string() + ": " + e.what());
+    throw FileError(fields.where() + ": " + e.what());
   }
-  result.class_names = type.class_names(fields, result.model->shape().num_labels, result.warnings);
-  settle_duplicates(result.class_names, fields, result.warnings, path.string());
-  const std::string problem = fields.string("problem_type", "");
-  if (!problem.empty() && problem != "single_label_classification")
-    result.warnings.push_back(path.string() + ": problem_type " + problem +
-                              ": the logits are right, but trained here one class is the answer");
+}
+
+// Warns of what no getter has asked for, and keeps what the model does not say itself.
+void keep_others(PretrainedModel& model, const json& document, JsonFields& fields,
+                 std::vector<std::string>& warnings) {
   std::vector<std::string> unknown;
   for (const std::string& key : fields.unread()) {
     if (!kSilent.contains(key) && !key.starts_with('_')) unknown.push_back(key);
   }
   if (!unknown.empty())
-    result.warnings.push_back(path.string() + ": not known here: " + listed(unknown, 8));
-  const ConfigFields own = result.model->config_fields();
+    warnings.push_back(fields.where() + ": not known here: " + listed(unknown, 8));
+  const ConfigFields own = model.config_fields();
   for (const auto& [key, value] : document.items()) {
     const bool labels = key == "id2label" || key == "label2id" || key == "num_labels";
-    if (!own.contains(key) && !labels) result.model->other_config[key] = value.dump();
+    if (!own.contains(key) && !labels) model.other_config[key] = value.dump();
   }
-  return result;
 }
 
-PretrainedClassifier from_pretrained(const fs::path& folder) {
-  PretrainedClassifier result;
+// What `from_config` makes of the folder, with the folder's weights.
+template <class Pretrained>
+Pretrained with_weights(const fs::path& folder, Pretrained (*from_config)(const fs::path&)) {
+  Pretrained result;
   {
     const SkipInit skip;
     result = from_config(folder / "config.json");
@@ -108,30 +111,81 @@ PretrainedClassifier from_pretrained(const fs::path& folder) {
   return result;
 }
 
-void save_pretrained(ImageClassifier& model, const std::vector<std::string>& class_names,
-                     const fs::path& folder) {
-  for (const auto& [name, tensor] : named_parameters(model)) {
-    check(name.find(".adapters.") == std::string::npos,
+// `more`: what config.json says besides.
+void write_folder(PretrainedModel& model, const ConfigFields& more, const fs::path& folder) {
+  const std::vector<NamedTensor> parameters = named_parameters(model);
+  for (const NamedTensor& parameter : parameters) {
+    check(parameter.name.find(".adapters.") == std::string::npos,
           "save_pretrained: the model carries adapters; save them as an adapter, or "
           "merge_and_unload first");
   }
-  const int64_t count = model.classifier.out_features();
-  check(int64_t(class_names.size()) == count, "save_pretrained: expected ", count,
-        " class names, got ", class_names.size());
   json document = json::object();
-  for (const auto& [key, text] : model.other_config) document[key] = parse_json(text, key);
-  for (const auto& [key, text] : model.config_fields()) document[key] = parse_json(text, key);
+  for (const ConfigFields& fields : {model.other_config, model.config_fields(), more})
+    for (const auto& [key, text] : fields) document[key] = parse_json(text, key);
   for (const char* key : {"dtype", "torch_dtype"}) {
-    if (document.contains(key)) document[key] = str(model.classifier.weight.dtype());
+    if (document.contains(key) && !parameters.empty())
+      document[key] = str(parameters.back().tensor->dtype());
   }
-  for (const auto& [key, text] : model.label_fields(class_names))
-    document[key] = parse_json(text, key);
   std::error_code error;
   fs::create_directories(folder, error);
   check<FileError>(!error, "save_pretrained: cannot make the folder ", folder.string(), ": ",
                    error.message());
   save_safetensors(folder / "model.safetensors", state_dict(model), {{"format", "pt"}});
   write_file_atomically(folder / "config.json", document.dump(2) + '\n');
+}
+
+}  // namespace
+
+ModelKind kind_of(const fs::path& path) {
+  const json document = read_json(path);
+  JsonFields fields(document, path.string());
+  return ModelKind(model_type_of(fields).make.index());
+}
+
+PretrainedClassifier from_config(const fs::path& path) {
+  const json document = read_json(path);
+  JsonFields fields(document, path.string());
+  PretrainedClassifier result;
+  const ModelType& type = model_type_of(fields);
+  result.model = make_model<ImageClassifier>(fields, type, "that of an image classifier");
+  result.class_names = type.class_names(fields, result.model->shape().num_labels, result.warnings);
+  settle_duplicates(result.class_names, fields, result.warnings, path.string());
+  const std::string problem = fields.string("problem_type", "");
+  if (!problem.empty() && problem != "single_label_classification")
+    result.warnings.push_back(path.string() + ": problem_type " + problem +
+                              ": the logits are right, but trained here one class is the answer");
+  keep_others(*result.model, document, fields, result.warnings);
+  return result;
+}
+
+PretrainedLanguageModel language_model_from_config(const fs::path& path) {
+  const json document = read_json(path);
+  JsonFields fields(document, path.string());
+  PretrainedLanguageModel result;
+  result.model =
+      make_model<LanguageModel>(fields, model_type_of(fields), "that of a language model");
+  keep_others(*result.model, document, fields, result.warnings);
+  return result;
+}
+
+PretrainedClassifier from_pretrained(const fs::path& folder) {
+  return with_weights(folder, from_config);
+}
+
+PretrainedLanguageModel language_model_from_pretrained(const fs::path& folder) {
+  return with_weights(folder, language_model_from_config);
+}
+
+void save_pretrained(ImageClassifier& model, const std::vector<std::string>& class_names,
+                     const fs::path& folder) {
+  const int64_t count = model.classifier.out_features();
+  check(int64_t(class_names.size()) == count, "save_pretrained: expected ", count,
+        " class names, got ", class_names.size());
+  write_folder(model, model.label_fields(class_names), folder);
+}
+
+void save_pretrained(LanguageModel& model, const fs::path& folder) {
+  write_folder(model, {}, folder);
 }
 
 }  // namespace papilio::nn

@@ -8,8 +8,14 @@
 #include <vector>
 
 #include "nn/models/image_classifier.h"
+#include "nn/models/language_model.h"
 
 namespace papilio::nn {
+
+// What a model does, which its config.json says.
+enum class ModelKind { image_classifier, language_model };
+// Throws FileError for a file that is broken, and for a model_type that is not known.
+ModelKind kind_of(const std::filesystem::path& config_json);
 
 struct PretrainedClassifier {
   std::unique_ptr<ImageClassifier> model;  // on the heap: adapters hold pointers into it
@@ -34,5 +40,14 @@ PretrainedClassifier from_pretrained(const std::filesystem::path& folder);
 // folder is made if it is missing. Throws if the model carries adapters.
 void save_pretrained(ImageClassifier& model, const std::vector<std::string>& class_names,
                      const std::filesystem::path& folder);
+
+// The same of language models (model_type gpt2).
+struct PretrainedLanguageModel {
+  std::unique_ptr<LanguageModel> model;
+  std::vector<std::string> warnings;
+};
+PretrainedLanguageModel language_model_from_config(const std::filesystem::path& config_json);
+PretrainedLanguageModel language_model_from_pretrained(const std::filesystem::path& folder);
+void save_pretrained(LanguageModel& model, const std::filesystem::path& folder);
 
 }  // namespace papilio::nn

@@ -6,9 +6,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "nn/models/image_classifier.h"
+#include "nn/models/language_model.h"
 
 namespace papilio::nn {
 
@@ -48,16 +50,21 @@ inline constexpr Renaming kViTMlpRenamings[] = {
 std::vector<std::string> read_id2label(JsonFields& fields, int64_t num_labels,
                                        std::vector<std::string>& warnings);
 
+// A function that makes models of one kind.
+template <class Model>
+using MakeModel = std::unique_ptr<Model> (*)(JsonFields& fields);
+
 struct ModelType {
   std::string_view model_type;
   // The model that the fields describe, with random weights; keys that are missing take
   // Transformers' defaults. Throws FileError that names the key for wrong types and for settings
   // that would change the computation in a way the model does not have, ArgumentError for sizes
-  // that contradict each other. The way back is the model's config_fields().
-  std::unique_ptr<ImageClassifier> (*make)(JsonFields& fields);
-  const Renamings* renamings;  // null: Transformers 4 and 5 call everything the same
-  // The classes by number, for so many outputs; empty if the document does not name them. Throws
-  // FileError that names the key.
+  // that contradict each other. The way back is the model's config_fields(). Its
+  // type says what kind of model it is, in the order of ModelKind.
+  std::variant<MakeModel<ImageClassifier>, MakeModel<LanguageModel>> make;
+  const Renamings* renamings = nullptr;  // null: Transformers 4 and 5 call everything the same
+  // Of a classifier: the classes by number, for so many outputs; empty if the document does not
+  // name them. Throws FileError that names the key.
   std::vector<std::string> (*class_names)(JsonFields& fields, int64_t num_labels,
                                           std::vector<std::string>& warnings) = read_id2label;
 };

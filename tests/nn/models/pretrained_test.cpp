@@ -297,8 +297,8 @@ TEST_CASE("config.json: settings that would compute something else are refused, 
                        FileError);
   with("\"model_type\": \"vit\"", "\"model_type\": \"bert\"");
   refused(
-      "model_type: expected \"vit\", \"deit\", \"dinov2\", \"dinov2_with_registers\" or "
-      "\"dinov3_vit\", got \"bert\"");
+      "model_type: expected \"vit\", \"deit\", \"dinov2\", \"dinov2_with_registers\", "
+      "\"dinov3_vit\" or \"gpt2\", got \"bert\"");
   with("\"mlp_ratio\": 2", "\"mlp_ratio\": \"two\"", "dinov2");
   refused("mlp_ratio: expected a number, got \"two\"");
 
