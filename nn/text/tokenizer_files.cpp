@@ -15,7 +15,7 @@
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::nn {
 

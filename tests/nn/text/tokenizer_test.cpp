@@ -18,7 +18,7 @@
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
-#include "tensor/files/regular_file.h"
+#include "tensor/files/detail/regular_file.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
@@ -189,8 +189,7 @@ TEST_CASE("train_tokenizer: Hugging Face's BpeTrainer on the same text, token by
   CHECK(tokenizer.parts().bpe.vocabulary() == want);
   nn::Merges merges;
   const nlohmann::json file = read_json(golden() / "tokenizer.json");
-  for (const auto& pair : file["model"]["merges"])
-    merges.emplace_back(pair[0], pair[1]);
+  for (const auto& pair : file["model"]["merges"]) merges.emplace_back(pair[0], pair[1]);
   CHECK(tokenizer.parts().bpe.merges() == merges);
   CHECK(tokenizer.roles().eos == 0);
   CHECK_THROWS_WITH_AS(nn::train_tokenizer(texts, {.vocab_size = 256}),
