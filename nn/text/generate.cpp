@@ -9,7 +9,6 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/shape.h"
-#include "nn/text_table.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
