@@ -40,6 +40,7 @@ struct ImageClassifier : PretrainedModel {
     int64_t prefix_tokens = 0;  // before the patches' tokens: class token, registers
     int64_t registers = 0;      // how many of them are no class token
     int64_t num_labels = 0;
+    bool any_size = true;        // takes images of other sizes too, and resizes its positions
     double stem_operations = 0;  // of one image before the first layer; a multiply-add is two
 
     // Whether one of the first tokens is a class token.

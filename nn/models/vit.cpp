@@ -150,6 +150,7 @@ ImageClassifier::Shape ViTForImageClassification::shape() const {
           .intermediate_size = c.intermediate_size,
           .prefix_tokens = c.pooling == Pooling::class_token ? 1 : 0,
           .num_labels = c.num_labels,
+          .any_size = vit.embeddings.interpolate_pos_encoding,
           .stem_operations =
               vit.embeddings.conv_stem
                   ? vit.embeddings.conv_stem->operations(c.image_size)

@@ -52,10 +52,10 @@ nn::ImageProcessor processor_of(const Options& options, const std::filesystem::p
   warn(options, warnings);
   check<FileError>(p.channels() == shape.num_channels, where, ": has ", p.channels(),
                    " channels, but the model takes ", shape.num_channels);
-  check<FileError>(shape.model_type != "vit" ||
-                       (p.out_height() == shape.image_size && p.out_width() == shape.image_size),
-                   where, ": makes images of ", p.out_height(), 'x', p.out_width(),
-                   ", but the model takes ", shape.image_size, 'x', shape.image_size);
+  check<FileError>(
+      shape.any_size || (p.out_height() == shape.image_size && p.out_width() == shape.image_size),
+      where, ": makes images of ", p.out_height(), 'x', p.out_width(), ", but the model takes ",
+      shape.image_size, 'x', shape.image_size);
   return p;
 }
 
