@@ -22,6 +22,7 @@ PAPILIO_HOST_DEVICE inline int64_t visible_keys(bool causal, int64_t t, int64_t 
   return causal ? S - T + t + 1 : S;
 }
 
+// out = softmax(scale q k^T) v, and the statistics that the backward pass needs.
 PAPILIO_KERNEL(void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
                               ConstView mask, bool causal, double scale));
 

@@ -16,6 +16,7 @@ struct Extent {
   double tokens = 0, pixels = 0;
 };
 
+// What layers and models are: its visit() names every field once, and all else follows from that.
 struct Module {
   bool training = true;  // dropout and its like act only then; set it with train() and eval()
 

@@ -34,6 +34,7 @@ struct DDIMScheduler : Scheduler {
   int64_t distance_ = 1;  // of two timesteps
 };
 
+// That of a scheduler_config.json. Throws FileError that names the key.
 std::unique_ptr<Scheduler> make_ddim(JsonFields& fields);
 
 }  // namespace papilio::nn

@@ -28,6 +28,7 @@ struct DDPMScheduler : Scheduler {
               const DrawNoise& draw) override;
 };
 
+// That of a scheduler_config.json. Throws FileError that names the key.
 std::unique_ptr<Scheduler> make_ddpm(JsonFields& fields);
 
 }  // namespace papilio::nn

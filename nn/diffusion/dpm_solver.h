@@ -49,6 +49,7 @@ struct DPMSolverMultistepScheduler : Scheduler {
   size_t taken_ = 0;             // steps
 };
 
+// That of a scheduler_config.json. Throws FileError that names the key.
 std::unique_ptr<Scheduler> make_dpm_solver(JsonFields& fields);
 
 }  // namespace papilio::nn

@@ -91,6 +91,8 @@ struct LatentDistribution {
   Tensor kl() const;
 };
 
+// Pictures to latents and back, from samples of the encoder's distribution (Kingma and Welling,
+// arXiv 1312.6114; Rombach and others, arXiv 2112.10752).
 struct AutoencoderKL : FolderModel {
   AutoencoderKLConfig config;
   VaeEncoder encoder;

@@ -38,6 +38,8 @@ struct UNet2DConditionConfig {
   bool use_linear_projection = false;
 };
 
+// The U-Net of latent diffusion, which sees a text by cross attention (Rombach and others, arXiv
+// 2112.10752).
 struct UNet2DConditionModel : FolderModel {
   UNet2DConditionConfig config;
   Conv2d conv_in;
