@@ -196,6 +196,7 @@ const Method& method_of(const MethodSettings& s) {
 void add_method_options(Options& options, MethodSettings& s) {
   options.section("Method");
   std::vector<std::string> says;
+  says.reserve(kMethods.size());
   for (const Method& m : kMethods)
     says.push_back(*m.summary == '\0' ? m.name : str(m.name, ": ", m.summary));
   options.add("method", &s.method, "NAME", joined(says, "; ")).choices(names_of([](const Method&) {

@@ -29,7 +29,8 @@ class Plane : public nn::BatchSource {
   nn::Batch batch(const std::vector<int64_t>& positions, Generator&) const override {
     std::vector<float> points, heights;
     for (const int64_t i : positions) {
-      const float x = float(i % 4) - 1.5F, y = float(i / 4) - 1.5F;
+      const int64_t row = i / 4;
+      const float x = float(i % 4) - 1.5F, y = float(row) - 1.5F;
       points.insert(points.end(), {x, y});
       heights.push_back(3 * x - 2 * y + 1);
     }
