@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -39,7 +40,7 @@ size_t size_class(size_t bytes) {
 class Cache {
  public:
   void* take(size_t bytes) {
-    if (told_to_fail()) return nullptr;
+    if (told_to_fail(bytes)) return nullptr;
     std::lock_guard lock(mutex_);
     const size_t size = size_class(bytes);
     void* data = nullptr;
@@ -93,9 +94,13 @@ class Cache {
     std::lock_guard lock(mutex_);
     fail_in_ = k;
   }
-  bool told_to_fail() {
+  void fail_above(size_t bytes) {
     std::lock_guard lock(mutex_);
-    return fail_in_ > 0 && --fail_in_ == 0;
+    fail_above_ = bytes;
+  }
+  bool told_to_fail(size_t bytes) {
+    std::lock_guard lock(mutex_);
+    return bytes > fail_above_ || (fail_in_ > 0 && --fail_in_ == 0);
   }
 
  private:
@@ -111,6 +116,7 @@ class Cache {
   std::unordered_map<size_t, std::vector<void*>> free_;
   MemoryStats stats_;
   uint64_t fail_in_ = 0;
+  size_t fail_above_ = SIZE_MAX;
 };
 
 // Never destroyed: tensors with static lifetime may outlive every other object.
@@ -125,7 +131,7 @@ Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
   check_available("allocate", device);
   if (bytes == 0) return;
   if (!device.is_cpu()) {
-    if (cache().told_to_fail()) cuda::throw_out_of_memory(bytes, device.index);
+    if (cache().told_to_fail(bytes)) cuda::throw_out_of_memory(bytes, device.index);
     data_ = cuda::allocate(bytes, device.index);
     return;
   }
@@ -160,6 +166,9 @@ void empty_cache() {
 }
 void fail_allocation(uint64_t k) {
   cache().fail_in(k);
+}
+void fail_allocations_above(size_t bytes) {
+  cache().fail_above(bytes);
 }
 
 }  // namespace papilio

@@ -1,22 +1,19 @@
 // The safetensors reader on any bytes: tensors of those that it takes, FileError for the others.
-#include <sys/mman.h>
-#include <unistd.h>
-
+#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <string>
 
 #include "tensor/error.h"
 #include "tensor/files/safetensors.h"
+#include "tests/fuzz/memory_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace papilio;
-  const int file = ::memfd_create("fuzz", 0);
-  if (file < 0 || ::write(file, data, size) != ssize_t(size)) std::abort();
+  static fuzz::MemoryFile file;
+  file.write(data, size);
   try {
-    const SafetensorsReader reader("/proc/self/fd/" + std::to_string(file));
+    const SafetensorsReader reader(file.path());
     double sum = 0;
     for (const auto& [name, entry] : reader.entries()) {
       try {
@@ -28,6 +25,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     keep = sum;
   } catch (const FileError&) {
   }
-  ::close(file);
   return 0;
 }

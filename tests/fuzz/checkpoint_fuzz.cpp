@@ -1,0 +1,67 @@
+// A checkpoint of any bytes, as they are and with the checksum that they should have: a place that
+// the run can be at and goes on from, or a FileError that has changed nothing. An empty input
+// becomes a good one.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "nn/data/image_batches.h"
+#include "nn/layers/linear.h"
+#include "nn/optim/optimizer.h"
+#include "nn/train/training_state.h"
+#include "tensor/error.h"
+#include "tests/fuzz/memory_file.h"
+#include "tests/nn/train/forged_state.h"
+
+namespace {
+
+using namespace papilio;
+
+struct Run {
+  nn::Linear model{2, 2};
+  nn::AdamW optimizer{{{.parameters = {model.weight, model.bias}}}};
+  nn::Loader loader{nn::plain_batches(nn::images_in_memory(1, 1, 1, {1, 2, 3, 4, 5},
+                                                           {0, 1, 0, 1, 0}, {"a", "b"}, "fuzz"),
+                                      nn::image_processor_for(1, 1, 1)),
+                    {.batch_size = 2, .seed = 5}};
+  nn::ModelAverage average{model, 0.5};
+  nn::TrainingParts parts{model, optimizer, loader, &average};
+};
+
+void resume(Run& run, const std::filesystem::path& file) {
+  const std::vector<float> before = run.model.weight.to_vector<float>();
+  const nn::LoaderState state = run.loader.state();
+  try {
+    nn::load_training_state(file, run.parts);
+  } catch (const FileError&) {
+    if (run.model.weight.to_vector<float>() != before || run.loader.state() != state) std::abort();
+    return;
+  }
+  run.loader.next();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static Run run;
+  static fuzz::Folder folder;
+  const std::filesystem::path file = folder / "state.safetensors";
+  if (size == 0)
+    nn::save_training_state(file, run.parts, {});
+  else
+    std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(data), ssize_t(size));
+  resume(run, file);
+  try {
+    test::forge_state(file, [](SafetensorsFile&) {});
+  } catch (const Error&) {  // names that no writer gives
+    return 0;
+  }
+  resume(run, file);
+  return 0;
+}
