@@ -5,6 +5,9 @@
 
 namespace papilio::cpu {
 
+// One thread's working space in OpenBLAS, in bytes of address space.
+inline constexpr size_t kBlasBuffer = size_t(132) << 20;
+
 // Buffers that there is no room for, of so many bytes each; none: all are there.
 struct MissingBlasMemory {
   size_t buffers = 0, bytes = 0;

@@ -22,15 +22,14 @@ namespace papilio::cpu {
 
 namespace {
 
-constexpr size_t kBuffer = size_t(132) << 20;  // of one thread
 constexpr int kMostThreads = 64;  // further ones take their buffers when they need them
 
 // Whether the address space has room for so many buffers; nothing is touched.
 bool has_room(size_t buffers) {
-  void* const memory = ::mmap(nullptr, buffers * kBuffer, PROT_NONE,
+  void* const memory = ::mmap(nullptr, buffers * kBlasBuffer, PROT_NONE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return false;
-  ::munmap(memory, buffers * kBuffer);
+  ::munmap(memory, buffers * kBlasBuffer);
   return true;
 }
 
@@ -59,7 +58,7 @@ MissingBlasMemory take_blas_memory() {
   const int before = std::max(reserved.load(), std::min(omp_get_num_procs(), kMostThreads));
   if (threads <= reserved) return {};
   const auto buffers = size_t(threads - reserved) + size_t(std::max(threads - before, 0));
-  if (!has_room(buffers)) return {.buffers = buffers, .bytes = kBuffer, .threads = threads};
+  if (!has_room(buffers)) return {.buffers = buffers, .bytes = kBlasBuffer, .threads = threads};
   take_buffers(threads, before);
   reserved.store(threads, std::memory_order_release);
   return {};

@@ -10,9 +10,11 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "kernels/blas_memory.h"
+
 namespace {
 
-constexpr size_t kBuffer = size_t(132) << 20, kRest = size_t(16) << 20;
+constexpr size_t kRest = size_t(16) << 20;  // of all else before main
 
 // Nothing is initialised yet, the C library's environment included.
 size_t threads_of(char** environment) {
@@ -33,7 +35,7 @@ size_t threads_of(char** environment) {
 void look_for_room(int, char**, char** environment) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-  const size_t bytes = threads_of(environment) * kBuffer + kRest;
+  const size_t bytes = threads_of(environment) * papilio::cpu::kBlasBuffer + kRest;
   void* const memory = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory != MAP_FAILED) {
     ::munmap(memory, bytes);

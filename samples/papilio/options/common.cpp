@@ -39,8 +39,8 @@ void make_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
-  check<FileError>(access(folder.c_str(), W_OK | X_OK) == 0, folder.string(),
-                   ": cannot be written: ", std::strerror(errno));
+  const bool open = access(folder.c_str(), W_OK | X_OK) == 0;  // before errno is read
+  check<FileError>(open, folder.string(), ": cannot be written: ", std::strerror(errno));
 }
 
 std::string json_text(const nlohmann::json& object) {

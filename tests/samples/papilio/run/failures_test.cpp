@@ -25,6 +25,29 @@ namespace fs = std::filesystem;
 
 }  // namespace
 
+TEST_CASE("a folder that may not be written is refused with that reason, at once") {
+  const Workplace at("/bin/sh");
+  fs::create_directories(at / "closed");
+  fs::permissions(at / "closed", fs::perms::owner_read | fs::perms::owner_exec);
+  // The superuser may write everywhere, but for what setpriv takes away.
+  const std::string less =
+      ::geteuid() == 0 ? "setpriv --bounding-set=-dac_override,-dac_read_search " : "";
+  const auto run = [&](const std::string& command, const std::string& out) {
+    return at.run({"-c", less + '"' + papilio_program + "\" " + command + " --out " + out});
+  };
+  if (at.run({"-c", less + "true"}).code != 0) return;
+  for (const std::string command : {"train --epochs 1", "demo"}) {
+    const std::string who = "papilio " + command.substr(0, command.find(' '));
+    const Outcome in = run(command, "closed"), below = run(command, "closed/a");
+    CHECK(in.code == 1);
+    CHECK(in.err.ends_with(who + ": closed: cannot be written: Permission denied\n"));
+    CHECK(below.code == 1);
+    CHECK(below.err.ends_with(who + ": closed/a: cannot be made: Permission denied\n"));
+  }
+  CHECK(fs::is_empty(at / "closed"));
+  fs::permissions(at / "closed", fs::perms::owner_all);
+}
+
 TEST_CASE("a best epoch that a full disk did not keep: a later, worse one is not taken for it") {
   if (*faults_library == '\0') return;
   Workplace at;
