@@ -27,6 +27,7 @@ inline const std::vector<RoomRule> room_rules = {
      {"nn/models/", "nn/optim/", "nn/train/", "nn/data/"},
      "layers are what everything else is made of"},
     {"nn/models/", {"nn/optim/", "nn/train/", "nn/data/"}, "a model does not know who trains it"},
+    {"nn/text/", {"nn/optim/", "nn/train/", "nn/data/"}, "text does not know who learns from it"},
     {"nn/optim/",
      {"nn/layers/", "nn/models/", "nn/train/", "nn/data/"},
      "an optimiser knows parameters only"},
