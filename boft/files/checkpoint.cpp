@@ -63,7 +63,7 @@ Tensors under_names_of(const Tensors& mine, const Tensors& tensors, const std::s
   const auto own_name = [&](const std::string& path) {
     if (mine.contains(kPrefix + path)) return path;
     for (const std::string& backbone : backbones) {
-      const std::string whole = nn::checkpoint_name(backbone + path);
+      std::string whole = nn::checkpoint_name(backbone + path);
       if (mine.contains(kPrefix + whole)) return whole;
       if (const auto half = nn::half_of(whole); half && mine.contains(kPrefix + half->whole))
         return whole;
@@ -123,7 +123,7 @@ std::filesystem::path save_adapter(const AdapterModel& model, const std::filesys
       as_said ? model.config(name) : naming_layers(model, name, transformers5);
   Tensors tensors = adapter_tensors(model, name);
   if (transformers5) tensors = split_halves(renamed(tensors, nn::transformers5_name));
-  const std::filesystem::path to = name == "default" ? folder : folder / name;
+  std::filesystem::path to = name == "default" ? folder : folder / name;
   write_adapter_folder(to, config, tensors);
   return to;
 }

@@ -113,7 +113,7 @@ class Reader : public FieldVisitor {
   JsonFields& fields_;
 };
 
-class Writer : public FieldVisitor {
+class Writer : public FieldVisitor {  // NOLINT(bugprone-exception-escape): of the JSON library
  public:
   nlohmann::json document;
   std::vector<std::string> keys;  // in the order of the visit

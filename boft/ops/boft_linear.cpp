@@ -115,7 +115,7 @@ struct Problem {
   }
   // sums: (3, out) as scale_gradient_sums makes them from y.
   Tensor ds(const Tensor& sums, const Tensor& g) const {
-    const Tensor result = empty({out(), 1}, {s.dtype(), s.device()});
+    Tensor result = empty({out(), 1}, {s.dtype(), s.device()});
     expect_product_memory(kName, x.device());
     pick(x.device(), cpu::scale_gradient, cuda::scale_gradient)({.ds = view(result),
                                                                  .sums = view(sums),

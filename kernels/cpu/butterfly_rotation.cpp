@@ -51,7 +51,7 @@ template <int B, bool Transposed, class C>
 inline void rotate_block(Vec<C>* out, Vec<C>* out_hi, const Vec<C>* x, const Vec<C>* x_hi,
                          const C* q, int64_t size) {
   const int64_t b = B ? B : size, h = b / 2;
-  constexpr int kSums = B && B < 8 ? B : 8;
+  constexpr int kSums = B ? std::min(B, 8) : 8;
   const auto at = [=](int64_t k, int64_t j) { return Transposed ? q[j * b + k] : q[k * b + j]; };
   const auto element = [=](int64_t k) -> const Vec<C>& { return k < h ? x[k] : x_hi[k - h]; };
   const auto result = [=](int64_t j) -> Vec<C>& { return j < h ? out[j] : out_hi[j - h]; };

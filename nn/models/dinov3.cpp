@@ -161,11 +161,12 @@ RotaryPositions DINOv3ForImageClassification::positions(const Tensor& images) co
   const Change change = training ? draw_change(config) : Change();
   std::vector<double> cos(size_t(rows * columns * d)), sin(cos.size());
   for (int64_t p = 0; p < rows * columns; ++p) {
+    const int64_t row = p / columns, column = p % columns;
     for (int64_t k = 0; k < d; ++k) {
       const int64_t in_half = k % (d / 2);
       const bool of_row = in_half < d / 4;
-      const double place = of_row ? (double(p / columns) + 0.5) / double(rows)
-                                  : (double(p % columns) + 0.5) / double(columns);
+      const double place =
+          of_row ? (double(row) + 0.5) / double(rows) : (double(column) + 0.5) / double(columns);
       const size_t axis = of_row ? 0 : 1;
       const double coordinate = change.a[axis] + change.b[axis] * (2 * place - 1);
       const double frequency =

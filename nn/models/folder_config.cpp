@@ -31,7 +31,7 @@ void expect_fixed(JsonFields& fields, std::span<const FixedField> fixed) {
 
 std::vector<int64_t> read_channels(JsonFields& fields, const char* key,
                                    const std::vector<int64_t>& otherwise) {
-  const std::vector<int64_t> values = fields.integers(key);
+  std::vector<int64_t> values = fields.integers(key);
   if (values.empty()) return otherwise;
   if (std::ranges::any_of(values, [](int64_t v) { return v < 1; }))
     fields.fail(key, "numbers of at least 1");

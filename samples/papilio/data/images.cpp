@@ -114,6 +114,7 @@ std::vector<NamedImage> read_image_file(const std::string& path) {
   if (!rows.empty()) drop_names_and_index(rows);
   check<FileError>(!rows.empty(), path, ": holds no image");
   std::vector<NamedImage> images;
+  images.reserve(rows.size());
   for (const Row& row : rows) images.push_back(image_of(row.fields, row.where));
   return images;
 }

@@ -39,7 +39,7 @@ nn::ImageProcessor fit_model_to_data(Options& options, ModelSettings& s, const D
                        "multiple of 16 needs fewer")});
   }
   s.image_size = s.vit.image_size = side;
-  const nn::ImageProcessor processor = processor_for(data, side);
+  nn::ImageProcessor processor = processor_for(data, side);
   s.vit.num_channels = processor.channels();
   s.vit.validate();
   return processor;
