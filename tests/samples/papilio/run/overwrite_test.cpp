@@ -80,10 +80,7 @@ TEST_CASE("an old run whose files cannot be removed: its result stays, and is sa
   if (*faults_library == '\0') return;
   Workplace at;
   train_base(at);
-  at.set_environment("LD_PRELOAD", faults_library);
-  at.set_environment("PAPILIO_FAULT_CALLS", "remove");
-  at.set_environment("PAPILIO_FAULT_PATH", "base/");
-  at.set_environment("PAPILIO_FAULT_FROM", "2");
+  at.set_faults("remove", "base/", 2);
   const std::string model = at.bytes("base/model.safetensors");
   const Outcome outcome =
       at.run(words("train --classes 0-1 --overwrite --quiet --out base " + kTinyModel));
@@ -93,7 +90,7 @@ TEST_CASE("an old run whose files cannot be removed: its result stays, and is sa
           ": cannot be removed: No space left on device; the result in base is still the one "
           "before\n") != std::string::npos,
       outcome.err);
-  at.set_environment("LD_PRELOAD", "");
+  at.end_faults();
   CHECK(at.bytes("base/model.safetensors") == model);
   at.json(words("evaluate base"));
 }
