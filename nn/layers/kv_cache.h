@@ -15,6 +15,7 @@ class KvCache {
   // For so many tokens in all.
   explicit KvCache(int64_t capacity) : capacity_(capacity) {}
 
+  // The tokens it has room for.
   int64_t capacity() const { return capacity_; }
   // The tokens it holds.
   int64_t length() const { return length_; }

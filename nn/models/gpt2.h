@@ -39,6 +39,7 @@ struct GPT2Config {
   bool tie_word_embeddings = true;               // the head's weight is the embedding's
   std::vector<int64_t> eos_token_id = {50256};
 
+  // Of the MLP: n_inner, or Transformers' default.
   int64_t intermediate_size() const { return n_inner > 0 ? n_inner : 4 * n_embd; }
   // Throws ArgumentError for sizes below 1, heads that do not divide, an unknown activation, and
   // rates outside [0, 1).
@@ -106,6 +107,7 @@ struct GPT2LMHeadModel : LanguageModel {
   std::unique_ptr<Linear> lm_head;  // null if tied: the weight is there once, and counted once
 
   explicit GPT2LMHeadModel(const GPT2Config& config);
+  // What the model was made from.
   const GPT2Config& config() const { return transformer.config; }
   Shape shape() const override;
   Tensor hidden(const Tensor& ids, KvCache* cache = nullptr) override {

@@ -17,6 +17,7 @@ enum class ModelKind { image_classifier, language_model };
 // Throws FileError for a file that is broken, and for a model_type that is not known.
 ModelKind kind_of(const std::filesystem::path& config_json);
 
+// A classifier out of a folder.
 struct PretrainedClassifier {
   std::unique_ptr<ImageClassifier> model;  // on the heap: adapters hold pointers into it
   std::vector<std::string> class_names;    // id2label; empty if it is missing

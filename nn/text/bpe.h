@@ -19,8 +19,10 @@ using Vocabulary = std::map<std::string, int64_t>;
 // Pairs of tokens, the first to join first.
 using Merges = std::vector<std::pair<std::string, std::string>>;
 
+// Byte-pair encoding of one word (Sennrich, Haddow, Birch, arXiv 1508.07909).
 class Bpe {
  public:
+  // What its two kinds, GPT-2's and CLIP's, differ in.
   struct Options {
     std::string end_of_word_suffix = {};        // CLIP's "</w>", part of a word's last symbol
     std::optional<std::string> unk_token = {};  // for characters without a token

@@ -24,6 +24,7 @@ struct GenerationOptions {
   bool use_cache = true;                    // keys and values; without: all tokens again each time
 };
 
+// Why a text ended.
 enum class StopReason {
   eos,      // one of eos_token_ids
   length,   // max_new_tokens
@@ -31,9 +32,10 @@ enum class StopReason {
   asked     // on_token said so
 };
 
+// What generate wrote.
 struct Generation {
-  std::vector<int64_t> ids;  // the new ones
-  StopReason reason = StopReason::length;
+  std::vector<int64_t> ids;                // the new ones
+  StopReason reason = StopReason::length;  // why there are no more
 };
 
 // Goes on behind the prompt. Told about each new token, the last one too; false ends the text.

@@ -62,6 +62,7 @@ class Tokenizer {
   std::optional<int64_t> id(const std::string& token) const;
   bool is_special(int64_t id) const;
 
+  // Which tokens begin, end and fill a text; what the tokenizer was made of.
   const TokenRoles& roles() const { return parts_.roles; }
   const Parts& parts() const { return parts_; }
 

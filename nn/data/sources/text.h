@@ -21,6 +21,7 @@ struct TokenSequence {
 using TextData = SharedDataset<TokenSequence>;
 using TextSplits = Splits<TokenSequence>;
 
+// How texts become samples.
 struct TextOptions {
   // Tokens that a sample is to predict: packed samples have one more, in which the next one begins.
   int64_t length = 256;
