@@ -168,6 +168,12 @@ PretrainedLanguageModel language_model_from_config(const fs::path& path) {
   return result;
 }
 
+std::unique_ptr<PretrainedModel> model_from_config(const fs::path& path) {
+  if (kind_of(path) == ModelKind::language_model)
+    return std::move(language_model_from_config(path).model);
+  return std::move(from_config(path).model);
+}
+
 PretrainedClassifier from_pretrained(const fs::path& folder) {
   return with_weights(folder, from_config);
 }

@@ -42,6 +42,9 @@ PretrainedClassifier from_pretrained(const std::filesystem::path& folder);
 void save_pretrained(ImageClassifier& model, const std::vector<std::string>& class_names,
                      const std::filesystem::path& folder);
 
+// The model that a config.json describes, of whatever kind; what from_config warns of is not said.
+std::unique_ptr<PretrainedModel> model_from_config(const std::filesystem::path& config_json);
+
 // The same of language models (model_type gpt2).
 struct PretrainedLanguageModel {
   std::unique_ptr<LanguageModel> model;

@@ -12,6 +12,7 @@ int evaluate(const Words& words);
 int merge(const Words& words);
 int convert(const Words& words);
 int predict(const Words& words);
+int generate(const Words& words);
 int inspect(const Words& words);
 int data(const Words& words);
 int demo(const Words& words);
@@ -30,6 +31,7 @@ inline constexpr Command kCommands[] = {
     {"merge", "write an adapter into its model's weights", merge},
     {"convert", "an adapter in another form: boft, oft, compact, peft, merged", convert},
     {"predict", "classes and probabilities of images", predict},
+    {"generate", "go on with a text, by a language model", generate},
     {"inspect", "what a model, an adapter or a .safetensors file holds", inspect},
     {"data", "what a data set holds, and what of it is corrupt", data},
     {"demo", "the whole story: pretrain, adapt by BOFT, OFT, LoRA, probe and in full, report",

@@ -1,6 +1,7 @@
 #include "samples/papilio/run/inspect_model.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,6 +10,7 @@
 #include "nn/models/pretrained.h"
 #include "nn/summary.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/table.h"
 
@@ -17,7 +19,45 @@ namespace papilio::cli {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+namespace {
+
+json modules_json(nn::Module& model, const std::map<std::string, double>& macs) {
+  json modules = json::array();
+  nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
+    modules.push_back({{"path", path}, {"type", module.describe()}});
+    if (macs.contains(path)) modules.back()["macs"] = int64_t(macs.at(path));
+  });
+  return modules;
+}
+
+Inspection inspect_language_model(const fs::path& folder) {
+  const LoadedLanguageModel loaded = load_language_model(folder);
+  nn::LanguageModel& model = *loaded.model;
+  const nn::LanguageModel::Shape c = model.shape();
+  std::string text =
+      str(printable(folder.string()), ": language model of ", c.vocab_size,
+          " tokens that looks at ", c.max_positions, " of them\n", c.num_hidden_layers,
+          " layers, width ", c.hidden_size, ", ", c.num_attention_heads, " heads, MLP ",
+          c.intermediate_size, "; tokenizer of ", loaded.tokenizer->size(), " tokens\n");
+  for (const std::string& warning : loaded.warnings) text += "note: " + printable(warning) + '\n';
+  return {text + '\n' + nn::summary(static_cast<nn::Module&>(model)),
+          std::make_shared<json>(json{{"kind", "language_model"},
+                                      {"path", folder.string()},
+                                      {"vocab_size", c.vocab_size},
+                                      {"max_positions", c.max_positions},
+                                      {"hidden_size", c.hidden_size},
+                                      {"num_hidden_layers", c.num_hidden_layers},
+                                      {"num_attention_heads", c.num_attention_heads},
+                                      {"intermediate_size", c.intermediate_size},
+                                      {"parameters", nn::count_parameters(model).all},
+                                      {"modules", modules_json(model, {})},
+                                      {"notes", loaded.warnings}})};
+}
+
+}  // namespace
+
 Inspection inspect_model(const fs::path& folder) {
+  if (holds_language_model(folder)) return inspect_language_model(folder);
   const LoadedModel loaded = load_model(folder);
   nn::ImageClassifier& model = *loaded.model;
   const nn::ImageClassifier::Shape c = model.shape();
@@ -32,12 +72,6 @@ Inspection inspect_model(const fs::path& folder) {
   if (loaded.class_names.size() <= 20)
     text += "classes: " + printable_list(loaded.class_names) + '\n';
   for (const std::string& warning : loaded.warnings) text += "note: " + printable(warning) + '\n';
-  json modules = json::array();
-  const auto macs = nn::multiply_adds(model);
-  nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
-    modules.push_back({{"path", path}, {"type", module.describe()}});
-    if (macs.contains(path)) modules.back()["macs"] = int64_t(macs.at(path));
-  });
   return {text + '\n' + nn::summary(model),
           std::make_shared<json>(json{{"kind", "model"},
                                       {"path", folder.string()},
@@ -50,7 +84,7 @@ Inspection inspect_model(const fs::path& folder) {
                                       {"num_attention_heads", c.num_attention_heads},
                                       {"intermediate_size", c.intermediate_size},
                                       {"parameters", nn::count_parameters(model).all},
-                                      {"modules", modules},
+                                      {"modules", modules_json(model, nn::multiply_adds(model))},
                                       {"notes", loaded.warnings}})};
 }
 

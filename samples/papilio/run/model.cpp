@@ -58,16 +58,6 @@ int64_t saved_head_size(const fs::path& adapter, const std::string& head) {
   return found == read.tensors.end() || found->second.dim() != 2 ? 0 : found->second.size(0);
 }
 
-// A NaN or infinity among the weights makes all answers worthless; that is said, not refused.
-void warn_of_non_finite(LoadedModel& loaded, const fs::path& from) {
-  for (const nn::NamedTensor& parameter : nn::named_parameters(*loaded.model)) {
-    if (all_finite(*parameter.tensor)) continue;
-    loaded.warnings.push_back(from.string() + ": " + parameter.name +
-                              " holds numbers that are not finite");
-    return;
-  }
-}
-
 std::vector<std::string> numbered(int64_t count) {
   std::vector<std::string> names;
   for (int64_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
@@ -83,6 +73,16 @@ void LoadedModel::to(Device device) {
     nn::to(*model, device);
 }
 
+void warn_of_non_finite(nn::Module& model, const fs::path& from,
+                        std::vector<std::string>& warnings) {
+  for (const nn::NamedTensor& parameter : nn::named_parameters(model)) {
+    if (all_finite(*parameter.tensor)) continue;
+    warnings.push_back(from.string() + ": " + parameter.name +
+                       " holds numbers that are not finite");
+    return;
+  }
+}
+
 bool is_model_folder(const fs::path& folder) {
   return has(folder, "config.json") || has(folder, "model.safetensors");
 }
@@ -91,12 +91,16 @@ bool is_adapter_folder(const fs::path& folder) {
   return has(folder, "adapter_config.json") || has(folder, "adapter_model.safetensors");
 }
 
-LoadedModel load_model(const fs::path& folder) {
+void check_model_folder(const fs::path& folder) {
   check_folder(folder);
   check<FileError>(is_model_folder(folder) || !is_adapter_folder(folder), folder.string(),
                    ": holds an adapter, not a model; it goes on top of the model it was made for");
   check<FileError>(is_model_folder(folder), folder.string(),
                    ": holds no model (config.json and model.safetensors)");
+}
+
+LoadedModel load_model(const fs::path& folder) {
+  check_model_folder(folder);
   nn::PretrainedClassifier loaded =
       as_file_error(folder, [&] { return nn::from_pretrained(folder); });
   const int64_t count = loaded.model->shape().num_labels;
@@ -106,7 +110,7 @@ LoadedModel load_model(const fs::path& folder) {
                    " outputs");
   LoadedModel result{std::move(loaded.model), nullptr, std::move(loaded.class_names),
                      std::move(loaded.warnings)};
-  warn_of_non_finite(result, folder);
+  warn_of_non_finite(*result.model, folder, result.warnings);
   return result;
 }
 
@@ -115,12 +119,38 @@ void add_ignore_unused(Options& options, bool& ignore_unused) {
                "go on if the adapter's file holds weights that nothing in the model takes");
 }
 
-LoadedModel load_model(const fs::path& folder, const fs::path& adapter, bool ignore_unused) {
-  LoadedModel loaded = load_model(folder);
-  if (adapter.empty()) return loaded;
+namespace {
+
+void check_adapter_folder(const fs::path& adapter) {
   check_folder(adapter);
   check<FileError>(is_adapter_folder(adapter), adapter.string(),
                    ": holds no adapter (adapter_config.json and adapter_model.safetensors)");
+}
+
+}  // namespace
+
+std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model, const fs::path& adapter,
+                                                bool ignore_unused,
+                                                std::vector<std::string>& warnings) {
+  check_adapter_folder(adapter);
+  auto adapters = std::make_unique<boft::AdapterModel>(model);
+  const auto unused = ignore_unused ? boft::Unused::ignore : boft::Unused::refuse;
+  try {
+    for (const std::string& warning : as_file_error(
+             adapter, [&] { return boft::load_adapter(*adapters, adapter, "default", unused); })) {
+      warnings.push_back(warning);
+    }
+  } catch (const boft::UnusedWeights& e) {
+    throw FileError(str(e.what(), "; --ignore-unused goes on without them"));
+  }
+  warn_of_non_finite(model, adapter, warnings);
+  return adapters;
+}
+
+LoadedModel load_model(const fs::path& folder, const fs::path& adapter, bool ignore_unused) {
+  LoadedModel loaded = load_model(folder);
+  if (adapter.empty()) return loaded;
+  check_adapter_folder(adapter);
   if (const int64_t size = saved_head_size(adapter, loaded.model->heads()[0].path); size > 0) {
     const std::vector<std::string> names = read_class_names(adapter);
     check<FileError>(names.empty() || int64_t(names.size()) == size,
@@ -134,18 +164,7 @@ LoadedModel load_model(const fs::path& folder, const fs::path& adapter, bool ign
     }
     if (!names.empty() || !fits) replace_head(loaded, names.empty() ? numbered(size) : names);
   }
-  loaded.adapters = std::make_unique<boft::AdapterModel>(*loaded.model);
-  const auto unused = ignore_unused ? boft::Unused::ignore : boft::Unused::refuse;
-  try {
-    for (const std::string& warning : as_file_error(adapter, [&] {
-           return boft::load_adapter(*loaded.adapters, adapter, "default", unused);
-         })) {
-      loaded.warnings.push_back(warning);
-    }
-  } catch (const boft::UnusedWeights& e) {
-    throw FileError(str(e.what(), "; --ignore-unused goes on without them"));
-  }
-  warn_of_non_finite(loaded, adapter);
+  loaded.adapters = put_adapter(*loaded.model, adapter, ignore_unused, loaded.warnings);
   return loaded;
 }
 

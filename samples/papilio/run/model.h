@@ -28,6 +28,14 @@ LoadedModel load_model(const std::filesystem::path& folder);
 // With the adapter on it; the classifier and the class names are the adapter's.
 LoadedModel load_model(const std::filesystem::path& folder, const std::filesystem::path& adapter,
                        bool ignore_unused = false);
+// An adapter folder on any model; what is to say of it joins the warnings. Throws FileError.
+std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model,
+                                                const std::filesystem::path& adapter,
+                                                bool ignore_unused,
+                                                std::vector<std::string>& warnings);
+// A NaN or infinity among the weights makes all answers worthless; that is said, not refused.
+void warn_of_non_finite(nn::Module& model, const std::filesystem::path& from,
+                        std::vector<std::string>& warnings);
 // --ignore-unused: weights in an adapter's file that nothing takes are a warning, not an error.
 void add_ignore_unused(Options& options, bool& ignore_unused);
 
@@ -38,6 +46,8 @@ void replace_head(LoadedModel& loaded, std::vector<std::string> class_names);
 // them. Throws UsageError if it takes other features.
 void take_classifier(LoadedModel& loaded, const std::filesystem::path& folder);
 
+// Throws FileError unless the folder is there and holds a model.
+void check_model_folder(const std::filesystem::path& folder);
 bool is_model_folder(const std::filesystem::path& folder);
 bool is_adapter_folder(const std::filesystem::path& folder);
 

@@ -23,8 +23,9 @@ using nlohmann::json;
 Inspection would_adapt(const fs::path& adapter_config, const fs::path& folder) {
   const auto [config, warnings] = boft::read_config(adapter_config);
   const nn::SkipInit skip;  // only shapes count
-  const nn::PretrainedClassifier described = nn::from_config(folder / "config.json");
-  nn::ImageClassifier& model = *described.model;
+  const std::unique_ptr<nn::PretrainedModel> described =
+      nn::model_from_config(folder / "config.json");
+  nn::PretrainedModel& model = *described;
   const int64_t base = nn::count_parameters(model).all;
   const boft::AdapterPlan plan = boft::plan_adapter(model, config);
   std::vector<std::string> notes = warnings;

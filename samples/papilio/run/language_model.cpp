@@ -1,0 +1,41 @@
+#include "samples/papilio/run/language_model.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "nn/models/pretrained.h"
+#include "nn/text/tokenizer_files.h"
+#include "samples/papilio/run/model.h"
+
+namespace papilio::cli {
+
+void LoadedLanguageModel::to(Device device) {
+  if (adapters)
+    adapters->to(device);
+  else
+    nn::to(*model, device);
+}
+
+bool holds_language_model(const std::filesystem::path& folder) {
+  check_model_folder(folder);
+  return nn::kind_of(folder / "config.json") == nn::ModelKind::language_model;
+}
+
+LoadedLanguageModel load_language_model(const std::filesystem::path& folder,
+                                        const std::filesystem::path& adapter, bool ignore_unused) {
+  check_model_folder(folder);
+  nn::PretrainedLanguageModel loaded = nn::language_model_from_pretrained(folder);
+  LoadedLanguageModel result{std::move(loaded.model), nullptr,
+                             std::make_unique<nn::Tokenizer>(nn::load_tokenizer(folder)),
+                             std::move(loaded.warnings)};
+  const int64_t known = result.model->shape().vocab_size;
+  check<FileError>(result.tokenizer->size() <= known, folder.string(),
+                   ": the tokenizer has ids to ", result.tokenizer->size() - 1,
+                   ", the model knows ", known, " (vocab_size)");
+  warn_of_non_finite(*result.model, folder, result.warnings);
+  if (!adapter.empty())
+    result.adapters = put_adapter(*result.model, adapter, ignore_unused, result.warnings);
+  return result;
+}
+
+}  // namespace papilio::cli
