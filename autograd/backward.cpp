@@ -81,10 +81,24 @@ class Pass {
   void step(Node& node, const Tensor& dy) {
     check<Error>(!node.freed, "backward: the graph of ", node.operation,
                  " has been freed by an earlier backward; pass retain_graph = true to that one");
+    check<Error>(!node.hollow, "backward: ", node.operation,
+                 " was computed inside checkpoint(f, x); only what f returns has a gradient");
     for (const Snapshot& snapshot : node.seen) {
       check<Error>(!snapshot.changed(), "backward: an input or the output of ", node.operation,
                    " was changed in place after the forward pass");
     }
+    if (node.recompute) {
+      recompute(node, dy);
+    } else {
+      to_inputs(node, dy);
+    }
+    if (!retain_graph_) {
+      node.freed = true;
+      node.release();
+    }
+  }
+
+  void to_inputs(Node& node, const Tensor& dy) {
     Grads grads = node.backward(dy, Needs(node.inputs));
     check<Error>(grads.size() == node.inputs.size(), "backward of ", node.operation, ": expected ",
                  node.inputs.size(), " gradients, got ", grads.size());
@@ -98,10 +112,17 @@ class Pass {
       if (anomaly_mode()) check_no_new_nan(node.operation, "backward", grads[i], {&dy, 1});
       add(input.node, std::exchange(grads[i], {}));
     }
-    if (!retain_graph_) {
-      node.freed = true;
-      node.release();
-    }
+  }
+
+  // What is recorded now is later than all that waits, so it is walked through next: gradients meet
+  // in the order that they have without recomputation.
+  void recompute(Node& node, const Tensor& dy) {
+    const Tensor y = node.recompute();
+    check<Error>(
+        y.defined() && y.requires_grad() && y.shape() == node.shape && y.dtype() == node.dtype,
+        "backward of ", node.operation, ": expected ", node.dtype, " ", node.shape,
+        " that wants a gradient once more, got another tensor");
+    add(y.node(), dy);
   }
 
   bool retain_graph_;

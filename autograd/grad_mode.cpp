@@ -17,6 +17,11 @@ NoGrad::~NoGrad() {
   recording = before_;
 }
 
+EnableGrad::EnableGrad() : before_(std::exchange(recording, true)) {}
+EnableGrad::~EnableGrad() {
+  recording = before_;
+}
+
 bool anomaly_mode() {
   return searching;
 }

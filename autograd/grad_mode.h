@@ -17,6 +17,18 @@ class NoGrad {
   bool before_;
 };
 
+// While it lives, operations on this thread record, inside a NoGrad too.
+class EnableGrad {
+ public:
+  EnableGrad();
+  ~EnableGrad();
+  EnableGrad(const EnableGrad&) = delete;
+  EnableGrad& operator=(const EnableGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
 // True inside an AnomalyMode.
 bool anomaly_mode();
 

@@ -14,6 +14,7 @@ std::atomic<uint64_t> next_sequence{1};
 // graph.
 struct Held {
   Backward backward;
+  std::function<Tensor()> recompute;
   std::vector<Edge> inputs;
 };
 thread_local std::vector<Held>* trash = nullptr;
@@ -42,8 +43,11 @@ Node::~Node() {
 }
 
 void Node::release() {
-  if (backward || !inputs.empty()) destroy({std::move(backward), std::move(inputs)});
+  if (backward || recompute || !inputs.empty())
+    destroy({std::move(backward), std::move(recompute), std::move(inputs)});
   backward = nullptr;
+  recompute = nullptr;
+  remake = nullptr;
   inputs.clear();
   seen.clear();
 }

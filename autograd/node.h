@@ -51,6 +51,8 @@ class Snapshot {
   uint64_t version_;
 };
 
+class Remake;  // autograd/saved.h
+
 // One recorded operation, or a leaf: what backward walks.
 struct Node {
   const char* operation = "leaf";
@@ -60,18 +62,23 @@ struct Node {
   std::vector<Edge> inputs;
   std::vector<Snapshot> seen;  // the inputs, then the output
   Backward backward;           // empty for leaves, and after the graph has been freed
+  // In backward's place: the output once more, through whose own graph the gradient goes on.
+  std::function<Tensor()> recompute;
+  std::shared_ptr<Remake> remake;  // a cheap way to compute the output again, or null
+  bool kept = false;               // an operation holds the memory of the output
   bool freed = false;
-  Tensor grad;     // leaves: the accumulated gradient
-  Tensor pending;  // during a backward pass: the gradient that has arrived so far
+  bool hollow = false;  // recorded inside checkpoint: it holds nothing
+  Tensor grad;          // leaves: the accumulated gradient
+  Tensor pending;       // during a backward pass: the gradient that has arrived so far
 
   Node();
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
   // Is it a tensor that collects a gradient, made by no operation?
-  bool is_leaf() const { return !backward && !freed; }
-  // Lets go of what backward saved and of the inputs. Chains of any length are taken apart without
-  // recursion.
+  bool is_leaf() const { return !backward && !recompute && !freed && !hollow; }
+  // Lets go of what backward or recompute saved and of the inputs. Chains of any length are taken
+  // apart without recursion.
   void release();
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "autograd/anomaly.h"
+#include "autograd/detail/outline.h"
 #include "autograd/grad_mode.h"
 
 namespace papilio {
@@ -16,23 +17,8 @@ Tensor record(const char* operation, Tensor y, std::span<const Tensor> inputs, B
     // An operation may hand back an input as it is; inside NoGrad its history must not leak out.
     return y.requires_grad() ? y.detach() : y;
   }
-  auto node = std::make_shared<Node>();
-  node->operation = operation;
-  node->shape = y.shape();
-  node->dtype = y.dtype();
-  node->inputs.reserve(inputs.size());
-  node->seen.reserve(inputs.size() + 1);
-  for (const Tensor& x : inputs) {
-    if (!x.defined()) {  // an optional argument that was left out
-      node->inputs.emplace_back();
-      continue;
-    }
-    node->inputs.push_back({x.node(), x.shape(), x.dtype()});
-    node->seen.emplace_back(x);
-  }
-  node->seen.emplace_back(y);
-  node->backward = std::move(backward);
-  y.set_node(std::move(node));
+  const std::shared_ptr<Node> node = attach_node(operation, y, inputs);
+  if (!node->hollow) node->backward = std::move(backward);
   return y;
 }
 

@@ -1,7 +1,10 @@
 #include "autograd/ops/arithmetic.h"
 
+#include <span>
+
 #include "autograd/autocast.h"
 #include "autograd/ops/detail/elementwise.h"
+#include "autograd/saved.h"
 
 namespace papilio {
 
@@ -25,17 +28,26 @@ Tensor with_number(const char* operation, const Tensor& x, F f) {
   return map(operation, x, f);
 }
 
+// f(a, b) once more, for offer_remake.
+template <class F>
+Tensor again(std::span<const Tensor> in) {
+  return zip("", in[0], in[1], in[0].dtype(), F());
+}
+
 }  // namespace
 
 Tensor add(const Tensor& a, const Tensor& b) {
   if (autocast::mixed(a, b)) return autocast::in_widest(add, a, b);
   const Tensor y = zip("add", a, b, a.dtype(), functor::Add());
-  return record("add", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Needs needs) {
-    Grads grads(2);
-    if (needs[0]) grads[0] = sum_to(dy, a);
-    if (needs[1]) grads[1] = sum_to(dy, b);
-    return grads;
-  });
+  const Tensor sum =
+      record("add", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Needs needs) {
+        Grads grads(2);
+        if (needs[0]) grads[0] = sum_to(dy, a);
+        if (needs[1]) grads[1] = sum_to(dy, b);
+        return grads;
+      });
+  if (is_kept(a, sum) && is_kept(b, sum)) offer_remake(sum, {a, b}, again<functor::Add>);
+  return sum;
 }
 
 Tensor add(const Tensor& a, double b) {
@@ -71,12 +83,20 @@ Tensor sub(double a, const Tensor& b) {
 Tensor mul(const Tensor& a, const Tensor& b) {
   if (autocast::mixed(a, b)) return autocast::in_widest(mul, a, b);
   const Tensor y = zip("mul", a, b, a.dtype(), functor::Mul());
-  return record("mul", y, {a, b}, [a = a.detach(), b = b.detach()](const Tensor& dy, Needs needs) {
-    Grads grads(2);
-    if (needs[0]) grads[0] = sum_to(mul(dy, b), a.shape());
-    if (needs[1]) grads[1] = sum_to(mul(dy, a), b.shape());
-    return grads;
-  });
+  // Each factor is kept only for the other one's gradient.
+  const Saved for_a = a.requires_grad() ? Saved(b) : Saved(),
+              for_b = b.requires_grad() ? Saved(a) : Saved();
+  const Tensor product =
+      record("mul", y, {a, b},
+             [for_a, for_b, a = a.shape(), b = b.shape()](const Tensor& dy, Needs needs) {
+               Grads grads(2);
+               if (needs[0]) grads[0] = sum_to(mul(dy, for_a.get()), a);
+               if (needs[1]) grads[1] = sum_to(mul(dy, for_b.get()), b);
+               return grads;
+             });
+  if (is_kept(a, product) && is_kept(b, product))
+    offer_remake(product, {a, b}, again<functor::Mul>);
+  return product;
 }
 
 Tensor mul(const Tensor& a, double b) {
@@ -93,12 +113,15 @@ Tensor div(const Tensor& a, const Tensor& b) {
   check_same("div", a, b);
   check_divisible(a);
   const Tensor y = zip("div", a, b, a.dtype(), functor::Div());
-  return record("div", y, {a, b}, [a = a.detach(), b = b.detach()](const Tensor& dy, Needs needs) {
-    Grads grads(2);
-    if (needs[0]) grads[0] = sum_to(div(dy, b), a.shape());
-    if (needs[1]) grads[1] = gradient_b("div", dy, a, b, functor::Div());
-    return grads;
-  });
+  const Saved dividend = b.requires_grad() ? Saved(a) : Saved();
+  return record("div", y, {a, b},
+                [dividend, divisor = Saved(b), a = a.shape()](const Tensor& dy, Needs needs) {
+                  Grads grads(2);
+                  const Tensor d = divisor.get();
+                  if (needs[0]) grads[0] = sum_to(div(dy, d), a);
+                  if (needs[1]) grads[1] = gradient_b("div", dy, dividend.get(), d, functor::Div());
+                  return grads;
+                });
 }
 
 Tensor div(const Tensor& a, double b) {

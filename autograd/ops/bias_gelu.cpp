@@ -1,11 +1,14 @@
 #include "autograd/ops/bias_gelu.h"
 
+#include <span>
+
 #include "autograd/autocast.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/cast.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/settled.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "kernels/bias_gelu.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -18,15 +21,24 @@ namespace settled {
 Tensor bias_gelu(const Tensor& x, const Tensor& bias, GeluApproximate approximate) {
   if (!bias.defined()) return gelu(x, approximate);
   const bool tanh = approximate == GeluApproximate::tanh;
-  const Tensor rows = contiguous_data(x), b = contiguous_data(bias), y = empty_like(x);
-  pick(x.device(), cpu::bias_gelu, cuda::bias_gelu)(view(y), view(rows), view(b), tanh);
-  return record("bias_gelu", y, {x, bias}, [rows, b, tanh](const Tensor& dy, Needs needs) {
+  const Tensor rows = contiguous_data(x), b = contiguous_data(bias);
+  const auto compute = [b, tanh](const Tensor& in) {
+    const Tensor y = empty_like(in);
+    pick(in.device(), cpu::bias_gelu, cuda::bias_gelu)(view(y), view(in), view(b), tanh);
+    return y;
+  };
+  const auto backward = [saved = Saved(x, rows), b, tanh](const Tensor& dy, Needs needs) {
+    const Tensor rows = saved.get();
     const Tensor dx = needs[0] ? empty_like(rows) : Tensor();
     const Tensor db = needs[1] ? empty_like(b) : Tensor();
     pick(rows.device(), cpu::bias_gelu_backward, cuda::bias_gelu_backward)(
         view_or_none(dx), view_or_none(db), view(contiguous_data(dy)), view(rows), view(b), tanh);
     return Grads{dx, db};
-  });
+  };
+  const Tensor y = record("bias_gelu", compute(rows), {x, bias}, backward);
+  if (x.is_contiguous())
+    offer_remake(y, {x}, [compute](std::span<const Tensor> in) { return compute(in[0]); });
+  return y;
 }
 
 }  // namespace settled

@@ -1,7 +1,10 @@
 #include "autograd/ops/cast.h"
 
+#include <span>
+
 #include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "tensor/copy.h"
 
 namespace papilio {
@@ -11,8 +14,13 @@ Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
   const Tensor y = copy_of(x, dtype);
   if (!is_floating(dtype)) return y;
-  return record("cast", y, {x},
-                [from = x.dtype()](const Tensor& dy, Needs) { return Grads{copy_of(dy, from)}; });
+  const Tensor result = record("cast", y, {x}, [from = x.dtype()](const Tensor& dy, Needs) {
+    return Grads{copy_of(dy, from)};
+  });
+  if (is_kept(x, result))
+    offer_remake(result, {x},
+                 [dtype](std::span<const Tensor> in) { return copy_of(in[0], dtype); });
+  return result;
 }
 
 }  // namespace papilio

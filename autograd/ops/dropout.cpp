@@ -1,9 +1,11 @@
 #include "autograd/ops/dropout.h"
 
 #include <cstdint>
+#include <span>
 
 #include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "kernels/dropout.h"
 #include "tensor/copy.h"
 #include "tensor/pick.h"
@@ -21,8 +23,11 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator& g) {
                                                      offset);
     return to;
   };
-  return record("dropout", apply(x), {x},
-                [apply](const Tensor& dy, Needs) { return Grads{apply(dy)}; });
+  const Tensor y = record("dropout", apply(x), {x},
+                          [apply](const Tensor& dy, Needs) { return Grads{apply(dy)}; });
+  if (is_kept(x, y))
+    offer_remake(y, {x}, [apply](std::span<const Tensor> in) { return apply(in[0]); });
+  return y;
 }
 
 }  // namespace papilio

@@ -1,11 +1,14 @@
 #include "autograd/ops/layer_norm.h"
 
 #include <cstdint>
+#include <span>
 
 #include "autograd/autocast.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/detail/check.h"
+#include "autograd/ops/detail/elementwise.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "kernels/layer_norm.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -39,27 +42,46 @@ Tensor statistics_for(const Tensor& x) {
   return empty({count, 2}, {.dtype = compute_dtype(x.dtype()), .device = x.device()});
 }
 
+// a + b once more.
+Tensor add_again(std::span<const Tensor> in) {
+  return elementwise::zip("add", in[0], in[1], in[0].dtype(), functor::Add());
+}
+
+Tensor normalised(const Tensor& rows, const Tensor& statistics, const Tensor& weight,
+                  const Tensor& bias, double eps) {
+  const Tensor y = empty_like(rows);
+  pick(y.device(), cpu::layer_norm, cuda::layer_norm)(
+      view(y), view(statistics), view(rows), view_or_none(weight), view_or_none(bias), eps);
+  return y;
+}
+
 // y with its gradient; x is what was normalised, `rows` the same contiguous.
-Tensor recorded(const Tensor& y, const Tensor& x, const Tensor& rows, const Tensor& statistics,
-                const Tensor& weight, const Tensor& bias) {
-  const Tensor w = contiguous_or_none(weight);
-  return record("layer_norm", y, {x, weight, bias},
-                [rows, w, statistics](const Tensor& dy, Needs needs) {
-                  const Dims columns{rows.size(-1)};
-                  const TensorOptions options{.dtype = rows.dtype(), .device = rows.device()};
-                  const Tensor dx = needs[0] ? empty_like(rows) : Tensor();
-                  const Tensor dw = needs[1] ? empty(columns, options) : Tensor();
-                  const Tensor db = needs[2] ? empty(columns, options) : Tensor();
-                  pick(rows.device(), cpu::layer_norm_backward,
-                       cuda::layer_norm_backward)({.dx = view_or_none(dx),
-                                                   .dweight = view_or_none(dw),
-                                                   .dbias = view_or_none(db),
-                                                   .dy = view(contiguous_data(dy)),
-                                                   .x = view(rows),
-                                                   .statistics = view(statistics),
-                                                   .weight = view_or_none(w)});
-                  return Grads{dx, dw, db};
-                });
+Tensor recorded(Tensor y, const Tensor& x, const Tensor& rows, const Tensor& statistics,
+                const Tensor& weight, const Tensor& bias, double eps) {
+  const Tensor w = contiguous_or_none(weight), b = contiguous_or_none(bias);
+  y = record("layer_norm", y, {x, weight, bias},
+             [saved = Saved(x, rows), w, statistics](const Tensor& dy, Needs needs) {
+               const Tensor rows = saved.get();
+               const Dims columns{rows.size(-1)};
+               const TensorOptions options{.dtype = rows.dtype(), .device = rows.device()};
+               const Tensor dx = needs[0] ? empty_like(rows) : Tensor();
+               const Tensor dw = needs[1] ? empty(columns, options) : Tensor();
+               const Tensor db = needs[2] ? empty(columns, options) : Tensor();
+               pick(rows.device(), cpu::layer_norm_backward,
+                    cuda::layer_norm_backward)({.dx = view_or_none(dx),
+                                                .dweight = view_or_none(dw),
+                                                .dbias = view_or_none(db),
+                                                .dy = view(contiguous_data(dy)),
+                                                .x = view(rows),
+                                                .statistics = view(statistics),
+                                                .weight = view_or_none(w)});
+               return Grads{dx, dw, db};
+             });
+  if (x.is_contiguous())
+    offer_remake(y, {x}, [w, b, eps](std::span<const Tensor> in) {
+      return normalised(in[0], statistics_for(in[0]), w, b, eps);
+    });
+  return y;
 }
 
 }  // namespace
@@ -70,11 +92,10 @@ Tensor layer_norm(const Tensor& input, const Tensor& w, const Tensor& b, double 
   check_arguments("layer_norm", x);
   check_parameter("layer_norm", x, weight, "weight");
   check_parameter("layer_norm", x, bias, "bias");
-  const Tensor rows = contiguous_data(x), statistics = statistics_for(x), y = empty_like(x);
-  pick(x.device(), cpu::layer_norm, cuda::layer_norm)(view(y), view(statistics), view(rows),
-                                                      view_or_none(contiguous_or_none(weight)),
-                                                      view_or_none(contiguous_or_none(bias)), eps);
-  return recorded(y, x, rows, statistics, weight, bias);
+  const Tensor rows = contiguous_data(x), statistics = statistics_for(x);
+  const Tensor y =
+      normalised(rows, statistics, contiguous_or_none(weight), contiguous_or_none(bias), eps);
+  return recorded(y, x, rows, statistics, weight, bias, eps);
 }
 
 SumAndNorm add_layer_norm(const Tensor& a, const Tensor& b, const Tensor& weight,
@@ -103,7 +124,8 @@ SumAndNorm add_layer_norm(const Tensor& a, const Tensor& b, const Tensor& weight
                               .bias = view_or_none(contiguous_or_none(bias)),
                               .eps = eps});
   sum = record(name, sum, {a, b}, [](const Tensor& d, Needs) { return Grads{d, d}; });
-  return {sum, recorded(norm, sum, sum.detach(), statistics, weight, bias)};
+  if (is_kept(a, sum) && is_kept(b, sum)) offer_remake(sum, {a, b}, add_again);
+  return {sum, recorded(norm, sum, sum.detach(), statistics, weight, bias, eps)};
 }
 
 SumAndNorm add_layer_norm_composed(const Tensor& a, const Tensor& b, const Tensor& weight,

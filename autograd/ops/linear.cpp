@@ -7,6 +7,7 @@
 #include "autograd/ops/detail/matrix.h"
 #include "autograd/ops/detail/settled.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "kernels/bias_gelu.h"
 #include "kernels/gemm.h"
 #include "tensor/copy.h"
@@ -32,11 +33,11 @@ void check_arguments(const char* operation, const Tensor& x, const Tensor& weigh
 }
 
 // Of y = x W^T + bias from g = dL/dy, as one matrix; dbias if it is not known yet.
-Grads gradients(const Tensor& g, const Tensor& for_x, const Tensor& for_weight, const Dims& x_shape,
+Grads gradients(const Tensor& g, const Tensor& for_x, const Saved& for_weight, const Dims& x_shape,
                 Needs needs, const Tensor& dbias = {}) {
   Grads grads(3);
   if (needs[0]) grads[0] = with_shape(matrix_product("linear", g, for_x), x_shape);
-  if (needs[1]) grads[1] = matrix_product("linear", transposed(g), for_weight);
+  if (needs[1]) grads[1] = matrix_product("linear", transposed(g), as_rows(for_weight.get()));
   if (needs[2]) grads[2] = dbias.defined() ? dbias : sum_to(g, {g.shape()[1]});
   return grads;
 }
@@ -57,7 +58,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Tensor y =
       with_shape(matrix_product("linear", rows, transposed(weight), bias), output_shape(x, weight));
   const Tensor for_x = x.requires_grad() ? weight.detach() : Tensor();
-  const Tensor for_weight = weight.requires_grad() ? rows : Tensor();
+  const Saved for_weight = weight.requires_grad() ? Saved(x, rows) : Saved();
   return record("linear", y, {x, weight, bias},
                 [for_x, for_weight, x_shape = x.shape()](const Tensor& dy, Needs needs) {
                   return gradients(as_rows(contiguous_data(dy)), for_x, for_weight, x_shape, needs);
@@ -94,7 +95,7 @@ Tensor linear_gelu(const Tensor& input, const Tensor& w, const Tensor& b,
               view(gemm_operand(name, transposed(weight))), view(contiguous_data(bias))))
     return in_two();
   const Tensor for_x = x.requires_grad() ? weight.detach() : Tensor();
-  const Tensor for_weight = weight.requires_grad() ? rows : Tensor();
+  const Saved for_weight = weight.requires_grad() ? Saved(x, rows) : Saved();
   return record(
       name, y, {x, weight, bias},
       [before, for_x, for_weight, x_shape = x.shape()](const Tensor& dy, Needs needs) {

@@ -7,6 +7,7 @@
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/matrix.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "kernels/gemm.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -51,6 +52,14 @@ Tensor second_gradient(const Tensor& a, const Tensor& dc, const Dims& shape) {
   return sum_to(product(transposed(a), dc), shape);
 }
 
+// A vector on the left as one row, on the right as one column; else x itself.
+Tensor as_row(const Tensor& x, bool vector) {
+  return x.alias(vector ? x.layout().unsqueeze("matmul", 0) : x.layout());
+}
+Tensor as_columns(const Tensor& x, bool vector) {
+  return x.alias(vector ? x.layout().unsqueeze("matmul", 1) : x.layout());
+}
+
 }  // namespace
 
 Tensor matmul(const Tensor& first, const Tensor& second) {
@@ -61,8 +70,7 @@ Tensor matmul(const Tensor& first, const Tensor& second) {
   check(a.dim() >= 1 && b.dim() >= 1, "matmul: expected at least one dimension, got shapes ",
         a.shape(), " and ", b.shape());
   const bool row = a.dim() == 1, column = b.dim() == 1;
-  const Tensor a2 = a.alias(row ? a.layout().unsqueeze("matmul", 0) : a.layout());
-  const Tensor b2 = b.alias(column ? b.layout().unsqueeze("matmul", 1) : b.layout());
+  const Tensor a2 = as_row(a, row), b2 = as_columns(b, column);
   check(a2.shape().back() == b2.shape()[b2.dim() - 2],
         "matmul: expected (..., M, K) and (..., K, N), got ", a.shape(), " and ", b.shape());
   const Tensor c = product(a2, b2);
@@ -71,17 +79,21 @@ Tensor matmul(const Tensor& first, const Tensor& second) {
   if (row) shape.erase(shape.size() - (column ? 1 : 2));
 
   // Each operand is kept only for the other one's gradient.
-  const Tensor for_b = b.requires_grad() ? a2 : Tensor(), for_a = a.requires_grad() ? b2 : Tensor();
-  return record("matmul", with_shape(c, shape), {a, b},
-                [=, c_shape = c.shape(), a2_shape = a2.shape(), b2_shape = b2.shape(),
-                 a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy, Needs needs) {
-                  const Tensor dc = with_shape(contiguous_data(dy), c_shape);
-                  Grads grads(2);
-                  if (needs[0]) grads[0] = with_shape(first_gradient(dc, for_a, a2_shape), a_shape);
-                  if (needs[1])
-                    grads[1] = with_shape(second_gradient(for_b, dc, b2_shape), b_shape);
-                  return grads;
-                });
+  const Saved for_b = b.requires_grad() ? Saved(a) : Saved(),
+              for_a = a.requires_grad() ? Saved(b) : Saved();
+  return record(
+      "matmul", with_shape(c, shape), {a, b},
+      [for_a, for_b, row, column, c_shape = c.shape(), a2_shape = a2.shape(), b2_shape = b2.shape(),
+       a_shape = a.shape(), b_shape = b.shape()](const Tensor& dy, Needs needs) {
+        const Tensor dc = with_shape(contiguous_data(dy), c_shape);
+        Grads grads(2);
+        if (needs[0])
+          grads[0] =
+              with_shape(first_gradient(dc, as_columns(for_a.get(), column), a2_shape), a_shape);
+        if (needs[1])
+          grads[1] = with_shape(second_gradient(as_row(for_b.get(), row), dc, b2_shape), b_shape);
+        return grads;
+      });
 }
 
 }  // namespace papilio

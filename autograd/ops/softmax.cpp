@@ -6,6 +6,7 @@
 #include "autograd/ops/detail/along_rows.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "kernels/softmax.h"
 #include "tensor/pick.h"
 
@@ -19,12 +20,14 @@ Tensor softmax(const Tensor& input, int64_t dim) {
   const Tensor rows = rows_along(x, d);
   const Tensor y = empty_like(rows);
   pick(x.device(), cpu::softmax, cuda::softmax)(view(y), view(rows));
-  return record("softmax", from_rows(y, d), {x}, [y, d](const Tensor& dy, Needs) {
+  const Tensor result = record("softmax", from_rows(y, d), {x}, [y, d](const Tensor& dy, Needs) {
     const Tensor dx = empty_like(y);
     pick(y.device(), cpu::softmax_backward, cuda::softmax_backward)(view(dx), view(y),
                                                                     view(rows_along(dy, d)));
     return Grads{from_rows(dx, d)};
   });
+  mark_kept(result);
+  return result;
 }
 
 }  // namespace papilio

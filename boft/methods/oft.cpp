@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "autograd/backward.h"
+#include "autograd/checkpoint.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/ops/boft_linear.h"
@@ -135,7 +136,7 @@ OftLayer::OftLayer(const std::string& path, const nn::AdaptableLayer& layer,
 }
 
 Tensor OftLayer::rotations(bool training) {
-  if (config.coft) clip_blocks(oft_R.detach(), config.eps);
+  if (config.coft && !recomputing()) clip_blocks(oft_R.detach(), config.eps);
   const int64_t b = block_size();
   const Tensor q = blocks_of(oft_R, b, config);
   const Tensor factor = reshape(q, {1, q.size(0), b, b});

@@ -8,6 +8,7 @@
 #include "autograd/ops/detail/matrix.h"
 #include "autograd/ops/detail/settled.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "boft/ops/detail/settled.h"
 #include "kernels/boft_linear.h"
@@ -63,6 +64,8 @@ Tensor converted(const Tensor& x, DType dtype) {
 // comes of them have x's dtype, rotations q's.
 struct Problem {
   Tensor x, weight, bias, q, s;  // x: (rows, d), s: (out)
+
+  Problem without_x() const { return {{}, weight, bias, q, s}; }
 
   int64_t rows() const { return x.size(0); }
   int64_t out() const { return weight.size(0); }
@@ -168,31 +171,38 @@ Tensor boft_linear(const Tensor& input, const Tensor& w, const Tensor& b, const 
                   with_shape(contiguous_data(s), {weight.size(0)})};
   Dims shape = x.shape();
   shape[shape.size() - 1] = weight.size(0);
-  const Tensor y = with_shape(p.forward(), shape);
-  return record(kName, y, {x, bias, q, s, weight},
-                [p, y = y.detach(), x_shape = x.shape()](const Tensor& dy, Needs needs) {
-                  const Tensor g = as_rows(contiguous_data(dy));
-                  Tensor dx, dq;
-                  if (p.by_segments() || !needs[2]) {
-                    if (needs[0] || needs[2]) dx = matrix_product(kName, g, p.adapted_weight());
-                    if (needs[2]) dq = p.dq_by_segments(dx);
-                  } else {
-                    dq = empty_like(p.q);
-                    if (needs[0]) dx = empty_like(p.x);
-                    p.walk_back(dx, dq, g);
-                  }
-                  Grads grads(5);  // none for the weight, which is frozen here
-                  if (needs[0]) grads[0] = with_shape(dx, x_shape);
-                  if (needs[2]) grads[2] = dq;
-                  if (needs[1] || needs[3]) {
-                    Tensor sums = empty({3, p.out()}, {compute_dtype(g.dtype()), g.device()});
-                    p.scale_sums(sums, g, as_rows(y));
-                    if (needs[1])
-                      grads[1] = copy_of(sums.alias(sums.layout().select(kName, 0, 2)), g.dtype());
-                    if (needs[3]) grads[3] = p.ds(sums, g);
-                  }
-                  return grads;
-                });
+  Tensor y = with_shape(p.forward(), shape);
+  // y is read for the gradients of s and of the bias.
+  const bool keeps_y = s.requires_grad() || bias.requires_grad();
+  y = record(kName, y, {x, bias, q, s, weight},
+             [saved = Saved(x, p.x), frozen = p.without_x(), y = keeps_y ? y.detach() : Tensor(),
+              x_shape = x.shape()](const Tensor& dy, Needs needs) {
+               Problem p = frozen;
+               p.x = as_rows(saved.get());
+               const Tensor g = as_rows(contiguous_data(dy));
+               Tensor dx, dq;
+               if (p.by_segments() || !needs[2]) {
+                 if (needs[0] || needs[2]) dx = matrix_product(kName, g, p.adapted_weight());
+                 if (needs[2]) dq = p.dq_by_segments(dx);
+               } else {
+                 dq = empty_like(p.q);
+                 if (needs[0]) dx = empty_like(p.x);
+                 p.walk_back(dx, dq, g);
+               }
+               Grads grads(5);  // none for the weight, which is frozen here
+               if (needs[0]) grads[0] = with_shape(dx, x_shape);
+               if (needs[2]) grads[2] = dq;
+               if (needs[1] || needs[3]) {
+                 Tensor sums = empty({3, p.out()}, {compute_dtype(g.dtype()), g.device()});
+                 p.scale_sums(sums, g, as_rows(y));
+                 if (needs[1])
+                   grads[1] = copy_of(sums.alias(sums.layout().select(kName, 0, 2)), g.dtype());
+                 if (needs[3]) grads[3] = p.ds(sums, g);
+               }
+               return grads;
+             });
+  if (keeps_y) mark_kept(y);
+  return y;
 }
 
 Tensor boft_linear_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -22,7 +22,7 @@ namespace papilio {
 // W is walked back through the factors instead.
 //   ds_j = sum_r g_rj z_rj,  z = x R W^T = (y - bias) / s,
 // from the saved y, but in columns in which bias swamps y (or s = 0) z is computed again.
-// Saved: x and y; neither W' nor any d x d matrix.
+// Saved: x and, for the gradients of s and the bias, y; neither W' nor any d x d matrix.
 //
 // A q that is not orthogonal gives a wrong dq here (use boft_linear_composed). A weight that wants
 // a gradient is passed on to boft_linear_composed.

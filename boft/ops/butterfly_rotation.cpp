@@ -6,6 +6,7 @@
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/matrix.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "boft/ops/butterfly_shape.h"
 #include "boft/ops/detail/settled.h"
 #include "kernels/butterfly_rotation.h"
@@ -52,13 +53,14 @@ Tensor butterfly_rotation(const char* operation, const Tensor& x, const Tensor& 
                           bool transposed) {
   const Tensor factors = contiguous_data(q);
   Tensor y = rotated(x, factors, transposed);
-  const Tensor saved = q.requires_grad() ? contiguous_data(x) : Tensor();
+  const Saved for_q = q.requires_grad() ? Saved(x, contiguous_data(x)) : Saved();
   return record(operation, y, {x, q}, [=](const Tensor& dy, Needs needs) {
     const Tensor g = contiguous_data(dy);
     Grads grads(2);
     const bool both = needs[0] && needs[1] && !transposed;  // in one pass
     if (needs[0]) grads[0] = both ? empty_like(g) : rotated(g, factors, !transposed);
     if (needs[1]) {
+      const Tensor saved = for_q.get();
       grads[1] = empty_like(factors);
       const auto kernel =
           pick(g.device(), cpu::butterfly_rotation_backward, cuda::butterfly_rotation_backward);

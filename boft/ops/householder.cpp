@@ -4,6 +4,7 @@
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/matrix.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "kernels/householder.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -41,7 +42,7 @@ Tensor reflect(const char* operation, const Tensor& input, const Tensor& columns
         u.size(0), ") for u of shape ", u.shape(), ", got ", x.shape());
   const Tensor vectors = vectors_of(u);
   Tensor y = reflected(x, vectors, reversed);
-  const Tensor saved = u.requires_grad() ? contiguous_data(x) : Tensor();
+  const Saved for_u = u.requires_grad() ? Saved(x, contiguous_data(x)) : Saved();
   return record(operation, y, {x, u}, [=](const Tensor& dy, Needs needs) {
     const Tensor g = contiguous_data(dy);
     Grads grads(2);
@@ -50,7 +51,7 @@ Tensor reflect(const char* operation, const Tensor& input, const Tensor& columns
       return grads;
     }
     if (needs[0]) grads[0] = empty_like(g);
-    const Tensor du = empty_like(vectors);
+    const Tensor saved = for_u.get(), du = empty_like(vectors);
     pick(g.device(), cpu::householder_backward, cuda::householder_backward)(
         needs[0] ? rows(grads[0]) : View{}, view(du), rows(g), rows(saved), view(vectors),
         reversed);

@@ -89,8 +89,12 @@ Dinov2Layer::Dinov2Layer(const Dinov2Config& c)
 }
 
 Tensor Dinov2Layer::operator()(const Tensor& x) {
-  const auto [h, n] = norm2.add_and_norm(x, drop_path(layer_scale1(attention(norm1(x)))));
-  return h + drop_path(layer_scale2(swiglu ? (*swiglu)(n) : (*mlp)(n)));
+  const auto either = [this](const Tensor& n) { return swiglu ? (*swiglu)(n) : (*mlp)(n); };
+  const auto layer = [this, either](const Tensor& in) {
+    const auto [h, n] = norm2.add_and_norm(in, drop_path(layer_scale1(attention(norm1(in)))));
+    return h + drop_path(layer_scale2(mlp_part(either, n)));
+  };
+  return whole(layer, x);
 }
 
 void Dinov2Layer::visit(Visitor& v) {

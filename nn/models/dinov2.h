@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/layers/block.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/layer_norm.h"
 #include "nn/layers/layer_scale.h"
@@ -68,7 +69,7 @@ struct Dinov2Embeddings : Module {
 };
 
 // x + scale1 * attention(norm1(x)), then x + scale2 * mlp(norm2(x)).
-struct Dinov2Layer : Module {
+struct Dinov2Layer : Block {
   LayerNorm norm1, norm2;
   MultiHeadAttention attention;
   LayerScale layer_scale1, layer_scale2;

@@ -128,9 +128,13 @@ DINOv3Layer::DINOv3Layer(const DINOv3Config& c)
       drop_path(c.drop_path_rate) {}
 
 Tensor DINOv3Layer::operator()(const Tensor& x, const RotaryPositions& positions) {
-  const auto [h, n] =
-      norm2.add_and_norm(x, drop_path(layer_scale1(attention(norm1(x), positions))));
-  return h + drop_path(layer_scale2(mlp(n)));
+  const auto layer = [this, positions](const Tensor& in) {
+    const auto [h, n] =
+        norm2.add_and_norm(in, drop_path(layer_scale1(attention(norm1(in), positions))));
+    const Tensor y = mlp_part([this](const Tensor& inner) { return mlp(inner); }, n);
+    return h + drop_path(layer_scale2(y));
+  };
+  return whole(layer, x);
 }
 
 void DINOv3Layer::visit(Visitor& v) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/layers/block.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/hidden_act.h"
 #include "nn/layers/layer_norm.h"
@@ -74,7 +75,7 @@ struct DINOv3Mlp : Module {
 };
 
 // x + scale1 * attention(norm1(x)), then x + scale2 * mlp(norm2(x)).
-struct DINOv3Layer : Module {
+struct DINOv3Layer : Block {
   LayerNorm norm1, norm2;
   RotaryAttention attention;
   LayerScale layer_scale1, layer_scale2;

@@ -67,8 +67,12 @@ TimmViTBlock::TimmViTBlock(const TimmViTConfig& c, double drop_path_rate)
 }
 
 Tensor TimmViTBlock::operator()(const Tensor& x) {
-  const auto [h, n] = norm2.add_and_norm(x, drop_path(scaled(ls1, attn(norm1(x)))));
-  return h + drop_path(scaled(ls2, mlp(n)));
+  const auto block = [this](const Tensor& in) {
+    const auto [h, n] = norm2.add_and_norm(in, drop_path(scaled(ls1, attn(norm1(in)))));
+    const Tensor y = mlp_part([this](const Tensor& inner) { return mlp(inner); }, n);
+    return h + drop_path(scaled(ls2, y));
+  };
+  return whole(block, x);
 }
 
 void TimmViTBlock::visit(Visitor& v) {

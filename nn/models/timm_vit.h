@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/layers/block.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/layer_norm.h"
 #include "nn/layers/layer_scale.h"
@@ -56,7 +57,7 @@ struct TimmViTConfig {
 };
 
 // x + ls1(attn(norm1(x))), then x + ls2(mlp(norm2(x))).
-struct TimmViTBlock : Module {
+struct TimmViTBlock : Block {
   LayerNorm norm1, norm2;
   QkvAttention attn;
   Mlp mlp;

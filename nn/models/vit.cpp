@@ -80,8 +80,13 @@ ViTLayer::ViTLayer(const ViTConfig& c, double drop_path_rate)
       drop_path(drop_path_rate) {}
 
 Tensor ViTLayer::operator()(const Tensor& x) {
-  const auto [h, n] = layernorm_after.add_and_norm(x, drop_path(attention(layernorm_before(x))));
-  return h + drop_path(dropout(output(activate(intermediate, n, act))));
+  const auto mlp = [this](const Tensor& n) { return output(activate(intermediate, n, act)); };
+  const auto layer = [this, mlp](const Tensor& in) {
+    const auto [h, n] =
+        layernorm_after.add_and_norm(in, drop_path(attention(layernorm_before(in))));
+    return h + drop_path(dropout(mlp_part(mlp, n)));
+  };
+  return whole(layer, x);
 }
 
 void ViTLayer::visit(Visitor& v) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/layers/block.h"
 #include "nn/layers/conv_stem.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/hidden_act.h"
@@ -73,7 +74,7 @@ struct ViTEmbeddings : Module {
 };
 
 // x + attention(norm(x)), then x + mlp(norm(x)).
-struct ViTLayer : Module {
+struct ViTLayer : Block {
   LayerNorm layernorm_before, layernorm_after;
   MultiHeadAttention attention;
   Linear intermediate, output;

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cmath>
+#include <span>
 
 #include "autograd/backward.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
+#include "autograd/saved.h"
 #include "kernels/elementwise.h"
 #include "tensor/creation.h"
 #include "tensor/pick.h"
@@ -44,14 +46,20 @@ Tensor map(const char* operation, const Tensor& x, F f) {
 // f(x) with dx = dy f'.
 template <class F>
 Tensor differentiable_map(const char* operation, const Tensor& x, F f) {
-  Tensor y = map(operation, x, f);
-  const Tensor saved = F::kFromOutput ? y.detach() : x.detach();
-  return record(operation, y, {x}, [operation, f, saved](const Tensor& dy, Needs) {
-    Tensor dx = empty_for(saved.shape(), saved, saved.dtype());
-    pick(dx.device(), cpu::map_backward<F>, cuda::map_backward<F>)(view(dx), view(dy), view(saved),
-                                                                   f);
+  const Tensor y = map(operation, x, f);
+  const Saved saved(F::kFromOutput ? y : x);
+  const Tensor result = record(operation, y, {x}, [f, saved](const Tensor& dy, Needs) {
+    const Tensor v = saved.get();
+    const Tensor dx = empty_for(v.shape(), v, v.dtype());
+    pick(dx.device(), cpu::map_backward<F>, cuda::map_backward<F>)(view(dx), view(dy), view(v), f);
     return Grads{dx};
   });
+  if constexpr (F::kFromOutput)
+    mark_kept(result);
+  else
+    offer_remake(result, {x},
+                 [operation, f](std::span<const Tensor> in) { return map(operation, in[0], f); });
+  return result;
 }
 
 // x as it looks in `shape`, without gradient.

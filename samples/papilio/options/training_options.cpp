@@ -35,6 +35,11 @@ void add_training_options(Options& options, TrainingSettings& s) {
            "of matrix products: float32 or bfloat16 (mixed precision: weights, statistics, "
            "rotations and the optimiser stay float32)")
       .choices({"float32", "bfloat16"});
+  options
+      .add("recompute", &s.recompute, "WHAT",
+           "to compute again in the backward pass instead of keeping it: off, blocks (least "
+           "memory, a third more time) or selective (each block's MLP); the bits are the same")
+      .choices({"off", "blocks", "selective"});
   options.flag("cuda-graph", s.cuda_graph,
                "on a GPU: launch each step as one CUDA graph; "
                "for small models, whose steps are mostly launches");

@@ -15,7 +15,8 @@ struct TrainingSettings {
   double lr = 2e-3, weight_decay = 0.05, momentum = 0.9, warmup = 0.05, min_lr = 0;
   double label_smoothing = 0.1, clip = 1, layer_decay = 1, ema = 0;
   AugmentSettings augment = {.shift = 0.5, .rotate = 8};
-  std::string optimizer = "adamw", schedule = "cosine", save = "last", precision = "float32";
+  std::string optimizer = "adamw", schedule = "cosine", save = "last", precision = "float32",
+              recompute = "off";
   int64_t checkpoint_steps = 0, keep_checkpoints = 2;
   bool resume = false, cuda_graph = false;
 };

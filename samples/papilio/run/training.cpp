@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "nn/layers/block.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/progress.h"
 #include "nn/train/speed.h"
@@ -58,6 +59,7 @@ class Training {
                   .total_steps = total_,
                   .min_factor = s.lr > 0 ? s.min_lr / s.lr : 0},
         progress_(common.progress(), job.title, total_) {
+    nn::set_recompute(job.model, nn::recompute_named(s.recompute));
     if (job.data.validation != nullptr) {
       validation_ = std::make_unique<nn::Loader>(
           job.data.validation, nn::Loader::Options{.batch_size = job.data.evaluation_batch,

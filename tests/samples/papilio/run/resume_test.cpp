@@ -114,6 +114,20 @@ TEST_CASE("an adapter's run goes on as well, on its frozen base and on no other"
                        "\"other\"; give --config parts/run.toml") != std::string::npos);
 }
 
+TEST_CASE("recomputation is written down, changes no bit, and a run goes on with another one") {
+  const Workplace at;
+  const std::string line = "train --classes 0-1 --drop-path 0.1 --epochs 3 " + kTiny;
+  at.json(words(line + "--out whole"));
+  const Outcome outcome = at.run(words(line + "--recompute selective --checkpoint-steps 2 --out "
+                                              "parts"),
+                                 stop_with(at, "parts", SIGTERM));
+  CHECK((outcome.code == 128 + SIGTERM || outcome.code == 0));
+  CHECK(at.bytes("parts/run.toml").find("\nrecompute = \"selective\"\n") != std::string::npos);
+  at.json(words("train --config parts/run.toml --recompute blocks --resume"));
+  CHECK(at.bytes("parts/model.safetensors") == at.bytes("whole/model.safetensors"));
+  CHECK(without_rate(at.bytes("parts/log.csv")) == without_rate(at.bytes("whole/log.csv")));
+}
+
 TEST_CASE("mixed precision: written down, resumed bit for bit, and in no other precision") {
   const Workplace at;
   const std::string line = "train --classes 0-1 --precision bfloat16 " + kTiny;
