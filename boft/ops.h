@@ -8,5 +8,6 @@
 #include "boft/ops/cayley_neumann.h"   // cayley_neumann(a, terms): the same by a series, nearly
 #include "boft/ops/gram_schmidt.h"     // gram_schmidt(u): columns made orthonormal
 #include "boft/ops/householder.h"  // householder(x, u): x H_1 ... H_r, reflections by u's columns; _transposed
+#include "boft/ops/lora_linear.h"  // lora_linear(x, weight, bias, a, b, scaling): x W^T + bias + scaling (x A^T) B^T
 #include "boft/ops/multiplicative_dropout.h"  // multiplicative_dropout(q, p, training): blocks become the identity
 #include "boft/ops/skew_symmetric.h"  // skew_symmetric(upper, b): A from its upper triangle, and back

@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "boft/methods/detail/path_pattern.h"
+#include "boft/ops/lora_linear.h"
 #include "nn/init.h"
 #include "nn/layers/conv2d.h"
 #include "nn/models/transformers_names.h"
@@ -122,6 +124,12 @@ Tensor LoraLayer::weight(const Tensor& w, bool training_now) {
 }
 
 Tensor LoraLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
+  const Tensor w = inside.base();
+  if (w && w.dtype() == x.dtype() && w.dtype() == lora_A.dtype() && size_of(w.dtype()) >= 4 &&
+      !autocast_enabled()) {
+    const bool drops = dropout.p > 0 && dropout.training;
+    return lora_linear(x, w, bias, lora_A, lora_B, scaling, drops ? dropout(x) : Tensor());
+  }
   const Tensor low = papilio::linear(dropout(cast(x, lora_A.dtype())), lora_A, {});
   const Tensor delta = papilio::linear(low, lora_B, {}) * scaling;
   const Tensor y = inside.linear(x, bias);
