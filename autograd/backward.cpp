@@ -87,6 +87,8 @@ class Pass {
       check<Error>(!snapshot.changed(), "backward: an input or the output of ", node.operation,
                    " was changed in place after the forward pass");
     }
+    // Whoever reads the output has been here before.
+    if (!retain_graph_) node.remake = nullptr;
     if (node.recompute) {
       recompute(node, dy);
     } else {
