@@ -124,11 +124,14 @@ void check_any(const TargetSelection& selection, const TargetRules& rules, const
           " matches no module that can be adapted; there are: ", existing_names(adaptable)));
 }
 
-// Transformers 5 has the same module, one module further in (DINOv3): target_modules that end with
-// its name fit both, and 5 is taken, since 4 hardly had the model.
+// Transformers 5 has the same module one module further in (DINOv3) or out (CLIP): target_modules
+// that end with its name fit both, and 5 is taken: it hardly had the model before, or has it now.
 bool only_nested_in_transformers5(const std::string& path) {
   const std::string other = nn::transformers5_name(path);
-  return other.size() > path.size() && other.ends_with(path);
+  const auto ends_with = [](const std::string& a, const std::string& b) {
+    return a.size() > b.size() && a.ends_with(b);
+  };
+  return ends_with(other, path) || ends_with(path, other);
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ enum class Prediction { epsilon, sample, v };
 struct NoiseScheduleConfig {
   int64_t num_train_timesteps = 1000;
   double beta_start = 0.0001, beta_end = 0.02;
-  std::string beta_schedule = "linear";  // or scaled_linear, squaredcos_cap_v2, sigmoid
-  std::vector<double> trained_betas;     // take all these's place if there are any
+  std::string beta_schedule = "linear";    // or scaled_linear, squaredcos_cap_v2, sigmoid
+  std::vector<double> trained_betas = {};  // take all these's place if there are any
   bool rescale_betas_zero_snr = false;
   Prediction prediction_type = Prediction::epsilon;
   std::string timestep_spacing = "leading";  // or linspace, trailing

@@ -7,6 +7,7 @@
 
 #include "autograd/ops/arithmetic.h"
 #include "nn/models/detail/folder_config.h"
+#include "nn/models/detail/model_table.h"
 #include "nn/models/detail/vision_config.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -115,6 +116,9 @@ ConfigFields CLIPTextModel::config_fields() const {
                             {"attention_dropout", c.attention_dropout},
                             {"initializer_range", c.initializer_range}});
 }
+
+const Renamings kClipTextRenamings{.layers = {"text_model.encoder.layers.", "encoder.layers."},
+                                   .attention = {}};
 
 CLIPTextConfig read_clip_text_config(JsonFields& fields) {
   CLIPTextConfig c;

@@ -77,6 +77,9 @@ struct CLIPTextModel : FolderModel {
   std::string describe() const override { return "CLIPTextModel"; }
 };
 
+// What Transformers 5 calls its layers (nn/models/transformers_names.h).
+extern const Renamings kClipTextRenamings;
+
 // A config.json's configuration, and the model in a folder: as of the UNet
 // (nn/models/unet_2d_condition.h).
 CLIPTextConfig read_clip_text_config(JsonFields& fields);

@@ -4,7 +4,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "nn/models/clip_text.h"
 #include "nn/models/detail/model_table.h"
 
 namespace papilio::nn {
@@ -41,12 +43,19 @@ std::string renamed(const std::string& path, std::string_view prefix, const Rena
   return std::string(new_prefix) + path.substr(prefix.size(), dot + 1 - prefix.size()) + inside;
 }
 
+// Of every model that has any.
+std::vector<const Renamings*> all_renamings() {
+  std::vector<const Renamings*> all{&kClipTextRenamings};
+  for (const ModelType& type : model_table())
+    if (type.renamings != nullptr) all.push_back(type.renamings);
+  return all;
+}
+
 std::string renamed(const std::string& path, bool to_transformers5) {
-  for (const ModelType& type : model_table()) {
-    if (type.renamings == nullptr) continue;
+  for (const Renamings* const renamings : all_renamings()) {
     for (const std::string_view prefix :
-         {type.renamings->layers.checkpoint, type.renamings->layers.transformers5}) {
-      if (path.starts_with(prefix)) return renamed(path, prefix, *type.renamings, to_transformers5);
+         {renamings->layers.checkpoint, renamings->layers.transformers5}) {
+      if (path.starts_with(prefix)) return renamed(path, prefix, *renamings, to_transformers5);
     }
   }
   return path;
@@ -60,10 +69,9 @@ struct Found {
 };
 
 std::optional<Found> find_split(const std::string& path, bool halves) {
-  for (const ModelType& type : model_table()) {
-    if (type.renamings == nullptr) continue;
+  for (const Renamings* const renamings : all_renamings()) {
     for (const std::string_view prefix :
-         {type.renamings->layers.checkpoint, type.renamings->layers.transformers5}) {
+         {renamings->layers.checkpoint, renamings->layers.transformers5}) {
       const size_t dot = path.starts_with(prefix) ? path.find('.', prefix.size()) : path.npos;
       if (dot == path.npos) continue;
       const auto is = [&](std::string_view name) {
@@ -71,7 +79,7 @@ std::optional<Found> find_split(const std::string& path, bool halves) {
         return inside.starts_with(name) &&
                (inside.size() == name.size() || inside[name.size()] == '.');
       };
-      for (const SplitModule& split : type.renamings->split) {
+      for (const SplitModule& split : renamings->split) {
         if (!halves && is(split.checkpoint)) return Found{&split, dot + 1, split.checkpoint};
         for (const std::string_view half : {split.first, split.second})
           if (halves && is(half)) return Found{&split, dot + 1, half};

@@ -12,7 +12,7 @@
 
 namespace papilio::nn {
 
-// What Transformers 5 calls a module or parameter of ViT, DINOv2 or DINOv2 with registers; any
+// What Transformers 5 calls a module or parameter of ViT, DINOv2, CLIP and their like; any
 // other path as it is. "vit.encoder.layer.0.output.dense" -> "vit.layers.0.mlp.fc2". What it splits
 // (halves_of) keeps its last name.
 std::string transformers5_name(const std::string& path);

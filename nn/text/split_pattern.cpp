@@ -3,6 +3,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,10 +13,6 @@ namespace papilio::nn {
 
 namespace {
 
-// Unicode's White_Space. PCRE2's \s has U+180E besides.
-const std::string kSpace =
-    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-
 std::string reason(int error) {
   PCRE2_UCHAR text[256] = {};  // stays empty if PCRE2 does not know the number
   pcre2_get_error_message(error, text, sizeof text);
@@ -24,9 +21,12 @@ std::string reason(int error) {
 
 }  // namespace
 
+const std::string kWhiteSpace =
+    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
+
 const std::string kGpt2Pattern = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{L}\p{N})" +
-                                 kSpace + "]+|[" + kSpace + "]+(?![^" + kSpace + "])|[" + kSpace +
-                                 "]+";
+                                 kWhiteSpace + "]+|[" + kWhiteSpace + "]+(?![^" + kWhiteSpace +
+                                 "])|[" + kWhiteSpace + "]+";
 
 SplitPattern::SplitPattern(const std::string& expression) {
   int error = 0;
@@ -45,27 +45,34 @@ SplitPattern::SplitPattern(const std::string& expression) {
 
 void SplitPattern::split(std::string_view text,
                          const std::function<void(std::string_view)>& word) const {
+  const char* given = text.data();
+  const auto rest_until = [&](const char* end) {
+    if (end > given) word({given, size_t(end - given)});
+  };
+  find(text, [&](std::string_view match) {
+    rest_until(match.data());
+    word(match);
+    given = match.data() + match.size();
+  });
+  rest_until(text.data() + text.size());
+}
+
+void SplitPattern::find(std::string_view text,
+                        const std::function<void(std::string_view)>& word) const {
   const auto* code = static_cast<const pcre2_code*>(code_.get());
   const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match{
       pcre2_match_data_create_from_pattern(code, nullptr), pcre2_match_data_free};
   if (!match) throw OutOfMemoryError("SplitPattern: out of memory");
-  size_t given = 0, start = 0;
-  while (start < text.size()) {
+  for (size_t start = 0; start < text.size();) {
     const int found = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
                                   start, 0, match.get(), nullptr);
-    if (found == PCRE2_ERROR_NOMATCH) break;
+    if (found == PCRE2_ERROR_NOMATCH) return;
     check(found >= 0, "SplitPattern: the text cannot be split (", reason(found), ")");
     const size_t* ends = pcre2_get_ovector_pointer(match.get());
     const size_t begin = ends[0], end = ends[1];
-    if (end == begin) {  // an empty match is none
-      ++start;
-      continue;
-    }
-    if (begin > given) word(text.substr(given, begin - given));
-    word(text.substr(begin, end - begin));
-    given = start = end;
+    start = std::max(end, start + 1);
+    if (end > begin) word(text.substr(begin, end - begin));  // an empty match is none
   }
-  if (given < text.size()) word(text.substr(given));
 }
 
 }  // namespace papilio::nn

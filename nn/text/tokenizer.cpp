@@ -114,7 +114,8 @@ void Tokenizer::encode_piece(std::string_view piece, Cache& cache,
     spaced = ' ' + std::string(piece);
     piece = spaced;
   }
-  parts_.pattern.split(piece, [&](std::string_view word) {
+  const auto split = parts_.only_matches ? &SplitPattern::find : &SplitPattern::split;
+  (parts_.pattern.*split)(piece, [&](std::string_view word) {
     const auto [known, fresh] = cache.try_emplace(std::string(word));
     if (fresh) parts_.bpe.encode(byte_level(word), known->second);
     ids.insert(ids.end(), known->second.begin(), known->second.end());

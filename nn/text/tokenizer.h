@@ -39,6 +39,7 @@ class Tokenizer {
     Bpe bpe;
     std::vector<AddedToken> added = {};
     SplitPattern pattern = SplitPattern(kGpt2Pattern);
+    bool only_matches = false;      // what lies between the pattern's words is left out
     bool add_prefix_space = false;  // a text that begins with a word is one behind a space
     std::function<std::string(std::string_view)> normalize = {};  // none: the text as it is
     std::vector<int64_t> before = {}, after = {};                 // tokens that every text gets

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "nn/text/clip.h"
 #include "nn/text/utf8.h"
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
@@ -125,6 +126,30 @@ void refuse(JsonFields& model) {
     if (model.boolean(key, false)) model.fail(key, "false");
 }
 
+// CLIP's normalizer and pre_tokenizer, as read_as_clip has them, but for ranges of offsets.
+bool reads_as_clip(JsonFields& file) {
+  static const json kNormalizer =
+      json::parse(R"({"type": "Sequence", "normalizers": [{"type": "NFC"},
+      {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "}, {"type": "Lowercase"}]})");
+  if (file.value("normalizer") != kNormalizer) return false;
+  JsonFields fields = file.object("pre_tokenizer");
+  const json& steps = fields.value("pretokenizers");
+  const auto split = [](const std::string& pattern) {
+    return json{{"type", "Split"},
+                {"pattern", {{"Regex", pattern}}},
+                {"behavior", "Removed"},
+                {"invert", true}};
+  };
+  // Older files leave the special tokens out, which are found before.
+  const std::string words = kClipPattern.substr(kClipPattern.find("'s"));
+  const bool splits = steps.is_array() && steps.size() == 2 &&
+                      (steps[0] == split(kClipPattern) || steps[0] == split(words)) &&
+                      steps[1].is_object() && steps[1].value("type", "") == "ByteLevel";
+  if (!splits || steps[1].value("add_prefix_space", true))
+    fields.fail("pretokenizers", "CLIP's two beside this normalizer: Split and ByteLevel");
+  return true;
+}
+
 void read_pre_tokenizer(JsonFields& file, Tokenizer::Parts& parts) {
   JsonFields fields = file.object("pre_tokenizer");
   if (fields.string("type", "") != "ByteLevel") fields.fail("type", "ByteLevel");
@@ -132,12 +157,24 @@ void read_pre_tokenizer(JsonFields& file, Tokenizer::Parts& parts) {
   parts.add_prefix_space = fields.boolean("add_prefix_space", true);
 }
 
+// RobertaProcessing's ["<s>", 0] before the text and ["</s>", 2] behind it.
+void read_roberta(JsonFields& fields, Tokenizer::Parts& parts) {
+  for (const auto& [key, ids] : {std::pair("cls", &parts.before), std::pair("sep", &parts.after)}) {
+    const json& token = fields.value(key);
+    if (!token.is_array() || token.size() != 2 || !token[1].is_number_integer())
+      fields.fail(key, "a token and its id");
+    *ids = {token[1].get<int64_t>()};
+  }
+}
+
 // What stands before and behind the text in TemplateProcessing's `single`.
 void read_post_processor(JsonFields& file, Tokenizer::Parts& parts) {
   JsonFields fields = file.object("post_processor");
   const std::string type = fields.string("type", "ByteLevel");
   if (type == "ByteLevel") return;  // offsets only
-  if (type != "TemplateProcessing") fields.fail("type", "ByteLevel or TemplateProcessing");
+  if (type == "RobertaProcessing") return read_roberta(fields, parts);
+  if (type != "TemplateProcessing")
+    fields.fail("type", "ByteLevel, TemplateProcessing or RobertaProcessing");
   const json& single = fields.value("single");
   const json& tokens = fields.value("special_tokens");
   bool behind = false;
@@ -165,14 +202,18 @@ Tokenizer::Parts read_tokenizer_json(const fs::path& path) {
   JsonFields file(document, path.string());
   JsonFields model = file.object("model");
   refuse(model);
-  if (!file.value("normalizer").is_null()) file.fail("normalizer", "null");
+  const bool clip = reads_as_clip(file);
+  if (!clip && !file.value("normalizer").is_null()) file.fail("normalizer", "null, or CLIP's");
   const std::string unk = model.string("unk_token", "");
   Tokenizer::Parts parts{
       .bpe = Bpe(read_vocabulary(model.value("vocab"), path.string() + ": model: vocab"),
                  read_merges(model.value("merges"), path.string() + ": model: merges"),
                  {.end_of_word_suffix = model.string("end_of_word_suffix", ""),
                   .unk_token = unk.empty() ? std::nullopt : std::optional(unk)})};
-  read_pre_tokenizer(file, parts);
+  if (clip)
+    read_as_clip(parts);
+  else
+    read_pre_tokenizer(file, parts);
   read_post_processor(file, parts);
   const json& added = file.value("added_tokens");
   if (!added.is_null() && !added.is_array()) file.fail("added_tokens", "a list");
@@ -183,11 +224,21 @@ Tokenizer::Parts read_tokenizer_json(const fs::path& path) {
   return parts;
 }
 
+// Does tokenizer_config.json say CLIPTokenizer or CLIPTokenizerFast?
+bool is_clip(const fs::path& folder) {
+  if (!is_there(folder / kConfig)) return false;
+  const json document = read_json(folder / kConfig);
+  JsonFields fields(document, (folder / kConfig).string());
+  return fields.string("tokenizer_class", "").starts_with("CLIPTokenizer");
+}
+
 // vocab.json and merges.txt, and added_tokens.json if it is there.
 Tokenizer::Parts read_vocabulary_files(const fs::path& folder) {
   const fs::path path = folder / kVocabulary;
+  Bpe::Options options;
+  if (is_clip(folder)) options = {.end_of_word_suffix = "</w>", .unk_token = "<|endoftext|>"};
   Tokenizer::Parts parts{.bpe = Bpe(read_vocabulary(read_json(path), path.string()),
-                                    read_merges_file(folder / kMerges))};
+                                    read_merges_file(folder / kMerges), options)};
   if (is_there(folder / kAdded)) {
     const fs::path added = folder / kAdded;
     for (const auto& [content, id] : read_vocabulary(read_json(added), added.string()))
@@ -259,6 +310,7 @@ Tokenizer load_tokenizer(const fs::path& folder) {
     Tokenizer::Parts parts =
         whole ? read_tokenizer_json(folder / kTokenizer) : read_vocabulary_files(folder);
     read_roles(folder, parts);
+    if (!whole && is_clip(folder)) read_as_clip(parts);
     return Tokenizer(std::move(parts));
   } catch (const ArgumentError& e) {
     throw FileError(where + ": " + e.what());

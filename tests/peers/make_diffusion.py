@@ -172,15 +172,14 @@ def pipelines(out):
         pipeline = make_pipeline(kind, out / kind)
         pipeline.set_progress_bar_config(disable=True)
         text_width = TEXTS[kind]["hidden_size"]
+        save(picture_answers(pipeline), out / f"{kind}.picture.safetensors")
         save(unet_answers(pipeline.unet, text_width), out / f"{kind}.unet.safetensors")
         save(text_answers(pipeline.text_encoder), out / f"{kind}.text.safetensors")
         if kind == "sd21":  # the same VAE, with its old names, and half precision in shards
             old_names(out / kind / "vae", pipeline.vae)
             pipeline.unet.half().save_pretrained(out / kind / "unet", variant="fp16", max_shard_size="60KB")
-            pipeline.unet.float()
         else:
             save(vae_answers(pipeline.vae), out / f"{kind}.vae.safetensors")
-        save(picture_answers(pipeline), out / f"{kind}.picture.safetensors")
 
 
 def timesteps(out):

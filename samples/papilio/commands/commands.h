@@ -13,6 +13,7 @@ int merge(const Words& words);
 int convert(const Words& words);
 int predict(const Words& words);
 int generate(const Words& words);
+int generate_pictures(const Words& words);  // generate, of a Stable Diffusion folder
 int inspect(const Words& words);
 int data(const Words& words);
 int demo(const Words& words);
@@ -31,7 +32,7 @@ inline constexpr Command kCommands[] = {
     {"merge", "write an adapter into its model's weights", merge},
     {"convert", "an adapter in another form: boft, oft, compact, peft, merged", convert},
     {"predict", "classes and probabilities of images", predict},
-    {"generate", "go on with a text, by a language model", generate},
+    {"generate", "go on with a text, or make pictures of prompts", generate},
     {"inspect", "what a model, an adapter or a .safetensors file holds", inspect},
     {"data", "what a data set holds, and what of it is corrupt", data},
     {"demo", "the whole story: pretrain, adapt by BOFT, OFT, LoRA, probe and in full, report",

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -6,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nn/diffusion/pipeline.h"
 #include "nn/text/generate.h"
 #include "nn/text/text_stream.h"
 #include "samples/papilio/commands/commands.h"
@@ -30,7 +32,8 @@ struct Settings {
 Options declare(Settings& s) {
   Options options("generate", "MODEL --prompt TEXT [options]",
                   "Goes on with a text as a language model (GPT-2) would, token by token, and "
-                  "prints it while it comes. The same seed gives the same text.");
+                  "prints it while it comes. The same seed gives the same text. Of a Stable "
+                  "Diffusion folder it makes pictures: papilio generate FOLDER --help.");
   options.section("What to generate");
   options.add("MODEL", &s.model, "", "model folder, with its tokenizer").required();
   options.add("p,prompt", &s.prompt, "TEXT", "what the text begins with").required();
@@ -89,6 +92,9 @@ const char* name_of(nn::StopReason reason) {
 }  // namespace
 
 int generate(const Words& words) {
+  // A folder of Stable Diffusion makes pictures, by options of its own.
+  const auto is_pipeline = [](const std::string& word) { return nn::is_pipeline_folder(word); };
+  if (std::ranges::any_of(words, is_pipeline)) return generate_pictures(words);
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;

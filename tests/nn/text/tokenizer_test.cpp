@@ -217,7 +217,7 @@ TEST_CASE("load_tokenizer: what is broken, or would give other ids, is named wit
   };
   CHECK(with("version", "1.0") == "read");
   CHECK(with("normalizer", {{"type", "NFC"}}) ==
-        "normalizer: expected null, got {\"type\":\"NFC\"}");
+        "normalizer: expected null, or CLIP's, got {\"type\":\"NFC\"}");
   CHECK(with("pre_tokenizer", {{"type", "Whitespace"}}) ==
         "pre_tokenizer: type: expected ByteLevel, got \"Whitespace\"");
   CHECK(with("type", "WordPiece", true) == "model: type: expected BPE, got \"WordPiece\"");

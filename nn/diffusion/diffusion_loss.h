@@ -1,0 +1,46 @@
+// What a denoising model learns by.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "nn/diffusion/noise_schedule.h"
+#include "nn/models/unet_2d_condition.h"
+#include "tensor/random.h"
+
+namespace papilio::nn {
+
+// As Diffusers' training scripts have them.
+struct DiffusionLossOptions {
+  // Min-SNR weighting (Hang and others, arXiv 2303.09556): each sample's error times min(snr,
+  // gamma) / snr where noise is predicted, / (snr + 1) where velocity is; 0: all alike.
+  double snr_gamma = 0;
+  // The last so many samples are of the class rather than the subject, and their mean error counts
+  // prior_loss_weight (Ruiz and others, arXiv 2208.12242, section 3.2).
+  int64_t prior_samples = 0;
+  double prior_loss_weight = 1;
+};
+
+// Noise on latents, and the timesteps that say how much.
+struct Noising {
+  Tensor noise;      // like the latents
+  Tensor timesteps;  // int64 (B)
+};
+// Noise and timesteps, all alike likely, of B latents.
+Noising draw_noising(const NoiseSchedule& schedule, const Tensor& latents,
+                     Generator& generator = default_generator());
+
+// mean (unet(noisy latents, t, context) - target)^2, the target as the schedule's prediction_type
+// says; a scalar in float32. latents: (B, C, h, w), context: (B, S, D). Throws ArgumentError for
+// options out of range.
+Tensor diffusion_loss(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
+                      const Tensor& latents, const Tensor& context, const Noising& noising,
+                      const DiffusionLossOptions& options = {}, const Tensor& control = {});
+
+// Each caption, or "" with probability p: what classifier-free guidance asks for (Ho and Salimans,
+// arXiv 2207.12598).
+std::vector<std::string> drop_captions(std::vector<std::string> captions, double p,
+                                       Generator& generator = default_generator());
+
+}  // namespace papilio::nn

@@ -1,0 +1,134 @@
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "nn/diffusion/pipeline.h"
+#include "nn/text/tokenizer_files.h"
+#include "tensor/error.h"
+#include "tensor/files/detail/json.h"
+
+namespace papilio::nn {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kIndex = "model_index.json";
+constexpr const char* kUse =
+    "a folder of Stable Diffusion 1.5 or 2.1 as Diffusers saves it would do";
+
+// Parts that compute, and what their class is called; a scheduler's is read where it lies.
+constexpr std::array<std::pair<const char*, const char*>, 5> kParts{{
+    {"unet", "UNet2DConditionModel"},
+    {"vae", "AutoencoderKL"},
+    {"text_encoder", "CLIPTextModel"},
+    {"tokenizer", "CLIPTokenizer"},
+    {"scheduler", ""},
+}};
+
+// "FlaxAutoencoderKL" is read as "AutoencoderKL", "CLIPTokenizerFast" as "CLIPTokenizer".
+std::string plain(std::string name) {
+  if (name.starts_with("Flax")) name.erase(0, 4);
+  if (name.ends_with("Fast")) name.resize(name.size() - 4);
+  return name;
+}
+
+void check_index(const fs::path& folder) {
+  std::error_code ignored;
+  const fs::path path = folder / kIndex;
+  check<FileError>(fs::exists(path, ignored), folder.string(), ": holds no ", kIndex, ": ", kUse);
+  const json document = read_json(path);
+  JsonFields fields(document, path.string());
+  const std::string name = plain(fields.string("_class_name", ""));
+  check<FileError>(name.find("StableDiffusionXL") == name.npos, path.string(),
+                   ": this is Stable Diffusion XL (", name, "), which is not supported: ", kUse);
+  if (name != "StableDiffusionPipeline")
+    fields.fail("_class_name", str("\"StableDiffusionPipeline\" (", kUse, ")").c_str());
+  for (const auto& [part, wanted] : kParts) {
+    const json& entry = fields.value(part);
+    const bool named = entry.is_array() && entry.size() == 2 && entry[1].is_string();
+    check<FileError>(named, path.string(), ": names no ", part, ": ", kUse);
+    if (*wanted != '\0' && plain(entry[1].get<std::string>()) != wanted)
+      fields.fail(part, str("a ", wanted).c_str());
+    check<FileError>(fs::is_directory(folder / part, ignored), folder.string(),
+                     ": lacks the folder ", part, ", which ", kIndex, " names");
+  }
+}
+
+// What save_pipeline writes anew of a part.
+bool is_weights(const std::string& file) {
+  return file.find(".safetensors") != file.npos || file.ends_with(".bin") ||
+         file.ends_with(".msgpack") || file == "config.json";
+}
+
+void copy_rest(const fs::path& from, const fs::path& to) {
+  const std::set<std::string> written{"unet", "vae", "text_encoder"};
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(from)) {
+    const fs::path inside = fs::relative(entry.path(), from);
+    const bool replaced =
+        written.contains(inside.begin()->string()) && is_weights(inside.filename().string());
+    if (entry.is_directory())
+      fs::create_directories(to / inside);
+    else if (!replaced && entry.is_regular_file())
+      fs::copy_file(entry.path(), to / inside, fs::copy_options::overwrite_existing);
+  }
+}
+
+}  // namespace
+
+bool is_pipeline_folder(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / kIndex, ignored);
+}
+
+DiffusionPipeline load_pipeline(const fs::path& folder, std::vector<std::string>& warnings,
+                                const PipelineOptions& options) {
+  check_index(folder);
+  DiffusionPipeline pipeline;
+  pipeline.scheduler =
+      load_scheduler(folder / "scheduler/scheduler_config.json", options.scheduler);
+  pipeline.tokenizer = std::make_unique<Tokenizer>(load_tokenizer(folder / "tokenizer"));
+  pipeline.text_encoder = load_clip_text(folder / "text_encoder", warnings, options.variant);
+  pipeline.unet = load_unet(folder / "unet", warnings, options.variant);
+  pipeline.vae = load_vae(folder / "vae", warnings, options.variant);
+  const UNet2DConditionConfig& unet = pipeline.unet->config;
+  const CLIPTextConfig& text = pipeline.text_encoder->config;
+  for (const int64_t width : unet.cross_attention_dim)
+    check<FileError>(width == text.hidden_size, folder.string(),
+                     ": the unet's cross_attention_dim ", width,
+                     " is not the text_encoder's hidden_size ", text.hidden_size);
+  const int64_t latents = pipeline.vae->config.latent_channels;
+  check<FileError>(unet.in_channels == latents && unet.out_channels == latents, folder.string(),
+                   ": the unet's in_channels ", unet.in_channels, " and out_channels ",
+                   unet.out_channels, " are not the vae's latent_channels ", latents,
+                   " (inpainting and other uses are not supported)");
+  check<FileError>(pipeline.tokenizer->size() <= text.vocab_size, folder.string(),
+                   ": the tokenizer's ", pipeline.tokenizer->size(),
+                   " tokens are more than the text_encoder's vocab_size ", text.vocab_size);
+  return pipeline;
+}
+
+void save_pipeline(DiffusionPipeline& pipeline, const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  check(!fs::equivalent(from, to, error), "save_pipeline: ", to.string(),
+        " is the folder that it was read from");
+  try {
+    fs::create_directories(to);
+    copy_rest(from, to);
+  } catch (const fs::filesystem_error& e) {
+    throw FileError(str("save_pipeline: ", e.what()));
+  }
+  save_folder_model(*pipeline.unet, to / "unet");
+  save_folder_model(*pipeline.vae, to / "vae");
+  save_folder_model(*pipeline.text_encoder, to / "text_encoder");
+}
+
+}  // namespace papilio::nn

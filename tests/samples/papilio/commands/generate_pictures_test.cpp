@@ -1,0 +1,99 @@
+// papilio generate on a Stable Diffusion folder.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "nn/data/formats/image.h"
+#include "tests/nn/models/golden_diffusion.h"
+#include "tests/samples/papilio/program.h"
+
+using namespace papilio;
+namespace fs = std::filesystem;
+using test::words;
+using test::Workplace;
+
+namespace {
+
+// A place with the tiny pipeline `sd` in it.
+struct Place : Workplace {
+  Place() { fs::copy(test::golden_diffusion("sd15"), *this / "sd", fs::copy_options::recursive); }
+  std::vector<std::string> command(const std::string& rest, const std::string& prompt) const {
+    std::vector<std::string> line = words("generate sd --steps 2 " + rest);
+    line.insert(line.end(), {"--prompt", prompt});
+    return line;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("generate: pictures, a grid and a list of them; the same of the same seed") {
+  const Place at;
+  const auto made = at.json(at.command("--out a --images 2 --seed 5", "a red circle"));
+  REQUIRE(made["pictures"].size() == 2);
+  CHECK(made["pictures"][1]["seed"] == 6);
+  CHECK(made["pictures"][1]["prompt"] == "a red circle");
+  CHECK(made["scheduler"] == "DDIMScheduler");
+  const nn::Image first = nn::read_image(at / "a/0.png"), second = nn::read_image(at / "a/1.png");
+  CHECK(first.width == 16);
+  CHECK(first.channels == 3);
+  CHECK(first != second);
+  CHECK(nn::read_image(at / "a/grid.png").width == 32);
+  CHECK(nlohmann::json::parse(test::read_bytes(at / "a/pictures.json"))["pictures"] ==
+        made["pictures"]);
+  at.json(at.command("--out b --seed 6", "a red circle"));
+  CHECK(nn::read_image(at / "b/0.png") == second);
+  CHECK_FALSE(fs::exists(at / "b/grid.png"));
+  at.json(at.command("--out c --images 2 --seed 5 --batch-size 2", "a red circle"));
+  CHECK(nn::read_image(at / "c/1.png") == second);
+}
+
+TEST_CASE("generate: prompt, negative prompt, guidance, scheduler, size and adapter each show") {
+  const Place at;
+  const auto picture = [&](const std::string& name, const std::string& rest,
+                           const std::string& prompt = "a red circle") {
+    at.json(at.command("--out " + name + ' ' + rest, prompt));
+    return nn::read_image(at / (name + "/0.png"));
+  };
+  const nn::Image plain = picture("plain", "");
+  CHECK(picture("prompt", "", "a blue square") != plain);
+  CHECK(picture("negative", "--negative-prompt square") != plain);
+  CHECK(picture("guidance", "--guidance-scale 1") != plain);
+  CHECK(picture("scheduler", "--scheduler dpm++") != plain);
+  CHECK(picture("wide", "--width 20").width == 20);
+  fs::copy(test::golden_diffusion("unet_boft"), at / "boft");
+  fs::copy(test::golden_diffusion("text_boft"), at / "text");
+  CHECK(picture("adapted", "--adapter boft") != plain);
+  CHECK(picture("text", "--text-encoder-adapter text") != plain);
+  fs::create_directories(at / "both");
+  fs::copy(at / "boft", at / "both/unet");
+  fs::copy(at / "text", at / "both/text_encoder");
+  CHECK(picture("both-here", "--adapter both") ==
+        picture("both-named", "--adapter boft --text-encoder-adapter text"));
+}
+
+TEST_CASE("generate: what cannot be made is said in one line, and nothing is lost") {
+  const Place at;
+  const auto refuses = [&](const std::string& rest, const std::string& prompt, const char* why) {
+    const auto result = at.run(at.command(rest, prompt));
+    CAPTURE(result.err);
+    CHECK(result.code != 0);
+    CHECK(result.err.find(why) != std::string::npos);
+  };
+  std::string much;
+  for (int i = 0; i < 80; ++i) much += "red ";
+  refuses("--out o", much, "has 82 tokens with its begin and end; the text encoder looks at 77");
+  refuses("--out o --width 17", "a", "multiples of 2 pixels, got 17: 16 or 18 would do");
+  refuses("--out o --scheduler euler", "a", "got euler");
+  refuses("--out o --adapter sd/unet", "a", "sd/unet: holds no adapter");
+  refuses("--out o --variant bf16", "a", "there are weights without a variant");
+  at.json(at.command("--out kept", "a"));
+  const std::string before = test::read_bytes(at / "kept/0.png");
+  refuses("--out kept --seed 9", "a", "kept holds pictures already");
+  CHECK(test::read_bytes(at / "kept/0.png") == before);
+  at.json(at.command("--out kept --seed 9 --overwrite", "a"));
+  CHECK(test::read_bytes(at / "kept/0.png") != before);
+  fs::remove_all(at / "sd/vae");
+  refuses("--out o", "a", "sd: lacks the folder vae, which model_index.json names");
+}
