@@ -10,4 +10,6 @@
 #include "boft/ops/householder.h"  // householder(x, u): x H_1 ... H_r, reflections by u's columns; _transposed
 #include "boft/ops/lora_linear.h"  // lora_linear(x, weight, bias, a, b, scaling): x W^T + bias + scaling (x A^T) B^T
 #include "boft/ops/multiplicative_dropout.h"  // multiplicative_dropout(q, p, training): blocks become the identity
+#include "boft/ops/rotation_power.h"  // rotation_power(q, a, t): t times the angles
 #include "boft/ops/skew_symmetric.h"  // skew_symmetric(upper, b): A from its upper triangle, and back
+#include "boft/ops/symmetric_eigen.h"  // symmetric_eigen(a): a = V diag(values) V^T

@@ -33,8 +33,8 @@ std::string own_key(const AdapterModel& model, const std::string& adapter,
 Tensors adapter_tensors(const AdapterModel& model, const std::string& name) {
   Tensors tensors;
   for (const LayerRef& ref : model.layers(name)) {
-    for (const auto& [parameter, tensor] : nn::named_parameters(*ref.adapter))
-      tensors[kPrefix + ref.path + '.' + ref.adapter->key(parameter)] = tensor->detach();
+    for (const auto& [key, tensor] : ref.adapter->tensors())
+      tensors[kPrefix + ref.path + '.' + key] = tensor;
   }
   for (const auto& own : model.own_tensors(name))
     tensors[own_key(model, name, own.path)] = own.copy.detach();

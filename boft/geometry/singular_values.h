@@ -7,7 +7,7 @@
 
 namespace papilio::boft {
 
-// Eigenvalues of the symmetric matrix a (n, n), ascending (cyclic Jacobi rotations in float64).
+// Eigenvalues of the symmetric matrix a (n, n), ascending; see symmetric_eigen.
 std::vector<double> symmetric_eigenvalues(const Tensor& a);
 
 // Singular values of W (out, d), descending, min(out, d) of them; relative error about 1e-8 of the

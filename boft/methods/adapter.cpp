@@ -9,6 +9,18 @@ Tensor LayerAdapter::rotations(bool) {
   return {};
 }
 
+Tensors LayerAdapter::tensors() {
+  Tensors result;
+  for (const auto& [name, tensor] : nn::named_parameters(*this, true))
+    result[key(name)] = tensor->detach();
+  return result;
+}
+
+void LayerAdapter::check_strength(bool training) const {
+  check(strength == 1 || !training, "strength ", strength,
+        ": expected 1 in training; other values are for merging and evaluation");
+}
+
 std::string layer_of_key(std::string_view key, std::string_view ending) {
   if (!key.starts_with(kKeyPrefix) || !key.ends_with(ending)) return "";
   key.remove_prefix(kKeyPrefix.size());

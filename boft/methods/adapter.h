@@ -36,6 +36,11 @@ inline DType working_dtype(DType layer, DType own) {
 //   std::vector<StoredLayer> stored(const Tensors&, const Config&, const std::string& where): the
 //     layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
 struct LayerAdapter : nn::Adapter {
+  // How much of what was trained the layer does: rotations turn by `strength` times their angles,
+  // scales go that far from 1, and of other methods' W' - W so much is added. 0: nothing. Other
+  // values than 1 are for merging and evaluation: in training they throw.
+  double strength = 1;
+
   // Q of every block, (m, N, b, b), with the method's dropout in training; undefined if the method
   // does not rotate in blocks.
   virtual Tensor rotations(bool training);
@@ -43,8 +48,14 @@ struct LayerAdapter : nn::Adapter {
   virtual int64_t block_num() const { return 0; }
   // PEFT's key of a parameter, below the layer's path.
   virtual std::string key(const std::string& parameter) const { return parameter; }
+  // Its tensors by PEFT's key below the layer's path; parameters share memory.
+  virtual Tensors tensors();
   // How PEFT computes another function at such a layer; else empty.
   virtual std::string peft_difference(const nn::AdaptableLayer&) const { return ""; }
+
+ protected:
+  // Throws unless the layer may compute so: `training` with another strength than 1 may not.
+  void check_strength(bool training) const;
 };
 
 // What a configuration would do to one layer.

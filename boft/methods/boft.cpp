@@ -11,6 +11,7 @@
 #include "boft/ops/butterfly_shape.h"
 #include "boft/ops/cayley.h"
 #include "boft/ops/multiplicative_dropout.h"
+#include "boft/ops/rotation_power.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
@@ -37,7 +38,8 @@ void BoftConfig::validate() const {
 
 std::string BoftConfig::label() const {
   return str("BOFT ", boft_block_size > 0 ? str("b=", boft_block_size) : str("N=", boft_block_num),
-             " m=", boft_n_butterfly_factor);
+             " m=", boft_n_butterfly_factor,
+             scale == BoftScale::none ? " s=1" : (scale == BoftScale::positive ? " s>0" : ""));
 }
 
 std::string BoftConfig::dropout_warning(const std::vector<int64_t>& block_nums) const {
@@ -61,7 +63,7 @@ void BoftConfig::trust_tensors(const Tensors& tensors, const std::string& where,
 
 BoftLayer::BoftLayer(const std::string& path, const nn::AdaptableLayer& layer,
                      const BoftConfig& config)
-    : dropout(config.boft_dropout) {
+    : dropout(config.boft_dropout), kind(config.scale) {
   config.validate();
   const int64_t d = layer.adapted_inputs(), out = layer.adapted_outputs();
   const ButterflyShape shape = butterfly_shape(
@@ -69,33 +71,53 @@ BoftLayer::BoftLayer(const std::string& path, const nn::AdaptableLayer& layer,
   const Dims r = shape.factors();
   const Dims s = layer.weight.dim() == 2 ? Dims{out, 1} : Dims{1, out};
   boft_R = leaf(config.init_weights ? zeros(r) : normal(r, 0, 0.1));
-  boft_s = leaf(config.init_weights ? ones(s) : normal(s, 1, 0.1));
+  if (kind == BoftScale::positive)
+    boft_u = leaf(config.init_weights ? zeros(s) : normal(s, 0, 0.1));
+  else if (kind == BoftScale::none)
+    boft_s = ones(s);
+  else
+    boft_s = leaf(config.init_weights ? ones(s) : normal(s, 1, 0.1));
 }
 
 Tensor BoftLayer::rotations(bool training) {
-  return multiplicative_dropout(cayley(boft_R), dropout, training, default_generator());
+  check_strength(training);
+  const Tensor q = cayley(boft_R);
+  if (strength != 1) return rotation_power(q, boft_R - transpose(boft_R, -1, -2), strength);
+  return multiplicative_dropout(q, dropout, training, default_generator());
+}
+
+Tensor BoftLayer::scale(DType dtype) const {
+  const Tensor s = reshape(kind == BoftScale::positive ? exp(boft_u) : boft_s, {-1, 1});
+  return cast(strength == 1 ? s : 1 + strength * (s - 1), dtype);
+}
+
+Tensors BoftLayer::tensors() {
+  Tensors result = LayerAdapter::tensors();
+  if (result.erase("boft_u") > 0) result["boft_s"] = exp(boft_u.detach());
+  return result;
 }
 
 Tensor BoftLayer::weight(const Tensor& w, bool training) {
   const DType dtype = working_dtype(w.dtype(), boft_R.dtype());
-  const Tensor q = cast(rotations(training), dtype), s = cast(reshape(boft_s, {-1, 1}), dtype);
+  const Tensor q = cast(rotations(training), dtype), s = scale(dtype);
   return cast(butterfly_rotation_transposed(cast(w, dtype), q) * s, w.dtype());
 }
 
 Tensor BoftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
   const DType dtype = working_dtype(x.dtype(), boft_R.dtype());
-  const Tensor q = cast(rotations(training), dtype), s = cast(reshape(boft_s, {-1, 1}), dtype);
+  const Tensor q = cast(rotations(training), dtype), s = scale(dtype);
   if (const Tensor w = inside.base(); w && w.dtype() == dtype) return boft_linear(x, w, bias, q, s);
   const Tensor rotated = cast(butterfly_rotation(cast(x, dtype), q), x.dtype());
   // s o (y - bias) + bias, so arranged that s = 1 leaves every bit of y in 16 bits too.
-  const Tensor inner = inside.linear(rotated, bias), scale = reshape(s, {-1});
-  const Tensor y = cast(inner, dtype) * scale;
-  return cast(bias ? y + cast(bias, dtype) * (1 - scale) : y, inner.dtype());
+  const Tensor inner = inside.linear(rotated, bias), of_output = reshape(s, {-1});
+  const Tensor y = cast(inner, dtype) * of_output;
+  return cast(bias ? y + cast(bias, dtype) * (1 - of_output) : y, inner.dtype());
 }
 
 void BoftLayer::visit(nn::Visitor& v) {
   v("boft_R", boft_R);
-  v.undecayed("boft_s", boft_s);
+  v.undecayed("boft_u", boft_u);
+  kind == BoftScale::none ? v.buffer("boft_s", boft_s) : v.undecayed("boft_s", boft_s);
 }
 
 std::string BoftLayer::describe() const {
@@ -111,8 +133,9 @@ void BoftLayer::plan(LayerPlan& plan, const nn::AdaptableLayer&, const BoftConfi
   plan.block_num = shape.blocks;
   plan.factors = shape.m;
   const int64_t blocks = shape.m * shape.blocks;
-  plan.parameters = blocks * shape.b * shape.b + plan.out;
-  plan.degrees_of_freedom = blocks * shape.b * (shape.b - 1) / 2 + plan.out;
+  const int64_t scales = config.scale == BoftScale::none ? 0 : plan.out;
+  plan.parameters = blocks * shape.b * shape.b + scales;
+  plan.degrees_of_freedom = blocks * shape.b * (shape.b - 1) / 2 + scales;
 }
 
 std::vector<StoredLayer> BoftLayer::stored(const Tensors& tensors, const BoftConfig&,

@@ -12,6 +12,10 @@ namespace papilio::boft {
 
 struct BoftLayer;
 
+// What the scale s of each output is: left at 1, exp(u) with u trained in its place, or trained
+// freely (PEFT), where it may pass 0 and turn a row round.
+enum class BoftScale { none, positive, free };
+
 // Orthogonal finetuning with m butterfly factors (arXiv 2311.06243); m = 1 is OFT's block-diagonal
 // rotation. Exactly one of boft_block_size and boft_block_num is given, the other is 0.
 struct BoftConfig {
@@ -29,6 +33,8 @@ struct BoftConfig {
   std::string bias = "none";
   std::vector<std::string> modules_to_save = {};
   bool init_weights = true;  // false: R ~ N(0, 0.1), s ~ N(1, 0.1), for tests
+  // Of training alone: PEFT's files have no such field, and hold s as it came out.
+  BoftScale scale = BoftScale::free;
   std::vector<int64_t> layers_to_transform = {};
   std::vector<std::string> layers_pattern = {};
   std::string task_type = {}, base_model_name_or_path = {}, revision = {}, auto_mapping = {};
@@ -38,7 +44,8 @@ struct BoftConfig {
   // Throws ArgumentError as PEFT does: both or neither of size and num, layers_pattern without
   // layers_to_transform, an unknown bias, and numbers out of range.
   void validate() const;
-  std::string label() const;  // "BOFT b=4 m=2"
+  std::string label() const;  // "BOFT b=4 m=2", behind it "s=1" or "s>0" of a scale not free
+  bool has_free_scale() const { return scale == BoftScale::free; }
   std::string dropout_warning(const std::vector<int64_t>& block_nums) const;
   // PEFT without its CUDA extension trains one factor, whatever the configuration says, and leaves
   // the configuration as it is. Then the tensors are right.
@@ -54,7 +61,9 @@ struct BoftLayer : LayerAdapter {
 
   Tensor boft_R;   // (m, N, b, b) float32, zero at the start; only its skew-symmetric part acts
   Tensor boft_s;   // (out, 1), or (1, out) at a convolution as PEFT stores it
+  Tensor boft_u;   // in the place of boft_s if s = exp(u); as large, zero at the start
   double dropout;  // multiplicative, in training
+  BoftScale kind;  // of the scale
 
   // `path` names the layer in errors. Throws ArgumentError if d does not divide; the message
   // names the nearest valid choices.
@@ -69,6 +78,9 @@ struct BoftLayer : LayerAdapter {
   int64_t butterfly_factors() const { return boft_R.size(0); }
 
   Tensor rotations(bool training) override;
+  // s, as it acts: (out, 1).
+  Tensor scale(DType dtype) const;
+  Tensors tensors() override;
   Tensor weight(const Tensor& w, bool training) override;
   Tensor linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) override;
   void visit(nn::Visitor& v) override;

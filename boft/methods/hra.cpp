@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/backward.h"
+#include "autograd/ops/arithmetic.h"
 #include "autograd/ops/cast.h"
 #include "autograd/ops/shape.h"
 #include "boft/ops/gram_schmidt.h"
@@ -72,15 +73,21 @@ Tensor HraLayer::vectors(DType dtype) const {
   return cast(apply_GS ? gram_schmidt(hra_u) : hra_u, dtype);
 }
 
-Tensor HraLayer::weight(const Tensor& w, bool) {
+Tensor HraLayer::weight(const Tensor& w, bool training_now) {
+  check_strength(training_now);
   const DType dtype = working_dtype(w.dtype(), hra_u.dtype());
-  return cast(householder(cast(w, dtype), vectors(dtype)), w.dtype());
+  const Tensor base = cast(w, dtype), reflected = householder(base, vectors(dtype));
+  return cast(strength == 1 ? reflected : base + strength * (reflected - base), w.dtype());
 }
 
 Tensor HraLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
+  check_strength(training);
   const DType dtype = working_dtype(x.dtype(), hra_u.dtype());
-  return inside.linear(cast(householder_transposed(cast(x, dtype), vectors(dtype)), x.dtype()),
-                       bias);
+  const Tensor y =
+      inside.linear(cast(householder_transposed(cast(x, dtype), vectors(dtype)), x.dtype()), bias);
+  if (strength == 1) return y;
+  const Tensor base = inside.linear(x, bias);
+  return base + strength * (y - base);
 }
 
 void HraLayer::visit(nn::Visitor& v) {

@@ -118,20 +118,23 @@ Tensor LoraLayer::weight(const Tensor& w, bool training_now) {
   check(!training_now || lora_A.dim() != 4 || dropout.p == 0,
         "LoRA adapts a convolution through its weight and cannot train it with lora_dropout; got ",
         dropout.p);
-  const Tensor delta = matmul(flatten(lora_B, 1), flatten(lora_A, 1)) * scaling;
+  check_strength(training_now);
+  const Tensor delta = matmul(flatten(lora_B, 1), flatten(lora_A, 1)) * (strength * scaling);
   const DType dtype = working_dtype(w.dtype(), delta.dtype());
   return cast(cast(w, dtype) + cast(delta, dtype), w.dtype());
 }
 
 Tensor LoraLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
+  check_strength(training);
   const Tensor w = inside.base();
   if (w && w.dtype() == x.dtype() && w.dtype() == lora_A.dtype() && size_of(w.dtype()) >= 4 &&
       !autocast_enabled()) {
     const bool drops = dropout.p > 0 && dropout.training;
-    return lora_linear(x, w, bias, lora_A, lora_B, scaling, drops ? dropout(x) : Tensor());
+    return lora_linear(x, w, bias, lora_A, lora_B, strength * scaling,
+                       drops ? dropout(x) : Tensor());
   }
   const Tensor low = papilio::linear(dropout(cast(x, lora_A.dtype())), lora_A, {});
-  const Tensor delta = papilio::linear(low, lora_B, {}) * scaling;
+  const Tensor delta = papilio::linear(low, lora_B, {}) * (strength * scaling);
   const Tensor y = inside.linear(x, bias);
   return y + cast(delta, y.dtype());
 }

@@ -90,7 +90,12 @@ bool keeps_angles(const AdapterConfig& config) {
 }
 
 bool has_scale(const AdapterConfig& config) {
-  return std::visit([]<class C>(const C&) { return LayerOf<C>::has_scale; }, config);
+  return std::visit(
+      []<class C>(const C& c) {
+        if constexpr (requires { c.has_free_scale(); }) return c.has_free_scale();
+        return LayerOf<C>::has_scale;
+      },
+      config);
 }
 
 const char* main_parameter(const AdapterConfig& config) {
@@ -154,6 +159,16 @@ std::string start_warning(const AdapterConfig& config) {
   return std::visit(
       [](const auto& c) -> std::string {
         if constexpr (requires { c.start_warning(); }) return c.start_warning();
+        return "";
+      },
+      config);
+}
+
+std::string orthogonality_warning(const AdapterConfig& config, double error) {
+  return std::visit(
+      [&](const auto& c) -> std::string {
+        if constexpr (requires { c.orthogonality_warning(error); })
+          return c.orthogonality_warning(error);
         return "";
       },
       config);

@@ -36,7 +36,8 @@ bool rotates_in_blocks(const AdapterConfig& config);
 // Whether W' = W R with R orthogonal (of OFT's series: nearly), so that the rows of W keep the
 // angles between them.
 bool keeps_angles(const AdapterConfig& config);
-// Whether each output has a learned scale beside, whose sign may turn its row round.
+// Whether each output has a learned scale beside, whose sign may turn its row round (BOFT's that is
+// free).
 bool has_scale(const AdapterConfig& config);
 // The parameter that names the method in a file: "boft_R".
 const char* main_parameter(const AdapterConfig& config);
@@ -54,6 +55,8 @@ std::string storage_warning(const std::string& path, const nn::AdaptableLayer& l
                             const AdapterConfig& config);
 // One line, or nothing: why a new adapter does not begin as the identity.
 std::string start_warning(const AdapterConfig& config);
+// One line, or nothing: blocks whose max |Q Q^T - I| is `error` and should be less.
+std::string orthogonality_warning(const AdapterConfig& config, double error);
 // One line, or nothing: dropout that drops nothing. block_nums: N of each layer.
 std::string dropout_warning(const AdapterConfig& config, const std::vector<int64_t>& block_nums);
 

@@ -18,6 +18,7 @@
 #include "boft/ops/cayley.h"
 #include "boft/ops/cayley_neumann.h"
 #include "boft/ops/multiplicative_dropout.h"
+#include "boft/ops/rotation_power.h"
 #include "boft/ops/skew_symmetric.h"
 #include "nn/layers/embedding.h"
 #include "tensor/copy.h"
@@ -80,6 +81,22 @@ std::string OftConfig::label() const {
   return str("OFT ", oft_block_size > 0 ? str("b=", oft_block_size) : str("N=", r));
 }
 
+std::string OftConfig::start_warning() const {
+  if (!use_cayley_neumann || num_cayley_neumann_terms > 1) return "";
+  return "num_cayley_neumann_terms = 1: the series ends at I, which no parameter changes, so the "
+         "adapter learns nothing; use two terms or more";
+}
+
+std::string OftConfig::orthogonality_warning(double error) const {
+  constexpr double kNearly = 1e-3;
+  if (!use_cayley_neumann || error <= kNearly) return "";
+  char number[32];
+  std::snprintf(number, sizeof number, "%.2g", error);
+  return str("the Cayley-Neumann series of ", num_cayley_neumann_terms,
+             " terms has left the rotations: max |QQ' - I| = ", number,
+             ", so angles and energy of the weights change; the exact Cayley transform keeps them");
+}
+
 std::string OftConfig::dropout_warning(const std::vector<int64_t>& block_nums) const {
   if (module_dropout > 0 && block_share && !block_nums.empty())
     return "module_dropout drops nothing: the block is shared";
@@ -136,9 +153,11 @@ OftLayer::OftLayer(const std::string& path, const nn::AdaptableLayer& layer,
 }
 
 Tensor OftLayer::rotations(bool training) {
+  check_strength(training);
   if (config.coft && !recomputing()) clip_blocks(oft_R.detach(), config.eps);
   const int64_t b = block_size();
-  const Tensor q = blocks_of(oft_R, b, config);
+  Tensor q = blocks_of(oft_R, b, config);
+  if (strength != 1) q = rotation_power(q, skew_symmetric(oft_R, b), strength);
   const Tensor factor = reshape(q, {1, q.size(0), b, b});
   if (config.block_share) return expand(factor, {1, block_num(), b, b});
   return multiplicative_dropout(factor, config.module_dropout, training);

@@ -46,6 +46,10 @@ struct OftConfig {
   // Throws ArgumentError for fields out of their range, as PEFT does.
   void validate() const;
   std::string label() const;  // "OFT b=32"
+  // Why the adapter learns nothing; empty if it does.
+  std::string start_warning() const;
+  // What is to say of blocks with this max |Q Q^T - I|; empty if they are rotations within 1e-3.
+  std::string orthogonality_warning(double error) const;
   // What is to say about dropout with so many blocks; empty if nothing is.
   std::string dropout_warning(const std::vector<int64_t>& block_nums) const;
   // Files of PEFT before 0.18, whose fields meant something else or were not there.

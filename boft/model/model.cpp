@@ -1,6 +1,7 @@
 #include "boft/model/model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "boft/model/detail/activate.h"
@@ -94,6 +95,13 @@ const std::vector<OwnTensor>& AdapterModel::own_tensors(const std::string& name)
 
 const std::vector<LayerRef>& AdapterModel::layers(const std::string& name) const {
   return entry("layers", name).layers;
+}
+
+void AdapterModel::set_strength(const std::string& name, double strength) {
+  const Attached& a = entry("set_strength", name);
+  check(!contains(merged_, name), "set_strength: ", name, " is merged; unmerge it first");
+  check(std::isfinite(strength), "set_strength: expected a finite number, got ", strength);
+  for (const LayerRef& ref : a.layers) ref.adapter->strength = strength;
 }
 
 void AdapterModel::to(Device device) {

@@ -70,6 +70,11 @@ class AdapterModel {
   // Takes every adapter off and leaves the original model, frozen.
   void unload();
 
+  // From now on the adapter does `strength` times as much at every layer (LayerAdapter); its own
+  // tensors, a trained head among them, act as a whole. Throws while it is merged, and for a
+  // number that is not finite.
+  void set_strength(const std::string& name, double strength);
+
   // Layers that carry the adapter, in the model's order.
   const std::vector<LayerRef>& layers(const std::string& name) const;
   nn::Module& model() const { return model_; }

@@ -28,11 +28,19 @@ int64_t depth_of(const std::string& name) {
   return name.find("embeddings") != std::string::npos ? 0 : -1;
 }
 
+// Does the parameter lie in one of these modules?
+bool is_in(const std::string& name, const std::vector<std::string>& modules) {
+  return std::ranges::any_of(modules,
+                             [&](const std::string& path) { return name.starts_with(path + '.'); });
+}
+
 }  // namespace
 
 std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& options) {
   check(options.layer_decay > 0 && options.layer_decay <= 1,
         "parameter_groups: expected layer_decay in (0, 1], got ", options.layer_decay);
+  check(options.head_lr_scale >= 0, "parameter_groups: expected head_lr_scale >= 0, got ",
+        options.head_lr_scale);
   int64_t layers = 0;
   for (const auto& [name, tensor] : named_parameters(model))
     layers = std::max(layers, depth_of(name));
@@ -43,8 +51,9 @@ std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& 
     const int64_t depth = options.layer_decay == 1 ? -1 : depth_of(name);
     const bool decayed = kind == Visitor::Kind::parameter && tensor.dim() >= 2;
     const double power = depth < 0 ? 0 : double(layers + 1 - depth);
-    ParameterGroup& group = groups[{depth < 0 ? layers + 1 : depth, !decayed}];
-    group.lr_scale = std::pow(options.layer_decay, power);
+    const bool head = options.head_lr_scale != 1 && is_in(name, options.heads);
+    ParameterGroup& group = groups[{depth < 0 ? layers + 1 + head : depth, !decayed}];
+    group.lr_scale = head ? options.head_lr_scale : std::pow(options.layer_decay, power);
     group.weight_decay = decayed ? options.weight_decay : 0;
     group.parameters.push_back(tensor);
   };

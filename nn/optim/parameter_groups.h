@@ -1,6 +1,7 @@
 // Which parameters an optimiser decays, and how fast each layer of a transformer learns.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "nn/module.h"
@@ -14,11 +15,15 @@ struct GroupOptions {
   // after it; the classifier and the last norm at the whole rate, the embeddings slowest. 1: all
   // alike.
   double layer_decay = 1;
+  // Parameters in the modules of these paths learn head_lr_scale times as fast, whatever
+  // layer_decay is.
+  std::vector<std::string> heads = {};
+  double head_lr_scale = 1;
 };
 
 // The parameters that train. Biases and norms do not decay, nor what a module visits as
-// undecayed: scales, tokens, positions. Throws
-// ArgumentError for a layer_decay outside (0, 1].
+// undecayed: scales, tokens, positions. Throws ArgumentError for a layer_decay outside (0, 1] and a
+// negative head_lr_scale.
 std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& options);
 
 }  // namespace papilio::nn
