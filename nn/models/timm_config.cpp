@@ -58,7 +58,9 @@ void read_model_args(JsonFields& args, TimmViTConfig& c) {
   c.num_heads = args.integer("num_heads", c.num_heads, 1);
   c.mlp_ratio = args.number("mlp_ratio", c.mlp_ratio);
   c.qkv_bias = args.boolean("qkv_bias", c.qkv_bias);
-  c.init_values = args.number("init_values", c.init_values);
+  // Null is timm's "none", whatever the architecture has.
+  const bool none = args.has("init_values") && args.value("init_values").is_null();
+  c.init_values = none ? 0 : args.number("init_values", c.init_values);
   c.class_token = args.boolean("class_token", c.class_token);
   c.reg_tokens = args.integer("reg_tokens", c.reg_tokens, 0, 1000);
   c.no_embed_class = args.boolean("no_embed_class", c.no_embed_class);

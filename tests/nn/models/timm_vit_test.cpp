@@ -228,4 +228,20 @@ TEST_CASE("pretrained_cfg is the image processor") {
       FileError);
 }
 
+TEST_CASE("timm's init_values null and 0 are no layer scale, also where the architecture has one") {
+  const TemporaryFolder folder;
+  for (const char* given : {"null", "0"}) {
+    write_bytes(
+        folder / "config.json",
+        std::string(R"({"architecture": "vit_small_patch14_dinov2", "model_args": {)") +
+            R"("img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2, )" +
+            R"("num_classes": 2, "init_values": )" + given + "}}");
+    const nn::PretrainedClassifier model = nn::from_config(folder / "config.json");
+    CHECK_FALSE(nn::state_dict(*model.model).contains("blocks.0.ls1.gamma"));
+    nn::save_pretrained(*model.model, {"a", "b"}, folder / "again");
+    const nn::PretrainedClassifier again = nn::from_pretrained(folder / "again");
+    CHECK(again.model->config_fields() == model.model->config_fields());
+  }
+}
+
 }  // namespace papilio::test
