@@ -26,10 +26,10 @@ void expect_same_files(const boft::AdapterModel& model, const std::string& name)
   const auto want = load_safetensors(golden_diffusion(name) / "adapter_model.safetensors").tensors;
   const auto got = load_safetensors(folder / "adapter_model.safetensors").tensors;
   CHECK(got.size() == want.size());
-  for (const auto& [key, tensor] : want) {
-    CAPTURE(key);
-    REQUIRE(got.contains(key));
-    CHECK(got.at(key).to_vector() == tensor.to_vector());
+  for (const auto& entry : want) {
+    CAPTURE(entry.first);
+    REQUIRE(got.contains(entry.first));
+    CHECK(got.at(entry.first).to_vector() == entry.second.to_vector());
   }
 }
 

@@ -80,9 +80,9 @@ TEST_CASE("AutoencoderKL: written and read again it is the same") {
   nn::save_folder_model(*vae, folder.path());
   const json before = json::parse(read_bytes(golden_diffusion("sd21/vae/config.json")));
   const json after = json::parse(read_bytes(folder / "config.json"));
-  for (const auto& [key, value] : before.items()) {
-    CAPTURE(key);
-    CHECK(after.value(key, json("nothing")) == value);
+  for (const auto& entry : before.items()) {
+    CAPTURE(entry.key());
+    CHECK(after.value(entry.key(), json("nothing")) == entry.value());
   }
   std::vector<std::string> warnings;
   const auto again = nn::load_vae(folder.path(), warnings);

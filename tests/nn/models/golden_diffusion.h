@@ -36,7 +36,9 @@ inline double probe(const Tensor& x) {
 inline void expect_golden_gradients(nn::Module& model, const std::map<std::string, Tensor>& answers,
                                     const std::string& prefix = "", double tolerance = 1e-5) {
   size_t seen = 0;
-  for (const auto& [name, tensor] : nn::named_parameters(model)) {
+  for (const nn::NamedTensor& parameter : nn::named_parameters(model)) {
+    const std::string& name = parameter.name;
+    const Tensor* const tensor = parameter.tensor;
     CAPTURE(name);
     const std::string key =
         "gradient." + (name.starts_with(prefix) ? name.substr(prefix.size()) : name);

@@ -75,7 +75,7 @@ inline void expect_golden_adapter(
   const auto theirs = load_safetensors(golden_model(name) / "adapter_model.safetensors").tensors,
              ours = load_safetensors(folder / "adapter_model.safetensors").tensors;
   CHECK(ours.size() == theirs.size());
-  for (const auto& [key, tensor] : theirs) CHECK_MESSAGE(ours.contains(key), key);
+  for (const auto& entry : theirs) CHECK_MESSAGE(ours.contains(entry.first), entry.first);
   adapters.merge_and_unload();
   CHECK(largest_difference(seen(model, images), answers.at("merged_logits")) < 1e-5);
 }

@@ -95,9 +95,9 @@ TEST_CASE("UNet2DConditionModel: written and read again it is the same, settings
   json before = golden_config();
   const json after = json::parse(read_bytes(folder / "config.json"));
   CHECK(after.size() == before.size());
-  for (const auto& [key, value] : before.items()) {
-    CAPTURE(key);
-    CHECK(after.value(key, json("nothing")) == value);
+  for (const auto& entry : before.items()) {
+    CAPTURE(entry.key());
+    CHECK(after.value(entry.key(), json("nothing")) == entry.value());
   }
   std::vector<std::string> warnings;
   const auto again = nn::load_unet(folder.path(), warnings);
