@@ -74,7 +74,7 @@ TEST_CASE("the map of equations has no gap, and names functions, tests and lesso
   }
   CHECK(rows == 25);
   CHECK(tests > rows);
-  CHECK(lessons == rows - 2);
+  CHECK(lessons == rows - 1);
 }
 
 }  // namespace papilio::test

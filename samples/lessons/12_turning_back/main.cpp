@@ -1,0 +1,170 @@
+// Turning back: what an adapted model knows when its rotations turn only part of the way.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops.h"
+#include "boft/geometry/angles.h"
+#include "boft/model/model.h"
+#include "nn/data/image_batches.h"
+#include "nn/data/sources/digits.h"
+#include "nn/models/vit.h"
+#include "nn/optim/optimizer.h"
+#include "nn/train/fit.h"
+#include "tensor/copy.h"
+#include "tensor/device_named.h"
+
+#ifndef PAPILIO_DIGITS  // the build says where the repository is
+#define PAPILIO_DIGITS "samples/data/optdigits.csv.gz"
+#endif
+
+using namespace papilio;
+
+const std::vector<std::string> kTargets{"query", "key", "value", "dense"};
+
+struct Task {
+  nn::Batches train, test;
+};
+
+Task digits(const nn::ImageSplits& all, const std::vector<int64_t>& classes) {
+  const nn::ImageSplits own = nn::with_classes(all, classes);
+  return {nn::plain_batches(own.train, nn::digits_processor()),
+          nn::plain_batches(own.test, nn::digits_processor())};
+}
+
+struct Model {
+  nn::ViTForImageClassification vit{{.image_size = 8,
+                                     .patch_size = 2,
+                                     .num_channels = 1,
+                                     .hidden_size = 32,
+                                     .num_hidden_layers = 2,
+                                     .num_attention_heads = 4,
+                                     .intermediate_size = 64,
+                                     .num_labels = 5,
+                                     .initializer_range = 0.1}};
+  nn::Linear old_head{32, 5};
+
+  void learn(const nn::Batches& data, int64_t steps, double lr) {
+    nn::Loader loader(data, {.batch_size = 64, .seed = 1});
+    nn::AdamW optimizer({{.parameters = nn::trainable_parameters(vit)}}, {.lr = lr});
+    nn::fit(
+        vit, [&](const Tensor& x) { return vit(x); }, loader, optimizer,
+        {.steps = steps, .schedule = {.kind = nn::Schedule::Kind::cosine, .total_steps = steps}});
+  }
+  double learned(const nn::Batches& data) {
+    return nn::evaluate(
+               vit, [&](const Tensor& x) { return vit(x); }, data)
+        .accuracy;
+  }
+  double kept(const nn::Batches& data) {
+    return nn::evaluate(
+               vit, [&](const Tensor& x) { return old_head(vit.features(x)); }, data)
+        .accuracy;
+  }
+};
+
+void bar(double share) {
+  std::cout << std::setw(7) << 100 * share << " %  " << std::left << std::setw(20)
+            << std::string(size_t(20 * share), '=') << std::right;
+}
+
+// Sets the factors to the identity, the last one first.
+void remove_factors(Model& model, const boft::AdapterModel& adapters, const nn::Batches& old_test,
+                    const nn::Batches& new_test) {
+  std::cout << "\nfactors       digits 5-9                   digits 0-4, old head\n";
+  for (int64_t m : {2, 1, 0}) {  // B_1 B_0, then B_0 alone, then nothing
+    for (const boft::LayerRef& ref : adapters.layers("boft")) {
+      const Tensor r = dynamic_cast<boft::BoftLayer&>(*ref.adapter).boft_R.detach();
+      for (int64_t i = m; i < r.size(0); ++i) fill_(select(r, 0, i), 0);
+    }
+    std::cout << "      " << m;
+    bar(model.learned(new_test)), bar(model.kept(old_test));
+    std::cout << '\n';
+  }
+}
+
+int main(int argc, char** argv) try {
+  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
+  const std::string path = argc > 2 ? argv[2] : PAPILIO_DIGITS;
+  std::ifstream file(path, std::ios::binary);
+  check<Error>(file.good(), "cannot read ", path);
+  const nn::ImageSplits all =
+      nn::digits_splits(std::string(std::istreambuf_iterator<char>(file), {}), path);
+  const Task old_digits = digits(all, {0, 1, 2, 3, 4}), new_digits = digits(all, {5, 6, 7, 8, 9});
+
+  manual_seed(11);
+  Model model;
+  nn::to(model.vit, device), nn::to(model.old_head, device);
+  model.learn(old_digits.train, 120, 5e-3);
+  nn::load_state_dict(model.old_head, nn::state_dict(model.vit.classifier));
+  const double before = model.kept(old_digits.test);
+  std::cout << std::fixed << std::setprecision(1) << "digits 0-4 before: " << 100 * before
+            << " %\n\n";
+
+  boft::AdapterModel adapters(model.vit);
+  const auto adapt = [&](const std::string& name, const boft::AdapterConfig& config, double lr) {
+    adapters.add_adapter(name, config);
+    adapters.set_adapter({name});
+    model.learn(new_digits.train, 100, lr);
+  };
+  adapt("boft",
+        boft::BoftConfig{.boft_block_size = 4,
+                         .boft_n_butterfly_factor = 2,
+                         .target_modules = kTargets,
+                         .modules_to_save = {"classifier"},
+                         .scale = boft::BoftScale::none},
+        2e-2);
+
+  std::cout << "strength      digits 5-9                   digits 0-4, old head\n";
+  std::vector<double> learned, kept;
+  for (const double t : {1.0, 0.75, 0.5, 0.25, 0.0}) {
+    adapters.set_strength("boft", t);  // every plane turns by t times its angle
+    learned.push_back(model.learned(new_digits.test)), kept.push_back(model.kept(old_digits.test));
+    std::cout << std::setprecision(2) << "   " << t << std::setprecision(1);
+    bar(learned.back()), bar(kept.back());
+    std::cout << '\n';
+  }
+  check<Error>(kept.back() == before, "at strength 0 the features are the base's");
+  check<Error>(kept[0] < before - 0.02 && learned[0] > learned.back() + 0.2, "nothing was adapted");
+  check<Error>(std::ranges::max(kept) == kept.back() || kept.back() > 0.9, "the way back is one");
+  adapters.set_strength("boft", 1);
+
+  remove_factors(model, adapters, old_digits.test, new_digits.test);
+
+  std::cout
+      << "\nCOFT, eps     digits 5-9                   digits 0-4, old head      largest angle\n";
+  double last = 0;
+  for (const double eps : {0.1, 0.5, 2.5}) {
+    const std::string name = "coft" + std::to_string(int(10 * eps));
+    adapt(name,
+          boft::OftConfig{.oft_block_size = 8,
+                          .coft = true,
+                          .eps = eps,
+                          .use_cayley_neumann = false,
+                          .target_modules = kTargets,
+                          .modules_to_save = {"classifier"}},
+          2e-2);
+    double angle = 0;
+    for (const boft::LayerRef& ref : adapters.layers(name)) {
+      const NoGrad no_grad;
+      angle = std::max(angle, boft::rotation_angles(ref.adapter->rotations(false))[0]);
+    }
+    std::cout << "    " << eps;
+    bar(model.learned(new_digits.test)), bar(model.kept(old_digits.test));
+    std::cout << std::setw(9) << angle * 180 / M_PI << '\n';
+    check<Error>(angle > last, "a larger eps should let the blocks turn further");
+    last = angle;
+  }
+} catch (const std::exception& e) {
+  std::cerr << "12_turning_back: " << e.what() << '\n';
+  return 1;
+}

@@ -1,0 +1,164 @@
+// Energy, |W' - W| and forgetting: what goes with what an old head still reads.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops.h"
+#include "boft/geometry/energy.h"
+#include "boft/model/model.h"
+#include "nn/data/image_batches.h"
+#include "nn/data/sources/digits.h"
+#include "nn/layers/linear.h"
+#include "nn/optim/optimizer.h"
+#include "nn/train/fit.h"
+#include "tensor/copy.h"
+#include "tensor/device_named.h"
+
+#ifndef PAPILIO_DIGITS  // the build says where the repository is
+#define PAPILIO_DIGITS "samples/data/optdigits.csv.gz"
+#endif
+
+using namespace papilio;
+
+// 64 pixels, two hidden layers, and a head.
+struct Net : nn::Module {
+  nn::Linear fc1{64, 64}, fc2{64, 64}, head{64, 5};
+  Tensor features(const Tensor& x) { return relu(fc2(relu(fc1(flatten(x, 1))))); }
+  Tensor operator()(const Tensor& x) { return head(features(x)); }
+  void visit(nn::Visitor& v) override { v("fc1", fc1), v("fc2", fc2), v("head", head); }
+  std::string describe() const override { return "Net"; }
+};
+
+nn::Batches digits(const nn::ImageData& part, const std::vector<int64_t>& classes) {
+  return nn::plain_batches(nn::with_classes(part, classes), nn::digits_processor());
+}
+
+void learn(Net& net, const nn::Batches& data, int64_t steps, double lr) {
+  nn::Loader loader(data, {.batch_size = 64, .seed = 1});
+  nn::AdamW optimizer({{.parameters = nn::trainable_parameters(net)}}, {.lr = lr});
+  nn::fit(net, [&](const Tensor& x) { return net(x); }, loader, optimizer,
+          {.steps = steps, .schedule = {.kind = nn::Schedule::Kind::cosine, .total_steps = steps}});
+}
+
+// Spearman's rank correlation.
+double rank_correlation(const std::vector<double>& x, const std::vector<double>& y) {
+  const auto ranks = [](const std::vector<double>& v) {
+    std::vector<double> r;
+    for (const double a : v)
+      r.push_back(double(std::ranges::count_if(v, [a](double b) { return b < a; })));
+    return r;
+  };
+  const auto a = ranks(x), b = ranks(y);
+  const double n = double(a.size()), middle = (n - 1) / 2;
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    ab += (a[i] - middle) * (b[i] - middle);
+    aa += (a[i] - middle) * (a[i] - middle);
+    bb += (b[i] - middle) * (b[i] - middle);
+  }
+  return ab / std::sqrt(aa * bb);
+}
+
+// The method's adapter on the hidden layers; nothing for full finetuning.
+std::unique_ptr<boft::AdapterModel> attach(Net& net, const std::string& method) {
+  if (method == "full") return nullptr;
+  const boft::ModuleNames where{"fc1", "fc2"};
+  auto adapters = std::make_unique<boft::AdapterModel>(net);
+  if (method == "BOFT")
+    adapters->add_adapter("a", boft::BoftConfig{.boft_block_size = 4,
+                                                .boft_n_butterfly_factor = 2,
+                                                .target_modules = where,
+                                                .modules_to_save = {"head"},
+                                                .scale = boft::BoftScale::none});
+  else
+    adapters->add_adapter(
+        "a", boft::LoraConfig{
+                 .r = 4, .lora_alpha = 8, .target_modules = where, .modules_to_save = {"head"}});
+  return adapters;
+}
+
+int main(int argc, char** argv) try {
+  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
+  const std::string path = argc > 2 ? argv[2] : PAPILIO_DIGITS;
+  std::ifstream file(path, std::ios::binary);
+  check<Error>(file.good(), "cannot read ", path);
+  const nn::ImageSplits all =
+      nn::digits_splits(std::string(std::istreambuf_iterator<char>(file), {}), path);
+  const std::vector<int64_t> old_classes{0, 1, 2, 3, 4}, new_classes{5, 6, 7, 8, 9};
+  const nn::Batches old_test = digits(all.test, old_classes),
+                    new_train = digits(all.train, new_classes),
+                    new_test = digits(all.test, new_classes);
+  manual_seed(13);
+  Net base;
+  nn::to(base, device);
+  learn(base, digits(all.train, old_classes), 150, 3e-3);
+  const nn::StateDict start = [&] {
+    nn::StateDict copy;
+    for (const auto& [name, tensor] : nn::state_dict(base)) copy[name] = copy_of(tensor);
+    return copy;
+  }();
+
+  struct Row {
+    std::string method;
+    double lr;
+  };
+  const std::vector<Row> rows{{"BOFT", 1e-3}, {"BOFT", 1e-2}, {"BOFT", 5e-2},
+                              {"LoRA", 1e-3}, {"LoRA", 1e-2}, {"LoRA", 5e-2},
+                              {"full", 3e-4}, {"full", 3e-3}, {"full", 2e-2}};
+  std::cout << "method      rate   digits 5-9   digits 0-4   |energy'/energy - 1|   |W'-W|/|W|\n";
+  std::vector<double> kept, energy, change;
+  for (const auto& [method, lr] : rows) {
+    Net net;
+    nn::to(net, device);
+    nn::load_state_dict(net, start);
+    nn::Linear old_head(64, 5);
+    nn::to(old_head, device);
+    nn::load_state_dict(old_head, nn::state_dict(base.head));
+    const auto adapters = attach(net, method);
+    learn(net, new_train, 100, lr);
+    const auto accuracy = [&](nn::Linear& head, const nn::Batches& data) {
+      return nn::evaluate(
+                 net, [&](const Tensor& x) { return head(net.features(x)); }, data)
+          .accuracy;
+    };
+    double e0 = 0, e1 = 0, difference = 0, length = 0;
+    const NoGrad no_grad;
+    for (nn::Linear* fc : {&net.fc1, &net.fc2}) {
+      const Tensor before = to(start.at(fc == &net.fc1 ? "fc1.weight" : "fc2.weight"), device),
+                   after = fc->merged_weight({"a"}, false);
+      e0 += boft::hyperspherical_energy(before), e1 += boft::hyperspherical_energy(after);
+      difference += sum(pow(after - before, 2)).item(), length += sum(pow(before, 2)).item();
+    }
+    const double learned = accuracy(net.head, new_test);
+    kept.push_back(accuracy(old_head, old_test));
+    energy.push_back(std::abs(e1 / e0 - 1));
+    change.push_back(std::sqrt(difference / length));
+    std::cout << std::left << std::setw(8) << method << std::right << std::setw(8) << lr
+              << std::fixed << std::setprecision(1) << std::setw(11) << 100 * learned << " %"
+              << std::setw(11) << 100 * kept.back() << " %" << std::scientific << std::setw(20)
+              << energy.back() << std::fixed << std::setprecision(2) << std::setw(15)
+              << change.back() << '\n'
+              << std::defaultfloat;
+    check<Error>(method != "BOFT" || energy.back() < 1e-4, "a rotation should keep the energy");
+  }
+  const double by_change = rank_correlation(change, kept),
+               by_energy = rank_correlation(energy, kept);
+  std::cout << std::fixed << std::setprecision(2)
+            << "\nrank correlation with what is kept of 0-4: |W'-W|/|W| " << by_change
+            << ", change of energy " << by_energy << '\n';
+  check<Error>(by_change < -0.7, "the further a weight moved, the less the old head should read");
+  check<Error>(by_change < by_energy, "the distance should say more than the energy");
+} catch (const std::exception& e) {
+  std::cerr << "14_energy_forgetting: " << e.what() << '\n';
+  return 1;
+}

@@ -1,0 +1,141 @@
+// Multiplicative dropout: blocks become the identity. What it removes, and what that does here.
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "autograd/backward.h"
+#include "autograd/ops.h"
+#include "boft/geometry/angles.h"
+#include "boft/model/model.h"
+#include "boft/ops.h"
+#include "nn/data/image_batches.h"
+#include "nn/data/sources/digits.h"
+#include "nn/layers/linear.h"
+#include "nn/optim/optimizer.h"
+#include "nn/train/fit.h"
+#include "tensor/copy.h"
+#include "tensor/device_named.h"
+#include "tensor/random.h"
+
+#ifndef PAPILIO_DIGITS  // the build says where the repository is
+#define PAPILIO_DIGITS "samples/data/optdigits.csv.gz"
+#endif
+
+using namespace papilio;
+
+struct Net : nn::Module {
+  nn::Linear fc1{64, 64}, fc2{64, 64}, head{64, 5};
+  Tensor operator()(const Tensor& x) { return head(relu(fc2(relu(fc1(flatten(x, 1)))))); }
+  void visit(nn::Visitor& v) override { v("fc1", fc1), v("fc2", fc2), v("head", head); }
+  std::string describe() const override { return "Net"; }
+};
+
+nn::Batches digits(const nn::ImageData& part, const std::vector<int64_t>& classes) {
+  return nn::plain_batches(nn::with_classes(part, classes), nn::digits_processor());
+}
+
+void learn(Net& net, const nn::Batches& data, int64_t steps, double lr, uint64_t seed) {
+  nn::Loader loader(data, {.batch_size = 64, .seed = seed});
+  nn::AdamW optimizer({{.parameters = nn::trainable_parameters(net)}}, {.lr = lr});
+  nn::fit(net, [&](const Tensor& x) { return net(x); }, loader, optimizer,
+          {.steps = steps, .schedule = {.kind = nn::Schedule::Kind::cosine, .total_steps = steps}});
+}
+
+// The blocks of the factors, a row a factor: '#' turns, '.' was replaced by the identity.
+int64_t draw(const Tensor& q) {
+  const int64_t b = q.size(-1);
+  const Tensor identity = eye(b, {.dtype = q.dtype(), .device = q.device()});
+  int64_t replaced = 0;
+  for (int64_t i = 0; i < q.size(0); ++i, std::cout << '\n')
+    for (int64_t n = 0; n < q.size(1); ++n) {
+      const bool still = max(abs(select(select(q, 0, i), 0, n) - identity)).item() == 0;
+      replaced += still;
+      std::cout << (n ? " " : "  ") << (still ? '.' : '#');
+    }
+  return replaced;
+}
+
+int main(int argc, char** argv) try {
+  const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
+  const std::string path = argc > 2 ? argv[2] : PAPILIO_DIGITS;
+  std::ifstream file(path, std::ios::binary);
+  check<Error>(file.good(), "cannot read ", path);
+  const nn::ImageSplits all =
+      nn::digits_splits(std::string(std::istreambuf_iterator<char>(file), {}), path);
+  manual_seed(14);
+
+  // Three factors of ten blocks; p = 0.3 replaces int(0.3 * 10) of one factor.
+  const Tensor q = cayley(randn({3, 10, 4, 4}, {.dtype = DType::float64, .device = device}));
+  std::vector<int64_t> drawn(3);
+  for (int k = 0; k < 3; ++k) {
+    std::cout << "p = 0.3, drawing " << k + 1 << '\n';
+    const Tensor dropped = multiplicative_dropout(q, 0.3, true);
+    check<Error>(draw(dropped) == 3, "not int(p N) blocks");
+    check<Error>(boft::orthogonality_error(dropped) < 1e-13, "no rotation any more");
+  }
+  check<Error>(max(abs(multiplicative_dropout(q, 0.3, false) - q)).item() == 0, "not in training");
+  check<Error>(max(abs(multiplicative_dropout(q, 0.09, true) - q)).item() == 0, "int(0.9) is 0");
+
+  // A replaced block gets no gradient; all blocks of a factor that was not drawn do.
+  const Tensor r = leaf(randn({3, 10, 4, 4}, {.device = device}));
+  const Tensor x = randn({5, 40}, {.device = device});
+  backward(sum(pow(
+      butterfly_rotation(x, slice(multiplicative_dropout(cayley(r), 0.3, true), 0, 0, 1)) - 1, 2)));
+  const Tensor of_block = sum(abs(grad(r)), {-1, -2});  // (3, 10)
+  std::cout << "\nblocks of factor 0 with a gradient: "
+            << sum(cast(gt(select(of_block, 0, 0), 0), DType::float32)).item() << " of 10\n";
+
+  // Does it help? Few images, so that there is something to overfit; three seeds.
+  std::cout << "\n  p     digits 5-9, by seed, after 100 steps on few images       mean\n"
+            << std::fixed << std::setprecision(1);
+  const nn::Batches old_train = digits(all.train, {0, 1, 2, 3, 4}),
+                    few = digits(nn::subset(all.train,
+                                            [&] {
+                                              std::vector<int64_t> some;
+                                              for (int64_t i = 0;
+                                                   i < all.train->size() && some.size() < 120;
+                                                   i += 10)
+                                                some.push_back(i);
+                                              return some;
+                                            }()),
+                                 {5, 6, 7, 8, 9}),
+                    test = digits(all.test, {5, 6, 7, 8, 9});
+  Net base;
+  nn::to(base, device);
+  learn(base, old_train, 150, 3e-3, 1);
+  std::vector<double> means;
+  for (const double p : {0.0, 0.1, 0.3}) {
+    double mean = 0;
+    std::cout << "  " << p << "   ";
+    for (uint64_t seed = 0; seed < 3; ++seed) {
+      Net net;
+      nn::to(net, device);
+      nn::load_state_dict(net, nn::state_dict(base));
+      manual_seed(seed);
+      boft::AdapterModel adapters(net);
+      adapters.add_adapter("a", boft::BoftConfig{.boft_block_size = 4,
+                                                 .boft_n_butterfly_factor = 2,
+                                                 .boft_dropout = p,
+                                                 .target_modules = {"fc1", "fc2"},
+                                                 .modules_to_save = {"head"}});
+      learn(net, few, 100, 2e-2, seed);
+      const double accuracy = nn::evaluate(
+                                  net, [&](const Tensor& images) { return net(images); }, test)
+                                  .accuracy;
+      mean += accuracy / 3;
+      std::cout << std::setw(9) << 100 * accuracy << " %";
+    }
+    means.push_back(mean);
+    std::cout << std::setw(19) << 100 * mean << " %\n";
+    check<Error>(mean > 0.5, "nothing was learned");
+  }
+} catch (const std::exception& e) {
+  std::cerr << "15_dropout: " << e.what() << '\n';
+  return 1;
+}
