@@ -215,7 +215,8 @@ void add_method_options(Options& options, MethodSettings& s) {
   options
       .add("cayley-neumann", &s.cayley_neumann, "TERMS",
            of(&M::cayley_neumann) +
-               "terms of the Cayley-Neumann series; 0: the exact Cayley transform")
+               "terms of the Cayley-Neumann series (PEFT's default is 5), which is a rotation near "
+               "the identity only; 0: the exact Cayley transform")
       .range(0, 64);
   options
       .add("coft", &s.coft, "EPS",

@@ -19,8 +19,8 @@ constexpr int64_t kFinetuneEpochs = 60;
 struct MethodSettings {
   std::string method = "boft";
   int64_t block_size = 4, block_num = 0, factors = 2, rank = 4;
-  int64_t cayley_neumann = boft::OftConfig{}.num_cayley_neumann_terms;  // terms; 0: exact
-  double alpha = 8, dropout = 0, coft = 0;                              // coft: eps; 0: free
+  int64_t cayley_neumann = 0;               // terms of the series; 0: exact
+  double alpha = 8, dropout = 0, coft = 0;  // coft: eps; 0: free
   bool block_share = false, apply_gs = false;
   // Of every adapter.
   std::string target_modules = "query,key,value,intermediate.dense,output.dense", exclude_modules,

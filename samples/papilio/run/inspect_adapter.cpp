@@ -1,5 +1,6 @@
 #include "samples/papilio/run/inspect_adapter.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -31,7 +32,8 @@ constexpr std::string_view kPrefix = boft::kKeyPrefix;
 struct Rows {
   std::vector<std::vector<std::string>> table;
   json list = json::array();
-  int64_t stored = 0, free = 0;  // parameters in the file; true degrees of freedom
+  int64_t stored = 0, free = 0;    // parameters in the file; true degrees of freedom
+  double orthogonality_error = 0;  // the largest
 };
 
 // Rotations in blocks: sizes, how exactly orthogonal they are, how far they turn.
@@ -52,6 +54,7 @@ void add_blocks(Rows& rows, const boft::StoredLayer& layer) {
     error = short_number(e, 2);
     angle = short_number(degrees) + "°";
     entry["orthogonality_error"] = e;
+    rows.orthogonality_error = std::max(rows.orthogonality_error, e);
     entry["largest_angle_degrees"] = degrees;
   }
   rows.table.push_back({printable(layer.path), std::to_string(b), std::to_string(m),
@@ -106,10 +109,13 @@ Rows layer_rows(const std::vector<boft::StoredLayer>& layers, bool in_blocks) {
 Inspection inspect_adapter(const fs::path& folder) {
   const NoGrad no_grad;
   const boft::AdapterFolder adapter = boft::read_adapter_folder(folder);
-  const auto& [config, tensors, warnings, path, unsupported] = adapter;
+  const auto& [config, tensors, read_warnings, path, unsupported] = adapter;
   const bool in_blocks = boft::rotates_in_blocks(config);
   const Rows rows = layer_rows(boft::stored_layers(config, tensors, path.string()), in_blocks);
 
+  std::vector<std::string> warnings = read_warnings;
+  const std::string no_rotation = boft::orthogonality_warning(config, rows.orthogonality_error);
+  if (!no_rotation.empty()) warnings.push_back(no_rotation);
   std::vector<std::string> others;
   for (const auto& [key, tensor] : tensors) {
     if (boft::is_adapter_key(key)) continue;

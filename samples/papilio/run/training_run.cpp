@@ -16,6 +16,7 @@
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/orthogonality.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_evaluation.h"
 #include "samples/papilio/run/report_page.h"
@@ -131,6 +132,8 @@ int run_training_command(const TrainingRun& run) {
     end.weights = Weights::none;
     end.old_result = true;
   }
+  if (run.adapters != nullptr && end.weights == Weights::trained)
+    warn(run.options, orthogonality_warnings(*run.adapters));
   save_result(end, [&] {
     write_result(s.out, [&](const std::filesystem::path& out) { save_into(run, out); });
   });

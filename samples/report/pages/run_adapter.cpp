@@ -157,11 +157,17 @@ std::string what_is_kept(const AdapterReport& adapter) {
   if (!adapter.keeps_angles)
     return "This method is not orthogonal: it is free to change the angles between rows.";
   constexpr double kRounding = 1e-4;  // of float32 blocks; a truncated series lies above
-  const bool exact = std::ranges::none_of(adapter.layers, [](const AdaptedLayerReport& layer) {
-    return layer.orthogonality_error > kRounding;
-  });
+  double error = 0;
+  for (const AdaptedLayerReport& layer : adapter.layers) {
+    if (std::isfinite(layer.orthogonality_error))
+      error = std::max(error, layer.orthogonality_error);
+  }
   return std::string("An orthogonal map leaves it as it is, up to ") +
-         (exact ? "rounding" : "how far its blocks are from orthogonal") +
+         (error <= kRounding ? "rounding"
+                             : "how far its blocks are from orthogonal: here max |<i "
+                               "class=\"v\">QQ</i><sup>\u22A4</sup> \u2212 <i "
+                               "class=\"v\">I</i>| reaches " +
+                                   significant(error, 2)) +
          (adapter.has_scale
               ? "; only rows whose learned scale <i class=\"v\">s</i> went below zero point the "
                 "other way."

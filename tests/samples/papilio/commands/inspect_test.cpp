@@ -39,6 +39,34 @@ TEST_CASE("inspect --would-adapt: every layer that does not fit, with what would
   CHECK(oft["notes"][0].get<std::string>().find("adjusted to ") != std::string::npos);
 }
 
+TEST_CASE(
+    "OFT is exact unless a series is asked for, and a series that left the rotations is said") {
+  const Workplace at;
+  train_base(at);
+  const std::string common = "finetune base --classes 2-4 --epochs 2 --method oft -t query --out ";
+  const auto exact = at.run(words(common + "exact --lr 0.2"));
+  CHECK(exact.code == 0);
+  CHECK(exact.err.find("has left the rotations") == std::string::npos);
+  const auto inspected = at.json(words("inspect exact"));
+  CHECK(inspected["config"]["use_cayley_neumann"] == false);
+  CHECK(inspected["layers"][0]["orthogonality_error"] < 1e-5);
+  CHECK(inspected["notes"].empty());
+
+  const auto series = at.run(words(common + "series --lr 0.2 --cayley-neumann 5"));
+  CHECK(series.code == 0);
+  const std::string says =
+      "the Cayley-Neumann series of 5 terms has left the rotations: max |QQ' - I| = ";
+  CHECK_MESSAGE(series.err.find("attention.query: " + says) != std::string::npos, series.err);
+  const auto left = at.json(words("inspect series"));
+  CHECK(left["config"]["use_cayley_neumann"] == true);
+  CHECK(left["layers"][0]["orthogonality_error"] > 1e-3);
+  REQUIRE(left["notes"].size() == 1);
+  CHECK(left["notes"][0].get<std::string>().starts_with(says));
+
+  const auto one = at.run(words(common + "one --cayley-neumann 1"));
+  CHECK(one.err.find("the series ends at I, which no parameter changes") != std::string::npos);
+}
+
 TEST_CASE("inspect: models, adapters, files, and what a configuration would adapt") {
   const Workplace at;
   train_base(at);

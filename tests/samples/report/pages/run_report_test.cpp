@@ -204,7 +204,7 @@ TEST_CASE("what a method keeps is said by its facts: orthogonal or not, a scale 
   for (const bool scale : {false, true})
     CHECK(says(true, scale, 1e-7, "whose learned scale") == scale);
   CHECK_FALSE(says(true, false, 1e-2, "up to rounding"));
-  CHECK(says(true, false, 1e-2, "up to how far its blocks are from orthogonal."));
+  CHECK(says(true, false, 1e-2, "up to how far its blocks are from orthogonal: here max |"));
 }
 
 TEST_CASE("base64 is RFC 4648's; long labels end in an ellipsis, never inside a character") {
