@@ -21,7 +21,7 @@ TEST_CASE("convert: boft, oft, compact, peft and merged; what cannot be said is 
   train_base(at);
   const std::string common = " --classes 2-4 --epochs 1 -t query";
   at.json(words("finetune base --method oft --cayley-neumann 0 -b 8 --out oft" + common));
-  at.json(words("finetune base --method oft --out series" + common));
+  at.json(words("finetune base --method oft --cayley-neumann 5 --out series" + common));
   at.json(words("finetune base -b 4 -m 2 --out boft" + common));
   at.json(words("finetune base --method lora --out lora" + common));
   at.json(words("finetune base --method hra --out hra" + common));
