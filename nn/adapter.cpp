@@ -18,6 +18,12 @@ Tensor AdaptedWeight::linear(const Tensor& x, const Tensor& bias) const {
   return adapters_.back()->linear(x, {weight_, adapters_.first(adapters_.size() - 1)}, bias);
 }
 
+Tensor AdaptedWeight::convolve(const Convolution& conv, const Tensor& x, const Tensor& bias) const {
+  if (adapters_.empty()) return conv(x, weight_, bias);
+  return adapters_.back()->convolve(conv, x, {weight_, adapters_.first(adapters_.size() - 1)},
+                                    bias);
+}
+
 Tensor AdaptedWeight::weight(bool training) const {
   Tensor w = weight_;
   for (Adapter* adapter : adapters_) w = adapter->weight(w, training);
@@ -26,6 +32,11 @@ Tensor AdaptedWeight::weight(bool training) const {
 
 Tensor Adapter::linear(const Tensor& x, const AdaptedWeight& inside, const Tensor& bias) {
   return papilio::linear(x, weight(inside.weight(training), training), bias);
+}
+
+Tensor Adapter::convolve(const Convolution& conv, const Tensor& x, const AdaptedWeight& inside,
+                         const Tensor& bias) {
+  return conv(x, weight(inside.weight(training), training), bias);
 }
 
 Adapter* AdapterSocket::find(const std::string& name) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +15,9 @@ namespace papilio::nn {
 
 struct Adapter;
 
+// A convolution by the matrix W (out, d): y = conv(x, W) + bias.
+using Convolution = std::function<Tensor(const Tensor& x, const Tensor& w, const Tensor& bias)>;
+
 // What an adapter finds inside itself: the layer's weight with the adapters activated before it.
 class AdaptedWeight {
  public:
@@ -22,6 +26,8 @@ class AdaptedWeight {
 
   // y = x W'^T + bias; x: (..., in), bias: (out) or undefined.
   Tensor linear(const Tensor& x, const Tensor& bias) const;
+  // y = conv(x, W') + bias.
+  Tensor convolve(const Convolution& conv, const Tensor& x, const Tensor& bias) const;
   // W' itself, (out, d).
   Tensor weight(bool training) const;
   // The plain weight of the layer, undefined when other adapters lie between.
@@ -36,12 +42,15 @@ class AdaptedWeight {
 // inputs: in_features, in_channels / groups * kernel_h * kernel_w, or an embedding's dim (whose
 // rows are its entries).
 struct Adapter : Module {
-  // W' of the matrix W, differentiable in the adapter's parameters: what merging writes and what a
-  // convolution uses. `training` switches the method's dropout on. At an embedding, row i of W'
+  // W' of the matrix W, differentiable in the adapter's parameters: what merging writes.
+  // `training` switches the method's dropout on. At an embedding, row i of W'
   // depends on row i of W only: it is also called with the rows looked up.
   virtual Tensor weight(const Tensor& w, bool training) = 0;
   // y = x W'^T + bias, in the way that costs least. The default multiplies with weight().
   virtual Tensor linear(const Tensor& x, const AdaptedWeight& inside, const Tensor& bias);
+  // y = conv(x, W') + bias. The default convolves with weight().
+  virtual Tensor convolve(const Convolution& conv, const Tensor& x, const AdaptedWeight& inside,
+                          const Tensor& bias);
 };
 
 // The adapters of one layer by name. Those active apply in the order they were activated (the last

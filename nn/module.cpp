@@ -1,9 +1,13 @@
 #include "nn/module.h"
 
+#include <cstddef>
 #include <cstdio>
+#include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "autograd/backward.h"
@@ -52,9 +56,61 @@ std::vector<NamedTensor> named_parameters(Module& module, bool buffers) {
   return result;
 }
 
+namespace {
+
+// One value for each tensor: handles of the same memory and the same node are the same tensor.
+template <class Value>
+class ByTensor {
+ public:
+  Value& operator[](const Tensor& t) {
+    auto& same_place = values_[{t.storage().get(), t.layout().offset, t.node().get()}];
+    for (auto& [shape, value] : same_place)
+      if (shape == t.shape()) return value;
+    return same_place.emplace_back(t.shape(), Value()).second;
+  }
+
+ private:
+  using Place = std::tuple<const Storage*, int64_t, const Node*>;
+  std::map<Place, std::deque<std::pair<Dims, Value>>> values_;
+};
+
+// Puts f(tensor) into a field, and the same result into every other field with that tensor.
+template <class F>
+auto replacing(F&& f) {
+  return [f, results = ByTensor<Tensor>()](Tensor& field) mutable {
+    Tensor& result = results[field];
+    if (!result.defined()) result = f(field);
+    field = result;
+  };
+}
+
+}  // namespace
+
+std::vector<NamedTensor> distinct_parameters(Module& module) {
+  std::vector<NamedTensor> all = named_parameters(module);
+  ByTensor<bool> known;
+  std::erase_if(all, [&](const NamedTensor& p) { return std::exchange(known[*p.tensor], true); });
+  return all;
+}
+
+std::vector<std::vector<std::string>> tied_parameters(Module& module) {
+  std::vector<std::vector<std::string>> groups;
+  ByTensor<std::optional<size_t>> group;
+  for (const auto& [name, tensor] : named_parameters(module)) {
+    std::optional<size_t>& i = group[*tensor];
+    if (!i) {
+      i = groups.size();
+      groups.emplace_back();
+    }
+    groups[*i].push_back(name);
+  }
+  std::erase_if(groups, [](const auto& names) { return names.size() == 1; });
+  return groups;
+}
+
 std::vector<Tensor> trainable_parameters(Module& module) {
   std::vector<Tensor> result;
-  for (const auto& [name, tensor] : named_parameters(module)) {
+  for (const auto& [name, tensor] : distinct_parameters(module)) {
     if (tensor->requires_grad()) result.push_back(*tensor);
   }
   return result;
@@ -71,7 +127,8 @@ void train(Module& module, bool on) {
 }
 
 void set_trainable(Module& module, bool on) {
-  for (const auto& [name, tensor] : named_parameters(module)) set_requires_grad(*tensor, on);
+  auto set = replacing([on](Tensor tensor) { return set_requires_grad(tensor, on); });
+  for (const auto& [name, tensor] : named_parameters(module)) set(*tensor);
 }
 
 void zero_grad(Module& module) {
@@ -84,26 +141,26 @@ void to(Module& module, DType dtype) {
     const std::string reason = m.keeps_dtype();
     check(reason.empty(), "to: ", path, ' ', reason);
   });
+  auto convert = replacing([dtype](const Tensor& tensor) {
+    Tensor copy = copy_of(tensor, dtype);
+    return set_requires_grad(copy, tensor.requires_grad());
+  });
   for (const auto& [name, tensor] : named_parameters(module, true)) {
-    if (!is_floating(tensor->dtype()) || tensor->dtype() == dtype) continue;
-    const bool trainable = tensor->requires_grad();
-    *tensor = copy_of(*tensor, dtype);
-    set_requires_grad(*tensor, trainable);
+    if (is_floating(tensor->dtype()) && tensor->dtype() != dtype) convert(*tensor);
   }
 }
 
 void to(Module& module, Device device) {
   check_available("to", device);
-  std::map<const Storage*, Tensor> moved;  // tensors that share memory keep doing so
-  const auto move = [&](const std::string&, Tensor& tensor, Visitor::Kind) {
-    if (tensor.device() == device) return;
-    const bool trainable = tensor.requires_grad();
-    Tensor& copy = moved[tensor.storage().get()];
-    if (!copy.defined() || !(copy.shape() == tensor.shape())) copy = copy_of(tensor, device);
-    tensor = copy;
-    set_requires_grad(tensor, trainable);
-  };
-  Visitor v(move, nullptr);
+  auto move = replacing([device](const Tensor& tensor) {
+    Tensor copy = copy_of(tensor, device);
+    return set_requires_grad(copy, tensor.requires_grad());
+  });
+  Visitor v(
+      [&](const std::string&, Tensor& tensor, Visitor::Kind) {
+        if (tensor.device() != device) move(tensor);
+      },
+      nullptr);
   module.visit(v);
 }
 
@@ -146,7 +203,7 @@ LoadResult load_state_dict(Module& module, const StateDict& state, bool strict) 
 
 ParameterCount count_parameters(Module& module) {
   ParameterCount count;
-  for (const auto& [name, tensor] : named_parameters(module)) {
+  for (const auto& [name, tensor] : distinct_parameters(module)) {
     count.all += tensor->numel();
     if (tensor->requires_grad()) count.trainable += tensor->numel();
   }

@@ -42,7 +42,12 @@ struct NamedTensor {
 
 // Every parameter (buffers too, if asked), in the order of the fields.
 std::vector<NamedTensor> named_parameters(Module& module, bool buffers = false);
-// Those that collect a gradient, as handles: what an optimiser takes.
+// The same with each tensor once: fields that hold one tensor (tied weights) are one parameter, by
+// the first one's name.
+std::vector<NamedTensor> distinct_parameters(Module& module);
+// The names of fields that hold one tensor, for each such tensor.
+std::vector<std::vector<std::string>> tied_parameters(Module& module);
+// The distinct ones that collect a gradient, as handles: what an optimiser takes.
 std::vector<Tensor> trainable_parameters(Module& module);
 // Calls f(path, module) for the module itself (path "") and everything inside, parents first.
 void for_each_module(Module& module, const Visitor::OnModule& f);
@@ -52,7 +57,7 @@ void train(Module& module, bool on = true);
 inline void eval(Module& module) {
   train(module, false);
 }
-// Makes every parameter a leaf, or freezes it.
+// Makes every parameter a leaf, or freezes it. Here and below tied weights stay tied.
 void set_trainable(Module& module, bool on);
 // Drops every accumulated gradient.
 void zero_grad(Module& module);
@@ -79,7 +84,7 @@ struct LoadResult {
 // mismatch throws and shows both shapes; with `strict`, missing and unexpected names throw too.
 LoadResult load_state_dict(Module& module, const StateDict& state, bool strict = true);
 
-// Elements of all parameters, and of those that train.
+// Elements of all distinct parameters, and of those that train.
 struct ParameterCount {
   int64_t trainable = 0, all = 0;
 };

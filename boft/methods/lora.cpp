@@ -116,12 +116,24 @@ LoraLayer::LoraLayer(const std::string& path, const nn::AdaptableLayer& layer,
 
 Tensor LoraLayer::weight(const Tensor& w, bool training_now) {
   check(!training_now || lora_A.dim() != 4 || dropout.p == 0,
-        "LoRA adapts a convolution through its weight and cannot train it with lora_dropout; got ",
-        dropout.p);
+        "LoRA: an adapter activated after it adapts the weight, in which lora_dropout (", dropout.p,
+        ", of inputs) has no place; activate LoRA last");
   check_strength(training_now);
-  const Tensor delta = matmul(flatten(lora_B, 1), flatten(lora_A, 1)) * (strength * scaling);
-  const DType dtype = working_dtype(w.dtype(), delta.dtype());
-  return cast(cast(w, dtype) + cast(delta, dtype), w.dtype());
+  const DType dtype = working_dtype(w.dtype(), lora_A.dtype());
+  return cast(cast(w, dtype) + cast(delta(), dtype), w.dtype());
+}
+
+Tensor LoraLayer::delta() const {
+  return matmul(flatten(lora_B, 1), flatten(lora_A, 1)) * (strength * scaling);
+}
+
+Tensor LoraLayer::convolve(const nn::Convolution& conv, const Tensor& x,
+                           const nn::AdaptedWeight& inside, const Tensor& bias) {
+  if (!training || dropout.p == 0) return LayerAdapter::convolve(conv, x, inside, bias);
+  check_strength(training);
+  const Tensor y = inside.convolve(conv, x, bias);
+  const DType dtype = working_dtype(x.dtype(), lora_A.dtype());
+  return y + cast(conv(dropout(cast(x, dtype)), cast(delta(), dtype), {}), y.dtype());
 }
 
 Tensor LoraLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {

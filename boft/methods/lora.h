@@ -66,12 +66,15 @@ struct LoraLayer : LayerAdapter {
             Lines&)
       : LoraLayer(path, layer, config) {}
 
-  // Throws ArgumentError in training with dropout, which is of inputs: a convolution's weight.
+  // Throws ArgumentError in training with dropout, which is of inputs and in no weight.
   Tensor weight(const Tensor& w, bool training) override;
   Tensor linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) override;
+  Tensor convolve(const nn::Convolution& conv, const Tensor& x, const nn::AdaptedWeight& inside,
+                  const Tensor& bias) override;
   void visit(nn::Visitor& v) override;
   std::string describe() const override;
   std::string key(const std::string& parameter) const override { return parameter + ".weight"; }
+  Tensor delta() const;  // W' - W = strength * scaling * B A, (out, d)
 
   // What adapter.h asks of every method.
   static void plan(LayerPlan& plan, const nn::AdaptableLayer& layer, const LoraConfig& config,

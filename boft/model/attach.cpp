@@ -40,6 +40,15 @@ std::string first_storage_warning(const Attached& a) {
   return "";
 }
 
+// Two names of one tensor (tied weights) of which these fields have one; else empty.
+std::string tied_among(nn::Module& model, const std::vector<std::string>& fields) {
+  for (const std::vector<std::string>& names : nn::tied_parameters(model)) {
+    for (const std::string& field : fields)
+      if (std::ranges::count(names, field) > 0) return names[0] + " and " + names[1];
+  }
+  return "";
+}
+
 std::vector<std::unique_ptr<LayerAdapter>> make_adapters(Attached& a) {
   std::vector<std::unique_ptr<LayerAdapter>> made;
   for (LayerRef& ref : a.layers) {
@@ -66,8 +75,16 @@ Attached attach(nn::Module& model, const std::string& name, const AdapterConfig&
   if (std::string warning = first_storage_warning(a); !warning.empty())
     a.warnings.push_back(std::move(warning));
   check_biases(bias_of(config), others);
-  for (const auto& [path, field] : trained_in_full(model, targets, bias_of(config)))
+  std::vector<std::string> own, adapted;
+  for (const auto& [path, field] : trained_in_full(model, targets, bias_of(config))) {
+    own.push_back(path);
     a.own.push_back({path, field, *field, copy_of(*field)});
+  }
+  const std::string parted = tied_among(model, own);
+  check(parted.empty(), "modules_to_save: ", parted,
+        " are one tensor (tied weights), of which an adapter cannot have a copy of its own");
+  for (const LayerRef& ref : a.layers) adapted.push_back(ref.path + ".weight");
+  a.tied = tied_among(model, adapted);
   std::vector<std::unique_ptr<LayerAdapter>> adapters = make_adapters(a);
   for (const LayerRef& ref : a.layers)
     check(ref.layer->adapters.find(name) == nullptr, "add_adapter: ", ref.path,

@@ -32,6 +32,7 @@ struct Attached {
   std::vector<LayerRef> layers = {};  // in the model's order
   std::vector<OwnTensor> own = {};
   bool transformers5_names = false;
+  std::string tied = {};  // "a.weight and b.weight", if it adapts one of tied weights
 };
 
 // Plugs an adapter into the layers that its configuration names, frozen and not active. The model's

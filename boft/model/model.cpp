@@ -160,6 +160,10 @@ void AdapterModel::merge_and_unload(bool safe, std::vector<std::string> names,
   check(outside.empty(),
         "merge_and_unload: active and not named, so that its effect would be lost: ",
         joined(outside, ", "), "; name it too, or deactivate it");
+  for (const Attached& e : adapters_)
+    check(e.tied.empty(), "merge_and_unload: ", e.tied,
+          " are one tensor (tied weights), of which the adapter changes one; it can be merged and "
+          "unmerged, but no plain model has its weights");
   merge(safe, std::move(names), progress);
   std::vector<std::pair<Tensor*, Tensor>> keep;
   for (const Attached& e : adapters_) {

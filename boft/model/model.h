@@ -64,7 +64,8 @@ class AdapterModel {
   const std::vector<std::string>& merged() const { return merged_; }
 
   // Merges, then takes every adapter off: a plain model with the adapted weights, trained biases
-  // and saved modules. It stays frozen. Throws if active adapters are left out.
+  // and saved modules. It stays frozen. Throws if active adapters are left out, and for an adapter
+  // at one of tied weights.
   void merge_and_unload(bool safe = false, std::vector<std::string> names = {},
                         const Progress& progress = nullptr);
   // Takes every adapter off and leaves the original model, frozen.

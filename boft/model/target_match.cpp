@@ -90,6 +90,21 @@ Match match_target(const TargetRules& rules, const std::string& path) {
   return match(path, [&](const std::string& name) { return targets(rules, name); });
 }
 
+std::optional<NamedLayer> named_layer(const TargetRules& rules, const std::string& path) {
+  std::vector<std::string> names{path};
+  if (const auto halves = nn::halves_of(path)) names.insert(names.end(), {(*halves)[0]});
+  names.push_back(nn::transformers5_name(path));
+  TargetRules unfiltered = rules;
+  unfiltered.layers_to_transform.clear();
+  std::optional<NamedLayer> found;
+  for (const std::string& name : names) {
+    if (!targets(unfiltered, name)) continue;
+    const auto index = layer_index(rules.layers_pattern, name);
+    if (!found || (!found->index && index)) found = {name, index};
+  }
+  return found;
+}
+
 Match match_saved(const std::string& entry, const std::string& path) {
   return match(path, [&](const std::string& name) {
     for (size_t end = name.size(); end != name.npos && end > 0; end = name.rfind('.', end - 1))

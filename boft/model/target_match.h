@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "boft/methods/methods.h"
@@ -26,6 +27,14 @@ Match match_saved(const std::string& name, const std::string& path);
 bool matches_target(const TargetRules& rules, const std::string& path);
 bool is_excluded(const TargetRules& rules, const std::string& path);
 bool is_saved(const TargetRules& rules, const std::string& path);
+
+// By target_modules without the layer filter: the name by which they match the path, and the number
+// that the filter finds in it.
+struct NamedLayer {
+  std::string name;
+  std::optional<int64_t> index;
+};
+std::optional<NamedLayer> named_layer(const TargetRules& rules, const std::string& path);
 
 // Whether an entry of a list means the path, whatever the layer filter says.
 bool names_path(const std::string& name, const std::string& path);

@@ -5,6 +5,7 @@
 
 #include "boft/methods/detail/path_pattern.h"
 #include "nn/detail/text_table.h"
+#include "nn/layer_places.h"
 #include "nn/layers/embedding.h"
 #include "nn/models/pretrained_model.h"
 #include "nn/models/transformers_names.h"
@@ -100,24 +101,34 @@ void warn_of_unmatched(TargetSelection& selection, const TargetRules& rules, con
       warn("layers_pattern", pattern, "list of layers");
 }
 
+// Why the layer filter leaves nothing of the modules that target_modules name.
+[[noreturn]] void fail_of_filter(const TargetRules& rules, const std::vector<NamedLayer>& named) {
+  const auto numbered =
+      std::ranges::find_if(named, [](const NamedLayer& layer) { return layer.index.has_value(); });
+  std::vector<std::string> numbers;
+  for (const int64_t index : rules.layers_to_transform) numbers.push_back(std::to_string(index));
+  if (numbered != named.end())
+    throw ArgumentError(str("layers_to_transform: none of the layers {", nn::listed(numbers),
+                            "} has a module of target_modules, such as ", numbered->name));
+  const std::string& name = named.front().name;
+  const std::vector<nn::LayerPlace> places = nn::layer_places(name);
+  check(!places.empty(), "layers_to_transform: ", name, " lies in no list of layers");
+  const std::string list = places[0].list.substr(places[0].list.rfind('.') + 1);
+  check(!rules.layers_pattern.empty(), "layers_to_transform: ", name,
+        " lies in a list at the top of the model, which layers_pattern must name: {", list, '}');
+  throw ArgumentError(str("layers_pattern: {", nn::listed(rules.layers_pattern),
+                          "} is no list of layers in the paths of the modules, such as ", name,
+                          ", where it is {", list, '}'));
+}
+
 // Why nothing is adapted: the layer filter, if the modules' names would match without it.
 void check_any(const TargetSelection& selection, const TargetRules& rules, const Paths& adaptable) {
   if (!selection.adapted.empty()) return;
-  TargetRules unfiltered = rules;
-  unfiltered.layers_to_transform.clear();
-  const auto named = std::ranges::find_if(
-      adaptable, [&](const std::string& path) { return matches_target(unfiltered, path); });
-  if (layers_are_filtered(rules) && named != adaptable.end()) {
-    const bool numbered = rules.layers_pattern.empty() ||
-                          std::ranges::any_of(rules.layers_pattern, [&](const auto& pattern) {
-                            return has_layer(pattern, *named);
-                          });
-    check(numbered, "layers_pattern: {", nn::listed(rules.layers_pattern),
-          "} is no list of layers in the paths of the modules, such as ", *named);
-    std::vector<std::string> numbers;
-    for (const int64_t index : rules.layers_to_transform) numbers.push_back(std::to_string(index));
-    throw ArgumentError(str("layers_to_transform: none of the layers {", nn::listed(numbers),
-                            "} has a module of target_modules, such as ", *named));
+  if (layers_are_filtered(rules)) {
+    std::vector<NamedLayer> named;
+    for (const std::string& path : adaptable)
+      if (const auto layer = named_layer(rules, path)) named.push_back(*layer);
+    if (!named.empty()) fail_of_filter(rules, named);
   }
   throw ArgumentError(
       str("target_modules: ", described(rules.target_modules),

@@ -58,15 +58,21 @@ Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, std::array<int64_t, 2>
 
 Tensor Conv2d::operator()(const Tensor& x) {
   const std::vector<Adapter*> working = adapters.working();
-  Tensor w = weight;
-  if (!working.empty()) w = from_matrix(AdaptedWeight(to_matrix(weight), working).weight(training));
-  if (padding_mode == PaddingMode::zeros) return conv2d(x, w, bias, options);
+  if (working.empty()) return convolve(x, weight, bias);
+  const auto conv = [this](const Tensor& x_, const Tensor& matrix, const Tensor& bias_) {
+    return convolve(x_, from_matrix(matrix), bias_);
+  };
+  return AdaptedWeight(to_matrix(weight), working).convolve(conv, x, bias);
+}
+
+Tensor Conv2d::convolve(const Tensor& x, const Tensor& w, const Tensor& b) const {
+  if (padding_mode == PaddingMode::zeros) return conv2d(x, w, b, options);
   check(x.defined() && x.dim() == 4, "Conv2d: expected x of shape (B, C, H, W)");
   const Tensor wide =
       padded(padded(x, 2, options.padding.h, padding_mode), 3, options.padding.w, padding_mode);
   Conv2dOptions unpadded = options;
   unpadded.padding = 0;
-  return conv2d(wide, w, bias, unpadded);
+  return conv2d(wide, w, b, unpadded);
 }
 
 void Conv2d::visit(Visitor& v) {

@@ -30,6 +30,10 @@ struct Conv2d : AdaptableLayer {
     return double(weight.numel()) * extent.pixels;
   }
   std::string describe() const override;
+
+ private:
+  // By another weight and bias, in this padding mode.
+  Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& b) const;
 };
 
 }  // namespace papilio::nn

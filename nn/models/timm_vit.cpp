@@ -174,7 +174,7 @@ double TimmViT::set_num_labels(int64_t num_labels) {
 void TimmViT::visit(Visitor& v) {
   v.undecayed("cls_token", cls_token);
   v.undecayed("reg_token", reg_token);
-  v("pos_embed", pos_embed);
+  v.undecayed("pos_embed", pos_embed);
   v("patch_embed.proj", patch_embed.projection);
   v("pos_drop", pos_drop);
   v("norm_pre", norm_pre);

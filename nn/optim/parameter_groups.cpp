@@ -1,31 +1,30 @@
 #include "nn/optim/parameter_groups.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
+
+#include "nn/layer_places.h"
 
 namespace papilio::nn {
 
 namespace {
 
+bool is_token(const std::string& name) {
+  return name.ends_with("_token") || name.ends_with("_tokens");
+}
+
 // The depth of a parameter: 0 the embeddings, 1 the first layer, -1 what stands behind the layers.
+// Layers are numbered as in encoder.layer.0 or timm's blocks.0.
 int64_t depth_of(const std::string& name) {
-  constexpr std::string_view kLayer = ".layer.";
-  const size_t at = name.find(kLayer);
-  if (at != std::string::npos) {
-    int64_t i = 0;
-    const char* begin = name.data() + at + kLayer.size();
-    if (std::from_chars(begin, name.data() + name.size(), i).ec == std::errc()) return i + 1;
-  }
-  return name.find("embeddings") != std::string::npos ? 0 : -1;
+  if (name.find("embed") != std::string::npos || is_token(name)) return 0;
+  const std::vector<LayerPlace> places = layer_places(name);
+  return places.empty() ? -1 : places.front().index + 1;
 }
 
 // Does the parameter lie in one of these modules?
@@ -46,8 +45,10 @@ std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& 
     layers = std::max(layers, depth_of(name));
   // By depth, decayed ones first: the order of a saved optimiser's state.
   std::map<std::pair<int64_t, bool>, ParameterGroup> groups;
+  std::set<const Tensor*> distinct;
+  for (const auto& [name, tensor] : distinct_parameters(model)) distinct.insert(tensor);
   const auto add = [&](const std::string& name, Tensor& tensor, Visitor::Kind kind) {
-    if (!tensor.requires_grad()) return;
+    if (!tensor.requires_grad() || !distinct.contains(&tensor)) return;
     const int64_t depth = options.layer_decay == 1 ? -1 : depth_of(name);
     const bool decayed = kind == Visitor::Kind::parameter && tensor.dim() >= 2;
     const double power = depth < 0 ? 0 : double(layers + 1 - depth);

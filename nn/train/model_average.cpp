@@ -13,7 +13,7 @@ namespace papilio::nn {
 
 ModelAverage::ModelAverage(Module& model, double decay) : decay_(decay) {
   check(decay >= 0 && decay < 1, "ModelAverage: expected decay in [0, 1), got ", decay);
-  for (const auto& [name, tensor] : named_parameters(model)) {
+  for (const auto& [name, tensor] : distinct_parameters(model)) {
     if (tensor->requires_grad()) entries_.push_back({name, *tensor, copy_of(tensor->detach())});
   }
 }

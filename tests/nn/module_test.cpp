@@ -11,10 +11,14 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/layer_places.h"
 #include "nn/layers/embedding.h"
 #include "nn/layers/layer_norm.h"
 #include "nn/layers/mlp.h"
 #include "nn/layers/multi_head_attention.h"
+#include "nn/optim/optimizer.h"
+#include "nn/optim/parameter_groups.h"
+#include "nn/train/model_average.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
@@ -22,6 +26,25 @@
 namespace papilio::test {
 
 namespace {
+
+// An output layer with the embedding's weight.
+struct Tied : nn::Module {
+  nn::Embedding embed{10, 8};
+  nn::Linear mid{8, 8}, head{8, 10};
+
+  Tied() { head.weight = embed.weight; }
+  Tensor operator()(const Tensor& ids) { return head(mid(embed(ids))); }
+  bool are_tied() const {
+    return head.weight.node() == embed.weight.node() &&
+           head.weight.storage() == embed.weight.storage();
+  }
+  void visit(nn::Visitor& v) override {
+    v("embed", embed);
+    v("mid", mid);
+    v("head", head);
+  }
+  std::string describe() const override { return "Tied"; }
+};
 
 std::vector<std::string> names_of(nn::Module& module) {
   std::vector<std::string> names;
@@ -60,6 +83,72 @@ TEST_CASE("freezing, counting and PEFT's line") {
         "trainable params: 4,040 || all params: 8,140 || trainable%: 49.6314");
   CHECK(nn::trainable_parameters(mlp).size() == 2);
   CHECK(nn::summary(mlp).find("Linear(40 -> 100)") != std::string::npos);
+}
+
+TEST_CASE("tied weights are one parameter: counted, trained and averaged once, under both names") {
+  Tied model;  // 10 x 8, 8 x 8 + 8, and a bias of 10
+  CHECK(nn::count_parameters(model).all == 162);
+  CHECK(nn::trainable_parameters_line(model) ==
+        "trainable params: 162 || all params: 162 || trainable%: 100.0000");
+  CHECK(nn::named_parameters(model).size() == 5);
+  CHECK(nn::distinct_parameters(model).size() == 4);
+  CHECK(nn::tied_parameters(model) ==
+        std::vector<std::vector<std::string>>{{"embed.weight", "head.weight"}});
+  CHECK(nn::state_dict(model).size() == 5);
+  nn::ModelAverage average(model, 0.5);
+  average.update();
+  CHECK(average.state_dict().count("head.weight") == 0);
+
+  const Tensor ids = tensor(std::vector<int64_t>{1, 2, 3});
+  nn::AdamW optimizer(nn::parameter_groups(model, {}), {.lr = 0.1});
+  backward(cross_entropy(model(ids), ids));
+  // Row 9 is looked up nowhere, but is an output.
+  CHECK(grad(model.embed.weight).to_vector<double>()[9 * 8] != 0);
+  optimizer.step();
+  CHECK(model.head.weight.to_vector() == model.embed.weight.to_vector());
+}
+
+TEST_CASE("tied weights stay tied: frozen and not, in another dtype") {
+  Tied model;
+  const Tensor ids = tensor(std::vector<int64_t>{1, 2, 3});
+  nn::set_trainable(model, false);
+  CHECK(model.are_tied());
+  nn::set_trainable(model, true);
+  CHECK(model.are_tied());
+  nn::to(model, DType::float64);
+  CHECK(model.are_tied());
+  CHECK(model.embed.weight.requires_grad());
+  backward(cross_entropy(model(ids), ids));
+  CHECK(nn::trainable_parameters(model).size() == 4);
+  // Matrices of one memory and other shapes, and tensors with equal values, are not one.
+  nn::Linear a(4, 6), b(6, 4);
+  b.weight = a.weight.detach().alias({{6, 4}, {4, 1}});
+  struct Two : nn::Module {
+    nn::Linear *a, *b;
+    void visit(nn::Visitor& v) override {
+      v("a", *a);
+      v("b", *b);
+    }
+    std::string describe() const override { return "Two"; }
+  } two;
+  two.a = &a;
+  two.b = &b;
+  CHECK(nn::tied_parameters(two).empty());
+}
+
+TEST_CASE("places in lists of layers, from the outside to the inside") {
+  const auto text = [](const std::string& path) {
+    std::string all;
+    for (const nn::LayerPlace& place : nn::layer_places(path))
+      all += str('[', place.list, ' ', place.index, ' ', place.inside, ']');
+    return all;
+  };
+  CHECK(text("encoder.layer.3.output.dense") == "[encoder.layer 3 output.dense]");
+  CHECK(text("blocks.12") == "[blocks 12 ]");
+  CHECK(text("0.a") == "[ 0 a]");
+  CHECK(text("m.blocks.1.experts.2.w") == "[m.blocks 1 experts.2.w][m.blocks.1.experts 2 w]");
+  CHECK(text("layer1.fc2.-3.a1..x") == "");
+  CHECK(text("") == "");
 }
 
 TEST_CASE("state dict: saved and loaded, sharing until copied") {

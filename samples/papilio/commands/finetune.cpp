@@ -106,7 +106,12 @@ void prepare(const Options& options, const Settings& s, LoadedModel& loaded) {
   if (method.config != nullptr) {
     loaded.adapters = std::make_unique<boft::AdapterModel>(model);
     boft::AdapterConfig config = adapter_config(s.method, s.model, model.shape().num_hidden_layers);
-    std::visit([&](auto& c) { c.modules_to_save = saved_modules(s.method, model); }, config);
+    std::visit(
+        [&](auto& c) {
+          c.modules_to_save = saved_modules(s.method, model);
+          if (!c.layers_to_transform.empty()) c.layers_pattern = lists_at_the_top(model);
+        },
+        config);
     warn(options, loaded.adapters->add_adapter("default", config));
   } else {
     nn::set_trainable(model, method.trains_backbone);

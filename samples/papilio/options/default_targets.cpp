@@ -1,12 +1,12 @@
 #include "samples/papilio/options/default_targets.h"
 
 #include <algorithm>
-#include <cctype>
-#include <cstddef>
 #include <vector>
 
 #include "boft/model/target_match.h"
 #include "nn/adapter.h"
+#include "nn/layer_places.h"
+#include "nn/models/transformers_names.h"
 #include "samples/papilio/options/method_options.h"
 #include "tensor/text.h"
 
@@ -14,18 +14,10 @@ namespace papilio::cli {
 
 namespace {
 
-// The name behind the last number of the path: "mlp.fc1" of dinov2.encoder.layer.0.mlp.fc1; empty
-// without a number.
+// "mlp.fc1" of dinov2.encoder.layer.0.mlp.fc1; empty without a number.
 std::string name_in_layer(const std::string& path) {
-  std::string name;
-  for (size_t begin = 0; begin <= path.size();) {
-    const size_t end = std::min(path.find('.', begin), path.size());
-    const std::string part = path.substr(begin, end - begin);
-    if (std::ranges::all_of(part, [](unsigned char c) { return std::isdigit(c); }))
-      name = path.substr(std::min(end + 1, path.size()));
-    begin = end + 1;
-  }
-  return name;
+  const std::vector<nn::LayerPlace> places = nn::layer_places(path);
+  return places.empty() ? "" : places.back().inside;
 }
 
 }  // namespace
@@ -49,6 +41,19 @@ std::string default_targets(nn::ImageClassifier& model, const std::string& usual
       names.push_back(name_in_layer(path));
   }
   return names.empty() ? usual : joined(names, ",");
+}
+
+std::vector<std::string> lists_at_the_top(nn::ImageClassifier& model) {
+  std::vector<std::string> lists;
+  nn::for_each_module(model, [&](const std::string& path, nn::Module&) {
+    const std::vector<nn::LayerPlace> places = nn::layer_places(path);
+    if (places.empty() || places[0].list.empty()) return;
+    const bool at_top = places[0].list.find('.') == std::string::npos;
+    if (at_top && nn::transformers5_name(path) == path &&
+        !std::ranges::count(lists, places[0].list))
+      lists.push_back(places[0].list);
+  });
+  return lists;
 }
 
 }  // namespace papilio::cli

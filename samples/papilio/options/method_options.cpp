@@ -315,6 +315,9 @@ boft::AdapterConfig adapter_config(const MethodSettings& s, const std::string& b
         c.exclude_modules = module_names(s.exclude_modules);
         c.modules_to_save = split_names(s.modules_to_save);
         if (!s.layers_to_transform.empty()) {
+          check<UsageError>(c.target_modules.kind() == boft::ModuleNames::Kind::list,
+                            "--layers-to-transform: goes with names in --target-modules, got ",
+                            s.target_modules, "; an expression can say the layers itself");
           c.layers_to_transform =
               parse_ranges("--layers-to-transform", s.layers_to_transform, layers, "layer");
         }

@@ -8,12 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "boft/files/adapter_folder.h"
 #include "boft/files/checkpoint.h"
 #include "boft/files/config_json.h"
 #include "boft/methods/oft.h"
 #include "boft/model/plan.h"
+#include "nn/layers/dropout.h"
 #include "tensor/creation.h"
 #include "tensor/files/safetensors.h"
 #include "tests/boft/tiny_model.h"
@@ -32,6 +34,10 @@ namespace {
 
 BoftConfig boft_at(const char* target) {
   return {.boft_block_size = 2, .target_modules = {target}, .init_weights = false};
+}
+
+double difference(const Tensor& a, const Tensor& b) {
+  return largest_difference(a.to_vector<double>(), b.to_vector<double>());
 }
 
 std::string refusal(const std::string& text) {
@@ -118,17 +124,41 @@ TEST_CASE("a plan refuses what attaching would refuse") {
   CHECK(plan.layers.at(0).problem.find("8") != std::string::npos);
 }
 
-TEST_CASE("LoRA with dropout at a convolution is no obstacle in evaluation") {
+TEST_CASE("LoRA's dropout at a convolution is of its input, in training alone") {
   TinyModel model;
+  nn::to(model, DType::float64);
+  const Tensor x = cast(test::tiny_input(), DType::float64);
+  nn::Conv2d& stem = model.stem;
+  const Tensor base = stem(x).detach();
   AdapterModel adapters(model);
   adapters.add_adapter(
       "a",
       LoraConfig{
-          .r = 2, .lora_dropout = 0.1, .target_modules = {"stem"}, .init_lora_weights = false});
+          .r = 2, .lora_dropout = 0.5, .target_modules = {"stem"}, .init_lora_weights = false});
+  const auto& lora = dynamic_cast<const boft::LoraLayer&>(*adapters.layers("a")[0].adapter);
+  const Tensor delta = cast(reshape(lora.delta(), stem.weight.shape()), DType::float64);
+  const auto plus = [&](const Tensor& input) {
+    return base + conv2d(input, delta, {}, stem.options);
+  };
+  nn::Dropout dropout(0.5);
+  for (const uint64_t seed : {1, 2}) {
+    manual_seed(seed);
+    const Tensor got = stem(x);
+    manual_seed(seed);
+    CHECK(difference(got, plus(dropout(x))) < 1e-12);
+  }
+  backward(sum(stem(x)));
+  CHECK(grad(lora.lora_A).defined());
   nn::eval(model);
-  const auto with = model(test::tiny_input()).to_vector<double>();
-  AdapterModel::Disabled base(adapters);
-  CHECK(model(test::tiny_input()).to_vector<double>() != with);
+  CHECK(difference(stem(x), plus(x)) < 1e-12);
+  CHECK(difference(base, plus(x)) > 1e-3);
+  // What is activated after it adapts the weight, which has no input to drop.
+  nn::train(model);
+  adapters.add_adapter("b", BoftConfig{.boft_block_size = 4, .target_modules = {"stem"}});
+  adapters.set_adapter({"a", "b"});
+  CHECK_THROWS_WITH_AS(stem(x), doctest::Contains("activate LoRA last"), ArgumentError);
+  adapters.set_adapter({"b", "a"});
+  stem(x);
 }
 
 TEST_CASE("LoRA files whose options make another model are refused, ways to draw A are not") {

@@ -128,7 +128,7 @@ TEST_CASE("targets: every entry that matches nothing is named") {
                                            .layers_to_transform = {1},
                                            .layers_pattern = {"block"}}),
                     "layers_pattern: {block} is no list of layers in the paths of the modules, "
-                    "such as encoder.layer.0.attention.query");
+                    "such as encoder.layer.0.attention.query, where it is {layer}");
   CHECK_THROWS_WITH(
       select_targets(model, {.target_modules = {"query"}, .layers_to_transform = {7}}),
       "layers_to_transform: none of the layers {7} has a module of target_modules, "

@@ -6,14 +6,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "autograd/backward.h"
+#include "nn/models/pretrained.h"
 #include "nn/models/vit.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/optim/schedule.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
+#include "tests/nn/models/golden_models.h"
 #include "tests/nn/models/tiny_vit.h"
 
 namespace papilio::test {
@@ -176,6 +179,35 @@ TEST_CASE("parameter groups: layer-wise rates and what decays") {
                     "parameter_groups: expected head_lr_scale >= 0, got -1");
   CHECK_THROWS_WITH(nn::parameter_groups(model, {.layer_decay = 0}),
                     "parameter_groups: expected layer_decay in (0, 1], got 0");
+}
+
+TEST_CASE("parameter groups: layers by number, embeddings by name, in every model's names") {
+  for (const auto& [name, layers] : std::map<std::string, int>{
+           {"deit_teacher", 2}, {"dinov3", 2}, {"timm", 2}, {"timm_registers", 2}}) {
+    CAPTURE(name);
+    const auto loaded = nn::from_pretrained(golden_model(name));
+    nn::set_trainable(*loaded.model, true);
+    CHECK(loaded.model->shape().num_hidden_layers == layers);
+    std::map<double, int64_t> by_rate;
+    for (const auto& group :
+         nn::parameter_groups(*loaded.model, {.weight_decay = 0.1, .layer_decay = 0.5}))
+      by_rate[group.lr_scale] += int64_t(group.parameters.size());
+    // Rates 1 behind the layers, 1/2 and 1/4 in them, 1/8 before; nothing else.
+    CHECK(by_rate.size() == 4);
+    CHECK(by_rate.at(0.5) == by_rate.at(0.25));
+    int64_t before = 0;
+    for (const auto& [parameter, tensor] : nn::named_parameters(*loaded.model))
+      before += parameter.find("embed") != parameter.npos || parameter.ends_with("_token");
+    CHECK(by_rate.at(0.125) == before);
+  }
+  // timm's positions do not decay, as its no_weight_decay() says.
+  const auto timm = nn::from_pretrained(golden_model("timm"));
+  nn::set_trainable(*timm.model, true);
+  for (const auto& group : nn::parameter_groups(*timm.model, {.weight_decay = 0.1})) {
+    for (const Tensor& p : group.parameters) {
+      if (p.dim() >= 2 && p.size(0) == 1) CHECK(group.weight_decay == 0);
+    }
+  }
 }
 
 }  // namespace papilio::test

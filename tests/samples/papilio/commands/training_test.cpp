@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -12,6 +13,7 @@
 #include "autograd/anomaly.h"
 #include "boft/files/checkpoint.h"
 #include "nn/models/pretrained.h"
+#include "tensor/files/safetensors.h"
 #include "tests/samples/papilio/program.h"
 
 using namespace papilio;
@@ -129,12 +131,32 @@ TEST_CASE("an adapter's settings follow the options") {
   at.json(words("finetune --config a/run.toml --drop-path 0.5 --out d"));
   CHECK(at.bytes("d/run.toml").find("drop-path = 0.5\n") != std::string::npos);
   CHECK(at.bytes("a/adapter_model.safetensors") != at.bytes("d/adapter_model.safetensors"));
-  // The pattern of a whole path knows no layers: that is said.
-  const auto warned =
-      at.run(words("finetune base --epochs 1 -t .*query --layers-to-transform 0 "
-                   "--quiet --out c"));
-  CHECK(warned.code == 0);
-  CHECK(warned.err.starts_with("papilio finetune: warning: layers_to_transform is ignored"));
+  // The pattern of a whole path knows no layers.
+  for (const std::string targets : {".*query", "all-linear"}) {
+    const auto refused = at.run(
+        words("finetune base --epochs 1 --layers-to-transform 0 --quiet --out c -t " + targets));
+    CHECK(refused.code == 2);
+    CHECK(refused.err ==
+          "papilio finetune: --layers-to-transform: goes with names in "
+          "--target-modules, got " +
+              targets + "; an expression can say the layers itself\n");
+  }
+}
+
+TEST_CASE("--layers-to-transform finds timm's layers, whose list lies at the top") {
+  const Workplace at;
+  at.json(
+      words("train --classes 0-1 --hidden-size 16 --layers 2 --heads 2 --patch-size 4 --epochs 1 "
+            "--batch-size 70 --out base"));
+  CHECK(at.run(words("convert base --to timm --out timm")).code == 0);
+  at.json(words("finetune timm --classes 2-3 --layers-to-transform 1 --epochs 1 --out a"));
+  const auto config = nlohmann::json::parse(at.bytes("a/adapter_config.json"));
+  CHECK(config["layers_to_transform"] == std::vector<int>{1});
+  CHECK(config["layers_pattern"] == std::vector<std::string>{"blocks"});
+  for (const auto& [key, tensor] : load_safetensors(at / "a/adapter_model.safetensors").tensors)
+    CHECK((key.starts_with("base_model.model.blocks.1.") ||
+           key.starts_with("base_model.model.head.")));
+  at.json(words("evaluate timm --adapter a --classes 2-3"));
 }
 
 TEST_CASE("training that meets NaN keeps the last good step, says so and fails") {
