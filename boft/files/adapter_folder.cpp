@@ -3,6 +3,7 @@
 #include <cmath>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
@@ -10,6 +11,7 @@
 #include "autograd/ops/shape.h"
 #include "boft/files/config_json.h"
 #include "boft/ops/skew_symmetric.h"
+#include "nn/models/transformers_names.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/safetensors.h"
 
@@ -34,26 +36,20 @@ void check_known_format(const fs::path& file, const Tensors& tensors) {
   }
 }
 
-// Files of other tools come without a configuration, in a folder or alone: says so if this is one.
-void check_is_folder(const fs::path& path) {
-  std::error_code ignored;
-  if (fs::is_regular_file(path, ignored)) {
-    if (path.extension() == ".safetensors")
-      check_known_format(path, load_safetensors(path).tensors);
-    throw FileError(path.string() + ": is a file; an adapter is a folder with " +
-                    "adapter_config.json and adapter_model.safetensors");
-  }
-  check<FileError>(!fs::exists(path / "adapter_model.bin", ignored) ||
-                       fs::exists(path / file_name(FolderForm::peft), ignored),
-                   path.string(),
-                   ": its tensors are in adapter_model.bin, which is not read: a file that can run "
-                   "code when it is opened; save the adapter as adapter_model.safetensors "
-                   "(save_pretrained of a newer PEFT writes it)");
-  if (fs::exists(path / kConfig, ignored)) return;
-  for (const auto& entry : fs::directory_iterator(path, ignored)) {
-    if (entry.path().extension() == ".safetensors")
-      check_known_format(entry.path(), load_safetensors(entry.path()).tensors);
-  }
+// Files of other tools come without a configuration: says so if this is one.
+void check_has_config(const fs::path& file) {
+  const Tensors tensors = load_safetensors(file).tensors;
+  check_known_format(file, tensors);
+  for (const auto& [key, tensor] : tensors)
+    check<FileError>(!key.ends_with(".scaled_oft"), file.string(), ": ", key,
+                     " is of OneTrainer, whose files have no configuration; it is read as ",
+                     file_name(FolderForm::peft), " beside an ", kConfig,
+                     " with peft_type OFT, oft_block_size and target_modules, if its keys begin "
+                     "with ",
+                     kKeyPrefix);
+  for (const auto& [key, tensor] : tensors)
+    check<FileError>(!is_adapter_key(key), file.string(), ": ", key, " is of an adapter without ",
+                     kConfig, ", which says what its numbers mean");
 }
 
 std::string with_ending(const std::string& key, std::string_view from, std::string_view to) {
@@ -147,10 +143,66 @@ void take_scaled_oft(AdapterFolder& folder) {
                                   "as vec / (2 sqrt(b - 1))"));
 }
 
+// The key before torch.compile or data parallelism wrapped the model, or the adapter around it.
+std::string unwrapped_key(const std::string& key) {
+  constexpr std::string_view kParallel = "module.";
+  std::string name = nn::uncompiled_name(key);
+  if (name.starts_with(kParallel)) name.erase(0, kParallel.size());
+  if (name.substr(0, name.find(kParallel)) == kKeyPrefix)
+    name.erase(kKeyPrefix.size(), kParallel.size());
+  return name;
+}
+
+template <class Value>
+void unwrap_keys(std::map<std::string, Value>& by_key, const std::string& where) {
+  std::map<std::string, Value> result;
+  for (auto& [key, value] : by_key) {
+    const std::string name = unwrapped_key(key);
+    check<FileError>(result.emplace(name, std::move(value)).second, where, ": names ", name,
+                     " twice, also as ", key);
+  }
+  by_key = std::move(result);
+}
+
+void unwrap(AdapterFolder& folder) {
+  unwrap_keys(folder.tensors, folder.file.string());
+  unwrap_keys(folder.unsupported, folder.file.string());
+  const auto unwrap_names = [](std::vector<std::string> names) {
+    for (std::string& name : names) name = nn::uncompiled_name(name);
+    return names;
+  };
+  std::visit(
+      [&](auto& c) {
+        for (ModuleNames* names : {&c.target_modules, &c.exclude_modules})
+          if (names->kind() == ModuleNames::Kind::list) *names = unwrap_names(names->names());
+        c.modules_to_save = unwrap_names(c.modules_to_save);
+      },
+      folder.config);
+}
+
 }  // namespace
 
+void check_adapter_folder(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) {
+    if (path.extension() == ".safetensors") check_has_config(path);
+    throw FileError(path.string() + ": is a file; an adapter is a folder with " +
+                    "adapter_config.json and adapter_model.safetensors");
+  }
+  check<FileError>(!fs::exists(path / "adapter_model.bin", ignored) ||
+                       fs::exists(path / file_name(FolderForm::peft), ignored),
+                   path.string(),
+                   ": its tensors are in adapter_model.bin, which is not read: a file that can run "
+                   "code when it is opened; save the adapter as adapter_model.safetensors "
+                   "(save_pretrained of a newer PEFT writes it)");
+  if (fs::exists(path / kConfig, ignored)) return;
+  for (const auto& entry : fs::directory_iterator(path, ignored)) {
+    if (entry.path().extension() == ".safetensors") check_has_config(entry.path());
+  }
+}
+
 AdapterFolder read_adapter_folder(const fs::path& folder) {
-  check_is_folder(folder);
+  check_adapter_folder(folder);
   const auto config = read_config(folder / kConfig);
   std::error_code ignored;
   const bool compact = !fs::exists(folder / file_name(FolderForm::peft), ignored) &&
@@ -160,6 +212,7 @@ AdapterFolder read_adapter_folder(const fs::path& folder) {
   check_known_format(file, tensors);
   if (compact) tensors = expanded(tensors, file.string());
   AdapterFolder result{config.config, std::move(tensors), config.warnings, file, unsupported};
+  unwrap(result);
   take_scaled_oft(result);
   trust_tensors(result.config, result.tensors, file.string(), result.warnings);
   return result;

@@ -31,8 +31,13 @@ struct AdapterFolder {
 // and says so.
 enum class FolderForm { peft, compact };
 
-// Throws FileError for missing or wrong files, for OFT from before PEFT 0.14 (`oft_r`), and for
-// LyCORIS and kohya files (`oft_blocks`), with the reason.
+// Throws FileError for what is no folder of an adapter and can be named: a file, tensors in a
+// pickle, tensors of another tool or without their configuration.
+void check_adapter_folder(const std::filesystem::path& path);
+
+// Names that torch.compile and data parallelism have put around others ("_orig_mod.", "module.")
+// are left out. Throws FileError for missing or wrong files, for OFT from before PEFT 0.14
+// (`oft_r`), and for LyCORIS and kohya files (`oft_blocks`), with the reason.
 AdapterFolder read_adapter_folder(const std::filesystem::path& folder);
 
 // Each file atomically; a missing folder is made, and the weights of the other form are removed.

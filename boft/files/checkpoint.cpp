@@ -10,6 +10,7 @@
 #include "boft/files/unused_keys.h"
 #include "boft/model/targets.h"
 #include "nn/detail/text_table.h"
+#include "nn/models/image_classifier.h"
 #include "nn/models/transformers_names.h"
 #include "tensor/copy.h"
 #include "tensor/files/detail/check_name.h"
@@ -77,6 +78,29 @@ Tensors under_names_of(const Tensors& mine, const Tensors& tensors, const std::s
   return halved ? join_halves(result, where) : result;
 }
 
+// The configuration for the whole model of an adapter that may be a backbone's alone ("layers.0
+// ..." of a ViTModel): a regular expression matches from the path's beginning, so it begins with
+// "vit.".
+AdapterConfig for_whole_model(nn::Module& model, const AdapterFolder& read) {
+  const auto* classifier = dynamic_cast<nn::ImageClassifier*>(&model);
+  const std::string backbone = classifier == nullptr ? "" : classifier->backbone_prefix();
+  AdapterConfig config = read.config;
+  const bool whole = std::ranges::any_of(read.tensors, [&](const auto& tensor) {
+    return tensor.first.starts_with(kPrefix + backbone);
+  });
+  if (whole) return config;
+  std::visit(
+      [&](auto& c) {
+        for (ModuleNames* names : {&c.target_modules, &c.exclude_modules}) {
+          if (names->kind() == ModuleNames::Kind::pattern && !is_all_linear(*names))
+            *names =
+                str(backbone.substr(0, backbone.size() - 1), R"(\.(?:)", names->pattern(), ')');
+        }
+      },
+      config);
+  return config;
+}
+
 // A configuration that means the same layers by their whole names.
 AdapterConfig naming_layers(const AdapterModel& model, const std::string& name,
                             bool transformers5) {
@@ -134,8 +158,9 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
   const std::string where = read.file.string();
   std::vector<std::string> warnings = read.warnings;
   // How a new adapter begins says nothing of one that is read.
-  for (const std::string& warning : model.add_adapter(name, read.config))
-    if (warning != start_warning(read.config)) warnings.push_back(warning);
+  const AdapterConfig config = for_whole_model(model.model(), read);
+  for (const std::string& warning : model.add_adapter(name, config))
+    if (warning != start_warning(config)) warnings.push_back(warning);
   const Tensors mine = adapter_tensors(model, name);
   try {
     const Tensors tensors = under_names_of(mine, read.tensors, where);

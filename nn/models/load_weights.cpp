@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <string_view>
+#include <utility>
 
 #include "nn/detail/text_table.h"
 #include "nn/models/detail/checkpoint_weights.h"
@@ -16,9 +17,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kWrappers[] = {"_orig_mod.", "module.", "base_model.model."};
+constexpr std::string_view kWrappers[] = {"module.", "base_model.model."};
 
-// What wrappers have put before every name: "module._orig_mod.".
+// What wrappers have put before every name, torch.compile's aside: "module.".
 std::string wrapping(const std::map<std::string, Tensor>& tensors) {
   if (tensors.empty()) return "";
   std::string prefix;
@@ -27,7 +28,7 @@ std::string wrapping(const std::map<std::string, Tensor>& tensors) {
     for (const std::string_view wrapper : kWrappers) {
       const std::string longer = prefix + std::string(wrapper);
       found = std::ranges::all_of(
-          tensors, [&](const auto& named) { return named.first.starts_with(longer); });
+          tensors, [&](const auto& t) { return uncompiled_name(t.first).starts_with(longer); });
       if (!found) continue;
       prefix = longer;
       break;
@@ -42,6 +43,7 @@ struct Naming {
 
   // The name that the model has for a tensor of the file.
   std::string operator()(std::string name) const {
+    name = uncompiled_name(std::move(name));
     if (name.starts_with(wrapped)) name.erase(0, wrapped.size());
     const bool whole = name.starts_with(backbone) || model.in_head(name);
     return checkpoint_name(whole ? name : backbone + name);

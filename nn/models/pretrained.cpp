@@ -49,9 +49,9 @@ void settle_duplicates(std::vector<std::string>& names, JsonFields& fields,
     if (places.size() == 1) continue;
     size_t meant = places.front();
     const auto said = label2id.is_object() ? label2id.find(name) : label2id.end();
-    if (said != label2id.end() && said->is_number_integer() &&
-        std::ranges::count(places, said->get<size_t>()) > 0)
-      meant = said->get<size_t>();
+    const bool says = said != label2id.end() && said->is_number_integer() &&
+                      std::ranges::count(places, said->get<size_t>()) > 0;
+    if (says) meant = said->get<size_t>();
     std::vector<std::string> others;
     for (const size_t place : places) {
       if (place == meant) continue;
@@ -59,8 +59,9 @@ void settle_duplicates(std::vector<std::string>& names, JsonFields& fields,
       others.push_back(std::to_string(place));
     }
     warnings.push_back(str(where, ": id2label gives ", places.size(), " outputs the name ", name,
-                           "; label2id says that output ", meant, " is meant, and ",
-                           listed(others, 8), " go by \"", name, " (output N)\""));
+                           says ? str("; label2id says that output ", meant, " is meant")
+                                : str("; the first, ", meant, ", is taken for it"),
+                           ", and ", listed(others, 8), " go by \"", name, " (output N)\""));
   }
 }
 

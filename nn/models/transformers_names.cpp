@@ -117,4 +117,15 @@ std::string checkpoint_name(const std::string& path) {
   return renamed(path, false);
 }
 
+std::string uncompiled_name(std::string path) {
+  constexpr std::string_view kCompiled = "_orig_mod.";
+  for (size_t at = 0; (at = path.find(kCompiled, at)) != path.npos;) {
+    if (at == 0 || path[at - 1] == '.')
+      path.erase(at, kCompiled.size());
+    else
+      at += kCompiled.size();
+  }
+  return path;
+}
+
 }  // namespace papilio::nn

@@ -20,6 +20,10 @@ std::string transformers5_name(const std::string& path);
 // The other way round: a path of either convention becomes the checkpoint's.
 std::string checkpoint_name(const std::string& path);
 
+// A name without what torch.compile puts into it, before whichever module was compiled:
+// "vit.encoder._orig_mod.layer.0" -> "vit.encoder.layer.0".
+std::string uncompiled_name(std::string path);
+
 // A module or parameter that Transformers 5 holds as two halves of its rows: DINOv2's
 // "...mlp.weights_in" as "...mlp.gate_proj" above "...mlp.up_proj". Nothing for another path.
 std::optional<std::array<std::string, 2>> halves_of(const std::string& path);

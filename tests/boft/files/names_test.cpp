@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -88,6 +90,80 @@ TEST_CASE("PEFT's adapters under the names of Transformers 5: logits, merged, wr
   }
 }
 
+TEST_CASE(
+    "a regular expression of a backbone alone, whose paths begin without vit., fits the model") {
+  const NoGrad no_grad;
+  const auto expected =
+      load_safetensors(golden("names/backbone_lora/expected.safetensors")).tensors;
+  for (const char* pattern :
+       {R"(layers\.\d+\.(attention\.q_proj|mlp\.fc2))", R"(.*(q_proj|mlp\.fc2))"}) {
+    const TemporaryFolder at;
+    fs::copy(golden("names/backbone_lora"), at.path(), fs::copy_options::recursive);
+    auto config = nlohmann::json::parse(std::ifstream(at / "adapter_config.json"));
+    config["target_modules"] = pattern;
+    write_text(at / "adapter_config.json", config.dump());
+    const auto loaded = nn::from_pretrained(golden("transformers/vit"));
+    nn::eval(*loaded.model);
+    AdapterModel adapters(*loaded.model);
+    CHECK(boft::load_adapter(adapters, at.path()).empty());
+    CHECK(largest_difference((*loaded.model)(expected.at("x")), expected.at("logits")) < 1e-5);
+    // Written, it is one of the whole model, as PEFT reads it there.
+    const TemporaryFolder out;
+    boft::save_adapter(adapters, out.path());
+    config = nlohmann::json::parse(std::ifstream(out / "adapter_config.json"));
+    CHECK(config["target_modules"] == std::string(R"(vit\.(?:)") + pattern + ')');
+    const auto again = nn::from_pretrained(golden("transformers/vit"));
+    nn::eval(*again.model);
+    AdapterModel second(*again.model);
+    CHECK(boft::load_adapter(second, out.path()).empty());
+    CHECK(largest_difference((*again.model)(expected.at("x")), expected.at("logits")) < 1e-5);
+  }
+}
+
+TEST_CASE("what torch.compile and data parallelism put into an adapter's names is left out") {
+  const NoGrad no_grad;
+  const auto expected = load_safetensors(golden("names/lora_rslora/expected.safetensors")).tensors;
+  const std::string prefix = "base_model.model.";
+  const auto behind = [&](const std::string& word) {
+    return [=](std::string key) { return key.insert(prefix.size(), word); };
+  };
+  const std::vector<std::function<std::string(std::string)>> renamings{
+      behind("_orig_mod."),
+      behind("module."),
+      behind("_orig_mod.module."),
+      [](const std::string& key) { return "_orig_mod." + key; },
+      [](const std::string& key) { return "module." + key; },
+      [](std::string key) {
+        const size_t layer = key.find(".0.");
+        return layer == key.npos ? key : key.insert(layer + 3, "_orig_mod.");
+      }};
+  for (size_t i = 0; i < renamings.size(); ++i) {
+    CAPTURE(i);
+    const TemporaryFolder at;
+    fs::copy(golden("names/lora_rslora"), at.path(), fs::copy_options::recursive);
+    std::map<std::string, Tensor> tensors;
+    for (const auto& [key, tensor] : load_safetensors(at / kWeights).tensors)
+      tensors[renamings[i](key)] = tensor;
+    save_safetensors(at / kWeights, tensors);
+    // PEFT writes all-linear on a compiled model as a list of such paths.
+    auto config = nlohmann::json::parse(std::ifstream(at / "adapter_config.json"));
+    for (auto& name : config["target_modules"]) name = "_orig_mod." + name.get<std::string>();
+    write_text(at / "adapter_config.json", config.dump());
+    const auto loaded = nn::from_pretrained(golden("transformers/vit"));
+    nn::eval(*loaded.model);
+    AdapterModel adapters(*loaded.model);
+    CHECK(boft::load_adapter(adapters, at.path()).empty());
+    CHECK(largest_difference((*loaded.model)(expected.at("x")), expected.at("logits")) < 1e-5);
+    // The same once more, under the name that it had.
+    const auto plain = load_safetensors(golden("names/lora_rslora") / kWeights).tensors;
+    tensors.insert(*plain.begin());
+    save_safetensors(at / kWeights, tensors);
+    CHECK_THROWS_WITH_AS(boft::read_adapter_folder(at.path()),
+                         doctest::Contains((": names " + plain.begin()->first + " twice").c_str()),
+                         FileError);
+  }
+}
+
 TEST_CASE("SwiGLU's halves with different rotations are refused, with the reason") {
   const TemporaryFolder at;
   fs::copy(golden("names/swiglu_boft"), at.path(), fs::copy_options::recursive);
@@ -157,6 +233,36 @@ TEST_CASE("OneTrainer's scaled OFT is divided by 2 sqrt(b - 1)") {
   save_safetensors(at / kWeights, scaled);
   CHECK_THROWS_WITH_AS(boft::read_adapter_folder(at.path()), doctest::Contains("DoRA-OFT"),
                        FileError);
+}
+
+TEST_CASE("files of OneTrainer, and adapters' tensors alone, say that a configuration is missing") {
+  const TemporaryFolder at;
+  const std::string layer = "base_model.model.vit.encoder.layer.0.attention.attention.query.";
+  const std::map<std::string, Tensor> rotation{{layer + "oft_R.weight", zeros({4, 6})}};
+  auto marked = rotation;
+  marked[layer + "oft_R.scaled_oft"] = ones({}, {.dtype = DType::boolean});
+  for (const bool one_trainer : {true, false}) {
+    const fs::path file = at / (one_trainer ? "marked.safetensors" : "plain.safetensors");
+    save_safetensors(file, one_trainer ? marked : rotation);
+    const std::string says =
+        file.string() + ": " + layer +
+        (one_trainer
+             ? "oft_R.scaled_oft is of OneTrainer, whose files have no configuration; it is read "
+               "as adapter_model.safetensors beside an adapter_config.json with peft_type "
+               "OFT, oft_block_size and target_modules, if its keys begin with "
+               "base_model.model."
+             : "oft_R.weight is of an adapter without adapter_config.json, which says what "
+               "its numbers mean");
+    // The file itself, and the folder that holds it alone.
+    for (const fs::path& path : {file, at.path()})
+      CHECK_THROWS_WITH_AS(boft::read_adapter_folder(path), says.c_str(), FileError);
+    fs::remove(file);
+  }
+  // With its configuration it is read.
+  save_safetensors(at / kWeights, marked);
+  write_text(at / "adapter_config.json",
+             R"({"peft_type": "OFT", "oft_block_size": 4, "target_modules": ["query"]})");
+  CHECK(boft::read_adapter_folder(at.path()).tensors.size() == 1);
 }
 
 TEST_CASE("an adapter in Python's pickle is named for what it is") {

@@ -16,6 +16,7 @@
 
 #include "boft/files/adapter_folder.h"
 #include "nn/models/pretrained.h"
+#include "nn/models/transformers_names.h"
 #include "tensor/files/safetensors.h"
 #include "tests/nn/models/golden_models.h"
 #include "tests/temporary_folder.h"
@@ -57,8 +58,8 @@ int64_t peak_memory() {
 }  // namespace
 
 TEST_CASE("names behind a wrapper's prefix are read as if it were not there") {
-  for (const std::string prefix :
-       {"_orig_mod.", "module.", "base_model.model.", "module._orig_mod."}) {
+  for (const std::string prefix : {"_orig_mod.", "module.", "base_model.model.",
+                                   "module._orig_mod.", "base_model.model._orig_mod."}) {
     for (const std::string name : {"deit", "timm"}) {
       CAPTURE(prefix);
       const TemporaryFolder folder;
@@ -68,6 +69,20 @@ TEST_CASE("names behind a wrapper's prefix are read as if it were not there") {
       expect_golden_logits(*loaded.model, name, 3);
     }
   }
+}
+
+TEST_CASE("modules compiled one by one have torch.compile's word in the middle of their names") {
+  const TemporaryFolder folder;
+  write_renamed(folder.path(), "deit", [](std::string key) {
+    const std::string layers = "deit.encoder.layer.";
+    if (key.starts_with(layers)) key.insert(layers.size() + 2, "_orig_mod.");  // after "0."
+    return key;
+  });
+  const nn::PretrainedClassifier loaded = nn::from_pretrained(folder.path());
+  CHECK(loaded.warnings.empty());
+  expect_golden_logits(*loaded.model, "deit", 3);
+  CHECK(nn::uncompiled_name("a_orig_mod.b") == "a_orig_mod.b");
+  CHECK(nn::uncompiled_name("_orig_mod.a._orig_mod._orig_mod.b") == "a.b");
 }
 
 TEST_CASE("a model saved with PEFT's adapters still on it is named for what it is") {
@@ -117,6 +132,36 @@ TEST_CASE("num_labels wins over an id2label of another length; numbers are names
         std::vector<std::string>{path.string() +
                                  ": id2label names 3 classes, num_labels says 2, which counts: "
                                  "they are called LABEL_0, LABEL_1, ..."});
+}
+
+TEST_CASE("of outputs with one name label2id says which is meant") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "config.json";
+  json config = config_of("deit");
+  config["id2label"] = {{"0", "cat"}, {"1", "dog"}, {"2", "cat"}, {"3", "cat"}, {"4", "bat"}};
+  config["num_labels"] = 5;
+  using Names = std::vector<std::string>;
+  const auto names = [&](const json& label2id) {
+    config["label2id"] = label2id;
+    write_bytes(path, config.dump());
+    return nn::from_config(path).class_names;
+  };
+  const Names first{"cat", "dog", "cat (output 2)", "cat (output 3)", "bat"},
+      third{"cat (output 0)", "dog", "cat", "cat (output 3)", "bat"};
+  CHECK(names({{"cat", 2}, {"dog", 1}, {"bat", 4}}) == third);
+  CHECK(nn::from_config(path).warnings ==
+        Names{path.string() +
+              ": id2label gives 3 outputs the name cat; label2id says that output 2 "
+              "is meant, and 0, 3 go by \"cat (output N)\""});
+  // One that says nothing of the name, or something impossible: the first.
+  CHECK(names({{"dog", 1}}) == first);
+  CHECK(names({{"cat", 1}}) == first);
+  CHECK(names({{"cat", -1}}) == first);
+  CHECK(names({{"cat", "2"}}) == first);
+  CHECK(names(nullptr) == first);
+  CHECK(nn::from_config(path).warnings ==
+        Names{path.string() + ": id2label gives 3 outputs the name cat; the first, 0, is taken for "
+                              "it, and 2, 3 go by \"cat (output N)\""});
 }
 
 TEST_CASE("of images that are no multiple of the patch the remainder is dropped") {
