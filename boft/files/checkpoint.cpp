@@ -10,7 +10,7 @@
 #include "boft/files/unused_keys.h"
 #include "boft/model/targets.h"
 #include "nn/detail/text_table.h"
-#include "nn/models/image_classifier.h"
+#include "nn/models/pretrained_model.h"
 #include "nn/models/transformers_names.h"
 #include "tensor/copy.h"
 #include "tensor/files/detail/check_name.h"
@@ -82,8 +82,8 @@ Tensors under_names_of(const Tensors& mine, const Tensors& tensors, const std::s
 // ..." of a ViTModel): a regular expression matches from the path's beginning, so it begins with
 // "vit.".
 AdapterConfig for_whole_model(nn::Module& model, const AdapterFolder& read) {
-  const auto* classifier = dynamic_cast<nn::ImageClassifier*>(&model);
-  const std::string backbone = classifier == nullptr ? "" : classifier->backbone_prefix();
+  const auto* pretrained = dynamic_cast<nn::PretrainedModel*>(&model);
+  const std::string backbone = pretrained == nullptr ? "" : pretrained->backbone_prefix();
   AdapterConfig config = read.config;
   const bool whole = std::ranges::any_of(read.tensors, [&](const auto& tensor) {
     return tensor.first.starts_with(kPrefix + backbone);

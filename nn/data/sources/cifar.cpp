@@ -195,7 +195,9 @@ ImageSplits open_cifar(const fs::path& path, const HoldOut& shares) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) {
     const std::string bytes = read_unpacked(path);
-    check<FileError>(is_tar(bytes), path.string(), ": expected a tar archive of CIFAR");
+    check<FileError>(is_tar(bytes), path.string(),
+                     ": is neither a folder nor a file of a data set (an archive "
+                     "of CIFAR or of samples, IDX)");
     return open_files(files_of(read_tar(bytes, path.string()), path.string()), path.string(),
                       shares);
   }

@@ -138,6 +138,7 @@ int convert(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   set_threads(s.common);
+  check_not_half_replaced(s.folder);
   if (s.to == "timm" || s.to == "transformers") return as_other_model(options, s);
   const bool names = s.to == "transformers4" || s.to == "transformers5";
   check<UsageError>(!s.base.empty() || (s.to != "boft" && s.to != "merged" && !names), "--to ",

@@ -16,6 +16,7 @@
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/output_file.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_evaluation.h"
@@ -155,6 +156,7 @@ int evaluate(const Words& words) {
   if (!options.parse(words)) return 0;
   const Device device = device_of(s.common);
   check_data_options(options, s.data);
+  check_can_be_written(s.report);
   warn(options, take_known_split(options, s.data, {s.adapter, s.model}));
   const Data all = open_data(s.data);
   chosen_classes(s.data, all);
@@ -185,18 +187,6 @@ int evaluate(const Words& words) {
   for (const std::string& message : result.skipped) warn(options, {"left out: " + message});
   check<Error>(result.without_answer == 0, "the model gives no number for ", result.without_answer,
                " of ", result.labels.size(), " images: weights or activations are not finite");
-  if (!s.report.empty()) {
-    write_report(s.report, [&](report::RunReport& page) {
-      page.title = "Evaluation on " + data_title(s.data);
-      page.subject = "The model in " + s.model +
-                     (s.adapter.empty() ? "" : " with the adapter in " + s.adapter) + ".";
-      page.parameters = nn::count_parameters(*loaded.model).all;
-      report_command(page, options, words, *loaded.model, s.data, data);
-      report_evaluation(page, *loaded.model, {s.split, images, result}, loaded.class_names,
-                        processor, data.prepared());
-      report_adapter(page, loaded.adapters.get());
-    });
-  }
   const Confusion confusion = nn::confusion_matrix(result, int64_t(loaded.class_names.size()));
   if (s.common.json) {
     print_json(
@@ -219,6 +209,18 @@ int evaluate(const Words& words) {
          {"confusion", confusion}});
   } else {
     print_result(s, result, confusion, loaded.class_names, rest);
+  }
+  if (!s.report.empty()) {
+    write_report(s.report, [&](report::RunReport& page) {
+      page.title = "Evaluation on " + data_title(s.data);
+      page.subject = "The model in " + s.model +
+                     (s.adapter.empty() ? "" : " with the adapter in " + s.adapter) + ".";
+      page.parameters = nn::count_parameters(*loaded.model).all;
+      report_command(page, options, words, *loaded.model, s.data, data);
+      report_evaluation(page, *loaded.model, {s.split, images, result}, loaded.class_names,
+                        processor, data.prepared());
+      report_adapter(page, loaded.adapters.get());
+    });
   }
   return 0;
 }

@@ -5,11 +5,13 @@
 #include <system_error>
 
 #include "samples/papilio/commands/commands.h"
+#include "samples/papilio/data/images.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/inspect_adapter.h"
 #include "samples/papilio/run/inspect_model.h"
 #include "samples/papilio/run/inspect_safetensors.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/would_adapt.h"
 
 namespace papilio::cli {
@@ -41,7 +43,13 @@ Inspection inspection_of(const std::filesystem::path& path) {
   std::error_code ignored;
   check<FileError>(std::filesystem::exists(path, ignored), path.string(),
                    ": there is no such file or folder");
-  if (!std::filesystem::is_directory(path, ignored)) return inspect_safetensors(path);
+  if (!std::filesystem::is_directory(path, ignored)) {
+    const std::string format =
+        std::filesystem::is_regular_file(path, ignored) ? file_format(path.string()) : "";
+    check<FileError>(format.empty(), path.string(), ": is ", format, ", not a .safetensors file");
+    return inspect_safetensors(path);
+  }
+  check_not_half_replaced(path);
   if (is_adapter_folder(path)) return inspect_adapter(path);
   check<FileError>(is_model_folder(path), path.string(),
                    ": holds neither a model (config.json and model.safetensors) nor an adapter "

@@ -26,6 +26,7 @@
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/number_ranges.h"
+#include "samples/papilio/options/output_file.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/predictions_file.h"
 #include "samples/papilio/run/table.h"
@@ -252,6 +253,7 @@ int predict(const Words& words) {
   const bool csv = s.out.ends_with(".csv");
   check<UsageError>(s.out.empty() || csv || s.out.ends_with(".json"),
                     "--out: expected FILE.csv or FILE.json, got ", printable(s.out));
+  check_can_be_written(s.out);
   const Device device = device_of(s.common);
   set_threads(s.common);
   LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused);
@@ -272,16 +274,28 @@ int predict(const Words& words) {
                               {"model", s.model},
                               {"predictions", as_json(predictions, kind)},
                               {"skipped", skipped}};
-  if (!s.out.empty())
+  const auto print = [&] {
+    if (s.common.json)
+      print_json(object);
+    else
+      std::printf("%s", as_table(predictions, kind).c_str());
+  };
+  if (s.out.empty()) {
+    print();
+    return 0;
+  }
+  try {
     write_file_atomically(s.out,
                           csv ? predictions_csv(predictions, measure(kind)) : json_text(object));
-  if (s.common.json) {
-    print_json(object);
-  } else if (s.out.empty()) {
-    std::printf("%s", as_table(predictions, kind).c_str());
-  } else {
-    std::printf("%s: %s images\n", s.out.c_str(), with_commas(int64_t(predictions.size())).c_str());
+  } catch (const FileError&) {  // nothing is lost
+    print();
+    throw;
   }
+  if (s.common.json)
+    print();
+  else
+    std::printf("%s: %s %s\n", s.out.c_str(), with_commas(int64_t(predictions.size())).c_str(),
+                predictions.size() == 1 ? "image" : "images");
   return 0;
 }
 

@@ -7,9 +7,9 @@
 
 #include "nn/models/vit.h"
 #include "samples/papilio/commands/commands.h"
+#include "samples/papilio/data/class_list.h"
 #include "samples/papilio/data/model_fit.h"
 #include "samples/papilio/options/model_options.h"
-#include "samples/papilio/options/number_ranges.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/training_run.h"
@@ -50,7 +50,7 @@ Options declare(Settings& s) {
 }
 
 std::string intro(const RunData& run, const nn::ViTConfig& config, int64_t parameters) {
-  return str(run.classes.size(), " classes (", classes_text(run.classes), "), ",
+  return str(run.classes.size(), " classes (", class_list_text(run.data.class_names), "), ",
              run.data.size("train"), " images to train, ", run.data.size("validation"),
              " to validate, ", run.data.size("test"), " to test\nViT of ", config.num_hidden_layers,
              " layers, width ", config.hidden_size, ": ", with_commas(parameters), " parameters");

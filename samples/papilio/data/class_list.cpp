@@ -120,4 +120,15 @@ std::vector<int64_t> parse_class_list(const std::string& text,
   return chosen.places();
 }
 
+std::string class_list_text(const std::vector<std::string>& names) {
+  constexpr size_t kMost = 8;
+  std::vector<int64_t> numbers;
+  for (const std::string& name : names) {
+    const auto number = number_of(name);
+    if (!number || std::to_string(*number) != name) return printable(nn::listed(names, kMost));
+    numbers.push_back(*number);
+  }
+  return classes_text(numbers);
+}
+
 }  // namespace papilio::cli

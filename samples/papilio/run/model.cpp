@@ -1,5 +1,6 @@
 #include "samples/papilio/run/model.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 #include "boft/model/targets.h"
 #include "nn/models/pretrained.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/run_folder.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
 
@@ -34,6 +36,7 @@ void check_folder(const fs::path& folder) {
   std::error_code ignored;
   check<FileError>(fs::exists(folder, ignored), folder.string(), ": there is no such folder");
   check<FileError>(fs::is_directory(folder, ignored), folder.string(), ": is not a folder");
+  check_not_half_replaced(folder);
 }
 
 // What is wrong with a file is no wrong use of the command line.
@@ -122,6 +125,8 @@ void add_ignore_unused(Options& options, bool& ignore_unused) {
 namespace {
 
 void check_adapter_folder(const fs::path& adapter) {
+  check_not_half_replaced(adapter);
+  boft::check_adapter_folder(adapter);
   check_folder(adapter);
   check<FileError>(is_adapter_folder(adapter), adapter.string(),
                    ": holds no adapter (adapter_config.json and adapter_model.safetensors)");
@@ -205,6 +210,8 @@ std::vector<std::string> read_class_names(const fs::path& folder) {
     check<FileError>(found != document.end() && found->is_string(), path.string(),
                      ": expected names for 0, 1, 2, ...");
     names.push_back(found->get<std::string>());
+    check<FileError>(std::ranges::count(names, names.back()) == 1, path.string(),
+                     ": names the class ", names.back(), " twice");
   }
   return names;
 }

@@ -309,6 +309,18 @@ bool holds_result(const fs::path& out) {
   return is_model_folder(out) || is_adapter_folder(out);
 }
 
+void check_not_half_replaced(const fs::path& folder) {
+  // Configurations go first and come last.
+  const bool whole =
+      std::ranges::any_of(kConfigs, [&](const char* config) { return is_there(folder / config); });
+  check<FileError>(whole || !half_replaced(folder), folder.string(),
+                   ": a process ended while it replaced the result in this folder; the old one is "
+                   "in ",
+                   old_in(folder).string(),
+                   " and comes back when a command writes into the folder, such as the one that "
+                   "ended");
+}
+
 void begin_run_folder(const fs::path& out) {
   std::error_code ignored;
   if (!holds_result(out)) {

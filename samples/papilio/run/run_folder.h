@@ -25,6 +25,10 @@ enum class ResultKind { model, adapter };
 bool holds_run(const std::filesystem::path& out);
 bool holds_result(const std::filesystem::path& out);
 
+// For a reader: throws FileError if a process ended while it replaced the result and neither the
+// old nor the new one is whole; says where the old one is.
+void check_not_half_replaced(const std::filesystem::path& folder);
+
 // For a new run: removes what another has left but its result (a model or an adapter, with its
 // report), which stays until the new one is there. Of half a result nothing stays. Throws
 // FileError.

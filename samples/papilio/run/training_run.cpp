@@ -3,8 +3,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "autograd/anomaly.h"
 #include "autograd/grad_mode.h"
@@ -26,6 +28,7 @@
 #include "samples/papilio/run/training.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
+#include "tensor/text.h"
 
 namespace papilio::cli {
 
@@ -71,6 +74,19 @@ void write_run_report(const TrainingRun& run, const TrainingData& parts, const T
   });
 }
 
+// The files and folders of a run that there are.
+std::string written_in(const std::filesystem::path& out) {
+  std::vector<std::string> names;
+  for (const char* name :
+       {"config.json", "model.safetensors", "model.safetensors.index.json", "adapter_config.json",
+        "adapter_model.safetensors", "id2label.json", "preprocessor_config.json", "report.html",
+        "log.csv", "steps.csv", "tensorboard/", "checkpoints/", "run.toml"}) {
+    std::error_code ignored;
+    if (std::filesystem::exists(out / name, ignored)) names.emplace_back(name);
+  }
+  return joined(names, ", ");
+}
+
 void print_run(const TrainingRun& run, const TrainingEnd& end, const TestResult& test) {
   const RunSettings& s = run.settings;
   if (s.common.json) {
@@ -84,11 +100,7 @@ void print_run(const TrainingRun& run, const TrainingEnd& end, const TestResult&
     add_to_json(result, end);
     print_json(result);
   } else if (end.succeeded()) {
-    std::printf(
-        "%s\n%s: %s, report.html, log.csv, steps.csv, tensorboard/, checkpoints/, run.toml\n",
-        test.text().c_str(), s.out.c_str(),
-        run.adapters != nullptr ? "adapter_config.json, adapter_model.safetensors, id2label.json"
-                                : "config.json, model.safetensors");
+    std::printf("%s\n%s: %s\n", test.text().c_str(), s.out.c_str(), written_in(s.out).c_str());
   }
 }
 

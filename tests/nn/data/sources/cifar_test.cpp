@@ -190,7 +190,9 @@ TEST_CASE("CIFAR files that lie: sizes, labels, missing parts, names, archives")
   write_bytes(file, archive().substr(0, 9000));
   CHECK(refusal(file).find("which is not what the archive holds") != std::string::npos);
   write_bytes(file, "hello");
-  CHECK(refusal(file) == ": expected a tar archive of CIFAR");
+  CHECK(refusal(file) ==
+        ": is neither a folder nor a file of a data set (an archive of "
+        "CIFAR or of samples, IDX)");
   write_bytes(file, tar({tar_member("a/train.bin", "x"), tar_member("b/train.bin", "x")}));
   CHECK(refusal(file) == ": holds two files train.bin");
   write_bytes(file, tar({tar_member("a.txt", "x")}));

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "tensor/creation.h"
 #include "tensor/files/safetensors.h"
@@ -153,6 +154,48 @@ TEST_CASE("a trained model that answers NaN takes no good one's place") {
       converted.err.find("holds numbers that are not finite; what is in small stays as it is\n") !=
       std::string::npos);
   CHECK(at.bytes("small/adapter_model.compact.safetensors") == good);
+}
+
+TEST_CASE("readers say where the old result is if its replacement was interrupted") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 2-4 --epochs 1 -t query -b 4 -m 1 --out a"));
+  const auto set_aside = [&](const std::string& folder) {
+    fs::create_directory(at / (folder + "/.old"));
+    for (const char* name : {"config.json", "adapter_config.json", "model.safetensors"})
+      if (fs::exists(at / (folder + '/' + name)))
+        fs::rename(at / (folder + '/' + name), at / (folder + "/.old/" + name));
+  };
+  const auto check_named = [&](const std::string& folder, const std::vector<std::string>& lines) {
+    const auto before = names_in(at / folder);
+    for (const std::string& line : lines) {
+      CAPTURE(line);
+      const Outcome outcome = at.run(words(line));
+      CHECK(outcome.code == 1);
+      CHECK(outcome.out == "");
+      CHECK_MESSAGE(
+          outcome.err.find(folder +
+                           ": a process ended while it replaced the result in this folder; "
+                           "the old one is in " +
+                           folder + "/.old and comes back when a command writes into the folder") !=
+              std::string::npos,
+          outcome.err);
+    }
+    CHECK(names_in(at / folder) == before);
+  };
+  set_aside("a");
+  check_named("a", {"inspect a", "predict base --adapter a --digit 0", "evaluate base --adapter a",
+                    "merge base a --out m", "convert a --to compact --out m"});
+  set_aside("base");
+  check_named("base", {"inspect base", "predict base --digit 0", "evaluate base",
+                       "finetune base --epochs 1 --out f"});
+  // A command that writes brings it back, whatever it then says.
+  CHECK(at.run(words("train --classes 0-1 --out base")).code == 2);
+  at.json(words("evaluate base"));
+  CHECK(!fs::exists(at / "base/.old"));
+  // What is left after the new one is whole is nobody's business.
+  fs::create_directory(at / "base/.old");
+  at.json(words("evaluate base"));
 }
 
 }  // namespace papilio::test
