@@ -138,9 +138,9 @@ def load(base, case, folder):
     return model.eval()
 
 
-def logits(model, batch):
+def logits(model, batch, dtype=torch.float64):
     with torch.no_grad():
-        return model.double()(pixel_values=batch["pixel_values"].double()).logits
+        return model.to(dtype)(pixel_values=batch["pixel_values"].to(dtype)).logits
 
 
 def merged_logits(model, batch):
@@ -152,10 +152,10 @@ def merged_logits(model, batch):
     return result
 
 
-def gradients(model, batch, case):
-    """Gradients of the mean cross entropy by adapter and file key, in float64."""
-    model.double().zero_grad()
-    output = model(pixel_values=batch["pixel_values"].double()).logits
+def gradients(model, batch, case, dtype=torch.float64):
+    """Gradients of the mean cross entropy by adapter and file key."""
+    model.to(dtype).zero_grad()
+    output = model(pixel_values=batch["pixel_values"].to(dtype)).logits
     torch.nn.functional.cross_entropy(output, batch["labels"]).backward()
     state = {n: torch.zeros_like(p) if p.grad is None else p.grad
              for n, p in model.named_parameters() if p.requires_grad}
