@@ -11,7 +11,6 @@
 #include "samples/papilio/run/inspect_model.h"
 #include "samples/papilio/run/inspect_safetensors.h"
 #include "samples/papilio/run/model.h"
-#include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/would_adapt.h"
 
 namespace papilio::cli {
@@ -49,7 +48,7 @@ Inspection inspection_of(const std::filesystem::path& path) {
     check<FileError>(format.empty(), path.string(), ": is ", format, ", not a .safetensors file");
     return inspect_safetensors(path);
   }
-  check_not_half_replaced(path);
+  check_folder(path);
   if (is_adapter_folder(path)) return inspect_adapter(path);
   check<FileError>(is_model_folder(path), path.string(),
                    ": holds neither a model (config.json and model.safetensors) nor an adapter "

@@ -1,13 +1,10 @@
 #include "samples/papilio/options/common.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "kernels/threads.h"
+#include "samples/papilio/options/output_file.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -39,8 +36,7 @@ void make_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
-  const bool open = access(folder.c_str(), W_OK | X_OK) == 0;  // before errno is read
-  check<FileError>(open, folder.string(), ": cannot be written: ", std::strerror(errno));
+  check_writable_folder(folder);
 }
 
 std::string json_text(const nlohmann::json& object) {

@@ -9,6 +9,12 @@
 
 namespace papilio::cli {
 
+void check_writable_folder(const std::filesystem::path& folder) {
+  const int error = ::access(folder.c_str(), R_OK | W_OK | X_OK) == 0 ? 0 : errno;
+  check<FileError>(error == 0, folder.string(),
+                   ": cannot be written: ", std::generic_category().message(error));
+}
+
 void check_can_be_written(const std::filesystem::path& path) {
   if (path.empty()) return;
   namespace fs = std::filesystem;
@@ -18,8 +24,7 @@ void check_can_be_written(const std::filesystem::path& path) {
                    ": it is a folder");
   check<FileError>(fs::is_directory(folder, ignored), "cannot write ", path.string(),
                    ": there is no folder ", folder.string());
-  check<FileError>(::access(folder.c_str(), W_OK | X_OK) == 0, "cannot write ", path.string(), ": ",
-                   std::generic_category().message(errno));
+  check_writable_folder(folder);
 }
 
 }  // namespace papilio::cli

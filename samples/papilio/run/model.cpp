@@ -1,6 +1,9 @@
 #include "samples/papilio/run/model.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -13,6 +16,7 @@
 #include "boft/files/checkpoint.h"
 #include "boft/model/targets.h"
 #include "nn/models/pretrained.h"
+#include "nn/train/checkpoints.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/run_folder.h"
 #include "tensor/files/atomic_file.h"
@@ -30,13 +34,6 @@ constexpr const char* kClassNames = "id2label.json";
 bool has(const fs::path& folder, const char* file) {
   std::error_code ignored;
   return fs::exists(folder / file, ignored);
-}
-
-void check_folder(const fs::path& folder) {
-  std::error_code ignored;
-  check<FileError>(fs::exists(folder, ignored), folder.string(), ": there is no such folder");
-  check<FileError>(fs::is_directory(folder, ignored), folder.string(), ": is not a folder");
-  check_not_half_replaced(folder);
 }
 
 // What is wrong with a file is no wrong use of the command line.
@@ -84,6 +81,21 @@ void warn_of_non_finite(nn::Module& model, const fs::path& from,
                        " holds numbers that are not finite");
     return;
   }
+}
+
+void check_folder(const fs::path& folder) {
+  std::error_code ignored;
+  check<FileError>(fs::exists(folder, ignored), folder.string(), ": there is no such folder");
+  check<FileError>(fs::is_directory(folder, ignored), folder.string(), ": is not a folder");
+  const int error = ::access(folder.c_str(), R_OK | X_OK) == 0 ? 0 : errno;
+  check<FileError>(error == 0, folder.string(),
+                   ": cannot be read: ", std::generic_category().message(error));
+  check_not_half_replaced(folder);
+  check<FileError>(is_model_folder(folder) || is_adapter_folder(folder) ||
+                       nn::Checkpoints(folder / "checkpoints").empty(),
+                   folder.string(),
+                   ": holds the checkpoints of a run that has not ended, and no result yet; "
+                   "--resume goes on with it");
 }
 
 bool is_model_folder(const fs::path& folder) {

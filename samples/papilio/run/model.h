@@ -48,6 +48,9 @@ void take_classifier(LoadedModel& loaded, const std::filesystem::path& folder);
 
 // Throws FileError unless the folder is there and holds a model.
 void check_model_folder(const std::filesystem::path& folder);
+// For readers: throws FileError if there is no such folder, if it may not be read, if its result was
+// being replaced when a process ended, or if it has none because a run has not ended.
+void check_folder(const std::filesystem::path& folder);
 bool is_model_folder(const std::filesystem::path& folder);
 bool is_adapter_folder(const std::filesystem::path& folder);
 

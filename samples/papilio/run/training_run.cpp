@@ -16,6 +16,7 @@
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/data/training_data.h"
+#include "samples/papilio/options/common.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/orthogonality.h"
@@ -115,6 +116,8 @@ RunData open_run_data(Options& options, RunSettings& s, Device device,
   fit_augmentation_to_data(options, s.training.augment, all);
   std::vector<int64_t> classes = chosen_classes(s.data, all);
   Data data = with_classes(all, classes);
+  check<UsageError>(classes.size() > 1, "the data have one class, ",
+                    printable(data.class_names[0]), ": there is nothing to tell it from");
   return {std::move(data), std::move(classes)};
 }
 

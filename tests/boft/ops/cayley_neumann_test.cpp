@@ -6,8 +6,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <vector>
 
+#include "autograd/gradcheck.h"
+#include "autograd/ops/shape.h"
 #include "boft/ops/cayley.h"
 #include "boft/ops/skew_symmetric.h"
 #include "kernels/cayley_neumann.h"
@@ -15,6 +18,7 @@
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
 #include "tests/boft/dense.h"
+#include "tests/compare.h"
 
 namespace papilio::test {
 
@@ -93,6 +97,25 @@ TEST_CASE("cayley_neumann") {
                  // Sums of up to ten powers of b products each.
                  .tolerance_factor = 8};
   run(c);
+}
+
+TEST_CASE("cayley_neumann_doubled is the series of PEFT 0.16 and 0.17") {
+  // What PEFT 0.17.1's OFTRotationModule makes of [0.1, -0.2, 0.3] in float64.
+  const std::map<int64_t, std::vector<double>> theirs{
+      {1, {1, 0, 0, 0, 1, 0, 0, 0, 1}},
+      {2, {1, .2, -.4, -.2, 1, .6, .4, -.6, 1}},
+      {3, {.9, .32, -.34, -.08, .8, .64, .46, -.56, .74}},
+      {4, {.9, .292, -.284, -.052, .8, .556, .404, -.476, .74}},
+      {5, {.914, .2752, -.2924, -.0688, .828, .5504, .3956, -.4816, .7764}},
+      {7, {.91204, .281472, -.299064, -.070368, .82408, .562944, .404616, -.492576, .771304}}};
+  const Tensor a = skew_symmetric(reshape(tensor(std::vector<double>{.1, -.2, .3}), {1, 3}), 3);
+  for (const auto& [terms, want] : theirs) {
+    CAPTURE(terms);
+    CHECK(largest_difference(cayley_neumann_doubled(a, terms).to_vector<double>(), want) < 1e-14);
+    const int64_t n = terms;
+    CHECK(gradcheck([n](const Tensors& in) { return cayley_neumann_doubled(in[0], n); },
+                    {uniform64({2, 3, 3}, -0.4, 0.4)}));
+  }
 }
 
 TEST_CASE("cayley_neumann: a NaN reaches the rotation wherever A is used") {

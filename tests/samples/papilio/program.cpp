@@ -27,6 +27,8 @@ int Workplace::start(const std::vector<std::string>& words) const {
   const int e = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (o < 0 || e < 0 || dup2(o, 1) < 0 || dup2(e, 2) < 0 || chdir(folder_.path().c_str()) != 0)
     _exit(99);
+  constexpr unsigned kNobody = 65534;
+  if (!superuser_ && geteuid() == 0 && (setgid(kNobody) != 0 || setuid(kNobody) != 0)) _exit(99);
   // nohup, and a shell that starts the tests in the background, have signals ignored.
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);
   for (const auto& [name, value] : environment_) setenv(name.c_str(), value.c_str(), 1);

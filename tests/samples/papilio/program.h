@@ -14,7 +14,7 @@
 namespace papilio::test {
 
 struct Outcome {
-  int code;  // 128 + the signal if one ended it
+  int code;  // 128 + the signal if one ended it; 99 if it could not be started
   std::string out, err;
 };
 
@@ -42,6 +42,8 @@ class Workplace {
   void set_faults(const std::string& calls, const std::string& path, int n = 1);
   // Without them again.
   void end_faults() { set_environment("LD_PRELOAD", ""); }
+  // Programs that are started from here on are no superuser's, who may write everywhere.
+  void drop_superuser() { superuser_ = false; }
   // With --json --quiet; the object it prints. Fails the test if it does not end with 0.
   nlohmann::json json(std::vector<std::string> words) const;
 
@@ -55,6 +57,7 @@ class Workplace {
   const char* program_;
   TemporaryFolder folder_;
   std::map<std::string, std::string> environment_;
+  bool superuser_ = true;
 };
 
 // Has the process ended? It can still be waited for.

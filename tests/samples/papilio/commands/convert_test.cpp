@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,5 +85,53 @@ TEST_CASE("convert: boft, oft, compact, peft and merged; what cannot be said is 
     CHECK(refused.code == 2);
     CHECK(refused.err.find(message) != std::string::npos);
     CHECK(!std::filesystem::exists(at / "x"));
+  }
+}
+
+TEST_CASE("convert: a ViT to timm's form and back answers the same") {
+  const Workplace at;
+  train_base(at);
+  const auto evaluated = [&](const std::string& folder) {
+    return at.json(words("evaluate " + folder + " --classes 0-1"));
+  };
+  const auto before = evaluated("base");
+  const auto to_timm = at.run(words("convert base --to timm --out timm"));
+  CHECK(to_timm.code == 0);
+  CHECK(to_timm.err.find("layer_norm_eps 1e-12 becomes 1e-06, which is timm's") !=
+        std::string::npos);
+  const auto config = nlohmann::json::parse(at.bytes("timm/config.json"));
+  CHECK(config["architecture"].get<std::string>().starts_with("vit_"));
+  CHECK(config["label_names"] == std::vector<std::string>{"0", "1"});
+  CHECK(load_safetensors(at / "timm/model.safetensors").tensors.count("blocks.0.attn.qkv.weight"));
+  CHECK(at.run(words("convert timm --to transformers --out back")).code == 0);
+  for (const char* folder : {"timm", "back"}) {
+    const auto after = evaluated(folder);
+    CHECK(after["accuracy"] == before["accuracy"]);
+    CHECK(after["loss"].get<double>() ==
+          doctest::Approx(before["loss"].get<double>()).epsilon(1e-4));
+    CHECK(after["classes"] == before["classes"]);
+  }
+  const auto theirs = load_safetensors(at / "back/model.safetensors").tensors;
+  for (const auto& [name, tensor] : load_safetensors(at / "base/model.safetensors").tensors)
+    CHECK_MESSAGE(theirs.at(name).to_vector() == tensor.to_vector(), name);
+}
+
+TEST_CASE("adapters whose settings are out of range are named with their file") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 2-4 --epochs 1 -t query -b 4 -m 1 --out a"));
+  auto config = nlohmann::json::parse(at.bytes("a/adapter_config.json"));
+  config["boft_dropout"] = 7;
+  test::write_bytes(at / "a/adapter_config.json", config.dump());
+  for (const std::string line :
+       {"predict base --adapter a --digit 0", "evaluate base --adapter a", "inspect a",
+        "merge base a --out m", "convert a --to compact --out m",
+        "inspect --would-adapt a/adapter_config.json base"}) {
+    CAPTURE(line);
+    const auto outcome = at.run(words(line));
+    CHECK(outcome.code == 1);
+    CHECK_MESSAGE(
+        outcome.err.find("a/adapter_config.json: boft_dropout: expected ") != std::string::npos,
+        outcome.err);
   }
 }

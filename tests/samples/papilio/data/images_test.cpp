@@ -273,6 +273,8 @@ TEST_CASE("wrong use of image data: one line and the exit code") {
        "mean green?"},
       {"train --data photos --classes red,red", 2,
        "papilio train: --classes: class red is named twice"},
+      {"train --data photos --classes green", 2,
+       "papilio train: the data have one class, green: there is nothing to tell it from"},
       {"train --data photos --classes 3", 2,
        "papilio train: --classes: there is no class 3; there are 0 to 2"},
       {"train --data photos --shift 1", 2,

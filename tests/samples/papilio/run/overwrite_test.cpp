@@ -198,4 +198,18 @@ TEST_CASE("readers say where the old result is if its replacement was interrupte
   at.json(words("evaluate base"));
 }
 
+TEST_CASE("readers say that a run has not ended if there are checkpoints and no result") {
+  const Workplace at;
+  train_base(at);
+  for (const char* name : {"config.json", "model.safetensors"})
+    fs::remove(at / (std::string("base/") + name));
+  const std::string says =
+      "base: holds the checkpoints of a run that has not ended, and no result yet";
+  check_refused(at, {{"evaluate base", 1, says},
+                     {"predict base --digit 0", 1, says},
+                     {"inspect base", 1, says},
+                     {"merge base base --out m", 1, says},
+                     {"finetune base --epochs 1 --out f", 1, says}});
+}
+
 }  // namespace papilio::test
