@@ -82,7 +82,8 @@ void add_folder(std::vector<NamedImage>& images, const std::string& folder,
   for (const fs::path& path : files.pictures) images.push_back({path.string(), {}, ""});
   int64_t unknown = 0;
   for (const fs::path& path : files.others) {
-    const std::string format = fs::is_regular_file(path) ? file_format(path) : "";
+    std::error_code ignored;
+    const std::string format = fs::is_regular_file(path, ignored) ? file_format(path) : "";
     unknown += format.empty();
     if (format == "a JPEG picture" || format == "a PNG picture") {
       images.push_back({path.string(), {}, ""});

@@ -131,7 +131,9 @@ TEST_CASE("adapters whose settings are out of range are named with their file") 
     const auto outcome = at.run(words(line));
     CHECK(outcome.code == 1);
     CHECK_MESSAGE(
-        outcome.err.find("a/adapter_config.json: boft_dropout: expected ") != std::string::npos,
+        outcome.err.find(
+            "a/adapter_config.json: BoftConfig: expected boft_dropout in [0, 1), got 7") !=
+            std::string::npos,
         outcome.err);
   }
 }

@@ -104,9 +104,9 @@ TEST_CASE("a run lists the files that it has written, and no other") {
   const Outcome without = at.run(words("finetune m --data photos --epochs 1 --quiet --out a"));
   CHECK(without.code == 0);
   CHECK(without.err.find("no report: cannot write a/report.html") != std::string::npos);
-  CHECK(without.out.ends_with(
-      "\na: adapter_config.json, adapter_model.safetensors, id2label.json, "
-      "preprocessor_config.json, log.csv, steps.csv, tensorboard/, checkpoints/, run.toml\n"));
+  CHECK(
+      without.out.ends_with("\na: adapter_config.json, adapter_model.safetensors, id2label.json, "
+                            "log.csv, steps.csv, tensorboard/, checkpoints/, run.toml\n"));
 }
 
 TEST_CASE("inspect names files of other formats") {
@@ -126,7 +126,7 @@ TEST_CASE(
   const Outcome stopped = at.run(words(line));
   CHECK(stopped.code == 1);
   CHECK_MESSAGE(stopped.err.find("photos/dark/99.png") != std::string::npos, stopped.err);
-  const Outcome skipped = at.run(words(line + "--corrupt skip"));
+  const Outcome skipped = at.run(words(line + "--overwrite --corrupt skip"));
   CHECK(skipped.code == 0);
   CHECK_MESSAGE(skipped.err.find("photos/dark/99.png") != std::string::npos, skipped.err);
   const Outcome predicted = at.run(words("predict m photos --corrupt skip --out p.csv"));
