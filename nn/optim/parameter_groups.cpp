@@ -20,9 +20,10 @@ bool is_token(const std::string& name) {
 }
 
 // The depth of a parameter: 0 the embeddings, 1 the first layer, -1 what stands behind the layers.
-// Layers are numbered as in encoder.layer.0 or timm's blocks.0.
+// Layers are numbered as in encoder.layer.0 or timm's blocks.0; GPT-2's embeddings are wte and wpe.
 int64_t depth_of(const std::string& name) {
-  if (name.find("embed") != std::string::npos || is_token(name)) return 0;
+  const auto has = [&](const char* word) { return name.find(word) != std::string::npos; };
+  if (has("embed") || has("wte.") || has("wpe.") || is_token(name)) return 0;
   const std::vector<LayerPlace> places = layer_places(name);
   return places.empty() ? -1 : places.front().index + 1;
 }

@@ -69,10 +69,7 @@ TEST_CASE("a disk that is full at the end: the answers are shown, and the exit c
   train_base(at);
   const Outcome predicted = at.run(words("predict base --digit 0-2")),
                 evaluated = at.run(words("evaluate base --classes 0-1"));
-  at.set_environment("LD_PRELOAD", faults_library);
-  at.set_environment("PAPILIO_FAULT_CALLS", "write");
-  at.set_environment("PAPILIO_FAULT_PATH", "made.");
-  at.set_environment("PAPILIO_FAULT_FROM", "1");
+  at.set_faults("write", "made.");
   const Outcome lost = at.run(words("predict base --digit 0-2 --out made.csv"));
   CHECK(lost.code == 1);
   CHECK(lost.out == predicted.out);
@@ -97,10 +94,7 @@ TEST_CASE("a run lists the files that it has written, and no other") {
             .out.ends_with("\nm: config.json, model.safetensors, preprocessor_config.json, "
                            "report.html, log.csv, "
                            "steps.csv, tensorboard/, checkpoints/, run.toml\n"));
-  at.set_environment("LD_PRELOAD", faults_library);
-  at.set_environment("PAPILIO_FAULT_CALLS", "write");
-  at.set_environment("PAPILIO_FAULT_PATH", "report.html");
-  at.set_environment("PAPILIO_FAULT_FROM", "1");
+  at.set_faults("write", "report.html");
   const Outcome without = at.run(words("finetune m --data photos --epochs 1 --quiet --out a"));
   CHECK(without.code == 0);
   CHECK(without.err.find("no report: cannot write a/report.html") != std::string::npos);
