@@ -7,10 +7,12 @@
 #include "autograd/anomaly.h"
 #include "autograd/detail/outline.h"
 #include "autograd/grad_mode.h"
+#include "tensor/dry_run.h"
 
 namespace papilio {
 
 Tensor record(const char* operation, Tensor y, std::span<const Tensor> inputs, Backward backward) {
+  DryRun::name_blocks(operation);
   if (anomaly_mode()) check_no_new_nan(operation, "forward", y, inputs);
   const auto needs_grad = [](const Tensor& x) { return x.requires_grad(); };
   if (!grad_enabled() || std::none_of(inputs.begin(), inputs.end(), needs_grad)) {

@@ -5,6 +5,7 @@
 #include "kernels/copy.h"
 #include "kernels/cuda.h"
 #include "tensor/creation.h"
+#include "tensor/dry_run.h"
 #include "tensor/pick.h"
 
 namespace papilio {
@@ -21,6 +22,7 @@ void check_writable(const char* operation, const Tensor& dst) {
 
 // Moves contiguous elements of one dtype between two devices, one of them the CPU.
 void transfer(const Tensor& dst, const Tensor& src) {
+  if (DryRun::active()) return;
   const size_t bytes = size_t(dst.numel()) * size_of(dst.dtype());
   if (dst.device().is_cpu())
     cuda::copy_to_host(dst.raw_data(), src.raw_data(), bytes, src.device().index);

@@ -1,5 +1,7 @@
 #include "tensor/storage.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -12,7 +14,10 @@
 #include <vector>
 
 #include "kernels/cuda.h"
+#include "tensor/available_memory.h"
 #include "tensor/detail/allocation_fault.h"
+#include "tensor/detail/dry_block.h"
+#include "tensor/dry_run.h"
 #include "tensor/error.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -26,8 +31,8 @@
 namespace papilio {
 
 namespace {
-
 constexpr size_t kAlignment = 64;
+}  // namespace
 
 // Rounds up to one of eight sizes between powers of two: at most 12.5 % is wasted and sizes meet
 // again.
@@ -36,6 +41,8 @@ size_t size_class(size_t bytes) {
   const size_t step = std::bit_floor(bytes - 1) / 8;
   return (bytes + step - 1) / step * step;
 }
+
+namespace {
 
 class Cache {
  public:
@@ -49,6 +56,7 @@ class Cache {
       blocks.pop_back();
       stats_.cached -= size;
     } else {
+      if (stats_.cached > 0 && stats_.in_use + stats_.cached + size > most_) release_all();
       data = std::aligned_alloc(kAlignment, size);
       if (data == nullptr) {
         release_all();
@@ -86,6 +94,10 @@ class Cache {
     std::lock_guard lock(mutex_);
     return stats_;
   }
+  void keep_below(size_t bytes) {
+    std::lock_guard lock(mutex_);
+    most_ = bytes;
+  }
   void reset_peak() {
     std::lock_guard lock(mutex_);
     stats_.peak_in_use = stats_.in_use;
@@ -110,6 +122,9 @@ class Cache {
       stats_.cached -= size * blocks.size();
       blocks.clear();
     }
+#ifdef __GLIBC__
+    ::malloc_trim(0);  // which keeps freed blocks below its own limit, too
+#endif
   }
 
   std::mutex mutex_;
@@ -117,6 +132,7 @@ class Cache {
   MemoryStats stats_;
   uint64_t fail_in_ = 0;
   size_t fail_above_ = SIZE_MAX;
+  size_t most_ = SIZE_MAX;
 };
 
 // Never destroyed: tensors with static lifetime may outlive every other object.
@@ -130,6 +146,10 @@ Cache& cache() {
 Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
   check_available("allocate", device);
   if (bytes == 0) return;
+  if (DryRun::active()) {
+    dry_ = std::make_unique<DryBlock>(bytes, device);
+    return;
+  }
   if (!device.is_cpu()) {
     if (cache().told_to_fail(bytes)) cuda::throw_out_of_memory(bytes, device.index);
     data_ = cuda::allocate(bytes, device.index);
@@ -155,6 +175,10 @@ Storage::~Storage() {
     cuda::release(data_, device_.index);
 }
 
+void* Storage::dry_values() const {
+  return dry_->values();
+}
+
 MemoryStats memory_stats() {
   return cache().stats();
 }
@@ -163,6 +187,9 @@ void reset_peak_memory() {
 }
 void empty_cache() {
   cache().clear();
+}
+void keep_memory_below(size_t bytes) {
+  cache().keep_below(bytes);
 }
 void fail_allocation(uint64_t k) {
   cache().fail_in(k);

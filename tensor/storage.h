@@ -9,12 +9,14 @@
 
 namespace papilio {
 
+class DryBlock;
+
 // One allocation. Freed blocks go back to a cache and serve later tensors of similar size
 // (first-touch page faults cost more than the arithmetic of a small model). Blocks are 64-byte
 // aligned.
 class Storage {
  public:
-  // Uninitialised memory. Throws OutOfMemoryError.
+  // Uninitialised memory; in a DryRun (tensor/dry_run.h) none. Throws OutOfMemoryError.
   Storage(size_t bytes, Device device);
   // Memory owned by something else (a mapped file); `owner` is kept alive.
   Storage(void* data, size_t bytes, std::shared_ptr<void> owner);
@@ -22,8 +24,8 @@ class Storage {
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
-  // The memory, its bytes, and the device that it is on.
-  void* data() const { return data_; }
+  // The memory, its bytes, and the device that it is on. Throws Error behind the end of a DryRun.
+  void* data() const { return dry_ ? dry_values() : data_; }
   size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
   // Counts in-place writes; autograd uses it to refuse a backward through values that have changed
@@ -32,11 +34,14 @@ class Storage {
   void bump_version() { ++version_; }
 
  private:
+  void* dry_values() const;
+
   void* data_ = nullptr;
   size_t bytes_ = 0;
   Device device_;
   uint64_t version_ = 0;
   std::shared_ptr<void> owner_;
+  std::unique_ptr<DryBlock> dry_;
 };
 
 // In bytes, of CPU memory (a GPU's pool is the driver's: kernels/cuda.h). `in_use` counts live

@@ -44,12 +44,13 @@ const std::map<std::string, std::vector<std::string>> outside = {
     // POSIX
     {"dlfcn.h", {"kernels"}},
     {"fcntl.h", {"tensor", "nn", "boft", "samples"}},
+    {"malloc.h", {"tensor"}},
     {"sched.h", {"samples"}},
     {"signal.h", {"samples"}},
     {"sys/file.h", {"tensor"}},
     {"sys/ioctl.h", {"nn", "samples"}},
     {"sys/mman.h", {"kernels", "tensor", "samples"}},
-    {"sys/resource.h", {"samples"}},
+    {"sys/resource.h", {"tensor", "samples"}},
     {"sys/stat.h", {"tensor", "nn", "boft", "samples"}},
     {"unistd.h", {"tensor", "nn", "boft", "samples"}},
 };

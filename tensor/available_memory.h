@@ -1,0 +1,28 @@
+// How much memory a device has to give.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "tensor/device.h"
+
+namespace papilio {
+
+struct AvailableMemory {
+  size_t bytes = 0;  // beside what this process has already
+  std::string
+      bound;  // what the bound is: "free memory", "cgroup limit", "ulimit -v", "free on cuda:0"
+};
+
+// Of the CPU: what the kernel can give without swapping (MemAvailable, and the commit limit where
+// it is strict), the limits of this process's cgroups, version 1 or 2, whose page cache counts as
+// free, and its own limits (ulimit -v, ulimit -d); the least of them. Without /proc, the most that
+// a number can say. Of a GPU: what its driver has free. Blocks that tensors left behind are
+// available too.
+AvailableMemory available_memory(Device device);
+
+// From now on blocks that tensors on the CPU left behind go back to the system rather than that
+// they and live tensors together take more than so many bytes.
+void keep_memory_below(size_t bytes);
+
+}  // namespace papilio

@@ -1,0 +1,21 @@
+// What the operating system says of memory, for available_memory and its test.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <limits>
+
+#include "tensor/available_memory.h"
+
+namespace papilio {
+
+// Of a process: getrlimit's numbers.
+struct ProcessLimits {
+  size_t address_space = std::numeric_limits<size_t>::max();
+  size_t data = std::numeric_limits<size_t>::max();
+};
+
+// From the files below `root` ("/"), as Linux lays them out in proc/ and sys/fs/cgroup/.
+AvailableMemory system_memory(const std::filesystem::path& root, const ProcessLimits& limits);
+
+}  // namespace papilio
