@@ -17,6 +17,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "nn/train/captured_step.h"
+#include "nn/train/detail/accumulate.h"
 
 namespace papilio::nn {
 
@@ -56,7 +57,8 @@ int64_t samples_in(const std::vector<Batch>& batches) {
   return samples;
 }
 
-// Adds the gradients of the mean loss over all samples of the step; returns that loss.
+}  // namespace
+
 double accumulate(const Loss& mean_loss, const std::vector<Batch>& batches) {
   const auto samples = double(samples_in(batches));
   double sum = 0;
@@ -68,6 +70,8 @@ double accumulate(const Loss& mean_loss, const std::vector<Batch>& batches) {
   }
   return sum;
 }
+
+namespace {
 
 // Goes through the step once more in anomaly mode, which names the operation.
 [[noreturn]] void report_non_finite(const Loss& mean_loss, const std::vector<Batch>& batches,

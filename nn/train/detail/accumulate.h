@@ -1,0 +1,13 @@
+// The gradients of one step, which fit makes and plan_training counts.
+#pragma once
+
+#include <vector>
+
+#include "nn/train/fit.h"
+
+namespace papilio::nn {
+
+// Adds the gradients of the mean loss over all samples of the step; returns that loss.
+double accumulate(const Loss& mean_loss, const std::vector<Batch>& batches);
+
+}  // namespace papilio::nn

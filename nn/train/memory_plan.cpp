@@ -1,0 +1,127 @@
+#include "nn/train/memory_plan.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "autograd/backward.h"
+#include "autograd/grad_mode.h"
+#include "autograd/ops/cross_entropy.h"
+#include "autograd/ops/log_softmax.h"
+#include "nn/train/detail/accumulate.h"
+#include "tensor/creation.h"
+#include "tensor/dry_run.h"
+#include "tensor/random.h"
+
+namespace papilio::nn {
+
+namespace {
+
+// Random states stay as they are, and nothing of the dry run stays in the model.
+class Untouched {
+ public:
+  explicit Untouched(Module& model) : model_(model), random_(default_generator().state()) {}
+  ~Untouched() {
+    default_generator().set_state(random_);
+    zero_grad(model_);
+    eval(model_);
+  }
+  Untouched(const Untouched&) = delete;
+  Untouched& operator=(const Untouched&) = delete;
+
+ private:
+  Module& model_;
+  GeneratorState random_;
+};
+
+size_t parameter_bytes(Module& model) {
+  std::set<const Storage*> counted;
+  size_t bytes = 0;
+  for (const NamedTensor& p : named_parameters(model, true)) {
+    const Storage* const storage = p.tensor->storage().get();
+    if (storage != nullptr && counted.insert(storage).second) bytes += storage->bytes();
+  }
+  return bytes;
+}
+
+Batch empty_batch(const PlannedTraining& run, int64_t size, Device device) {
+  const Dims& s = run.image_shape;
+  Batch batch;
+  batch.inputs = empty({size, s[0], s[1], s[2]}, {.device = device});
+  batch.labels = empty({size}, {.dtype = DType::int64, .device = device});
+  if (run.mixed_targets) batch.targets = empty({size, run.classes}, {.device = device});
+  return batch;
+}
+
+// As evaluate does it, beside the gradients of the last step.
+void evaluate_dry(Module& model, const Forward& evaluation, const PlannedTraining& run,
+                  Device device) {
+  eval(model);
+  const NoGrad no_grad;
+  const Batch batch = empty_batch(run, run.evaluation_batch, device);
+  log_softmax(evaluation(batch.inputs));
+}
+
+constexpr const char* kBefore = "before";  // blocks that are no activations
+
+size_t batch_bytes(const PlannedTraining& run, int64_t size) {
+  const Dims& s = run.image_shape;
+  return size_t(size * s[0] * s[1] * s[2]) * sizeof(float);
+}
+
+}  // namespace
+
+MemoryPlan plan_training(Module& model, const Forward& forward, const Forward& evaluation,
+                         const PlannedTraining& run) {
+  const Untouched untouched(model);
+  const Loss mean_loss = [&](const Batch& batch) {
+    return cross_entropy(forward(batch.inputs), batch.target(),
+                         {.label_smoothing = run.label_smoothing});
+  };
+  const Device device = device_of(model);
+  const DryRun dry;
+  const auto in_use = [&] { return dry.stats(device).in_use; };
+  MemoryPlan plan;
+  plan.parameters = parameter_bytes(model);
+
+  const std::unique_ptr<Optimizer> optimizer = run.optimizer();
+  std::unique_ptr<ModelAverage> average;
+  if (run.average) average = std::make_unique<ModelAverage>(model, 0.5);
+  plan.optimizer = in_use();
+
+  // Two batches show what accumulation keeps.
+  std::vector<Batch> batches;
+  for (int64_t i = 0; i < std::min<int64_t>(run.accumulation_steps, 2); ++i)
+    batches.push_back(empty_batch(run, run.batch_size, device));
+  const size_t inputs = in_use() - plan.optimizer;
+  train(model);
+  {
+    DryRun::name_blocks(kBefore);
+    const Tensor loss = mean_loss(batches[0]);
+    plan.activations = in_use() - plan.optimizer - inputs;
+    plan.by_operation = dry.in_use_by_operation();
+    plan.by_operation.erase(kBefore);
+  }
+  accumulate(mean_loss, batches);
+  plan.gradients = in_use() - plan.optimizer - inputs;
+  clip_grad_norm(optimizer->parameters(), 1);
+  optimizer->step();
+  if (run.evaluation_batch > 0) evaluate_dry(model, evaluation, run, device);
+
+  // On the CPU the batches are counted with those that wait; on a GPU they are copies.
+  const size_t most =
+      dry.stats(device).peak_in_use - plan.optimizer - (device.is_cpu() ? inputs : 0);
+  plan.activations = std::min(plan.activations, most);
+  plan.gradients = std::min(plan.gradients, most - plan.activations);
+  plan.workspace = most - plan.activations - plan.gradients;
+  plan.batches =
+      batch_bytes(run, run.batch_size) * size_t(run.accumulation_steps + run.batches_ahead) +
+      (run.evaluation_batch > 0
+           ? batch_bytes(run, run.evaluation_batch) * size_t(1 + run.batches_ahead)
+           : 0);
+  return plan;
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,51 @@
+// What a training run will take, before it takes it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "nn/train/fit.h"
+
+namespace papilio::nn {
+
+// Bytes at the moment when most of them are in use: on the model's device, but for `batches`.
+struct MemoryPlan {
+  size_t parameters = 0;   // of the whole model, buffers too; they are there already
+  size_t optimizer = 0;    // its moments, and the average of the weights
+  size_t gradients = 0;    // of what trains, beside the activations
+  size_t activations = 0;  // what the forward pass keeps for the backward pass
+  size_t workspace = 0;    // what passes: outputs on their way, kernels' own memory
+  size_t batches = 0;      // images: of the step, and those prepared ahead, in the CPU's memory
+  // Of `activations`, by the operation that makes them.
+  std::map<std::string, size_t> by_operation;
+
+  // What the device and the CPU have to have beside the parameters.
+  size_t growth() const { return optimizer + gradients + activations + workspace; }
+  size_t total() const { return parameters + growth() + batches; }
+};
+
+// The run to plan.
+struct PlannedTraining {
+  Dims image_shape;  // (C, H, W)
+  int64_t classes = 1;
+  bool mixed_targets = false;  // mixup: the target is a distribution
+  int64_t batch_size = 1, accumulation_steps = 1;
+  int64_t evaluation_batch = 0;  // of the validation; 0 without
+  int64_t batches_ahead = 0;     // that loaders prepare (Loader::batches_ahead)
+  double label_smoothing = 0;
+  std::function<std::unique_ptr<Optimizer>()> optimizer;
+  bool average = false;  // FitOptions::average
+};
+
+// Goes through a step and a validation batch of the run in a DryRun (tensor/dry_run.h), so that it
+// knows what the code knows: nothing is computed, and parameters and random states stay as they
+// are. `forward` is the run's own, `evaluation` that of its validation. The module is in evaluation
+// mode afterwards, without gradients.
+MemoryPlan plan_training(Module& model, const Forward& forward, const Forward& evaluation,
+                         const PlannedTraining& run);
+
+}  // namespace papilio::nn
