@@ -133,6 +133,11 @@ double DeiTForImageClassification::set_num_labels(int64_t num_labels) {
   return deit.config.initializer_range;
 }
 
+ImageClassifier::Positions DeiTForImageClassification::set_size(int64_t image_size) {
+  deit.config.image_size = image_size;
+  return {&deit.embeddings.position_embeddings, 2, false};
+}
+
 void DeiTForImageClassification::visit(Visitor& v) {
   v("deit", deit);
   for (const Head& head : heads()) v(head.path, *head.layer);

@@ -69,6 +69,7 @@ struct DeiTForImageClassification : ImageClassifier {
 
  protected:
   double set_num_labels(int64_t num_labels) override;
+  Positions set_size(int64_t image_size) override;
 };
 
 // Its row in the table of models (nn/models/detail/model_table.h).

@@ -180,6 +180,11 @@ double Dinov2ForImageClassification::set_num_labels(int64_t num_labels) {
   return dinov2.config.initializer_range;
 }
 
+ImageClassifier::Positions Dinov2ForImageClassification::set_size(int64_t image_size) {
+  dinov2.config.image_size = image_size;
+  return {&dinov2.embeddings.position_embeddings, 1, dinov2.embeddings.register_tokens.defined()};
+}
+
 namespace {
 
 std::unique_ptr<ImageClassifier> make(JsonFields& fields, bool with_registers) {

@@ -117,6 +117,7 @@ struct Dinov2ForImageClassification : ImageClassifier {
 
  protected:
   double set_num_labels(int64_t num_labels) override;
+  Positions set_size(int64_t image_size) override;
 };
 
 // Their rows in the table of models (nn/models/detail/model_table.h).

@@ -227,6 +227,11 @@ double DINOv3ForImageClassification::set_num_labels(int64_t num_labels) {
   return config.initializer_range;
 }
 
+ImageClassifier::Positions DINOv3ForImageClassification::set_size(int64_t image_size) {
+  config.image_size = image_size;
+  return {};
+}
+
 void DINOv3ForImageClassification::visit(Visitor& v) {
   v("embeddings", embeddings);
   v("layer", layer);

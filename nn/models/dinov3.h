@@ -106,6 +106,7 @@ struct DINOv3ForImageClassification : ImageClassifier {
 
  protected:
   double set_num_labels(int64_t num_labels) override;
+  Positions set_size(int64_t image_size) override;
 
  private:
   RotaryPositions positions(const Tensor& images) const;

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <utility>
 
+#include "autograd/backward.h"
 #include "nn/init.h"
+#include "nn/models/detail/position_embeddings.h"
 #include "tensor/copy.h"
 
 namespace papilio::nn {
@@ -34,6 +36,22 @@ void ImageClassifier::reset_classifier(int64_t inputs, int64_t num_labels) {
     to(fresh, head.layer->weight.device());
     *head.layer = std::move(fresh);
   }
+}
+
+void ImageClassifier::set_image_size(int64_t image_size) {
+  const Shape before = shape();
+  const int64_t patch = before.patch_size, side = image_size / patch;
+  check(image_size >= patch && side * patch == image_size,
+        "set_image_size: expected a multiple of the patches' ", patch, " pixels, got ", image_size,
+        side > 0 ? str("; the nearest are ", side * patch, " and ", (side + 1) * patch) : "");
+  if (image_size == before.image_size) return;
+  const Positions positions = set_size(image_size);
+  if (positions.embeddings == nullptr) return;
+  Tensor& embeddings = *positions.embeddings;
+  const bool trains = embeddings.requires_grad();
+  embeddings =
+      interpolate_positions(embeddings.detach(), positions.tokens, side, side, positions.antialias);
+  set_requires_grad(embeddings, trains);
 }
 
 ConfigFields ImageClassifier::label_fields(const std::vector<std::string>& class_names) const {

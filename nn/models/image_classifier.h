@@ -61,6 +61,14 @@ struct ImageClassifier : PretrainedModel {
   // A new classifier (all heads), drawn from the default generator, for another number of classes;
   // of the old one's dtype, on its device.
   void reset_classifier(int64_t num_labels);
+  // Takes images of any size from now on, as most models do anyway: positions are resized for each
+  // batch.
+  virtual void take_any_size() {}
+  // Makes it a model of square images of another size, as configuration and position embeddings
+  // say then: these are resized once as Transformers (timm's models: timm) resizes them for each
+  // batch of such images. Adapters and optimisers are made afterwards. Throws ArgumentError unless
+  // the patches divide the size.
+  void set_image_size(int64_t image_size);
 
  protected:
   // The classifier comes last: reset_classifier(inputs, num_labels) in the model's constructor.
@@ -68,6 +76,14 @@ struct ImageClassifier : PretrainedModel {
   void reset_classifier(int64_t inputs, int64_t num_labels);
   // Notes the number in the configuration; returns initializer_range.
   virtual double set_num_labels(int64_t num_labels) = 0;
+  // Position embeddings, and how they are resized (nn/models/detail/position_embeddings.h).
+  struct Positions {
+    Tensor* embeddings = nullptr;  // null: the model computes its positions
+    int64_t tokens = 0;            // before the patches'
+    bool antialias = false;
+  };
+  // Notes the size in the configuration.
+  virtual Positions set_size(int64_t image_size) = 0;
 };
 
 // Of a patch embedding: 2 patches x pixels x channels x D.

@@ -11,6 +11,7 @@
 #include "nn/models/detail/drop_path.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 
@@ -169,6 +170,17 @@ ImageClassifier::Shape TimmViT::shape() const {
 double TimmViT::set_num_labels(int64_t num_labels) {
   config.num_classes = num_labels;
   return 0.02;
+}
+
+ImageClassifier::Positions TimmViT::set_size(int64_t image_size) {
+  config.img_size = image_size;
+  if (const auto cfg = other_config.find("pretrained_cfg"); cfg != other_config.end()) {
+    nlohmann::json pretrained = parse_json(cfg->second, "pretrained_cfg");
+    pretrained["input_size"] = {config.in_chans, image_size, image_size};
+    pretrained.erase("test_input_size");
+    cfg->second = pretrained.dump();
+  }
+  return {&pos_embed, config.no_embed_class ? 0 : config.prefix_tokens(), true};
 }
 
 void TimmViT::visit(Visitor& v) {

@@ -96,6 +96,7 @@ struct TimmViT : ImageClassifier {
 
  protected:
   double set_num_labels(int64_t num_labels) override;
+  Positions set_size(int64_t image_size) override;
 
  private:
   Tensor embed(const Tensor& images);  // (B, C, H, W) -> (B, T, D)

@@ -167,6 +167,11 @@ double ViTForImageClassification::set_num_labels(int64_t num_labels) {
   return vit.config.initializer_range;
 }
 
+ImageClassifier::Positions ViTForImageClassification::set_size(int64_t image_size) {
+  vit.config.image_size = image_size;
+  return {&vit.embeddings.position_embeddings, vit.embeddings.cls_token.defined() ? 1 : 0, false};
+}
+
 void ViTForImageClassification::visit(Visitor& v) {
   v("vit", vit);
   v("classifier", classifier);

@@ -114,6 +114,7 @@ struct ViTForImageClassification : ImageClassifier {
   void attention(const Tensor& images, const OnAttention& f) override { vit.attention(images, f); }
   Shape shape() const override;
   ConfigFields config_fields() const override;
+  void take_any_size() override { vit.embeddings.interpolate_pos_encoding = true; }
   // What the model was made from.
   const ViTConfig& config() const { return vit.config; }
   void visit(Visitor& v) override;
@@ -121,6 +122,7 @@ struct ViTForImageClassification : ImageClassifier {
 
  protected:
   double set_num_labels(int64_t num_labels) override;
+  Positions set_size(int64_t image_size) override;
 };
 
 // Its row in the table of models (nn/models/detail/model_table.h).

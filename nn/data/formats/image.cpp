@@ -85,13 +85,16 @@ Image with_channels(const Image& image, int64_t channels) {
   Image result{image.width, image.height, channels, {}};
   const int64_t count = image.width * image.height;
   result.pixels.resize(size_t(count * channels));
-  for (int64_t i = 0; i < count; ++i) {
-    if (channels == 3) {
-      std::fill_n(result.pixels.begin() + 3 * i, 3, image.pixels[size_t(i)]);
-    } else {
-      const uint8_t* p = image.pixels.data() + 3 * i;
-      result.pixels[size_t(i)] =
-          uint8_t((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 32768u) >> 16);
+  const uint8_t* from = image.pixels.data();
+  uint8_t* to = result.pixels.data();
+  if (channels == 3) {
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t c = 0; c < 3; ++c) to[3 * i + c] = from[i];
+    }
+  } else {
+    for (int64_t i = 0; i < count; ++i) {
+      const uint8_t* p = from + 3 * i;
+      to[i] = uint8_t((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 32768u) >> 16);
     }
   }
   return result;

@@ -11,21 +11,30 @@ namespace papilio::nn {
 
 namespace {
 
-// out + factor (image - out), cut to 8 bits.
-Image blend(Image out, const Image& image, double factor) {
-  const auto f = double(float(factor));
-  for (size_t i = 0; i < out.pixels.size(); ++i) {
-    const int from = out.pixels[i], to = image.pixels[i];
-    out.pixels[i] = uint8_t(std::clamp(float(from + f * (to - from)), 0.0f, 255.0f));
-  }
+using Table = std::array<uint8_t, 256>;
+
+// from + factor (to - from), cut to 8 bits. The product is exact.
+uint8_t blended(int from, int to, double factor) {
+  const auto value = float(from + factor * (to - from));
+  return uint8_t(int(std::min(std::max(value, 0.0f), 255.0f)));
+}
+
+// out + factor (image - out)
+Image blend(Image out, const Image& image, float factor) {
+  const auto f = double(factor);
+  for (size_t i = 0; i < out.pixels.size(); ++i)
+    out.pixels[i] = blended(out.pixels[i], image.pixels[i], f);
   return out;
 }
 
-Image filled(const Image& like, uint8_t value) {
-  return {like.width, like.height, like.channels, std::vector<uint8_t>(like.pixels.size(), value)};
+// The same if `out` has one value everywhere.
+Image blend(uint8_t out, Image image, float factor) {
+  Table table;
+  for (int v = 0; v < 256; ++v) table[size_t(v)] = blended(out, v, double(factor));
+  for (uint8_t& value : image.pixels) value = table[value];
+  return image;
 }
 
-using Table = std::array<uint8_t, 256>;
 using Histogram = std::array<int64_t, 256>;
 
 // Each channel through the table that make() gives for its histogram.
@@ -81,13 +90,13 @@ Image smoothed(const Image& image) {
   Image out = image;
   const int64_t c = image.channels, row = image.width * c;
   for (int64_t y = 1; y + 1 < image.height; ++y) {
+    const uint8_t *middle = image.pixels.data() + y * row, *above = middle - row,
+                  *below = middle + row;
+    uint8_t* to = out.pixels.data() + y * row;
     for (int64_t x = c; x + c < row; ++x) {
-      const uint8_t* middle = image.pixels.data() + y * row + x;
-      int sum = 4 * *middle;
-      for (int64_t dy : {-row, int64_t(0), row}) {
-        for (int64_t dx : {-c, int64_t(0), c}) sum += middle[dy + dx];
-      }
-      out.pixels[size_t(y * row + x)] = uint8_t((2 * sum + 13) / 26);
+      const int sum = above[x - c] + above[x] + above[x + c] + middle[x - c] + 5 * middle[x] +
+                      middle[x + c] + below[x - c] + below[x] + below[x + c];
+      to[x] = uint8_t((2 * sum + 13) / 26);
     }
   }
   return out;
@@ -96,21 +105,21 @@ Image smoothed(const Image& image) {
 }  // namespace
 
 Image adjust_brightness(const Image& image, double factor) {
-  return blend(filled(image, 0), image, factor);
+  return blend(0, image, float(factor));
 }
 
 Image adjust_color(const Image& image, double factor) {
-  return blend(with_channels(with_channels(image, 1), image.channels), image, factor);
+  return blend(with_channels(with_channels(image, 1), image.channels), image, float(factor));
 }
 
 Image adjust_contrast(const Image& image, double factor) {
   const Image grey = with_channels(image, 1);
-  const double sum = std::accumulate(grey.pixels.begin(), grey.pixels.end(), 0.0);
-  return blend(filled(image, uint8_t(sum / double(grey.pixels.size()) + 0.5)), image, factor);
+  const auto sum = double(std::accumulate(grey.pixels.begin(), grey.pixels.end(), int64_t(0)));
+  return blend(uint8_t(sum / double(grey.pixels.size()) + 0.5), image, float(factor));
 }
 
 Image adjust_sharpness(const Image& image, double factor) {
-  return blend(smoothed(image), image, factor);
+  return blend(smoothed(image), image, float(factor));
 }
 
 Image posterize(const Image& image, int bits) {

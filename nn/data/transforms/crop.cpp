@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 #include "nn/data/transforms/detail/cut_out.h"
 #include "tensor/error.h"
@@ -34,16 +35,23 @@ Window center_window(const ImageSize& size, int64_t height, int64_t width, CropR
           std::min(height, size.height), std::min(width, size.width)};
 }
 
-Image hflip(const Image& image) {
-  Image out = image;
-  const int64_t c = image.channels;
+namespace {
+
+// One channel count at compile time, so that a pixel is a copy of so many bytes.
+template <int C>
+void reverse_rows(Image& image) {
   for (int64_t y = 0; y < image.height; ++y) {
-    for (int64_t x = 0; x < image.width; ++x) {
-      std::copy_n(image.pixels.data() + (y * image.width + x) * c, c,
-                  out.pixels.data() + ((y + 1) * image.width - 1 - x) * c);
-    }
+    uint8_t* left = image.pixels.data() + y * image.width * C;
+    uint8_t* right = left + (image.width - 1) * C;
+    for (; left < right; left += C, right -= C) std::swap_ranges(left, left + C, right);
   }
-  return out;
+}
+
+}  // namespace
+
+Image hflip(Image image) {
+  image.channels == 1 ? reverse_rows<1>(image) : reverse_rows<3>(image);
+  return image;
 }
 
 Image random_crop(const Image& image, int64_t height, int64_t width, int64_t padding, Draw& draw) {

@@ -28,7 +28,7 @@ Image center_crop(const Image& image, int64_t height, int64_t width,
 // shortest edge of 256 would need gigabytes as a whole.
 Window center_window(const ImageSize& size, int64_t height, int64_t width,
                      CropRounding rounding = CropRounding::down);
-Image hflip(const Image& image);
+Image hflip(Image image);
 
 // RandomCrop(size, padding): `padding` pixels of 0 on all sides, then a place drawn at random. An
 // image smaller than the crop lies anywhere in it.

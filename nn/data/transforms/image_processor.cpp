@@ -35,6 +35,20 @@ void ImageProcessor::validate() const {
     check(std > 0, "ImageProcessor: expected deviations above 0, got ", std);
 }
 
+ImageProcessor ImageProcessor::at_size(int64_t side) const {
+  ImageProcessor p = *this;
+  const auto grown = [&](int64_t whole, int64_t out) {
+    return int64_t(std::round(double(whole) * double(side) / double(out)));
+  };
+  p.do_resize = do_resize || !do_center_crop;
+  p.height = grown(height, out_height());
+  p.width = grown(width, out_width());
+  p.shortest_edge = grown(shortest_edge, std::max(out_height(), out_width()));
+  p.middle_square = grown(middle_square, std::max(out_height(), out_width()));
+  p.crop_height = p.crop_width = side;
+  return p;
+}
+
 namespace {
 
 CropRounding crop_rounding(ImageProcessor::Backend backend) {
@@ -70,6 +84,12 @@ Picture fit(const ImageProcessor& p, Picture picture, const Resize& resize) {
         "ImageProcessor: expected images of ", p.out_height(), 'x', p.out_width(), " pixels, got ",
         picture.height, 'x', picture.width);
   return picture;
+}
+
+// The image with so many channels: itself, or what is put into `converted`.
+const Image& in_channels(const Image& image, int64_t channels, Image& converted) {
+  if (image.channels == channels) return image;
+  return converted = with_channels(image, channels);
 }
 
 }  // namespace
@@ -162,7 +182,7 @@ void TrainTransform::operator()(const Image& image, Generator& generator, float*
     if (draw.chance(hflip)) flip_rows(out, processor.channels() * height, width);
     return random_erasing(out, processor.channels(), height, width, draw);
   }
-  Image changed;
+  Image changed, converted;
   switch (crop) {
     case Crop::none:
       changed = processor.geometry(image);
@@ -171,11 +191,11 @@ void TrainTransform::operator()(const Image& image, Generator& generator, float*
       changed = random_crop(processor.geometry(image), height, width, padding, draw);
       break;
     case Crop::resized:
-      changed =
-          resized(with_channels(image, processor.channels()), height, width, interpolation, draw);
+      changed = resized(in_channels(image, processor.channels(), converted), height, width,
+                        interpolation, draw);
       break;
   }
-  if (draw.chance(hflip)) changed = nn::hflip(changed);
+  if (draw.chance(hflip)) changed = nn::hflip(std::move(changed));
   if (rand_augment.num_ops > 0) changed = rand_augment(changed, draw);
   processor.normalize(changed, out);
   random_erasing(out, processor.channels(), height, width, draw);

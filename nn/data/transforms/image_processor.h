@@ -44,6 +44,9 @@ struct ImageProcessor {
   int64_t out_width() const { return do_center_crop ? crop_width : width; }
   bool keeps_floats() const { return backend == Backend::torchvision_floats && do_rescale; }
 
+  // The same for images of side x side pixels: what is cut off at the edges keeps its share.
+  ImageProcessor at_size(int64_t side) const;
+
   // Throws ArgumentError for sizes, means or deviations that make no sense.
   void validate() const;
   // Resized and cropped, with channels() channels, rounded to 8 bits. Throws ArgumentError for an

@@ -10,24 +10,34 @@
 
 namespace papilio::nn {
 
-Image affine(const Image& image, const std::array<double, 6>& m, uint8_t fill) {
+namespace {
+
+// One channel count at compile time, so that a pixel is a copy of so many bytes.
+template <int64_t C>
+Image moved(const Image& image, const std::array<double, 6>& m, uint8_t fill) {
   const auto fixed = [](double v) { return int64_t(std::floor(v * 65536 + 0.5)); };
-  const int64_t c = image.channels, dx = fixed(m[0]), dy = fixed(m[3]);
+  const int64_t dx = fixed(m[0]), dy = fixed(m[3]);
   int64_t x_row = fixed(m[2] + m[0] * 0.5 + m[1] * 0.5),
           y_row = fixed(m[5] + m[3] * 0.5 + m[4] * 0.5);
-  Image out{image.width, image.height, c, std::vector<uint8_t>(image.pixels.size(), fill)};
+  Image out{image.width, image.height, C, std::vector<uint8_t>(image.pixels.size(), fill)};
   uint8_t* to = out.pixels.data();
   for (int64_t y = 0; y < image.height; ++y) {
     int64_t u = x_row, v = y_row;
-    for (int64_t x = 0; x < image.width; ++x, to += c, u += dx, v += dy) {
+    for (int64_t x = 0; x < image.width; ++x, to += C, u += dx, v += dy) {
       const int64_t column = u >> 16, row = v >> 16;
       if (column < 0 || column >= image.width || row < 0 || row >= image.height) continue;
-      std::copy_n(image.pixels.data() + (row * image.width + column) * c, c, to);
+      std::copy_n(image.pixels.data() + (row * image.width + column) * C, C, to);
     }
     x_row += fixed(m[1]);
     y_row += fixed(m[4]);
   }
   return out;
+}
+
+}  // namespace
+
+Image affine(const Image& image, const std::array<double, 6>& m, uint8_t fill) {
+  return image.channels == 1 ? moved<1>(image, m, fill) : moved<3>(image, m, fill);
 }
 
 Image rotate(const Image& image, double degrees, uint8_t fill) {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "nn/data/transforms/detail/taps.h"
+#include "nn/data/transforms/detail/transpose.h"
 
 namespace papilio::nn {
 
@@ -24,48 +26,52 @@ struct FloatSums {
   float pixel(float sum) const { return sum; }
 };
 
-// One channel count at compile time, so that the sums stay in registers.
-template <int C, class Picture, typename Weight, class Sums>
-void resize_rows(const Picture& in, Picture& out, const std::vector<Taps<Weight>>& taps,
-                 const Sums& sums) {
-  auto* to = out.pixels.data();
-  for (int64_t y = 0; y < in.height; ++y) {
-    const auto* row = in.pixels.data() + y * in.width * C;
-    for (const Taps<Weight>& t : taps) {
-      Weight sum[C];
-      std::fill_n(sum, C, sums.zero());
-      const auto* from = row + t.begin * C;
-      for (const Weight w : t.weights) {
-        for (int c = 0; c < C; ++c) sum[c] += w * *from++;
-      }
-      for (int c = 0; c < C; ++c) *to++ = sums.pixel(sum[c]);
-    }
+// to[l] = sum of weights[k] * from[k * step + l] for L neighbouring values side by side.
+template <size_t L, typename Value, typename Weight, class Sums>
+void sum_taps(const Value* from, int64_t step, const std::vector<Weight>& weights, const Sums& sums,
+              Value* to) {
+  std::array<Weight, L> sum;
+  sum.fill(sums.zero());
+  for (const Weight w : weights) {
+    for (size_t l = 0; l < L; ++l) sum[l] += w * from[l];
+    from += step;
   }
+  for (size_t l = 0; l < L; ++l) to[l] = sums.pixel(sum[l]);
 }
 
 template <class Picture, typename Weight, class Sums>
 Picture with_columns(const Picture& in, const std::vector<Taps<Weight>>& taps, const Sums& sums) {
-  Picture out{int64_t(taps.size()), in.height, in.channels, {}};
-  out.pixels.resize(size_t(out.width * out.height * out.channels));
-  in.channels == 1 ? resize_rows<1>(in, out, taps, sums) : resize_rows<3>(in, out, taps, sums);
+  constexpr int64_t L = 32;  // rows that become neighbours
+  const int64_t c = in.channels, in_row = in.width * c, out_row = int64_t(taps.size()) * c;
+  Picture out{int64_t(taps.size()), in.height, c, {}};
+  out.pixels.resize(size_t(out_row * in.height));
+  decltype(out.pixels) from(size_t(in_row * L)), to(size_t(out_row * L));  // L rows, transposed
+  for (int64_t y = 0; y < in.height; y += L) {
+    const int64_t count = std::min(L, in.height - y);
+    transpose(in.pixels.data() + y * in_row, count, in_row, in_row, from.data(), L);
+    auto* sum = to.data();
+    for (const Taps<Weight>& t : taps) {
+      for (int64_t k = 0; k < c; ++k, sum += L)
+        sum_taps<L>(from.data() + (t.begin * c + k) * L, c * L, t.weights, sums, sum);
+    }
+    transpose(to.data(), out_row, count, L, out.pixels.data() + y * out_row, out_row);
+  }
   return out;
 }
 
 template <class Picture, typename Weight, class Sums>
 Picture with_rows(const Picture& in, const std::vector<Taps<Weight>>& taps, const Sums& sums) {
+  constexpr int64_t L = 64;
   const int64_t row = in.width * in.channels;
   Picture out{in.width, int64_t(taps.size()), in.channels, {}};
   out.pixels.resize(size_t(row) * taps.size());
-  std::vector<Weight> sum;
   auto* to = out.pixels.data();
   for (const Taps<Weight>& t : taps) {
-    sum.assign(size_t(row), sums.zero());
     const auto* from = in.pixels.data() + t.begin * row;
-    for (const Weight w : t.weights) {
-      for (int64_t x = 0; x < row; ++x) sum[size_t(x)] += w * from[x];
-      from += row;
-    }
-    to = std::ranges::transform(sum, to, [&](Weight s) { return sums.pixel(s); }).out;
+    int64_t x = 0;
+    for (; x + L <= row; x += L) sum_taps<L>(from + x, row, t.weights, sums, to + x);
+    for (; x < row; ++x) sum_taps<1>(from + x, row, t.weights, sums, to + x);
+    to += row;
   }
   return out;
 }
