@@ -1,6 +1,7 @@
 #include "tensor/available_memory.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -31,10 +32,16 @@ constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 // Addresses that threads to come reserve for their stacks and heaps: three of them.
 constexpr size_t kThreadAddresses = size_t(3 * 80) << 20;
 
-// Empty if it cannot be read.
-std::string text_of(const fs::path& file) {
+// The kernel's files say that they are empty, and are read to their end. Empty if one cannot be
+// read.
+std::string text_of(const fs::path& path) {
   try {
-    return RegularFile(file).read(size_t(1) << 16);
+    const RegularFile file(path);
+    std::string text;
+    char part[4096];
+    for (ssize_t got = 0; (got = ::read(file.descriptor(), part, sizeof part)) > 0;)
+      text.append(part, size_t(got));
+    return text;
   } catch (const FileError&) {
     return "";
   }

@@ -10,25 +10,27 @@
 
 namespace papilio::nn {
 
-double forward_operations(const ImageClassifier::Shape& s) {
-  const int64_t patches_a_side = s.image_size / s.patch_size;
-  const auto side = double(patches_a_side), D = double(s.hidden_size);
-  const double patches = side * side, T = patches + double(s.prefix_tokens);
+double forward_operations(const ImageClassifier::Shape& s, int64_t height, int64_t width) {
+  const auto D = double(s.hidden_size);
+  const auto patches = double((height / s.patch_size) * (width / s.patch_size));
+  const double T = patches + double(s.prefix_tokens);
   const double layer = 2 * T * (4 * D * D + 2 * D * double(s.intermediate_size)) + 4 * T * T * D;
-  return double(s.num_hidden_layers) * layer + s.stem_operations;
+  const double stem =
+      s.stem_operations * double(height * width) / double(s.image_size * s.image_size);
+  return double(s.num_hidden_layers) * layer + stem;
 }
 
-double training_operations(ImageClassifier& model) {
+double training_operations(ImageClassifier& model, int64_t height, int64_t width) {
   const ParameterCount count = count_parameters(model);
   const bool frozen = count.trainable * 2 < count.all;
-  return (frozen ? 2 : 3) * forward_operations(model.shape());
+  return (frozen ? 2 : 3) * forward_operations(model.shape(), height, width);
 }
 
-double measured_peak() {
+double measured_peak(DType dtype) {
   using Clock = std::chrono::steady_clock;
   constexpr int64_t n = 768;
   const NoGrad no_grad;
-  const Tensor a = ones({n, n}), b = ones({n, n});
+  const Tensor a = ones({n, n}, {.dtype = dtype}), b = ones({n, n}, {.dtype = dtype});
   const auto begin = Clock::now();
   double best = 0, elapsed = 0;
   while (elapsed < 0.1) {

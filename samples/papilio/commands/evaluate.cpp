@@ -31,7 +31,7 @@ namespace {
 struct Settings {
   std::string model, adapter, classifier, split = "test", report;
   DataSettings data;
-  int64_t batch_size = 256;
+  int64_t batch_size = 256, image_size = 0;
   bool ignore_unused = false;
   Common common;
 };
@@ -45,6 +45,7 @@ Options declare(Settings& s) {
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on it");
   add_ignore_unused(options, s.ignore_unused);
+  add_image_size(options, s.image_size);
   options.add("classifier", &s.classifier, "DIR",
               "model folder whose classifier and classes to use instead: with the model that was "
               "adapted, what is left of its knowledge");
@@ -162,7 +163,8 @@ int evaluate(const Words& words) {
   chosen_classes(s.data, all);
   set_threads(s.common);
 
-  LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused);
+  options.applies_when(!all.prepared(), {&s.image_size}, kOtherData);
+  LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused, s.image_size);
   loaded.to(device);
   if (!s.classifier.empty()) take_classifier(loaded, s.classifier);
   warn(options, loaded.warnings);
@@ -176,7 +178,8 @@ int evaluate(const Words& words) {
                         ? ": problem_type regression: its outputs are numbers, not classes"
                         : ": has one output, which tells no classes apart",
                     ", so that there is no accuracy; predict says what it answers");
-  const nn::ImageProcessor processor = processor_of(options, data, s.model, *loaded.model);
+  const nn::ImageProcessor processor =
+      processor_of(options, data, s.model, *loaded.model, loaded.image_size);
   const nn::Batches images = evaluation_batches(data, s.split, processor, s.data.on_corrupt());
   nn::Loader loader(images, {.batch_size = s.batch_size,
                              .workers = loader_workers(s.data, data),

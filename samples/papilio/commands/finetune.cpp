@@ -1,9 +1,7 @@
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "nn/detail/text_table.h"
@@ -12,6 +10,7 @@
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/default_targets.h"
 #include "samples/papilio/options/method_options.h"
+#include "samples/papilio/run/method.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_page.h"
@@ -24,6 +23,7 @@ namespace {
 
 struct Settings {
   std::string model, head = "auto";
+  int64_t image_size = 0;
   RunSettings run = {.training = {.epochs = kFinetuneEpochs}};
   MethodSettings method;
 };
@@ -44,6 +44,8 @@ Options declare(Settings& s) {
       .add("head", &s.head, "WAY",
            "new (drawn), keep, or auto: keep if the classes are the model's own")
       .choices({"auto", "new", "keep"});
+  add_image_size(options, s.image_size);
+  options.option(&s.image_size).default_is("the model's own");
   options.add("o,out", &s.run.out, "DIR", "folder to write").default_is("runs/METHOD");
   options
       .flag("overwrite", s.run.overwrite,
@@ -58,19 +60,6 @@ Options declare(Settings& s) {
   options.example("papilio finetune google/vit --data photos --method boft -b 4 -m 2");
   options.example("papilio finetune runs/base -t query,value --layers-to-transform 2-3");
   return options;
-}
-
-// --modules-to-save, in which `classifier` stands for the model's, whatever it calls it.
-std::vector<std::string> saved_modules(const MethodSettings& method, nn::ImageClassifier& model) {
-  std::vector<std::string> saved;
-  for (const std::string& name : split_names(method.modules_to_save)) {
-    if (name != "classifier") {
-      saved.push_back(name);
-    } else {
-      for (const nn::ImageClassifier::Head& head : model.heads()) saved.push_back(head.path);
-    }
-  }
-  return saved;
 }
 
 // The data in the order of the model's classes, if they are the same ones.
@@ -99,27 +88,6 @@ void choose_head(const Settings& s, LoadedModel& loaded,
   replace_head(loaded, class_names);
 }
 
-// Freezes what the method does not train, and attaches its adapter.
-void prepare(const Options& options, const Settings& s, LoadedModel& loaded) {
-  nn::ImageClassifier& model = *loaded.model;
-  const Method& method = method_of(s.method);
-  if (method.config != nullptr) {
-    loaded.adapters = std::make_unique<boft::AdapterModel>(model);
-    boft::AdapterConfig config = adapter_config(s.method, s.model, model.shape().num_hidden_layers);
-    std::visit(
-        [&](auto& c) {
-          c.modules_to_save = saved_modules(s.method, model);
-          if (!c.layers_to_transform.empty()) c.layers_pattern = lists_at_the_top(model);
-        },
-        config);
-    warn(options, loaded.adapters->add_adapter("default", config));
-  } else {
-    nn::set_trainable(model, method.trains_backbone);
-    for (const nn::ImageClassifier::Head& head : model.heads())
-      nn::set_trainable(*head.layer, true);
-  }
-}
-
 }  // namespace
 
 int finetune(const Words& words) {
@@ -130,24 +98,27 @@ int finetune(const Words& words) {
   const Device device = device_of(run.common);
   const Method& method = method_of(s.method);
   if (run.out.empty()) run.out = "runs/" + s.method.method;
-  settle_method_options(options, s.method, run.training);
+  settle_method_options(options, s.method);
+  settle_method_rates(options, s.method, run.training);
   const RunData opened = open_run_data(options, run, device, {s.model});
   set_threads(run.common);
 
   manual_seed(uint64_t(run.training.seed));
-  LoadedModel loaded = load_model(s.model);
+  options.applies_when(!opened.data.prepared(), {&s.image_size}, kOtherData);
+  options.applies_when(options.given(&s.image_size), {&s.image_size}, "");
+  LoadedModel loaded = load_model(s.model, "", false, s.image_size);
   warn(options, loaded.warnings);
   if (!options.given(&s.method.target_modules))
     s.method.target_modules = default_targets(*loaded.model, s.method.target_modules);
-  const std::string settings = options.toml();
   const Data data = in_order_of(loaded, opened.data);
   if (options.given(&s.method.drop_path)) nn::set_drop_path(*loaded.model, s.method.drop_path);
   check_takes(*data.source, s.model, *loaded.model);
-  const nn::ImageProcessor processor = processor_of(options, data, s.model, *loaded.model);
+  const nn::ImageProcessor processor =
+      processor_of(options, data, s.model, *loaded.model, s.image_size);
   warn(options, data.images.notes);
   choose_head(s, loaded, data.class_names);
   loaded.to(device);
-  prepare(options, s, loaded);
+  attach_method(options, s.method, s.model, loaded);
 
   const std::string label =
       loaded.adapters != nullptr ? boft::label(loaded.adapters->config("default")) : method.label;
@@ -159,9 +130,9 @@ int finetune(const Words& words) {
                                .processor = processor,
                                .model = *loaded.model,
                                .adapters = loaded.adapters.get(),
-                               .settings_text = settings,
                                .progress_title = s.method.method,
                                .intro = nn::trainable_parameters_line(*loaded.model),
+                               .resizable = true,
                                .report_title = label + " on " + data_title(run.data),
                                .report_subject = str(label, " adapted the model in ", s.model,
                                                      " to ", data.class_names.size(), " classes."),

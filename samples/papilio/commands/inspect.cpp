@@ -5,10 +5,12 @@
 #include <system_error>
 
 #include "samples/papilio/commands/commands.h"
+#include "samples/papilio/data/data.h"
 #include "samples/papilio/data/images.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/inspect_adapter.h"
 #include "samples/papilio/run/inspect_model.h"
+#include "samples/papilio/run/inspect_plan.h"
 #include "samples/papilio/run/inspect_safetensors.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/would_adapt.h"
@@ -19,6 +21,9 @@ namespace {
 
 struct Settings {
   std::string path, would_adapt;
+  bool plan = false;
+  PlanSettings planned = {.training = {.epochs = kFinetuneEpochs},
+                          .workers = DataSettings{}.workers};
   Common common;
 };
 
@@ -27,11 +32,19 @@ Options declare(Settings& s) {
                   "Shows what a model folder, an adapter folder or any .safetensors file holds. "
                   "With --would-adapt: which layers of the model PATH a configuration would adapt, "
                   "their N and m, how many parameters that trains, and for sizes that do not "
-                  "divide the nearest that do (then the exit code is 1).");
+                  "divide the nearest that do (then the exit code is 1). With --plan: the memory "
+                  "that finetuning the model PATH would take, part by part, and if there is not as "
+                  "much what would fit (the exit code is 1).");
   options.section("What to inspect");
   options.add("PATH", &s.path, "", "model folder, adapter folder or file").required();
   options.add("would-adapt", &s.would_adapt, "FILE", "an adapter_config.json").line_only();
+  options.flag("plan", s.plan, "the memory that finetuning would take").line_only();
+  options.section("Planned training");
+  add_image_size(options, s.planned.image_size);
+  add_memory_options(options, s.planned.training);
+  add_method_options(options, s.planned.method);
   add_common(options, s.common);
+  options.example("papilio inspect --plan runs/base --method boft --batch-size 16");
   options.example("papilio inspect runs/base");
   options.example("papilio inspect runs/boft");
   options.example("papilio inspect --would-adapt runs/boft/adapter_config.json runs/base");
@@ -65,6 +78,17 @@ Inspection plan_of(const std::string& config, const std::string& model) {
   }
 }
 
+// Which options mean something beside --plan.
+void settle_plan(Options& options, Settings& s) {
+  TrainingSettings& t = s.planned.training;
+  options.applies_when(s.plan,
+                       {&s.planned.image_size, &t.batch_size, &t.accumulate, &t.precision,
+                        &t.recompute, &t.optimizer, &t.ema, &t.memory, &s.planned.method.method},
+                       "--plan");
+  check<UsageError>(!s.plan || s.would_adapt.empty(), "--plan: give it or --would-adapt, not both");
+  if (s.plan) settle_method_options(options, s.planned.method);
+}
+
 }  // namespace
 
 int inspect(const Words& words) {
@@ -72,8 +96,10 @@ int inspect(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   set_threads(s.common);
-  const Inspection inspection =
-      s.would_adapt.empty() ? inspection_of(s.path) : plan_of(s.would_adapt, s.path);
+  settle_plan(options, s);
+  const Inspection inspection = s.plan                  ? inspect_plan(options, s.path, s.planned)
+                                : s.would_adapt.empty() ? inspection_of(s.path)
+                                                        : plan_of(s.would_adapt, s.path);
   if (s.common.json) {
     print_json(*inspection.json);
   } else {

@@ -111,7 +111,8 @@ int merge(const Words& words) {
                " stays as it is");
 
   std::optional<nn::ImageProcessor> processor;
-  if (has_processor(s.model)) processor = processor_of(options, s.model, *loaded.model);
+  if (has_processor(s.model) || loaded.image_size > 0)
+    processor = processor_of(options, s.model, *loaded.model, loaded.image_size);
   replace_run_folder(s.out, [&](const std::filesystem::path& out) {
     write_file_atomically(out / "run.toml", settings);
     if (processor) save_processor(out, *processor);

@@ -42,7 +42,7 @@ namespace fs = std::filesystem;
 struct Settings {
   std::string model, adapter, digit, corrupt = "fail", out;
   std::vector<std::string> images;
-  int64_t top = 3;
+  int64_t top = 3, image_size = 0;
   bool ignore_unused = false;
   Common common;
 };
@@ -61,6 +61,7 @@ Options declare(Settings& s) {
               "built-in digits by number: 17, 0-9 or 3,5 (of 0 to 1796)");
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on the model");
   add_ignore_unused(options, s.ignore_unused);
+  add_image_size(options, s.image_size);
   add_corrupt(options, &s.corrupt);
   options.add("top", &s.top, "N", "classes to show for an image").range(1, 1000);
   options.add("o,out", &s.out, "FILE",
@@ -157,7 +158,7 @@ Predictions predictions_of(const Options& options, const Settings& s, LoadedMode
     progress.update(++done, 1, image.name);
     try {
       if (!image.pixels.defined() && !processor)
-        processor = processor_of(options, s.model, *loaded.model);
+        processor = processor_of(options, s.model, *loaded.model, loaded.image_size);
       batch.push_back(image.pixels.defined() ? image.pixels
                                              : read_picture(image.name, *processor).pixels);
     } catch (const FileError& e) {
@@ -257,7 +258,7 @@ int predict(const Words& words) {
   check_can_be_written(s.out);
   const Device device = device_of(s.common);
   set_threads(s.common);
-  LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused);
+  LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused, s.image_size);
   loaded.to(device);
   warn(options, loaded.warnings);
 

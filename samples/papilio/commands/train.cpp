@@ -69,7 +69,6 @@ int train(const Words& words) {
   const Data& data = opened.data;
   const nn::ImageProcessor processor = fit_model_to_data(options, s.model, data);
   set_threads(run.common);
-  const std::string settings = options.toml();
   warn(options, data.images.notes);
 
   const nn::ViTConfig& config = s.model.vit;
@@ -85,9 +84,9 @@ int train(const Words& words) {
        .processor = processor,
        .model = model,
        .adapters = nullptr,
-       .settings_text = settings,
        .progress_title = "train",
        .intro = intro(opened, config, parameters),
+       .resizable = false,
        .report_title = "Training on " + data_title(run.data),
        .report_subject =
            str("A vision transformer of ", config.num_hidden_layers, " layers and width ",

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <system_error>
@@ -88,6 +89,16 @@ std::string trained_on(const std::string& model, const std::string& adapter) {
 
 std::string trained_data(const std::string& model, const std::string& adapter) {
   return training_settings(model, adapter)["data"];
+}
+
+int64_t trained_image_size(const std::string& adapter) {
+  std::string gone;
+  const Values run = run_settings(adapter, gone);
+  const auto noted = run.find("image-size");
+  int64_t size = 0;
+  if (noted != run.end())
+    std::from_chars(noted->second.data(), noted->second.data() + noted->second.size(), size);
+  return size;
 }
 
 std::vector<std::string> take_known_split(const Options& options, DataSettings& s,

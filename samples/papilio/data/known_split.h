@@ -1,6 +1,7 @@
 // Which images a model has not seen: a run holds some out and says which in its run.toml.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,5 +24,8 @@ std::string trained_data(const std::string& model, const std::string& adapter);
 // not say and whose parts are gone.
 std::vector<std::string> take_known_split(const Options& options, DataSettings& settings,
                                           const std::vector<std::string>& folders);
+
+// --image-size of the run that made the adapter folder; 0 if nothing says one.
+int64_t trained_image_size(const std::string& adapter);
 
 }  // namespace papilio::cli

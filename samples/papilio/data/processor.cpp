@@ -42,13 +42,14 @@ bool has_processor(const std::filesystem::path& folder) {
 }
 
 nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
-                                const nn::ImageClassifier& model) {
+                                const nn::ImageClassifier& model, int64_t image_size) {
   const nn::ImageClassifier::Shape shape = model.shape();
   const auto found = nn::image_processor_in(folder);
   const std::string where = found ? found->where : folder.string();
-  const auto [p, warnings] =
+  const auto [read, warnings] =
       found ? nn::parse_image_processor(found->text, where, {shape.model_type, shape.num_channels})
             : processor_without_file(folder, model);
+  const nn::ImageProcessor p = image_size > 0 ? read.at_size(image_size) : read;
   warn(options, warnings);
   check<FileError>(p.channels() == shape.num_channels, where, ": has ", p.channels(),
                    " channels, but the model takes ", shape.num_channels);
@@ -61,9 +62,9 @@ nn::ImageProcessor processor_of(const Options& options, const std::filesystem::p
 
 nn::ImageProcessor processor_of(const Options& options, const Data& data,
                                 const std::filesystem::path& folder,
-                                const nn::ImageClassifier& model) {
+                                const nn::ImageClassifier& model, int64_t image_size) {
   if (data.prepared()) return processor_for(data, data.source->processor->out_height());
-  return processor_of(options, folder, model);
+  return processor_of(options, folder, model, image_size);
 }
 
 void save_processor(const std::filesystem::path& folder, const nn::ImageProcessor& processor) {

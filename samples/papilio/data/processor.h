@@ -11,14 +11,15 @@
 namespace papilio::cli {
 
 // That of a model folder is its preprocessor_config.json or processor_config.json; without one it
-// is what models of its type are usually fed, at the model's size. What is assumed or passed over
-// is warned of. Throws FileError.
+// is what models of its type are usually fed, at the model's size. image_size: of --image-size, for
+// which it is changed; 0 changes nothing. What is assumed or passed over is warned of. Throws
+// FileError.
 nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
-                                const nn::ImageClassifier& model);
+                                const nn::ImageClassifier& model, int64_t image_size = 0);
 // The same for these data: prepared ones are shown as what they are.
 nn::ImageProcessor processor_of(const Options& options, const Data& data,
                                 const std::filesystem::path& folder,
-                                const nn::ImageClassifier& model);
+                                const nn::ImageClassifier& model, int64_t image_size = 0);
 // Whether the model folder has either. Throws FileError.
 bool has_processor(const std::filesystem::path& folder);
 // Writes a model folder's preprocessor_config.json.

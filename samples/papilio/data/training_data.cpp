@@ -29,6 +29,8 @@ TrainingData training_data(const Data& data, const DataSettings& s,
   result.validation = part("validation");
   result.test = part("test");
   result.workers = loader_workers(s, data);
+  const nn::ImageProcessor shown = data.source->processor.value_or(processor);
+  result.image_shape = {shown.channels(), shown.out_height(), shown.out_width()};
   result.evaluation_batch = batch_size;
   return result;
 }

@@ -23,6 +23,7 @@ struct TrainingData {
   nn::Batches train, validation, test;
   int64_t workers = 0;
   int64_t evaluation_batch = 1;  // images of the other parts at a time
+  Dims image_shape = {};         // (C, H, W)
 };
 // The training part with its random changes. Evaluating takes as many images at a time as training
 // does, so that it takes no more memory.

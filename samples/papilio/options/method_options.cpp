@@ -265,7 +265,7 @@ void show_method_defaults(Options& options, const TrainingSettings& training) {
   options.option(&training.weight_decay).default_is(joined(decays, ", "));
 }
 
-void settle_method_options(Options& options, MethodSettings& s, TrainingSettings& training) {
+void settle_method_options(Options& options, MethodSettings& s) {
   const Method& method = method_of(s);
   for (const Method& other : kMethods) {
     for (const Method::Field& field : other.options) {
@@ -287,6 +287,11 @@ void settle_method_options(Options& options, MethodSettings& s, TrainingSettings
     options.applies_when(false, {&s.block_size}, "");
   }
   options.applies_when(options.given(&s.drop_path), {&s.drop_path}, "");
+}
+
+void settle_method_rates(const Options& options, const MethodSettings& s,
+                         TrainingSettings& training) {
+  const Method& method = method_of(s);
   if (!options.given(&training.lr)) training.lr = method.lr;
   // Adapters begin at the identity, from which decay would pull them away.
   if (!options.given(&training.weight_decay) && !method.trains_backbone) training.weight_decay = 0;

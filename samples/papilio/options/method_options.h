@@ -64,7 +64,10 @@ void add_method_examples(Options& options);
 // The defaults of --lr and --weight-decay in --help, after add_training_options.
 void show_method_defaults(Options& options, const TrainingSettings& training);
 // Settles the method's defaults, and which options apply to it. Throws UsageError for others.
-void settle_method_options(Options& options, MethodSettings& settings, TrainingSettings& training);
+void settle_method_options(Options& options, MethodSettings& settings);
+// And the rate and the weight decay that it trains with if they are not given.
+void settle_method_rates(const Options& options, const MethodSettings& settings,
+                         TrainingSettings& training);
 
 // Names separated by commas or blanks.
 std::vector<std::string> split_names(const std::string& text);

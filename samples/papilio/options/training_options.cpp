@@ -2,34 +2,10 @@
 
 namespace papilio::cli {
 
-void add_training_options(Options& options, TrainingSettings& s) {
-  options.section("Training");
-  options.add("epochs", &s.epochs, "N", "passes over the training images").range(1, 1e6);
+void add_memory_options(Options& options, TrainingSettings& s) {
   options.add("batch-size", &s.batch_size, "N", "images in a step").range(1, 1e6);
-  options.add("lr", &s.lr, "RATE", "highest learning rate").range(0);
-  options.add("optimizer", &s.optimizer, "NAME", "adamw or sgd").choices({"adamw", "sgd"});
-  options.add("momentum", &s.momentum, "M", "of sgd").below(0, 1);
-  options
-      .add("weight-decay", &s.weight_decay, "W",
-           "adamw: decoupled; sgd: added to the gradient; not on biases, norms and scales")
-      .range(0);
-  options.add("schedule", &s.schedule, "NAME", "of the rate: cosine, linear or constant")
-      .choices({"cosine", "linear", "constant"});
-  options.add("warmup", &s.warmup, "SHARE", "of all steps, in which the rate rises").below(0, 1);
-  options.add("min-lr", &s.min_lr, "RATE", "where the schedule ends").range(0);
   options.add("accumulate", &s.accumulate, "N", "batches whose gradients make one step")
       .range(1, 1e6);
-  options
-      .add("layer-decay", &s.layer_decay, "D",
-           "each layer learns D times as fast as the one after it; 1: all alike")
-      .range(0.01, 1);
-  options
-      .add("ema", &s.ema, "D",
-           "average the weights over the steps with this decay, and use the average; 0: do not")
-      .below(0, 1);
-  options.add("label-smoothing", &s.label_smoothing, "E", "share spread over all classes")
-      .below(0, 1);
-  options.add("clip", &s.clip, "NORM", "largest norm of the gradient; 0 for any").range(0);
   options
       .add("precision", &s.precision, "DTYPE",
            "of matrix products: float32 or bfloat16 (mixed precision: weights, statistics, "
@@ -40,6 +16,46 @@ void add_training_options(Options& options, TrainingSettings& s) {
            "to compute again in the backward pass instead of keeping it: off, blocks (least "
            "memory, a third more time) or selective (each block's MLP); the bits are the same")
       .choices({"off", "blocks", "selective"});
+  options.add("optimizer", &s.optimizer, "NAME", "adamw or sgd").choices({"adamw", "sgd"});
+  options
+      .add("ema", &s.ema, "D",
+           "average the weights over the steps with this decay, and use the average; 0: do not")
+      .below(0, 1);
+  options
+      .add("memory", &s.memory, "GB",
+           "that the run may take at most; one that would take more does not begin, and says what "
+           "would fit")
+      .range(0)
+      .default_is("what is free")
+      .line_only();
+}
+
+void add_training_options(Options& options, TrainingSettings& s) {
+  options.section("Training");
+  options.add("epochs", &s.epochs, "N", "passes over the training images").range(1, 1e6);
+  add_memory_options(options, s);
+  options.add("lr", &s.lr, "RATE", "highest learning rate").range(0);
+  options.add("momentum", &s.momentum, "M", "of sgd").below(0, 1);
+  options
+      .add("weight-decay", &s.weight_decay, "W",
+           "adamw: decoupled; sgd: added to the gradient; not on biases, norms and scales")
+      .range(0);
+  options.add("schedule", &s.schedule, "NAME", "of the rate: cosine, linear or constant")
+      .choices({"cosine", "linear", "constant"});
+  options.add("warmup", &s.warmup, "SHARE", "of all steps, in which the rate rises").below(0, 1);
+  options.add("min-lr", &s.min_lr, "RATE", "where the schedule ends").range(0);
+  options
+      .add("layer-decay", &s.layer_decay, "D",
+           "each layer learns D times as fast as the one after it; 1: all alike")
+      .range(0.01, 1);
+  options.add("label-smoothing", &s.label_smoothing, "E", "share spread over all classes")
+      .below(0, 1);
+  options.add("clip", &s.clip, "NORM", "largest norm of the gradient; 0 for any").range(0);
+  options
+      .flag("fit-memory", s.fit_memory,
+            "take fewer images at a time, accumulated to as many in a step, if a batch would take "
+            "more memory")
+      .line_only();
   options.flag("cuda-graph", s.cuda_graph,
                "on a GPU: launch each step as one CUDA graph; "
                "for small models, whose steps are mostly launches");

@@ -19,8 +19,13 @@ struct TrainingSettings {
               recompute = "off";
   int64_t checkpoint_steps = 0, keep_checkpoints = 2;
   bool resume = false, cuda_graph = false;
+  double memory = 0;        // GB that the run may take; 0: what is free
+  bool fit_memory = false;  // divide the batch if it would take more
 };
 
+// Those that memory depends on: the batch, its precision, the optimiser.
+void add_memory_options(Options& options, TrainingSettings& settings);
+// All of them.
 void add_training_options(Options& options, TrainingSettings& settings);
 // Throws UsageError for options that say nothing together with the others or on this device.
 void check_training_options(Options& options, const TrainingSettings& settings, Device device);

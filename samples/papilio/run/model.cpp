@@ -17,6 +17,7 @@
 #include "boft/model/targets.h"
 #include "nn/models/pretrained.h"
 #include "nn/train/checkpoints.h"
+#include "samples/papilio/data/known_split.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/run_folder.h"
 #include "tensor/files/atomic_file.h"
@@ -124,7 +125,7 @@ LoadedModel load_model(const fs::path& folder) {
                    ": config.json names ", loaded.class_names.size(), " classes for ", count,
                    " outputs");
   LoadedModel result{std::move(loaded.model), nullptr, std::move(loaded.class_names),
-                     std::move(loaded.warnings)};
+                     std::move(loaded.warnings), 0};
   warn_of_non_finite(*result.model, folder, result.warnings);
   return result;
 }
@@ -132,6 +133,24 @@ LoadedModel load_model(const fs::path& folder) {
 void add_ignore_unused(Options& options, bool& ignore_unused) {
   options.flag("ignore-unused", ignore_unused,
                "go on if the adapter's file holds weights that nothing in the model takes");
+}
+
+void add_image_size(Options& options, int64_t& image_size) {
+  options
+      .add("image-size", &image_size, "N",
+           "pixels of the images' side: positions are resized for them as Transformers (or timm) "
+           "does it, and what the processor cuts off keeps its share")
+      .range(0, 16384)
+      .default_is("the model's own, or what its adapter was trained with");
+}
+
+void set_image_size(LoadedModel& loaded, int64_t image_size) {
+  if (image_size == 0) return;
+  const int64_t patch = loaded.model->shape().patch_size;
+  check<UsageError>(image_size % patch == 0, "--image-size: expected a multiple of the model's ",
+                    patch, "x", patch, " patches, got ", image_size);
+  loaded.model->set_image_size(image_size);
+  loaded.image_size = image_size;
 }
 
 namespace {
@@ -164,10 +183,15 @@ std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model, const fs::pat
   return adapters;
 }
 
-LoadedModel load_model(const fs::path& folder, const fs::path& adapter, bool ignore_unused) {
+LoadedModel load_model(const fs::path& folder, const fs::path& adapter, bool ignore_unused,
+                       int64_t image_size) {
   LoadedModel loaded = load_model(folder);
-  if (adapter.empty()) return loaded;
+  if (adapter.empty()) {
+    set_image_size(loaded, image_size);
+    return loaded;
+  }
   check_adapter_folder(adapter);
+  set_image_size(loaded, image_size > 0 ? image_size : trained_image_size(adapter.string()));
   if (const int64_t size = saved_head_size(adapter, loaded.model->heads()[0].path); size > 0) {
     const std::vector<std::string> names = read_class_names(adapter);
     check<FileError>(names.empty() || int64_t(names.size()) == size,

@@ -1,6 +1,7 @@
 // A model folder, with or without an adapter folder, ready to use.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@ struct LoadedModel {
   std::unique_ptr<boft::AdapterModel> adapters;  // null without
   std::vector<std::string> class_names;
   std::vector<std::string> warnings;
+  int64_t image_size = 0;  // that it was given (set_image_size); 0: it has its own
 
   Tensor operator()(const Tensor& images) { return (*model)(images); }
   // The model with its adapters.
@@ -25,9 +27,10 @@ struct LoadedModel {
 
 // Throws FileError if a folder is missing, broken or of the other kind.
 LoadedModel load_model(const std::filesystem::path& folder);
-// With the adapter on it; the classifier and the class names are the adapter's.
+// With the adapter on it; the classifier and the class names are the adapter's. image_size: of
+// --image-size; 0 is that of the run that made the adapter.
 LoadedModel load_model(const std::filesystem::path& folder, const std::filesystem::path& adapter,
-                       bool ignore_unused = false);
+                       bool ignore_unused = false, int64_t image_size = 0);
 // An adapter folder on any model; what is to say of it joins the warnings. Throws FileError.
 std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model,
                                                 const std::filesystem::path& adapter,
@@ -38,6 +41,11 @@ void warn_of_non_finite(nn::Module& model, const std::filesystem::path& from,
                         std::vector<std::string>& warnings);
 // --ignore-unused: weights in an adapter's file that nothing takes are a warning, not an error.
 void add_ignore_unused(Options& options, bool& ignore_unused);
+
+// --image-size: pixels of the images' side, for which position embeddings are resized.
+void add_image_size(Options& options, int64_t& image_size);
+// Throws UsageError if the model's patches do not divide it. 0 changes nothing.
+void set_image_size(LoadedModel& loaded, int64_t image_size);
 
 // A new classifier for these classes, drawn from the default generator.
 void replace_head(LoadedModel& loaded, std::vector<std::string> class_names);

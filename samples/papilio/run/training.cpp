@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <memory>
 #include <new>
@@ -13,6 +14,7 @@
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/progress.h"
 #include "nn/train/speed.h"
+#include "nn/train/spinner.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/run_checkpoints.h"
@@ -25,10 +27,6 @@
 
 namespace papilio::cli {
 
-namespace {
-
-constexpr double kNone = TrainingRecord::kNone;
-
 std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& s) {
   auto groups =
       nn::parameter_groups(model, {.weight_decay = s.weight_decay, .layer_decay = s.layer_decay});
@@ -36,6 +34,23 @@ std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingS
     return std::make_unique<nn::Sgd>(groups, nn::SgdOptions{.lr = s.lr, .momentum = s.momentum});
   return std::make_unique<nn::AdamW>(groups, nn::AdamWOptions{.lr = s.lr});
 }
+
+namespace {
+
+DType training_precision(const TrainingSettings& s) {
+  return s.precision == "bfloat16" ? DType::bfloat16 : DType::float32;
+}
+
+}  // namespace
+
+nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& s) {
+  return nn::autocast([&model](const Tensor& images) { return model(images); },
+                      training_precision(s));
+}
+
+namespace {
+
+constexpr double kNone = TrainingRecord::kNone;
 
 // One training run: what it consists of, and what happens after each step.
 class Training {
@@ -45,8 +60,7 @@ class Training {
       : job_(job),
         s_(s),
         options_(options),
-        forward_(nn::autocast([&job](const Tensor& images) { return job.model(images); },
-                              s.precision == "bfloat16" ? DType::bfloat16 : DType::float32)),
+        forward_(training_forward(job.model, s)),
         loader_(
             job.data.train,
             {.batch_size = s.batch_size, .seed = uint64_t(s.seed), .workers = job.data.workers}),
@@ -58,7 +72,8 @@ class Training {
                   .warmup_steps = int64_t(s.warmup * double(total_)),
                   .total_steps = total_,
                   .min_factor = s.lr > 0 ? s.min_lr / s.lr : 0},
-        progress_(common.progress(), job.title, total_) {
+        progress_to_(common.progress()),
+        progress_(progress_to_, job.title, total_) {
     nn::set_recompute(job.model, nn::recompute_named(s.recompute));
     if (job.data.validation != nullptr) {
       validation_ = std::make_unique<nn::Loader>(
@@ -74,8 +89,11 @@ class Training {
     const bool finished = first_step_ == total_ && RunLogs::end_with_epoch_of(job.out, total_);
     if (s.resume && !finished) open_logs();
     progress_.set_done_before(first_step_);
-    if (common.progress() != nullptr && nn::device_of(job.model).is_cpu())
-      progress_.set_peak(nn::measured_peak(), nn::training_operations(job.model));
+    if (common.progress() != nullptr && nn::device_of(job.model).is_cpu()) {
+      const Dims shape = job.data.image_shape;
+      progress_.set_peak(nn::measured_peak(training_precision(s)),
+                         nn::training_operations(job.model, shape[1], shape[2]));
+    }
   }
 
   TrainingEnd run() {
@@ -84,6 +102,7 @@ class Training {
     reset_peak_memory();
     try {
       if (validation_is_due()) end_epoch(first_step_);
+      auto sign = std::make_unique<nn::Spinner>(progress_to_, job_.title + ": the first step");
       nn::fit(
           job_.model, forward_, loader_, *optimizer_,
           {.steps = total_,
@@ -94,7 +113,10 @@ class Training {
            .label_smoothing = s_.label_smoothing,
            .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
            .cuda_graph = s_.cuda_graph && s_.accumulate == 1 && !nn::device_of(job_.model).is_cpu(),
-           .on_step = [this](const nn::StepReport& r) { return after_step(r); }});
+           .on_step = [&](const nn::StepReport& r) {
+             sign.reset();
+             return after_step(r);
+           }});
       end_.weights = Weights::trained;
     } catch (const nn::NonFiniteError& e) {
       end_.outcome = Outcome::diverged;
@@ -135,6 +157,7 @@ class Training {
     nn::Evaluation none;
     none.accuracy = none.loss = kNone;
     if (!validation_) return none;
+    const nn::Spinner sign(progress_to_, job_.title + ": validation");
     // In float32 whatever the precision of training: the model that will be saved and tested.
     const nn::Forward forward = [this](const Tensor& images) { return job_.model(images); };
     if (!average_) return nn::evaluate(job_.model, forward, *validation_);
@@ -273,6 +296,7 @@ class Training {
   std::unique_ptr<RunLogs> logs_;
   int64_t per_epoch_, total_, first_step_ = 0;
   nn::Schedule schedule_;
+  std::FILE* progress_to_;
   nn::Progress progress_;
   TrainingRecord record_;
   GoodStep good_;

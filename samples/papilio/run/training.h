@@ -4,9 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "nn/models/image_classifier.h"
+#include "nn/optim/optimizer.h"
+#include "nn/train/fit.h"
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/training_options.h"
 #include "samples/papilio/run/training_end.h"
@@ -21,6 +24,11 @@ struct TrainingJob {
   std::string title;          // before the progress bar
   std::string settings;       // the resolved options, as run.toml has them
 };
+
+// The optimiser that the settings name, of what trains.
+std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& settings);
+// The model in the precision of training.
+nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& settings);
 
 // Trains, with a line of log.csv an epoch, one of steps.csv a step, and checkpoints that a later
 // call with settings.resume goes on from; the model holds what it learned however the run ends.

@@ -1,10 +1,14 @@
 #include "samples/papilio/run/training_record.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "samples/papilio/options/options.h"
 
@@ -26,6 +30,28 @@ bool may_differ(const std::string& line) {
     if (line.starts_with(std::string(key) + " = ")) return true;
   }
   return false;
+}
+
+// Those that say what it computes, in whatever order.
+std::vector<std::string> computing_lines(const std::string& settings) {
+  std::vector<std::string> result;
+  std::istringstream lines(settings);
+  for (std::string line; std::getline(lines, line);)
+    if (!line.empty() && !may_differ(line)) result.push_back(line);
+  return result;
+}
+
+// "key = value" -> "key = "
+std::string key_of(const std::string& line) {
+  const size_t end = line.find(" = ");
+  return end == line.npos ? line : line.substr(0, end + 3);
+}
+
+// The line that begins with `key`, or nothing.
+std::string line_of(const std::vector<std::string>& lines, const std::string& key) {
+  const auto found =
+      std::ranges::find_if(lines, [&](const std::string& line) { return line.starts_with(key); });
+  return found == lines.end() ? "" : *found;
 }
 
 // The value of a line "key = value", or nothing.
@@ -90,22 +116,15 @@ void TrainingRecord::set(const nn::TrainingNotes& notes, int64_t steps_per_epoch
 
 std::vector<std::string> check_same_settings(const std::string& then, const std::string& now,
                                              const std::filesystem::path& out) {
-  std::istringstream a(then), b(now);
-  std::string before, after;
-  const auto next = [](std::istringstream& lines, std::string& line) {
-    do {
-      line.clear();
-      std::getline(lines, line);
-    } while (may_differ(line));
-  };
-  do {
-    next(a, before);
-    next(b, after);
+  const std::vector<std::string> a = computing_lines(then), b = computing_lines(now);
+  const auto compare = [&](const std::string& before, const std::string& after) {
     check<UsageError>(before == after, "--resume: the run began with ",
                       before.empty() ? "no such setting" : before, ", now it would be ",
                       after.empty() ? "left out" : after, "; give --config ",
                       (out / "run.toml").string());
-  } while (!before.empty() || !after.empty());
+  };
+  for (const std::string& line : a) compare(line, line_of(b, key_of(line)));
+  for (const std::string& line : b) compare(line_of(a, key_of(line)), line);
   const std::string threads = value_of(then, "threads"), own = value_of(now, "threads");
   std::vector<std::string> warnings;
   const std::string device = value_of(then, "device"), here = value_of(now, "device");

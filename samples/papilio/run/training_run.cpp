@@ -13,11 +13,13 @@
 #include "autograd/ops/to.h"
 #include "boft/files/checkpoint.h"
 #include "nn/models/pretrained.h"
+#include "nn/train/spinner.h"
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/settings_file.h"
+#include "samples/papilio/run/memory.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/orthogonality.h"
 #include "samples/papilio/run/report_adapter.h"
@@ -88,7 +90,8 @@ std::string written_in(const std::filesystem::path& out) {
   return joined(names, ", ");
 }
 
-void print_run(const TrainingRun& run, const TrainingEnd& end, const TestResult& test) {
+void print_run(const TrainingRun& run, const TrainingEnd& end, const TestResult& test,
+               const RunMemory& memory) {
   const RunSettings& s = run.settings;
   if (s.common.json) {
     nlohmann::json result{{"command", run.options.command()},
@@ -99,6 +102,7 @@ void print_run(const TrainingRun& run, const TrainingEnd& end, const TestResult&
     run.add_to_json(result);
     add_to_json(result, test);
     add_to_json(result, end);
+    result["memory_plan"] = memory.json();
     print_json(result);
   } else if (end.succeeded()) {
     std::printf("%s\n%s: %s\n", test.text().c_str(), s.out.c_str(), written_in(s.out).c_str());
@@ -112,27 +116,33 @@ RunData open_run_data(Options& options, RunSettings& s, Device device,
   check_training_options(options, s.training, device);
   check_data_options(options, s.data);
   warn(options, take_known_split(options, s.data, folders));
-  const Data all = open_data(s.data);
+  const Data all = [&] {
+    const nn::Spinner sign(s.common.progress(), options.command() + ": reading the data");
+    return open_data(s.data);
+  }();
   fit_augmentation_to_data(options, s.training.augment, all);
   std::vector<int64_t> classes = chosen_classes(s.data, all);
   Data data = with_classes(all, classes);
-  check<UsageError>(classes.size() > 1, "the data have one class, ",
-                    printable(data.class_names[0]), ": there is nothing to tell it from");
+  check<UsageError>(classes.size() > 1, "the data have one class, ", printable(data.class_names[0]),
+                    ": there is nothing to tell it from");
   return {std::move(data), std::move(classes)};
 }
 
 int run_training_command(const TrainingRun& run) {
-  const RunSettings& s = run.settings;
+  RunSettings& s = run.settings;
   const RunLock lock =
       prepare_run_folder(s.out, run.adapters != nullptr ? ResultKind::adapter : ResultKind::model,
                          s.training.resume, s.overwrite);
+  TrainingData parts =
+      training_data(run.data, s.data, run.processor, s.training.augment, s.training.batch_size);
+  const RunMemory memory = settle_memory(run.options, run.model, parts, s.training, s.out,
+                                         run.resizable && !run.data.prepared());
   if (!s.common.json) {
-    std::printf("%s\n", run.intro.c_str());
+    std::printf("%s\n%s\n", run.intro.c_str(),
+                plan_line(run.model, parts.image_shape, s.training, memory).c_str());
     std::fflush(stdout);
   }
-  const TrainingData parts =
-      training_data(run.data, s.data, run.processor, s.training.augment, s.training.batch_size);
-  const TrainingJob job{run.model, parts, s.out, run.progress_title, run.settings_text};
+  const TrainingJob job{run.model, parts, s.out, run.progress_title, run.options.toml()};
   TrainingEnd end = run_training(job, s.training, run.options, s.common);
   if (!lock.is_there()) {
     end.fail(s.out + ": was removed while the run wrote into it");
@@ -157,7 +167,7 @@ int run_training_command(const TrainingRun& run) {
   if (end.succeeded()) test = evaluate_test(run.model, parts);
   if (!test.problem.empty()) warn(run.options, {test.text() + ": " + test.problem});
   if (end.weights == Weights::saved) write_run_report(run, parts, end, test);
-  print_run(run, end, test);
+  print_run(run, end, test, memory);
   return report_end(run.options, end, s.out);
 }
 

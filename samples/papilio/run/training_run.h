@@ -36,13 +36,13 @@ RunData open_run_data(Options& options, RunSettings& settings, Device device,
 struct TrainingRun {
   const Options& options;
   const Words& words;
-  const RunSettings& settings;
+  RunSettings& settings;
   const Data& data;
   const nn::ImageProcessor& processor;  // of images in files
   nn::ImageClassifier& model;
   boft::AdapterModel* adapters;  // they are the result; null: the model is
-  std::string settings_text;     // run.toml
   std::string progress_title, intro;
+  bool resizable;  // has --image-size, which may be less
   std::string report_title, report_subject;
   std::function<void(nlohmann::json&)> add_to_json;  // what the command says beside the figures
 };

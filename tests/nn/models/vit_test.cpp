@@ -305,7 +305,7 @@ TEST_CASE("multiply-adds by module: by hand, and together what the speed is meas
   CHECK(macs.at("classifier") == 16 * 3);
   double all = 0;
   for (const auto& [path, number] : macs) all += number;
-  CHECK(2 * (all - 16 * 3) == nn::forward_operations(vit.shape()));
+  CHECK(2 * (all - 16 * 3) == nn::forward_operations(vit.shape(), 8, 8));
   CHECK(nn::summary(vit).find("MACs an image") != std::string::npos);
   // A compact one: a convolution before each pooling.
   config.patch_size = 4;

@@ -14,6 +14,7 @@
 #include "nn/train/csv_log.h"
 #include "nn/train/progress.h"
 #include "nn/train/speed.h"
+#include "nn/train/spinner.h"
 #include "nn/train/tensorboard_log.h"
 #include "tensor/error.h"
 #include "tests/temporary_folder.h"
@@ -134,6 +135,15 @@ TEST_CASE("progress: plain lines that end with the state, the rate and its share
   CHECK(text.find('\r') == std::string::npos);
 }
 
+TEST_CASE("a spinner that is over soon leaves no sign, and neither does one without a stream") {
+  std::FILE* const out = std::tmpfile();
+  REQUIRE(out != nullptr);
+  { const nn::Spinner spinner(out, "reading"); }
+  { const nn::Spinner none(nullptr, "reading"); }
+  CHECK(std::ftell(out) == 0);
+  std::fclose(out);
+}
+
 TEST_CASE("operations of a model: by hand for one layer") {
   nn::ViTForImageClassification model({.image_size = 8,
                                        .patch_size = 4,
@@ -147,12 +157,16 @@ TEST_CASE("operations of a model: by hand for one layer") {
   // patches of 16 pixels.
   const double layer = 2.0 * (4 * 5 * 6 * 6 + 2 * 5 * 6 * 10 + 2 * 5 * 5 * 6),
                patches = 2.0 * 4 * 16 * 6;
-  CHECK(nn::forward_operations(model.shape()) == layer + patches);
-  CHECK(nn::training_operations(model) == 3 * (layer + patches));
+  CHECK(nn::forward_operations(model.shape(), 8, 8) == layer + patches);
+  CHECK(nn::training_operations(model, 8, 8) == 3 * (layer + patches));
   nn::set_trainable(model, false);
   nn::set_trainable(model.classifier, true);
-  CHECK(nn::training_operations(model) == 2 * (layer + patches));
+  CHECK(nn::training_operations(model, 8, 8) == 2 * (layer + patches));
+  // Of a larger image than the model was made for: 16 patches, 17 tokens.
+  const double larger = 2.0 * (4 * 17 * 6 * 6 + 2 * 17 * 6 * 10 + 2 * 17 * 17 * 6);
+  CHECK(nn::forward_operations(model.shape(), 16, 16) == larger + 4 * patches);
   CHECK(nn::measured_peak() > 1e8);
+  CHECK(nn::measured_peak(DType::bfloat16) > 1e6);
 }
 
 }  // namespace papilio::test

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include "samples/papilio/options/options.h"
+
 namespace papilio::test {
 
 TEST_CASE("another device or other threads: the bits may be others, which is said") {
@@ -14,6 +16,15 @@ TEST_CASE("another device or other threads: the bits may be others, which is sai
     return cli::check_same_settings(then, now, "run");
   };
   CHECK(warnings(then).empty());
+  CHECK(warnings("threads = 2\ndevice = 'cpu'\nlr = 0.1\n").empty());
+  CHECK_THROWS_WITH_AS(warnings("lr = 0.2\n"),
+                       "--resume: the run began with lr = 0.1, now it would be lr = 0.2; give "
+                       "--config run/run.toml",
+                       cli::UsageError);
+  CHECK_THROWS_WITH_AS(warnings("lr = 0.1\nmomentum = 1\n"),
+                       "--resume: the run began with no such setting, now it would be momentum = "
+                       "1; give --config run/run.toml",
+                       cli::UsageError);
   const std::string what =
       ": sums are rounded in another order, so its numbers are as good but not the same bits";
   CHECK(warnings("lr = 0.1\ndevice = 'cuda:1'\nthreads = 2\n") ==

@@ -1,0 +1,45 @@
+#include "samples/papilio/run/method.h"
+
+#include <memory>
+#include <variant>
+
+#include "boft/model/model.h"
+#include "samples/papilio/options/common.h"
+#include "samples/papilio/options/default_targets.h"
+
+namespace papilio::cli {
+
+std::vector<std::string> saved_modules(const MethodSettings& method, nn::ImageClassifier& model) {
+  std::vector<std::string> saved;
+  for (const std::string& name : split_names(method.modules_to_save)) {
+    if (name != "classifier") {
+      saved.push_back(name);
+    } else {
+      for (const nn::ImageClassifier::Head& head : model.heads()) saved.push_back(head.path);
+    }
+  }
+  return saved;
+}
+
+void attach_method(const Options& options, const MethodSettings& s, const std::string& base,
+                   LoadedModel& loaded) {
+  nn::ImageClassifier& model = *loaded.model;
+  const Method& method = method_of(s);
+  if (method.config != nullptr) {
+    loaded.adapters = std::make_unique<boft::AdapterModel>(model);
+    boft::AdapterConfig config = adapter_config(s, base, model.shape().num_hidden_layers);
+    std::visit(
+        [&](auto& c) {
+          c.modules_to_save = saved_modules(s, model);
+          if (!c.layers_to_transform.empty()) c.layers_pattern = lists_at_the_top(model);
+        },
+        config);
+    warn(options, loaded.adapters->add_adapter("default", config));
+  } else {
+    nn::set_trainable(model, method.trains_backbone);
+    for (const nn::ImageClassifier::Head& head : model.heads())
+      nn::set_trainable(*head.layer, true);
+  }
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,19 @@
+// A loaded model made ready for the method that adapts it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "samples/papilio/options/method_options.h"
+#include "samples/papilio/run/model.h"
+
+namespace papilio::cli {
+
+// --modules-to-save, in which `classifier` stands for the model's, whatever it calls it.
+std::vector<std::string> saved_modules(const MethodSettings& method, nn::ImageClassifier& model);
+
+// Freezes what the method does not train, and attaches its adapter; `base` is the model's folder.
+void attach_method(const Options& options, const MethodSettings& method, const std::string& base,
+                   LoadedModel& loaded);
+
+}  // namespace papilio::cli

@@ -1,0 +1,114 @@
+// The memory of a run: planned before it begins, refused or fitted, and other sizes of images.
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/samples/papilio/program.h"
+#include "tests/samples/papilio/run/two_classes.h"
+
+namespace papilio::test {
+
+namespace {
+
+const std::string kAdapt = "finetune base --classes 2-4 --epochs 1 -b 4 -m 2 --batch-size 64 ";
+
+}  // namespace
+
+TEST_CASE("a run that would take more memory than it may does not begin, and says what would fit") {
+  const Workplace at;
+  train_base(at);
+  const auto plan = at.json(words("inspect base --plan -b 4 -m 2 --batch-size 64"));
+  CHECK(plan["kind"] == "plan");
+  CHECK(plan["fits"] == true);
+  const auto needed = plan["needed"].get<double>();
+  CHECK(needed > 1e5);
+  CHECK(plan["activations"].contains("linear"));
+  double parts = 0;
+  for (const auto& [name, bytes] : plan["parts"].items()) parts += bytes.get<double>();
+  CHECK(parts == needed);
+
+  // Two thirds of it.
+  const std::string limit = "--memory " + std::to_string(needed / 1.5e9);
+  const Outcome refused = at.run(words(kAdapt + "--out a --quiet " + limit));
+  CHECK(refused.code == 1);
+  CHECK_MESSAGE(refused.err.find("papilio finetune: the run needs ") == 0, refused.err);
+  CHECK_MESSAGE(
+      refused.err.find("It fits with --batch-size 32 --accumulate 2 (") != std::string::npos,
+      refused.err);
+  CHECK(refused.err.find("--fit-memory takes the first of these") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(at / "a/adapter_model.safetensors"));
+
+  const auto fitted = at.json(words(kAdapt + "--out a --fit-memory " + limit));
+  CHECK(fitted["memory_plan"]["fits"] == true);
+  CHECK(at.bytes("a/run.toml").find("batch-size = 32\n") != std::string::npos);
+  CHECK(at.bytes("a/run.toml").find("accumulate = 2\n") != std::string::npos);
+  // The same as if one had said so.
+  at.json(words("finetune --config a/run.toml --out same"));
+  CHECK(at.bytes("same/adapter_model.safetensors") == at.bytes("a/adapter_model.safetensors"));
+  // To go on with it needs no memory now: the run is what it was.
+  CHECK(at.run(words(kAdapt + "--out a --resume --quiet --fit-memory " + limit)).code == 0);
+
+  const Outcome none = at.run(words(kAdapt + "--out b --quiet --memory 0.00001"));
+  CHECK(none.code == 1);
+  CHECK_MESSAGE(none.err.find("Not even one image at a time fits") != std::string::npos, none.err);
+}
+
+TEST_CASE("a plan is within a tenth of what the run takes, and its line comes before the bar") {
+  const Workplace at;
+  train_base(at);
+  const auto run = at.json(words(kAdapt + "--out a"));
+  const auto planned = run["memory_plan"]["needed"].get<double>(),
+             measured = run["peak_memory_bytes"].get<double>();
+  CHECK(planned > 0.9 * measured);
+  CHECK(planned < 1.1 * measured);
+  const Outcome shown = at.run(words(kAdapt + "--out b"));
+  CHECK_MESSAGE(shown.out.find("vit, 1 layer of width 16, 5 tokens an image (8x8), batch 64; "
+                               "memory ") != std::string::npos,
+                shown.out);
+  const Outcome refused = at.run(words("inspect base --plan --memory 0.00001"));
+  CHECK(refused.code == 1);
+  check_refused(at, {{"inspect base --batch-size 3", 2, "--batch-size: has a meaning only with"},
+                     {"inspect base --plan --would-adapt x.json", 2, "not both"}});
+}
+
+TEST_CASE("--image-size: an adapter's own is taken from its run, and a merged model keeps it") {
+  const Workplace at;
+  write_pictures(at / "photos", 12);
+  at.json(words("train --data photos --patch-size 2 --epochs 1 --out m" + kSmall));
+  const int64_t patch = at.json(words("inspect m"))["patch_size"], side = 5 * patch;
+  const std::string size = " --image-size " + std::to_string(side);
+  at.json(words("finetune m --data photos -b 4 -m 2 --epochs 1 --out a" + size));
+  CHECK(at.bytes("a/run.toml").find("image-size = " + std::to_string(side)) != std::string::npos);
+  const std::string picture = " photos/dark/0.png photos/light/0.png";
+  const auto predictions = [&](const std::string& line) {
+    return at.json(words("predict " + line + picture))["predictions"];
+  };
+  const auto adapted = predictions("m --adapter a");
+  CHECK(adapted == predictions("m --adapter a" + size));
+  CHECK(adapted != predictions("m --adapter a --image-size " + std::to_string(2 * patch)));
+  at.json(words("merge m a --out merged"));
+  CHECK(at.json(words("inspect merged"))["image_size"] == side);
+  CHECK(at.bytes("merged/preprocessor_config.json").find(std::to_string(side)) !=
+        std::string::npos);
+  const auto merged = predictions("merged");
+  for (size_t i = 0; i < 2; ++i) {
+    const auto probability = [](const nlohmann::json& p) {
+      return p["top"][0]["probability"].get<double>();
+    };
+    CHECK(merged[i]["class"] == adapted[i]["class"]);
+    CHECK(probability(merged[i]) == doctest::Approx(probability(adapted[i])).epsilon(1e-4));
+  }
+  at.json(words("evaluate merged --data photos --split all"));
+  at.json(words("finetune m --data photos --method full --epochs 1 --out full" + size));
+  CHECK(at.json(words("inspect full"))["image_size"] == side);
+  check_refused(
+      at, {{"predict m --image-size " + std::to_string(side + 1) + picture, 2,
+            "--image-size: expected a multiple of the model's " + std::to_string(patch) + "x"},
+           {"finetune m --image-size 8 --out b", 2, "--image-size: has a meaning only with"}});
+}
+
+}  // namespace papilio::test
