@@ -44,7 +44,7 @@ Tensor padded(const Tensor& x, int dim, int64_t amount, PaddingMode mode) {
 }  // namespace
 
 Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, std::array<int64_t, 2> kernel_size,
-               Conv2dOptions options_, bool with_bias, PaddingMode padding_mode_)
+               const Conv2dOptions& options_, bool with_bias, PaddingMode padding_mode_)
     : options(options_), padding_mode(padding_mode_) {
   check(options.groups >= 1 && in_channels % options.groups == 0 &&
             out_channels % options.groups == 0,
