@@ -31,7 +31,8 @@ void set_recompute(Module& model, Recompute recompute) {
     block->recompute = recompute;
     any = true;
   });
-  check(any, "set_recompute: ", model.describe(), " has no blocks to compute again");
+  check(any || recompute == Recompute::off, "set_recompute: ", model.describe(),
+        " has no blocks to compute again");
 }
 
 }  // namespace papilio::nn

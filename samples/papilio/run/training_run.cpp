@@ -130,6 +130,8 @@ RunData open_run_data(Options& options, RunSettings& s, Device device,
 
 int run_training_command(const TrainingRun& run) {
   RunSettings& s = run.settings;
+  // Settings that run.toml cannot hold are refused before anything is made.
+  static_cast<void>(run.options.toml());
   const RunLock lock =
       prepare_run_folder(s.out, run.adapters != nullptr ? ResultKind::adapter : ResultKind::model,
                          s.training.resume, s.overwrite);
