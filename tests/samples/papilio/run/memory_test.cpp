@@ -42,7 +42,11 @@ TEST_CASE("a run that would take more memory than it may does not begin, and say
   CHECK(refused.err.find("--fit-memory takes the first of these") != std::string::npos);
   CHECK_FALSE(std::filesystem::exists(at / "a/adapter_model.safetensors"));
 
-  const auto fitted = at.json(words(kAdapt + "--out a --fit-memory " + limit));
+  const Outcome chosen = at.run(words(kAdapt + "--out a --json --fit-memory " + limit));
+  CHECK(chosen.code == 0);
+  CHECK_MESSAGE(chosen.err.find("the run is --batch-size 32 --accumulate 2") != std::string::npos,
+                chosen.err);
+  const auto fitted = nlohmann::json::parse(chosen.out);
   CHECK(fitted["memory_plan"]["fits"] == true);
   CHECK(at.bytes("a/run.toml").find("batch-size = 32\n") != std::string::npos);
   CHECK(at.bytes("a/run.toml").find("accumulate = 2\n") != std::string::npos);
