@@ -9,6 +9,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/shape.h"
+#include "nn/eval_mode.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
@@ -126,12 +127,7 @@ Generation generate(LanguageModel& model, std::span<const int64_t> prompt,
   check(!prompt.empty(), "generate: the prompt has no token");
   check(int64_t(prompt.size()) <= most, "generate: the prompt has ", prompt.size(),
         " tokens, the model looks at ", most);
-  const struct ModeBack {
-    Module& model;
-    bool training = model.training;
-    ~ModeBack() { train(model, training); }
-  } mode_back{model};
-  eval(model);
+  const EvalMode eval_mode(model);
   const NoGrad no_grad;
   KvCache cache(std::min(most, int64_t(prompt.size()) + options.max_new_tokens));
   std::vector<int64_t> all(prompt.begin(), prompt.end());

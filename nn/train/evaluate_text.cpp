@@ -12,6 +12,7 @@
 #include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/shape.h"
 #include "nn/data/text_batches.h"
+#include "nn/eval_mode.h"
 
 namespace papilio::nn {
 
@@ -30,12 +31,7 @@ double TextEvaluation::bits_per_byte() const {
 }
 
 TextEvaluation evaluate_text(LanguageModel& model, Loader& loader, const Tokenizer& tokenizer) {
-  const struct ModeBack {
-    Module& model;
-    bool training = model.training;
-    ~ModeBack() { train(model, training); }
-  } mode_back{model};
-  eval(model);
+  const EvalMode eval_mode(model);
   const NoGrad no_grad;
   const Device device = device_of(model);
   TextEvaluation result;

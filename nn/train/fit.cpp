@@ -16,6 +16,7 @@
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
+#include "nn/eval_mode.h"
 #include "nn/train/captured_step.h"
 #include "nn/train/detail/accumulate.h"
 
@@ -258,12 +259,7 @@ Evaluation evaluate(Module& model, const Forward& forward, const Batches& data,
 }
 
 Evaluation evaluate(Module& model, const Forward& forward, Loader& loader, AnswerKind kind) {
-  const struct ModeBack {
-    Module& model;
-    bool training = model.training;
-    ~ModeBack() { train(model, training); }
-  } mode_back{model};
-  eval(model);
+  const EvalMode eval_mode(model);
   const NoGrad no_grad;
   const Device device = device_of(model);
   Evaluation result;
