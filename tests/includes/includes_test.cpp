@@ -41,8 +41,9 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"png.h", {"nn"}},
     {"pcre2.h", {"nn", "boft"}},
     {"CLI/CLI.hpp", {"samples"}},
+    {"mpi.h", {"nn"}},
     // POSIX
-    {"dlfcn.h", {"kernels"}},
+    {"dlfcn.h", {"kernels", "nn"}},
     {"fcntl.h", {"tensor", "nn", "boft", "samples"}},
     {"malloc.h", {"tensor"}},
     {"sched.h", {"samples"}},
@@ -50,6 +51,7 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"sys/file.h", {"tensor"}},
     {"sys/ioctl.h", {"nn", "samples"}},
     {"sys/mman.h", {"kernels", "tensor", "samples"}},
+    {"sys/prctl.h", {"nn"}},
     {"sys/resource.h", {"tensor", "samples"}},
     {"sys/stat.h", {"tensor", "nn", "boft", "samples"}},
     {"unistd.h", {"tensor", "nn", "boft", "samples"}},

@@ -1,0 +1,30 @@
+// Ranks that a launcher (mpirun, srun) started, through MPI.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "nn/parallel/communicator.h"
+
+namespace papilio::nn {
+
+// How a launcher started this process, as its environment tells it.
+struct Launch {
+  std::string launcher;  // "Open MPI's mpirun", "MPICH's mpiexec", ...
+  int rank = 0, size = 1;
+};
+// Nothing if no launcher did.
+std::optional<Launch> find_launch();
+
+// How long ranks wait for each other.
+struct MpiOptions {
+  // Seconds that one may come later than the others before the run ends: it hangs.
+  double patience = 60;
+};
+// Begins MPI, which a thread of its own serves from then on: it carries exchanges on while the
+// caller computes, and answers the others. Throws RankError if this build has no MPI, if MPI cannot
+// be loaded, or if it is not the launcher's.
+std::unique_ptr<Communicator> mpi(const Launch& launch, const MpiOptions& options = {});
+
+}  // namespace papilio::nn

@@ -1,0 +1,131 @@
+// The module papilio_mpi: the one file that knows mpi.h.
+#include <mpi.h>
+
+#include <cstring>
+#include <iterator>
+#include <list>
+#include <string>
+#include <vector>
+
+#include "nn/parallel/detail/mpi_functions.h"
+
+namespace {
+
+MPI_Comm exchanges = MPI_COMM_NULL, notices = MPI_COMM_NULL;
+MPI_Request exchange = MPI_REQUEST_NULL;
+
+// Sent and perhaps not yet taken.
+struct Notice {
+  std::vector<char> data;
+  MPI_Request request = MPI_REQUEST_NULL;
+};
+std::list<Notice> sent;
+
+MPI_Datatype type_of(int type) {
+  return type == 1 ? MPI_FLOAT : type == 2 ? MPI_DOUBLE : MPI_BYTE;
+}
+
+int init(int* rank, int* size, int* funneled) {
+  int level = MPI_THREAD_SINGLE;
+  if (const int error = MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level))
+    return error;
+  *funneled = level >= MPI_THREAD_FUNNELED;
+  for (MPI_Comm* own : {&exchanges, &notices}) {
+    if (const int error = MPI_Comm_dup(MPI_COMM_WORLD, own)) return error;
+    if (const int error = MPI_Comm_set_errhandler(*own, MPI_ERRORS_RETURN)) return error;
+  }
+  if (const int error = MPI_Comm_rank(exchanges, rank)) return error;
+  return MPI_Comm_size(exchanges, size);
+}
+
+int copy_text(const std::string& from, char* text, int capacity) {
+  text[from.copy(text, size_t(capacity - 1))] = '\0';
+  return MPI_SUCCESS;
+}
+
+int library(char* text, int capacity) {
+  std::string whole(MPI_MAX_LIBRARY_VERSION_STRING, '\0');
+  int length = 0;
+  const int error = MPI_Get_library_version(whole.data(), &length);
+  whole.resize(size_t(length));
+  copy_text(whole, text, capacity);
+  return error;
+}
+
+int error_text(int code, char* text, int capacity) {
+  std::string whole(MPI_MAX_ERROR_STRING, '\0');
+  int length = 0;
+  const int error = MPI_Error_string(code, whole.data(), &length);
+  whole.resize(size_t(length));
+  copy_text(whole, text, capacity);
+  return error;
+}
+
+int start_exchange(const PapilioMpiCollective* c) {
+  const MPI_Datatype type = type_of(c->type);
+  switch (c->kind) {
+    case 0:
+      return MPI_Ibcast(c->to, c->count, type, c->root, exchanges, &exchange);
+    case 1:
+      return MPI_Iallreduce(MPI_IN_PLACE, c->to, c->count, type, MPI_SUM, exchanges, &exchange);
+    case 2:
+      return MPI_Iallgather(c->from, c->count, type, c->to, c->count, type, exchanges, &exchange);
+    case 3:
+      return MPI_Ialltoall(c->from, c->count, type, c->to, c->count, type, exchanges, &exchange);
+    default:
+      return MPI_Ibarrier(exchanges, &exchange);
+  }
+}
+
+int test_exchange(int* done) {
+  return MPI_Test(&exchange, done, MPI_STATUS_IGNORE);
+}
+
+int send_notice(int to, const void* data, int bytes) {
+  const char* begin = static_cast<const char*>(data);
+  sent.push_back({.data = {begin, begin + bytes}});
+  Notice& notice = sent.back();
+  return MPI_Isend(notice.data.data(), bytes, MPI_BYTE, to, 0, notices, &notice.request);
+}
+
+int receive_notice(int* from, void* data, int capacity) {
+  for (auto it = sent.begin(); it != sent.end();) {
+    int done = 0;
+    if (const int error = MPI_Test(&it->request, &done, MPI_STATUS_IGNORE)) return error;
+    it = done ? sent.erase(it) : std::next(it);
+  }
+  int there = 0;
+  *from = -1;
+  MPI_Status status;
+  if (const int error = MPI_Iprobe(MPI_ANY_SOURCE, 0, notices, &there, &status)) return error;
+  if (!there) return MPI_SUCCESS;
+  const int source = status.MPI_SOURCE;
+  const int error = MPI_Recv(data, capacity, MPI_BYTE, source, 0, notices, &status);
+  if (!error) *from = source;
+  return error;
+}
+
+int finalize() {
+  return MPI_Finalize();
+}
+
+int abort(int code) {
+  return MPI_Abort(MPI_COMM_WORLD, code);
+}
+
+const PapilioMpiFunctions functions = {sizeof(PapilioMpiFunctions),
+                                       init,
+                                       library,
+                                       error_text,
+                                       start_exchange,
+                                       test_exchange,
+                                       send_notice,
+                                       receive_notice,
+                                       finalize,
+                                       abort};
+
+}  // namespace
+
+extern "C" const PapilioMpiFunctions* papilio_mpi_functions() {
+  return &functions;
+}

@@ -1,0 +1,353 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "nn/parallel/detail/mpi_thread.h"
+#include "tensor/text.h"
+
+namespace papilio::nn {
+
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+// A rank that is asked whether it is there answers at once, whatever it computes.
+constexpr double kAskAfter = 1, kGoneAfter = 5;
+// How long failing ranks wait for each other's reasons.
+constexpr double kEndWithin = 3;
+// A process that was stopped and goes on (Ctrl-Z, fg) has not waited all that while.
+constexpr double kOneLook = 0.05;
+
+int type_of(DType dtype) {
+  return dtype == DType::float32 ? 1 : dtype == DType::float64 ? 2 : 0;
+}
+
+PapilioMpiCollective as_module_has_it(const Collective& c) {
+  const bool sum = c.kind == Collective::Kind::all_reduce;
+  papilio::check(!sum || type_of(c.dtype) != 0, "all_reduce: expected float32 or float64, got ",
+                 c.dtype);
+  const int64_t count = sum ? c.count : c.count * int64_t(size_of(c.dtype));
+  papilio::check(count >= 0 && count <= int64_t(1) << 30, "MPI: expected at most 2^30, got ", count,
+                 sum ? " numbers" : " bytes");
+  return {int(c.kind), sum ? type_of(c.dtype) : 0, c.from, c.to, int(count), c.root};
+}
+
+}  // namespace
+
+MpiThread::MpiThread(const PapilioMpiFunctions& functions, const Launch& launch,
+                     const MpiOptions& options)
+    : functions_(functions), options_(options), rank_(launch.rank), size_(launch.size) {
+  others_.resize(size_t(size_));
+  hosts_.assign(size_t(size_), "an unknown host");
+  thread_ = std::thread([this, launch] { run(launch); });
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [&] { return ready_ || !failure_.empty(); });
+  if (failure_.empty()) return;
+  const std::string why = failure_;
+  lock.unlock();
+  thread_.join();
+  throw RankError(why);
+}
+
+MpiThread::~MpiThread() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure_.empty()) failure_ = "the communicator has ended";
+    ask_ = Ask::abort;
+    abort_code_ = 0;
+  }
+  asked_.notify_all();
+  thread_.join();
+}
+
+int64_t MpiThread::start(const Collective& collective) {
+  const std::lock_guard lock(mutex_);
+  throw_failure();
+  queue_.push_back(collective);
+  asked_.notify_all();
+  return ++given_;
+}
+
+void MpiThread::wait(int64_t ticket) {
+  std::unique_lock lock(mutex_);
+  waiting_ = true;
+  done_.wait(lock, [&] { return finished_ >= ticket || !failure_.empty(); });
+  waiting_ = false;
+  if (finished_ < ticket) throw_failure();
+}
+
+void MpiThread::set_busy(bool busy) {
+  const std::lock_guard lock(mutex_);
+  busy_ = busy;
+}
+
+std::string MpiThread::fail(const std::string& reason, bool own) {
+  std::unique_lock lock(mutex_);
+  // A failure of the exchange itself is this rank's to tell.
+  reason_ = reason;
+  own_ = own;
+  ask_ = Ask::fail;
+  answered_ = false;
+  if (failure_.empty()) failure_ = reason;
+  asked_.notify_all();
+  done_.wait(lock, [&] { return answered_; });
+  return line_;
+}
+
+void MpiThread::leave(int code) {
+  // The speaker ends the others; a launcher that is gone ends nobody.
+  if (line_.empty()) std::this_thread::sleep_for(Seconds(kEndWithin));
+  std::unique_lock lock(mutex_);
+  ask_ = Ask::abort;
+  abort_code_ = code;
+  answered_ = false;
+  asked_.notify_all();
+  done_.wait_for(lock, Seconds(kEndWithin), [&] { return answered_; });
+}
+
+void MpiThread::finish() {
+  {
+    std::unique_lock lock(mutex_);
+    ask_ = Ask::finish;
+    answered_ = false;
+    asked_.notify_all();
+    done_.wait(lock, [&] { return answered_; });
+    if (!failure_.empty()) throw_failure();
+  }
+  thread_.join();
+}
+
+void MpiThread::throw_failure() const {
+  if (!failure_.empty()) throw RankError(failure_);
+}
+
+std::string MpiThread::name(int rank) const {
+  return str("rank ", rank, " of ", size_, " on ", hosts_[size_t(rank)]);
+}
+
+void MpiThread::check(int error, const char* what) const {
+  if (error == 0) return;
+  std::array<char, 1024> text{};
+  functions_.error_text(error, text.data(), int(text.size()));
+  throw RankError(str(name(rank_), ": MPI: ", what, ": ", text.data()));
+}
+
+void MpiThread::begin(const Launch& launch) {
+  int funneled = 0;
+  check(functions_.init(&rank_, &size_, &funneled), "the beginning");
+  std::array<char, 8192> text{};
+  check(functions_.library(text.data(), int(text.size())), "its version");
+  engine_ = std::string(text.data()).substr(0, std::strcspn(text.data(), ",\n"));
+  if (size_ != launch.size) {
+    throw RankError(str("started by ", launch.launcher, " as one of ", launch.size,
+                        " ranks, but the MPI that Papilio is built with (", engine_, ") sees ",
+                        size_, ": start it with that MPI's own mpirun"));
+  }
+  if (!funneled) throw RankError(engine_ + " gives no MPI_THREAD_FUNNELED");
+  learn_hosts();
+}
+
+void MpiThread::learn_hosts() {
+  constexpr size_t kLength = 256;
+  std::vector<char> own(kLength, '\0'), all(kLength * size_t(size_), '\0');
+  ::gethostname(own.data(), kLength - 1);
+  exchange({.kind = Collective::Kind::all_gather,
+            .from = own.data(),
+            .to = all.data(),
+            .count = int64_t(kLength)},
+           false);
+  for (size_t r = 0; r < size_t(size_); ++r) hosts_[r] = all.data() + r * kLength;
+}
+
+void MpiThread::run(const Launch& launch) {
+  try {
+    begin(launch);
+  } catch (const std::exception& e) {
+    const std::lock_guard lock(mutex_);
+    failure_ = e.what();
+    done_.notify_all();
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    ready_ = true;
+    done_.notify_all();
+  }
+  serve();
+}
+
+void MpiThread::serve() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    asked_.wait_for(lock, std::chrono::milliseconds(100),
+                    [&] { return ask_ != Ask::nothing || (!queue_.empty() && failure_.empty()); });
+    const Ask ask = std::exchange(ask_, Ask::nothing);
+    const bool go_on = ask == Ask::nothing && failure_.empty() && !queue_.empty();
+    const Collective next = go_on ? queue_.front() : Collective{};
+    const int code = abort_code_;
+    const bool failed = !failure_.empty();
+    lock.unlock();
+    std::string problem;
+    try {
+      if (ask == Ask::fail) end_together();
+      if (ask == Ask::abort && code != 0) functions_.abort(code);
+      if (ask == Ask::finish && !failed) {
+        exchange({}, true);
+        check(functions_.finalize(), "the end");
+      }
+      if (go_on) exchange(next, false);
+      if (ask == Ask::nothing && !failed) read_notices();
+    } catch (const std::exception& e) {
+      problem = e.what();
+    }
+    lock.lock();
+    if (!problem.empty() && failure_.empty()) failure_ = problem;
+    if (go_on && problem.empty()) {
+      queue_.pop_front();
+      ++finished_;
+    }
+    if (ask != Ask::nothing) answered_ = true;
+    done_.notify_all();
+    if (ask == Ask::abort || ask == Ask::finish) return;
+  }
+}
+
+void MpiThread::exchange(const Collective& collective, bool patient) {
+  PapilioMpiCollective c = as_module_has_it(collective);
+  const size_t one = size_t(collective.count) * size_of(collective.dtype);
+  const auto ranks = size_t(size_);
+  using Kind = Collective::Kind;
+  const size_t from = collective.from == nullptr            ? 0
+                      : collective.kind == Kind::all_to_all ? one * ranks
+                                                            : one;
+  const bool rows = collective.kind == Kind::all_to_all || collective.kind == Kind::all_gather;
+  const size_t to = rows ? one * ranks : one;
+  if (!collective.keep && one > 0) {
+    from_.assign(static_cast<const std::byte*>(collective.from),
+                 static_cast<const std::byte*>(collective.from) + from);
+    to_.assign(static_cast<const std::byte*>(collective.to),
+               static_cast<const std::byte*>(collective.to) + to);
+    c.from = from_.data();
+    c.to = to_.data();
+  }
+  ++begun_;
+  for (Other& other : others_) other.asked = false, other.silent = 0;
+  check(functions_.start_exchange(&c), "an exchange");
+  poll(patient);
+  if (!collective.keep && one > 0) std::memcpy(collective.to, to_.data(), to);
+}
+
+void MpiThread::poll(bool patient) {
+  double late = 0, asked_at = kAskAfter - 1;
+  auto before = Clock::now();
+  for (int64_t looks = 0;; ++looks) {
+    int done = 0;
+    check(functions_.test_exchange(&done), "an exchange");
+    if (done) return;
+    const auto now = Clock::now();
+    late += std::min(Seconds(now - before).count(), kOneLook);
+    before = now;
+    if (looks % 16 == 0 && late > 0.002) read_notices();
+    if (late - asked_at >= 1) {
+      look_after_others(late, late - asked_at, patient);
+      asked_at = late;
+    }
+    bool hurry = false;
+    {
+      const std::lock_guard lock(mutex_);
+      hurry = waiting_;
+      if (ask_ == Ask::fail || ask_ == Ask::abort) throw RankError("another failure came first");
+    }
+    // Whoever waits for the exchange leaves its processor to this thread; one that computes does
+    // not.
+    if (hurry && !patient && late < 0.2) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(std::chrono::microseconds(late < 0.2 ? 100 : 1000));
+    }
+  }
+}
+
+void MpiThread::read_notices() {
+  for (;;) {
+    Notice notice;
+    int from = -1;
+    check(functions_.receive_notice(&from, &notice, int(sizeof notice)), "a notice");
+    if (from < 0) return;
+    Other& other = others_[size_t(from)];
+    switch (notice.kind) {
+      case Notice::Kind::where: {
+        const std::unique_lock lock(mutex_);
+        const bool busy = busy_;
+        send(from, Notice::Kind::here, busy);
+        break;
+      }
+      case Notice::Kind::here:
+        other.silent = 0;
+        other.asked = false;
+        other.busy = notice.flag != 0;
+        other.begun = notice.begun;
+        break;
+      case Notice::Kind::end:
+        other.ended = true;
+        other.own = notice.flag != 0;
+        other.text = notice.text.data();
+        break;
+    }
+    if (notice.kind != Notice::Kind::end) continue;
+    const std::lock_guard lock(mutex_);
+    if (failure_.empty()) failure_ = name(from) + ": " + other.text;
+    done_.notify_all();
+    if (ask_ == Ask::nothing) throw RankError(failure_);
+  }
+}
+
+void MpiThread::send(int to, Notice::Kind kind, int32_t flag, const std::string& text) {
+  Notice notice{.kind = kind, .flag = flag, .begun = begun_};
+  text.copy(notice.text.data(), notice.text.size() - 1);
+  check(functions_.send_notice(to, &notice, int(sizeof notice)), "a notice");
+}
+
+void MpiThread::look_after_others(double late, double seconds, bool patient) {
+  for (int r = 0; r < size_; ++r) {
+    Other& other = others_[size_t(r)];
+    if (r == rank_) continue;
+    if (other.asked) other.silent += seconds;
+    if (other.silent >= kGoneAfter)
+      throw RankError(name(r) + " does not answer: it was stopped, or its machine is gone");
+    if (!patient && late > options_.patience && !other.asked && !other.busy && other.begun < begun_)
+      throw RankError(str(name(r), " has not come in ", options_.patience, " seconds: it hangs"));
+    if (!other.asked) send(r, Notice::Kind::where);
+    other.asked = true;
+  }
+}
+
+void MpiThread::end_together() {
+  for (int r = 0; r < size_; ++r) {
+    if (r != rank_) send(r, Notice::Kind::end, own_, reason_);
+  }
+  others_[size_t(rank_)].ended = true;
+  others_[size_t(rank_)].own = own_;
+  others_[size_t(rank_)].text = reason_;
+  const auto all_have = [&](auto&& f) { return std::ranges::all_of(others_, f); };
+  for (const auto begin = Clock::now(); Seconds(Clock::now() - begin).count() < kEndWithin;) {
+    try {
+      read_notices();
+    } catch (const RankError&) {
+      continue;
+    }
+    if (all_have([](const Other& other) { return other.ended; })) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const auto speaker = std::ranges::find_if(others_, &Other::own);
+  line_.clear();
+  if (speaker != others_.end() && speaker != others_.begin() + rank_) return;
+  const bool same =
+      all_have([&](const Other& other) { return other.own && other.text == reason_; });
+  line_ = same || !own_ ? reason_ : name(rank_) + ": " + reason_;
+}
+
+}  // namespace papilio::nn

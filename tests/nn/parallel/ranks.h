@@ -1,0 +1,11 @@
+// The ranks that a test runs on: those of the launcher that started the test program, else one.
+#pragma once
+
+#include "nn/parallel/communicator.h"
+
+namespace papilio::test {
+
+// Begun when it is first asked for, ended with the program.
+nn::Communicator& ranks();
+
+}  // namespace papilio::test
