@@ -21,11 +21,15 @@ struct Batch {
   std::vector<std::string> skipped = {};  // what was wrong with samples that are not in the batch
   // Where the samples stand in the data. The loader writes this if nothing was skipped.
   std::vector<int64_t> positions = {};
+  // Of how many values its mean loss is the mean, by which a step of several batches weighs them;
+  // 0: of its samples.
+  int64_t counted = 0;
   // What a model takes besides, by the name of its argument: {"input_ids": (B, T)} of captions.
   std::map<std::string, Tensor> more = {};
 
   // B: 0 if all samples are skipped.
   int64_t size() const { return inputs.size(0); }
+  int64_t weight() const { return counted > 0 ? counted : size(); }
   // What cross_entropy takes.
   const Tensor& target() const { return targets.defined() ? targets : labels; }
 };

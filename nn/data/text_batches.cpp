@@ -42,17 +42,21 @@ class TextBatches : public BatchSource {
     }
     const size_t B = sequences.size();
     std::vector<int64_t> inputs(B * T, padding_), labels(B * T, kIgnored);
+    int64_t learned = 0;
     for (size_t b = 0; b < B; ++b) {
       const auto& [ids, counted] = sequences[b];
       for (size_t t = 0; t + 1 < ids.size(); ++t) {
         inputs[b * T + t] = ids[t];
-        if (int64_t(t + 1) >= counted) labels[b * T + t] = ids[t + 1];
+        if (int64_t(t + 1) < counted) continue;
+        labels[b * T + t] = ids[t + 1];
+        ++learned;
       }
     }
     const Dims shape{int64_t(B), int64_t(T)};
     return {.inputs = tensor<int64_t>(inputs, shape),
             .labels = tensor<int64_t>(labels, shape),
-            .positions = positions};
+            .positions = positions,
+            .counted = learned};
   }
 
  private:

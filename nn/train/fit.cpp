@@ -58,13 +58,19 @@ int64_t samples_in(const std::vector<Batch>& batches) {
   return samples;
 }
 
+int64_t weight_of(const std::vector<Batch>& batches) {
+  int64_t weight = 0;
+  for (const Batch& batch : batches) weight += batch.weight();
+  return weight;
+}
+
 }  // namespace
 
 double accumulate(const Loss& mean_loss, const std::vector<Batch>& batches) {
-  const auto samples = double(samples_in(batches));
+  const auto all = double(weight_of(batches));
   double sum = 0;
   for (const Batch& batch : batches) {
-    const double share = double(batch.size()) / samples;
+    const double share = double(batch.weight()) / all;
     const Tensor loss = mean_loss(batch);
     backward(batches.size() == 1 ? loss : loss * share);
     sum += loss.item() * share;

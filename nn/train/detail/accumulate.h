@@ -7,7 +7,8 @@
 
 namespace papilio::nn {
 
-// Adds the gradients of the mean loss over all samples of the step; returns that loss.
+// Adds the gradients of the mean loss over all samples of the step (Batch::weight); returns that
+// loss.
 double accumulate(const Loss& mean_loss, const std::vector<Batch>& batches);
 
 }  // namespace papilio::nn

@@ -17,11 +17,13 @@
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/output_file.h"
+#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_evaluation.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
+#include "samples/papilio/run/text_run.h"
 #include "samples/report/pages/class_rows.h"
 
 namespace papilio::cli {
@@ -33,6 +35,7 @@ struct Settings {
   DataSettings data;
   int64_t batch_size = 256, image_size = 0;
   bool ignore_unused = false;
+  TextSettings text;
   Common common;
 };
 
@@ -40,7 +43,8 @@ Options declare(Settings& s) {
   Options options(
       "evaluate", "MODEL [options]",
       "Accuracy (the likeliest class, and the five likeliest), mean cross-entropy, figures of "
-      "each class and confusion matrix of a model, on the digits or on images in files.");
+      "each class and confusion matrix of a model, on the digits or on images in files; of a "
+      "language model the perplexity of a text, also in bits a byte.");
   options.section("What to evaluate");
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("adapter", &s.adapter, "DIR", "adapter folder to put on it");
@@ -56,6 +60,7 @@ Options declare(Settings& s) {
   options.add("batch-size", &s.batch_size, "N", "images at a time").range(1, 1e6);
   options.add("report", &s.report, "FILE",
               "write a page with pictures: confusion, the hardest images, attention, the adapter");
+  add_text(options, s.text);
   add_device(options, s.common);
   add_common(options, s.common);
   options.example("papilio evaluate runs/base");
@@ -149,6 +154,16 @@ void print_result(const Settings& s, const nn::Evaluation& e, const Confusion& c
       (narrow ? confusion_table(confusion, names) : confusion_list(confusion, names)).c_str());
 }
 
+// The same command on a language model.
+int evaluate_as_text(Options& options, const Words& words, Settings& s) {
+  options.applies_when(false,
+                       {&s.classifier, &s.report, &s.image_size, &s.data.classes, &s.data.corrupt},
+                       kImageModel);
+  if (!options.given(&s.batch_size)) s.batch_size = 8;
+  return evaluate_text({options, words, s.data, s.text, s.common, s.batch_size}, s.model, s.adapter,
+                       s.ignore_unused, s.split);
+}
+
 }  // namespace
 
 int evaluate(const Words& words) {
@@ -156,6 +171,8 @@ int evaluate(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   const Device device = device_of(s.common);
+  if (holds_language_model(s.model)) return evaluate_as_text(options, words, s);
+  options.applies_when(false, {&s.text.length, &s.text.no_pack}, kLanguageModel);
   check_data_options(options, s.data);
   check_can_be_written(s.report);
   warn(options, take_known_split(options, s.data, {s.adapter, s.model}));

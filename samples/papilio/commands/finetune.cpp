@@ -10,10 +10,12 @@
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/default_targets.h"
 #include "samples/papilio/options/method_options.h"
+#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/method.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_page.h"
+#include "samples/papilio/run/text_run.h"
 #include "samples/papilio/run/training_run.h"
 #include "tensor/random.h"
 
@@ -26,6 +28,7 @@ struct Settings {
   int64_t image_size = 0;
   RunSettings run = {.training = {.epochs = kFinetuneEpochs}};
   MethodSettings method;
+  TextSettings text;
 };
 
 Options declare(Settings& s) {
@@ -51,6 +54,7 @@ Options declare(Settings& s) {
       .flag("overwrite", s.run.overwrite,
             "write into a folder that holds a model or adapter already")
       .line_only();
+  add_text(options, s.text);
   add_method_options(options, s.method);
   add_training_options(options, s.run.training);
   show_method_defaults(options, s.run.training);
@@ -100,6 +104,12 @@ int finetune(const Words& words) {
   if (run.out.empty()) run.out = "runs/" + s.method.method;
   settle_method_options(options, s.method);
   settle_method_rates(options, s.method, run.training);
+  if (holds_language_model(s.model)) {
+    options.applies_when(false, {&s.head, &s.image_size}, kImageModel);
+    return finetune_text({options, words, run.data, s.text, run.common, run.training.batch_size},
+                         run, s.method, s.model);
+  }
+  options.applies_when(false, {&s.text.length, &s.text.no_pack}, kLanguageModel);
   const RunData opened = open_run_data(options, run, device, {s.model});
   set_threads(run.common);
 

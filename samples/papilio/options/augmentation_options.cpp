@@ -28,4 +28,9 @@ void add_augmentation(Options& options, AugmentSettings& s) {
   options.add("reprob", &s.reprob, "P", "probability of erasing a rectangle").range(0, 1);
 }
 
+std::vector<Options::Handle> augmentation_options(const AugmentSettings& s) {
+  return {&s.shift, &s.rotate,       &s.crop,      &s.padding, &s.min_scale, &s.interpolation,
+          &s.hflip, &s.rand_augment, &s.magnitude, &s.mixup,   &s.cutmix,    &s.reprob};
+}
+
 }  // namespace papilio::cli

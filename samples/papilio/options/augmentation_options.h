@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "samples/papilio/options/options.h"
 
@@ -15,4 +16,6 @@ struct AugmentSettings {
   double min_scale = 0.35, hflip = 0.5, mixup = 0, cutmix = 0, reprob = 0;
 };
 void add_augmentation(Options& options, AugmentSettings& settings);
+// All of them.
+std::vector<Options::Handle> augmentation_options(const AugmentSettings& settings);
 }  // namespace papilio::cli

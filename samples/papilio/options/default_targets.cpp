@@ -4,8 +4,9 @@
 #include <vector>
 
 #include "boft/model/target_match.h"
-#include "nn/adapter.h"
 #include "nn/layer_places.h"
+#include "nn/layers/conv1d.h"
+#include "nn/layers/linear.h"
 #include "nn/models/transformers_names.h"
 #include "samples/papilio/options/method_options.h"
 #include "tensor/text.h"
@@ -22,11 +23,12 @@ std::string name_in_layer(const std::string& path) {
 
 }  // namespace
 
-std::string default_targets(nn::ImageClassifier& model, const std::string& usual) {
+std::string default_targets(nn::Module& model, const std::string& usual) {
   std::vector<std::string> paths;
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
-    if (dynamic_cast<nn::Linear*>(&module) != nullptr && !name_in_layer(path).empty())
-      paths.push_back(path);
+    const bool linear = dynamic_cast<nn::Linear*>(&module) != nullptr ||
+                        dynamic_cast<nn::Conv1D*>(&module) != nullptr;
+    if (linear && !name_in_layer(path).empty()) paths.push_back(path);
   });
   const auto names_any = [&](const std::string& name) {
     return std::ranges::any_of(
@@ -43,7 +45,7 @@ std::string default_targets(nn::ImageClassifier& model, const std::string& usual
   return names.empty() ? usual : joined(names, ",");
 }
 
-std::vector<std::string> lists_at_the_top(nn::ImageClassifier& model) {
+std::vector<std::string> lists_at_the_top(nn::Module& model) {
   std::vector<std::string> lists;
   nn::for_each_module(model, [&](const std::string& path, nn::Module&) {
     const std::vector<nn::LayerPlace> places = nn::layer_places(path);

@@ -49,20 +49,11 @@ std::string data_title(const DataSettings& settings) {
 }
 
 void report_command(report::RunReport& page, const Options& options, const Words& words,
-                    const nn::ImageClassifier& model, const DataSettings& settings,
-                    const Data& data) {
+                    const std::string& model_note, const std::string& data_note) {
   page.command = options.command();
   page.command_lines = {command_line(options.command(), words)};
-  const nn::ImageClassifier::Shape s = model.shape();
-  page.model_note =
-      str("Model: ", s.model_type, ", ", s.num_hidden_layers, " layers, width ", s.hidden_size,
-          ", ", s.num_attention_heads, " heads, MLP width ", s.intermediate_size, ", patches of ",
-          s.patch_size, "x", s.patch_size, " pixels in images of ", s.image_size, "x", s.image_size,
-          " with ", s.num_channels, s.num_channels == 1 ? " channel." : " channels.");
-  const std::string& credits = data.source->credits;
-  page.data_note = str(
-      "Data: ", credits.empty() ? str(settings.path, " (", data.images.kind, ")") : credits, "; ");
-  page.data_note += counts_text(data) + '.';
+  page.model_note = model_note;
+  page.data_note = data_note;
   for (const TomlEntry& entry : parse_toml(options.toml(), "settings")) {
     if (entry.key == "version" || entry.key == "command") continue;
     const std::string value = joined(entry.values, ", ");
@@ -72,6 +63,21 @@ void report_command(report::RunReport& page, const Options& options, const Words
                       {"compiler", __VERSION__},
                       {"threads", str(num_threads())},
                       {"written", now()}};
+}
+
+void report_command(report::RunReport& page, const Options& options, const Words& words,
+                    const nn::ImageClassifier& model, const DataSettings& settings,
+                    const Data& data) {
+  const nn::ImageClassifier::Shape s = model.shape();
+  const std::string& credits = data.source->credits;
+  report_command(
+      page, options, words,
+      str("Model: ", s.model_type, ", ", s.num_hidden_layers, " layers, width ", s.hidden_size,
+          ", ", s.num_attention_heads, " heads, MLP width ", s.intermediate_size, ", patches of ",
+          s.patch_size, "x", s.patch_size, " pixels in images of ", s.image_size, "x", s.image_size,
+          " with ", s.num_channels, s.num_channels == 1 ? " channel." : " channels."),
+      str("Data: ", credits.empty() ? str(settings.path, " (", data.images.kind, ")") : credits,
+          "; ", counts_text(data), '.'));
 }
 
 void write_report(const fs::path& path, const FillReport& fill) {

@@ -15,7 +15,10 @@ namespace papilio::cli {
 // "handwritten digits", or the last part of a path.
 std::string data_title(const DataSettings& settings);
 
-// Command, settings, model, data and machine.
+// Command, settings and machine, with a sentence on the model and one on the data.
+void report_command(report::RunReport& page, const Options& options, const Words& words,
+                    const std::string& model_note, const std::string& data_note);
+// The same of images.
 void report_command(report::RunReport& page, const Options& options, const Words& words,
                     const nn::ImageClassifier& model, const DataSettings& settings,
                     const Data& data);

@@ -35,17 +35,37 @@ std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingS
   return std::make_unique<nn::AdamW>(groups, nn::AdamWOptions{.lr = s.lr});
 }
 
-namespace {
-
 DType training_precision(const TrainingSettings& s) {
   return s.precision == "bfloat16" ? DType::bfloat16 : DType::float32;
 }
 
-}  // namespace
-
 nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& s) {
   return nn::autocast([&model](const Tensor& images) { return model(images); },
                       training_precision(s));
+}
+
+TrainingJob classifier_job(nn::ImageClassifier& model, const TrainingData& data,
+                           const TrainingSettings& s) {
+  return {.model = model,
+          .fit =
+              [&model, forward = training_forward(model, s)](
+                  nn::Loader& loader, nn::Optimizer& optimizer, const nn::FitOptions& options) {
+                nn::fit(model, forward, loader, optimizer, options);
+              },
+          // In float32 whatever the precision of training: the model that will be saved and tested.
+          .evaluate =
+              [&model](nn::Loader& loader) {
+                return nn::evaluate(
+                    model, [&model](const Tensor& images) { return model(images); }, loader);
+              },
+          .operations =
+              [&model, &data] {
+                return nn::training_operations(model, data.image_shape[1], data.image_shape[2]);
+              },
+          .data = data,
+          .out = {},
+          .title = {},
+          .settings = {}};
 }
 
 namespace {
@@ -60,7 +80,6 @@ class Training {
       : job_(job),
         s_(s),
         options_(options),
-        forward_(training_forward(job.model, s)),
         loader_(
             job.data.train,
             {.batch_size = s.batch_size, .seed = uint64_t(s.seed), .workers = job.data.workers}),
@@ -89,11 +108,8 @@ class Training {
     const bool finished = first_step_ == total_ && RunLogs::end_with_epoch_of(job.out, total_);
     if (s.resume && !finished) open_logs();
     progress_.set_done_before(first_step_);
-    if (common.progress() != nullptr && nn::device_of(job.model).is_cpu()) {
-      const Dims shape = job.data.image_shape;
-      progress_.set_peak(nn::measured_peak(training_precision(s)),
-                         nn::training_operations(job.model, shape[1], shape[2]));
-    }
+    if (job.operations && common.progress() != nullptr && nn::device_of(job.model).is_cpu())
+      progress_.set_peak(nn::measured_peak(training_precision(s)), job.operations());
   }
 
   TrainingEnd run() {
@@ -103,8 +119,8 @@ class Training {
     try {
       if (validation_is_due()) end_epoch(first_step_);
       auto sign = std::make_unique<nn::Spinner>(progress_to_, job_.title + ": the first step");
-      nn::fit(
-          job_.model, forward_, loader_, *optimizer_,
+      job_.fit(
+          loader_, *optimizer_,
           {.steps = total_,
            .first_step = first_step_,
            .accumulation_steps = s_.accumulate,
@@ -158,11 +174,9 @@ class Training {
     none.accuracy = none.loss = kNone;
     if (!validation_) return none;
     const nn::Spinner sign(progress_to_, job_.title + ": validation");
-    // In float32 whatever the precision of training: the model that will be saved and tested.
-    const nn::Forward forward = [this](const Tensor& images) { return job_.model(images); };
-    if (!average_) return nn::evaluate(job_.model, forward, *validation_);
+    if (!average_) return job_.evaluate(*validation_);
     const auto shown = average_->show();
-    return nn::evaluate(job_.model, forward, *validation_);
+    return job_.evaluate(*validation_);
   }
 
   void warn_once(const std::string& what, const std::vector<std::string>& messages) {
@@ -287,7 +301,6 @@ class Training {
   const TrainingJob& job_;
   const TrainingSettings& s_;
   const Options& options_;
-  nn::Forward forward_;
   nn::Loader loader_;
   std::unique_ptr<nn::Loader> validation_;
   std::unique_ptr<nn::Optimizer> optimizer_;

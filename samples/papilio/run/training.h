@@ -1,9 +1,10 @@
-// One training run of a model on its data: steps, logs, checkpoints.
+// One training run of a model of any kind on its data: steps, logs, checkpoints.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -18,7 +19,11 @@ namespace papilio::cli {
 
 // What is trained, on what, and where its files go.
 struct TrainingJob {
-  nn::ImageClassifier& model;  // everything that is trainable trains
+  nn::Module& model;  // everything that is trainable trains
+  // nn::fit on the model in the precision of training; what the model makes of a part.
+  std::function<void(nn::Loader&, nn::Optimizer&, const nn::FitOptions&)> fit;
+  std::function<nn::Evaluation(nn::Loader&)> evaluate;
+  std::function<double()> operations;  // of a training step on one sample; empty: not known
   const TrainingData& data;
   std::filesystem::path out;  // log.csv, steps.csv, tensorboard/, checkpoints/
   std::string title;          // before the progress bar
@@ -29,6 +34,11 @@ struct TrainingJob {
 std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& settings);
 // The model in the precision of training.
 nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& settings);
+DType training_precision(const TrainingSettings& settings);
+
+// A job on images: cross-entropy of classes. All three outlive it.
+TrainingJob classifier_job(nn::ImageClassifier& model, const TrainingData& data,
+                           const TrainingSettings& settings);
 
 // Trains, with a line of log.csv an epoch, one of steps.csv a step, and checkpoints that a later
 // call with settings.resume goes on from; the model holds what it learned however the run ends.

@@ -128,6 +128,28 @@ RunData open_run_data(Options& options, RunSettings& s, Device device,
   return {std::move(data), std::move(classes)};
 }
 
+TrainingEnd train_and_save(const TrainingJob& job, const RunSettings& s, const Options& options,
+                           const RunLock& lock, const ResultToSave& result) {
+  TrainingEnd end = run_training(job, s.training, options, s.common);
+  if (!lock.is_there()) {
+    end.fail(s.out + ": was removed while the run wrote into it");
+    end.checkpoint.clear();  // and run.toml with it
+  }
+  std::error_code ignored;
+  end.old_result =
+      holds_result(s.out) &&
+      (!s.training.resume || std::filesystem::exists(s.out + '/' + kResultSettings, ignored));
+  if (end.weights == Weights::trained && holds_result(s.out) && !result.gives_numbers()) {
+    end.fail("the model gives no number");
+    end.weights = Weights::none;
+    end.old_result = true;
+  }
+  if (result.adapters != nullptr && end.weights == Weights::trained)
+    warn(options, orthogonality_warnings(*result.adapters));
+  save_result(end, [&] { write_result(s.out, result.save); });
+  return end;
+}
+
 int run_training_command(const TrainingRun& run) {
   RunSettings& s = run.settings;
   // Settings that run.toml cannot hold are refused before anything is made.
@@ -144,26 +166,13 @@ int run_training_command(const TrainingRun& run) {
                 plan_line(run.model, parts.image_shape, s.training, memory).c_str());
     std::fflush(stdout);
   }
-  const TrainingJob job{run.model, parts, s.out, run.progress_title, run.options.toml()};
-  TrainingEnd end = run_training(job, s.training, run.options, s.common);
-  if (!lock.is_there()) {
-    end.fail(s.out + ": was removed while the run wrote into it");
-    end.checkpoint.clear();  // and run.toml with it
-  }
-  std::error_code ignored;
-  end.old_result =
-      holds_result(s.out) &&
-      (!s.training.resume || std::filesystem::exists(s.out + '/' + kResultSettings, ignored));
-  if (end.weights == Weights::trained && holds_result(s.out) && !gives_numbers(run.model)) {
-    end.fail("the model gives no number");
-    end.weights = Weights::none;
-    end.old_result = true;
-  }
-  if (run.adapters != nullptr && end.weights == Weights::trained)
-    warn(run.options, orthogonality_warnings(*run.adapters));
-  save_result(end, [&] {
-    write_result(s.out, [&](const std::filesystem::path& out) { save_into(run, out); });
-  });
+  TrainingJob job = classifier_job(run.model, parts, s.training);
+  job.out = s.out, job.title = run.progress_title, job.settings = run.options.toml();
+  const TrainingEnd end =
+      train_and_save(job, s, run.options, lock,
+                     {.save = [&](const std::filesystem::path& out) { save_into(run, out); },
+                      .gives_numbers = [&] { return gives_numbers(run.model); },
+                      .adapters = run.adapters});
 
   TestResult test;
   if (end.succeeded()) test = evaluate_test(run.model, parts);

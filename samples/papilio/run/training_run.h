@@ -11,6 +11,8 @@
 #include "nn/models/image_classifier.h"
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/options/training_options.h"
+#include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/training.h"
 
 namespace papilio::cli {
 
@@ -49,5 +51,17 @@ struct TrainingRun {
 // Trains, saves, evaluates the test part, writes the report, and says all this. Returns the exit
 // code.
 int run_training_command(const TrainingRun& run);
+
+// What comes of a run: how it is written, whether the model's answers are finite (one that answers
+// NaN takes no older result's place), and the adapters that it has.
+struct ResultToSave {
+  WriteFolder save;
+  std::function<bool()> gives_numbers;
+  const boft::AdapterModel* adapters = nullptr;
+};
+// The middle of every such command: trains, and puts the result into the run's folder, whose lock
+// the command holds.
+TrainingEnd train_and_save(const TrainingJob& job, const RunSettings& settings,
+                           const Options& options, const RunLock& lock, const ResultToSave& result);
 
 }  // namespace papilio::cli

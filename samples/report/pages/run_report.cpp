@@ -56,7 +56,8 @@ void add_summary(Document& page, const RunReport& run) {
                            (run.steps < run.total_steps ? " of " + grouped(run.total_steps) : ""));
   }
   if (std::isfinite(run.images_per_second)) {
-    merit.emplace_back(significant(run.images_per_second, 3), "training images a second");
+    merit.emplace_back(significant(run.images_per_second, 3),
+                       "training " + run.samples + " a second");
   }
   if (!merit.empty()) page.figures_of_merit(merit);
 }
@@ -71,7 +72,8 @@ Series series_of(const std::string& label, int slot, const std::vector<CurvePoin
   return series;
 }
 
-void add_curves(Document& page, const RunCurves& curves) {
+void add_curves(Document& page, const RunReport& run) {
+  const RunCurves& curves = run.curves;
   constexpr int kTraining = 0, kValidation = 3;
   std::vector<std::string> pictures;
   const auto add = [&](const std::string& title, const Axis& y, std::vector<Series> series) {
@@ -90,7 +92,7 @@ void add_curves(Document& page, const RunCurves& curves) {
   add("Loss", {.label = "cross-entropy (nats), log scale", .log = true},
       {series_of("training", kTraining, curves.train_loss),
        series_of("validation", kValidation, curves.validation_loss)});
-  add("Accuracy", {.label = "validation images right (%)", .max = 100},
+  add("Accuracy", {.label = "validation " + run.samples + " right (%)", .max = 100},
       {series_of("validation", kValidation, curves.validation_accuracy, 100)});
   add("Learning rate", {.label = "highest of all layers"},
       {series_of("rate", kTraining, curves.learning_rate)});
@@ -98,7 +100,7 @@ void add_curves(Document& page, const RunCurves& curves) {
       {series_of("norm", kTraining, curves.gradient_norm)});
   if (pictures.empty()) return;
   page.section("learning", "Learning, epoch by epoch");
-  std::string caption = "One epoch is one pass over the training images.";
+  std::string caption = "One epoch is one pass over the training " + run.samples + ".";
   if (curves.steps_a_point > 1) {
     caption += " A point of the training loss and of the gradient is the mean of " +
                grouped(curves.steps_a_point) + " steps.";
@@ -110,6 +112,15 @@ void add_curves(Document& page, const RunCurves& curves) {
         "Augmentation and label smoothing raise the training loss, so it may lie above.";
   }
   page.figure(pictures, caption);
+}
+
+void add_texts(Document& page, const std::vector<TextReport>& texts) {
+  if (texts.empty()) return;
+  page.section("texts", "What it writes");
+  for (const TextReport& text : texts) {
+    page.paragraph(escape(text.title));
+    page.code_block(text.text);
+  }
 }
 
 void add_making(Document& page, const RunReport& run) {
@@ -128,7 +139,8 @@ void add_making(Document& page, const RunReport& run) {
 std::string render(const RunReport& run) {
   Document page(run.title);
   add_summary(page, run);
-  add_curves(page, run.curves);
+  add_curves(page, run);
+  add_texts(page, run.texts);
   add_classes(page, run);
   add_worst(page, run);
   add_attention(page, run);

@@ -30,6 +30,11 @@ struct SampleReport {
   Matrix attention_last = {}, rollout = {};  // of patches
 };
 
+// A text that the model made, or went on with.
+struct TextReport {
+  std::string title = {}, text = {};
+};
+
 struct AdaptedLayerReport {
   std::string path = {};
   int64_t inputs = 0, outputs = 0;
@@ -70,6 +75,9 @@ struct RunReport {
   int64_t steps = 0, total_steps = 0;
   double seconds = kUnset, images_per_second = kUnset;
   RunCurves curves = {};
+
+  std::string samples = "images";  // what the data are made of
+  std::vector<TextReport> texts = {};
 
   std::string part = {};  // of the data that was evaluated: "test"; empty: nothing was
   int64_t images = 0;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/ops.h"
 #include "nn/data/loader.h"
 #include "nn/data/text_batches.h"
 #include "nn/models/gpt2.h"
@@ -194,6 +195,32 @@ TEST_CASE(
   write_bytes(folder / "b.txt", text + "x");
   Run other(folder / "b.txt", 0);
   CHECK_THROWS_AS(other.loader.set_state(parts.loader.state()), ArgumentError);
+}
+
+TEST_CASE("text: batches of a step weigh as many tokens as they teach, not sequences") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "a.jsonl",
+              "{\"text\": \"ab\"}\n{\"prompt\": \"the cat\", \"completion\": \" sat on\"}\n");
+  const nn::TextData data =
+      open(folder / "a.jsonl", {.length = 15, .shares = {.validation = 0, .test = 0}}).train;
+  const auto weights = [&](int64_t batch_size, int64_t accumulation_steps) {
+    nn::GPT2LMHeadModel model = tiny_model();
+    model.transformer.drop.p = 0;
+    nn::Loader loader(nn::text_batches(data), {.batch_size = batch_size, .shuffle = false});
+    nn::Sgd optimizer(nn::parameter_groups(model, {}), {.lr = 1});
+    nn::fit(model, [&](const nn::Batch& b) { return nn::text_loss(model, b); }, loader, optimizer,
+            {.steps = 1,
+             .accumulation_steps = accumulation_steps,
+             .schedule = {.kind = nn::Schedule::Kind::constant},
+             .max_gradient_norm = 1e9});
+    return copy_of(model.transformer.wte.weight.detach());
+  };
+  Generator generator;
+  CHECK(nn::text_batches(data)->batch({0}, generator).weight() == 2);  // b, and the end
+  CHECK(nn::text_batches(data)->batch({0, 1}, generator).weight() == 10);
+  const Tensor together = weights(2, 1), accumulated = weights(1, 2);
+  CHECK(max(abs(together - accumulated)).item() < 1e-6);
+  CHECK(max(abs(together - tiny_model().transformer.wte.weight.detach())).item() > 1e-3);
 }
 
 TEST_CASE("evaluate_text: nats a token, bits a byte, and what training makes of them") {

@@ -1,0 +1,91 @@
+// finetune and evaluate of a language model, as a user runs them.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/samples/papilio/program.h"
+
+using namespace papilio;
+using test::check_refused;
+using test::words;
+using test::Workplace;
+
+namespace {
+
+const std::string kModel = std::string(test::source_root) + "/tests/golden/gpt2/gpt2";
+
+// A text that a model of two layers can learn by heart.
+void write_text(const Workplace& at) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "The quick brown fox jumps over the lazy dog. ";
+  test::write_bytes(at / "fox.txt", text);
+}
+
+const std::string kSteps =
+    " --data fox.txt --sequence-length 32 --epochs 2 --batch-size 4 --lr 1e-2 ";
+
+}  // namespace
+
+TEST_CASE("finetune, evaluate: an adapter on Conv1D lowers the perplexity, and is read back") {
+  const Workplace at;
+  write_text(at);
+  for (const std::string method : {"boft -b 4 -m 2", "lora -r 2", "full"}) {
+    CAPTURE(method);
+    const std::string out = "out-" + method.substr(0, 4);
+    const auto run =
+        at.json(words("finetune " + kModel + kSteps + "--method " + method + " --out " + out));
+    CHECK(run["test_tokens"].get<int>() > 0);
+    CHECK(run["test_perplexity"].get<double>() < run["before_perplexity"].get<double>());
+    CHECK(run["before_perplexity"].get<double>() ==
+          doctest::Approx(std::exp(run["before_loss"].get<double>())));
+    CHECK(run["sample_before"] != run["sample_after"]);
+    const bool adapter = method != "full";
+    const std::string model = adapter ? kModel + " --adapter " + out : out;
+    const auto e = at.json(words("evaluate " + model + " --data fox.txt --sequence-length 32"));
+    CHECK(e["loss"].get<double>() == doctest::Approx(run["test_loss"].get<double>()).epsilon(1e-4));
+    CHECK(e["bits_per_byte"].get<double>() > 0);
+    CHECK(at.json(words("generate " + model + " -p The --max-new-tokens 3"))["texts"].size() == 1);
+    CHECK(at.bytes(out + "/report.html").find("What it writes") != std::string::npos);
+    if (!adapter) continue;
+    const auto config = nlohmann::json::parse(at.bytes(out + "/adapter_config.json"));
+    CHECK(config["fan_in_fan_out"] == true);
+    CHECK(config["target_modules"].dump().find("c_attn") != std::string::npos);
+  }
+}
+
+TEST_CASE("finetune: a language model's run is resumed bit for bit") {
+  const Workplace at;
+  write_text(at);
+  const std::string line =
+      "finetune " + kModel + kSteps + "--method lora -r 2 --checkpoint-steps 3 ";
+  at.json(words(line + "--out whole"));
+  at.json(words(line + "--out parts --keep-checkpoints 100"));
+  // As if it had been killed behind step 3.
+  for (const auto& entry : std::filesystem::directory_iterator(at / "parts/checkpoints"))
+    if (entry.path().filename().string().find("3.") == std::string::npos ||
+        entry.path().filename().string().find("13") != std::string::npos)
+      std::filesystem::remove_all(entry.path());
+  at.json(words(line + "--out parts --keep-checkpoints 100 --resume"));
+  CHECK(at.bytes("parts/adapter_model.safetensors") == at.bytes("whole/adapter_model.safetensors"));
+}
+
+TEST_CASE("finetune, evaluate: wrong uses of a language model") {
+  const Workplace at;
+  write_text(at);
+  test::train_base(at);
+  test::write_bytes(at / "bad.txt", "abc\xff");
+  check_refused(
+      at, {{"finetune " + kModel, 2, "--data: a language model wants a text"},
+           {"finetune " + kModel + " --data fox.txt --sequence-length 65", 2,
+            "--sequence-length: the model looks at 64 tokens, got 65"},
+           {"finetune " + kModel + " --data bad.txt", 1, "bad.txt: byte 3 is not UTF-8"},
+           {"finetune " + kModel + " --data fox.txt --hflip 0", 2, "an image classifier"},
+           {"finetune " + kModel + " --data fox.txt --method linear", 2,
+            "a language model has no classifier to train alone"},
+           {"finetune " + kModel + " --data fox.txt -t wte", 2, "its weight is the head's too"},
+           {"finetune base --sequence-length 8", 2, "a language model"},
+           {"evaluate " + kModel + " --data fox.txt --split all", 2, "one by one"}});
+}
