@@ -28,12 +28,6 @@ int64_t depth_of(const std::string& name) {
   return places.empty() ? -1 : places.front().index + 1;
 }
 
-// Does the parameter lie in one of these modules?
-bool is_in(const std::string& name, const std::vector<std::string>& modules) {
-  return std::ranges::any_of(modules,
-                             [&](const std::string& path) { return name.starts_with(path + '.'); });
-}
-
 }  // namespace
 
 std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& options) {
@@ -53,7 +47,7 @@ std::vector<ParameterGroup> parameter_groups(Module& model, const GroupOptions& 
     const int64_t depth = options.layer_decay == 1 ? -1 : depth_of(name);
     const bool decayed = kind == Visitor::Kind::parameter && tensor.dim() >= 2;
     const double power = depth < 0 ? 0 : double(layers + 1 - depth);
-    const bool head = options.head_lr_scale != 1 && is_in(name, options.heads);
+    const bool head = options.head_lr_scale != 1 && options.in_head && options.in_head(name);
     ParameterGroup& group = groups[{depth < 0 ? layers + 1 + head : depth, !decayed}];
     group.lr_scale = head ? options.head_lr_scale : std::pow(options.layer_decay, power);
     group.weight_decay = decayed ? options.weight_decay : 0;

@@ -1,6 +1,7 @@
 // Which parameters an optimiser decays, and how fast each layer of a transformer learns.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,9 @@ struct GroupOptions {
   // after it; the classifier and the last norm at the whole rate, the embeddings slowest. 1: all
   // alike.
   double layer_decay = 1;
-  // Parameters in the modules of these paths learn head_lr_scale times as fast, whatever
-  // layer_decay is.
-  std::vector<std::string> heads = {};
+  // Parameters with these names learn head_lr_scale times as fast, whatever layer_decay is
+  // (PretrainedModel::in_head); empty: none.
+  std::function<bool(const std::string& name)> in_head = nullptr;
   double head_lr_scale = 1;
 };
 

@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -10,11 +13,14 @@
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/default_targets.h"
 #include "samples/papilio/options/method_options.h"
+#include "samples/papilio/run/fit_head.h"
 #include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/method.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/old_head.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_page.h"
+#include "samples/papilio/run/table.h"
 #include "samples/papilio/run/text_run.h"
 #include "samples/papilio/run/training_run.h"
 #include "tensor/random.h"
@@ -26,6 +32,7 @@ namespace {
 struct Settings {
   std::string model, head = "auto";
   int64_t image_size = 0;
+  bool kept = true;
   RunSettings run = {.training = {.epochs = kFinetuneEpochs}};
   MethodSettings method;
   TextSettings text;
@@ -45,11 +52,17 @@ Options declare(Settings& s) {
   add_data(options, s.run.data);
   options
       .add("head", &s.head, "WAY",
-           "new (drawn), keep, or auto: keep if the classes are the model's own")
-      .choices({"auto", "new", "keep"});
+           "new (drawn), fitted (new, and trained on the frozen features before anything else), "
+           "keep, or auto: keep if the classes are the model's own")
+      .choices({"auto", "new", "fitted", "keep"});
   add_image_size(options, s.image_size);
   options.option(&s.image_size).default_is("the model's own");
   options.add("o,out", &s.run.out, "DIR", "folder to write").default_is("runs/METHOD");
+  options
+      .flag("kept", s.kept,
+            "measure what the old head still reads of the model's own classes, before and after, "
+            "where the data have them; --kept=false saves the time [true]")
+      .line_only();
   options
       .flag("overwrite", s.run.overwrite,
             "write into a folder that holds a model or adapter already")
@@ -92,6 +105,23 @@ void choose_head(const Settings& s, LoadedModel& loaded,
   replace_head(loaded, class_names);
 }
 
+// What is still known of the model's own classes; nothing if they are the new ones, too.
+std::unique_ptr<OldHead> old_head(const Settings& s, const LoadedModel& loaded,
+                                  const RunData& opened, const Data& data,
+                                  const nn::ImageProcessor& processor) {
+  if (!s.kept || data.class_names == loaded.class_names) return nullptr;
+  return std::make_unique<OldHead>(loaded, opened.all, s.run.data, processor,
+                                   s.run.training.batch_size);
+}
+
+void say_fitted(const FittedHead& head, const Common& common) {
+  if (common.json || common.quiet) return;
+  std::printf("head fitted to the features of %lld images: %s of them right, loss %s\n",
+              static_cast<long long>(head.images), percent(head.accuracy).c_str(),
+              short_number(head.loss).c_str());
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int finetune(const Words& words) {
@@ -105,7 +135,8 @@ int finetune(const Words& words) {
   settle_method_options(options, s.method);
   settle_method_rates(options, s.method, run.training);
   if (holds_language_model(s.model)) {
-    options.applies_when(false, {&s.head, &s.image_size}, kImageModel);
+    options.applies_when(false, {&s.head, &s.image_size, &s.kept, &run.training.head_lr},
+                         kImageModel);
     return finetune_text({options, words, run.data, s.text, run.common, run.training.batch_size},
                          run, s.method, s.model);
   }
@@ -126,10 +157,17 @@ int finetune(const Words& words) {
   const nn::ImageProcessor processor =
       processor_of(options, data, s.model, *loaded.model, s.image_size);
   warn(options, data.images.notes);
+  const auto before = old_head(s, loaded, opened, data, processor);
   choose_head(s, loaded, data.class_names);
   loaded.to(device);
   attach_method(options, s.method, s.model, loaded);
 
+  std::function<void(nn::Loader&)> fit;
+  if (s.head == "fitted") {
+    fit = [&](nn::Loader& images) {
+      say_fitted(fit_head(*loaded.model, images, run.training.label_smoothing), run.common);
+    };
+  }
   const std::string label =
       loaded.adapters != nullptr ? boft::label(loaded.adapters->config("default")) : method.label;
   const nn::ParameterCount count = nn::count_parameters(*loaded.model);
@@ -140,6 +178,8 @@ int finetune(const Words& words) {
                                .processor = processor,
                                .model = *loaded.model,
                                .adapters = loaded.adapters.get(),
+                               .old_head = before.get(),
+                               .before_training = fit,
                                .progress_title = s.method.method,
                                .intro = nn::trainable_parameters_line(*loaded.model),
                                .resizable = true,

@@ -19,6 +19,7 @@
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/blend.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/table.h"
@@ -31,6 +32,7 @@ namespace {
 
 struct Settings {
   std::string model, adapter, out;
+  double strength = 1;
   bool safe = false, ignore_unused = false, overwrite = false;
   Common common;
 };
@@ -45,6 +47,10 @@ Options declare(Settings& s) {
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("ADAPTER", &s.adapter, "", "adapter folder made for it").required();
   options.add("o,out", &s.out, "DIR", "folder to write").required();
+  options.add("strength", &s.strength, "T",
+              "how much of the adapter: rotations turn by T times their angles, other methods' "
+              "difference counts T times; 0: the base under the new head. ADAPTER may then be the "
+              "model folder of a full finetuning");
   options.flag("safe", s.safe, "refuse weights that are not finite");
   add_ignore_unused(options, s.ignore_unused);
   options
@@ -53,6 +59,7 @@ Options declare(Settings& s) {
   add_device(options, s.common);
   add_common(options, s.common);
   options.example("papilio merge runs/base runs/boft --out runs/merged --safe");
+  options.example("papilio merge runs/base runs/boft --strength 0.5 --out runs/half");
   return options;
 }
 
@@ -76,6 +83,60 @@ std::vector<double> logits(LoadedModel& loaded, const Tensor& images) {
   return values;
 }
 
+// What was merged, and how far it is from the unmerged.
+struct Merged {
+  size_t layers = 0;
+  int64_t images = 0;
+  double difference = 0;  // of logits; NaN if one is
+};
+
+double largest_difference(const std::vector<double>& before, const std::vector<double>& after) {
+  double largest = 0;
+  for (size_t i = 0; i < before.size(); ++i) {
+    const double d = std::abs(after[i] - before[i]);
+    if (!(d <= largest)) largest = d;  // NaN stays
+  }
+  return largest;
+}
+
+Merged merge_adapter(const Settings& s, LoadedModel& loaded, Device device) {
+  loaded.to(device);
+  nn::eval(*loaded.model);
+  loaded.adapters->set_strength("default", s.strength);
+  const size_t layers = loaded.adapters->layers("default").size();
+  const Tensor images = to(probe_images(s, loaded.model->shape()), device);
+  const std::vector<double> before = logits(loaded, images);
+  nn::Progress progress(s.common.progress(), "merge", int64_t(layers));
+  loaded.adapters->merge_and_unload(s.safe, {}, [&](size_t done, size_t, const std::string& path) {
+    progress.update(int64_t(done), 0, path);
+  });
+  return {layers, images.size(0), largest_difference(before, logits(loaded, images))};
+}
+
+void say(const Settings& s, const LoadedModel& loaded, const Merged& merged, bool adapter) {
+  if (s.common.json) {
+    print_json({{"command", "merge"},
+                {"device", str(nn::device_of(*loaded.model))},
+                {"model", s.model},
+                {"adapter", s.adapter},
+                {"strength", s.strength},
+                {"out", s.out},
+                {"layers", merged.layers},
+                {"images", merged.images},
+                {"largest_logit_difference", merged.difference}});
+    return;
+  }
+  if (adapter)
+    std::printf(
+        "merged %zu layers; largest difference of merged and unmerged logits on %lld images: %s\n",
+        merged.layers, static_cast<long long>(merged.images),
+        short_number(merged.difference).c_str());
+  else
+    std::printf("%zu tensors differ; of the difference %s counts\n", merged.layers,
+                short_number(s.strength).c_str());
+  std::printf("%s: config.json, model.safetensors, run.toml\n", s.out.c_str());
+}
+
 }  // namespace
 
 int merge(const Words& words) {
@@ -84,29 +145,22 @@ int merge(const Words& words) {
   if (!options.parse(words)) return 0;
   set_threads(s.common);
   const Device device = device_of(s.common);
-  LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused);
+  check<UsageError>(std::isfinite(s.strength), "--strength: expected a number, got ", s.strength);
+  const bool adapter = !is_model_folder(s.adapter) || is_adapter_folder(s.adapter);
+  check<UsageError>(adapter || options.given(&s.strength), s.adapter,
+                    ": holds a model, not an adapter; --strength T takes MODEL so far towards it");
+  LoadedModel loaded =
+      adapter ? load_model(s.model, s.adapter, s.ignore_unused) : load_model(s.model);
+  options.applies_when(options.given(&s.strength), {&s.strength}, "");
   warn(options, loaded.warnings);
   const std::string settings = options.toml() + trained_on(s.model, s.adapter);
   const RunLock lock = prepare_result_folder(s.out, ResultKind::model, s.overwrite);
-  loaded.to(device);
-  nn::eval(*loaded.model);
-  const size_t layers = loaded.adapters->layers("default").size();
-  const Tensor images = to(probe_images(s, loaded.model->shape()), device);
-  const std::vector<double> before = logits(loaded, images);
-  {
-    nn::Progress progress(s.common.progress(), "merge", int64_t(layers));
-    loaded.adapters->merge_and_unload(s.safe, {},
-                                      [&](size_t done, size_t, const std::string& path) {
-                                        progress.update(int64_t(done), 0, path);
-                                      });
-  }
-  const std::vector<double> after = logits(loaded, images);
-  double difference = 0;
-  for (size_t i = 0; i < before.size(); ++i) {
-    const double d = std::abs(after[i] - before[i]);
-    if (!(d <= difference)) difference = d;  // NaN stays
-  }
-  check<Error>(!std::isnan(difference) || !holds_run(s.out),
+  Merged merged;
+  if (adapter)
+    merged = merge_adapter(s, loaded, device);
+  else
+    merged.layers = blend(loaded, s.adapter, s.strength);
+  check<Error>(!std::isnan(merged.difference) || !holds_run(s.out),
                "the merged model gives no number for the test images; what is in ", s.out,
                " stays as it is");
 
@@ -118,22 +172,7 @@ int merge(const Words& words) {
     if (processor) save_processor(out, *processor);
     nn::save_pretrained(*loaded.model, loaded.class_names, out);
   });
-  if (s.common.json) {
-    print_json({{"command", "merge"},
-                {"device", str(nn::device_of(*loaded.model))},
-                {"model", s.model},
-                {"adapter", s.adapter},
-                {"out", s.out},
-                {"layers", layers},
-                {"images", images.size(0)},
-                {"largest_logit_difference", difference}});
-  } else {
-    std::printf(
-        "merged %zu layers; largest difference of merged and unmerged logits on %lld images: %s\n"
-        "%s: config.json, model.safetensors, run.toml\n",
-        layers, static_cast<long long>(images.size(0)), short_number(difference).c_str(),
-        s.out.c_str());
-  }
+  say(s, loaded, merged, adapter);
   return 0;
 }
 

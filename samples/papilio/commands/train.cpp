@@ -84,6 +84,8 @@ int train(const Words& words) {
        .processor = processor,
        .model = model,
        .adapters = nullptr,
+       .old_head = nullptr,
+       .before_training = nullptr,
        .progress_title = "train",
        .intro = intro(opened, config, parameters),
        .resizable = false,

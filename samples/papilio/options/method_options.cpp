@@ -18,7 +18,10 @@ boft::AdapterConfig boft_config(const M& s) {
   return boft::BoftConfig{.boft_block_size = s.block_size,
                           .boft_block_num = s.block_num,
                           .boft_n_butterfly_factor = s.factors,
-                          .boft_dropout = s.dropout};
+                          .boft_dropout = s.dropout,
+                          .scale = s.scale == "none"       ? boft::BoftScale::none
+                                   : s.scale == "positive" ? boft::BoftScale::positive
+                                                           : boft::BoftScale::free};
 }
 
 boft::AdapterConfig oft_config(const M& s) {
@@ -49,7 +52,7 @@ const std::vector<Method> kMethods{
      .summary = "a rotation of m butterfly factors and a scale",
      .example = "-b 4 -m 2 --out runs/boft",
      .lr = kAdapterRate,
-     .options = {&M::block_size, &M::block_num, &M::factors, &M::dropout},
+     .options = {&M::block_size, &M::block_num, &M::factors, &M::dropout, &M::scale},
      .dropout_is = kBlocksOff,
      .config = boft_config},
     {.name = "oft",
@@ -213,6 +216,11 @@ void add_method_options(Options& options, MethodSettings& s) {
       .default_is("none");
   options.add("m,factors", &s.factors, "M", of(&M::factors) + "butterfly factors").range(1, 60);
   options
+      .add("scale", &s.scale, "WHICH",
+           of(&M::scale) +
+               "each output's scale s: none (1), positive (s = exp(u), u trained) or free (PEFT)")
+      .choices({"none", "positive", "free"});
+  options
       .add("cayley-neumann", &s.cayley_neumann, "TERMS",
            of(&M::cayley_neumann) +
                "terms of the Cayley-Neumann series (PEFT's default is 5), which is a rotation near "
@@ -287,6 +295,7 @@ void settle_method_options(Options& options, MethodSettings& s) {
     options.applies_when(false, {&s.block_size}, "");
   }
   options.applies_when(options.given(&s.drop_path), {&s.drop_path}, "");
+  options.applies_when(options.given(&s.scale), {&s.scale}, "");
 }
 
 void settle_method_rates(const Options& options, const MethodSettings& s,

@@ -22,6 +22,7 @@ struct MethodSettings {
   int64_t cayley_neumann = 0;               // terms of the series; 0: exact
   double alpha = 8, dropout = 0, coft = 0;  // coft: eps; 0: free
   bool block_share = false, apply_gs = false;
+  std::string scale = "free";
   // Of every adapter.
   std::string target_modules = "query,key,value,intermediate.dense,output.dense", exclude_modules,
               modules_to_save = "classifier", layers_to_transform, bias = "none";

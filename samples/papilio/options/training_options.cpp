@@ -35,6 +35,9 @@ void add_training_options(Options& options, TrainingSettings& s) {
   options.add("epochs", &s.epochs, "N", "passes over the training images").range(1, 1e6);
   add_memory_options(options, s);
   options.add("lr", &s.lr, "RATE", "highest learning rate").range(0);
+  options.add("head-lr", &s.head_lr, "RATE", "highest rate of the classifier; 0: it stays")
+      .range(0)
+      .default_is("--lr");
   options.add("momentum", &s.momentum, "M", "of sgd").below(0, 1);
   options
       .add("weight-decay", &s.weight_decay, "W",
@@ -64,6 +67,10 @@ void add_training_options(Options& options, TrainingSettings& s) {
            "of every random choice; the same seed and --threads give the same weights")
       .range(0);
   add_augmentation(options, s.augment);
+  options
+      .add("patience", &s.patience, "N",
+           "stop after N epochs in a row without a better validation accuracy; 0: do not")
+      .range(0, 1e6);
   options.section("Checkpoints");
   options.flag("resume", s.resume, "go on from the newest checkpoint in the folder to write")
       .line_only();
@@ -84,6 +91,10 @@ void check_training_options(Options& options, const TrainingSettings& s, Device 
   check<UsageError>(s.min_lr <= s.lr, "--min-lr: expected at most the rate ", s.lr, ", got ",
                     s.min_lr);
   options.applies_when(!device.is_cpu(), {&s.cuda_graph}, "--device cuda");
+  // Runs from before these options go on: they stand in run.toml only if they were given.
+  options.applies_when(options.given(&s.head_lr), {&s.head_lr}, "");
+  options.applies_when(options.given(&s.patience), {&s.patience}, "");
+  check<UsageError>(s.lr > 0 || s.head_lr <= 0, "--head-lr: needs an --lr above 0");
 }
 
 }  // namespace papilio::cli

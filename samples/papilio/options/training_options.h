@@ -11,9 +11,10 @@ namespace papilio::cli {
 
 // The defaults suit a small model of the digits that learns from scratch.
 struct TrainingSettings {
-  int64_t epochs = 40, batch_size = 64, seed = 0, accumulate = 1;
+  int64_t epochs = 40, batch_size = 64, seed = 0, accumulate = 1, patience = 0;
   double lr = 2e-3, weight_decay = 0.05, momentum = 0.9, warmup = 0.05, min_lr = 0;
   double label_smoothing = 0.1, clip = 1, layer_decay = 1, ema = 0;
+  double head_lr = -1;  // below 0: lr
   AugmentSettings augment = {.shift = 0.5, .rotate = 8};
   std::string optimizer = "adamw", schedule = "cosine", save = "last", precision = "float32",
               recompute = "off";

@@ -93,10 +93,13 @@ void report_training(report::RunReport& page, const fs::path& out, const Trainin
   if (end.outcome == Outcome::interrupted) {
     page.stopped = str("Interrupted after step ", end.steps, " of ", end.total_steps,
                        ": this is the model as it was then.");
+  } else if (end.ran_out_of_patience) {
+    page.stopped = str("Stopped after step ", end.steps, " of ", end.total_steps,
+                       ": the validation had not become better for some epochs (--patience).");
   } else if (end.outcome != Outcome::finished) {
     page.stopped = "The training failed: " + end.failure() + '.';
   }
-  if (!page.stopped.empty() && end.resumable())
+  if (!page.stopped.empty() && end.resumable() && !end.ran_out_of_patience)
     page.resume_command = resume_command(page.command, out);
   page.command_lines.push_back("# the same once more, into another folder");
   page.command_lines.push_back(run_command(page.command, out) + " --out " +

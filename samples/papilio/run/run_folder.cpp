@@ -30,6 +30,7 @@ constexpr const char* kResultFiles[] = {"config.json",
                                         "id2label.json",
                                         "preprocessor_config.json",
                                         "processor_config.json",
+                                        kResults,
                                         "report.html",
                                         kResultSettings};
 constexpr const char* kRunFiles[] = {"log.csv", "steps.csv", kRunSettings};

@@ -29,6 +29,7 @@
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/report_training.h"
 #include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/run_results.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/training.h"
 #include "tensor/creation.h"
@@ -176,6 +177,20 @@ struct TextRun {
     nn::copy_tokenizer(folder, out);
   }
 
+  nlohmann::json results(const TrainingEnd& end) const {
+    nlohmann::json json = run_results(c.options, settings, model(), loaded.adapters.get(), end);
+    const nn::ParameterCount count = nn::count_parameters(model());
+    json["model"] = folder;
+    json["method"] = method;
+    json["trainable_parameters"] = count.trainable;
+    json["all_parameters"] = count.all;
+    json["sample_before"] = sample_before;
+    json["sample_after"] = sample_after;
+    add_to_json(json, "before_", before);
+    add_to_json(json, "test_", after);
+    return json;
+  }
+
   void report(const TrainingEnd& end) const {
     const fs::path out = settings.out;
     write_report_or_warn(c.options, out / "report.html", [&](report::RunReport& page) {
@@ -237,30 +252,17 @@ int run_text(TextRun& run, const std::string& intro) {
     if (run.parts.test != nullptr)
       run.after = evaluated(model, *run.loaded.tokenizer, run.parts.test, run.parts);
   }
-  if (end.weights == Weights::saved) run.report(end);
+  const nlohmann::json results = run.results(end);
+  if (end.weights == Weights::saved) {
+    write_results_or_warn(c.options, s.out, results);
+    run.report(end);
+  }
   if (c.common.json) {
-    const nn::ParameterCount count = nn::count_parameters(model);
-    nlohmann::json result{{"command", c.options.command()},
-                          {"device", str(nn::device_of(model))},
-                          {"out", s.out},
-                          {"data", s.data.path},
-                          {"model", run.folder},
-                          {"method", run.method},
-                          {"trainable_parameters", count.trainable},
-                          {"all_parameters", count.all},
-                          {"sample_before", run.sample_before},
-                          {"sample_after", run.sample_after}};
-    add_to_json(result, "before_", run.before);
-    add_to_json(result, "test_", run.after);
-    add_to_json(result, end);
-    print_json(result);
+    print_json(results);
   } else if (end.succeeded()) {
     if (run.before) std::printf("test before: %s\n", text_of(*run.before).c_str());
     if (run.after) std::printf("test: %s\n", text_of(*run.after).c_str());
-    std::printf("%s: %s, report.html, log.csv, steps.csv, tensorboard/, checkpoints/, run.toml\n",
-                s.out.c_str(),
-                run.loaded.adapters != nullptr ? "adapter_config.json, adapter_model.safetensors"
-                                               : "config.json, model.safetensors");
+    std::printf("%s: %s\n", s.out.c_str(), written_in(s.out).c_str());
   }
   return report_end(c.options, end, s.out);
 }

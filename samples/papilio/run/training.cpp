@@ -27,9 +27,14 @@
 
 namespace papilio::cli {
 
-std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& s) {
-  auto groups =
-      nn::parameter_groups(model, {.weight_decay = s.weight_decay, .layer_decay = s.layer_decay});
+std::unique_ptr<nn::Optimizer> make_optimizer(nn::PretrainedModel& model,
+                                              const TrainingSettings& s) {
+  nn::GroupOptions options{.weight_decay = s.weight_decay, .layer_decay = s.layer_decay};
+  if (s.head_lr >= 0 && s.lr > 0) {
+    options.in_head = [&model](const std::string& path) { return model.in_head(path); };
+    options.head_lr_scale = s.head_lr / s.lr;
+  }
+  const auto groups = nn::parameter_groups(model, options);
   if (s.optimizer == "sgd")
     return std::make_unique<nn::Sgd>(groups, nn::SgdOptions{.lr = s.lr, .momentum = s.momentum});
   return std::make_unique<nn::AdamW>(groups, nn::AdamWOptions{.lr = s.lr});
@@ -94,6 +99,8 @@ class Training {
         progress_to_(common.progress()),
         progress_(progress_to_, job.title, total_) {
     nn::set_recompute(job.model, nn::recompute_named(s.recompute));
+    check<UsageError>(s.patience == 0 || job.data.validation != nullptr,
+                      "--patience: the data have no validation part");
     if (job.data.validation != nullptr) {
       validation_ = std::make_unique<nn::Loader>(
           job.data.validation, nn::Loader::Options{.batch_size = job.data.evaluation_batch,
@@ -118,21 +125,7 @@ class Training {
     reset_peak_memory();
     try {
       if (validation_is_due()) end_epoch(first_step_);
-      auto sign = std::make_unique<nn::Spinner>(progress_to_, job_.title + ": the first step");
-      job_.fit(
-          loader_, *optimizer_,
-          {.steps = total_,
-           .first_step = first_step_,
-           .accumulation_steps = s_.accumulate,
-           .average = average_.get(),
-           .schedule = schedule_,
-           .label_smoothing = s_.label_smoothing,
-           .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
-           .cuda_graph = s_.cuda_graph && s_.accumulate == 1 && !nn::device_of(job_.model).is_cpu(),
-           .on_step = [&](const nn::StepReport& r) {
-             sign.reset();
-             return after_step(r);
-           }});
+      if (!out_of_patience()) steps();
       end_.weights = Weights::trained;
     } catch (const nn::NonFiniteError& e) {
       end_.outcome = Outcome::diverged;
@@ -150,6 +143,26 @@ class Training {
   }
 
  private:
+  void steps() {
+    auto sign = std::make_unique<nn::Spinner>(progress_to_, job_.title + ": the first step");
+    job_.fit(
+        loader_, *optimizer_,
+        {.steps = total_,
+         .first_step = first_step_,
+         .accumulation_steps = s_.accumulate,
+         .average = average_.get(),
+         .schedule = schedule_,
+         .label_smoothing = s_.label_smoothing,
+         .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
+         .cuda_graph = s_.cuda_graph && s_.accumulate == 1 && !nn::device_of(job_.model).is_cpu(),
+         .on_step = [&](const nn::StepReport& r) {
+           sign.reset();
+           return after_step(r);
+         }});
+  }
+
+  bool out_of_patience() const { return s_.patience > 0 && record_.stale >= s_.patience; }
+
   nn::TrainingParts parts() { return {job_.model, *optimizer_, loader_, average_.get()}; }
 
   // A checkpoint at an epoch's end is written before the validation.
@@ -196,6 +209,7 @@ class Training {
     const double rate = record_.seconds > 0 ? double(record_.images) / record_.seconds : kNone;
     record_.train_loss = record_.loss / n;
     record_.accuracy = e.accuracy;
+    record_.stale = e.accuracy > record_.best_accuracy ? 0 : record_.stale + 1;
     if (logs_)
       logs_->epoch({step / per_epoch_, step, record_.train_loss, s_.lr * schedule_.factor(step - 1),
                     record_.norm / n, e.loss, e.accuracy, rate});
@@ -266,12 +280,13 @@ class Training {
     std::string detail = str("epoch ", epoch, '/', s_.epochs, "  loss ", short_number(r.loss));
     if (!std::isnan(record_.accuracy)) detail += "  validation " + percent(record_.accuracy);
     progress_.update(r.step, r.samples, detail);
-    return end_.signal == 0;
+    return end_.signal == 0 && !(epoch_ends && out_of_patience());
   }
 
   // The model becomes what the run is for.
   void finish() {
     end_.train_loss = record_.train_loss;
+    end_.ran_out_of_patience = end_.steps < total_ && out_of_patience();
     end_.validation_accuracy = record_.accuracy;
     end_.best_accuracy = record_.best_accuracy < 0 ? kNone : record_.best_accuracy;
     if (end_.seconds > 0) end_.images_per_second = double(images_) / end_.seconds;

@@ -19,7 +19,7 @@ namespace papilio::cli {
 
 // What is trained, on what, and where its files go.
 struct TrainingJob {
-  nn::Module& model;  // everything that is trainable trains
+  nn::PretrainedModel& model;  // everything that is trainable trains
   // nn::fit on the model in the precision of training; what the model makes of a part.
   std::function<void(nn::Loader&, nn::Optimizer&, const nn::FitOptions&)> fit;
   std::function<nn::Evaluation(nn::Loader&)> evaluate;
@@ -31,7 +31,8 @@ struct TrainingJob {
 };
 
 // The optimiser that the settings name, of what trains.
-std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& settings);
+std::unique_ptr<nn::Optimizer> make_optimizer(nn::PretrainedModel& model,
+                                              const TrainingSettings& settings);
 // The model in the precision of training.
 nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& settings);
 DType training_precision(const TrainingSettings& settings);

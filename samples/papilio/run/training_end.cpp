@@ -77,6 +77,7 @@ void add_to_json(nlohmann::json& object, const TrainingEnd& end) {
   object["validation_accuracy"] = end.validation_accuracy;
   object["best_validation_accuracy"] = end.best_accuracy;
   object["interrupted"] = end.signal != 0;
+  object["stopped_early"] = end.ran_out_of_patience;
   object["failure"] =
       end.failures.empty() ? nlohmann::json(nullptr) : nlohmann::json(end.failure());
 }

@@ -42,6 +42,7 @@ struct TrainingEnd {
   std::string warning = {};                        // what else is to say, or empty
   std::string checkpoint = {};                     // the newest of this run, or empty
   bool old_result = false;                         // one from before is still there
+  bool ran_out_of_patience = false;                // finished before the last step (--patience)
 
   std::string failure() const;  // all of them
   // Diverged if it was; else the run has failed, for this reason beside others.

@@ -72,6 +72,7 @@ nn::TrainingNotes TrainingRecord::notes(const std::string& settings) const {
           {"norm", exact(norm)},
           {"seconds", exact(seconds)},
           {"train_loss", exact(train_loss)},
+          {"stale", str(stale)},
           {"accuracy", exact(accuracy)},
           {"best_accuracy", exact(best_accuracy)},
           {"kept_accuracy", exact(kept_accuracy)}};
@@ -106,6 +107,7 @@ void TrainingRecord::set(const nn::TrainingNotes& notes, int64_t steps_per_epoch
   read.loss = sum("loss");
   read.norm = sum("norm");
   read.seconds = sum("seconds");
+  if (notes.contains("stale")) read.stale = count("stale", int64_t(1) << 52);
   read.train_loss =
       number("train_loss", "a loss", [](double v) { return std::isnan(v) || v >= 0; });
   read.accuracy = share("accuracy");

@@ -27,6 +27,8 @@
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/report_training.h"
 #include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/run_results.h"
+#include "samples/papilio/run/table.h"
 #include "samples/papilio/run/test_result.h"
 #include "samples/papilio/run/training.h"
 #include "tensor/creation.h"
@@ -67,6 +69,12 @@ void write_run_report(const TrainingRun& run, const TrainingData& parts, const T
     const nn::ParameterCount count = nn::count_parameters(run.model);
     page.parameters = count.all;
     page.trainable = count.trainable;
+    if (run.old_head != nullptr) {
+      const Kept& kept = run.old_head->kept();
+      page.kept_images = kept.images;
+      page.kept_before = kept.before;
+      page.kept_after = kept.after;
+    }
     report_command(page, run.options, run.words, run.model, run.settings.data, run.data);
     report_training(page, out, end);
     const EvaluatedPart shown =
@@ -77,36 +85,45 @@ void write_run_report(const TrainingRun& run, const TrainingData& parts, const T
   });
 }
 
-// The files and folders of a run that there are.
-std::string written_in(const std::filesystem::path& out) {
-  std::vector<std::string> names;
-  for (const char* name :
-       {"config.json", "model.safetensors", "model.safetensors.index.json", "adapter_config.json",
-        "adapter_model.safetensors", "id2label.json", "preprocessor_config.json", "report.html",
-        "log.csv", "steps.csv", "tensorboard/", "checkpoints/", "run.toml"}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(out / name, ignored)) names.emplace_back(name);
-  }
-  return joined(names, ", ");
+nlohmann::json results_of(const TrainingRun& run, const TrainingEnd& end, const TestResult& test,
+                          const RunMemory& memory) {
+  nlohmann::json results = run_results(run.options, run.settings, run.model, run.adapters, end);
+  results["classes"] = run.data.class_names;
+  run.add_to_json(results);
+  add_to_json(results, test);
+  if (run.old_head != nullptr) add_to_json(results, run.old_head->kept());
+  results["memory_plan"] = memory.json();
+  return results;
+}
+
+std::string kept_text(const OldHead* head) {
+  if (head == nullptr || head->kept().images == 0) return "";
+  return str(", ", percent(head->kept().after), " kept of the old classes under their old head (",
+             percent(head->kept().before), " before)");
 }
 
 void print_run(const TrainingRun& run, const TrainingEnd& end, const TestResult& test,
-               const RunMemory& memory) {
+               const nlohmann::json& results) {
   const RunSettings& s = run.settings;
   if (s.common.json) {
-    nlohmann::json result{{"command", run.options.command()},
-                          {"device", str(nn::device_of(run.model))},
-                          {"out", s.out},
-                          {"classes", run.data.class_names},
-                          {"data", s.data.path}};
-    run.add_to_json(result);
-    add_to_json(result, test);
-    add_to_json(result, end);
-    result["memory_plan"] = memory.json();
-    print_json(result);
+    print_json(results);
   } else if (end.succeeded()) {
-    std::printf("%s\n%s: %s\n", test.text().c_str(), s.out.c_str(), written_in(s.out).c_str());
+    std::printf("%s%s\n%s: %s\n", test.text().c_str(), kept_text(run.old_head).c_str(),
+                s.out.c_str(), written_in(s.out).c_str());
   }
+}
+
+// What happens to the model before its first step.
+void prepare_model(const TrainingRun& run) {
+  const RunSettings& s = run.settings;
+  if (run.old_head != nullptr) run.old_head->measure_before(run.model);
+  if (!run.before_training || s.training.resume) return;
+  nn::Loader images(evaluation_batches(run.data, "train", run.processor, s.data.on_corrupt()),
+                    {.batch_size = s.training.batch_size,
+                     .seed = uint64_t(s.training.seed),
+                     .workers = loader_workers(s.data, run.data),
+                     .epochs = 1});
+  run.before_training(images);
 }
 
 }  // namespace
@@ -125,7 +142,7 @@ RunData open_run_data(Options& options, RunSettings& s, Device device,
   Data data = with_classes(all, classes);
   check<UsageError>(classes.size() > 1, "the data have one class, ", printable(data.class_names[0]),
                     ": there is nothing to tell it from");
-  return {std::move(data), std::move(classes)};
+  return {std::move(data), std::move(classes), all};
 }
 
 TrainingEnd train_and_save(const TrainingJob& job, const RunSettings& s, const Options& options,
@@ -166,6 +183,7 @@ int run_training_command(const TrainingRun& run) {
                 plan_line(run.model, parts.image_shape, s.training, memory).c_str());
     std::fflush(stdout);
   }
+  prepare_model(run);
   TrainingJob job = classifier_job(run.model, parts, s.training);
   job.out = s.out, job.title = run.progress_title, job.settings = run.options.toml();
   const TrainingEnd end =
@@ -177,8 +195,13 @@ int run_training_command(const TrainingRun& run) {
   TestResult test;
   if (end.succeeded()) test = evaluate_test(run.model, parts);
   if (!test.problem.empty()) warn(run.options, {test.text() + ": " + test.problem});
-  if (end.weights == Weights::saved) write_run_report(run, parts, end, test);
-  print_run(run, end, test, memory);
+  if (run.old_head != nullptr && end.succeeded()) run.old_head->measure_after(run.model);
+  const nlohmann::json results = results_of(run, end, test, memory);
+  if (end.weights == Weights::saved) {
+    write_results_or_warn(run.options, s.out, results);
+    write_run_report(run, parts, end, test);
+  }
+  print_run(run, end, test, results);
   return report_end(run.options, end, s.out);
 }
 

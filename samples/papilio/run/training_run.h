@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "boft/model/model.h"
+#include "nn/data/loader.h"
 #include "nn/models/image_classifier.h"
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/options/training_options.h"
+#include "samples/papilio/run/old_head.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/training.h"
 
@@ -28,6 +30,7 @@ struct RunSettings {
 struct RunData {
   Data data;
   std::vector<int64_t> classes;
+  Data all;  // of every class
 };
 // Settles the options of training and data, then opens the data. Images that the models in
 // `folders` held out when they were trained stay held out.
@@ -43,6 +46,10 @@ struct TrainingRun {
   const nn::ImageProcessor& processor;  // of images in files
   nn::ImageClassifier& model;
   boft::AdapterModel* adapters;  // they are the result; null: the model is
+  OldHead* old_head;             // what is kept of the model's own classes; may be null
+  // Before the first step of a new run, with the training images as they are evaluated; may be
+  // null.
+  std::function<void(nn::Loader& images)> before_training;
   std::string progress_title, intro;
   bool resizable;  // has --image-size, which may be less
   std::string report_title, report_subject;

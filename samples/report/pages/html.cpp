@@ -92,6 +92,13 @@ th,td{padding:.45rem .5rem;white-space:normal}
 th:first-child,td:first-child{position:sticky;left:0;background:var(--paper)}
 caption{max-width:calc(100vw - 2rem)}
 dd{margin-bottom:.7rem}
+table.stack,.stack tbody,.stack caption{display:block}
+.stack thead{display:none}
+.stack tr{display:block;padding:.55rem 0;border-bottom:1px solid var(--rule)}
+.stack td{display:flex;justify-content:space-between;gap:1rem;border:0;padding:.12rem 0;text-align:right}
+.stack td::before{content:attr(data-column);color:var(--soft);text-align:left}
+.stack td:first-child{position:static;justify-content:flex-start;font-weight:650;padding:0 0 .2rem}
+.stack td:first-child::before{content:none}
 }
 @media print{
 @page{margin:16mm}
@@ -177,6 +184,29 @@ void Document::cards(const std::vector<Card>& cards, std::string_view caption_ht
   body_ += "</ul>\n" + numbered_caption(caption_html) + "</figure>\n";
 }
 
+namespace {
+
+constexpr size_t kWidest = 5;  // columns that stand side by side on a phone
+
+// A header's words, without its markup.
+std::string words_of(std::string_view html) {
+  std::string text;
+  bool markup = false;
+  for (const char c : html) {
+    if (c == '<') {
+      if (!text.empty() && text.back() != ' ') text += ' ';
+      markup = true;
+    } else if (c == '>') {
+      markup = false;
+    } else if (!markup) {
+      text += c;
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
 void Document::table(const Table& table, std::string_view caption_html,
                      std::string_view summary_text) {
   if (!summary_text.empty())
@@ -184,8 +214,10 @@ void Document::table(const Table& table, std::string_view caption_html,
   const auto numeric = [&](size_t column) {
     return !table.rows.empty() && column < table.rows[0].size() && table.rows[0][column].number;
   };
-  body_ += "<div class=\"scroll\"><table>\n<caption><b>Table " + std::to_string(++tables_) +
-           ".</b> " + std::string(caption_html) + "</caption>\n<thead><tr>";
+  const bool stack = table.headers.size() > kWidest;  // on a phone a row is a list
+  body_ += std::string("<div class=\"scroll\"><table") + (stack ? " class=\"stack\"" : "") +
+           ">\n<caption><b>Table " + std::to_string(++tables_) + ".</b> " +
+           std::string(caption_html) + "</caption>\n<thead><tr>";
   for (size_t c = 0; c < table.headers.size(); ++c) {
     body_ += (numeric(c) ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">") +
              table.headers[c] + "</th>";
@@ -193,10 +225,15 @@ void Document::table(const Table& table, std::string_view caption_html,
   body_ += "</tr></thead>\n<tbody>\n";
   for (const auto& row : table.rows) {
     body_ += "<tr>";
-    for (const Table::Cell& cell : row) {
+    for (size_t c = 0; c < row.size(); ++c) {
+      const Table::Cell& cell = row[c];
       const std::string classes =
           std::string(cell.number ? "n" : "") + (cell.strong ? (cell.number ? " s" : "s") : "");
-      body_ += (classes.empty() ? "<td>" : "<td class=\"" + classes + "\">") + cell.html + "</td>";
+      body_ += "<td";
+      if (!classes.empty()) body_ += " class=\"" + classes + "\"";
+      if (stack && c > 0 && c < table.headers.size())
+        body_ += " data-column=\"" + words_of(table.headers[c]) + "\"";
+      body_ += ">" + cell.html + "</td>";
     }
     body_ += "</tr>\n";
   }

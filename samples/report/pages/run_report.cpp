@@ -28,6 +28,14 @@ void add_summary(Document& page, const RunReport& run) {
     text += " It recognises <b>" + percent(run.accuracy, 1) + "</b> of the " + grouped(run.images) +
             " " + escape(run.part) + " images.";
   }
+  const bool kept = run.kept_images > 0 && std::isfinite(run.kept_after);
+  if (kept) {
+    text += " Read with the head it had before, it still names <b>" + percent(run.kept_after, 1) +
+            "</b> of " + grouped(run.kept_images) + " test images of its old classes rightly (" +
+            percent(run.kept_before, 1) +
+            " before): this falls as the features move away from that head, and does not say what "
+            "a new head could tell apart.";
+  }
   if (!text.empty()) page.lead(text);
   if (!run.stopped.empty()) {
     page.note(escape(run.stopped) +
@@ -44,6 +52,7 @@ void add_summary(Document& page, const RunReport& run) {
   if (std::isfinite(run.loss)) {
     merit.emplace_back(significant(run.loss, 3), "cross-entropy on them (nats)");
   }
+  if (kept) merit.emplace_back(percent(run.kept_after, 1), "kept of the old classes");
   if (run.parameters > 0) {
     const bool all = run.trainable < 0 || run.trainable == run.parameters;
     merit.emplace_back(grouped(all ? run.parameters : run.trainable),

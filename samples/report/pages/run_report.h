@@ -82,6 +82,9 @@ struct RunReport {
   std::string part = {};  // of the data that was evaluated: "test"; empty: nothing was
   int64_t images = 0;
   double accuracy = kUnset, top5 = kUnset, loss = kUnset;
+  // Of the old classes' test images, read with the head from before adapting.
+  int64_t kept_images = 0;
+  double kept_before = kUnset, kept_after = kUnset;
   std::vector<std::string> class_names = {};
   std::vector<std::vector<int64_t>> confusion = {};  // [true][predicted]
   std::vector<SampleReport> worst = {};              // the highest loss first

@@ -169,12 +169,13 @@ TEST_CASE("parameter groups: layer-wise rates and what decays") {
   CHECK(free == std::map<double, int64_t>{{0.125, 3}, {0.25, 10}, {0.5, 10}, {1, 3}});
   CHECK(nn::parameter_groups(model, {}).size() == 2);
   // A head with a rate of its own has it whatever the layers' rates are.
+  const auto in_head = [&](const std::string& name) { return model.in_head(name); };
   std::map<double, int64_t> of_head;
-  for (const auto& group : nn::parameter_groups(
-           model, {.layer_decay = 0.5, .heads = {"classifier"}, .head_lr_scale = 3}))
+  for (const auto& group :
+       nn::parameter_groups(model, {.layer_decay = 0.5, .in_head = in_head, .head_lr_scale = 3}))
     of_head[group.lr_scale] += int64_t(group.parameters.size());
   CHECK(of_head == std::map<double, int64_t>{{0.125, 4}, {0.25, 16}, {0.5, 16}, {1, 2}, {3, 2}});
-  CHECK(nn::parameter_groups(model, {.heads = {"classifier"}, .head_lr_scale = 0}).size() == 4);
+  CHECK(nn::parameter_groups(model, {.in_head = in_head, .head_lr_scale = 0}).size() == 4);
   CHECK_THROWS_WITH(nn::parameter_groups(model, {.head_lr_scale = -1}),
                     "parameter_groups: expected head_lr_scale >= 0, got -1");
   CHECK_THROWS_WITH(nn::parameter_groups(model, {.layer_decay = 0}),

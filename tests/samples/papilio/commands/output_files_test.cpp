@@ -92,15 +92,15 @@ TEST_CASE("a run lists the files that it has written, and no other") {
   const std::string line = "train --data photos --epochs 1 --out " + std::string("m") + kSmall;
   CHECK(at.run(words(line))
             .out.ends_with("\nm: config.json, model.safetensors, preprocessor_config.json, "
-                           "report.html, log.csv, "
-                           "steps.csv, tensorboard/, checkpoints/, run.toml\n"));
+                           "results.json, report.html, log.csv, steps.csv, "
+                           "tensorboard/, checkpoints/, run.toml\n"));
   at.set_faults("write", "report.html");
   const Outcome without = at.run(words("finetune m --data photos --epochs 1 --quiet --out a"));
   CHECK(without.code == 0);
   CHECK(without.err.find("no report: cannot write a/report.html") != std::string::npos);
-  CHECK(
-      without.out.ends_with("\na: adapter_config.json, adapter_model.safetensors, id2label.json, "
-                            "log.csv, steps.csv, tensorboard/, checkpoints/, run.toml\n"));
+  CHECK(without.out.ends_with(
+      "\na: adapter_config.json, adapter_model.safetensors, id2label.json, "
+      "results.json, log.csv, steps.csv, tensorboard/, checkpoints/, run.toml\n"));
 }
 
 TEST_CASE("inspect names files of other formats") {
