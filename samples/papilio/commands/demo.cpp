@@ -1,6 +1,8 @@
 #include "samples/papilio/demo/demo.h"
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/demo/methods.h"
@@ -11,7 +13,9 @@ namespace papilio::cli {
 int demo(const Words& words) {
   std::string out = "demo";
   int64_t seeds = papilio::demo::Schedule{}.seeds, seed = 0;
-  bool quick = false, tune = false;
+  int64_t pretrainings = 3;
+  std::string epochs = "20,60", heads = "both";
+  bool quick = false, tune = false, curve = false;
   Common common;
   Options options(
       "demo", "[options]",
@@ -22,18 +26,36 @@ int demo(const Words& words) {
   options.add("o,out", &out, "DIR", "folder to write");
   options.add("seeds", &seeds, "N", "adaptations of each method").range(1, 100);
   options.flag("quick", quick, "few steps: shows that everything runs, measures nothing");
+  options.flag("curve", curve,
+               "only draw what is learned against what is kept: every method over rates, epochs, "
+               "heads and three pretrainings; goes on with what is in the folder");
+  options.add("pretrainings", &pretrainings, "N", "--curve: models to begin with").range(1, 100);
+  options.add("curve-epochs", &epochs, "LIST", "--curve: lengths of training: 20, 60 or 20,60")
+      .choices({"20", "60", "20,60"});
+  options.add("curve-heads", &heads, "WHICH", "--curve: new heads: drawn, fitted or both")
+      .choices({"drawn", "fitted", "both"});
   options.flag("tune", tune, "only try each method with every rate, on the validation digits");
   options.add("seed", &seed, "N", "of the pretraining and the first adaptation").range(0);
   add_device(options, common);
   add_common(options, common);
   options.example("papilio demo");
   options.example("papilio demo --seeds 10 --out long");
+  options.example("papilio demo --curve --seeds 1 --out curve");
   if (!options.parse(words)) return 0;
+  options.applies_when(curve, {&pretrainings, &epochs, &heads}, "--curve");
   set_threads(common);
   const Device device = device_of(common);
   return papilio::demo::run({.out = out,
                              .seeds = seeds,
                              .quick = quick,
+                             .curve = curve,
+                             .pretrainings = pretrainings,
+                             .curve_epochs = epochs == "20"   ? std::vector<int64_t>{20}
+                                             : epochs == "60" ? std::vector<int64_t>{60}
+                                                              : std::vector<int64_t>{20, 60},
+                             .fitted_heads = heads == "drawn"    ? std::vector<bool>{false}
+                                             : heads == "fitted" ? std::vector<bool>{true}
+                                                                 : std::vector<bool>{false, true},
                              .tune = tune,
                              .json = common.json,
                              .quiet = common.quiet,

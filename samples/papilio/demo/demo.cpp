@@ -14,6 +14,8 @@
 #include "nn/models/pretrained.h"
 #include "nn/train/progress.h"
 #include "samples/papilio/data/digits.h"
+#include "samples/papilio/demo/curve_run.h"
+#include "samples/papilio/demo/curve_table.h"
 #include "samples/papilio/demo/pictures.h"
 #include "samples/papilio/demo/results.h"
 #include "samples/papilio/demo/tune.h"
@@ -206,6 +208,9 @@ void print_results(const Results& results, const report::DemoReport& page, const
       "old digits: the adapted backbone under the pretrained head. energy: change of the adapted "
       "layers' hyperspherical energy.\nx frozen: a training step against the same with adapters "
       "off, gradients still flowing through the backbone.\n\n");
+  if (!results.curve.empty())
+    std::printf("kept where equally much is learned (20 epochs, one pretraining):\n%s\n",
+                curve_text(results.curve).c_str());
   std::printf("merged against unmerged logits: largest difference %.1e\n",
               results.merge_max_difference);
   std::printf("%s: the BOFT adapter in PEFT's format, for the model in %s; merged: %s\n",
@@ -232,6 +237,7 @@ int run(const DemoOptions& options) {
   std::FILE* const progress = options.quiet ? nullptr : stderr;
   if (!options.tune) cli::make_folder(options.out);
   const Task task = make_task(cli::all_digits());
+  if (options.curve) return run_curve(options, task, schedule);
   const Pretrained pretrained = pretrained_model(task, schedule, options, progress);
   if (cli::Interruptible::signal() != 0) return interrupted(0, options.out);
   if (options.tune) return tune(task, schedule, pretrained, options.json);
@@ -258,6 +264,13 @@ int run(const DemoOptions& options) {
     add_inside(page.methods.back(), runs.back().front(), task, kPictureLayer);
   }
   if (runs.empty()) return interrupted(0, options.out);
+  if (!results.interrupted) {
+    CurvePlan plan = quick_curve(options.seed);
+    if (options.quick) plan.epochs = {1};
+    results.curve = draw_curve(plan, task, schedule, options.device, options.out, progress,
+                               {{options.seed, pretrained}});
+    page.curve = curve_report(results.curve);
+  }
 
   Run& boft = runs.front().front();
   finish_boft(boft, results, page, task, options.out);

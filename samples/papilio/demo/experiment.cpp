@@ -10,7 +10,9 @@
 #include "boft/geometry/energy.h"
 #include "nn/init.h"
 #include "nn/optim/parameter_groups.h"
+#include "samples/papilio/run/fit_head.h"
 #include "tensor/copy.h"
+#include "tensor/creation.h"
 #include "tensor/random.h"
 
 namespace papilio::demo {
@@ -118,6 +120,37 @@ void Run::train(const Task& task, const Schedule& schedule, int64_t every, const
   nn::fit(
       *model_, [this](const Tensor& images) { return (*model_)(images); }, loader, optimizer,
       options);
+}
+
+void Run::fit_head(const Task& task, const Schedule& schedule) {
+  nn::Loader images(digit_batches(task.new_digits.train),
+                    {.batch_size = schedule.batch_size, .seed = seed_, .epochs = 1});
+  cli::fit_head(*model_, images, schedule.label_smoothing);
+}
+
+double Run::probe_old(const Task& task, const Schedule& schedule) {
+  nn::Linear& head = model_->classifier;
+  const Tensor weight = head.weight, bias = head.bias;
+  head.weight = leaf(zeros_like(weight)), head.bias = leaf(zeros_like(bias));
+  nn::Loader images(digit_batches(task.old_digits.train),
+                    {.batch_size = schedule.batch_size, .seed = seed_, .epochs = 1});
+  cli::fit_head(*model_, images, schedule.label_smoothing);
+  const double accuracy = evaluate_new(task.old_digits.test).accuracy;
+  head.weight = weight, head.bias = bias;
+  return accuracy;
+}
+
+void Run::set_strength(const Pretrained& pretrained, double strength) {
+  if (adapters_ != nullptr) return adapters_->set_strength("default", strength);
+  const NoGrad no_grad;
+  if (trained_.empty()) {
+    for (const auto& [name, tensor] : nn::state_dict(*model_)) trained_[name] = copy_of(tensor);
+  }
+  for (const auto& [name, tensor] : nn::state_dict(*model_)) {
+    if (model_->in_head(name)) continue;
+    const Tensor before = to(pretrained.state.at(name), tensor.device());
+    copy_(tensor, before + strength * (trained_.at(name) - before));
+  }
 }
 
 nn::Evaluation Run::evaluate_new(const nn::ImageData& data) {

@@ -55,6 +55,16 @@ class Run {
   // (which a run that was ended does not reach).
   void train(const Task& task, const Schedule& schedule, int64_t every, const OnStep& on_step);
 
+  // Before training: the new head is fitted to the features of the frozen backbone.
+  void fit_head(const Task& task, const Schedule& schedule);
+  // A head fitted afresh to what the features are now, on the old digits: its test accuracy. The
+  // model's own head stays.
+  double probe_old(const Task& task, const Schedule& schedule);
+  // After training: so much of what was trained; see AdapterModel::set_strength. Of full finetuning
+  // so much of the difference to the pretrained weights, each time of what was trained. The new
+  // head stays.
+  void set_strength(const Pretrained& pretrained, double strength);
+
   nn::Evaluation evaluate_new(const nn::ImageData& data);
   double accuracy_old(const nn::ImageData& data);  // through the pretrained head
   Tensor logits(const Tensor& images);
@@ -74,6 +84,7 @@ class Run {
   std::unique_ptr<nn::ViTForImageClassification> model_;
   std::unique_ptr<nn::Linear> old_head_;
   std::unique_ptr<boft::AdapterModel> adapters_;
+  nn::StateDict trained_;  // of full finetuning, before its strength was changed
   std::vector<Point> losses_;
   std::vector<Accuracy> accuracies_;
 };

@@ -1,6 +1,10 @@
 #include "samples/papilio/demo/methods.h"
 
+#include <cstddef>
+
+#include "samples/papilio/demo/curve.h"
 #include "samples/papilio/options/model_options.h"
+#include "samples/papilio/run/table.h"
 
 namespace papilio::demo {
 
@@ -29,6 +33,20 @@ boft::LoraConfig lora(int64_t r) {
           .modules_to_save = {"classifier"}};
 }
 
+// The exact Cayley transform; eps > 0: COFT.
+boft::OftConfig oft(double eps) {
+  return {.oft_block_size = 8,
+          .coft = eps > 0,
+          .eps = eps,
+          .use_cayley_neumann = false,
+          .target_modules = every_linear_layer(),
+          .modules_to_save = {"classifier"}};
+}
+
+boft::HraConfig hra(int64_t r) {
+  return {.r = r, .target_modules = every_linear_layer(), .modules_to_save = {"classifier"}};
+}
+
 }  // namespace
 
 std::vector<DemoMethod> methods() {
@@ -39,6 +57,45 @@ std::vector<DemoMethod> methods() {
           {"lora", "LoRA r=4", Kind::adapter, lora(4), 1e-2},
           {"probe", "linear probe", Kind::probe, {}, 1e-1},
           {"full", "full finetuning", Kind::full, {}, 1e-3}};
+}
+
+std::vector<CurveSetting> curve_settings(bool few) {
+  using Kind = DemoMethod::Kind;
+  std::vector<CurveSetting> settings;
+  const auto over_rates = [&](const DemoMethod& method, const std::vector<double>& rates) {
+    for (size_t i = 0; i < rates.size(); ++i) {
+      if (few && i != 1 && i + 1 != rates.size()) continue;
+      settings.push_back({cli::short_number(rates[i]), method});
+      settings.back().method.lr = rates[i];
+    }
+  };
+  const std::vector<double> rates{1e-3, 3e-3, 1e-2, 3e-2};
+  boft::BoftConfig positive = boft(4, 2);
+  positive.scale = boft::BoftScale::positive;
+  over_rates({"boft_b4_m2", "BOFT b=4 m=2", Kind::adapter, boft(4, 2), 0}, rates);
+  if (!few) over_rates({"boft_positive", "BOFT b=4 m=2 s>0", Kind::adapter, positive, 0}, rates);
+  over_rates({"oft", "OFT b=8", Kind::adapter, oft(0), 0}, rates);
+  for (const double eps : {0.3, 1., 3.}) {
+    if (few && eps != 1) continue;
+    settings.push_back(
+        {"eps " + cli::short_number(eps), {"coft", "COFT b=8", Kind::adapter, oft(eps), 3e-2}});
+  }
+  if (!few) over_rates({"hra", "HRA r=8", Kind::adapter, hra(8), 0}, rates);
+  over_rates({"lora", "LoRA r=4", Kind::adapter, lora(4), 0}, rates);
+  over_rates({"full", "full finetuning", Kind::full, {}, 0}, {1e-4, 3e-4, 1e-3, 3e-3});
+  settings.push_back({"0.1", {"probe", "linear probe", Kind::probe, {}, 1e-1}});
+  return settings;
+}
+
+CurvePlan whole_curve(int64_t seeds) {
+  return {.settings = curve_settings(false), .seeds = seeds};
+}
+
+CurvePlan quick_curve(uint64_t seed) {
+  return {.settings = curve_settings(true),
+          .pretrainings = {seed},
+          .epochs = {20},
+          .fitted_heads = {false}};
 }
 
 nn::ViTConfig model_config() {

@@ -29,6 +29,10 @@ extern const char* const kRateRule;
 constexpr uint64_t kTuneSeed = 100;  // none of the seeds that are reported
 
 std::vector<DemoMethod> methods();
+struct CurveSetting;  // curve.h
+// Every method of the curves with what it is tried with, from little to much. `few`: of the main
+// job's methods, two of each and one of COFT.
+std::vector<CurveSetting> curve_settings(bool few);
 
 // As train has them, for five classes.
 nn::ViTConfig model_config();

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "samples/papilio/demo/methods.h"
+#include "samples/papilio/demo/curve.h"
 #include "tensor/device.h"
 
 namespace papilio::demo {
@@ -28,6 +28,7 @@ struct Results {
   Device device = Device::cpu();
   double pretrain_accuracy = 0;
   std::vector<MethodResult> methods = {};
+  std::vector<CurvePoint> curve = {};
   double merge_max_difference = 0;
   double seconds = 0;
   bool interrupted = false;  // methods are missing

@@ -154,6 +154,7 @@ std::string render(const DemoReport& report) {
   Document page(report.title);
   add_summary(page, view);
   add_results(page, view);
+  add_curves(page, report.curve);
   add_forgetting(page, view);
   add_learning(page, view);
   add_rotation(page, view);

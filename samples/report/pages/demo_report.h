@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "samples/report/pages/curve_report.h"
 #include "samples/report/pages/geometry.h"
 
 // Everything that the page about the main job shows. What is empty or NaN is left out or shown as
@@ -55,6 +56,8 @@ struct DemoReport {
   int seeds = 0;                           // adaptation runs of each method
   double pretrain_accuracy = kUnset;       // held-out old digits, before adapting
   std::vector<MethodReport> methods = {};  // in the table's order
+
+  CurveReport curve = {};
 
   ButterflyShape butterfly = {};  // of the layer below; d = 0: not shown
   std::string rotation_layer = {};

@@ -2,9 +2,13 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/samples/papilio/program.h"
 
@@ -26,4 +30,24 @@ TEST_CASE("demo: its folder is made first; Ctrl-C says what there is") {
   });
   CHECK(early.code == 130);
   CHECK(early.err == "papilio demo: interrupted; no method was finished, nothing is written\n");
+}
+
+TEST_CASE("demo --curve goes on with the runs that are made; figures, table and page are of all") {
+  const Workplace at;
+  const std::vector<std::string> line =
+      words("demo --curve --quick --seeds 1 --pretrainings 1 --curve-heads drawn --out c");
+  const auto first = at.json(line);
+  CHECK(first["rows"].size() == 6);  // BOFT, OFT, COFT, LoRA, full finetuning, the probe
+  const std::string points = at.bytes("c/points.jsonl"), page = at.bytes("c/curve.html");
+  CHECK(std::ranges::count(points, '\n') == 9 * 4 + 1);  // the probe has no way back
+  CHECK(page.find("Learned against kept") != std::string::npos);
+  // Interrupted within the fourth run's line.
+  size_t cut = 0;
+  for (int i = 0; i < 12; ++i) cut = points.find('\n', cut) + 1;
+  test::write_bytes(at / "c/points.jsonl", points.substr(0, cut + 20));
+  CHECK(at.json(line) == first);
+  CHECK(at.bytes("c/points.jsonl") == points);
+  CHECK(at.bytes("c/curve.html") == page);
+  test::check_refused(at, {{"demo --curve-epochs 20", 2, "--curve-epochs: has a meaning only with"},
+                           {"demo --curve --curve-epochs 7", 2, "--curve-epochs: "}});
 }

@@ -1,0 +1,143 @@
+#include "samples/papilio/demo/curve_run.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <iterator>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "kernels/threads.h"
+#include "samples/papilio/demo/curve_table.h"
+#include "samples/papilio/run/interrupt.h"
+#include "samples/report/svg/text.h"
+#include "tensor/files/atomic_file.h"
+
+namespace papilio::demo {
+
+namespace {
+
+std::string title_of(const CurvePoint& p) {
+  return str(p.epochs, " epochs, head ", p.fitted_head ? "fitted first" : "drawn");
+}
+
+// The way back from the whole run of the largest setting of each method.
+std::vector<report::CurveLine> ways_back(const std::vector<CurvePoint>& points) {
+  std::vector<report::CurveLine> lines;
+  for (const CurvePoint& end : points) {
+    const bool last = end.strength == 1 && std::ranges::none_of(points, [&](const CurvePoint& p) {
+                        return p.method == end.method && p.order > end.order;
+                      });
+    if (!last) continue;
+    report::CurveLine line{end.method, str(end.label, ' ', end.setting), {}, {}};
+    for (const CurvePoint& p : points) {
+      if (p.method != end.method || p.setting != end.setting) continue;
+      line.learned.push_back(p.learned), line.kept.push_back(p.kept);
+    }
+    if (line.learned.size() > 1) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+report::CurvePicture picture_of(const std::vector<CurvePoint>& points) {
+  report::CurvePicture picture{.title = title_of(points.front())};
+  for (const CurvePoint& p : points) {
+    if (p.strength != 1) continue;
+    auto line = std::ranges::find(picture.lines, p.method, &report::CurveLine::name);
+    if (line == picture.lines.end()) line = picture.lines.insert(line, {p.method, p.label, {}, {}});
+    line->learned.push_back(p.learned), line->kept.push_back(p.kept);
+  }
+  picture.back = ways_back(points);
+  return picture;
+}
+
+report::Table table_of(const std::vector<CurveRow>& rows) {
+  report::Table table;
+  table.headers = {"Method", "epochs", "head"};
+  for (const double level : kLevels)
+    table.headers.push_back("at " + report::percent(level, 0) + "<br/>learned");
+  table.headers.emplace_back("fresh<br/>head");
+  const auto number = [](std::string text) {
+    return report::Table::Cell{std::move(text), true, false};
+  };
+  for (const CurveRow& row : rows) {
+    std::vector<report::Table::Cell> cells{{report::escape(row.label)},
+                                           number(std::to_string(row.epochs)),
+                                           {row.fitted_head ? "fitted" : "drawn"}};
+    for (const CurveRow::Level& l : row.levels) {
+      if (l.reached == 0) {
+        cells.push_back(number("\u2013"));
+        continue;
+      }
+      std::string text = l.above > 0 ? "\u2265 " : "";
+      text += report::plus_minus(100 * l.kept.mean,
+                                 l.reached > 1 ? 100 * l.kept.std : report::kUnset, 1);
+      if (l.reached < l.of) text += str(" (", l.reached, '/', l.of, ')');
+      cells.push_back(number(text));
+    }
+    cells.push_back(number(report::percent(row.probed_least, 1) + " \u2013 " +
+                           report::percent(row.probed_most, 1)));
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+}  // namespace
+
+report::CurveReport curve_report(const std::vector<CurvePoint>& points) {
+  report::CurveReport page;
+  const std::vector<CurvePoint> shown = means(points);
+  std::set<std::string> done;
+  for (const CurvePoint& first : shown) {
+    if (!done.insert(title_of(first)).second) continue;
+    std::vector<CurvePoint> own;
+    std::ranges::copy_if(shown, std::back_inserter(own),
+                         [&](const CurvePoint& p) { return title_of(p) == title_of(first); });
+    page.pictures.push_back(picture_of(own));
+  }
+  std::set<uint64_t> pretrainings, seeds;
+  for (const CurvePoint& p : points) pretrainings.insert(p.pretraining), seeds.insert(p.seed);
+  const auto counted = [](size_t n, const char* what) {
+    return str(n, ' ', what, n == 1 ? "" : "s");
+  };
+  page.pretrainings = str("the mean of ", counted(pretrainings.size(), "pretraining"), " and ",
+                          counted(seeds.size(), "adaptation"), " of each");
+  page.levels = table_of(read_levels(points));
+  for (const Correlation& c : correlations(points))
+    page.correlations.push_back({c.measure, str(report::fixed(c.rho, 2), " over ", c.points)});
+  return page;
+}
+
+int run_curve(const DemoOptions& options, const Task& task, const Schedule& schedule) {
+  CurvePlan plan = whole_curve(options.seeds);
+  if (options.quick) plan.settings = curve_settings(true);
+  plan.epochs = options.quick ? std::vector<int64_t>{1} : options.curve_epochs;
+  plan.fitted_heads = options.fitted_heads;
+  plan.pretrainings.clear();
+  for (int64_t i = 0; i < options.pretrainings; ++i)
+    plan.pretrainings.push_back(options.seed + uint64_t(i));
+  const std::vector<CurvePoint> points = draw_curve(plan, task, schedule, options.device,
+                                                    options.out, options.quiet ? nullptr : stderr);
+  if (!points.empty()) {
+    report::CurveReport page = curve_report(points);
+    page.environment = {
+        {"pretraining seeds",
+         str(options.seed, " to ", options.seed + uint64_t(options.pretrainings) - 1)},
+        {"device", str(options.device)},
+        {"threads", str(num_threads())}};
+    write_file_atomically(options.out / "curve.json", curve_json(points));
+    write_file_atomically(options.out / "curve.html", report::render(page));
+    std::fputs((options.json ? curve_json(points) : curve_text(points)).c_str(), stdout);
+  }
+  if (cli::Interruptible::signal() == 0) return 0;
+  std::fprintf(stderr,
+               "papilio demo: interrupted; the runs made so far are in %s, and the same command "
+               "goes on with them\n",
+               (options.out / "points.jsonl").c_str());
+  return 128 + cli::Interruptible::signal();
+}
+
+}  // namespace papilio::demo

@@ -1,0 +1,222 @@
+#include "samples/papilio/demo/curve_table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iterator>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "samples/papilio/run/table.h"
+#include "tensor/text.h"
+
+namespace papilio::demo {
+
+namespace {
+
+using Figure = double CurvePoint::*;
+constexpr Figure kFigures[] = {
+    &CurvePoint::before,        &CurvePoint::learned,       &CurvePoint::kept, &CurvePoint::probed,
+    &CurvePoint::energy_change, &CurvePoint::weight_change, &CurvePoint::angle};
+
+// The mean figures of points that describe one setting.
+CurvePoint mean_of(const std::vector<CurvePoint>& points) {
+  CurvePoint mean = points.front();
+  for (const Figure figure : kFigures) {
+    mean.*figure = 0;
+    for (const CurvePoint& p : points) mean.*figure += p.*figure / double(points.size());
+  }
+  return mean;
+}
+
+// Points of equal key, averaged; in the order in which the keys came.
+template <class Key>
+std::vector<CurvePoint> averaged(const std::vector<CurvePoint>& points, Key&& key) {
+  using K = decltype(key(points.front()));
+  std::vector<K> order;
+  std::map<K, std::vector<CurvePoint>> groups;
+  for (const CurvePoint& point : points) {
+    std::vector<CurvePoint>& group = groups[key(point)];
+    if (group.empty()) order.push_back(key(point));
+    group.push_back(point);
+  }
+  std::vector<CurvePoint> result;
+  for (const K& k : order) result.push_back(mean_of(groups[k]));
+  return result;
+}
+
+std::vector<double> ranks(const std::vector<double>& values) {
+  std::vector<double> result;
+  for (const double v : values) {
+    double below = 0, equal = 0;
+    for (const double other : values) below += other < v, equal += other == v;
+    result.push_back(below + (equal - 1) / 2);
+  }
+  return result;
+}
+
+double pearson(const std::vector<double>& x, const std::vector<double>& y) {
+  const auto n = double(x.size());
+  double mx = 0, my = 0, xy = 0, xx = 0, yy = 0;
+  for (size_t i = 0; i < x.size(); ++i) mx += x[i] / n, my += y[i] / n;
+  for (size_t i = 0; i < x.size(); ++i) {
+    xy += (x[i] - mx) * (y[i] - my);
+    xx += (x[i] - mx) * (x[i] - mx);
+    yy += (y[i] - my) * (y[i] - my);
+  }
+  return xy / std::sqrt(xx * yy);
+}
+
+std::string level_text(const CurveRow::Level& level) {
+  if (level.reached == 0) return "-";
+  char text[64];
+  std::snprintf(text, sizeof text, level.reached > 1 ? "%s%.1f ± %.1f" : "%s%.1f",
+                level.above > 0 ? ">= " : "", 100 * level.kept.mean, 100 * level.kept.std);
+  return level.reached == level.of ? text : str(text, " (", level.reached, '/', level.of, ')');
+}
+
+}  // namespace
+
+std::optional<Crossing> kept_at(const std::vector<CurvePoint>& points, double learned) {
+  for (size_t i = 0; i < points.size(); ++i) {
+    const CurvePoint& p = points[i];
+    if (p.learned < learned) continue;
+    if (i == 0) return Crossing{p.kept, true};
+    const CurvePoint& last = points[i - 1];
+    const double share = (learned - last.learned) / (p.learned - last.learned);
+    return Crossing{last.kept + share * (p.kept - last.kept), false};
+  }
+  return {};
+}
+
+std::vector<CurveRow> read_levels(const std::vector<CurvePoint>& points) {
+  std::vector<CurvePoint> whole;
+  std::ranges::copy_if(points, std::back_inserter(whole),
+                       [](const CurvePoint& p) { return p.strength == 1; });
+  const auto line = [](const CurvePoint& p) {
+    return std::tuple(p.method, p.epochs, p.fitted_head);
+  };
+  std::vector<CurveRow> rows;
+  std::set<std::tuple<std::string, int64_t, bool>> done;
+  for (const CurvePoint& first : whole) {
+    if (!done.insert(line(first)).second) continue;
+    CurveRow row{.method = first.method,
+                 .label = first.label,
+                 .epochs = first.epochs,
+                 .fitted_head = first.fitted_head,
+                 .probed_least = 1};
+    std::map<uint64_t, std::vector<CurvePoint>> of_pretraining;
+    for (const CurvePoint& p : whole) {
+      if (line(p) != line(first)) continue;
+      of_pretraining[p.pretraining].push_back(p);
+      row.probed_least = std::min(row.probed_least, p.probed);
+      row.probed_most = std::max(row.probed_most, p.probed);
+    }
+    for (const double level : kLevels) {
+      CurveRow::Level found{.of = int(of_pretraining.size())};
+      std::vector<double> kept;
+      for (const auto& [pretraining, own] : of_pretraining) {
+        auto path = averaged(own, [](const CurvePoint& p) { return p.order; });
+        std::ranges::sort(path, {}, &CurvePoint::order);
+        const auto crossing = kept_at(path, level);
+        if (!crossing) continue;
+        kept.push_back(crossing->kept);
+        found.above += crossing->above;
+      }
+      found.reached = int(kept.size());
+      found.kept = estimate(kept);
+      row.levels.push_back(found);
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+std::vector<Correlation> correlations(const std::vector<CurvePoint>& points) {
+  const std::pair<const char*, double (*)(const CurvePoint&)> measures[] = {
+      {"learned", [](const CurvePoint& p) { return p.learned; }},
+      {"|change of energy|", [](const CurvePoint& p) { return std::abs(p.energy_change); }},
+      {"|W' - W| / |W|", [](const CurvePoint& p) { return p.weight_change; }},
+      {"median angle", [](const CurvePoint& p) { return p.angle; }}};
+  std::vector<Correlation> result;
+  for (const auto& [name, measure] : measures) {
+    std::vector<double> x, y;
+    for (const CurvePoint& p : points) {
+      if (p.strength != 1 || !std::isfinite(measure(p)) || !std::isfinite(p.kept)) continue;
+      x.push_back(measure(p)), y.push_back(p.kept);
+    }
+    if (x.size() > 2) result.push_back({name, pearson(ranks(x), ranks(y)), x.size()});
+  }
+  return result;
+}
+
+std::vector<CurvePoint> means(const std::vector<CurvePoint>& points) {
+  return averaged(points, [](const CurvePoint& p) {
+    return std::tuple(p.method, p.setting, p.epochs, p.fitted_head, p.strength);
+  });
+}
+
+std::string curve_text(const std::vector<CurvePoint>& points) {
+  std::vector<std::vector<std::string>> rows{{"method", "epochs", "head"}};
+  for (const double level : kLevels) rows[0].push_back("kept at " + cli::percent(level));
+  rows[0].emplace_back("fresh head");
+  for (const CurveRow& row : read_levels(points)) {
+    std::vector<std::string> cells{row.label, std::to_string(row.epochs),
+                                   row.fitted_head ? "fitted" : "drawn"};
+    for (const CurveRow::Level& level : row.levels) cells.push_back(level_text(level));
+    cells.push_back(cli::percent(row.probed_least) + " to " + cli::percent(row.probed_most));
+    rows.push_back(cells);
+  }
+  std::string text = cli::table(rows) + "\nrank correlation with what is kept:";
+  for (const Correlation& c : correlations(points)) {
+    char number[32];
+    std::snprintf(number, sizeof number, " %+.2f", c.rho);
+    text += str(c.measure == "learned" ? " " : ", ", c.measure, number, " (", c.points, ')');
+  }
+  return text + '\n';
+}
+
+std::string curve_json(const std::vector<CurvePoint>& points) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array(),
+                         settings = nlohmann::ordered_json::array(),
+                         goes_with = nlohmann::ordered_json::object();
+  for (const CurveRow& row : read_levels(points)) {
+    nlohmann::ordered_json levels = nlohmann::ordered_json::array();
+    for (size_t i = 0; i < row.levels.size(); ++i) {
+      const CurveRow::Level& l = row.levels[i];
+      levels.push_back({{"learned", kLevels[i]},
+                        {"kept", {{"mean", l.kept.mean}, {"std", l.kept.std}}},
+                        {"reached", l.reached},
+                        {"above", l.above},
+                        {"pretrainings", l.of}});
+    }
+    rows.push_back({{"method", row.method},
+                    {"epochs", row.epochs},
+                    {"fitted_head", row.fitted_head},
+                    {"levels", levels},
+                    {"fresh_head", {row.probed_least, row.probed_most}}});
+  }
+  for (const CurvePoint& p : means(points)) {
+    settings.push_back({{"method", p.method},
+                        {"setting", p.setting},
+                        {"epochs", p.epochs},
+                        {"fitted_head", p.fitted_head},
+                        {"strength", p.strength},
+                        {"learned", p.learned},
+                        {"kept", p.kept},
+                        {"fresh_head", p.probed},
+                        {"energy_change", p.energy_change},
+                        {"weight_change", p.weight_change},
+                        {"angle", p.angle}});
+  }
+  for (const Correlation& c : correlations(points)) goes_with[c.measure] = c.rho;
+  return nlohmann::ordered_json{
+             {"rows", rows}, {"means", settings}, {"rank_correlation_with_kept", goes_with}}
+             .dump(2) +
+         '\n';
+}
+
+}  // namespace papilio::demo

@@ -1,0 +1,134 @@
+// Learned against kept: what is read off the points, and the file that keeps them.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "samples/papilio/demo/curve_points.h"
+#include "samples/papilio/demo/curve_table.h"
+#include "tensor/error.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+using demo::CurvePoint;
+
+namespace {
+
+CurvePoint point(const std::string& method, int64_t order, uint64_t pretraining, double learned,
+                 double kept, double change = 0.1) {
+  CurvePoint p{.method = method,
+               .label = method,
+               .setting = std::to_string(order),
+               .order = order,
+               .pretraining = pretraining,
+               .epochs = 20,
+               .learned = learned,
+               .kept = kept,
+               .probed = 0.96,
+               .energy_change = 0,
+               .weight_change = change};
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("kept_at: a straight line between the points around a level; the first, or nothing") {
+  const std::vector<CurvePoint> path{point("m", 0, 0, 0.80, 1.00), point("m", 1, 0, 0.90, 0.90),
+                                     point("m", 2, 0, 0.94, 0.50)};
+  CHECK(demo::kept_at(path, 0.85)->kept == doctest::Approx(0.95));
+  CHECK(demo::kept_at(path, 0.93)->kept == doctest::Approx(0.60));
+  CHECK(!demo::kept_at(path, 0.93)->above);
+  CHECK(demo::kept_at(path, 0.70)->kept == 1.00);
+  CHECK(demo::kept_at(path, 0.70)->above);
+  CHECK(!demo::kept_at(path, 0.95));
+  // The first crossing counts, not one behind a point that learned less again.
+  const std::vector<CurvePoint> back{path[1], point("m", 2, 0, 0.85, 0.7), path[2]};
+  CHECK(demo::kept_at(back, 0.89)->kept == 0.90);
+}
+
+TEST_CASE(
+    "levels: mean and deviation over the pretrainings that reach them, seeds averaged first") {
+  std::vector<CurvePoint> points;
+  for (const uint64_t pretraining : {0, 1})
+    for (const uint64_t seed : {0, 1}) {
+      const double kept = pretraining == 0 ? 0.8 : 0.6;
+      for (CurvePoint p :
+           {point("a", 0, pretraining, 0.88, 1), point("a", 1, pretraining, 0.92, kept),
+            point("a", 2, pretraining, pretraining == 0 ? 0.96 : 0.94, kept - 0.2)}) {
+        p.seed = seed;
+        p.learned += seed == 0 ? 0.01 : -0.01;  // whose mean is the figure above
+        points.push_back(p);
+      }
+    }
+  CurvePoint half = points.front();
+  half.strength = 0.5, half.kept = 0;
+  points.push_back(half);  // not a whole run
+  points.push_back(point("b", 0, 0, 0.91, 0.5));
+  const auto rows = demo::read_levels(points);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].method == "a");
+  REQUIRE(rows[0].levels.size() == 3);  // 90, 93 and 95 %
+  const auto& [kept, reached, above, of] = rows[0].levels[0];
+  CHECK(of == 2);
+  CHECK(reached == 2);
+  CHECK(above == 0);
+  CHECK(kept.mean == doctest::Approx(0.85));  // halfway: 0.9 and 0.8
+  CHECK(kept.std == doctest::Approx(std::sqrt(0.005)));
+  CHECK(rows[0].levels[2].reached == 1);
+  CHECK(rows[0].levels[2].kept.mean == doctest::Approx(0.65));
+  CHECK(rows[1].levels[0].above == 1);
+  CHECK(rows[1].levels[1].reached == 0);
+  const std::string text = demo::curve_text(points);
+  CHECK(text.find(">= 50.0") != std::string::npos);
+  CHECK(text.find("85.0 ± 7.1") != std::string::npos);
+  CHECK(text.find("65.0 (1/2)") != std::string::npos);
+  CHECK(demo::means(points).size() == 5);
+}
+
+TEST_CASE("correlation is of ranks, over whole runs and finite measures") {
+  std::vector<CurvePoint> points;
+  for (int i = 0; i < 5; ++i) points.push_back(point("a", i, 0, 0.9, 1 - 0.1 * i * i, std::exp(i)));
+  CurvePoint half = points.back();
+  half.strength = 0.5, half.kept = 1;
+  points.push_back(half);
+  for (const demo::Correlation& c : demo::correlations(points)) {
+    CHECK(c.points == 5);
+    CHECK(c.measure != "median angle");  // no method here turns in blocks
+    if (c.measure == "|W' - W| / |W|") CHECK(c.rho == doctest::Approx(-1));
+  }
+}
+
+TEST_CASE(
+    "points.jsonl: what was added is found again, half a line is cut off, others are refused") {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder / "points.jsonl";
+  const CurvePoint whole = point("a", 1, 2, 0.9, 0.8);
+  CurvePoint half = whole;
+  half.strength = 0.5;
+  {
+    demo::PointFile file(path);
+    CHECK(file.find(whole).empty());
+    file.add({whole, half});
+  }
+  const std::string bytes = read_bytes(path);
+  write_bytes(path, bytes + "{\"method\": \"b");
+  demo::PointFile file(path);
+  const auto found = file.find(whole);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].kept == 0.8);
+  CHECK(std::isnan(found[0].angle));
+  CHECK(found[1].strength == 0.5);
+  CHECK(file.find(point("a", 2, 2, 0, 0)).empty());
+  CurvePoint newer = whole;
+  newer.version = "another";
+  CHECK(file.find(newer).empty());
+  CHECK(read_bytes(path) == bytes);
+  write_bytes(path, "[1]\n");
+  CHECK_THROWS_AS(demo::PointFile{path}, FileError);
+}
+
+}  // namespace papilio::test
