@@ -47,8 +47,7 @@ Options declare(Settings& s) {
       "language model the perplexity of a text, also in bits a byte.");
   options.section("What to evaluate");
   options.add("MODEL", &s.model, "", "model folder").required();
-  options.add("adapter", &s.adapter, "DIR", "adapter folder to put on it");
-  add_ignore_unused(options, s.ignore_unused);
+  add_adapter(options, s.adapter, s.ignore_unused);
   add_image_size(options, s.image_size);
   options.add("classifier", &s.classifier, "DIR",
               "model folder whose classifier and classes to use instead: with the model that was "

@@ -37,8 +37,7 @@ Options declare(Settings& s) {
   options.section("What to generate");
   options.add("MODEL", &s.model, "", "model folder, with its tokenizer").required();
   options.add("p,prompt", &s.prompt, "TEXT", "what the text begins with").required();
-  options.add("adapter", &s.adapter, "DIR", "adapter folder to put on the model");
-  add_ignore_unused(options, s.ignore_unused);
+  add_adapter(options, s.adapter, s.ignore_unused);
   options.add("max-new-tokens", &s.max_new_tokens, "N", "where the text ends at the latest")
       .range(1, 1e6);
   options.add("samples", &s.samples, "N", "texts, with seeds that follow each other").range(1, 1e4);

@@ -59,8 +59,7 @@ Options declare(Settings& s) {
   options.add("IMAGE", &s.images, "", "JPEG, PNG or CSV files, or folders of pictures");
   options.add("digit", &s.digit, "LIST",
               "built-in digits by number: 17, 0-9 or 3,5 (of 0 to 1796)");
-  options.add("adapter", &s.adapter, "DIR", "adapter folder to put on the model");
-  add_ignore_unused(options, s.ignore_unused);
+  add_adapter(options, s.adapter, s.ignore_unused);
   add_image_size(options, s.image_size);
   add_corrupt(options, &s.corrupt);
   options.add("top", &s.top, "N", "classes to show for an image").range(1, 1000);

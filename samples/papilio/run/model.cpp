@@ -130,6 +130,11 @@ LoadedModel load_model(const fs::path& folder) {
   return result;
 }
 
+void add_adapter(Options& options, std::string& adapter, bool& ignore_unused) {
+  options.add("adapter", &adapter, "DIR", "adapter folder to put on the model");
+  add_ignore_unused(options, ignore_unused);
+}
+
 void add_ignore_unused(Options& options, bool& ignore_unused) {
   options.flag("ignore-unused", ignore_unused,
                "go on if the adapter's file holds weights that nothing in the model takes");

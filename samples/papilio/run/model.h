@@ -39,6 +39,8 @@ std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model,
 // A NaN or infinity among the weights makes all answers worthless; that is said, not refused.
 void warn_of_non_finite(nn::Module& model, const std::filesystem::path& from,
                         std::vector<std::string>& warnings);
+// --adapter, an adapter folder to put on the model, and with it --ignore-unused.
+void add_adapter(Options& options, std::string& adapter, bool& ignore_unused);
 // --ignore-unused: weights in an adapter's file that nothing takes are a warning, not an error.
 void add_ignore_unused(Options& options, bool& ignore_unused);
 
@@ -56,8 +58,8 @@ void take_classifier(LoadedModel& loaded, const std::filesystem::path& folder);
 
 // Throws FileError unless the folder is there and holds a model.
 void check_model_folder(const std::filesystem::path& folder);
-// For readers: throws FileError if there is no such folder, if it may not be read, if its result was
-// being replaced when a process ended, or if it has none because a run has not ended.
+// For readers: throws FileError if there is no such folder, if it may not be read, if its result
+// was being replaced when a process ended, or if it has none because a run has not ended.
 void check_folder(const std::filesystem::path& folder);
 bool is_model_folder(const std::filesystem::path& folder);
 bool is_adapter_folder(const std::filesystem::path& folder);
