@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nn/diffusion/pipeline.h"
+#include "nn/models/pretrained.h"
 #include "nn/text/tokenizer_files.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
@@ -126,9 +127,9 @@ void save_pipeline(DiffusionPipeline& pipeline, const fs::path& from, const fs::
   } catch (const fs::filesystem_error& e) {
     throw FileError(str("save_pipeline: ", e.what()));
   }
-  save_folder_model(*pipeline.unet, to / "unet");
-  save_folder_model(*pipeline.vae, to / "vae");
-  save_folder_model(*pipeline.text_encoder, to / "text_encoder");
+  save_pretrained(*pipeline.unet, to / "unet");
+  save_pretrained(*pipeline.vae, to / "vae");
+  save_pretrained(*pipeline.text_encoder, to / "text_encoder");
 }
 
 }  // namespace papilio::nn

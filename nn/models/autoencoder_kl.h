@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/models/folder_model.h"
+#include "nn/models/pretrained_model.h"
 #include "nn/models/unet_2d_blocks.h"
 #include "tensor/random.h"
 
@@ -93,7 +93,7 @@ struct LatentDistribution {
 
 // Pictures to latents and back, from samples of the encoder's distribution (Kingma and Welling,
 // arXiv 1312.6114; Rombach and others, arXiv 2112.10752).
-struct AutoencoderKL : FolderModel {
+struct AutoencoderKL : PretrainedModel {
   AutoencoderKLConfig config;
   VaeEncoder encoder;
   VaeDecoder decoder;
@@ -106,6 +106,7 @@ struct AutoencoderKL : FolderModel {
   // Latents to pictures; the scaling factor is the caller's affair, as in Diffusers.
   Tensor decode(const Tensor& latents);
   ConfigFields config_fields() const override;
+  std::string weights_name() const override { return "diffusion_pytorch_model"; }
   // Old files call to_q, to_k, to_v and to_out.0: query, key, value and proj_attn.
   void before_loading(StateDict& tensors) override;
   void visit(Visitor& v) override;

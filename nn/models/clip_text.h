@@ -12,9 +12,11 @@
 #include "nn/layers/embedding.h"
 #include "nn/layers/layer_norm.h"
 #include "nn/layers/mlp.h"
-#include "nn/models/folder_model.h"
+#include "nn/models/pretrained_model.h"
 
 namespace papilio::nn {
+
+struct Renamings;  // nn/models/detail/model_table.h
 
 // Transformers' fields and defaults.
 struct CLIPTextConfig {
@@ -57,7 +59,7 @@ struct CLIPEncoderLayer : Module {
 };
 
 // Parameters are named as in files: text_model.encoder.layers.0.self_attn.q_proj.weight.
-struct CLIPTextModel : FolderModel {
+struct CLIPTextModel : PretrainedModel {
   CLIPTextConfig config;
   Embedding token_embedding, position_embedding;
   std::vector<CLIPEncoderLayer> layers;
@@ -68,7 +70,6 @@ struct CLIPTextModel : FolderModel {
   // Tokens (B, T), int64, T at most max_position_embeddings -> (B, T, hidden_size), behind
   // final_layer_norm: last_hidden_state, which a UNet's cross attention sees.
   Tensor operator()(const Tensor& tokens);
-  std::string weights_name() const override { return "model"; }
   ConfigFields config_fields() const override;
   // Transformers 5 leaves out text_model. in memory; older files hold position_ids, and whole CLIPs
   // a vision model beside the text's.

@@ -69,20 +69,35 @@ json one_or_all(const std::vector<int64_t>& values) {
   return !values.empty() && equal ? json(values.front()) : json(values);
 }
 
-void keep_other_fields(FolderModel& model, const json& document, JsonFields& fields,
+namespace {
+
+// Keys that change nothing that a model computes.
+const std::set<std::string> kSilent = {
+    "architectures", "model_type", "transformers_version", "dtype", "torch_dtype", "label2id",
+    "finetuning_task", "output_attentions", "output_hidden_states", "return_dict", "use_cache",
+    "name_or_path",
+    // of other heads on the same backbone
+    "encoder_stride", "pooler_act", "pooler_output_size", "apply_layernorm",
+    "reshape_hidden_states", "stage_names", "out_features", "out_indices",
+    // of language models
+    "bos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id", "n_ctx",
+    "task_specific_params", "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
+    "summary_type", "summary_use_proj"};
+
+}  // namespace
+
+void keep_other_fields(PretrainedModel& model, const json& document, JsonFields& fields,
                        std::vector<std::string>& warnings) {
-  // Nothing that is computed here.
-  static const std::set<std::string> kSilent = {
-      "architectures", "transformers_version", "dtype",        "torch_dtype",
-      "use_cache",     "return_dict",          "name_or_path", "model_type"};
   std::vector<std::string> unknown;
   for (const std::string& key : fields.unread())
     if (!key.starts_with('_') && !kSilent.contains(key)) unknown.push_back(key);
   if (!unknown.empty())
     warnings.push_back(fields.where() + ": not known here: " + listed(unknown, 8));
   const ConfigFields own = model.config_fields();
-  for (const auto& [key, value] : document.items())
-    if (!own.contains(key)) model.other_config[key] = value.dump();
+  for (const auto& [key, value] : document.items()) {
+    const bool labels = key == "id2label" || key == "label2id" || key == "num_labels";
+    if (!own.contains(key) && !labels) model.other_config[key] = value.dump();
+  }
 }
 
 }  // namespace papilio::nn

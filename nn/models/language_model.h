@@ -20,6 +20,8 @@ struct LanguageModel : PretrainedModel {
     int64_t hidden_size = 0, num_hidden_layers = 0, num_attention_heads = 0, intermediate_size = 0;
   };
   virtual Shape shape() const = 0;
+  std::string backbone_prefix() const override = 0;
+  bool in_head(const std::string& path) override = 0;
   // What the head sees of tokens (B, T) int64: (B, T, hidden_size), normalised. With a cache the
   // tokens go on with those that it holds, and join them. Throws ArgumentError for ids outside the
   // vocabulary and for more tokens in all than max_positions.

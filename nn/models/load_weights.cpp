@@ -52,11 +52,13 @@ struct Naming {
 
 }  // namespace
 
-std::vector<std::string> load_weights(PretrainedModel& model, const fs::path& folder) {
+std::vector<std::string> load_weights(PretrainedModel& model, const fs::path& folder,
+                                      const std::string& variant) {
   std::vector<std::string> warnings;
   std::map<std::string, std::string> file_name;    // by the model's
   std::map<std::string, std::string> unsupported;  // the dtype, by the file's
-  const std::map<std::string, Tensor> read = read_checkpoint_weights(folder, unsupported);
+  const std::map<std::string, Tensor> read =
+      read_checkpoint_weights(folder, unsupported, {model.weights_name(), variant});
   const Naming model_name{model, wrapping(read), model.backbone_prefix()};
   StateDict tensors;
   for (const auto& [name, tensor] : read) {
@@ -65,8 +67,13 @@ std::vector<std::string> load_weights(PretrainedModel& model, const fs::path& fo
                      mine, " twice, also as ", name);
     file_name[mine] = name;
   }
-  model.before_loading(tensors);
-  const LoadResult result = load_state_dict(model, tensors, false);
+  LoadResult result;
+  try {
+    model.before_loading(tensors);
+    result = load_state_dict(model, tensors, false);
+  } catch (const ArgumentError& e) {
+    throw FileError(folder.string() + ": " + e.what());
+  }
   std::vector<std::string> missing = result.missing, unexpected;
   for (const auto& [name, dtype] : unsupported) {
     check<FileError>(std::ranges::find(missing, model_name(name)) == missing.end(), folder.string(),

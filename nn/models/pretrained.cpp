@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -14,6 +13,7 @@
 
 #include "nn/detail/text_table.h"
 #include "nn/init.h"
+#include "nn/models/detail/folder_config.h"
 #include "nn/models/detail/load_weights.h"
 #include "nn/models/detail/model_table.h"
 #include "tensor/files/atomic_file.h"
@@ -26,18 +26,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
-
-// Keys that change nothing that a model computes.
-const std::set<std::string> kSilent = {
-    "architectures", "transformers_version", "dtype", "torch_dtype", "label2id", "finetuning_task",
-    "output_attentions", "output_hidden_states", "return_dict", "use_cache", "name_or_path",
-    // of other heads on the same backbone
-    "encoder_stride", "pooler_act", "pooler_output_size", "apply_layernorm",
-    "reshape_hidden_states", "stage_names", "out_features", "out_indices",
-    // of language models
-    "bos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id", "n_ctx",
-    "task_specific_params", "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
-    "summary_type", "summary_use_proj"};
 
 // Of outputs with one name, label2id says which it means; the others get a name of their own.
 void settle_duplicates(std::vector<std::string>& names, JsonFields& fields,
@@ -79,22 +67,6 @@ std::unique_ptr<Model> make_model(JsonFields& fields, const ModelType& type, con
   }
 }
 
-// Warns of what no getter has asked for, and keeps what the model does not say itself.
-void keep_others(PretrainedModel& model, const json& document, JsonFields& fields,
-                 std::vector<std::string>& warnings) {
-  std::vector<std::string> unknown;
-  for (const std::string& key : fields.unread()) {
-    if (!kSilent.contains(key) && !key.starts_with('_')) unknown.push_back(key);
-  }
-  if (!unknown.empty())
-    warnings.push_back(fields.where() + ": not known here: " + listed(unknown, 8));
-  const ConfigFields own = model.config_fields();
-  for (const auto& [key, value] : document.items()) {
-    const bool labels = key == "id2label" || key == "label2id" || key == "num_labels";
-    if (!own.contains(key) && !labels) model.other_config[key] = value.dump();
-  }
-}
-
 // What `from_config` makes of the folder, with the folder's weights.
 template <class Pretrained>
 Pretrained with_weights(const fs::path& folder, Pretrained (*from_config)(const fs::path&)) {
@@ -103,12 +75,8 @@ Pretrained with_weights(const fs::path& folder, Pretrained (*from_config)(const 
     const SkipInit skip;
     result = from_config(folder / "config.json");
   }
-  try {
-    for (std::string& warning : load_weights(*result.model, folder))
-      result.warnings.push_back(std::move(warning));
-  } catch (const ArgumentError& e) {
-    throw FileError(folder.string() + ": " + e.what());
-  }
+  for (std::string& warning : load_weights(*result.model, folder))
+    result.warnings.push_back(std::move(warning));
   return result;
 }
 
@@ -131,7 +99,8 @@ void write_folder(PretrainedModel& model, const ConfigFields& more, const fs::pa
   fs::create_directories(folder, error);
   check<FileError>(!error, "save_pretrained: cannot make the folder ", folder.string(), ": ",
                    error.message());
-  save_safetensors(folder / "model.safetensors", state_dict(model), {{"format", "pt"}});
+  save_safetensors(folder / (model.weights_name() + ".safetensors"), state_dict(model),
+                   {{"format", "pt"}});
   write_file_atomically(folder / "config.json", document.dump(2) + '\n');
 }
 
@@ -155,7 +124,7 @@ PretrainedClassifier from_config(const fs::path& path) {
   if (!problem.empty() && problem != "single_label_classification")
     result.warnings.push_back(path.string() + ": problem_type " + problem +
                               ": the logits are right, but trained here one class is the answer");
-  keep_others(*result.model, document, fields, result.warnings);
+  keep_other_fields(*result.model, document, fields, result.warnings);
   return result;
 }
 
@@ -165,7 +134,7 @@ PretrainedLanguageModel language_model_from_config(const fs::path& path) {
   PretrainedLanguageModel result;
   result.model =
       make_model<LanguageModel>(fields, model_type_of(fields), "that of a language model");
-  keep_others(*result.model, document, fields, result.warnings);
+  keep_other_fields(*result.model, document, fields, result.warnings);
   return result;
 }
 
@@ -191,7 +160,7 @@ void save_pretrained(ImageClassifier& model, const std::vector<std::string>& cla
   write_folder(model, model.label_fields(class_names), folder);
 }
 
-void save_pretrained(LanguageModel& model, const fs::path& folder) {
+void save_pretrained(PretrainedModel& model, const fs::path& folder) {
   write_folder(model, {}, folder);
 }
 

@@ -45,13 +45,16 @@ void save_pretrained(ImageClassifier& model, const std::vector<std::string>& cla
 // The model that a config.json describes, of whatever kind; what from_config warns of is not said.
 std::unique_ptr<PretrainedModel> model_from_config(const std::filesystem::path& config_json);
 
-// The same of language models (model_type gpt2).
+// The same of models without classes: config.json, and the weights under the model's weights_name.
+void save_pretrained(PretrainedModel& model, const std::filesystem::path& folder);
+void save_pretrained(ImageClassifier& model, const std::filesystem::path& folder) = delete;
+
+// from_config and from_pretrained of language models (model_type gpt2).
 struct PretrainedLanguageModel {
   std::unique_ptr<LanguageModel> model;
   std::vector<std::string> warnings;
 };
 PretrainedLanguageModel language_model_from_config(const std::filesystem::path& config_json);
 PretrainedLanguageModel language_model_from_pretrained(const std::filesystem::path& folder);
-void save_pretrained(LanguageModel& model, const std::filesystem::path& folder);
 
 }  // namespace papilio::nn

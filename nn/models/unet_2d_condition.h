@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "nn/layers/timestep_embedding.h"
-#include "nn/models/folder_model.h"
+#include "nn/models/pretrained_model.h"
 #include "nn/models/unet_2d_blocks.h"
 
 namespace papilio::nn {
@@ -40,7 +40,7 @@ struct UNet2DConditionConfig {
 
 // The U-Net of latent diffusion, which sees a text by cross attention (Rombach and others, arXiv
 // 2112.10752).
-struct UNet2DConditionModel : FolderModel {
+struct UNet2DConditionModel : PretrainedModel {
   UNet2DConditionConfig config;
   Conv2d conv_in;
   TimestepEmbedding time_embedding;
@@ -59,6 +59,7 @@ struct UNet2DConditionModel : FolderModel {
   Tensor operator()(const Tensor& sample, const Tensor& timesteps, const Tensor& context,
                     const Tensor& control = {});
   ConfigFields config_fields() const override;
+  std::string weights_name() const override { return "diffusion_pytorch_model"; }
   void visit(Visitor& v) override;
   std::string describe() const override { return "UNet2DConditionModel"; }
 };

@@ -1,4 +1,4 @@
-// Reading the config.json of a pipeline's parts.
+// Reading a config.json: what all models' have in common, and the fields of a pipeline's parts.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "nn/init.h"
+#include "nn/models/detail/load_weights.h"
 #include "nn/models/detail/vision_config.h"
-#include "nn/models/folder_model.h"
+#include "nn/models/pretrained_model.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
 
@@ -51,7 +52,7 @@ nlohmann::json one_or_all(const std::vector<int64_t>& values);
 
 // Notes what `document` says beside the model's own fields, for writing back; keys that nobody read
 // give a warning.
-void keep_other_fields(FolderModel& model, const nlohmann::json& document, JsonFields& fields,
+void keep_other_fields(PretrainedModel& model, const nlohmann::json& document, JsonFields& fields,
                        std::vector<std::string>& warnings);
 
 // The model that folder/config.json describes, with the folder's weights.
@@ -72,7 +73,7 @@ std::unique_ptr<Model> load_folder_model(const std::filesystem::path& folder,
     throw FileError(path.string() + ": " + e.what());
   }
   keep_other_fields(*model, document, fields, warnings);
-  for (std::string& warning : load_folder_weights(*model, folder, variant))
+  for (std::string& warning : load_weights(*model, folder, variant))
     warnings.push_back(std::move(warning));
   return model;
 }

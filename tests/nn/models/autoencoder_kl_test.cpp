@@ -14,6 +14,7 @@
 #include "autograd/ops/math.h"
 #include "autograd/ops/reduce.h"
 #include "nn/init.h"
+#include "nn/models/pretrained.h"
 #include "tensor/creation.h"
 #include "tensor/files/detail/json.h"
 #include "tests/nn/models/golden_diffusion.h"
@@ -77,7 +78,7 @@ TEST_CASE("AutoencoderKL: written and read again it is the same") {
   const NoGrad no_grad;
   const TemporaryFolder folder;
   const auto vae = golden_vae("sd21");
-  nn::save_folder_model(*vae, folder.path());
+  nn::save_pretrained(*vae, folder.path());
   const json before = json::parse(read_bytes(golden_diffusion("sd21/vae/config.json")));
   const json after = json::parse(read_bytes(folder / "config.json"));
   for (const auto& entry : before.items()) {

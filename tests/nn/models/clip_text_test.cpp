@@ -14,6 +14,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/reduce.h"
 #include "nn/init.h"
+#include "nn/models/pretrained.h"
 #include "tensor/creation.h"
 #include "tests/nn/models/golden_diffusion.h"
 #include "tests/temporary_folder.h"
@@ -49,7 +50,7 @@ TEST_CASE("CLIPTextModel: names with and without text_model., and what else old 
   const Tensor tokens = golden_answers("sd15.text").at("tokens");
   for (const bool with_prefix : {false, true}) {
     const TemporaryFolder folder;
-    nn::save_folder_model(*text, folder.path());
+    nn::save_pretrained(*text, folder.path());
     std::map<std::string, Tensor> renamed;
     for (const auto& [name, tensor] : load_safetensors(folder / "model.safetensors").tensors) {
       REQUIRE(name.starts_with("text_model."));

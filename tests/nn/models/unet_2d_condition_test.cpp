@@ -13,6 +13,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/reduce.h"
 #include "nn/init.h"
+#include "nn/models/pretrained.h"
 #include "tensor/creation.h"
 #include "tensor/files/detail/json.h"
 #include "tests/nn/models/golden_diffusion.h"
@@ -91,7 +92,7 @@ TEST_CASE("UNet2DConditionModel: written and read again it is the same, settings
   const NoGrad no_grad;
   const TemporaryFolder folder;
   const auto unet = golden_unet("sd15");
-  nn::save_folder_model(*unet, folder.path());
+  nn::save_pretrained(*unet, folder.path());
   json before = golden_config();
   const json after = json::parse(read_bytes(folder / "config.json"));
   CHECK(after.size() == before.size());
