@@ -6,12 +6,11 @@ namespace papilio::nn {
 
 CrossAttention::CrossAttention(int64_t features, int64_t context_features, int64_t heads_,
                                bool bias, double dropout_)
-    : Attention(features, heads_, 0),
+    : Attention(features, heads_, {.dropout = dropout_}),
       to_q(features, features, bias),
       to_k(context_features, features, bias),
       to_v(context_features, features, bias),
-      to_out(features, features),
-      dropout(dropout_) {}
+      to_out(features, features) {}
 
 Tensor CrossAttention::operator()(const Tensor& x, const Tensor& context) {
   return attend(project(x, context));

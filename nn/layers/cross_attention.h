@@ -11,8 +11,7 @@ namespace papilio::nn {
 // Attention of x to a context, or to itself, named as Diffusers names its parts: to_q, to_k, to_v,
 // to_out.0. x: (B, T, features), context: (B, S, context features); y: (B, T, features).
 struct CrossAttention : Attention {
-  Linear to_q, to_k, to_v, to_out;
-  Dropout dropout;  // to_out.1
+  Linear to_q, to_k, to_v, to_out;  // the dropout is to_out.1
 
   // `bias`: whether to_q, to_k and to_v have one; to_out always does.
   CrossAttention(int64_t features, int64_t context_features, int64_t heads, bool bias = false,
@@ -24,7 +23,7 @@ struct CrossAttention : Attention {
 
  protected:
   HeadProjections project(const Tensor& x) override { return project(x, x); }
-  Tensor project_output(const Tensor& y) override { return dropout(to_out(y)); }
+  Tensor project_output(const Tensor& y) override { return to_out(y); }
 
  private:
   HeadProjections project(const Tensor& x, const Tensor& context);

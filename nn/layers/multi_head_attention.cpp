@@ -4,14 +4,13 @@
 
 namespace papilio::nn {
 
-MultiHeadAttention::MultiHeadAttention(int64_t features, int64_t heads_, bool qkv_bias,
-                                       double dropout_, double attention_dropout_)
-    : Attention(features, heads_, attention_dropout_),
-      query(features, features, qkv_bias),
-      key(features, features, qkv_bias),
-      value(features, features, qkv_bias),
-      output(features, features),
-      dropout(dropout_) {}
+MultiHeadAttention::MultiHeadAttention(int64_t features, int64_t heads_,
+                                       const AttentionOptions& options)
+    : Attention(features, heads_, options),
+      query(features, features, options.qkv_bias),
+      key(features, features, options.qkv_bias),
+      value(features, features, options.qkv_bias),
+      output(features, features) {}
 
 HeadProjections MultiHeadAttention::project(const Tensor& x) {
   // The order in which the gradient of x is summed: value, key, query.

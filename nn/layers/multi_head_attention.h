@@ -12,16 +12,14 @@ namespace papilio::nn {
 // Transformers: attention.query, attention.key, attention.value, output.dense.
 struct MultiHeadAttention : Attention {
   Linear query, key, value, output;
-  Dropout dropout;  // after output
 
-  MultiHeadAttention(int64_t features, int64_t heads, bool qkv_bias = true, double dropout = 0,
-                     double attention_dropout = 0);
+  MultiHeadAttention(int64_t features, int64_t heads, const AttentionOptions& options = {});
   void visit(Visitor& v) override;
   std::string describe() const override { return str("MultiHeadAttention(", heads, " heads)"); }
 
  protected:
   HeadProjections project(const Tensor& x) override;
-  Tensor project_output(const Tensor& y) override { return dropout(output(y)); }
+  Tensor project_output(const Tensor& y) override { return output(y); }
 };
 
 }  // namespace papilio::nn

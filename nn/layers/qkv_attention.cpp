@@ -2,23 +2,12 @@
 
 #include <cstdint>
 
-#include "autograd/ops/shape.h"
-
 namespace papilio::nn {
 
-QkvAttention::QkvAttention(int64_t features, int64_t heads_, bool qkv_bias, double dropout_,
-                           double attention_dropout_)
-    : Attention(features, heads_, attention_dropout_),
-      qkv(features, 3 * features, qkv_bias),
-      proj(features, features),
-      dropout(dropout_) {}
-
-HeadProjections QkvAttention::project(const Tensor& x) {
-  const Tensor all = qkv(x);  // (B, T, 3 D)
-  const int64_t D = x.size(2);
-  const auto part = [&](int64_t i) { return split_heads(slice(all, 2, i * D, (i + 1) * D)); };
-  return {part(0), part(1), part(2)};
-}
+QkvAttention::QkvAttention(int64_t features, int64_t heads_, const AttentionOptions& options)
+    : Attention(features, heads_, options),
+      qkv(features, 3 * features, options.qkv_bias),
+      proj(features, features) {}
 
 void QkvAttention::visit(Visitor& v) {
   v("qkv", qkv);

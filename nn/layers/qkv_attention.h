@@ -12,16 +12,14 @@ namespace papilio::nn {
 // (3 D, D) has them one below the other, and proj.
 struct QkvAttention : Attention {
   Linear qkv, proj;
-  Dropout dropout;  // after proj
 
-  QkvAttention(int64_t features, int64_t heads, bool qkv_bias = true, double dropout = 0,
-               double attention_dropout = 0);
+  QkvAttention(int64_t features, int64_t heads, const AttentionOptions& options = {});
   void visit(Visitor& v) override;
   std::string describe() const override { return str("QkvAttention(", heads, " heads)"); }
 
  protected:
-  HeadProjections project(const Tensor& x) override;
-  Tensor project_output(const Tensor& y) override { return dropout(proj(y)); }
+  HeadProjections project(const Tensor& x) override { return split_projections(qkv(x)); }
+  Tensor project_output(const Tensor& y) override { return proj(y); }
 };
 
 }  // namespace papilio::nn

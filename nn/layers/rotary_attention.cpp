@@ -27,7 +27,7 @@ Tensor turned(const Tensor& x, const RotaryPositions& positions) {
 
 RotaryAttention::RotaryAttention(int64_t features, int64_t heads_, RotaryAttentionBias bias,
                                  double attention_dropout_)
-    : Attention(features, heads_, attention_dropout_),
+    : Attention(features, heads_, {.attention_dropout = attention_dropout_}),
       q_proj(features, features, bias.query),
       k_proj(features, features, bias.key),
       v_proj(features, features, bias.value),

@@ -23,7 +23,7 @@ constexpr const char* kPrefix = "text_model.";
 }  // namespace
 
 CLIPAttention::CLIPAttention(const CLIPTextConfig& c)
-    : Attention(c.hidden_size, c.num_attention_heads, c.attention_dropout),
+    : Attention(c.hidden_size, c.num_attention_heads, {.attention_dropout = c.attention_dropout}),
       k_proj(c.hidden_size, c.hidden_size),
       v_proj(c.hidden_size, c.hidden_size),
       q_proj(c.hidden_size, c.hidden_size),

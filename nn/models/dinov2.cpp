@@ -76,8 +76,8 @@ void Dinov2Embeddings::visit(Visitor& v) {
 Dinov2Layer::Dinov2Layer(const Dinov2Config& c)
     : norm1(c.hidden_size, c.layer_norm_eps),
       norm2(c.hidden_size, c.layer_norm_eps),
-      attention(c.hidden_size, c.num_attention_heads, c.qkv_bias, 0,
-                c.attention_probs_dropout_prob),
+      attention(c.hidden_size, c.num_attention_heads,
+                {.qkv_bias = c.qkv_bias, .attention_dropout = c.attention_probs_dropout_prob}),
       layer_scale1(c.hidden_size, c.layerscale_value),
       layer_scale2(c.hidden_size, c.layerscale_value),
       drop_path(c.drop_path_rate) {

@@ -56,20 +56,12 @@ void initialise(Module& module, const GPT2Config& c) {
 }  // namespace
 
 GPT2Attention::GPT2Attention(const GPT2Config& c, int64_t layer)
-    : Attention(c.n_embd, c.n_head, c.attn_pdrop),
+    : Attention(c.n_embd, c.n_head, {.dropout = c.resid_pdrop, .attention_dropout = c.attn_pdrop}),
       c_attn(3 * c.n_embd, c.n_embd),
-      c_proj(c.n_embd, c.n_embd),
-      resid_dropout(c.resid_pdrop) {
+      c_proj(c.n_embd, c.n_embd) {
   causal = true;
   scale = (c.scale_attn_weights ? 1 / std::sqrt(double(c.n_embd / c.n_head)) : 1.0) /
           (c.scale_attn_by_inverse_layer_idx ? double(layer + 1) : 1.0);
-}
-
-HeadProjections GPT2Attention::project(const Tensor& x) {
-  const Tensor all = c_attn(x);  // (B, T, 3 D)
-  const int64_t D = x.size(2);
-  const auto part = [&](int64_t i) { return split_heads(slice(all, 2, i * D, (i + 1) * D)); };
-  return {part(0), part(1), part(2)};
 }
 
 Tensor GPT2Attention::operator()(const Tensor& x, KvCache* cache, size_t layer) {
@@ -81,7 +73,7 @@ void GPT2Attention::visit(Visitor& v) {
   v("c_attn", c_attn);
   v("c_proj", c_proj);
   v("attn_dropout", attention_dropout);
-  v("resid_dropout", resid_dropout);
+  v("resid_dropout", dropout);
 }
 
 GPT2Mlp::GPT2Mlp(const GPT2Config& c)

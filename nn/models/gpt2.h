@@ -49,7 +49,6 @@ struct GPT2Config {
 // Causal self-attention whose query, key and value are one product.
 struct GPT2Attention : Attention {
   Conv1D c_attn, c_proj;
-  Dropout resid_dropout;
 
   GPT2Attention(const GPT2Config& config, int64_t layer);
   // x: (B, T, D), whose keys and values join those of the cache's layer if there is one.
@@ -58,8 +57,8 @@ struct GPT2Attention : Attention {
   std::string describe() const override { return str("GPT2Attention(", heads, " heads)"); }
 
  protected:
-  HeadProjections project(const Tensor& x) override;
-  Tensor project_output(const Tensor& y) override { return resid_dropout(c_proj(y)); }
+  HeadProjections project(const Tensor& x) override { return split_projections(c_attn(x)); }
+  Tensor project_output(const Tensor& y) override { return c_proj(y); }
 };
 
 // c_proj(act(c_fc(x))) with dropout behind it.

@@ -59,7 +59,10 @@ Tensor scaled(const std::unique_ptr<LayerScale>& scale, const Tensor& x) {
 TimmViTBlock::TimmViTBlock(const TimmViTConfig& c, double drop_path_rate)
     : norm1(c.embed_dim, c.eps),
       norm2(c.embed_dim, c.eps),
-      attn(c.embed_dim, c.num_heads, c.qkv_bias, c.proj_drop_rate, c.attn_drop_rate),
+      attn(c.embed_dim, c.num_heads,
+           {.qkv_bias = c.qkv_bias,
+            .dropout = c.proj_drop_rate,
+            .attention_dropout = c.attn_drop_rate}),
       mlp(c.embed_dim, c.hidden(), c.proj_drop_rate, act_of(c.act_layer)),
       drop_path(drop_path_rate) {
   if (c.init_values == 0) return;

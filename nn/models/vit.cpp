@@ -71,8 +71,10 @@ void ViTEmbeddings::visit(Visitor& v) {
 ViTLayer::ViTLayer(const ViTConfig& c, double drop_path_rate)
     : layernorm_before(c.hidden_size, c.layer_norm_eps),
       layernorm_after(c.hidden_size, c.layer_norm_eps),
-      attention(c.hidden_size, c.num_attention_heads, c.qkv_bias, c.hidden_dropout_prob,
-                c.attention_probs_dropout_prob),
+      attention(c.hidden_size, c.num_attention_heads,
+                {.qkv_bias = c.qkv_bias,
+                 .dropout = c.hidden_dropout_prob,
+                 .attention_dropout = c.attention_probs_dropout_prob}),
       intermediate(c.hidden_size, c.intermediate_size),
       output(c.intermediate_size, c.hidden_size),
       act(hidden_act(c.hidden_act)),
