@@ -1,13 +1,12 @@
 #include "nn/models/deit.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
 #include "nn/init.h"
-#include "nn/models/detail/drop_path.h"
+#include "nn/models/detail/encoder.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
@@ -61,24 +60,16 @@ void DeiTEmbeddings::visit(Visitor& v) {
 
 DeiTModel::DeiTModel(const DeiTConfig& c)
     : config(validated(c)), embeddings(c), layernorm(c.hidden_size, c.layer_norm_eps) {
-  layer.reserve(size_t(c.num_hidden_layers));
-  for (int64_t i = 0; i < c.num_hidden_layers; ++i)
-    layer.emplace_back(c, c.drop_path_rate * drop_path_share(i, c.num_hidden_layers, 1));
+  layer = layers_by_depth<ViTLayer>(c, c.num_hidden_layers, c.drop_path_rate, c.drop_path_rate);
   initialise_transformer(*this, c.initializer_range);
 }
 
 Tensor DeiTModel::operator()(const Tensor& images) {
-  Tensor x = embeddings(images);
-  for (ViTLayer& block : layer) x = block(x);
-  return x;
+  return through_layers(layer, embeddings(images), {});
 }
 
 void DeiTModel::attention(const Tensor& images, const OnAttention& f) {
-  Tensor x = embeddings(images);
-  for (ViTLayer& block : layer) {
-    f(block.attention.probabilities(block.layernorm_before(x)));
-    x = block(x);
-  }
+  through_layers(layer, embeddings(images), f);
 }
 
 void DeiTModel::visit(Visitor& v) {

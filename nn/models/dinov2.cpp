@@ -10,6 +10,7 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
+#include "nn/models/detail/encoder.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
@@ -97,6 +98,10 @@ Tensor Dinov2Layer::operator()(const Tensor& x) {
   return whole(layer, x);
 }
 
+Tensor Dinov2Layer::probabilities(const Tensor& x) {
+  return attention.probabilities(norm1(x));
+}
+
 void Dinov2Layer::visit(Visitor& v) {
   v("norm1", norm1);
   v("attention", attention);
@@ -119,17 +124,11 @@ Dinov2Model::Dinov2Model(const Dinov2Config& c)
 }
 
 Tensor Dinov2Model::operator()(const Tensor& images) {
-  Tensor x = embeddings(images);
-  for (Dinov2Layer& block : layer) x = block(x);
-  return layernorm(x);
+  return layernorm(through_layers(layer, embeddings(images), {}));
 }
 
 void Dinov2Model::attention(const Tensor& images, const OnAttention& f) {
-  Tensor x = embeddings(images);
-  for (Dinov2Layer& block : layer) {
-    f(block.attention.probabilities(block.norm1(x)));
-    x = block(x);
-  }
+  through_layers(layer, embeddings(images), f);
 }
 
 void Dinov2Model::visit(Visitor& v) {

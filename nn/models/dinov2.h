@@ -78,7 +78,8 @@ struct Dinov2Layer : Block {
   DropPath drop_path;
 
   explicit Dinov2Layer(const Dinov2Config& config);
-  Tensor operator()(const Tensor& x);  // (B, T, D) -> (B, T, D)
+  Tensor operator()(const Tensor& x);     // (B, T, D) -> (B, T, D)
+  Tensor probabilities(const Tensor& x);  // of its attention: (B, heads, T, T)
   void visit(Visitor& v) override;
   std::string describe() const override { return "Dinov2Layer"; }
 };

@@ -10,6 +10,7 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
+#include "nn/models/detail/encoder.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/vision_config.h"
 #include "tensor/copy.h"
@@ -137,6 +138,10 @@ Tensor DINOv3Layer::operator()(const Tensor& x, const RotaryPositions& positions
   return whole(layer, x);
 }
 
+Tensor DINOv3Layer::probabilities(const Tensor& x, const RotaryPositions& positions) {
+  return attention.probabilities(norm1(x), positions);
+}
+
 void DINOv3Layer::visit(Visitor& v) {
   v("norm1", norm1);
   v("attention", attention);
@@ -190,19 +195,14 @@ RotaryPositions DINOv3ForImageClassification::positions(const Tensor& images) co
 
 Tensor DINOv3ForImageClassification::features(const Tensor& images) {
   const RotaryPositions rope = positions(images);
-  Tensor x = embeddings(images);
-  for (DINOv3Layer& block : layer) x = block(x, rope);
+  const Tensor x = through_layers(layer, embeddings(images), {}, rope);
   // The norm works on each token alone.
   return norm(select(x, 1, 0));
 }
 
 void DINOv3ForImageClassification::attention(const Tensor& images, const OnAttention& f) {
   const RotaryPositions rope = positions(images);
-  Tensor x = embeddings(images);
-  for (DINOv3Layer& block : layer) {
-    f(block.attention.probabilities(block.norm1(x), rope));
-    x = block(x, rope);
-  }
+  through_layers(layer, embeddings(images), f, rope);
 }
 
 ImageClassifier::Shape DINOv3ForImageClassification::shape() const {

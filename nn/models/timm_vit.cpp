@@ -8,7 +8,7 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
-#include "nn/models/detail/drop_path.h"
+#include "nn/models/detail/encoder.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
 #include "tensor/files/detail/json.h"
@@ -79,6 +79,10 @@ Tensor TimmViTBlock::operator()(const Tensor& x) {
   return whole(block, x);
 }
 
+Tensor TimmViTBlock::probabilities(const Tensor& x) {
+  return attn.probabilities(norm1(x));
+}
+
 void TimmViTBlock::visit(Visitor& v) {
   v("norm1", norm1);
   v("attn", attn);
@@ -99,9 +103,7 @@ TimmViT::TimmViT(const TimmViTConfig& c)
   if (c.reg_tokens > 0) reg_token = zero_parameter({1, c.reg_tokens, D});
   const int64_t with_position = c.no_embed_class ? 0 : c.prefix_tokens();
   pos_embed = zero_parameter({1, with_position + side * side, D});
-  blocks.reserve(size_t(c.depth));
-  for (int64_t i = 0; i < c.depth; ++i)
-    blocks.emplace_back(c, c.drop_path_rate * drop_path_share(i, c.depth, 0));
+  blocks = layers_by_depth<TimmViTBlock>(c, c.depth, c.drop_path_rate, 0);
   if (c.pre_norm) norm_pre = std::make_unique<LayerNorm>(D, c.eps);
   (c.fc_norm ? fc_norm : norm) = std::make_unique<LayerNorm>(D, c.eps);
   initialise_transformer(*this, 0.02);
@@ -141,17 +143,11 @@ Tensor TimmViT::pool(const Tensor& x) {
 }
 
 Tensor TimmViT::features(const Tensor& images) {
-  Tensor x = embed(images);
-  for (TimmViTBlock& block : blocks) x = block(x);
-  return head_drop(pool(x));
+  return head_drop(pool(through_layers(blocks, embed(images), {})));
 }
 
 void TimmViT::attention(const Tensor& images, const OnAttention& f) {
-  Tensor x = embed(images);
-  for (TimmViTBlock& block : blocks) {
-    f(block.attn.probabilities(block.norm1(x)));
-    x = block(x);
-  }
+  through_layers(blocks, embed(images), f);
 }
 
 ImageClassifier::Shape TimmViT::shape() const {

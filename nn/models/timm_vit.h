@@ -65,7 +65,8 @@ struct TimmViTBlock : Block {
   DropPath drop_path;
 
   TimmViTBlock(const TimmViTConfig& config, double drop_path_rate);
-  Tensor operator()(const Tensor& x);  // (B, T, D) -> (B, T, D)
+  Tensor operator()(const Tensor& x);     // (B, T, D) -> (B, T, D)
+  Tensor probabilities(const Tensor& x);  // of its attention: (B, heads, T, T)
   void visit(Visitor& v) override;
   std::string describe() const override { return "TimmViTBlock"; }
 };

@@ -1,7 +1,6 @@
 #include "nn/models/vit.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -9,7 +8,7 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
-#include "nn/models/detail/drop_path.h"
+#include "nn/models/detail/encoder.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
@@ -91,6 +90,10 @@ Tensor ViTLayer::operator()(const Tensor& x) {
   return whole(layer, x);
 }
 
+Tensor ViTLayer::probabilities(const Tensor& x) {
+  return attention.probabilities(layernorm_before(x));
+}
+
 void ViTLayer::visit(Visitor& v) {
   v("attention", attention);
   v("intermediate.dense", intermediate);
@@ -103,9 +106,7 @@ void ViTLayer::visit(Visitor& v) {
 
 ViTModel::ViTModel(const ViTConfig& c)
     : config(validated(c)), embeddings(c), layernorm(c.hidden_size, c.layer_norm_eps) {
-  layer.reserve(size_t(c.num_hidden_layers));
-  for (int64_t i = 0; i < c.num_hidden_layers; ++i)
-    layer.emplace_back(c, c.drop_path_rate * drop_path_share(i, c.num_hidden_layers, 1));
+  layer = layers_by_depth<ViTLayer>(c, c.num_hidden_layers, c.drop_path_rate, c.drop_path_rate);
   if (c.pooling == Pooling::sequence) attention_pool = std::make_unique<Linear>(c.hidden_size, 1);
   initialise_transformer(*this, c.initializer_range);
   if (embeddings.conv_stem) embeddings.conv_stem->reset();
@@ -116,8 +117,7 @@ Tensor ViTModel::operator()(const Tensor& images) {
 }
 
 Tensor ViTModel::encode(const Tensor& tokens) {
-  Tensor x = tokens;
-  for (ViTLayer& block : layer) x = block(x);
+  Tensor x = through_layers(layer, tokens, {});
   // The norm works on each token alone: taking the class token first gives the same for less.
   if (config.pooling == Pooling::class_token) return layernorm(select(x, 1, 0));
   x = layernorm(x);
@@ -127,11 +127,7 @@ Tensor ViTModel::encode(const Tensor& tokens) {
 }
 
 void ViTModel::attention(const Tensor& images, const OnAttention& f) {
-  Tensor x = embeddings(images);
-  for (ViTLayer& block : layer) {
-    f(block.attention.probabilities(block.layernorm_before(x)));
-    x = block(x);
-  }
+  through_layers(layer, embeddings(images), f);
 }
 
 void ViTModel::visit(Visitor& v) {
