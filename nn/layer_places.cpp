@@ -1,4 +1,4 @@
-#include "nn/layer_places.h"
+#include "nn/detail/layer_places.h"
 
 #include <algorithm>
 #include <charconv>

@@ -11,7 +11,7 @@
 #include "autograd/ops/shape.h"
 #include "boft/files/config_json.h"
 #include "boft/ops/skew_symmetric.h"
-#include "nn/models/transformers_names.h"
+#include "nn/models/detail/transformers_names.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/safetensors.h"
 

@@ -6,12 +6,13 @@
 #include <variant>
 
 #include "boft/files/adapter_folder.h"
-#include "boft/files/halves.h"
-#include "boft/files/unused_keys.h"
+#include "boft/files/detail/halves.h"
+#include "boft/files/detail/unused_keys.h"
+#include "boft/model/detail/target_match.h"
 #include "boft/model/targets.h"
 #include "nn/detail/text_table.h"
+#include "nn/models/detail/transformers_names.h"
 #include "nn/models/pretrained_model.h"
-#include "nn/models/transformers_names.h"
 #include "tensor/copy.h"
 #include "tensor/files/detail/check_name.h"
 

@@ -9,8 +9,9 @@
 
 namespace papilio::boft {
 
-// Whose names of ViT's and DINOv2's modules stand in the files (nn/models/transformers_names.h).
-// PEFT looks them up in the user's model, which Transformers 5 has renamed.
+// Whose names of ViT's and DINOv2's modules stand in the files
+// (nn/models/detail/transformers_names.h). PEFT looks them up in the user's model, which
+// Transformers 5 has renamed.
 enum class ModuleNaming {
   // As target_modules name them. If these fit both: Transformers 4's, but 5's for a model that 5
   // only nests deeper (DINOv3).

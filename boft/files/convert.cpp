@@ -17,7 +17,7 @@
 #include "boft/methods/oft.h"
 #include "boft/ops/skew_symmetric.h"
 #include "nn/adapter.h"
-#include "nn/models/transformers_names.h"
+#include "nn/models/detail/transformers_names.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 

@@ -1,4 +1,4 @@
-#include "boft/files/halves.h"
+#include "boft/files/detail/halves.h"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 #include "autograd/ops/cast.h"
 #include "autograd/ops/join.h"
 #include "autograd/ops/shape.h"
-#include "nn/models/transformers_names.h"
+#include "nn/models/detail/transformers_names.h"
 #include "tensor/creation.h"
 
 namespace papilio::boft {

@@ -1,4 +1,4 @@
-#include "boft/files/unused_keys.h"
+#include "boft/files/detail/unused_keys.h"
 
 #include "boft/methods/methods.h"
 

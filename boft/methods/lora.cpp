@@ -14,7 +14,7 @@
 #include "boft/ops/lora_linear.h"
 #include "nn/init.h"
 #include "nn/layers/conv2d.h"
-#include "nn/models/transformers_names.h"
+#include "nn/models/detail/transformers_names.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 

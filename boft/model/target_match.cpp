@@ -1,4 +1,4 @@
-#include "boft/model/target_match.h"
+#include "boft/model/detail/target_match.h"
 
 #include <algorithm>
 #include <cctype>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "boft/methods/detail/path_pattern.h"
-#include "nn/models/transformers_names.h"
+#include "nn/models/detail/transformers_names.h"
 
 namespace papilio::boft {
 

@@ -4,11 +4,12 @@
 #include <cstdint>
 
 #include "boft/methods/detail/path_pattern.h"
+#include "boft/model/detail/target_match.h"
+#include "nn/detail/layer_places.h"
 #include "nn/detail/text_table.h"
-#include "nn/layer_places.h"
 #include "nn/layers/embedding.h"
+#include "nn/models/detail/transformers_names.h"
 #include "nn/models/pretrained_model.h"
-#include "nn/models/transformers_names.h"
 
 namespace papilio::boft {
 

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "boft/methods/methods.h"
-#include "boft/model/target_match.h"
 #include "nn/module.h"
 
 namespace papilio::boft {
@@ -14,7 +13,8 @@ struct TargetSelection {
   std::vector<std::string> adapted;   // paths, in the model's order
   std::vector<std::string> saved;     // paths of modules_to_save
   std::vector<std::string> warnings;  // one line each
-  // Some of them are meant only under the names of Transformers 5 (nn/models/transformers_names.h).
+  // Some of them are meant only under the names of Transformers 5
+  // (nn/models/detail/transformers_names.h).
   bool transformers5_names = false;
 };
 

@@ -78,7 +78,7 @@ struct CLIPTextModel : PretrainedModel {
   std::string describe() const override { return "CLIPTextModel"; }
 };
 
-// What Transformers 5 calls its layers (nn/models/transformers_names.h).
+// What Transformers 5 calls its layers (nn/models/detail/transformers_names.h).
 extern const Renamings kClipTextRenamings;
 
 // A config.json's configuration, and the model in a folder: as of the UNet

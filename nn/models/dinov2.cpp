@@ -13,8 +13,8 @@
 #include "nn/models/detail/encoder.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/position_embeddings.h"
+#include "nn/models/detail/transformers_names.h"
 #include "nn/models/detail/vision_config.h"
-#include "nn/models/transformers_names.h"
 #include "tensor/copy.h"
 
 namespace papilio::nn {

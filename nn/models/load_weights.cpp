@@ -8,7 +8,7 @@
 
 #include "nn/detail/text_table.h"
 #include "nn/models/detail/checkpoint_weights.h"
-#include "nn/models/transformers_names.h"
+#include "nn/models/detail/transformers_names.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

@@ -1,4 +1,4 @@
-#include "nn/models/transformers_names.h"
+#include "nn/models/detail/transformers_names.h"
 
 #include <cstddef>
 #include <span>

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "nn/layer_places.h"
+#include "nn/detail/layer_places.h"
 
 namespace papilio::nn {
 

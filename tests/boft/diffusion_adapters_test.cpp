@@ -10,7 +10,7 @@
 #include "boft/files/checkpoint.h"
 #include "boft/model/model.h"
 #include "nn/models/clip_text.h"
-#include "nn/models/transformers_names.h"
+#include "nn/models/detail/transformers_names.h"
 #include "nn/models/unet_2d_condition.h"
 #include "tests/nn/models/golden_diffusion.h"
 #include "tests/temporary_folder.h"

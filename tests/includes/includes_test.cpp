@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -65,16 +67,29 @@ int rank_of(const std::string& room) {
   return int(std::find(rooms.begin(), rooms.end(), room) - rooms.begin());
 }
 
-// The rule of meson.build: all headers but the samples', a backend's own, and those in folders
-// called detail.
-bool installed(const std::string& path) {
-  return path.ends_with(".h") && !path.starts_with("samples/") &&
-         !path.starts_with("kernels/cpu/") && !path.starts_with("kernels/cuda/") &&
-         path.find("/detail/") == std::string::npos;
-}
-
 bool exists(const std::string& path) {
   return fs::is_regular_file(fs::path(papilio::test::source_root) / path);
+}
+
+// The headers that kernels/meson.build names for installing.
+std::set<std::string> installed_kernel_headers() {
+  std::ifstream in(fs::path(papilio::test::source_root) / "kernels/meson.build");
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  text.erase(0, text.find("installed_kernel_headers"));
+  std::set<std::string> headers;
+  static const std::regex entry(R"(\n  '(\w+)',)");
+  for (std::sregex_iterator i(text.begin(), text.end(), entry), end; i != end; ++i)
+    headers.insert("kernels/" + (*i)[1].str() + ".h");
+  return headers;
+}
+
+// The rule of meson.build: all headers but the samples' and those in folders called detail; of the
+// kernels those that are named.
+bool installed(const std::string& path) {
+  static const std::set<std::string> kernels = installed_kernel_headers();
+  if (path.starts_with("kernels/")) return kernels.contains(path);
+  return path.ends_with(".h") && !path.starts_with("samples/") &&
+         path.find("/detail/") == std::string::npos;
 }
 
 // What is wrong with one include of `file`, or nothing.
@@ -208,6 +223,23 @@ TEST_CASE("no header of the samples or tests hides one of the library") {
     }
   }
   CHECK(headers > 20);
+}
+
+TEST_CASE("no kernels' header is installed without need") {
+  std::string text;  // of all installed headers
+  const fs::path top = papilio::test::source_root;
+  for (const std::string& room : rooms) {
+    for (const auto& entry : fs::recursive_directory_iterator(top / room)) {
+      if (!installed(fs::relative(entry.path(), top))) continue;
+      std::ifstream in(entry.path());
+      text.append(std::istreambuf_iterator<char>(in), {});
+    }
+  }
+  CHECK(installed_kernel_headers().size() > 5);
+  for (const std::string& header : installed_kernel_headers()) {
+    const bool needed = text.find("#include \"" + header + '"') != std::string::npos;
+    CHECK_MESSAGE((needed || header == "kernels/threads.h"), header);
+  }
 }
 
 TEST_CASE("the rooms of the rules exist") {

@@ -46,7 +46,8 @@ inline const std::vector<RoomRule> room_rules = {
     {"boft/methods/",
      {"nn/models/", "boft/model/", "boft/files/", "boft/geometry/"},
      "a method fits any model and any folder",
-     {"nn/models/transformers_names.h"}},  // rank_pattern names modules as either release does
+     {"nn/models/detail/transformers_names.h"}},  // rank_pattern names modules as either release
+                                                  // does
     {"boft/model/", {"boft/files/", "boft/geometry/"}, "attaching needs no files"},
     {"boft/files/", {"boft/geometry/"}, "a folder does not know what is measured of it"},
     {"boft/geometry/",

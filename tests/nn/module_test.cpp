@@ -11,7 +11,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
-#include "nn/layer_places.h"
+#include "nn/detail/layer_places.h"
 #include "nn/layers/embedding.h"
 #include "nn/layers/layer_norm.h"
 #include "nn/layers/mlp.h"

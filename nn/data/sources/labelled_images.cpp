@@ -1,4 +1,4 @@
-#include "nn/data/sources/labelled_images.h"
+#include "nn/data/sources/detail/labelled_images.h"
 
 #include <algorithm>
 #include <cstddef>

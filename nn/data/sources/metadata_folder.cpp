@@ -13,8 +13,8 @@
 #include "nn/data/detail/file_errors.h"
 #include "nn/data/formats/detail/csv.h"
 #include "nn/data/formats/detail/file.h"
+#include "nn/data/sources/detail/labelled_images.h"
 #include "nn/data/sources/detail/part_names.h"
-#include "nn/data/sources/labelled_images.h"
 #include "tensor/files/detail/json.h"
 
 namespace papilio::nn {

@@ -1,4 +1,4 @@
-#include "nn/data/transforms/image_processor_class.h"
+#include "nn/data/transforms/detail/image_processor_class.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -7,7 +7,7 @@
 #include <system_error>
 
 #include "nn/data/formats/detail/file.h"
-#include "nn/data/transforms/image_processor_class.h"
+#include "nn/data/transforms/detail/image_processor_class.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
 

@@ -14,7 +14,8 @@
 
 namespace papilio::nn {
 
-// One module under the names of checkpoints and of Transformers 5 (nn/models/transformers_names.h).
+// One module under the names of checkpoints and of Transformers 5
+// (nn/models/detail/transformers_names.h).
 struct Renaming {
   std::string_view checkpoint, transformers5;
 };

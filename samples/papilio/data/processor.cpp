@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/data/transforms/image_processor_class.h"
+#include "nn/data/transforms/detail/image_processor_class.h"
 #include "nn/data/transforms/image_processor_file.h"
 #include "samples/papilio/options/common.h"
 #include "tensor/error.h"

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "boft/model/target_match.h"
-#include "nn/layer_places.h"
+#include "boft/model/detail/target_match.h"
+#include "nn/detail/layer_places.h"
 #include "nn/layers/conv1d.h"
 #include "nn/layers/linear.h"
-#include "nn/models/transformers_names.h"
+#include "nn/models/detail/transformers_names.h"
 #include "samples/papilio/options/method_options.h"
 #include "tensor/text.h"
 

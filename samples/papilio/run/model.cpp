@@ -14,6 +14,7 @@
 #include "autograd/anomaly.h"
 #include "boft/files/adapter_folder.h"
 #include "boft/files/checkpoint.h"
+#include "boft/model/detail/target_match.h"
 #include "boft/model/targets.h"
 #include "nn/models/pretrained.h"
 #include "nn/train/checkpoints.h"

@@ -14,6 +14,7 @@
 #include "boft/files/checkpoint.h"
 #include "boft/files/config_json.h"
 #include "boft/methods/oft.h"
+#include "boft/model/detail/target_match.h"
 #include "boft/model/plan.h"
 #include "nn/layers/dropout.h"
 #include "tensor/creation.h"

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "nn/models/detail/transformers_names.h"
 #include "nn/models/pretrained.h"
-#include "nn/models/transformers_names.h"
 #include "tensor/files/safetensors.h"
 #include "tests/nn/models/golden_models.h"
 #include "tests/temporary_folder.h"

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "autograd/grad_mode.h"
+#include "nn/models/detail/transformers_names.h"
 #include "nn/models/pretrained.h"
-#include "nn/models/transformers_names.h"
 #include "tensor/copy.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"

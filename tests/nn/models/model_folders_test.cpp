@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "boft/files/adapter_folder.h"
+#include "nn/models/detail/transformers_names.h"
 #include "nn/models/pretrained.h"
-#include "nn/models/transformers_names.h"
 #include "tensor/files/safetensors.h"
 #include "tests/nn/models/golden_models.h"
 #include "tests/temporary_folder.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/data/transforms/image_processor_class.h"
+#include "nn/data/transforms/detail/image_processor_class.h"
 #include "tensor/error.h"
 #include "tests/nn/data/files.h"
 #include "tests/temporary_folder.h"
