@@ -99,17 +99,16 @@ Tensors BoftLayer::tensors() {
 
 Tensor BoftLayer::weight(const Tensor& w, bool training) {
   const DType dtype = working_dtype(w.dtype(), boft_R.dtype());
-  const Tensor q = cast(rotations(training), dtype), s = scale(dtype);
-  return cast(butterfly_rotation_transposed(cast(w, dtype), q) * s, w.dtype());
+  const Tensor turned = butterfly_rotation_transposed(cast(w, dtype), rotations(training));
+  return cast(turned * scale(dtype), w.dtype());
 }
 
 Tensor BoftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
   const DType dtype = working_dtype(x.dtype(), boft_R.dtype());
-  const Tensor q = cast(rotations(training), dtype), s = scale(dtype);
+  const Tensor q = rotations(training), s = scale(dtype);
   if (const Tensor w = inside.base(); w && w.dtype() == dtype) return boft_linear(x, w, bias, q, s);
-  const Tensor rotated = cast(butterfly_rotation(cast(x, dtype), q), x.dtype());
   // s o (y - bias) + bias, so arranged that s = 1 leaves every bit of y in 16 bits too.
-  const Tensor inner = inside.linear(rotated, bias), of_output = reshape(s, {-1});
+  const Tensor inner = inside.linear(butterfly_rotation(x, q), bias), of_output = reshape(s, {-1});
   const Tensor y = cast(inner, dtype) * of_output;
   return cast(bias ? y + cast(bias, dtype) * (1 - of_output) : y, inner.dtype());
 }

@@ -69,22 +69,20 @@ HraLayer::HraLayer(const std::string& path, const nn::AdaptableLayer& layer,
                       : columns);
 }
 
-Tensor HraLayer::vectors(DType dtype) const {
-  return cast(apply_GS ? gram_schmidt(hra_u) : hra_u, dtype);
+Tensor HraLayer::vectors() const {
+  return apply_GS ? gram_schmidt(hra_u) : hra_u;
 }
 
 Tensor HraLayer::weight(const Tensor& w, bool training_now) {
   check_strength(training_now);
   const DType dtype = working_dtype(w.dtype(), hra_u.dtype());
-  const Tensor base = cast(w, dtype), reflected = householder(base, vectors(dtype));
+  const Tensor base = cast(w, dtype), reflected = householder(base, vectors());
   return cast(strength == 1 ? reflected : base + strength * (reflected - base), w.dtype());
 }
 
 Tensor HraLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
   check_strength(training);
-  const DType dtype = working_dtype(x.dtype(), hra_u.dtype());
-  const Tensor y =
-      inside.linear(cast(householder_transposed(cast(x, dtype), vectors(dtype)), x.dtype()), bias);
+  const Tensor y = inside.linear(householder_transposed(x, vectors()), bias);
   if (strength == 1) return y;
   const Tensor base = inside.linear(x, bias);
   return base + strength * (y - base);

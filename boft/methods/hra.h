@@ -63,8 +63,8 @@ struct HraLayer : LayerAdapter {
                                          const std::string& where);
 
  private:
-  // The vectors u_k in `dtype`: (d, r).
-  Tensor vectors(DType dtype) const;
+  // The vectors u_k: (d, r).
+  Tensor vectors() const;
 };
 
 }  // namespace papilio::boft

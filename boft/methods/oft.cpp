@@ -164,19 +164,17 @@ Tensor OftLayer::rotations(bool training) {
 }
 
 Tensor OftLayer::weight(const Tensor& w, bool training) {
-  const DType dtype = working_dtype(w.dtype(), oft_R.dtype());
-  const Tensor rows = cast(w, dtype), q = cast(rotations(training), dtype);
-  return cast(embedding_ ? butterfly_rotation(rows, q) : butterfly_rotation_transposed(rows, q),
-              w.dtype());
+  const Tensor q = rotations(training);
+  return embedding_ ? butterfly_rotation(w, q) : butterfly_rotation_transposed(w, q);
 }
 
 Tensor OftLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
   const DType dtype = working_dtype(x.dtype(), oft_R.dtype());
-  const Tensor q = cast(rotations(training), dtype);
+  const Tensor q = rotations(training);
   // boft_linear takes orthogonal factors only, which the series is not.
   if (const Tensor w = inside.base(); w && w.dtype() == dtype && !config.use_cayley_neumann)
     return boft_linear(x, w, bias, q, ones({w.size(0), 1}, {dtype, x.device()}));
-  return inside.linear(cast(butterfly_rotation(cast(x, dtype), q), x.dtype()), bias);
+  return inside.linear(butterfly_rotation(x, q), bias);
 }
 
 void OftLayer::visit(nn::Visitor& v) {

@@ -152,7 +152,7 @@ struct Arguments {
       : x(autocast::to_product(x_)),
         weight(autocast::to_float32(weight_)),
         bias(autocast::to_product(bias_)),
-        q(autocast::to_float32(q_)),
+        q(settled::as_wide(autocast::to_float32(q_), weight)),
         s(autocast::to_float32(s_)) {
     check_arguments(x, weight, bias, q, s);
   }

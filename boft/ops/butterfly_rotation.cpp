@@ -2,7 +2,6 @@
 
 #include <cstdint>
 
-#include "autograd/autocast.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/matrix.h"
 #include "autograd/record.h"
@@ -79,16 +78,15 @@ Tensor butterfly_rotation(const char* operation, const Tensor& x, const Tensor& 
 
 namespace {
 
-// Checks the arguments as they came, in the dtype that the scope wants.
 Tensor rotate(const char* operation, const Tensor& input, const Tensor& factors, bool transposed) {
-  const Tensor x = autocast::to_float32(input), q = autocast::to_float32(factors);
+  const auto [x, q, result] = settled::Operands(input, factors);
   check_floating(operation, x);
   const int64_t d = coordinates(q);
   check_butterfly(operation, q, d);
   check_same(operation, x, q);
   check(x.dim() >= 1 && x.size(-1) == d, operation, ": expected x of shape (..., ", d,
         ") for q of shape ", q.shape(), ", got ", x.shape());
-  return settled::butterfly_rotation(operation, x, q, transposed);
+  return cast(settled::butterfly_rotation(operation, x, q, transposed), result);
 }
 
 }  // namespace

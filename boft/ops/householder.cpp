@@ -1,10 +1,10 @@
 #include "boft/ops/householder.h"
 
-#include "autograd/autocast.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/matrix.h"
 #include "autograd/record.h"
 #include "autograd/saved.h"
+#include "boft/ops/detail/settled.h"
 #include "kernels/householder.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -31,9 +31,9 @@ Tensor reflected(const Tensor& x, const Tensor& vectors, bool reversed) {
   return y;
 }
 
-// Checks the arguments as they came, in the dtype that the scope wants.
 Tensor reflect(const char* operation, const Tensor& input, const Tensor& columns, bool reversed) {
-  const Tensor x = autocast::to_float32(input), u = autocast::to_float32(columns);
+  const settled::Operands in(input, columns);
+  const Tensor &x = in.x, &u = in.own;
   check_floating(operation, x);
   check_floating(operation, u, "u");
   check(u.dim() == 2 && u.size(1) > 0, operation, ": expected u of shape (d, r), got ", u.shape());
@@ -43,7 +43,7 @@ Tensor reflect(const char* operation, const Tensor& input, const Tensor& columns
   const Tensor vectors = vectors_of(u);
   Tensor y = reflected(x, vectors, reversed);
   const Saved for_u = u.requires_grad() ? Saved(x, contiguous_data(x)) : Saved();
-  return record(operation, y, {x, u}, [=](const Tensor& dy, Needs needs) {
+  y = record(operation, y, {x, u}, [=](const Tensor& dy, Needs needs) {
     const Tensor g = contiguous_data(dy);
     Grads grads(2);
     if (!needs[1]) {
@@ -58,6 +58,7 @@ Tensor reflect(const char* operation, const Tensor& input, const Tensor& columns
     grads[1] = contiguous_data(transposed(du));
     return grads;
   });
+  return cast(y, in.result);
 }
 
 }  // namespace
