@@ -55,7 +55,10 @@ inline const std::vector<RoomRule> room_rules = {
      "geometry is of matrices, wherever they come from"},
     {"tensor/files/", {"kernels/"}, "files hold bytes; what computes is behind tensor/"},
     // Samples.
-    {"samples/lessons/", {"samples/"}, "a lesson is what a user of the library could write"},
+    {"samples/lessons/",
+     {"samples/"},
+     "a lesson is what a user of the library could write",
+     {"samples/lessons/"}},
     {"samples/kernels/",
      {"samples/papilio/", "samples/report/", "boft/", "nn/"},
      "the study of kernels is about kernels"},

@@ -4,10 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -15,19 +13,14 @@
 #include "autograd/ops.h"
 #include "boft/geometry/angles.h"
 #include "boft/model/model.h"
-#include "nn/data/image_batches.h"
-#include "nn/data/sources/digits.h"
 #include "nn/models/vit.h"
-#include "nn/optim/optimizer.h"
 #include "nn/train/fit.h"
+#include "samples/lessons/digits.h"
 #include "tensor/copy.h"
 #include "tensor/device_named.h"
 
-#ifndef PAPILIO_DIGITS  // the build says where the repository is
-#define PAPILIO_DIGITS "samples/data/optdigits.csv.gz"
-#endif
-
 using namespace papilio;
+using namespace papilio::lessons;
 
 const std::vector<std::string> kTargets{"query", "key", "value", "dense"};
 
@@ -35,10 +28,8 @@ struct Task {
   nn::Batches train, test;
 };
 
-Task digits(const nn::ImageSplits& all, const std::vector<int64_t>& classes) {
-  const nn::ImageSplits own = nn::with_classes(all, classes);
-  return {nn::plain_batches(own.train, nn::digits_processor()),
-          nn::plain_batches(own.test, nn::digits_processor())};
+Task task_of(const nn::ImageSplits& all, const std::vector<int64_t>& classes) {
+  return {digits_of(all.train, classes), digits_of(all.test, classes)};
 }
 
 struct Model {
@@ -53,13 +44,6 @@ struct Model {
                                      .initializer_range = 0.1}};
   nn::Linear old_head{32, 5};
 
-  void learn(const nn::Batches& data, int64_t steps, double lr) {
-    nn::Loader loader(data, {.batch_size = 64, .seed = 1});
-    nn::AdamW optimizer({{.parameters = nn::trainable_parameters(vit)}}, {.lr = lr});
-    nn::fit(
-        vit, [&](const Tensor& x) { return vit(x); }, loader, optimizer,
-        {.steps = steps, .schedule = {.kind = nn::Schedule::Kind::cosine, .total_steps = steps}});
-  }
   double learned(const nn::Batches& data) {
     return nn::evaluate(
                vit, [&](const Tensor& x) { return vit(x); }, data)
@@ -94,17 +78,13 @@ void remove_factors(Model& model, const boft::AdapterModel& adapters, const nn::
 
 int main(int argc, char** argv) try {
   const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
-  const std::string path = argc > 2 ? argv[2] : PAPILIO_DIGITS;
-  std::ifstream file(path, std::ios::binary);
-  check<Error>(file.good(), "cannot read ", path);
-  const nn::ImageSplits all =
-      nn::digits_splits(std::string(std::istreambuf_iterator<char>(file), {}), path);
-  const Task old_digits = digits(all, {0, 1, 2, 3, 4}), new_digits = digits(all, {5, 6, 7, 8, 9});
+  const nn::ImageSplits all = read_digits(argc, argv);
+  const Task old_digits = task_of(all, {0, 1, 2, 3, 4}), new_digits = task_of(all, {5, 6, 7, 8, 9});
 
   manual_seed(11);
   Model model;
   nn::to(model.vit, device), nn::to(model.old_head, device);
-  model.learn(old_digits.train, 120, 5e-3);
+  learn(model.vit, old_digits.train, 120, 5e-3);
   nn::load_state_dict(model.old_head, nn::state_dict(model.vit.classifier));
   const double before = model.kept(old_digits.test);
   std::cout << std::fixed << std::setprecision(1) << "digits 0-4 before: " << 100 * before
@@ -114,7 +94,7 @@ int main(int argc, char** argv) try {
   const auto adapt = [&](const std::string& name, const boft::AdapterConfig& config, double lr) {
     adapters.add_adapter(name, config);
     adapters.set_adapter({name});
-    model.learn(new_digits.train, 100, lr);
+    learn(model.vit, new_digits.train, 100, lr);
   };
   adapt("boft",
         boft::BoftConfig{.boft_block_size = 4,

@@ -4,10 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -19,26 +17,15 @@
 #include "boft/geometry/singular_values.h"
 #include "boft/ops.h"
 #include "nn/data/image_batches.h"
-#include "nn/data/sources/digits.h"
-#include "nn/layers/linear.h"
 #include "nn/optim/optimizer.h"
 #include "nn/train/fit.h"
+#include "samples/lessons/digits.h"
 #include "tensor/copy.h"
 #include "tensor/device_named.h"
 #include "tensor/random.h"
 
-#ifndef PAPILIO_DIGITS  // the build says where the repository is
-#define PAPILIO_DIGITS "samples/data/optdigits.csv.gz"
-#endif
-
 using namespace papilio;
-
-struct Net : nn::Module {
-  nn::Linear fc1{64, 64}, fc2{64, 64}, head{64, 10};
-  Tensor operator()(const Tensor& x) { return head(relu(fc2(relu(fc1(flatten(x, 1)))))); }
-  void visit(nn::Visitor& v) override { v("fc1", fc1), v("fc2", fc2), v("head", head); }
-  std::string describe() const override { return "Net"; }
-};
+using namespace papilio::lessons;
 
 // The lengths of w's rows, (out, 1).
 Tensor lengths(const Tensor& w) {
@@ -77,20 +64,13 @@ void learn_blocks(bool rotation, const Tensor& W, const Tensor& x, const Tensor&
 
 int main(int argc, char** argv) try {
   const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
-  const std::string path = argc > 2 ? argv[2] : PAPILIO_DIGITS;
-  std::ifstream file(path, std::ios::binary);
-  check<Error>(file.good(), "cannot read ", path);
-  const nn::ImageSplits all =
-      nn::digits_splits(std::string(std::istreambuf_iterator<char>(file), {}), path);
+  const nn::ImageSplits all = read_digits(argc, argv);
   const nn::Batches train = nn::plain_batches(all.train, nn::digits_processor()),
                     test = nn::plain_batches(all.test, nn::digits_processor());
   manual_seed(12);
-  Net net;
+  Net net(10);
   nn::to(net, device);
-  nn::Loader loader(train, {.batch_size = 64, .seed = 12});
-  nn::AdamW optimizer({{.parameters = nn::trainable_parameters(net)}}, {.lr = 3e-3});
-  nn::fit(net, [&](const Tensor& x) { return net(x); }, loader, optimizer,
-          {.steps = 250, .schedule = {.kind = nn::Schedule::Kind::cosine, .total_steps = 250}});
+  learn(net, train, 250, 3e-3, 12);
 
   const Tensor w1 = copy_of(net.fc1.weight), w2 = copy_of(net.fc2.weight);
   const auto accuracy = [&](const char* what, const Tensor& first, const Tensor& second) {

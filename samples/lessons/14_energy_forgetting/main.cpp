@@ -4,10 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,39 +14,14 @@
 #include "autograd/ops.h"
 #include "boft/geometry/energy.h"
 #include "boft/model/model.h"
-#include "nn/data/image_batches.h"
-#include "nn/data/sources/digits.h"
 #include "nn/layers/linear.h"
-#include "nn/optim/optimizer.h"
 #include "nn/train/fit.h"
+#include "samples/lessons/digits.h"
 #include "tensor/copy.h"
 #include "tensor/device_named.h"
 
-#ifndef PAPILIO_DIGITS  // the build says where the repository is
-#define PAPILIO_DIGITS "samples/data/optdigits.csv.gz"
-#endif
-
 using namespace papilio;
-
-// 64 pixels, two hidden layers, and a head.
-struct Net : nn::Module {
-  nn::Linear fc1{64, 64}, fc2{64, 64}, head{64, 5};
-  Tensor features(const Tensor& x) { return relu(fc2(relu(fc1(flatten(x, 1))))); }
-  Tensor operator()(const Tensor& x) { return head(features(x)); }
-  void visit(nn::Visitor& v) override { v("fc1", fc1), v("fc2", fc2), v("head", head); }
-  std::string describe() const override { return "Net"; }
-};
-
-nn::Batches digits(const nn::ImageData& part, const std::vector<int64_t>& classes) {
-  return nn::plain_batches(nn::with_classes(part, classes), nn::digits_processor());
-}
-
-void learn(Net& net, const nn::Batches& data, int64_t steps, double lr) {
-  nn::Loader loader(data, {.batch_size = 64, .seed = 1});
-  nn::AdamW optimizer({{.parameters = nn::trainable_parameters(net)}}, {.lr = lr});
-  nn::fit(net, [&](const Tensor& x) { return net(x); }, loader, optimizer,
-          {.steps = steps, .schedule = {.kind = nn::Schedule::Kind::cosine, .total_steps = steps}});
-}
+using namespace papilio::lessons;
 
 // Spearman's rank correlation.
 double rank_correlation(const std::vector<double>& x, const std::vector<double>& y) {
@@ -89,19 +62,15 @@ std::unique_ptr<boft::AdapterModel> attach(Net& net, const std::string& method) 
 
 int main(int argc, char** argv) try {
   const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
-  const std::string path = argc > 2 ? argv[2] : PAPILIO_DIGITS;
-  std::ifstream file(path, std::ios::binary);
-  check<Error>(file.good(), "cannot read ", path);
-  const nn::ImageSplits all =
-      nn::digits_splits(std::string(std::istreambuf_iterator<char>(file), {}), path);
+  const nn::ImageSplits all = read_digits(argc, argv);
   const std::vector<int64_t> old_classes{0, 1, 2, 3, 4}, new_classes{5, 6, 7, 8, 9};
-  const nn::Batches old_test = digits(all.test, old_classes),
-                    new_train = digits(all.train, new_classes),
-                    new_test = digits(all.test, new_classes);
+  const nn::Batches old_test = digits_of(all.test, old_classes),
+                    new_train = digits_of(all.train, new_classes),
+                    new_test = digits_of(all.test, new_classes);
   manual_seed(13);
-  Net base;
+  Net base(5);
   nn::to(base, device);
-  learn(base, digits(all.train, old_classes), 150, 3e-3);
+  learn(base, digits_of(all.train, old_classes), 150, 3e-3);
   const nn::StateDict start = [&] {
     nn::StateDict copy;
     for (const auto& [name, tensor] : nn::state_dict(base)) copy[name] = copy_of(tensor);
@@ -118,7 +87,7 @@ int main(int argc, char** argv) try {
   std::cout << "method      rate   digits 5-9   digits 0-4   |energy'/energy - 1|   |W'-W|/|W|\n";
   std::vector<double> kept, energy, change;
   for (const auto& [method, lr] : rows) {
-    Net net;
+    Net net(5);
     nn::to(net, device);
     nn::load_state_dict(net, start);
     nn::Linear old_head(64, 5);

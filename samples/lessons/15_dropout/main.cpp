@@ -2,10 +2,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -14,38 +12,14 @@
 #include "boft/geometry/angles.h"
 #include "boft/model/model.h"
 #include "boft/ops.h"
-#include "nn/data/image_batches.h"
-#include "nn/data/sources/digits.h"
-#include "nn/layers/linear.h"
-#include "nn/optim/optimizer.h"
 #include "nn/train/fit.h"
+#include "samples/lessons/digits.h"
 #include "tensor/copy.h"
 #include "tensor/device_named.h"
 #include "tensor/random.h"
 
-#ifndef PAPILIO_DIGITS  // the build says where the repository is
-#define PAPILIO_DIGITS "samples/data/optdigits.csv.gz"
-#endif
-
 using namespace papilio;
-
-struct Net : nn::Module {
-  nn::Linear fc1{64, 64}, fc2{64, 64}, head{64, 5};
-  Tensor operator()(const Tensor& x) { return head(relu(fc2(relu(fc1(flatten(x, 1)))))); }
-  void visit(nn::Visitor& v) override { v("fc1", fc1), v("fc2", fc2), v("head", head); }
-  std::string describe() const override { return "Net"; }
-};
-
-nn::Batches digits(const nn::ImageData& part, const std::vector<int64_t>& classes) {
-  return nn::plain_batches(nn::with_classes(part, classes), nn::digits_processor());
-}
-
-void learn(Net& net, const nn::Batches& data, int64_t steps, double lr, uint64_t seed) {
-  nn::Loader loader(data, {.batch_size = 64, .seed = seed});
-  nn::AdamW optimizer({{.parameters = nn::trainable_parameters(net)}}, {.lr = lr});
-  nn::fit(net, [&](const Tensor& x) { return net(x); }, loader, optimizer,
-          {.steps = steps, .schedule = {.kind = nn::Schedule::Kind::cosine, .total_steps = steps}});
-}
+using namespace papilio::lessons;
 
 // The blocks of the factors, a row a factor: '#' turns, '.' was replaced by the identity.
 int64_t draw(const Tensor& q) {
@@ -63,11 +37,7 @@ int64_t draw(const Tensor& q) {
 
 int main(int argc, char** argv) try {
   const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
-  const std::string path = argc > 2 ? argv[2] : PAPILIO_DIGITS;
-  std::ifstream file(path, std::ios::binary);
-  check<Error>(file.good(), "cannot read ", path);
-  const nn::ImageSplits all =
-      nn::digits_splits(std::string(std::istreambuf_iterator<char>(file), {}), path);
+  const nn::ImageSplits all = read_digits(argc, argv);
   manual_seed(14);
 
   // Three factors of ten blocks; p = 0.3 replaces int(0.3 * 10) of one factor.
@@ -94,19 +64,19 @@ int main(int argc, char** argv) try {
   // Does it help? Few images, so that there is something to overfit; three seeds.
   std::cout << "\n  p     digits 5-9, by seed, after 100 steps on few images       mean\n"
             << std::fixed << std::setprecision(1);
-  const nn::Batches old_train = digits(all.train, {0, 1, 2, 3, 4}),
-                    few = digits(nn::subset(all.train,
-                                            [&] {
-                                              std::vector<int64_t> some;
-                                              for (int64_t i = 0;
-                                                   i < all.train->size() && some.size() < 120;
-                                                   i += 10)
-                                                some.push_back(i);
-                                              return some;
-                                            }()),
-                                 {5, 6, 7, 8, 9}),
-                    test = digits(all.test, {5, 6, 7, 8, 9});
-  Net base;
+  const nn::Batches old_train = digits_of(all.train, {0, 1, 2, 3, 4}),
+                    few = digits_of(nn::subset(all.train,
+                                               [&] {
+                                                 std::vector<int64_t> some;
+                                                 for (int64_t i = 0;
+                                                      i < all.train->size() && some.size() < 120;
+                                                      i += 10)
+                                                   some.push_back(i);
+                                                 return some;
+                                               }()),
+                                    {5, 6, 7, 8, 9}),
+                    test = digits_of(all.test, {5, 6, 7, 8, 9});
+  Net base(5);
   nn::to(base, device);
   learn(base, old_train, 150, 3e-3, 1);
   std::vector<double> means;
@@ -114,7 +84,7 @@ int main(int argc, char** argv) try {
     double mean = 0;
     std::cout << "  " << p << "   ";
     for (uint64_t seed = 0; seed < 3; ++seed) {
-      Net net;
+      Net net(5);
       nn::to(net, device);
       nn::load_state_dict(net, nn::state_dict(base));
       manual_seed(seed);
