@@ -7,6 +7,7 @@
 
 #include "kernels/convert.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/detail/dispatch_by_size.h"
 #include "kernels/rows.h"
 
 namespace papilio::cpu {
@@ -110,16 +111,7 @@ void copy(View dst, ConstView src) {
   const int d = transposed_dim(dst, src, rows);
   if (d < 0) return copy_rows(dst, src, rows);
   rows.swap(d, rows.rank - 2);
-  switch (size_of(dst.dtype)) {  // elements are only moved: their size is all that matters
-    case 1:
-      return copy_transposed<uint8_t>(dst, src, rows);
-    case 2:
-      return copy_transposed<uint16_t>(dst, src, rows);
-    case 4:
-      return copy_transposed<uint32_t>(dst, src, rows);
-    default:
-      return copy_transposed<uint64_t>(dst, src, rows);
-  }
+  dispatch_by_size(dst.dtype, [&]<class T>() { copy_transposed<T>(dst, src, rows); });
 }
 
 void fill(View dst, double value) {

@@ -1,13 +1,13 @@
 #include <cstdint>
 
 #include "kernels/cpu/parallel.h"
+#include "kernels/detail/dispatch_by_size.h"
 #include "kernels/elementwise.h"
 #include "kernels/rows.h"
 
 namespace papilio::cpu {
 namespace {
 
-// Elements are only moved, so their size is all that matters.
 template <class T>
 void where_sized(View y, ConstView condition, ConstView a, ConstView b) {
   const Rows<4> rows(y, condition, a, b);
@@ -35,16 +35,7 @@ void where_sized(View y, ConstView condition, ConstView a, ConstView b) {
 }  // namespace
 
 void where(View y, ConstView condition, ConstView a, ConstView b) {
-  switch (size_of(y.dtype)) {
-    case 1:
-      return where_sized<uint8_t>(y, condition, a, b);
-    case 2:
-      return where_sized<uint16_t>(y, condition, a, b);
-    case 4:
-      return where_sized<uint32_t>(y, condition, a, b);
-    default:
-      return where_sized<uint64_t>(y, condition, a, b);
-  }
+  dispatch_by_size(y.dtype, [&]<class T>() { where_sized<T>(y, condition, a, b); });
 }
 
 }  // namespace papilio::cpu

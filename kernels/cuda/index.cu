@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/row.h"
 #include "kernels/cuda/synchronous.h"
+#include "kernels/detail/dispatch_by_size.h"
 
 namespace papilio::cuda {
 namespace {
@@ -152,21 +153,6 @@ __global__ void add_gathered(A* dx, const T* dy, const int64_t* index, int64_t o
   }
 }
 
-// Calls body<T>() with the unsigned type that has the size of a dtype.
-template <class Body>
-void dispatch_size(DType dtype, Body&& body) {
-  switch (size_of(dtype)) {
-    case 1:
-      return body.template operator()<uint8_t>();
-    case 2:
-      return body.template operator()<uint16_t>();
-    case 4:
-      return body.template operator()<uint32_t>();
-    default:
-      return body.template operator()<uint64_t>();
-  }
-}
-
 }  // namespace
 
 void check_indices(bool on) {
@@ -188,7 +174,7 @@ int64_t first_outside(ConstView index, int64_t n, std::optional<int64_t> allowed
 
 void index_select(View y, ConstView x, ConstView index) {
   const int64_t outer = x.shape[0], n = x.shape[1], inner = x.shape[2], k = index.shape[0];
-  dispatch_size(x.dtype, [&]<class T>() {
+  dispatch_by_size(x.dtype, [&]<class T>() {
     launch(select_elements<T>, blocks_for(outer * k * inner), kBlock, 0, stream(), y.as<T>(),
            x.as<T>(), index.as<int64_t>(), outer, n, k, inner);
   });
@@ -212,7 +198,7 @@ void index_select_backward(View dx, ConstView dy, ConstView index, int64_t skip)
 
 void gather(View y, ConstView x, ConstView index) {
   const int64_t outer = x.shape[0], n = x.shape[1], inner = x.shape[2], k = y.shape[1];
-  dispatch_size(x.dtype, [&]<class T>() {
+  dispatch_by_size(x.dtype, [&]<class T>() {
     launch(gather_elements<T>, blocks_for(outer * k * inner), kBlock, 0, stream(), y.as<T>(),
            x.as<T>(), index.as<int64_t>(), outer, n, k, inner);
   });

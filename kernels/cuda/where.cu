@@ -2,12 +2,12 @@
 
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/strided.h"
+#include "kernels/detail/dispatch_by_size.h"
 #include "kernels/elementwise.h"
 
 namespace papilio::cuda {
 namespace {
 
-// Elements are only moved, so their size is all that matters.
 template <class T>
 __global__ void choose(T* y, const bool* condition, const T* a, const T* b, Strided<3> where,
                        int64_t n) {
@@ -28,16 +28,7 @@ void where_sized(View y, ConstView condition, ConstView a, ConstView b) {
 }  // namespace
 
 void where(View y, ConstView condition, ConstView a, ConstView b) {
-  switch (size_of(y.dtype)) {
-    case 1:
-      return where_sized<uint8_t>(y, condition, a, b);
-    case 2:
-      return where_sized<uint16_t>(y, condition, a, b);
-    case 4:
-      return where_sized<uint32_t>(y, condition, a, b);
-    default:
-      return where_sized<uint64_t>(y, condition, a, b);
-  }
+  dispatch_by_size(y.dtype, [&]<class T>() { where_sized<T>(y, condition, a, b); });
 }
 
 }  // namespace papilio::cuda
