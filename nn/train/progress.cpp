@@ -65,8 +65,8 @@ void Progress::show(int64_t done, const std::string& detail) {
   line += str(' ', done, '/', total_);
   if (images_ > 0 && elapsed > 0) {
     const double rate = double(images_) / elapsed;
-    line += rate < 10 ? str("  ", double(int64_t(10 * rate + 0.5)) / 10, " images/s")
-                      : str("  ", int64_t(rate), " images/s");
+    line += rate < 10 ? str("  ", double(int64_t(10 * rate + 0.5)) / 10, " ", unit_, "/s")
+                      : str("  ", int64_t(rate), " ", unit_, "/s");
     if (images_at_peak_ > 0)
       line += str(" (", int64_t(100 * rate / images_at_peak_ + 0.5), " % of peak)");
   }

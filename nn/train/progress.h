@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 namespace papilio::nn {
 
@@ -26,6 +27,8 @@ class Progress {
   void set_peak(double operations_a_second, double operations_an_image) {
     images_at_peak_ = operations_a_second / operations_an_image;
   }
+  // What is counted, if it is not images.
+  void set_unit(std::string unit) { unit_ = std::move(unit); }
   // Steps made before this run began: they count in `total`, not in the time.
   void set_done_before(int64_t done) { before_ = done; }
   // Leaves the last state, if there was one, on its line. Called by the destructor too.
@@ -37,7 +40,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   std::FILE* out_;
   bool terminal_;
-  std::string title_, last_detail_;
+  std::string title_, last_detail_, unit_ = "images";
   int64_t total_, images_ = 0, last_done_ = 0, before_ = 0;
   double images_at_peak_ = 0;
   bool finished_ = false, updated_ = false;

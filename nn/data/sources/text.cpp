@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -70,6 +72,44 @@ class Sequences : public Dataset<TokenSequence> {
   std::vector<NamedSequence> all_;
 };
 
+// A file of UTF-8, or a line of records; the text is to be learned, the prompt is given.
+struct Text {
+  std::string name;
+  std::optional<std::string> prompt;
+  std::string text;
+};
+
+std::vector<Text> records(const fs::path& path, const std::string& lines) {
+  std::vector<Text> result;
+  int64_t number = 0;
+  for (size_t at = 0; at < lines.size();) {
+    const size_t stop = std::min(lines.find('\n', at), lines.size());
+    const std::string_view line = std::string_view(lines).substr(at, stop - at);
+    at = stop + 1, ++number;
+    if (line.find_first_not_of(" \t\r") == line.npos) continue;
+    const std::string where = str(path.string(), ":", number);
+    const nlohmann::json object = parse_json(line, where);
+    JsonFields fields(object, where);
+    if (fields.has("text")) {
+      result.push_back({where, {}, fields.string("text", "")});
+      continue;
+    }
+    if (!fields.has("prompt") || !fields.has("completion"))
+      fields.fail(fields.has("prompt") ? "completion" : "text",
+                  "\"text\", or \"prompt\" and \"completion\"");
+    result.push_back({where, fields.string("prompt", ""), fields.string("completion", "")});
+  }
+  return result;
+}
+
+std::vector<Text> texts_of(const fs::path& path) {
+  std::string text = read_file(path);
+  if (path.extension() == ".jsonl") return records(path, text);
+  const auto broken = first_invalid_utf8(text);
+  check<FileError>(!broken, path.string(), ": byte ", broken.value_or(0), " is not UTF-8");
+  return {{path.string(), {}, std::move(text)}};
+}
+
 // Reads files; what it has read of each part.
 class Reader {
  public:
@@ -78,8 +118,7 @@ class Reader {
 
   std::vector<TextData> read(const fs::path& path) const {
     if (path.extension() == ".safetensors") return {tokens_file(path)};
-    std::vector<NamedSequence> texts =
-        path.extension() == ".jsonl" ? records(path) : std::vector{document(path)};
+    std::vector<NamedSequence> texts = sequences(path);
     std::erase_if(texts, [](const NamedSequence& t) {
       return int64_t(t.sequence.ids.size()) <= std::max<int64_t>(t.sequence.counted, 1);
     });
@@ -100,42 +139,18 @@ class Reader {
     if (tokenizer_.roles().eos) ids.push_back(*tokenizer_.roles().eos);
   }
 
-  NamedSequence document(const fs::path& path) const {
-    const std::string text = read_file(path);
-    const auto broken = first_invalid_utf8(text);
-    check<FileError>(!broken, path.string(), ": byte ", broken.value_or(0), " is not UTF-8");
-    NamedSequence result{path.string(), {}};
-    add(result.sequence.ids, text);
-    end(result.sequence.ids);
-    return result;
-  }
-
-  std::vector<NamedSequence> records(const fs::path& path) const {
-    const std::string text = read_file(path);
+  std::vector<NamedSequence> sequences(const fs::path& path) const {
     std::vector<NamedSequence> result;
-    int64_t number = 0;
-    for (size_t at = 0; at < text.size();) {
-      const size_t stop = std::min(text.find('\n', at), text.size());
-      const std::string_view line = std::string_view(text).substr(at, stop - at);
-      at = stop + 1, ++number;
-      if (line.find_first_not_of(" \t\r") == line.npos) continue;
-      const std::string where = str(path.string(), ":", number);
-      const nlohmann::json object = parse_json(line, where);
-      JsonFields fields(object, where);
-      NamedSequence record{where, {}};
-      std::vector<int64_t>& ids = record.sequence.ids;
-      if (fields.has("text")) {
-        add(ids, fields.string("text", ""));
-      } else {
-        if (!fields.has("prompt") || !fields.has("completion"))
-          fields.fail(fields.has("prompt") ? "completion" : "text",
-                      "\"text\", or \"prompt\" and \"completion\"");
-        add(ids, fields.string("prompt", ""));
-        record.sequence.counted = std::max<int64_t>(1, int64_t(ids.size()));
-        add(ids, fields.string("completion", ""));
+    for (const Text& text : texts_of(path)) {
+      NamedSequence named{text.name, {}};
+      std::vector<int64_t>& ids = named.sequence.ids;
+      if (text.prompt) {
+        add(ids, *text.prompt);
+        named.sequence.counted = std::max<int64_t>(1, int64_t(ids.size()));
       }
+      add(ids, text.text);
       end(ids);
-      result.push_back(std::move(record));
+      result.push_back(std::move(named));
     }
     return result;
   }
@@ -213,6 +228,18 @@ TextData joined_data(const std::vector<TextData>& parts) {
 }
 
 }  // namespace
+
+std::vector<std::string> read_texts(const fs::path& path) {
+  std::error_code ignored;
+  std::vector<std::string> result;
+  for (const fs::path& file :
+       fs::is_directory(path, ignored) ? files_of(path) : std::vector{path}) {
+    check<FileError>(file.extension() != ".safetensors", file.string(),
+                     ": holds tokens, of which the text is not known");
+    for (const Text& text : texts_of(file)) result.push_back(text.prompt.value_or("") + text.text);
+  }
+  return result;
+}
 
 TextSplits open_text(const fs::path& path, const Tokenizer& tokenizer, const TextOptions& options) {
   check(options.length >= 1, "open_text: expected a length >= 1, got ", options.length);

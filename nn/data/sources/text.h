@@ -46,6 +46,10 @@ struct TextOptions {
 TextSplits open_text(const std::filesystem::path& path, const Tokenizer& tokenizer,
                      const TextOptions& options);
 
+// The texts of all parts at `path` as they stand, one for each file or line of records: what a
+// vocabulary is learned from. Throws FileError for what open_text refuses, and for files of tokens.
+std::vector<std::string> read_texts(const std::filesystem::path& path);
+
 // A file that open_text maps: tokens of a text, or of many with eos between them.
 void save_tokens(const std::filesystem::path& path, const std::vector<int64_t>& tokens);
 

@@ -14,6 +14,7 @@
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/run_folder.h"
 
@@ -104,6 +105,8 @@ int as_other_model(const Options& options, const Settings& s) {
 
 // The adapter under the module names of another Transformers.
 int as_other_names(const Options& options, const Settings& s) {
+  check<UsageError>(!holds_language_model(s.base), "--to ", s.to,
+                    ": a language model's modules have one name in all versions");
   const LoadedModel loaded = load_model(s.base, s.folder);
   warn(options, loaded.warnings);
   const auto naming = s.to == "transformers5" ? boft::ModuleNaming::transformers5
@@ -126,9 +129,8 @@ boft::AdapterFolder converted(const Settings& s, const boft::AdapterFolder& adap
   if (s.to == "oft") return boft::as_method(adapter, "OFT");
   if (s.to != "boft") return adapter;
   const nn::SkipInit skip;  // only shapes count
-  const nn::PretrainedClassifier base =
-      nn::from_config(std::filesystem::path(s.base) / "config.json");
-  return boft::as_method(adapter, "BOFT", base.model.get());
+  const auto base = nn::model_from_config(std::filesystem::path(s.base) / "config.json");
+  return boft::as_method(adapter, "BOFT", base.get());
 }
 
 }  // namespace

@@ -17,7 +17,6 @@
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/output_file.h"
-#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_evaluation.h"

@@ -14,7 +14,6 @@
 #include "samples/papilio/options/default_targets.h"
 #include "samples/papilio/options/method_options.h"
 #include "samples/papilio/run/fit_head.h"
-#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/method.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/old_head.h"
@@ -71,6 +70,7 @@ Options declare(Settings& s) {
   add_method_options(options, s.method);
   add_training_options(options, s.run.training);
   show_method_defaults(options, s.run.training);
+  show_text_defaults(options, s.run.training, kFinetuneText);
   add_device(options, s.run.common);
   add_common(options, s.run.common);
   add_method_examples(options);

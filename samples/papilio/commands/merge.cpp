@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "autograd/ops/shape.h"
 #include "autograd/ops/to.h"
 #include "nn/models/pretrained.h"
+#include "nn/text/tokenizer_files.h"
 #include "nn/train/progress.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/data.h"
@@ -20,6 +22,7 @@
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/blend.h"
+#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/table.h"
@@ -42,7 +45,8 @@ Options declare(Settings& s) {
       "merge", "MODEL ADAPTER --out DIR [options]",
       "Writes an adapter into the weights it adapts: a plain model folder that needs "
       "neither the adapter nor more time than the base. Says how far merged and "
-      "unmerged logits are apart: on the test digits if they trained it, else on noise.");
+      "unmerged logits are apart: on the test digits if they trained it, else on noise, of a "
+      "language model on tokens drawn at random.");
   options.section("What to merge");
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("ADAPTER", &s.adapter, "", "adapter folder made for it").required();
@@ -73,12 +77,24 @@ Tensor probe_images(const Settings& s, const nn::ImageClassifier::Shape& c) {
   return randn({4, c.num_channels, c.image_size, c.image_size}, {}, generator);
 }
 
-// Of all images, and of the first alone: an adapted layer turns its weight if it has many rows
+// What is merged, whatever kind of model it is.
+struct Subject {
+  nn::Module& model;
+  boft::AdapterModel* adapters;  // null: `blend` takes the model part of the way to another
+  std::function<size_t()> blend;
+  std::function<Tensor(const Tensor&)> forward;
+  Tensor probe;        // that merged and unmerged logits are compared on
+  std::string probes;  // "images"
+  WriteFolder save;    // the merged model's files
+};
+
+// Of all probes, and of the first alone: an adapted layer turns its weight if it has many rows
 // and its input if it has few.
-std::vector<double> logits(LoadedModel& loaded, const Tensor& images) {
+std::vector<double> logits(const Subject& subject) {
   const NoGrad no_grad;
-  std::vector<double> values = loaded(images).to_vector<double>();
-  const std::vector<double> few = loaded(slice(images, 0, 0, 1)).to_vector<double>();
+  std::vector<double> values = subject.forward(subject.probe).to_vector<double>();
+  const std::vector<double> few =
+      subject.forward(slice(subject.probe, 0, 0, 1)).to_vector<double>();
   values.insert(values.end(), few.begin(), few.end());
   return values;
 }
@@ -86,7 +102,7 @@ std::vector<double> logits(LoadedModel& loaded, const Tensor& images) {
 // What was merged, and how far it is from the unmerged.
 struct Merged {
   size_t layers = 0;
-  int64_t images = 0;
+  int64_t probes = 0;
   double difference = 0;  // of logits; NaN if one is
 };
 
@@ -99,42 +115,111 @@ double largest_difference(const std::vector<double>& before, const std::vector<d
   return largest;
 }
 
-Merged merge_adapter(const Settings& s, LoadedModel& loaded, Device device) {
-  loaded.to(device);
-  nn::eval(*loaded.model);
-  loaded.adapters->set_strength("default", s.strength);
-  const size_t layers = loaded.adapters->layers("default").size();
-  const Tensor images = to(probe_images(s, loaded.model->shape()), device);
-  const std::vector<double> before = logits(loaded, images);
-  nn::Progress progress(s.common.progress(), "merge", int64_t(layers));
-  loaded.adapters->merge_and_unload(s.safe, {}, [&](size_t done, size_t, const std::string& path) {
-    progress.update(int64_t(done), 0, path);
-  });
-  return {layers, images.size(0), largest_difference(before, logits(loaded, images))};
+Merged merge_adapter(const Settings& s, const Subject& subject) {
+  nn::eval(subject.model);
+  boft::AdapterModel& adapters = *subject.adapters;
+  adapters.set_strength("default", s.strength);
+  const size_t layers = adapters.layers("default").size();
+  const std::vector<double> before = logits(subject);
+  {
+    nn::Progress progress(s.common.progress(), "merge", int64_t(layers));
+    adapters.merge_and_unload(s.safe, {}, [&](size_t done, size_t, const std::string& path) {
+      progress.update(int64_t(done), 0, path);
+    });
+  }
+  return {layers, subject.probe.size(0), largest_difference(before, logits(subject))};
 }
 
-void say(const Settings& s, const LoadedModel& loaded, const Merged& merged, bool adapter) {
+void say(const Settings& s, const Subject& subject, const Merged& merged) {
   if (s.common.json) {
     print_json({{"command", "merge"},
-                {"device", str(nn::device_of(*loaded.model))},
+                {"device", str(nn::device_of(subject.model))},
                 {"model", s.model},
                 {"adapter", s.adapter},
                 {"strength", s.strength},
                 {"out", s.out},
                 {"layers", merged.layers},
-                {"images", merged.images},
+                {subject.probes, merged.probes},
                 {"largest_logit_difference", merged.difference}});
     return;
   }
-  if (adapter)
+  if (subject.adapters != nullptr)
     std::printf(
-        "merged %zu layers; largest difference of merged and unmerged logits on %lld images: %s\n",
-        merged.layers, static_cast<long long>(merged.images),
+        "merged %zu layers; largest difference of merged and unmerged logits on %lld %s: "
+        "%s\n",
+        merged.layers, static_cast<long long>(merged.probes), subject.probes.c_str(),
         short_number(merged.difference).c_str());
   else
     std::printf("%zu tensors differ; of the difference %s counts\n", merged.layers,
                 short_number(s.strength).c_str());
   std::printf("%s: config.json, model.safetensors, run.toml\n", s.out.c_str());
+}
+
+int merge(const Settings& s, Options& options, const Subject& subject) {
+  options.applies_when(options.given(&s.strength), {&s.strength}, "");
+  const std::string settings = options.toml() + trained_on(s.model, s.adapter);
+  const RunLock lock = prepare_result_folder(s.out, ResultKind::model, s.overwrite);
+  Merged merged;
+  if (subject.adapters != nullptr)
+    merged = merge_adapter(s, subject);
+  else
+    merged.layers = subject.blend();
+  check<Error>(!std::isnan(merged.difference) || !holds_run(s.out),
+               "the merged model gives no number for the test ", subject.probes, "; what is in ",
+               s.out, " stays as it is");
+  replace_run_folder(s.out, [&](const std::filesystem::path& out) {
+    write_file_atomically(out / "run.toml", settings);
+    subject.save(out);
+  });
+  say(s, subject, merged);
+  return 0;
+}
+
+int merge_classifier(const Settings& s, Options& options, Device device, bool adapter) {
+  LoadedModel loaded =
+      adapter ? load_model(s.model, s.adapter, s.ignore_unused) : load_model(s.model);
+  warn(options, loaded.warnings);
+  loaded.to(device);
+  std::optional<nn::ImageProcessor> processor;
+  if (has_processor(s.model) || loaded.image_size > 0)
+    processor = processor_of(options, s.model, *loaded.model, loaded.image_size);
+  return merge(s, options,
+               {.model = *loaded.model,
+                .adapters = loaded.adapters.get(),
+                .blend = [&] { return blend(loaded, s.adapter, s.strength); },
+                .forward = [&](const Tensor& images) { return loaded(images); },
+                .probe = to(probe_images(s, loaded.model->shape()), device),
+                .probes = "images",
+                .save =
+                    [&](const std::filesystem::path& out) {
+                      if (processor) save_processor(out, *processor);
+                      nn::save_pretrained(*loaded.model, loaded.class_names, out);
+                    }});
+}
+
+int merge_language_model(const Settings& s, Options& options, Device device, bool adapter) {
+  LoadedLanguageModel loaded =
+      load_language_model(s.model, adapter ? s.adapter : "", s.ignore_unused);
+  warn(options, loaded.warnings);
+  loaded.to(device);
+  const nn::LanguageModel::Shape shape = loaded.model->shape();
+  constexpr int64_t kSequences = 4, kTokens = 32;
+  Generator generator;
+  const Tensor tokens =
+      randint(0, shape.vocab_size, {kSequences, std::min(kTokens, shape.max_positions)},
+              DType::int64, generator);
+  return merge(s, options,
+               {.model = *loaded.model,
+                .adapters = loaded.adapters.get(),
+                .blend = [&] { return blend(loaded, s.adapter, s.strength); },
+                .forward = [&](const Tensor& ids) { return (*loaded.model)(ids); },
+                .probe = to(tokens, device),
+                .probes = "sequences",
+                .save =
+                    [&](const std::filesystem::path& out) {
+                      nn::save_pretrained(*loaded.model, out);
+                      nn::copy_tokenizer(s.model, out);
+                    }});
 }
 
 }  // namespace
@@ -149,31 +234,8 @@ int merge(const Words& words) {
   const bool adapter = !is_model_folder(s.adapter) || is_adapter_folder(s.adapter);
   check<UsageError>(adapter || options.given(&s.strength), s.adapter,
                     ": holds a model, not an adapter; --strength T takes MODEL so far towards it");
-  LoadedModel loaded =
-      adapter ? load_model(s.model, s.adapter, s.ignore_unused) : load_model(s.model);
-  options.applies_when(options.given(&s.strength), {&s.strength}, "");
-  warn(options, loaded.warnings);
-  const std::string settings = options.toml() + trained_on(s.model, s.adapter);
-  const RunLock lock = prepare_result_folder(s.out, ResultKind::model, s.overwrite);
-  Merged merged;
-  if (adapter)
-    merged = merge_adapter(s, loaded, device);
-  else
-    merged.layers = blend(loaded, s.adapter, s.strength);
-  check<Error>(!std::isnan(merged.difference) || !holds_run(s.out),
-               "the merged model gives no number for the test images; what is in ", s.out,
-               " stays as it is");
-
-  std::optional<nn::ImageProcessor> processor;
-  if (has_processor(s.model) || loaded.image_size > 0)
-    processor = processor_of(options, s.model, *loaded.model, loaded.image_size);
-  replace_run_folder(s.out, [&](const std::filesystem::path& out) {
-    write_file_atomically(out / "run.toml", settings);
-    if (processor) save_processor(out, *processor);
-    nn::save_pretrained(*loaded.model, loaded.class_names, out);
-  });
-  say(s, loaded, merged, adapter);
-  return 0;
+  return holds_language_model(s.model) ? merge_language_model(s, options, device, adapter)
+                                       : merge_classifier(s, options, device, adapter);
 }
 
 }  // namespace papilio::cli

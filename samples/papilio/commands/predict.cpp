@@ -30,6 +30,7 @@
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/predictions_file.h"
 #include "samples/papilio/run/table.h"
+#include "samples/papilio/run/text_run.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/text.h"
 
@@ -53,10 +54,10 @@ Options declare(Settings& s) {
       "Classes and probabilities. An IMAGE is a JPEG or PNG file, or a folder of them, made into "
       "the model's input as its preprocessor_config.json says. For models of the digits it is a "
       "CSV file with an image of 8x8 pixels a line: 64 numbers from 0 to 16, and a label if there "
-      "is one.");
+      "is one. For a language model each IMAGE is a text: how likely it is, and what comes next.");
   options.section("What to predict");
   options.add("MODEL", &s.model, "", "model folder").required();
-  options.add("IMAGE", &s.images, "", "JPEG, PNG or CSV files, or folders of pictures");
+  options.add("IMAGE", &s.images, "", "JPEG, PNG or CSV files, or folders of pictures; or texts");
   options.add("digit", &s.digit, "LIST",
               "built-in digits by number: 17, 0-9 or 3,5 (of 0 to 1796)");
   add_adapter(options, s.adapter, s.ignore_unused);
@@ -71,6 +72,7 @@ Options declare(Settings& s) {
   options.example("papilio predict runs/photos holiday.jpg other.png");
   options.example("papilio predict runs/photos holidays --corrupt skip --out holidays.csv");
   options.example("papilio predict runs/base --adapter runs/boft mine.csv --top 1");
+  options.example("papilio predict gpt2 \"The capital of France is\" --top 5");
   return options;
 }
 
@@ -249,6 +251,11 @@ int predict(const Words& words) {
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;
+  if (holds_language_model(s.model)) {
+    options.applies_when(false, {&s.digit, &s.image_size, &s.corrupt}, kImageModel);
+    return predict_text(options, {s.model, s.adapter, s.out, s.images, s.top, s.ignore_unused},
+                        s.common);
+  }
   check<UsageError>(!s.images.empty() || !s.digit.empty(),
                     "nothing to predict: give IMAGE files, or --digit 0-9");
   const bool csv = s.out.ends_with(".csv");

@@ -12,6 +12,7 @@
 #include "samples/papilio/options/model_options.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
+#include "samples/papilio/run/text_run.h"
 #include "samples/papilio/run/training_run.h"
 #include "tensor/random.h"
 
@@ -22,22 +23,26 @@ namespace {
 struct Settings {
   RunSettings run = {.out = "runs/train"};
   ModelSettings model;
+  TextSettings text;
 };
 
 Options declare(Settings& s) {
   Options options("train", "[options]",
                   "Trains a vision transformer from scratch, on the built-in handwritten digits "
-                  "(1,797 images of 8x8 pixels, UCI) or on images in files. Writes a model folder "
-                  "as Hugging Face Transformers reads it (config.json, model.safetensors and, for "
-                  "images in files, preprocessor_config.json), with log.csv and run.toml, every "
-                  "setting of this run, beside them.");
+                  "(1,797 images of 8x8 pixels, UCI) or on images in files; or a small GPT-2 "
+                  "(--model-type gpt2) on a text. Writes a model folder as Hugging Face "
+                  "Transformers reads it (config.json, model.safetensors and, for images in files, "
+                  "preprocessor_config.json, for text tokenizer.json), with log.csv and run.toml, "
+                  "every setting of this run, beside them.");
   options.section("Data and results");
   add_data(options, s.run.data);
   options.add("o,out", &s.run.out, "DIR", "folder to write");
   options.flag("overwrite", s.run.overwrite, "write into a folder that holds a model already")
       .line_only();
   add_model_options(options, s.model);
+  add_text(options, s.text);
   add_training_options(options, s.run.training);
+  show_text_defaults(options, s.run.training, kTrainText);
   add_device(options, s.run.common);
   add_common(options, s.run.common);
   options.example("papilio train --classes 0-4 --out runs/base");
@@ -45,6 +50,7 @@ Options declare(Settings& s) {
       "papilio train --layers 6 --hidden-size 96 --epochs 100 --seed 1 --out runs/large");
   options.example("papilio train --data photos --corrupt skip --out runs/photos");
   options.example("papilio train --conv-layers 1 --pooling seq --out runs/cct");
+  options.example("papilio train --model-type gpt2 --data novel.txt --out runs/gpt2");
   options.example("papilio train --config runs/base/run.toml --lr 1e-3 --out runs/slower");
   return options;
 }
@@ -65,6 +71,10 @@ int train(const Words& words) {
   RunSettings& run = s.run;
   const Device device = device_of(run.common);
   settle_model_options(options, s.model);
+  if (s.model.model_type == "gpt2")
+    return train_text({options, words, run.data, s.text, run.common, run.training.batch_size}, run,
+                      s.model);
+  options.applies_when(false, {&s.text.length, &s.text.no_pack}, kLanguageModel);
   const RunData opened = open_run_data(options, run, device, {});
   const Data& data = opened.data;
   const nn::ImageProcessor processor = fit_model_to_data(options, s.model, data);

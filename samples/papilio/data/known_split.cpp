@@ -102,8 +102,9 @@ int64_t trained_image_size(const std::string& adapter) {
 }
 
 std::vector<std::string> take_known_split(const Options& options, DataSettings& s,
-                                          const std::vector<std::string>& folders) {
-  if (s.source().processor) return {};  // nothing is held out of prepared data
+                                          const std::vector<std::string>& folders,
+                                          int64_t* sequence_length) {
+  if (s.path == kDigits) return {};  // nothing is held out of prepared data
   std::vector<std::string> warnings;
   bool taken = false;
   for (const std::string& folder : folders) {
@@ -112,7 +113,7 @@ std::vector<std::string> take_known_split(const Options& options, DataSettings& 
     const Values run = run_settings(folder, gone);
     if (!gone.empty()) {
       warnings.push_back(folder + ": was merged from " + gone +
-                         ", which is not there: it is not known which images it was trained on");
+                         ", which is not there: it is not known what it was trained on");
     }
     const auto data = run.find("data");
     if (data == run.end()) continue;
@@ -130,12 +131,13 @@ std::vector<std::string> take_known_split(const Options& options, DataSettings& 
     compare("validation-share", s.validation_share);
     compare("test-share", s.test_share);
     compare("split-seed", s.split_seed);
+    if (same && sequence_length != nullptr) compare("sequence-length", *sequence_length);
     taken |= same;
     if (differing.empty()) continue;
     warnings.push_back(same ? folder + ": was trained on these data with" + differing +
-                                  ": some of the images held out now were trained on"
+                                  ": some of what is held out now was trained on"
                             : folder + ": was trained on " + data->second + " with" + differing +
-                                  "; if these are the same images, give the same");
+                                  "; if these are the same data, give the same");
   }
   return warnings;
 }

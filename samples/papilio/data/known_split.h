@@ -1,4 +1,4 @@
-// Which images a model has not seen: a run holds some out and says which in its run.toml.
+// Which data a model has not seen: a run holds some out and says which in its run.toml.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,12 @@ std::string trained_data(const std::string& model, const std::string& adapter);
 // Takes --validation-share, --test-share and --split-seed, if they are not given, from the
 // run.toml of the first of these folders (an adapter, a model) that was trained on the same data;
 // of a merged model it is that of its parts. Returns a line for each that differs from what is
-// used (some images that are evaluated were trained on then), and for each merged model that does
-// not say and whose parts are gone.
+// used (some of what is evaluated was trained on then), and for each merged model that does
+// not say and whose parts are gone. Of a text the pieces that it is cut into count too:
+// sequence_length is the variable that --sequence-length fills.
 std::vector<std::string> take_known_split(const Options& options, DataSettings& settings,
-                                          const std::vector<std::string>& folders);
+                                          const std::vector<std::string>& folders,
+                                          int64_t* sequence_length = nullptr);
 
 // --image-size of the run that made the adapter folder; 0 if nothing says one.
 int64_t trained_image_size(const std::string& adapter);

@@ -1,17 +1,20 @@
-// The model that train builds: a vision transformer.
+// The model that train builds: a vision transformer, or a GPT-2.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
+#include "nn/models/gpt2.h"
 #include "nn/models/vit.h"
+#include "nn/text/tokenizer.h"
 #include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 
 // The defaults suit the digits of 8x8 pixels: 17 tokens of width 64, 4 layers.
 struct ModelSettings {
-  int64_t image_size = 0;  // 0: the data's own
+  std::string model_type = "vit";  // as config.json has it: vit or gpt2
+  int64_t image_size = 0;          // 0: the data's own
   std::string pooling = "cls";
   nn::ViTConfig vit = {.image_size = 8,
                        .patch_size = 2,
@@ -22,10 +25,18 @@ struct ModelSettings {
                        .intermediate_size = 256,
                        .num_labels = 10,
                        .initializer_range = 0.1};
+  // Of a GPT-2, whose other sizes are those of `vit`.
+  int64_t context = 128, vocab_size = 1024;
+  std::string tokenizer;  // a folder; empty: learned from the text
 };
+
+// The smallest GPT-2 that learns something: what is not given of a width.
+inline constexpr int64_t kGpt2Width = 128;
 
 void add_model_options(Options& options, ModelSettings& settings);
 // Settles what follows from other options. Throws UsageError for those that say nothing together.
 void settle_model_options(Options& options, ModelSettings& settings);
+// The GPT-2 that the options describe, whose tokens are the tokenizer's.
+nn::GPT2Config gpt2_config(const ModelSettings& settings, const nn::Tokenizer& tokenizer);
 
 }  // namespace papilio::cli

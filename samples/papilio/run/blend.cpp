@@ -1,6 +1,8 @@
 #include "samples/papilio/run/blend.h"
 
 #include <algorithm>
+#include <functional>
+#include <string>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
@@ -8,13 +10,16 @@
 
 namespace papilio::cli {
 
-size_t blend(LoadedModel& loaded, const std::filesystem::path& folder, double strength) {
+namespace {
+
+// The weights of `model` but those that `skip` says, so far towards those of `other`.
+size_t blend_weights(nn::Module& model, nn::Module& other, const std::filesystem::path& folder,
+                     double strength, const std::function<bool(const std::string&)>& skip) {
   const NoGrad no_grad;
-  LoadedModel other = load_model(folder);
-  const nn::StateDict from = nn::state_dict(*loaded.model), to = nn::state_dict(*other.model);
+  const nn::StateDict from = nn::state_dict(model), to = nn::state_dict(other);
   size_t differ = 0;
   for (const auto& [name, tensor] : from) {
-    if (loaded.model->in_head(name)) continue;
+    if (skip(name)) continue;
     const auto found = to.find(name);
     check<FileError>(found != to.end() && found->second.shape() == tensor.shape(), folder.string(),
                      ": is no finetuned form of the model: ", name, " has shape ", tensor.shape(),
@@ -24,8 +29,26 @@ size_t blend(LoadedModel& loaded, const std::filesystem::path& folder, double st
     ++differ;
     copy_(tensor, strength == 1 ? found->second : tensor + strength * difference);
   }
+  return differ;
+}
+
+}  // namespace
+
+size_t blend(LoadedModel& loaded, const std::filesystem::path& folder, double strength) {
+  LoadedModel other = load_model(folder);
+  other.to(nn::device_of(*loaded.model));
+  const size_t differ =
+      blend_weights(*loaded.model, *other.model, folder, strength,
+                    [&](const std::string& name) { return loaded.model->in_head(name); });
   take_classifier(loaded, folder);
   return differ;
+}
+
+size_t blend(LoadedLanguageModel& loaded, const std::filesystem::path& folder, double strength) {
+  LoadedLanguageModel other = load_language_model(folder);
+  other.to(nn::device_of(*loaded.model));
+  return blend_weights(*loaded.model, *other.model, folder, strength,
+                       [](const std::string&) { return false; });
 }
 
 }  // namespace papilio::cli

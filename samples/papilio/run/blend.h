@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 
+#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 
 namespace papilio::cli {
@@ -12,5 +13,7 @@ namespace papilio::cli {
 // and the classes are the folder's whole. Returns how many tensors differ. Throws FileError for a
 // model of other sizes.
 size_t blend(LoadedModel& loaded, const std::filesystem::path& folder, double strength);
+// The same of a language model, its head too.
+size_t blend(LoadedLanguageModel& loaded, const std::filesystem::path& folder, double strength);
 
 }  // namespace papilio::cli

@@ -1,42 +1,66 @@
-// Commands on language models: what train, finetune and evaluate do with text.
+// Commands on language models: what train, finetune, evaluate, predict and merge do with text.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "samples/papilio/data/text_data.h"
 #include "samples/papilio/options/method_options.h"
+#include "samples/papilio/options/model_options.h"
+#include "samples/papilio/run/language_model.h"
+#include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/training_run.h"
 
 namespace papilio::cli {
 
-// Why an option of pictures has no meaning for text.
-inline constexpr const char* kImageModel = "an image classifier";
-// ... and the other way round.
-inline constexpr const char* kLanguageModel = "a language model";
-
-// Options that only a language model has.
-struct TextSettings {
-  int64_t length = 256;  // at most what the model looks at
-  bool no_pack = false;
+// What a command makes ready: a model and its data, and what is said of it.
+struct TextRun {
+  const TextCommand& command;
+  RunSettings& settings;
+  LoadedLanguageModel& loaded;
+  TrainingData parts;
+  std::string title, intro, report_title, report_subject;
+  std::function<void(nlohmann::json&)> add_to_json;
+  WriteFolder save_tokenizer;  // beside a model, not an adapter
+  bool compares = false;  // a model that knows something before: what it makes of the test part
 };
-void add_text(Options& options, TextSettings& settings);
+// Trains, saves, evaluates the test part, writes the report, and says all this. Returns the exit
+// code.
+int run_text(const TextRun& run);
 
-// What a command has been told.
-struct TextCommand {
-  Options& options;
-  const Words& words;
-  DataSettings& data;
-  TextSettings& text;
-  Common& common;
-  int64_t& batch_size;
+// What train and finetune of text train with if it is not given.
+struct TextDefaults {
+  int64_t epochs, batch_size;
 };
+inline constexpr TextDefaults kTrainText{.epochs = 10, .batch_size = 16},
+    kFinetuneText{.epochs = 3, .batch_size = 8};
+// The defaults in --help, after add_training_options.
+void show_text_defaults(Options& options, const TrainingSettings& settings,
+                        const TextDefaults& defaults);
+// Settles which options of training mean something for text, and what they are if not given.
+void settle_text_training(const TextCommand& command, TrainingSettings& settings,
+                          const TextDefaults& defaults);
 
-// Adapts the model in a folder, by an adapter or in full. Returns the exit code.
+// A small model from scratch, with a tokenizer that is given or learned from the text. Returns the
+// exit code, as all of these.
+int train_text(const TextCommand& command, RunSettings& run, ModelSettings& model);
+// Adapts the model in a folder, by an adapter or in full.
 int finetune_text(const TextCommand& command, RunSettings& run, MethodSettings& method,
                   const std::string& model);
-
 // What `papilio evaluate` says of a language model.
 int evaluate_text(const TextCommand& command, const std::string& model, const std::string& adapter,
                   bool ignore_unused, const std::string& part);
+
+// What `papilio predict` says of texts: how likely each is, and its likeliest next tokens.
+struct TextQuestion {
+  std::string model, adapter, out;
+  std::vector<std::string> texts;
+  int64_t top = 3;
+  bool ignore_unused = false;
+};
+int predict_text(const Options& options, const TextQuestion& question, Common& common);
 
 }  // namespace papilio::cli

@@ -70,6 +70,7 @@ TrainingJob classifier_job(nn::ImageClassifier& model, const TrainingData& data,
           .data = data,
           .out = {},
           .title = {},
+          .samples = "images",
           .settings = {}};
 }
 
@@ -115,6 +116,7 @@ class Training {
     const bool finished = first_step_ == total_ && RunLogs::end_with_epoch_of(job.out, total_);
     if (s.resume && !finished) open_logs();
     progress_.set_done_before(first_step_);
+    progress_.set_unit(job.samples);
     if (job.operations && common.progress() != nullptr && nn::device_of(job.model).is_cpu())
       progress_.set_peak(nn::measured_peak(training_precision(s)), job.operations());
   }

@@ -25,9 +25,10 @@ struct TrainingJob {
   std::function<nn::Evaluation(nn::Loader&)> evaluate;
   std::function<double()> operations;  // of a training step on one sample; empty: not known
   const TrainingData& data;
-  std::filesystem::path out;  // log.csv, steps.csv, tensorboard/, checkpoints/
-  std::string title;          // before the progress bar
-  std::string settings;       // the resolved options, as run.toml has them
+  std::filesystem::path out;       // log.csv, steps.csv, tensorboard/, checkpoints/
+  std::string title;               // before the progress bar
+  std::string samples = "images";  // what its speed counts
+  std::string settings;            // the resolved options, as run.toml has them
 };
 
 // The optimiser that the settings name, of what trains.

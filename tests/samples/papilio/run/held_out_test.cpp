@@ -58,17 +58,17 @@ TEST_CASE("what a run held out stays held out when its model is evaluated and ad
   CHECK(unknown.code == 0);
   CHECK(unknown.err ==
         "papilio evaluate: warning: merged: was merged from a, which is not there: it is not known "
-        "which images it was trained on\n");
+        "what it was trained on\n");
   const Outcome other = at.run(words("evaluate m --data photos --split-seed 2 --quiet"));
   CHECK(other.code == 0);
   CHECK(other.err ==
         "papilio evaluate: warning: m: was trained on these data with --split-seed "
-        "9007199254740993: some of the images held out now were trained on\n");
+        "9007199254740993: some of what is held out now was trained on\n");
   fs::rename(at / "photos", at / "moved");
   const Outcome moved = at.run(words("evaluate m --data moved --quiet"));
   CHECK(moved.err ==
         "papilio evaluate: warning: m: was trained on photos with --test-share 0.2 --split-seed "
-        "9007199254740993; if these are the same images, give the same\n");
+        "9007199254740993; if these are the same data, give the same\n");
 }
 
 }  // namespace papilio::test

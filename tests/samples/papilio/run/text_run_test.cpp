@@ -72,6 +72,52 @@ TEST_CASE("finetune: a language model's run is resumed bit for bit") {
   CHECK(at.bytes("parts/adapter_model.safetensors") == at.bytes("whole/adapter_model.safetensors"));
 }
 
+TEST_CASE("train: a small GPT-2 and its tokenizer; evaluate, predict, merge and convert know it") {
+  const Workplace at;
+  write_text(at);
+  const std::string train =
+      "train --model-type gpt2 --data fox.txt --hidden-size 16 --layers 1 --heads 2 --context 24 "
+      "--vocab-size 280 --epochs 6 --batch-size 4 --lr 1e-2 ";
+  const auto run = at.json(words(train + "--out base"));
+  CHECK(run["vocab_size"] == 280);
+  CHECK(run["test_perplexity"].get<double>() < 200);
+  CHECK_FALSE(run.contains("before_loss"));
+  const auto config = nlohmann::json::parse(at.bytes("base/config.json"));
+  CHECK(config["model_type"] == "gpt2");
+  CHECK(config["n_positions"] == 24);
+  CHECK(config["vocab_size"] == 280);
+  // The same again, and with the tokenizer of another folder.
+  at.json(words(train + "--out again"));
+  CHECK(at.bytes("again/model.safetensors") == at.bytes("base/model.safetensors"));
+  CHECK(at.bytes("again/tokenizer.json") == at.bytes("base/tokenizer.json"));
+  const auto given = at.json(words(
+      "train --model-type gpt2 --data fox.txt --hidden-size 16 --layers 1 --heads 2 --context 24 "
+      "--tokenizer base --epochs 6 --batch-size 4 --lr 1e-2 --out given"));
+  CHECK(given["test_loss"] == run["test_loss"]);
+
+  // The pieces that were held out stay held out: 24 tokens, not evaluate's own length.
+  const auto e = at.json(words("evaluate base --data fox.txt"));
+  CHECK(e["loss"].get<double>() == doctest::Approx(run["test_loss"].get<double>()).epsilon(1e-5));
+  const auto p = at.json({"predict", "base", "The quick brown", "dog", "--top", "2"});
+  REQUIRE(p["predictions"].size() == 2);
+  CHECK(p["predictions"][0]["top"].size() == 2);
+  CHECK(p["predictions"][0]["top"][0]["probability"].get<double>() >=
+        p["predictions"][0]["top"][1]["probability"].get<double>());
+  CHECK(p["predictions"][0]["bits_per_byte"].get<double>() > 0);
+
+  at.json(words("finetune base --data fox.txt --method oft -b 4 --lr 1e-2 --out oft"));
+  const auto merged = at.json(words("merge base oft --out merged"));
+  CHECK(merged["layers"] == 4);
+  CHECK(merged["largest_logit_difference"].get<double>() < 1e-4);
+  const auto with = at.json(words("evaluate base --adapter oft --data fox.txt")),
+             without = at.json(words("evaluate merged --data fox.txt"));
+  CHECK(without["loss"].get<double>() == doctest::Approx(with["loss"].get<double>()).epsilon(1e-5));
+  CHECK(without["loss"].get<double>() < e["loss"].get<double>());
+  at.json(words("convert oft --to boft --base base --out boft"));
+  const auto boft = at.json(words("evaluate base --adapter boft --data fox.txt"));
+  CHECK(boft["loss"].get<double>() == doctest::Approx(with["loss"].get<double>()).epsilon(1e-5));
+}
+
 TEST_CASE("finetune, evaluate: wrong uses of a language model") {
   const Workplace at;
   write_text(at);
@@ -87,5 +133,15 @@ TEST_CASE("finetune, evaluate: wrong uses of a language model") {
             "a language model has no classifier to train alone"},
            {"finetune " + kModel + " --data fox.txt -t wte", 2, "its weight is the head's too"},
            {"finetune base --sequence-length 8", 2, "a language model"},
-           {"evaluate " + kModel + " --data fox.txt --split all", 2, "one by one"}});
+           {"evaluate " + kModel + " --data fox.txt --split all", 2, "one by one"},
+           {"train --model-type gpt2", 2, "--data: a language model wants a text"},
+           {"train --model-type gpt2 --data fox.txt --patch-size 4", 2, "an image classifier"},
+           {"train --context 8", 2, "a language model"},
+           {"train --model-type gpt2 --data fox.txt --heads 5", 2,
+            "n_embd 128 is not a multiple of n_head 5"},
+           {"train --model-type gpt2 --data fox.txt --tokenizer nowhere", 1, "nowhere"},
+           {"predict " + kModel, 2, "give texts to go on from"},
+           {"predict " + kModel + " a --digit 3", 2, "an image classifier"},
+           {"predict " + kModel + " a --out p.csv", 2, "FILE.json"},
+           {"convert x --to transformers4 --base " + kModel + " --out y", 2, "one name"}});
 }

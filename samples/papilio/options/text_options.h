@@ -1,0 +1,22 @@
+// Options of language models, and why those of others have no meaning for them.
+#pragma once
+
+#include <cstdint>
+
+#include "samples/papilio/options/options.h"
+
+namespace papilio::cli {
+
+// Why an option of pictures has no meaning for text.
+inline constexpr const char* kImageModel = "an image classifier";
+// ... and the other way round.
+inline constexpr const char* kLanguageModel = "a language model";
+
+// Options that only a language model has.
+struct TextSettings {
+  int64_t length = 256;  // at most what the model looks at
+  bool no_pack = false;
+};
+void add_text(Options& options, TextSettings& settings);
+
+}  // namespace papilio::cli

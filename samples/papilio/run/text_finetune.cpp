@@ -1,0 +1,93 @@
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "nn/layers/conv1d.h"
+#include "nn/text/tokenizer_files.h"
+#include "samples/papilio/options/default_targets.h"
+#include "samples/papilio/run/text_run.h"
+#include "tensor/random.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool has_conv1d(nn::Module& model) {
+  bool found = false;
+  nn::for_each_module(model, [&](const std::string&, nn::Module& module) {
+    found |= dynamic_cast<nn::Conv1D*>(&module) != nullptr;
+  });
+  return found;
+}
+
+// Attaches the method's adapter, or makes the whole model trainable; returns what reports call it.
+std::string attach(const Options& options, MethodSettings& s, const std::string& folder,
+                   LoadedLanguageModel& loaded) {
+  nn::LanguageModel& model = *loaded.model;
+  const Method& method = method_of(s);
+  if (method.config == nullptr) {
+    check<UsageError>(method.trains_backbone, "--method ", s.method,
+                      ": a language model has no classifier to train alone");
+    nn::set_trainable(model, true);
+    return method.label;
+  }
+  if (!options.given(&s.target_modules))
+    s.target_modules = default_targets(model, s.target_modules);
+  if (!options.given(&s.modules_to_save)) s.modules_to_save.clear();
+  boft::AdapterConfig config = adapter_config(s, folder, model.shape().num_hidden_layers);
+  std::visit(
+      [&](auto& a) {
+        if constexpr (requires { a.fan_in_fan_out; }) a.fan_in_fan_out = has_conv1d(model);
+      },
+      config);
+  loaded.adapters = std::make_unique<boft::AdapterModel>(model);
+  warn(options, loaded.adapters->add_adapter("default", config));
+  return boft::label(config);
+}
+
+}  // namespace
+
+int finetune_text(const TextCommand& c, RunSettings& settings, MethodSettings& method,
+                  const std::string& folder) {
+  const Device device = device_of(c.common);
+  TrainingSettings& t = settings.training;
+  settle_text_training(c, t, kFinetuneText);
+  c.options.applies_when(false, {&method.drop_path}, kImageModel);
+  check_training_options(c.options, t, device);
+  check_text_options(c, {folder});
+  set_threads(c.common);
+  manual_seed(uint64_t(t.seed));
+  LoadedLanguageModel loaded = load_language_model(folder);
+  warn(c.options, loaded.warnings);
+  loaded.to(device);
+  TrainingData parts = text_parts(c, loaded.model->shape().max_positions, *loaded.tokenizer);
+  const std::string label = attach(c.options, method, folder, loaded);
+  const nn::ParameterCount count = nn::count_parameters(*loaded.model);
+  const std::string intro = str(parts.train->size(), " sequences of at most ", c.text.length,
+                                " tokens to train\n", nn::trainable_parameters_line(*loaded.model));
+  return run_text({.command = c,
+                   .settings = settings,
+                   .loaded = loaded,
+                   .parts = std::move(parts),
+                   .title = method.method,
+                   .intro = intro,
+                   .report_title = label + " on " + fs::path(c.data.path).filename().string(),
+                   .report_subject = str(label, " adapted the language model in ", folder, "."),
+                   .add_to_json =
+                       [&](nlohmann::json& result) {
+                         result["model"] = folder;
+                         result["method"] = method.method;
+                         result["trainable_parameters"] = count.trainable;
+                         result["all_parameters"] = count.all;
+                       },
+                   .save_tokenizer = [&](const fs::path& out) { nn::copy_tokenizer(folder, out); },
+                   .compares = true});
+}
+
+}  // namespace papilio::cli
