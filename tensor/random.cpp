@@ -1,5 +1,6 @@
 #include "tensor/random.h"
 
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -10,6 +11,8 @@
 
 namespace papilio {
 namespace {
+
+std::atomic<uint64_t> last_seed{0};
 
 Tensor empty_floating(const char* operation, const Dims& shape, const TensorOptions& options) {
   check(is_floating(options.dtype), operation, ": expected a floating dtype, got ", options.dtype);
@@ -52,11 +55,12 @@ int64_t largest(DType dtype) {
 }  // namespace
 
 Generator& default_generator() {
-  static Generator generator;
+  thread_local Generator generator(last_seed);
   return generator;
 }
 
 void manual_seed(uint64_t seed) {
+  last_seed = seed;
   default_generator().manual_seed(seed);
 }
 

@@ -40,9 +40,9 @@ class Generator {
   GeneratorState state_;
 };
 
-// The generator of every call that names none; seed 0 until manual_seed.
+// Of every call that names none: this thread's own. It begins with manual_seed's last seed, or 0.
 Generator& default_generator();
-// Seeds the default generator.
+// Seeds this thread's default generator, and those of threads that first draw later.
 void manual_seed(uint64_t seed);
 
 // Uniform in [0, 1), for floating dtypes.

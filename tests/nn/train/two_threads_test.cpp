@@ -12,6 +12,7 @@
 #include "nn/optim/optimizer.h"
 #include "nn/train/model_average.h"
 #include "tensor/creation.h"
+#include "tensor/random.h"
 #include "tests/nn/digits.h"
 #include "tests/nn/models/tiny_vit.h"
 
@@ -19,9 +20,15 @@ namespace papilio::test {
 
 namespace {
 
-// A run with data, batches and averages of its own.
+nn::ViTConfig with_dropout() {
+  nn::ViTConfig config = tiny_vit_config();
+  config.hidden_dropout_prob = 0.1;
+  return config;
+}
+
+// A run with data, batches, dropout and averages of its own.
 struct Run {
-  nn::ViTForImageClassification model{tiny_vit_config()};
+  nn::ViTForImageClassification model{with_dropout()};
   nn::AdamW optimizer{{{.parameters = nn::trainable_parameters(model)}}, {.lr = 1e-2}};
   nn::Loader loader;
   nn::ModelAverage average{model, 0.9};
@@ -61,12 +68,30 @@ TEST_CASE("two models trained in two threads learn what each of them learns alon
 
   manual_seed(3);
   Run alone_first(1), alone_second(2);
-  alone_first.train();
-  alone_second.train();
+  for (Run* run : {&alone_first, &alone_second}) std::thread([=] { run->train(); }).join();
   CHECK(first.losses.back() < first.losses.front());
   CHECK(first.values() == alone_first.values());
   CHECK(second.values() == alone_second.values());
   CHECK(first.values() != second.values());
+}
+
+TEST_CASE("each thread draws from a generator of its own, from the seed that was given last") {
+  const auto drawn = [] { return rand({4}).to_vector(); };
+  manual_seed(5);
+  const std::vector<float> fifth = drawn(), next = drawn();
+  std::vector<float> other, seeded, after;
+  std::thread([&] {
+    other = drawn();
+    manual_seed(6);
+    seeded = drawn();
+  }).join();
+  std::thread([&] { after = drawn(); }).join();
+  CHECK(other == fifth);
+  CHECK(after == seeded);
+  CHECK(seeded != fifth);
+  manual_seed(5);
+  CHECK(drawn() == fifth);
+  CHECK(drawn() == next);
 }
 
 }  // namespace papilio::test
