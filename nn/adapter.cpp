@@ -31,12 +31,20 @@ Tensor AdaptedWeight::weight(bool training) const {
 }
 
 Tensor Adapter::linear(const Tensor& x, const AdaptedWeight& inside, const Tensor& bias) {
-  return papilio::linear(x, weight(inside.weight(training), training), bias);
+  const auto product = [](const Tensor& x_, const Tensor& w, const Tensor& bias_) {
+    return papilio::linear(x_, w, bias_);
+  };
+  return Adapter::convolve(product, x, inside, bias);
 }
 
+// What lies inside may be a sum, of W and of what LoRA adds for inputs that it drops: each part is
+// adapted.
 Tensor Adapter::convolve(const Convolution& conv, const Tensor& x, const AdaptedWeight& inside,
                          const Tensor& bias) {
-  return conv(x, weight(inside.weight(training), training), bias);
+  const auto adapted = [&](const Tensor& x_, const Tensor& w, const Tensor& bias_) {
+    return conv(x_, weight(w, training), bias_);
+  };
+  return inside.convolve(adapted, x, bias);
 }
 
 Adapter* AdapterSocket::find(const std::string& name) const {

@@ -48,7 +48,7 @@ struct Adapter : Module {
   virtual Tensor weight(const Tensor& w, bool training) = 0;
   // y = x W'^T + bias, in the way that costs least. The default multiplies with weight().
   virtual Tensor linear(const Tensor& x, const AdaptedWeight& inside, const Tensor& bias);
-  // y = conv(x, W') + bias. The default convolves with weight().
+  // y = conv(x, W') + bias. The default convolves with weight(), which is linear in W for it.
   virtual Tensor convolve(const Convolution& conv, const Tensor& x, const AdaptedWeight& inside,
                           const Tensor& bias);
 };

@@ -115,9 +115,6 @@ LoraLayer::LoraLayer(const std::string& path, const nn::AdaptableLayer& layer,
 }
 
 Tensor LoraLayer::weight(const Tensor& w, bool training_now) {
-  check(!training_now || lora_A.dim() != 4 || dropout.p == 0,
-        "LoRA: an adapter activated after it adapts the weight, in which lora_dropout (", dropout.p,
-        ", of inputs) has no place; activate LoRA last");
   check_strength(training_now);
   const DType dtype = working_dtype(w.dtype(), lora_A.dtype());
   return cast(cast(w, dtype) + cast(delta(), dtype), w.dtype());
@@ -129,7 +126,8 @@ Tensor LoraLayer::delta() const {
 
 Tensor LoraLayer::convolve(const nn::Convolution& conv, const Tensor& x,
                            const nn::AdaptedWeight& inside, const Tensor& bias) {
-  if (!training || dropout.p == 0) return LayerAdapter::convolve(conv, x, inside, bias);
+  const bool drops = training && dropout.p > 0;
+  if (!drops && inside.base()) return LayerAdapter::convolve(conv, x, inside, bias);
   check_strength(training);
   const Tensor y = inside.convolve(conv, x, bias);
   const DType dtype = working_dtype(x.dtype(), lora_A.dtype());

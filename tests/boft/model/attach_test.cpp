@@ -153,13 +153,52 @@ TEST_CASE("LoRA's dropout at a convolution is of its input, in training alone") 
   nn::eval(model);
   CHECK(difference(stem(x), plus(x)) < 1e-12);
   CHECK(difference(base, plus(x)) > 1e-3);
-  // What is activated after it adapts the weight, which has no input to drop.
-  nn::train(model);
-  adapters.add_adapter("b", BoftConfig{.boft_block_size = 4, .target_modules = {"stem"}});
-  adapters.set_adapter({"a", "b"});
-  CHECK_THROWS_WITH_AS(stem(x), doctest::Contains("activate LoRA last"), ArgumentError);
-  adapters.set_adapter({"b", "a"});
-  stem(x);
+}
+
+TEST_CASE("an adapter activated after LoRA with dropout adapts the weight and what LoRA adds") {
+  TinyModel model;
+  nn::to(model, DType::float64);
+  const Tensor x = cast(test::tiny_input(), DType::float64);
+  AdapterModel adapters(model);
+  const std::vector<std::string> targets{"stem"};
+  adapters.add_adapter(
+      "lora",
+      LoraConfig{
+          .r = 2, .lora_dropout = 0.5, .target_modules = targets, .init_lora_weights = false});
+  adapters.add_adapter(
+      "boft", BoftConfig{.boft_block_size = 4, .target_modules = targets, .init_weights = false});
+  adapters.add_adapter("oft", OftConfig{.oft_block_size = 4,
+                                        .use_cayley_neumann = false,
+                                        .target_modules = targets,
+                                        .init_weights = false});
+  adapters.add_adapter("plain",
+                       LoraConfig{.r = 2, .target_modules = targets, .init_lora_weights = false});
+  const auto& lora = dynamic_cast<const boft::LoraLayer&>(*adapters.layers("lora")[0].adapter);
+  nn::Conv2d& stem = model.stem;
+  for (const char* after : {"boft", "oft", "plain"}) {
+    CAPTURE(after);
+    adapters.set_adapter({"lora", after});
+    auto& outer = *adapters.layers(after)[0].adapter;
+    const Tensor base = stem.to_matrix(stem.weight.detach());
+    const Tensor delta = cast(lora.delta(), DType::float64);
+    const auto convolved = [&](const Tensor& input, const Tensor& matrix) {
+      return conv2d(input, stem.from_matrix(matrix), {}, stem.options);
+    };
+    // W' = f(W + D), and f(D) = f(W + D) - f(W) meets the inputs that are left.
+    const Tensor whole = outer.weight(base + delta, false), plain = outer.weight(base, false);
+    nn::Dropout dropout(0.5);
+    manual_seed(1);
+    const Tensor got = stem(x);
+    manual_seed(1);
+    const Tensor wanted = convolved(x, plain) + convolved(dropout(x), whole - plain) +
+                          reshape(stem.bias, {1, -1, 1, 1});
+    CHECK(difference(got, wanted) < 1e-12);
+    backward(sum(got));
+    CHECK(grad(lora.lora_A).defined());
+    nn::eval(model);
+    CHECK(difference(stem(x), convolved(x, whole) + reshape(stem.bias, {1, -1, 1, 1})) < 1e-12);
+    nn::train(model);
+  }
 }
 
 TEST_CASE("LoRA files whose options make another model are refused, ways to draw A are not") {
