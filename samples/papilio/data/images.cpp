@@ -1,11 +1,16 @@
 #include "samples/papilio/data/images.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 #include <new>
+#include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "nn/data/formats/detail/picture_format.h"
 #include "tensor/creation.h"
@@ -35,7 +40,10 @@ Fields fields_of(std::string_view line) {
   Fields fields;
   for (size_t begin = 0; begin <= line.size();) {
     const size_t end = std::min(line.find(',', begin), line.size());
-    fields.push_back(line.substr(begin, end - begin));
+    std::string_view field = line.substr(begin, end - begin);
+    if (field.size() >= 2 && field.starts_with('"') && field.ends_with('"'))
+      field = field.substr(1, field.size() - 2);
+    fields.push_back(field);
     begin = end + 1;
   }
   return fields;
@@ -60,15 +68,48 @@ struct Row {
   std::string where;
 };
 
-// pandas' to_csv writes names of columns above, and before each row its number, under an empty
-// name.
+// In whatever case.
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  const auto lower = [](unsigned char c) { return char(std::tolower(c)); };
+  return std::ranges::any_of(
+      names, [&](std::string_view other) { return std::ranges::equal(name, other, {}, lower); });
+}
+
+// A header says which columns are no pixels: the label goes behind the pixels, wherever it stands,
+// and the numbers of rows go.
+void arrange_by_names(std::vector<Row>& rows) {
+  const Row names = std::move(rows[0]);
+  rows.erase(rows.begin());
+  size_t label = SIZE_MAX;
+  std::vector<size_t> pixels;
+  for (size_t i = 0; i < names.fields.size(); ++i) {
+    if (is_one_of(names.fields[i],
+                  {"label", "labels", "class", "category", "target", "digit", "y"}))
+      label = i;
+    else if (!is_one_of(names.fields[i], {"", "unnamed: 0", "index", "id"}))
+      pixels.push_back(i);
+  }
+  check<FileError>(pixels.size() == kPixels, names.where, ": expected names of 64 pixels, and ",
+                   "\"label\" if there is one, got ", pixels.size(), " names of pixels");
+  for (Row& row : rows) {
+    check<FileError>(row.fields.size() == names.fields.size(), row.where, ": expected ",
+                     names.fields.size(), " values, as many as names above, got ",
+                     row.fields.size());
+    Fields fields;
+    for (const size_t i : pixels) fields.push_back(row.fields[i]);
+    if (label != SIZE_MAX) fields.push_back(row.fields[label]);
+    row.fields = std::move(fields);
+  }
+}
+
+// pandas' to_csv writes names of columns above, and before each row its number.
 void drop_names_and_index(std::vector<Row>& rows) {
-  const Fields names = rows[0].fields;
-  const bool header = !std::ranges::all_of(names, is_number) && names.size() >= kPixels &&
-                      (names[0].empty() || !is_number(names[0]));
-  if (header) rows.erase(rows.begin());
-  bool counts = header ? names[0].empty() : rows.size() > 1;
-  for (size_t i = 0; i < rows.size() && !header; ++i)
+  const Fields& names = rows[0].fields;
+  if (names.size() >= kPixels && !std::ranges::all_of(names, is_number) &&
+      (names[0].empty() || !is_number(names[0])))
+    return arrange_by_names(rows);
+  bool counts = rows.size() > 1;
+  for (size_t i = 0; i < rows.size(); ++i)
     counts &= rows[i].fields.size() > kPixels && rows[i].fields[0] == std::to_string(i);
   if (!counts) return;
   for (Row& row : rows) row.fields.erase(row.fields.begin());

@@ -21,8 +21,8 @@ std::string file_format(const std::string& path);
 bool is_picture(const std::string& path);
 // A JPEG or PNG file. Throws FileError.
 NamedImage read_picture(const std::string& path, const nn::ImageProcessor& processor);
-// A CSV file, an 8x8 image a line, in [-1, 1]; names of columns and pandas' numbers of rows are
-// passed over. Throws FileError with the line.
+// A CSV file, an 8x8 image a line, in [-1, 1]; a first line of names says which column is a label,
+// pandas' numbers of rows are passed over. Throws FileError with the line.
 std::vector<NamedImage> read_image_file(const std::string& path);
 
 }  // namespace papilio::cli

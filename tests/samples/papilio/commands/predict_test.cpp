@@ -122,15 +122,28 @@ TEST_CASE("predict: names of columns and row numbers of a CSV file are no pixels
   test::write_bytes(at / "plain.csv", plain);
   test::write_bytes(at / "pandas.csv", names + ",label\n0" + values + ",7\n1" + values + ",7\n");
   test::write_bytes(at / "index.csv", "0" + values + "\n1" + values + "\n");
+  test::write_bytes(at / "first.csv", "Label" + names + "\n7" + values + "\n7" + values + "\n");
+  test::write_bytes(at / "twice.csv",
+                    "Unnamed: 0,target" + names + "\n5,7" + values + "\n6,7" + values + "\n");
+  test::write_bytes(at / "quoted.csv", "\"\",\"y\"" + names + "\n\"1\",\"7\"" + values +
+                                           "\n\"2\",\"7\"" + values + "\n");
   const auto want = at.json(words("predict base plain.csv"))["predictions"];
   REQUIRE(want.size() == 2);
-  for (const std::string name : {"pandas.csv", "index.csv"}) {
+  for (const std::string name :
+       {"pandas.csv", "index.csv", "first.csv", "twice.csv", "quoted.csv"}) {
     CAPTURE(name);
     const auto got = at.json(words("predict base " + name))["predictions"];
     REQUIRE(got.size() == 2);
     for (size_t i = 0; i < 2; ++i) CHECK(got[i]["top"] == want[i]["top"]);
     CHECK(got[0]["label"].is_null() == (name == "index.csv"));
+    if (name != "index.csv") CHECK(got[1]["label"] == "7");
   }
+  test::write_bytes(at / "unnamed.csv", "p" + names + "\n7" + values + "\n");
+  const auto refused = at.run(words("predict base unnamed.csv"));
+  CHECK(refused.code == 1);
+  CHECK(refused.err ==
+        "papilio predict: unnamed.csv, line 1: expected names of 64 pixels, and \"label\" if there "
+        "is one, got 65 names of pixels\n");
 }
 
 TEST_CASE("predict: multi-label models and single outputs by the sigmoid, regression as it is") {
