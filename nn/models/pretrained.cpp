@@ -53,6 +53,26 @@ void settle_duplicates(std::vector<std::string>& names, JsonFields& fields,
   }
 }
 
+// id2label names the outputs, as in Transformers; label2id that says otherwise is told.
+void compare_label2id(const std::vector<std::string>& names, JsonFields& fields,
+                      std::vector<std::string>& warnings, const std::string& where) {
+  const json& label2id = fields.value("label2id");
+  if (!label2id.is_object() || label2id.empty()) return;
+  if (fields.value("id2label").is_null()) {
+    warnings.push_back(where + ": has label2id and no id2label: outputs go by their numbers");
+    return;
+  }
+  for (const auto& [name, output] : label2id.items()) {
+    const auto found = std::ranges::find(names, name);
+    const bool differs = found != names.end() && output.is_number_integer() &&
+                         output != size_t(found - names.begin());
+    if (!differs || std::ranges::count(names, name) > 1) continue;
+    warnings.push_back(str(where, ": label2id says that ", name, " is output ", output.dump(),
+                           ", id2label that it is ", found - names.begin(), "; id2label is taken"));
+    return;
+  }
+}
+
 // The model that the fields describe, which is of this kind.
 template <class Model>
 std::unique_ptr<Model> make_model(JsonFields& fields, const ModelType& type, const char* kind) {
@@ -119,6 +139,7 @@ PretrainedClassifier from_config(const fs::path& path) {
   const ModelType& type = model_type_of(fields);
   result.model = make_model<ImageClassifier>(fields, type, "that of an image classifier");
   result.class_names = type.class_names(fields, result.model->shape().num_labels, result.warnings);
+  compare_label2id(result.class_names, fields, result.warnings, path.string());
   settle_duplicates(result.class_names, fields, result.warnings, path.string());
   const std::string problem = fields.string("problem_type", "");
   if (!problem.empty() && problem != "single_label_classification")

@@ -55,7 +55,7 @@ Size read_size(JsonFields& fields, const char* key, const Size& otherwise, bool 
   return sides ? Size{height, width, 0} : Size{edge, edge, edge};
 }
 
-// A list of numbers, or one for every channel.
+// A list of numbers, or one, in a list or not, for every channel.
 std::vector<double> read_numbers(JsonFields& fields, const char* key,
                                  const std::vector<double>& otherwise, size_t channels) {
   const json& value = fields.value(key);
@@ -64,7 +64,8 @@ std::vector<double> read_numbers(JsonFields& fields, const char* key,
   const bool good =
       value.is_array() && std::ranges::all_of(value, [](const json& v) { return v.is_number(); });
   if (!good) fields.fail(key, "a number or a list of numbers");
-  return value.get<std::vector<double>>();
+  const auto list = value.get<std::vector<double>>();
+  return list.size() == 1 ? std::vector<double>(channels, list[0]) : list;
 }
 
 void read_normalization(JsonFields& fields, const json& document, ImageProcessor& p,
@@ -73,10 +74,11 @@ void read_normalization(JsonFields& fields, const json& document, ImageProcessor
   p.rescale_factor = fields.number("rescale_factor", p.rescale_factor);
   p.do_normalize = read_flag(fields, document, "do_normalize", p.do_normalize);
   // One number is as many as the other's list has.
-  size_t count = size_t(channels);
+  size_t count = 0;
   for (const char* key : {"image_mean", "image_std"}) {
-    if (fields.value(key).is_array()) count = fields.value(key).size();
+    if (fields.value(key).is_array()) count = std::max(count, fields.value(key).size());
   }
+  if (count == 0) count = size_t(channels);
   p.image_mean = read_numbers(fields, "image_mean", p.image_mean, count);
   p.image_std = read_numbers(fields, "image_std", p.image_std, count);
 }

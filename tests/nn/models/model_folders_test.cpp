@@ -164,6 +164,29 @@ TEST_CASE("of outputs with one name label2id says which is meant") {
                               "it, and 2, 3 go by \"cat (output N)\""});
 }
 
+TEST_CASE("label2id that contradicts id2label, or stands alone, is told") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "config.json";
+  json config = config_of("deit");
+  using Names = std::vector<std::string>;
+  config["id2label"] = {{"0", "cat"}, {"1", "dog"}};
+  config["num_labels"] = 2;
+  const auto read = [&](const json& label2id) {
+    config["label2id"] = label2id;
+    write_bytes(path, config.dump());
+    return nn::from_config(path);
+  };
+  CHECK(read({{"cat", 1}, {"dog", 0}}).class_names == Names{"cat", "dog"});
+  CHECK(nn::from_config(path).warnings ==
+        Names{path.string() + ": label2id says that cat is output 1, id2label that it is 0; "
+                              "id2label is taken"});
+  CHECK(read({{"cat", 0}, {"dog", 1}, {"bat", 7}}).warnings.empty());
+  CHECK(read({{"cat", "0"}, {"dog", "1"}}).warnings.empty());
+  config.erase("id2label");
+  CHECK(read({{"cat", 1}, {"dog", 0}}).warnings ==
+        Names{path.string() + ": has label2id and no id2label: outputs go by their numbers"});
+}
+
 TEST_CASE("of images that are no multiple of the patch the remainder is dropped") {
   const nn::PretrainedClassifier loaded = nn::from_pretrained(golden_model("dinov2_remainder"));
   CHECK(loaded.warnings.empty());

@@ -221,6 +221,8 @@ TEST_CASE("preprocessor_config.json: a mean of one number is one for every chann
   CHECK(parsed(text).image_mean == Numbers(3, 0.4));
   CHECK(parsed(text, {.channels = 1}).image_std == Numbers{0.2});
   CHECK(parsed(R"({"image_mean": [0.4], "image_std": 0.2})").image_std == Numbers{0.2});
+  CHECK(parsed(R"({"image_mean": [0.4], "image_std": [0.1, 0.2, 0.3]})").image_mean ==
+        Numbers(3, 0.4));
 }
 
 TEST_CASE(
