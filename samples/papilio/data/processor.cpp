@@ -41,8 +41,8 @@ bool has_processor(const std::filesystem::path& folder) {
   return nn::image_processor_in(folder).has_value();
 }
 
-nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
-                                const nn::ImageClassifier& model, int64_t image_size) {
+nn::ImageProcessorFile read_processor(const std::filesystem::path& folder,
+                                      const nn::ImageClassifier& model, int64_t image_size) {
   const nn::ImageClassifier::Shape shape = model.shape();
   const auto found = nn::image_processor_in(folder);
   const std::string where = found ? found->where : folder.string();
@@ -50,14 +50,20 @@ nn::ImageProcessor processor_of(const Options& options, const std::filesystem::p
       found ? nn::parse_image_processor(found->text, where, {shape.model_type, shape.num_channels})
             : processor_without_file(folder, model);
   const nn::ImageProcessor p = image_size > 0 ? read.at_size(image_size) : read;
-  warn(options, warnings);
   check<FileError>(p.channels() == shape.num_channels, where, ": has ", p.channels(),
                    " channels, but the model takes ", shape.num_channels);
   check<FileError>(
       shape.any_size || (p.out_height() == shape.image_size && p.out_width() == shape.image_size),
       where, ": makes images of ", p.out_height(), 'x', p.out_width(), ", but the model takes ",
       shape.image_size, 'x', shape.image_size);
-  return p;
+  return {p, warnings};
+}
+
+nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
+                                const nn::ImageClassifier& model, int64_t image_size) {
+  const auto [processor, warnings] = read_processor(folder, model, image_size);
+  warn(options, warnings);
+  return processor;
 }
 
 nn::ImageProcessor processor_of(const Options& options, const Data& data,

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "nn/data/transforms/image_processor.h"
+#include "nn/data/transforms/image_processor_file.h"
 #include "nn/models/image_classifier.h"
 #include "samples/papilio/data/data.h"
 
@@ -12,8 +13,11 @@ namespace papilio::cli {
 
 // That of a model folder is its preprocessor_config.json or processor_config.json; without one it
 // is what models of its type are usually fed, at the model's size. image_size: of --image-size, for
-// which it is changed; 0 changes nothing. What is assumed or passed over is warned of. Throws
+// which it is changed; 0 changes nothing. Warnings say what is assumed or passed over. Throws
 // FileError.
+nn::ImageProcessorFile read_processor(const std::filesystem::path& folder,
+                                      const nn::ImageClassifier& model, int64_t image_size = 0);
+// The same, with its warnings shown.
 nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model, int64_t image_size = 0);
 // The same for these data: prepared ones are shown as what they are.

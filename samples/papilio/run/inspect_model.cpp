@@ -5,10 +5,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/models/pretrained.h"
 #include "nn/summary.h"
+#include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
@@ -54,12 +56,24 @@ Inspection inspect_language_model(const fs::path& folder) {
                                       {"notes", loaded.warnings}})};
 }
 
+// What reading the folder's image processor warns of; why it cannot be read.
+std::vector<std::string> processor_notes(const fs::path& folder, const nn::ImageClassifier& model) {
+  try {
+    return has_processor(folder) ? read_processor(folder, model).warnings
+                                 : std::vector<std::string>();
+  } catch (const FileError& e) {
+    return {e.what()};
+  }
+}
+
 }  // namespace
 
 Inspection inspect_model(const fs::path& folder) {
   if (holds_language_model(folder)) return inspect_language_model(folder);
   const LoadedModel loaded = load_model(folder);
   nn::ImageClassifier& model = *loaded.model;
+  std::vector<std::string> notes = loaded.warnings;
+  for (std::string& note : processor_notes(folder, model)) notes.push_back(std::move(note));
   const nn::ImageClassifier::Shape c = model.shape();
   const std::string size = str(c.image_size, 'x', c.image_size);
   std::string text =
@@ -71,7 +85,7 @@ Inspection inspect_model(const fs::path& folder) {
           c.class_token() ? "class token" : "no class token", '\n');
   if (loaded.class_names.size() <= 20)
     text += "classes: " + printable_list(loaded.class_names) + '\n';
-  for (const std::string& warning : loaded.warnings) text += "note: " + printable(warning) + '\n';
+  for (const std::string& note : notes) text += "note: " + printable(note) + '\n';
   return {text + '\n' + nn::summary(model),
           std::make_shared<json>(json{{"kind", "model"},
                                       {"path", folder.string()},
@@ -85,7 +99,7 @@ Inspection inspect_model(const fs::path& folder) {
                                       {"intermediate_size", c.intermediate_size},
                                       {"parameters", nn::count_parameters(model).all},
                                       {"modules", modules_json(model, nn::multiply_adds(model))},
-                                      {"notes", loaded.warnings}})};
+                                      {"notes", notes}})};
 }
 
 }  // namespace papilio::cli

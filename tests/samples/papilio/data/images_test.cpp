@@ -247,6 +247,11 @@ TEST_CASE("what preprocessor_config.json does not say, or says in vain, is warne
     CHECK(said.find("pictures are not padded") != std::string::npos);
     CHECK(said.find("\"OwnImageProcessor\" is not known") != std::string::npos);
   }
+  CHECK(at.json(words("inspect m"))["notes"].size() == 2);
+  test::write_bytes(at / "m/preprocessor_config.json", R"({"size": 9})");
+  const auto notes = at.json(words("inspect m"))["notes"];
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0] == "m/preprocessor_config.json: makes images of 9x9, but the model takes 8x8");
 }
 
 TEST_CASE("wrong use of image data: one line and the exit code") {
