@@ -34,7 +34,13 @@ constexpr Format kFormats[] = {
     {0, "\0\0\1\0"sv, "an icon"},
     {0, "\x93NUMPY"sv, "a NumPy array"},
     {0, "%PDF-"sv, "a PDF document"},
+    {0, "\x89HDF\r\n\x1a\n"sv, "an HDF5 file"},
+    {0, "PAR1"sv, "a Parquet file"},
+    {0, "ARROW1"sv, "an Arrow file"},
+    {0, "SQLite format 3\0"sv, "an SQLite database"},
     {0, "PK\x03\x04"sv, "a zip archive"},
+    {0, "Rar!"sv, "a RAR archive"},
+    {0, "7z\xbc\xaf\x27\x1c"sv, "a 7z archive"},
     {0, "\x1f\x8b"sv, "gzip data"},
     {0,
      "\xfd"

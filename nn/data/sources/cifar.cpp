@@ -10,7 +10,9 @@
 
 #include "nn/data/formats/detail/file.h"
 #include "nn/data/formats/detail/pickle.h"
+#include "nn/data/formats/detail/picture_format.h"
 #include "nn/data/formats/detail/tar.h"
+#include "nn/data/formats/image.h"
 #include "nn/data/sources/detail/class_names.h"
 #include "tensor/error.h"
 
@@ -194,12 +196,18 @@ bool is_cifar_folder(const fs::path& folder) {
 ImageSplits open_cifar(const fs::path& path, const HoldOut& shares) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) {
-    const std::string bytes = read_unpacked(path);
-    check<FileError>(is_tar(bytes), path.string(),
-                     ": is neither a folder nor a file of a data set (an archive "
-                     "of CIFAR or of samples, IDX)");
-    return open_files(files_of(read_tar(bytes, path.string()), path.string()), path.string(),
-                      shares);
+    const std::string bytes = read_unpacked(path), format = format_of(bytes);
+    check<FileError>(is_tar(bytes), path.string(), ": is ", format, format.empty() ? "" : ", ",
+                     "neither a folder nor a file of a data set (an archive of CIFAR or of "
+                     "samples, IDX)");
+    const std::vector<TarMember> members = read_tar(bytes, path.string());
+    const Files files = files_of(members, path.string());
+    const auto picture = std::ranges::find_if(
+        members, [](const TarMember& m) { return has_image_extension(m.path); });
+    check<FileError>(!files.empty() || picture == members.end(), path.string(), ": holds ",
+                     picture == members.end() ? "" : picture->path,
+                     ", but neither CIFAR nor samples; folders of pictures are read unpacked");
+    return open_files(files, path.string(), shares);
   }
   std::map<std::string, std::string> contents;
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) {

@@ -193,6 +193,17 @@ TEST_CASE("CIFAR files that lie: sizes, labels, missing parts, names, archives")
   CHECK(refusal(file) ==
         ": is neither a folder nor a file of a data set (an archive of "
         "CIFAR or of samples, IDX)");
+  for (const auto& [bytes, format] : {std::pair{"PK\3\4 ...", "a zip archive"},
+                                      {"PAR1 ...", "a Parquet file"},
+                                      {"Rar!\x1a\7", "a RAR archive"}}) {
+    write_bytes(file, bytes);
+    CHECK(refusal(file) == str(": is ", format,
+                               ", neither a folder nor a file of a data set (an archive of CIFAR "
+                               "or of samples, IDX)"));
+  }
+  write_bytes(file, tar({tar_member("a.txt", "x"), tar_member("cats/1.PNG", "x")}));
+  CHECK(refusal(file) ==
+        ": holds cats/1.PNG, but neither CIFAR nor samples; folders of pictures are read unpacked");
   write_bytes(file, tar({tar_member("a/train.bin", "x"), tar_member("b/train.bin", "x")}));
   CHECK(refusal(file) == ": holds two files train.bin");
   write_bytes(file, tar({tar_member("a.txt", "x")}));
