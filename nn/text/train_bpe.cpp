@@ -52,7 +52,7 @@ class PairCounts {
   void join(int64_t left, int64_t right, int64_t joined) {
     std::vector<size_t> places = std::move(pairs_[key_of(left, right)].words);
     std::ranges::sort(places);
-    places.erase(std::ranges::unique(places).begin(), places.end());
+    places.erase(std::unique(places.begin(), places.end()), places.end());
     for (const size_t i : places) {
       count_pairs(i, -1);
       std::vector<int64_t>& symbols = words_[i].symbols;
