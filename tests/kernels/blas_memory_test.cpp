@@ -13,6 +13,7 @@
 #include "kernels/threads.h"
 #include "tensor/creation.h"
 #include "tensor/error.h"
+#include "tests/sanitizers.h"
 
 namespace papilio::test {
 
@@ -54,7 +55,8 @@ TEST_CASE("products of more and more threads for the test of memory limits" * do
   ::_exit(0);
 }
 
-TEST_CASE("products under any memory limit end, with their result or an error") {
+TEST_CASE("products under any memory limit end, with their result or an error" *
+          doctest::skip(kAddressSanitizer)) {
   bool done = false, refused = false;
   for (int megabytes = 450; megabytes <= 1850; megabytes += 100) {
     CAPTURE(megabytes);

@@ -6,6 +6,7 @@
 
 #include "tensor/error.h"
 #include "tests/samples/papilio/program.h"
+#include "tests/sanitizers.h"
 
 namespace papilio::test {
 
@@ -20,7 +21,8 @@ Outcome run_within(const Workplace& at, int megabytes, const std::string& line) 
 
 }  // namespace
 
-TEST_CASE("under any limit on memory the program starts, or says that OpenBLAS has no room") {
+TEST_CASE("under any limit on memory the program starts, or says that OpenBLAS has no room" *
+          doctest::skip(kAddressSanitizer)) {
   const Workplace at("/bin/sh");
   constexpr int kNoLibrary = 127;  // the loader's own code, with a line that names the library
   int refused = 0;
@@ -39,7 +41,8 @@ TEST_CASE("under any limit on memory the program starts, or says that OpenBLAS h
 
 TEST_CASE(
     "under any limit on memory a product ends: with its result, or with the error that says what "
-    "is missing") {
+    "is missing" *
+    doctest::skip(kAddressSanitizer)) {
   const Workplace at("/bin/sh");
   REQUIRE(
       run_within(at, 0, "train --classes 0-1 --quiet --threads 4 --out base " + kTinyModel).code ==
