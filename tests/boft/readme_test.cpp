@@ -36,15 +36,30 @@ std::string headers() {
   return text;
 }
 
+// The sources of the program's pages.
+std::string page_sources() {
+  std::string text;
+  for (const auto& entry :
+       fs::recursive_directory_iterator(fs::path(source_root) / "samples/report/pages"))
+    text += read_bytes(entry.path());
+  return text;
+}
+
+bool lesson_exists(const fs::path& root, const std::string& number) {
+  for (const auto& entry : fs::directory_iterator(root / "samples/lessons"))
+    if (std::stoi(entry.path().filename().string()) == std::stoi(number)) return true;
+  return false;
+}
+
 bool has_word(const std::string& text, const std::string& word) {
   return std::regex_search(text, std::regex("\\b" + word + "\\b"));
 }
 
 }  // namespace
 
-TEST_CASE("the map of equations has no gap, and names functions, tests and lessons that exist") {
+TEST_CASE("the map of equations has no gap: functions, tests, lessons and pictures that exist") {
   const fs::path root(source_root);
-  const std::string declared = headers();
+  const std::string declared = headers(), pages = page_sources();
   std::ifstream file(root / "boft/README.md");
   int rows = 0, tests = 0, lessons = 0;
   bool inside = false;
@@ -54,7 +69,7 @@ TEST_CASE("the map of equations has no gap, and names functions, tests and lesso
     if (!inside || line.starts_with("|---") || line.starts_with("| equation ")) continue;
     CAPTURE(line);
     const std::vector<std::string> cells = cells_of(line);
-    REQUIRE(cells.size() == 5);
+    REQUIRE(cells.size() == 6);
     ++rows;
     for (const std::string& cell : cells) CHECK(!cell.empty());
     for (const std::string& name : found(cells[2], R"(`(?:[A-Za-z]+::)?([A-Za-z_]+))"))
@@ -71,10 +86,16 @@ TEST_CASE("the map of equations has no gap, and names functions, tests and lesso
     if (cells[2].starts_with("none: ")) continue;
     CHECK((cells[3] == "the same" || !found(cells[3], R"(`(\S+_test\.cpp)`)").empty()));
     CHECK(cells[4].find("](../samples/") != std::string::npos);
+    // A picture is in a page that the program writes, or in a lesson.
+    CHECK(!found(cells[5], R"((`explain|report|lesson \d))").empty());
+    for (const std::string& number : found(cells[5], R"(lesson (\d+))"))
+      CHECK_MESSAGE(lesson_exists(root, number), number);
+    for (const std::string& title : found(cells[5], R"("([^"]+)")"))
+      CHECK_MESSAGE(pages.find('"' + title + '"') != std::string::npos, title);
   }
-  CHECK(rows == 25);
+  CHECK(rows == 32);
   CHECK(tests > rows);
-  CHECK(lessons == rows - 1);
+  CHECK(lessons >= rows - 1);  // all but the proofs of appendix G
 }
 
 }  // namespace papilio::test

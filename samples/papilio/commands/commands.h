@@ -12,6 +12,7 @@ int evaluate(const Words& words);
 int merge(const Words& words);
 int convert(const Words& words);
 int predict(const Words& words);
+int explain(const Words& words);
 int generate(const Words& words);
 int generate_pictures(const Words& words);  // generate, of a Stable Diffusion folder
 int inspect(const Words& words);
@@ -34,6 +35,7 @@ inline constexpr Command kCommands[] = {
     {"predict", "classes and probabilities of images", predict},
     {"generate", "go on with a text, or make pictures of prompts", generate},
     {"inspect", "what a model, an adapter or a .safetensors file holds", inspect},
+    {"explain", "pictures of a butterfly (d, b, m), or of an adapter's rotations", explain},
     {"data", "what a data set holds, and what of it is corrupt", data},
     {"demo", "the whole story: pretrain, adapt by BOFT, OFT, LoRA, probe and in full, report",
      demo},
