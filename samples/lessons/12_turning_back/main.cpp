@@ -61,19 +61,29 @@ void bar(double share) {
             << std::string(size_t(20 * share), '=') << std::right;
 }
 
-// Sets the factors to the identity, the last one first.
-void remove_factors(Model& model, const boft::AdapterModel& adapters, const nn::Batches& old_test,
-                    const nn::Batches& new_test) {
-  std::cout << "\nfactors       digits 5-9                   digits 0-4, old head\n";
-  for (int64_t m : {2, 1, 0}) {  // B_1 B_0, then B_0 alone, then nothing
-    for (const boft::LayerRef& ref : adapters.layers("boft")) {
-      const Tensor r = dynamic_cast<boft::BoftLayer&>(*ref.adapter).boft_R.detach();
-      for (int64_t i = m; i < r.size(0); ++i) fill_(select(r, 0, i), 0);
-    }
-    std::cout << "      " << m;
-    bar(model.learned(new_test)), bar(model.kept(old_test));
-    std::cout << '\n';
+// Sets the factors to the identity one after the other, in this order, and gives them back what
+// they had learned. Returns what is kept without any.
+double remove_factors(Model& model, const boft::AdapterModel& adapters,
+                      const std::vector<int64_t>& order, const nn::Batches& old_test,
+                      const nn::Batches& new_test) {
+  std::vector<Tensor> factors, learned;  // a layer: (2, N, b, b)
+  for (const boft::LayerRef& ref : adapters.layers("boft")) {
+    factors.push_back(dynamic_cast<boft::BoftLayer&>(*ref.adapter).boft_R.detach());
+    learned.push_back(copy_of(factors.back()));
   }
+  std::cout << "\nwithout       digits 5-9                   digits 0-4, old head\n";
+  double kept = 0;
+  std::string without = " -";
+  for (size_t removed = 0;; ++removed) {
+    std::cout << std::setw(7) << without;
+    bar(model.learned(new_test)), bar(kept = model.kept(old_test));
+    std::cout << '\n';
+    if (removed == order.size()) break;
+    without = (removed == 0 ? "B_" : without + " B_") + std::to_string(order[removed]);
+    for (const Tensor& r : factors) fill_(select(r, 0, order[removed]), 0);
+  }
+  for (size_t i = 0; i < factors.size(); ++i) copy_(factors[i], learned[i]);
+  return kept;
 }
 
 int main(int argc, char** argv) try {
@@ -118,7 +128,11 @@ int main(int argc, char** argv) try {
   check<Error>(std::ranges::max(kept) == kept.back() || kept.back() > 0.9, "the way back is one");
   adapters.set_strength("boft", 1);
 
-  remove_factors(model, adapters, old_digits.test, new_digits.test);
+  // The last one first; then the exercise, the first one first. B_0 alone is not B_1 alone, but
+  // without both the features are the base's, in whatever order they went.
+  for (const std::vector<int64_t>& order : {std::vector<int64_t>{1, 0}, {0, 1}})
+    check<Error>(remove_factors(model, adapters, order, old_digits.test, new_digits.test) == before,
+                 "without factors the features are the base's");
 
   std::cout
       << "\nCOFT, eps     digits 5-9                   digits 0-4, old head      largest angle\n";

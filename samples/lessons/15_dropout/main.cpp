@@ -1,4 +1,5 @@
 // Multiplicative dropout: blocks become the identity. What it removes, and what that does here.
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -35,6 +36,29 @@ int64_t draw(const Tensor& q) {
   return replaced;
 }
 
+// The exercise: how often block 4 of factor 1 is replaced. A draw takes int(p N) blocks of one of m
+// factors, so a block's share is int(p N) / (m N): more factors, less of each.
+void count_draws(const Tensor& q) {
+  Generator generator(1);
+  int64_t replaced = 0;
+  const Tensor block = select(select(q, 0, 1), 0, 4);
+  for (int k = 0; k < 1000; ++k) {
+    const Tensor now = multiplicative_dropout(q, 0.3, true, generator);
+    replaced += max(abs(select(select(now, 0, 1), 0, 4) - block)).item() != 0;
+  }
+  std::cout << "\na block was replaced in " << double(replaced) / 10
+            << " % of 1,000 draws; int(p N) / (m N) = 10 %\n";
+  check<Error>(std::abs(double(replaced) / 1000 - 3. / 30) < 4 * std::sqrt(0.1 * 0.9 / 1000),
+               "not int(p N) / (m N)");
+}
+
+// Every tenth of the first 1,200 digits.
+nn::ImageData few_of(const nn::ImageData& digits) {
+  std::vector<int64_t> some;
+  for (int64_t i = 0; i < digits->size() && some.size() < 120; i += 10) some.push_back(i);
+  return nn::subset(digits, some);
+}
+
 int main(int argc, char** argv) try {
   const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
   const nn::ImageSplits all = read_digits(argc, argv);
@@ -52,6 +76,8 @@ int main(int argc, char** argv) try {
   check<Error>(max(abs(multiplicative_dropout(q, 0.3, false) - q)).item() == 0, "not in training");
   check<Error>(max(abs(multiplicative_dropout(q, 0.09, true) - q)).item() == 0, "int(0.9) is 0");
 
+  count_draws(q);
+
   // A replaced block gets no gradient; all blocks of a factor that was not drawn do.
   const Tensor r = leaf(randn({3, 10, 4, 4}, {.device = device}));
   const Tensor x = randn({5, 40}, {.device = device});
@@ -65,16 +91,7 @@ int main(int argc, char** argv) try {
   std::cout << "\n  p     digits 5-9, by seed, after 100 steps on few images       mean\n"
             << std::fixed << std::setprecision(1);
   const nn::Batches old_train = digits_of(all.train, {0, 1, 2, 3, 4}),
-                    few = digits_of(nn::subset(all.train,
-                                               [&] {
-                                                 std::vector<int64_t> some;
-                                                 for (int64_t i = 0;
-                                                      i < all.train->size() && some.size() < 120;
-                                                      i += 10)
-                                                   some.push_back(i);
-                                                 return some;
-                                               }()),
-                                    {5, 6, 7, 8, 9}),
+                    few = digits_of(few_of(all.train), {5, 6, 7, 8, 9}),
                     test = digits_of(all.test, {5, 6, 7, 8, 9});
   Net base(5);
   nn::to(base, device);
