@@ -2,16 +2,12 @@
 """Compares Papilio with PEFT on whole models, in both directions, and prints one table. See README.md."""
 
 import argparse
-import datetime
 import subprocess
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 
-import peft
 import torch
-import transformers
 from safetensors.torch import load_file
 
 import side_peft
@@ -98,12 +94,7 @@ def main():
     parser.add_argument("--steps", type=int, default=3, help="of training here, before the way back")
     parser.add_argument("--only", default="", help="groups whose name contains this")
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-
-    print(f"{datetime.date.today()}; PEFT {peft.__version__}, Transformers {transformers.__version__}, "
-          f"PyTorch {torch.__version__}\n")
+    print(side_peft.heading())
     print(line(["group", "cases", *COLUMNS, "effect"]))
     print("|---|---:|" + "---:|" * (len(COLUMNS) + 1))
     failures = []

@@ -2,16 +2,12 @@
 """PEFT's adapters through `papilio convert`, and the results back in PEFT or Transformers: the logits stay. See README.md."""
 
 import argparse
-import datetime
 import subprocess
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 
-import peft
 import torch
-import transformers
 from peft import BOFTConfig, OFTConfig
 from safetensors.torch import load_file
 
@@ -60,11 +56,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", type=Path, help="papilio")
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    print(f"{datetime.date.today()}; PEFT {peft.__version__}, Transformers {transformers.__version__}, "
-          f"PyTorch {torch.__version__}\n")
+    print(side_peft.heading())
     print(f"| {'conversion':<48} | {'logits':>9} |\n|---|---:|")
     worst = 0.0
     for model_type in ("vit", "dinov2"):

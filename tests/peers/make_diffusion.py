@@ -26,18 +26,9 @@ from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from clip_vocabulary import write_vocabulary
+from drawn import randomise
 
 OUT = Path(__file__).parents[1] / "golden" / "diffusion"
-
-
-def randomise(model, seed, std=0.15):
-    """Every parameter far from its start, so that each one shows in the answer."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            around = 1.0 if "norm" in name and name.endswith("weight") else 0.0
-            p.copy_(around + std * torch.randn(p.shape, generator=generator))
-    return model.eval()
 
 
 def save(tensors, path):
@@ -95,7 +86,7 @@ def make_pipeline(kind, folder):
         steps_offset=1, prediction_type=PREDICTIONS[kind],
     )
     pipeline = StableDiffusionPipeline(
-        vae=randomise(vae, 1), text_encoder=randomise(text, 2), unet=randomise(unet, 3), scheduler=scheduler,
+        vae=randomise(vae, 1, 0.15), text_encoder=randomise(text, 2, 0.15), unet=randomise(unet, 3, 0.15), scheduler=scheduler,
         tokenizer=CLIPTokenizer.from_pretrained(tokenizer, model_max_length=77), safety_checker=None, feature_extractor=None,
         requires_safety_checker=False,
     )

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
-from peft import BOFTConfig, HRAConfig, LoraConfig, OFTConfig, get_peft_model
+from peft import BOFTConfig, HRAConfig, LoraConfig, OFTConfig
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
+
+from drawn import save_drawn_adapter
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "diffusion"
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
@@ -26,15 +28,7 @@ TEXT = {"boft": BOFTConfig(boft_block_size=4, target_modules=["q_proj", "v_proj"
 
 
 def write(model, config, folder, seed, answer):
-    adapted = get_peft_model(model, config)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for p in adapted.parameters():
-            if p.requires_grad:
-                p.add_(0.1 * torch.randn(p.shape, generator=generator))
-    adapted.peft_config["default"].base_model_name_or_path = "base"
-    adapted.eval().save_pretrained(folder)
-    (folder / "README.md").unlink(missing_ok=True)
+    adapted, _ = save_drawn_adapter(folder, model, config, seed)
     with torch.no_grad():
         save_file({"output": answer(adapted).contiguous()}, folder / "answers.safetensors")
 

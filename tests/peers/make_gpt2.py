@@ -14,10 +14,12 @@ from pathlib import Path
 
 import peft_patch  # noqa: F401  (more than one butterfly factor)
 import torch
-from peft import BOFTConfig, LoraConfig, OFTConfig, get_peft_model
+from peft import BOFTConfig, LoraConfig, OFTConfig
 from safetensors.torch import save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.pytorch_utils import Conv1D
+
+from drawn import save_drawn_adapter
 
 OUT = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "golden" / "gpt2")
 TOKENIZER = Path(__file__).parents[1] / "golden" / "tokenizer"
@@ -100,15 +102,7 @@ def with_linear(model):
 
 def write_adapter(name, model, config, seed):
     folder = OUT / name
-    adapted = get_peft_model(copy.deepcopy(model), config)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for p in adapted.parameters():
-            if p.requires_grad:
-                p.add_(0.1 * torch.randn(p.shape, generator=generator))
-    adapted.peft_config["default"].base_model_name_or_path = "gpt2"
-    adapted.eval().save_pretrained(folder)
-    (folder / "README.md").unlink(missing_ok=True)
+    adapted, _ = save_drawn_adapter(folder, copy.deepcopy(model), config, seed, "gpt2")
     ids = ids_of(seed, 643)
     output = adapted(input_ids=ids, labels=ids)
     output.loss.backward()

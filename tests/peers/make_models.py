@@ -12,7 +12,7 @@ from pathlib import Path
 
 import timm
 import torch
-from peft import BOFTConfig, LoraConfig, OFTConfig, get_peft_model
+from peft import BOFTConfig, LoraConfig, OFTConfig
 from safetensors.torch import save_file
 from timm.models import save_for_hf
 from timm.models.vision_transformer import Block, VisionTransformer
@@ -26,6 +26,8 @@ from transformers import (
     DINOv3ViTModel,
 )
 
+from drawn import randomise, save_drawn_adapter
+
 OUT = Path(__file__).parents[1] / "golden" / "models"
 TIMM = dict(img_size=12, patch_size=4, in_chans=2, embed_dim=16, depth=2, num_heads=2, num_classes=3)
 SHARED = dict(
@@ -33,16 +35,6 @@ SHARED = dict(
     intermediate_size=24, num_labels=3,
 )
 LABELS = ["cat", "dog", "owl"]
-
-
-def randomise(model, seed, std=0.3):
-    """Every parameter far from its start, so that each one shows in the answer."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            around = 1.0 if "norm" in name and name.endswith("weight") else 0.0
-            p.copy_(around + std * torch.randn(p.shape, generator=generator))
-    return model.eval()
 
 
 def images_of(seed, size):
@@ -60,15 +52,7 @@ def write_answers(folder, answer, seed, sizes):
 
 def write_adapter(folder, model, config, seed, logits=lambda y: y):
     """PEFT's folder, with what the adapted model and the merged one answer."""
-    adapted = get_peft_model(model, config)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for p in adapted.parameters():
-            if p.requires_grad:
-                p.add_(0.1 * torch.randn(p.shape, generator=generator))
-    adapted.peft_config["default"].base_model_name_or_path = "base"
-    adapted.eval().save_pretrained(folder)
-    (folder / "README.md").unlink(missing_ok=True)
+    adapted, _ = save_drawn_adapter(folder, model, config, seed)
     images = images_of(seed + 1, (12, 12))
     with torch.no_grad():
         answers = {"images": images, "logits": logits(adapted(images)).contiguous()}

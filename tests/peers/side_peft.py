@@ -1,9 +1,11 @@
 """PEFT's half of the comparison: random models and adapters, logits and gradients in float64, files."""
 
+import datetime
 import warnings
 from contextlib import nullcontext
 from types import SimpleNamespace
 
+import peft
 import timm
 import torch
 import transformers
@@ -16,6 +18,15 @@ from timm.models.vision_transformer import VisionTransformer
 import peft_patch  # BOFT with several factors, from here on
 
 WEIGHTS = "adapter_model.safetensors"
+
+
+def heading():
+    """The day and the versions, above a table; from here on the libraries are quiet."""
+    warnings.simplefilter("ignore")
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    return (f"{datetime.date.today()}; PEFT {peft.__version__}, Transformers {transformers.__version__}, "
+            f"PyTorch {torch.__version__}\n")
 
 
 class Dinov3Classifier(transformers.DINOv3ViTModel):

@@ -8,7 +8,7 @@ import pathlib
 import shutil
 
 import torch
-from peft import BOFTConfig, LoraConfig, get_peft_model
+from peft import BOFTConfig, LoraConfig
 from safetensors.torch import save_file
 from transformers import (
     Dinov2Config,
@@ -19,20 +19,12 @@ from transformers import (
     ViTForImageClassification,
 )
 
+from drawn import randomise, save_drawn_adapter
+
 OUT = pathlib.Path(__file__).parent.parent / "golden" / "transformers"
 SHARED = dict(
     image_size=12, patch_size=4, num_channels=2, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_labels=3
 )
-
-
-def randomise(model, seed):
-    """Every parameter far from its start, so that each one shows in the answer."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            around = 1.0 if "norm" in name and name.endswith("weight") else 0.0
-            p.copy_(around + 0.3 * torch.randn(p.shape, generator=generator))
-    return model.eval()
 
 
 def answers(model, images, **options):
@@ -58,15 +50,7 @@ def write(name, model, seed, sizes, shard=None, interpolate=False):
 def write_adapter(name, model, config, seed):
     """An adapter under the module names of this Transformers, and the adapted model's logits."""
     folder = OUT / name
-    adapted = get_peft_model(model, config)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for p in adapted.parameters():
-            if p.requires_grad:
-                p.add_(0.1 * torch.randn(p.shape, generator=generator))
-    adapted.peft_config["default"].base_model_name_or_path = "dinov2"
-    adapted.eval().save_pretrained(folder)
-    (folder / "README.md").unlink()
+    adapted, generator = save_drawn_adapter(folder, model, config, seed, "dinov2")
     images = torch.randn((2, 2, 12, 12), generator=generator)
     with torch.no_grad():
         save_file({"images": images, "logits": adapted(pixel_values=images).logits}, folder / "answers.safetensors")
