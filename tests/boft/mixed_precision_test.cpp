@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "autograd/autocast.h"
@@ -16,7 +17,9 @@
 #include "autograd/ops.h"
 #include "boft/methods/oft.h"
 #include "boft/ops/boft_linear.h"
+#include "boft/ops/butterfly_rotation.h"
 #include "boft/ops/cayley.h"
+#include "boft/ops/householder.h"
 #include "nn/models/vit.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
@@ -252,6 +255,57 @@ TEST_CASE("digits: the loss falls in bfloat16 as in float32, and the rotation st
   CHECK(half != full);
   CHECK(mean_full < 0.8 * full[0]);
   CHECK(mean_half == doctest::Approx(mean_full).epsilon(0.1));
+}
+
+namespace {
+
+using Turn = Tensor (*)(const Tensor&, const Tensor&);
+
+// Bits of y and of the gradients of x and of the adapter's tensor.
+std::vector<std::vector<double>> turned(Turn f, const std::vector<Tensor>& in, DType dtype) {
+  const Tensor x = leaf(copy_of(in[0], dtype)), own = leaf(copy_of(in[1]));
+  const Tensor y = f(x, own);
+  CHECK(y.dtype() == dtype);
+  backward(y, copy_of(in[2], dtype));
+  CHECK(grad(x).dtype() == dtype);
+  CHECK(grad(own).dtype() == DType::float32);
+  return {y.to_vector<double>(), grad(x).to_vector<double>(), grad(own).to_vector<double>()};
+}
+
+// The same with casts around.
+template <Turn kTurn>
+Tensor cast_around(const Tensor& x, const Tensor& own) {
+  const DType wide = x.dtype() == DType::float64 ? DType::float64 : DType::float32;
+  return cast(kTurn(cast(x, wide), cast(own, wide)), x.dtype());
+}
+
+}  // namespace
+
+TEST_CASE("adapters' tensors of float32 act on x of any floating dtype, and leave it its own") {
+  const std::pair<Turn, Turn> rotations[] = {
+      {butterfly_rotation, cast_around<butterfly_rotation>},
+      {butterfly_rotation_transposed, cast_around<butterfly_rotation_transposed>}};
+  const std::pair<Turn, Turn> reflections[] = {
+      {householder, cast_around<householder>},
+      {householder_transposed, cast_around<householder_transposed>}};
+  for (const Device device : devices()) {
+    Generator g(5);
+    const Tensor x = to(normal({3, 12}, 0, 1, {}, g), device),
+                 dy = to(normal({3, 12}, 0, 1, {}, g), device),
+                 q = to(cayley(normal({2, 6, 2, 2}, 0, 0.5, {}, g)), device),
+                 u = to(normal({12, 3}, 0, 1, {}, g), device);
+    for (const DType dtype : {DType::bfloat16, DType::float16, DType::float32, DType::float64}) {
+      CAPTURE(str(device, ' ', dtype));
+      for (const auto& [at_door, outside] : rotations)
+        CHECK(turned(at_door, {x, q, dy}, dtype) == turned(outside, {x, q, dy}, dtype));
+      for (const auto& [at_door, outside] : reflections)
+        CHECK(turned(at_door, {x, u, dy}, dtype) == turned(outside, {x, u, dy}, dtype));
+    }
+    const Tensor wide = copy_of(u, DType::float64);
+    CHECK_THROWS_WITH_AS(householder(x, wide),
+                         "householder: expected tensors of one dtype, got float32 and float64",
+                         ArgumentError);
+  }
 }
 
 }  // namespace papilio::test
