@@ -22,8 +22,9 @@ constexpr bool gemm_takes(int64_t rows, int64_t cols, int64_t row_stride, int64_
 // C = alpha A B + beta C; with beta = 0 what C held does not matter, not even NaN. a: (..., M, K),
 // b: (..., K, N), c: (..., M, N) with equal leading sizes, whose strides are free (0 repeats a
 // matrix of a or b); each matrix as gemm_takes has it, its sizes and strides below 2^31, which BLAS
-// counts in an int. bfloat16 and float16 are computed in float32 and rounded once. The same bits
-// for the same arguments and thread count. On a GPU through cuBLAS.
+// counts in an int. bfloat16 and float16 are summed in float32 and rounded once. The same bits for
+// the same arguments and thread count. On the CPU by the library of kernels/products.h, on a GPU
+// through cuBLAS.
 PAPILIO_KERNEL(void gemm(View c, ConstView a, ConstView b, double alpha, double beta));
 
 // C = A B + bias, bias: (N) contiguous, added to each row. In float32 and float64 this has the bits

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "kernels/cpu/blas.h"
+#include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/products.h"
 
 namespace papilio::cpu {
 
@@ -185,10 +187,50 @@ class Batch {
   bool swap_;
 };
 
+// What oneDNN is asked for: its call takes some microseconds, and single rows or columns are a
+// matter of bandwidth.
+template <class T>
+bool for_onednn(const Sizes& size) {
+  const auto wide = [&](int64_t work) {
+    return size.work() >= work && std::min({size.m, size.n, size.k}) >= 16;
+  };
+  if constexpr (std::is_same_v<T, BFloat16>)
+    return products() != Products::openblas && wide(kThreadWork);
+  else
+    return std::is_same_v<T, float> && products() == Products::onednn_float32 &&
+           wide(8 * kThreadWork);
+}
+
+template <class T>
+bool by_onednn(const Product<T>& p) {
+  if (p.alpha != 1 || (p.beta != 0 && p.beta != 1)) return false;
+  return onednn_product({.dtype = dtype_of<T>(),
+                         .m = p.size.m,
+                         .n = p.size.n,
+                         .k = p.size.k,
+                         .a = {p.a.data, p.a.ld, p.a.transposed},
+                         .b = {p.b.data, p.b.ld, p.b.transposed},
+                         .c = {p.c.data, p.c.ld, p.c.transposed},
+                         .bias = p.bias,
+                         .add = p.beta == 1});
+}
+
+// All of a batch by oneDNN, or nothing: its matrices differ only in where they lie.
+template <class T>
+bool by_onednn(const Batch<T>& batch) {
+  if (!for_onednn<T>(batch.size()) || !by_onednn(batch[0])) return false;
+  const int64_t grain = batch.count() >= num_threads() ? 1 : batch.count();
+  parallel_for(batch.count() - 1, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) by_onednn(batch[i + 1]);
+  });
+  return true;
+}
+
 template <class T>
 void run(const Batch<T>& batch) {
   const Sizes size = batch.size();
   if (size.m == 0 || size.n == 0 || batch.count() == 0) return;
+  if (by_onednn(batch)) return;
   if constexpr (is_half_type<T>) {
     const int64_t tiles = HalfTiles<T>::count(size), items = tiles * batch.count();
     const int64_t grain = 1 + kThreadWork * tiles / std::max<int64_t>(1, size.work());

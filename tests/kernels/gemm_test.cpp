@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/error.h"
+#include "kernels/products.h"
 
 namespace papilio::test {
 
@@ -75,6 +76,14 @@ void check_product(int64_t batch, int64_t m, int64_t n, int64_t k, int layout, d
 }  // namespace
 
 TEST_CASE_TEMPLATE("gemm: every orientation, size and path", T, float, double, BFloat16, Float16) {
+  const ProductsScope scope(products());
+  SUBCASE("the default library") {}
+  SUBCASE("OpenBLAS") {
+    set_products(Products::openblas);
+  }
+  SUBCASE("oneDNN") {
+    if (why_no_onednn().empty()) set_products(Products::onednn_float32);
+  }
   for (int layout = 0; layout < 8; ++layout) {
     check_product<T>(1, 5, 7, 3, layout, 1, 0);
     check_product<T>(3, 4, 2, 6, layout, -0.5, 2);
@@ -89,6 +98,7 @@ TEST_CASE_TEMPLATE("gemm: every orientation, size and path", T, float, double, B
     check_product<T>(1, 40, 30, 1500, layout, 2, -1);  // by the sum
     check_product<T>(40, 33, 31, 35, layout, 1, 0);    // many small ones
     check_product<T>(2, 150, 150, 150, layout, 1, 0);
+    check_product<T>(2, 150, 150, 150, layout, 1, 1);  // added to C
   }
   check_product<T>(1, 530, 520, 540, 0, 1, 0);  // large
 }

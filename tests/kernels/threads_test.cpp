@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "autograd/ops/matmul.h"
+#include "kernels/products.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 
@@ -14,6 +15,7 @@ namespace papilio::test {
 
 TEST_CASE(
     "threads: a product has the same bits in a thread of the user's, whenever it was started") {
+  const ProductsScope products(Products::openblas);  // whose sums follow the number of threads
   const int before = num_threads();
   Generator generator(3);
   // A long sum, which each thread makes its share of.

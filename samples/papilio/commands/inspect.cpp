@@ -9,6 +9,7 @@
 #include "samples/papilio/data/images.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/inspect_adapter.h"
+#include "samples/papilio/run/inspect_machine.h"
 #include "samples/papilio/run/inspect_model.h"
 #include "samples/papilio/run/inspect_plan.h"
 #include "samples/papilio/run/inspect_safetensors.h"
@@ -21,7 +22,7 @@ namespace {
 
 struct Settings {
   std::string path, would_adapt;
-  bool plan = false;
+  bool plan = false, machine = false;
   PlanSettings planned = {.training = {.epochs = kFinetuneEpochs},
                           .workers = DataSettings{}.workers};
   Common common;
@@ -34,17 +35,20 @@ Options declare(Settings& s) {
                   "their N and m, how many parameters that trains, and for sizes that do not "
                   "divide the nearest that do (then the exit code is 1). With --plan: the memory "
                   "that finetuning the model PATH would take, part by part, and if there is not as "
-                  "much what would fit (the exit code is 1).");
+                  "much what would fit (the exit code is 1). With --machine and no PATH: what this "
+                  "machine computes with, and how fast.");
   options.section("What to inspect");
-  options.add("PATH", &s.path, "", "model folder, adapter folder or file").required();
+  options.add("PATH", &s.path, "", "model folder, adapter folder or file");
   options.add("would-adapt", &s.would_adapt, "FILE", "an adapter_config.json").line_only();
   options.flag("plan", s.plan, "the memory that finetuning would take").line_only();
+  options.flag("machine", s.machine, "processor, memory, libraries and speed").line_only();
   options.section("Planned training");
   add_image_size(options, s.planned.image_size);
   add_memory_options(options, s.planned.training);
   add_method_options(options, s.planned.method);
   add_common(options, s.common);
   options.example("papilio inspect --plan runs/base --method boft --batch-size 16");
+  options.example("papilio inspect --machine");
   options.example("papilio inspect runs/base");
   options.example("papilio inspect runs/boft");
   options.example("papilio inspect --would-adapt runs/boft/adapter_config.json runs/base");
@@ -78,6 +82,13 @@ Inspection plan_of(const std::string& config, const std::string& model) {
   }
 }
 
+// A path or the machine.
+void check_subject(const Options& options, const Settings& s) {
+  check<UsageError>(!s.machine || (s.path.empty() && s.would_adapt.empty() && !s.plan),
+                    "--machine: takes no PATH, --plan or --would-adapt");
+  check<UsageError>(s.machine || !s.path.empty(), "missing PATH; usage: ", options.usage_line());
+}
+
 // Which options mean something beside --plan.
 void settle_plan(Options& options, Settings& s) {
   TrainingSettings& t = s.planned.training;
@@ -95,9 +106,11 @@ int inspect(const Words& words) {
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;
+  check_subject(options, s);
   set_threads(s.common);
   settle_plan(options, s);
-  const Inspection inspection = s.plan                  ? inspect_plan(options, s.path, s.planned)
+  const Inspection inspection = s.machine               ? inspect_machine()
+                                : s.plan                ? inspect_plan(options, s.path, s.planned)
                                 : s.would_adapt.empty() ? inspection_of(s.path)
                                                         : plan_of(s.would_adapt, s.path);
   if (s.common.json) {

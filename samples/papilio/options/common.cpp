@@ -1,10 +1,14 @@
 #include "samples/papilio/options/common.h"
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <system_error>
 
+#include "kernels/error.h"
+#include "kernels/products.h"
 #include "kernels/threads.h"
 #include "samples/papilio/options/output_file.h"
+#include "samples/papilio/options/settings_file.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -12,6 +16,12 @@ namespace papilio::cli {
 void add_common(Options& options, Common& common) {
   options.section("General");
   options.add("threads", &common.threads, "N", "processor threads; 0 takes all").range(0, 4096);
+  options
+      .add("products", &common.products, "NAME",
+           "what multiplies the processor's matrices: openblas, onednn (bfloat16 by its "
+           "instructions), onednn-float32 (float32 too), or auto, openblas or onednn as the "
+           "processor has them")
+      .choices({"auto", "openblas", "onednn", "onednn-float32"});
   options.flag("json", common.json, "print one JSON object on standard output, and nothing else")
       .line_only();
   options.flag("quiet", common.quiet, "no progress on standard error").line_only();
@@ -30,6 +40,23 @@ Device device_of(const Common& common) {
 void set_threads(Common& common) {
   if (common.threads > 0) set_num_threads(int(common.threads));
   common.threads = num_threads();
+  try {
+    set_products(products_named(common.products));
+  } catch (const Error& e) {
+    throw UsageError("--products: " + std::string(e.what()));
+  }
+  common.products = name(products());
+}
+
+void resume_products(const Options& options, Common& common, const std::filesystem::path& out) {
+  if (options.given(&common.products)) return;
+  const auto began = recorded_setting((out / kRunSettings).string(), "products");
+  if (!began) return;
+  // Runs that say nothing are older than the choice.
+  const Products wanted = began->empty() ? Products::openblas : products_named(*began);
+  if (wanted != Products::openblas && !why_no_onednn().empty()) return;
+  set_products(wanted);
+  common.products = name(wanted);
 }
 
 void make_folder(const std::filesystem::path& folder) {

@@ -17,7 +17,7 @@ namespace papilio::cli {
 struct Common {
   bool json = false, quiet = false, help = false;
   int64_t threads = 0;
-  std::string device = "cpu", config;
+  std::string device = "cpu", products = "auto", config;
   // Where progress goes: standard error, or nowhere.
   std::FILE* progress() const { return quiet ? nullptr : stderr; }
 };
@@ -26,8 +26,12 @@ void add_common(Options& options, Common& common);
 void add_device(Options& options, Common& common);
 // What --device names; throws as device_named does.
 Device device_of(const Common& common);
-// Applies --threads and writes the resolved number back.
+// Applies --threads and --products, and writes back what they came to. Throws UsageError for a
+// library that is not here.
 void set_threads(Common& common);
+// For a run that goes on in `out`: the products it began with, unless --products says others or
+// they are not here.
+void resume_products(const Options& options, Common& common, const std::filesystem::path& out);
 
 // Makes a folder that files can be written into. Throws FileError if that cannot be.
 void make_folder(const std::filesystem::path& folder);

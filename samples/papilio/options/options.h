@@ -52,13 +52,13 @@ class Options {
   void applies_when(bool condition, const std::vector<Handle>& variables, const std::string& why);
 
   const std::string& command() const { return command_; }
+  std::string usage_line() const;  // "papilio inspect PATH [options]"
   std::string help() const;
   // run.toml: every option that applies, with its value, as --config reads it back.
   std::string toml() const;
 
  private:
   const Option& find(Handle variable) const;
-  std::string usage_line() const;
 
   std::string command_, usage_, summary_, section_ = "Options";
   std::deque<Option> options_;  // whose elements stay where they are

@@ -47,6 +47,16 @@ void read_settings(std::deque<Option>& options, const std::string& path,
   }
 }
 
+std::optional<std::string> recorded_setting(const std::string& path, std::string_view key) {
+  try {
+    for (const TomlEntry& entry : parse_toml(text_of(path), path))
+      if (entry.key == key && entry.values.size() == 1) return entry.values[0];
+  } catch (const FileError&) {
+    return {};
+  }
+  return "";
+}
+
 std::string settings_text(const std::deque<Option>& options, const std::string& command) {
   std::string text = "version = " + toml_string(kVersion) + '\n';
   text += "command = " + toml_string(command) + '\n';

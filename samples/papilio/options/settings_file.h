@@ -2,7 +2,9 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "samples/papilio/options/option.h"
 
@@ -16,6 +18,9 @@ inline constexpr const char *kRunSettings = "run.toml", *kResultSettings = ".res
 // key, a wrong value and another command's settings, FileError for a file that is broken.
 void read_settings(std::deque<Option>& options, const std::string& path,
                    const std::string& command);
+
+// What a file of settings says of a key: "" if nothing, no value if it cannot be read.
+std::optional<std::string> recorded_setting(const std::string& path, std::string_view key);
 
 // Every option that applies with its value, in TOML, under the version and the command. Throws
 // UsageError for a value that is not UTF-8.

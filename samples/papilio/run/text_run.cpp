@@ -136,6 +136,7 @@ int run_text(const TextRun& run) {
   const RunSettings& s = run.settings;
   nn::LanguageModel& model = *run.loaded.model;
   const nn::Tokenizer& tokenizer = *run.loaded.tokenizer;
+  if (s.training.resume) resume_products(c.options, c.common, s.out);
   // Settings that run.toml cannot hold are refused before anything is made.
   static_cast<void>(c.options.toml());
   const RunLock lock = prepare_run_folder(

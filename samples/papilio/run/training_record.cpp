@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "samples/papilio/options/options.h"
+#include "samples/papilio/options/toml.h"
 
 namespace papilio::cli {
 
@@ -25,8 +26,9 @@ std::string exact(double value) {
 
 // Settings that say how a run is done and shown, not what it computes.
 bool may_differ(const std::string& line) {
-  for (const char* key : {"version", "threads", "device", "cuda-graph", "recompute", "out",
-                          "keep-checkpoints", "checkpoint-steps", "save", "workers", "corrupt"}) {
+  for (const char* key :
+       {"version", "threads", "products", "device", "cuda-graph", "recompute", "out",
+        "keep-checkpoints", "checkpoint-steps", "save", "workers", "corrupt"}) {
     if (line.starts_with(std::string(key) + " = ")) return true;
   }
   return false;
@@ -132,6 +134,15 @@ std::vector<std::string> check_same_settings(const std::string& then, const std:
   const std::string device = value_of(then, "device"), here = value_of(now, "device");
   if (device != here) {
     warnings.push_back("--resume: the run began on " + device + ", now it is on " + here +
+                       ": sums are rounded in another order, "
+                       "so its numbers are as good but not the same bits");
+  }
+  const std::string by = value_of(now, "products");
+  std::string began_by = value_of(then, "products");
+  if (began_by.empty() && !by.empty()) began_by = toml_string("openblas");  // the only one then
+  if (by != began_by) {
+    warnings.push_back("--resume: the run began with products by " + began_by +
+                       ", now they are by " + by +
                        ": sums are rounded in another order, "
                        "so its numbers are as good but not the same bits");
   }

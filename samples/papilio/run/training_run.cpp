@@ -169,6 +169,7 @@ TrainingEnd train_and_save(const TrainingJob& job, const RunSettings& s, const O
 
 int run_training_command(const TrainingRun& run) {
   RunSettings& s = run.settings;
+  if (s.training.resume) resume_products(run.options, s.common, s.out);
   // Settings that run.toml cannot hold are refused before anything is made.
   static_cast<void>(run.options.toml());
   const RunLock lock =

@@ -165,3 +165,23 @@ TEST_CASE(
     CHECK_MESSAGE(outcome.err.find(warning) != std::string::npos, line);
   }
 }
+
+TEST_CASE("inspect --machine: the processor, and the library that multiplies as it was chosen") {
+  const Workplace at;
+  const auto machine = at.json(words("inspect --machine --products openblas --threads 2"));
+  CHECK(machine["kind"] == "machine");
+  CHECK(machine["threads"] == 2);
+  CHECK(machine["products"] == "openblas");
+  CHECK(machine["float32_flops"].get<double>() > 1e8);
+  CHECK(machine["memory"].get<double>() > 1e7);
+  const bool has_onednn = machine["why_no_onednn"].get<std::string>().empty();
+  const auto chosen = at.run(words("inspect --machine --products onednn-float32"));
+  CHECK(chosen.code == (has_onednn ? 0 : 2));
+  if (!has_onednn)
+    CHECK(chosen.err.find("--products: products: onednn-float32 cannot be had") != chosen.err.npos);
+  const bool pays = has_onednn && machine["bfloat16_instructions"] == true;
+  CHECK(at.json(words("inspect --machine"))["products"] == (pays ? "onednn" : "openblas"));
+  CHECK(at.run(words("inspect --machine base")).code == 2);
+  CHECK(at.run(words("inspect")).err.find("missing PATH; usage: papilio inspect ") !=
+        std::string::npos);
+}

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/products.h"
 #include "tensor/creation.h"
 #include "tests/nn/train/forged_state.h"
 #include "tests/samples/papilio/program.h"
@@ -242,6 +243,25 @@ TEST_CASE(
   write_bytes(newest, whole);
   at.json(words("train --config run/run.toml --resume"));
   CHECK(at.bytes("run/model.safetensors") == model);
+}
+
+TEST_CASE("a resumed run multiplies as it began, whatever this machine would choose") {
+  const Workplace at;
+  const std::string line = "train --classes 0-1 --out run " + kTinyModel;
+  at.json(words(line + "--products openblas"));
+  const std::string says = "\nproducts = \"openblas\"\n";
+  CHECK(at.bytes("run/run.toml").find(says) != std::string::npos);
+  const std::string model = at.bytes("run/model.safetensors");
+  const Outcome again = at.run(words(line + "--resume --quiet"));
+  CHECK(again.code == 0);
+  CHECK(again.err.empty());
+  CHECK(at.bytes("run/run.toml").find(says) != std::string::npos);
+  CHECK(at.bytes("run/model.safetensors") == model);
+  const bool other = why_no_onednn().empty();
+  const Outcome forced = at.run(words(line + "--resume --quiet --products onednn"));
+  CHECK(forced.code == (other ? 0 : 2));
+  CHECK(forced.err.find(other ? "the run began with products by \"openblas\", now they are by "
+                              : "--products: products: onednn cannot be had") != std::string::npos);
 }
 
 TEST_CASE("merge and convert do not wipe the checkpoints of an interrupted run") {

@@ -10,7 +10,7 @@
 
 namespace papilio::test {
 
-TEST_CASE("another device or other threads: the bits may be others, which is said") {
+TEST_CASE("another device, library or other threads: the bits may be others, which is said") {
   const std::string then = "lr = 0.1\ndevice = 'cpu'\nthreads = 2\n";
   const auto warnings = [&](const std::string& now) {
     return cli::check_same_settings(then, now, "run");
@@ -32,6 +32,12 @@ TEST_CASE("another device or other threads: the bits may be others, which is sai
   CHECK(warnings("lr = 0.1\ndevice = 'cuda'\nthreads = 1\n") ==
         std::vector<std::string>{"--resume: the run began on 'cpu', now it is on 'cuda'" + what,
                                  "--resume: the run began with 2 threads, now it has 1" + what});
+  // Runs that do not name the library are older than the choice.
+  CHECK(warnings(then + "products = \"openblas\"\n").empty());
+  CHECK(warnings(then + "products = \"onednn\"\n") ==
+        std::vector<std::string>{
+            "--resume: the run began with products by \"openblas\", now they are by \"onednn\"" +
+            what});
 }
 
 }  // namespace papilio::test
