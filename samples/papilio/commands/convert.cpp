@@ -81,6 +81,14 @@ int as_other_model(const Options& options, const Settings& s) {
     warn(options, {str(s.folder, ": layer_norm_eps ", vit->config().layer_norm_eps, " becomes ",
                        nn::TimmViTConfig().eps, ", which is timm's")});
   }
+  // timm rounds half of what is left over to an even number, Transformers downwards.
+  if (!timm && processor.backend == nn::ImageProcessor::Backend::timm && processor.do_center_crop) {
+    warn(options,
+         {str(s.folder,
+              ": of a picture whose side, resized, is 3, 7, 11, ... pixels "
+              "longer than ",
+              processor.crop_height, ", Transformers cuts a middle one pixel beside timm's")});
+  }
   std::unique_ptr<nn::ImageClassifier> result;
   try {
     if (timm)
@@ -148,6 +156,7 @@ int convert(const Words& words) {
   if (s.to == "merged") return as_merged(s);
   if (names) return as_other_names(options, s);
   const boft::AdapterFolder adapter = boft::read_adapter_folder(s.folder);
+  boft::stored_layers(adapter.config, adapter.tensors, s.folder);  // tensors of wrong shapes
   const std::vector<std::string> class_names = read_class_names(s.folder);
   const boft::AdapterFolder result = converted(s, adapter);
   check<UsageError>(s.to != "compact" || boft::no_compact_form(result.config) == nullptr,

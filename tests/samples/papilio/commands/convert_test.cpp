@@ -88,6 +88,26 @@ TEST_CASE("convert: boft, oft, compact, peft and merged; what cannot be said is 
   }
 }
 
+TEST_CASE("convert: shapes that no layer has are refused, with the file and the tensor") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 2-4 --epochs 1 -t query -b 4 -m 2 --out boft"));
+  auto flat = load_safetensors(at / "boft" / "adapter_model.safetensors").tensors;
+  for (auto& [key, tensor] : flat)
+    if (key.ends_with("boft_R")) tensor = zeros({tensor.numel()});
+  std::filesystem::copy(at / "boft", at / "flat", std::filesystem::copy_options::recursive);
+  save_safetensors(at / "flat" / "adapter_model.safetensors", flat);
+  for (const char* form : {"peft", "compact", "oft"}) {
+    const auto refused = at.run(words(std::string("convert flat --out x --to ") + form));
+    CHECK(refused.code == 1);
+    CHECK_MESSAGE(refused.err.find("papilio convert: flat: vit.encoder.layer.0.attention.attention."
+                                   "query.boft_R: expected numbers of shape [m, N, b, b], got ") !=
+                      std::string::npos,
+                  refused.err);
+    CHECK(!std::filesystem::exists(at / "x"));
+  }
+}
+
 TEST_CASE("convert: a ViT to timm's form and back answers the same") {
   const Workplace at;
   train_base(at);
@@ -111,6 +131,15 @@ TEST_CASE("convert: a ViT to timm's form and back answers the same") {
           doctest::Approx(before["loss"].get<double>()).epsilon(1e-4));
     CHECK(after["classes"] == before["classes"]);
   }
+  std::filesystem::remove(at / "timm/preprocessor_config.json");
+  auto own = config;
+  own["pretrained_cfg"] = {{"input_size", {1, 8, 8}}, {"mean", {0.5}}, {"std", {0.5}}};
+  test::write_bytes(at / "timm/config.json", own.dump());
+  const auto said = at.run(words("convert timm --to transformers --out cut"));
+  CHECK(said.code == 0);
+  CHECK_MESSAGE(
+      said.err.find("Transformers cuts a middle one pixel beside timm's") != std::string::npos,
+      said.err);
   const auto theirs = load_safetensors(at / "back/model.safetensors").tensors;
   for (const auto& [name, tensor] : load_safetensors(at / "base/model.safetensors").tensors)
     CHECK_MESSAGE(theirs.at(name).to_vector() == tensor.to_vector(), name);
