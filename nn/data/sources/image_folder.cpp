@@ -13,6 +13,7 @@
 #include "nn/data/formats/detail/file.h"
 #include "nn/data/sources/detail/folder_files.h"
 #include "nn/data/sources/detail/part_names.h"
+#include "nn/data/sources/metadata_folder.h"
 #include "nn/detail/text_table.h"
 #include "tensor/error.h"
 
@@ -73,7 +74,8 @@ ImageData open_folder(const fs::path& root, int64_t& ignored,
                       const std::set<std::string>& elsewhere = {}) {
   const auto [names, loose] = entries_of(root);
   ignored += int64_t(loose.size());
-  check<FileError>(!names.empty(), root.string(), ": holds no folders of pictures, one a class");
+  check<FileError>(!names.empty(), root.string(), ": holds no folders of pictures, one a class",
+                   names.empty() ? missing_in_metadata(root) : "");
   std::vector<FolderImages::File> files;
   const std::vector<std::string>& classes = known.empty() ? names : known;
   for (const std::string& name : names) {

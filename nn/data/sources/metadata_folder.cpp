@@ -144,6 +144,13 @@ bool is_metadata_folder(const fs::path& folder) {
   return train != parts.end() && has_labels(train->second);
 }
 
+std::string missing_in_metadata(const fs::path& folder) {
+  const std::optional<fs::path> file = metadata_in(folder);
+  if (!file || has_labels(folder)) return "";
+  return str("; its ", file->filename().string(), " does not begin with a ", kFile,
+             " and a label (or labels, class, category), a text or a whole number");
+}
+
 ImageSplits open_metadata_folder(const fs::path& folder, const HoldOut& shares) {
   return with_file_errors(folder, [&] {
     LabelledParts parts;

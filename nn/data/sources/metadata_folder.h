@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "nn/data/sources/image_dataset.h"
 
@@ -11,6 +12,9 @@ namespace papilio::nn {
 // Whether the folder, or its folder of pictures to train on (part_named), holds a metadata file
 // that has labels.
 bool is_metadata_folder(const std::filesystem::path& folder);
+
+// "; its metadata.csv has no ...", for a folder that holds a metadata file and is none; else empty.
+std::string missing_in_metadata(const std::filesystem::path& folder);
 
 // A line a picture: `file_name`, a path below the metadata file's folder, and its class in `label`
 // (or `labels`, `class`, `category`), as a name or a number; other columns are passed over. Parts

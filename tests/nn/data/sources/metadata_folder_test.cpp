@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/formats/image.h"
 #include "nn/data/sources/image_sources.h"
+#include "tensor/error.h"
 #include "tests/nn/data/files.h"
 #include "tests/temporary_folder.h"
 
@@ -85,6 +87,19 @@ TEST_CASE("metadata: without labels it is no source; what is wrong is said with 
   write_numbered(folder / "a", 3);
   write_bytes(folder / "metadata.csv", "file_name,text\na/0.png,x\n");
   CHECK(nn::open_images(folder.path()).kind == "folder");
+  for (const auto& [file, text] :
+       {std::pair{"metadata.csv", "file_name,Label\na.png,x\n"},
+        {"metadata.csv", ""},
+        {"metadata.jsonl", "{\"file_name\": \"a.png\", \"label\": [\"x\"]}\n"}}) {
+    const TemporaryFolder flat;
+    write_bytes(flat / "a.png", nn::encode_png({1, 1, 1, {7}}));
+    write_bytes(flat / file, text);
+    CHECK(
+        refusal(flat.path()) ==
+        str(": holds no folders of pictures, one a class; its ", file,
+            " does not begin with a file_name and a label (or labels, class, category), a text or "
+            "a whole number"));
+  }
   const auto refused = [&](const std::string& csv, const std::string& says) {
     write_bytes(folder / "metadata.csv", "file_name,label\na/0.png,x\n" + csv);
     CHECK(refusal(folder.path()).find("/metadata.csv, line 3" + says) == 0);
