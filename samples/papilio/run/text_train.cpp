@@ -46,6 +46,9 @@ int train_text(const TextCommand& c, RunSettings& settings, ModelSettings& m) {
                              nullptr,
                              std::move(tokenizer),
                              {}};
+  // Transformers' default is GPT-2's own 50256.
+  const auto& bos = loaded.tokenizer->roles().bos;
+  loaded.model->other_config["bos_token_id"] = bos ? str(*bos) : "null";
   loaded.to(device);
   const nn::LanguageModel::Shape shape = loaded.model->shape();
   const int64_t parameters = nn::count_parameters(*loaded.model).all;
