@@ -1,0 +1,181 @@
+// Tensors as arrays of other libraries.
+#include <nanobind/nanobind.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "samples/python/src/dlpack.h"
+#include "samples/python/src/interchange.h"
+#include "samples/python/src/read_only.h"
+#include "tensor/error.h"
+
+namespace nb = nanobind;
+
+namespace papilio::python {
+
+namespace {
+
+dlpack::Element element_of(DType dtype) {
+  const auto bits = uint8_t(8 * size_of(dtype));
+  switch (dtype) {
+    case DType::float32:
+    case DType::float64:
+    case DType::float16:
+      return {dlpack::kFloat, bits, 1};
+    case DType::bfloat16:
+      return {dlpack::kBfloat, bits, 1};
+    case DType::int64:
+    case DType::int32:
+      return {dlpack::kInt, bits, 1};
+    case DType::uint8:
+      return {dlpack::kUInt, bits, 1};
+    case DType::boolean:
+      return {dlpack::kBool, bits, 1};
+  }
+  return {};
+}
+
+// A tensor that a capsule holds, with the places that its structure points to.
+template <class M>
+struct Holder {
+  Tensor tensor;
+  std::vector<int64_t> shape, strides;
+  M managed = {};
+};
+
+template <class M>
+M* hold(const Tensor& x) {
+  auto* holder = new Holder<M>{
+      x, {x.shape().begin(), x.shape().end()}, {x.strides().begin(), x.strides().end()}};
+  const bool cpu = x.device().is_cpu();
+  holder->managed.array = {x.raw_data(),
+                           cpu ? dlpack::kCpu : dlpack::kCuda,
+                           cpu ? 0 : x.device().index,
+                           x.dim(),
+                           element_of(x.dtype()),
+                           holder->shape.data(),
+                           holder->strides.data(),
+                           0};
+  holder->managed.context = holder;
+  holder->managed.deleter = [](M* m) { delete static_cast<Holder<M>*>(m->context); };
+  return &holder->managed;
+}
+
+// A capsule that nobody took gives its tensor back.
+template <class M>
+nb::object capsule(M* managed, const char* name) {
+  PyObject* made = PyCapsule_New(managed, name, [](PyObject* unused) {
+    const char* own = PyCapsule_GetName(unused);
+    if (own[0] == 'u') return;  // used_dltensor
+    auto* held = static_cast<M*>(PyCapsule_GetPointer(unused, own));
+    held->deleter(held);
+  });
+  if (made == nullptr) {
+    managed->deleter(managed);
+    nb::raise_python_error();
+  }
+  return nb::steal(made);
+}
+
+const char* format_of(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return "f";
+    case DType::float64:
+      return "d";
+    case DType::float16:
+      return "e";
+    case DType::bfloat16:
+      return nullptr;
+    case DType::int64:
+      return "q";
+    case DType::int32:
+      return "i";
+    case DType::uint8:
+      return "B";
+    case DType::boolean:
+      return "?";
+  }
+  return nullptr;
+}
+
+// Why x has no buffer; null if it has one.
+const char* refuses_buffer(const Tensor& x, int flags) {
+  if (x.requires_grad())
+    return "the tensor requires a gradient, which an array cannot keep; detach() it first";
+  if (!x.device().is_cpu()) return "the tensor is on a GPU; bring it to the CPU first";
+  if (format_of(x.dtype()) == nullptr)
+    return "bfloat16 has no letter in Python's buffer protocol; take numpy(), which needs "
+           "ml_dtypes, DLPack, or to(papilio.float32)";
+  if ((flags & PyBUF_WRITABLE) == PyBUF_WRITABLE && is_read_only(x.storage()))
+    return "the tensor is read-only; clone() it first";
+  if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES && !x.is_contiguous())
+    return "the elements do not lie in row-major order; take contiguous()";
+  return nullptr;
+}
+
+int get_buffer(PyObject* self, Py_buffer* out, int flags) {
+  out->obj = nullptr;
+  const Tensor& x = *nb::inst_ptr<Tensor>(nb::handle(self));
+  if (const char* why = refuses_buffer(x, flags)) {
+    PyErr_SetString(PyExc_BufferError, why);
+    return -1;
+  }
+  const int n = x.dim();
+  const auto bytes = Py_ssize_t(size_of(x.dtype()));
+  auto sizes = std::make_unique<Py_ssize_t[]>(size_t(2 * n + 1));
+  for (int i = 0; i < n; ++i) {
+    sizes[size_t(i)] = x.shape()[i];
+    sizes[size_t(n + i)] = x.strides()[i] * bytes;
+  }
+  out->buf = x.raw_data();
+  out->obj = Py_NewRef(self);
+  out->len = x.numel() * bytes;
+  out->itemsize = bytes;
+  out->readonly = is_read_only(x.storage()) ? 1 : 0;
+  out->ndim = n;
+  out->format =
+      (flags & PyBUF_FORMAT) == PyBUF_FORMAT ? const_cast<char*>(format_of(x.dtype())) : nullptr;
+  out->shape = (flags & PyBUF_ND) == PyBUF_ND ? sizes.get() : nullptr;
+  out->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? sizes.get() + n : nullptr;
+  out->suboffsets = nullptr;
+  out->internal = sizes.release();
+  return 0;
+}
+
+void release_buffer(PyObject*, Py_buffer* buffer) {
+  delete[] static_cast<Py_ssize_t*>(buffer->internal);
+}
+
+}  // namespace
+
+nb::object export_dlpack(const Tensor& x, bool versioned) {
+  if (x.requires_grad())
+    throw nb::buffer_error(
+        "the tensor requires a gradient, which an array cannot keep; detach() it first");
+  const bool read_only = is_read_only(x.storage());
+  if (!versioned) {
+    if (read_only) throw nb::buffer_error("DLPack below version 1 cannot say that it is read-only");
+    return capsule(hold<dlpack::Managed>(x), "dltensor");
+  }
+  auto* managed = hold<dlpack::ManagedVersioned>(x);
+  managed->major = 1;
+  managed->flags = read_only ? dlpack::kReadOnly : 0;
+  return capsule(managed, "dltensor_versioned");
+}
+
+nb::tuple dlpack_device(const Tensor& x) {
+  const bool cpu = x.device().is_cpu();
+  return nb::make_tuple(int(cpu ? dlpack::kCpu : dlpack::kCuda), cpu ? 0 : x.device().index);
+}
+
+PyType_Slot buffer_slots[] = {
+    {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
+    {Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)},
+    {0, nullptr},
+};
+
+}  // namespace papilio::python

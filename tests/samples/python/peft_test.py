@@ -1,0 +1,339 @@
+"""papilio.peft.accelerate beside PEFT's own layers: the same numbers, whatever is done with the model."""
+
+import copy
+import gc
+import pickle
+import warnings
+
+import papilio as pp
+import pytest
+
+torch = pytest.importorskip("torch")
+peft = pytest.importorskip("peft")
+
+WIDTH = 32
+METHODS = {
+    "boft": lambda **k: peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=1, **k),
+    "boft scaled dropout": lambda **k: peft.BOFTConfig(boft_block_num=4, boft_block_size=0, boft_dropout=0.5, bias="all", **k),
+    "boft m 3": lambda **k: peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=3, **k),
+    "oft": lambda **k: peft.OFTConfig(oft_block_size=8, r=0, **k),
+    "oft cayley": lambda **k: peft.OFTConfig(oft_block_size=4, r=0, use_cayley_neumann=False, **k),
+    "oft shared": lambda **k: peft.OFTConfig(r=4, oft_block_size=0, block_share=True, module_dropout=0.5, **k),
+    "oft constrained": lambda **k: peft.OFTConfig(oft_block_size=8, r=0, coft=True, eps=0.5, **k),
+    "lora": lambda **k: peft.LoraConfig(r=4, lora_dropout=0.3, init_lora_weights=False, **k),
+}
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = torch.nn.Linear(WIDTH, 2 * WIDTH)
+        self.b = torch.nn.Linear(2 * WIDTH, WIDTH, bias=False)
+        self.head = torch.nn.Linear(WIDTH, 5)
+        self.recompute = False
+
+    def body(self, x):
+        return torch.tanh(self.b(torch.nn.functional.gelu(self.a(x))))
+
+    def forward(self, x):
+        if self.recompute:
+            return self.head(torch.utils.checkpoint.checkpoint(self.body, x, use_reentrant=self.recompute == "reentrant"))
+        return self.head(self.body(x))
+
+
+def config(name, **more):
+    if name != "lora":
+        more["init_weights"] = False
+    return METHODS[name](**{"target_modules": ["a", "b"], "modules_to_save": ["head"], **more})
+
+
+def model_of(name, dtype=torch.float32, **more):
+    pp.peft.enable_butterfly_factors()  # so that PEFT itself can compute m = 3
+    torch.manual_seed(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return peft.get_peft_model(Net().to(dtype), config(name, **more))
+
+
+def batch(rows=(6, 7), dtype=torch.float32):
+    return torch.randn(*rows, WIDTH, generator=torch.Generator().manual_seed(5)).to(dtype)
+
+
+def step(model, x, seed=11):
+    """Logits and gradients, x's among them, of one pass with these random numbers."""
+    model.zero_grad()
+    torch.manual_seed(seed)
+    x = x.clone().requires_grad_()
+    y = model(x)
+    (y.float().square().mean() + y.float().sum() / 50).backward()
+    gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    return y.detach(), {**gradients, "x": x.grad.clone()}
+
+
+def assert_same(a, b, tolerance=1e-5):
+    (y, g), (z, h) = a, b
+    assert y.dtype == z.dtype
+    torch.testing.assert_close(y, z, rtol=0, atol=tolerance * y.abs().max().item())
+    assert g.keys() == h.keys()
+    for name in g:
+        torch.testing.assert_close(g[name], h[name], rtol=0, atol=tolerance * g[name].abs().max().item(), msg=name)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", METHODS)
+def test_logits_and_gradients_are_pefts(name, training):
+    model = model_of(name).train(training)
+    x = batch()
+    theirs = step(model, x)
+    done = pp.peft.accelerate(model)
+    assert len(done.layers) == 2 and not done.left and not done.factors
+    ours = step(model, x)
+    assert_same(theirs, ours)
+    assert any(key.endswith(("boft_R.default", "oft_R.default.weight", "lora_B.default.weight")) for key in ours[1])
+    assert pp.peft.restore(model) == done.layers
+    again = step(model, x)
+    # The constrained form is projected once more in each pass.
+    torch.testing.assert_close(again[0], theirs[0], rtol=0, atol=1e-6 if "constrained" in name else 0)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_it_is_papilio_that_computes(name, monkeypatch):
+    model = model_of(name)
+    pp.peft.accelerate(model)
+    for cls in (peft.tuners.boft.layer.BOFTLayer, peft.tuners.oft.layer.OFTRotationModule):
+        if hasattr(cls, "cayley_batch"):
+            monkeypatch.setattr(cls, "cayley_batch", None)
+    monkeypatch.setattr(torch.nn.functional, "linear", None)
+    model.base_model.model.a(batch())
+
+
+@pytest.mark.parametrize("name", ["boft", "oft", "lora"])
+@pytest.mark.parametrize("recompute", ["reentrant", "new"])
+def test_gradient_checkpointing(name, recompute):
+    model = model_of(name)
+    pp.peft.accelerate(model)
+    x = batch()
+    plain = step(model, x)
+    model.base_model.model.recompute = recompute
+    assert_same(plain, step(model, x))
+
+
+def test_checkpointing_lets_graphs_go():
+    from papilio.peft import _bridge
+
+    model = model_of("boft")
+    pp.peft.accelerate(model)
+    x = batch().requires_grad_()
+    gc.collect()
+    y = model(x)
+    assert len(_bridge._graphs) == 2
+    del y
+    assert len(_bridge._graphs) == 0
+    model.base_model.model.recompute = "new"
+    y = model(x)
+    assert len(_bridge._graphs) == 0
+    y.sum().backward()
+    assert len(_bridge._graphs) == 0
+    model.base_model.model.recompute = False
+    with torch.no_grad():
+        model(x)
+    assert len(_bridge._graphs) == 0
+
+
+@pytest.mark.parametrize("name", ["boft", "boft m 3", "oft", "lora"])
+def test_autocast_is_nearer_to_float32_than_peft(name):
+    model = model_of(name).eval()
+    x = batch()
+    exact, _ = step(model, x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        theirs, _ = step(model, x)
+    pp.peft.accelerate(model)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ours, gradients = step(model, x)
+        half = model.base_model.model.a(x.bfloat16())
+    assert ours.dtype == theirs.dtype and half.dtype == torch.bfloat16
+    error = (theirs.float() - exact).abs().max()
+    assert (ours.float() - exact).abs().max() <= 1.5 * error
+    assert all(g.isfinite().all() for g in gradients.values())
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert model(x).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["boft", "oft", "lora"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_models_of_other_dtypes(name, dtype):
+    model = model_of(name, dtype).eval()
+    x = batch(dtype=dtype)
+    exact = copy.deepcopy(model).double()
+    for p in exact.parameters():
+        p.data = p.data.double()
+    expected, _ = step(exact, x.double())
+    try:
+        theirs, _ = step(model, x)
+    except RuntimeError:
+        theirs = None  # PEFT's own layer does not take it
+    pp.peft.accelerate(model)
+    if theirs is None:
+        return
+    ours, _ = step(model, x)
+    assert ours.dtype == theirs.dtype
+    error = (theirs.double() - expected).abs().max()
+    assert (ours.double() - expected).abs().max() <= 1.5 * error + 1e-6
+
+
+@pytest.mark.parametrize("name", ["boft", "oft", "lora"])
+def test_several_adapters(name):
+    model = model_of(name, modules_to_save=None)
+    model.add_adapter("second", config(name, modules_to_save=None))
+    for active in (["default", "second"], ["second", "default"], ["second"]):
+        model.base_model.set_adapter(active)
+        x = batch()
+        model.eval()
+        theirs = step(model, x)
+        pp.peft.accelerate(model)
+        assert_same(theirs, step(model, x))
+        pp.peft.restore(model)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_merging(name):
+    model = model_of(name).eval()
+    x = batch()
+    theirs, _ = step(model, x)
+    pp.peft.accelerate(model)
+    with model.disable_adapter():
+        base = model(x)
+    assert (base - theirs).abs().max() > 1e-3
+    model.merge_adapter(safe_merge=True)
+    torch.testing.assert_close(model(x), theirs, rtol=0, atol=2e-5)
+    model.unmerge_adapter()
+    torch.testing.assert_close(model(x), theirs, rtol=0, atol=2e-5)
+    merged = model.merge_and_unload()
+    torch.testing.assert_close(merged(x), theirs, rtol=0, atol=2e-5)
+
+
+def test_factors_that_peft_left_out(monkeypatch, tmp_path):
+    boft_layer = peft.tuners.boft.layer
+    monkeypatch.setattr(boft_layer, "get_fbd_cuda", lambda: None)
+    torch.manual_seed(1)
+    model = peft.get_peft_model(Net(), config("boft m 3")).eval()
+    assert model.base_model.model.a.boft_R["default"].shape[0] == 1
+    x = batch()
+    theirs = model(x)
+    done = pp.peft.accelerate(model)
+    assert len(done.factors) == 2 and model.base_model.model.a.boft_R["default"].shape[0] == 3
+    torch.testing.assert_close(model(x), theirs, rtol=0, atol=1e-5)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    for _ in range(3):
+        model(x).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert all(model.base_model.model.a.boft_R["default"][i].abs().max() > 1e-3 for i in range(3))
+    trained = model(x)
+    monkeypatch.undo()
+    model.save_pretrained(tmp_path)
+    torch.manual_seed(1)
+    pp.peft.enable_butterfly_factors()
+    again = peft.PeftModel.from_pretrained(Net(), tmp_path)
+    again.load_state_dict(model.state_dict())
+    torch.testing.assert_close(again.eval()(x), trained, rtol=0, atol=1e-5)
+    pp.peft.restore(model)
+    torch.testing.assert_close(model(x), trained, rtol=0, atol=1e-5)
+
+
+def test_factors_that_do_not_fit(monkeypatch):
+    monkeypatch.setattr(peft.tuners.boft.layer, "get_fbd_cuda", lambda: None)
+    wrong = peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=5, target_modules=["a"])
+    model = peft.get_peft_model(Net(), wrong)
+    with pytest.raises(pp.ArgumentError, match="multiple of 64"):
+        pp.peft.accelerate(model)
+    assert "forward" not in model.base_model.model.a.__dict__
+
+
+def test_compiled_models_break_their_graph():
+    model = model_of("boft").eval()
+    x = batch()
+    pp.peft.accelerate(model)
+    eager = step(model, x)
+    y, gradients = step(torch.compile(model, backend="eager"), x)
+    assert_same(eager, (y, {n.removeprefix("_orig_mod."): g for n, g in gradients.items()}), 1e-6)
+
+
+def test_changed_output_is_noticed():
+    model = model_of("boft")
+    pp.peft.accelerate(model)
+    y = model.base_model.model.a(batch())
+    y.mul_(2)
+    with pytest.raises(RuntimeError, match="inplace"):
+        y.sum().backward()
+
+
+def test_the_graph_can_be_kept():
+    model = model_of("boft")
+    pp.peft.accelerate(model)
+    y = model(batch()).sum()
+    y.backward(retain_graph=True)
+    once = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    y.backward()
+    for a, p in zip(once, (p for p in model.parameters() if p.grad is not None)):
+        torch.testing.assert_close(p.grad, 2 * a)
+    with pytest.raises(RuntimeError):
+        y.backward()
+
+
+def test_moved_saved_tensors_are_refused():
+    model = model_of("boft")
+    pp.peft.accelerate(model)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t.clone(), lambda t: t):
+        y = model(batch()).sum()
+    with pytest.raises(pp.Error, match="restore"):
+        y.backward()
+
+
+def test_copies_and_pickles():
+    model = model_of("boft")
+    x = batch()
+    pp.peft.accelerate(model)
+    y = model(x)
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        twin.base_model.model.a.boft_s["default"].zero_()
+    torch.testing.assert_close(model(x), y)
+    assert not torch.allclose(twin(x), y)
+    read = pickle.loads(pickle.dumps(model.base_model.model.a))
+    torch.testing.assert_close(read(x), model.base_model.model.a(x), rtol=0, atol=1e-5)
+
+
+def test_what_is_left_to_peft():
+    class Mixed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = torch.nn.Linear(8, 8)
+            self.c = torch.nn.Conv2d(8, 8, 1)
+
+    model = peft.get_peft_model(Mixed(), peft.LoraConfig(target_modules=["a", "c"]))
+    done = pp.peft.accelerate(model)
+    assert len(done.layers) == 1 and "lora.layer.Conv2d" in str(done)
+    with pytest.raises(pp.ArgumentError, match="no BOFT, OFT or LoRA"):
+        pp.peft.accelerate(Mixed())
+
+
+def test_unknown_versions_are_named(monkeypatch):
+    from papilio.peft import _versions
+
+    monkeypatch.setattr(_versions, "digest", lambda f: "other" if f.__qualname__ == "Linear.forward" else "")
+    model = model_of("boft")
+    with pytest.raises(pp.Error, match="boft.layer.Linear.forward"):
+        pp.peft.accelerate(model)
+    assert "forward" not in model.base_model.model.a.__dict__
+
+
+def test_dropout_changes_from_pass_to_pass():
+    model = model_of("boft scaled dropout").train()
+    pp.peft.accelerate(model)
+    x = batch()
+    torch.manual_seed(0)
+    passes = [model(x) for _ in range(8)]
+    assert any(not torch.allclose(passes[0], y) for y in passes[1:])
+    model.eval()
+    torch.testing.assert_close(model(x), model(x), rtol=0, atol=0)
