@@ -32,7 +32,7 @@ constexpr int aligned(size_t bytes) {
   return int((bytes + sizeof(Aligned) - 1) / sizeof(Aligned));
 }
 
-// T as a factor of products with K terms. Unknown where the GPU compiled for has no such product;
+// T as a factor of products with K terms. Unknown if the GPU compiled for has no such product;
 // `since`: the first that has.
 template <class T>
 struct Factor {

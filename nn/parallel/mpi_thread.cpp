@@ -185,8 +185,8 @@ void MpiThread::serve() {
     asked_.wait_for(lock, std::chrono::milliseconds(100),
                     [&] { return ask_ != Ask::nothing || (!queue_.empty() && failure_.empty()); });
     const Ask ask = std::exchange(ask_, Ask::nothing);
-    const bool go_on = ask == Ask::nothing && failure_.empty() && !queue_.empty();
-    const Collective next = go_on ? queue_.front() : Collective{};
+    const bool exchanges = ask == Ask::nothing && failure_.empty() && !queue_.empty();
+    const Collective next = exchanges ? queue_.front() : Collective{};
     const int code = abort_code_;
     const bool failed = !failure_.empty();
     lock.unlock();
@@ -198,14 +198,14 @@ void MpiThread::serve() {
         exchange({}, true);
         check(functions_.finalize(), "the end");
       }
-      if (go_on) exchange(next, false);
+      if (exchanges) exchange(next, false);
       if (ask == Ask::nothing && !failed) read_notices();
     } catch (const std::exception& e) {
       problem = e.what();
     }
     lock.lock();
     if (!problem.empty() && failure_.empty()) failure_ = problem;
-    if (go_on && problem.empty()) {
+    if (exchanges && problem.empty()) {
       queue_.pop_front();
       ++finished_;
     }

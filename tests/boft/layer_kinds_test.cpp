@@ -105,6 +105,11 @@ HraConfig hra(bool random) {
   return {.r = 4, .target_modules = kMaps, .init_weights = !random};
 }
 
+// Turned away from the start.
+std::vector<boft::AdapterConfig> every_method() {
+  return {oft(true, false), oft(true, true), boft(true), lora(true), hra(true)};
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -129,11 +134,7 @@ TEST_CASE(
 }
 
 TEST_CASE("kinds of layers: merged = unmerged, unmerge and disable give the base back exactly") {
-  for (const boft::AdapterConfig& config : {boft::AdapterConfig(oft(true, false)),
-                                            {oft(true, true)},
-                                            {boft(true)},
-                                            {lora(true)},
-                                            {hra(true)}}) {
+  for (const boft::AdapterConfig& config : every_method()) {
     CAPTURE(boft::peft_type(config));
     Kinds model;
     const auto base = outputs(model);
@@ -198,11 +199,7 @@ TEST_CASE("kinds of layers: adapters of different methods, b and m together and 
 }
 
 TEST_CASE("kinds of layers: every adapter parameter of an active adapter gets a gradient") {
-  for (const boft::AdapterConfig& config : {boft::AdapterConfig(oft(true, false)),
-                                            {oft(true, true)},
-                                            {boft(true)},
-                                            {lora(true)},
-                                            {hra(true)}}) {
+  for (const boft::AdapterConfig& config : every_method()) {
     Kinds model;
     AdapterModel adapters(model);
     adapters.add_adapter("a", config);
@@ -276,11 +273,7 @@ TEST_CASE("an Mlp whose layers are adapted adds each bias once") {
 }
 
 TEST_CASE("kinds of layers: a bfloat16 base keeps float32 adapters") {
-  for (const boft::AdapterConfig& config : {boft::AdapterConfig(oft(true, false)),
-                                            {oft(true, true)},
-                                            {boft(true)},
-                                            {lora(true)},
-                                            {hra(true)}}) {
+  for (const boft::AdapterConfig& config : every_method()) {
     CAPTURE(boft::peft_type(config));
     Kinds single, half;
     nn::to(half, DType::bfloat16);
@@ -313,11 +306,7 @@ TEST_CASE("kinds of layers: a bfloat16 base keeps float32 adapters") {
 }
 
 TEST_CASE("kinds of layers: adapter folders of each method, into a fresh model") {
-  for (const boft::AdapterConfig& config : {boft::AdapterConfig(oft(true, false)),
-                                            {oft(true, true)},
-                                            {boft(true)},
-                                            {lora(true)},
-                                            {hra(true)}}) {
+  for (const boft::AdapterConfig& config : every_method()) {
     CAPTURE(boft::peft_type(config));
     const TemporaryFolder folder;
     Kinds model, fresh;
