@@ -22,11 +22,6 @@ namespace {
 
 constexpr const char* kWithTeacher = "DeiTForImageClassificationWithTeacher";
 
-const DeiTConfig& validated(const DeiTConfig& config) {
-  config.validate();
-  return config;
-}
-
 }  // namespace
 
 DeiTEmbeddings::DeiTEmbeddings(const DeiTConfig& c)

@@ -28,15 +28,6 @@ void Dinov2Config::validate() const {
         num_register_tokens);
 }
 
-namespace {
-
-const Dinov2Config& validated(const Dinov2Config& config) {
-  config.validate();
-  return config;
-}
-
-}  // namespace
-
 Dinov2Embeddings::Dinov2Embeddings(const Dinov2Config& c)
     : cls_token(zero_parameter({1, 1, c.hidden_size})),
       patch_embeddings(c.num_channels, c.patch_size, c.hidden_size),

@@ -36,11 +36,6 @@ void DINOv3Config::validate() const {
 
 namespace {
 
-const DINOv3Config& validated(const DINOv3Config& config) {
-  config.validate();
-  return config;
-}
-
 double draw(double low, double high) {
   return uniform({}, low, high, {.dtype = DType::float64}).item();
 }

@@ -32,11 +32,6 @@ void GPT2Config::validate() const {
 
 namespace {
 
-const GPT2Config& validated(const GPT2Config& config) {
-  config.validate();
-  return config;
-}
-
 // Made without drawing what `initialise` draws.
 template <class Layer>
 Layer undrawn(int64_t rows, int64_t columns) {

@@ -41,11 +41,6 @@ void TimmViTConfig::validate() const {
 
 namespace {
 
-const TimmViTConfig& validated(const TimmViTConfig& config) {
-  config.validate();
-  return config;
-}
-
 HiddenAct act_of(const std::string& act_layer) {
   return hidden_act(act_layer == "gelu_tanh" ? "gelu_pytorch_tanh" : act_layer);
 }

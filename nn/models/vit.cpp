@@ -24,15 +24,6 @@ void ViTConfig::validate() const {
         " conv_layers make patches of ", int64_t(1) << conv_layers, ", patch_size is ", patch_size);
 }
 
-namespace {
-
-const ViTConfig& validated(const ViTConfig& config) {
-  config.validate();
-  return config;
-}
-
-}  // namespace
-
 ViTEmbeddings::ViTEmbeddings(const ViTConfig& c)
     : patch_size(c.patch_size), dropout(c.hidden_dropout_prob) {
   if (c.conv_layers > 0) {

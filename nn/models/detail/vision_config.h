@@ -17,6 +17,13 @@ inline void check_positive(const char* config, const char* field, int64_t value)
   check(value >= 1, config, ": expected ", field, " >= 1, got ", value);
 }
 
+// The configuration itself, for constructors' lists; throws what its validate() does.
+template <class Config>
+const Config& validated(const Config& config) {
+  config.validate();
+  return config;
+}
+
 // What every vision transformer has.
 template <class Config>
 void check_sizes(const char* name, const Config& c) {
