@@ -18,6 +18,9 @@ NB_MODULE(_core, m) {
   bind_operations(m);
   bind_method(m);
   bind_autograd(m);
+  bind_models(m);
+  bind_adapters(m);
+  bind_training(m);
 
   m.def("num_threads", papilio::num_threads,
         "Threads that every operation uses, of OpenMP's one pool.");

@@ -1,0 +1,235 @@
+"""Models, adapters and training from Python."""
+
+import copy
+import json
+import pickle
+import signal
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import papilio as pp
+import pytest
+
+TARGETS = ["query", "value"]
+
+
+def small_vit(seed=0, classes=("a", "b", "c")):
+    pp.manual_seed(seed)
+    return pp.vit(image_size=8, patch_size=4, num_channels=1, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+                  intermediate_size=32, class_names=list(classes))
+
+
+def stripes(n=48, seed=0):
+    """Images of three classes that a small model learns: rows, columns, or noise."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, n)
+    images = rng.normal(size=(n, 1, 8, 8)).astype(np.float32) * 0.3
+    wave = np.sign(np.sin(np.arange(8) * np.pi / 2 + 0.5)).astype(np.float32)
+    images[labels == 0] += wave[:, None]
+    images[labels == 1] += wave[None, :]
+    return pp.images_from_arrays(pp.asarray(images), pp.asarray(labels), ["a", "b", "c"])
+
+
+def test_a_model_and_its_folder(tmp_path):
+    model = small_vit()
+    model.eval()
+    x = pp.randn((2, 1, 8, 8))
+    y = model(x)
+    assert y.shape == (2, 3) and model.class_names == ["a", "b", "c"] and model.shape["hidden_size"] == 16
+    model.save_pretrained(str(tmp_path))
+    again = pp.from_pretrained(str(tmp_path))
+    again.eval()
+    assert again(x).tolist() == y.tolist() and again.class_names == model.class_names
+    assert model.features(x).shape == (2, 16)
+    assert [p.shape for p in model.attention_probabilities(x)] == [(2, 2, 5, 5)] * 2
+    for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        twin.eval()
+        assert twin(x).tolist() == y.tolist()
+    with pytest.raises(pp.FileError):
+        pp.from_pretrained(str(tmp_path / "nothing"))
+    with pytest.raises(OSError):
+        pp.from_config(str(tmp_path / "model.safetensors"))
+
+
+def test_state_dicts_of_arrays():
+    one, two = small_vit(1), small_vit(2)
+    arrays = {name: t.numpy().copy() for name, t in one.state_dict().items()}
+    assert two.load_state_dict(arrays) == {"missing": [], "unexpected": []}
+    x = pp.randn((1, 1, 8, 8))
+    one.eval(), two.eval()
+    assert one(x).tolist() == two(x).tolist()
+    with pytest.raises(pp.ArgumentError, match="classifier.bias"):
+        two.load_state_dict({**arrays, "classifier.bias": np.zeros(4, np.float32)})
+    del arrays["classifier.bias"]
+    with pytest.raises(pp.ArgumentError):
+        two.load_state_dict(arrays)
+    assert two.load_state_dict(arrays, strict=False)["missing"] == ["classifier.bias"]
+
+
+CONFIGS = {
+    "BOFT": lambda: pp.BoftConfig(boft_block_size=4, boft_n_butterfly_factor=2, target_modules=TARGETS, init_weights=False),
+    "OFT": lambda: pp.OftConfig(oft_block_size=8, target_modules=TARGETS, init_weights=False),
+    "LORA": lambda: pp.LoraConfig(r=4, target_modules=TARGETS, init_lora_weights=False),
+    "HRA": lambda: pp.HraConfig(r=4, target_modules=TARGETS, init_weights=False),
+}
+
+
+def values(x):
+    return x.detach().numpy().copy()
+
+
+@pytest.mark.parametrize("method", CONFIGS)
+def test_adapters_live_as_in_peft(method, tmp_path):
+    model = small_vit()
+    model.eval()
+    x = pp.randn((2, 1, 8, 8))
+    base = values(model(x))
+    adapters = pp.AdapterModel(model)
+    assert adapters.add_adapter("default", CONFIGS[method]()) == []
+    assert adapters.names == adapters.active == ["default"] and adapters.config("default").peft_type == method
+    trainable, everything = adapters.count_parameters()
+    assert 0 < trainable < everything and "default" in adapters.status()
+    adapted = values(adapters(x))
+    assert np.abs(adapted - base).max() > 1e-4
+    with adapters.disable():
+        np.testing.assert_allclose(values(adapters(x)), base, atol=1e-6)
+    with pytest.raises(pp.Error):
+        pickle.dumps(model)
+    folder = Path(adapters.save(str(tmp_path)))
+    assert json.loads((folder / "adapter_config.json").read_text())["peft_type"] == method
+    other = pp.AdapterModel(small_vit())
+    other.model.eval()
+    assert other.load(str(folder)) == []
+    np.testing.assert_allclose(values(other(x)), adapted, atol=1e-6)
+    adapters.merge(safe_merge=True)
+    assert adapters.merged == ["default"]
+    np.testing.assert_allclose(values(adapters(x)), adapted, atol=1e-5)
+    adapters.unmerge()
+    adapters.merge_and_unload()
+    np.testing.assert_allclose(values(model(x)), adapted, atol=1e-5)
+    assert adapters.names == []
+
+
+def test_configurations_name_what_is_wrong():
+    assert pp.OftConfig(r=4, target_modules=TARGETS).peft_type == "OFT"
+    assert '"boft_block_size": 4' in pp.BoftConfig(target_modules=set(TARGETS)).to_json()
+    with pytest.raises(pp.ArgumentError, match="boft_block"):
+        pp.BoftConfig(boft_block_size=4, boft_block_num=4)
+    with pytest.raises(pp.ArgumentError, match="blocks"):
+        pp.BoftConfig(blocks=3)
+    with pytest.raises(pp.Error):
+        pp.BoftConfig(boft_dropout="much")
+    adapters = pp.AdapterModel(small_vit())
+    with pytest.raises(pp.ArgumentError, match="nowhere"):
+        adapters.add_adapter("default", pp.BoftConfig(target_modules=["nowhere"]))
+    assert adapters.names == []
+
+
+def test_fit_learns_and_tells():
+    data = stripes()
+    model = small_vit()
+    adapters = pp.AdapterModel(model)
+    adapters.add_adapter("default", pp.BoftConfig(target_modules="all-linear", modules_to_save=["classifier"]))
+    before = pp.evaluate(adapters, data)["loss"]
+    seen = []
+    history = pp.fit(adapters, data, epochs=8, batch_size=16, lr=2e-2, on_step=seen.append)
+    assert history["step"] == list(range(1, 25)) and len(history["loss"]) == 24
+    assert [s["loss"] for s in seen] == history["loss"] and set(seen[0]) == set(history)
+    after = pp.evaluate(adapters, data)
+    assert after["loss"] < 0.8 * before
+    assert len(after["predicted"]) == len(data) == 48
+    again = small_vit()
+    twin = pp.AdapterModel(again)
+    twin.add_adapter("default", pp.BoftConfig(target_modules="all-linear", modules_to_save=["classifier"]))
+    assert pp.fit(twin, data, epochs=8, batch_size=16, lr=2e-2)["loss"] == history["loss"]
+
+
+def test_fit_ends_when_asked():
+    data, model = stripes(), small_vit()
+    history = pp.fit(model, data, steps=50, batch_size=8, on_step=lambda s: s["step"] < 3)
+    assert history["step"] == [1, 2, 3]
+
+    def fails(step):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        pp.fit(model, data, steps=5, on_step=fails)
+    with pytest.raises(pp.ArgumentError, match="epochs or steps"):
+        pp.fit(model, data)
+    with pytest.raises(pp.ArgumentError):
+        pp.fit(model, data, steps=1, schedule="zigzag")
+    with pytest.raises(pp.NonFiniteError):
+        pp.fit(model, data, steps=20, lr=1e30, max_gradient_norm=1e30)
+
+
+def test_control_c_ends_between_two_steps():
+    data, model = stripes(), small_vit()
+    steps = []
+
+    def press(step):
+        steps.append(step["step"])
+        if len(steps) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        pp.fit(model, data, steps=50, batch_size=8, on_step=press)
+    assert len(steps) <= 3
+    assert pp.fit(model, data, steps=1)["step"] == [1]
+
+
+def png(pixels):
+    """Bytes of a grey PNG."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    height, width = pixels.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_data_from_a_folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        for i in range(6):
+            (tmp_path / name / f"{i}.png").write_bytes(png(rng.integers(0, 255, (10, 10), dtype=np.uint8)))
+    model = small_vit()
+    parts = pp.images_from_folder(str(tmp_path), model, hflip=0.5)
+    assert parts["train"].class_names == ["a", "b", "c"] and sum(map(len, parts.values())) == 18
+    assert len(pp.fit(model, parts["train"], epochs=1, batch_size=4)["step"]) > 0
+    assert 0 <= pp.evaluate(model, parts["test"])["accuracy"] <= 1
+    with pytest.raises(pp.FileError):
+        pp.images_from_folder(str(tmp_path / "nothing"), model)
+
+
+def test_wrong_arrays_for_data():
+    images, labels = np.zeros((2, 1, 8, 8), np.float32), np.array([0, 3])
+    with pytest.raises(pp.ArgumentError):
+        pp.images_from_arrays(pp.asarray(images), pp.asarray(labels), ["a", "b"])
+    with pytest.raises(pp.ArgumentError):
+        pp.images_from_arrays(pp.asarray(images[0]), pp.asarray(labels), ["a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize("make", [lambda p: pp.AdamW(p, lr=0.1), lambda p: pp.SGD(p, lr=0.1, momentum=0.9)])
+def test_optimisers(make):
+    x = pp.tensor([3.0, -2.0], requires_grad=True)
+    optimizer = make([x])
+    for _ in range(60):
+        optimizer.zero_grad()
+        (x * x).sum().backward()
+        optimizer.step()
+    assert abs(x[0].item()) < 1.5 and optimizer.steps == 60
+    state = optimizer.state_dict()
+    other = make([x])
+    other.load_state_dict(state)
+    assert other.steps == 60
+    optimizer.lr = 0.5
+    assert optimizer.lr == 0.5
+    frozen = np.ones(2, np.float32)
+    frozen.flags.writeable = False
+    with pytest.raises(pp.ArgumentError, match="read-only"):
+        make([pp.asarray(frozen).requires_grad_()])
