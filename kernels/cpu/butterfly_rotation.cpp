@@ -11,6 +11,7 @@
 
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/small_gemm.h"
 #include "kernels/detail/butterfly_blocks.h"
 #include "kernels/segment_outer.h"
 
@@ -109,6 +110,35 @@ void rotate(T* y, const T* x, const compute_t<T>* q, const Shape& s) {
       store_transposed<C>(y + r * s.d + c, tile, s.d, rows, columns);
     }
   });
+}
+
+// Whether a factor alone, whose blocks are whole vectors wide, is a small product a block: the sum
+// of a row's columns stays in registers, so y may be x, and nothing is transposed.
+template <class T>
+bool is_small_products(const Shape& s) {
+  constexpr int64_t lanes = kSimdLanes<compute_t<T>>, most = kSimdRegisters == 32 ? 4 : 2;
+  return s.m == 1 && s.b % lanes == 0 && s.b <= most * lanes;
+}
+
+// The bits of rotate: each element sums in the same order.
+template <class C>
+void rotate_by_products(C* y, const C* x, const C* q, const Shape& s, bool transposed) {
+  constexpr int64_t kRows = 32;
+  std::vector<C> turned(transposed ? s.factor_size() : 0);
+  for (int64_t n = 0; transposed && n < s.blocks; ++n)
+    for (int64_t k = 0; k < s.b; ++k)
+      for (int64_t j = 0; j < s.b; ++j)
+        turned[(n * s.b + k) * s.b + j] = q[(n * s.b + j) * s.b + k];
+  const C* const blocks = transposed ? turned.data() : q;
+  parallel_for((s.rows + kRows - 1) / kRows, 1 + (1 << 17) / (kRows * s.d * s.b),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t r = begin * kRows; r < std::min(end * kRows, s.rows); r += kRows)
+                   for (int64_t n = 0; n < s.blocks; ++n) {
+                     const int64_t at = r * s.d + n * s.b;
+                     small_gemm<C>(std::min(kRows, s.rows - r), s.b, s.b, y + at, s.d,
+                                   {x + at, s.d, 1}, blocks + n * s.b * s.b, s.b, false);
+                   }
+               });
 }
 
 // sums[e] += the lanes of acc[e] added up, 16 entries at a time through a transpose.
@@ -219,6 +249,9 @@ void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed) {
   if (x.numel() == 0) return;
   dispatch_floating(x.dtype, [&]<class T>() {
     const Factors<compute_t<T>, T> factors(q);
+    if constexpr (!is_half_type<T>)
+      if (is_small_products<T>(s))
+        return rotate_by_products(y.as<T>(), x.as<T>(), factors.data, s, transposed);
     dispatch_size(s.b, [&]<int B>(std::integral_constant<int, B>) {
       if (transposed)
         rotate<B, true>(y.as<T>(), x.as<T>(), factors.data, s);
