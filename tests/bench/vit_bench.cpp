@@ -6,60 +6,23 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "autograd/autocast.h"
-#include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
-#include "boft/model/model.h"
 #include "nn/layers/block.h"
 #include "nn/models/vit.h"
-#include "nn/optim/optimizer.h"
-#include "nn/optim/parameter_groups.h"
-#include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 #include "tests/bench/targets.h"
 #include "tests/bench/timing.h"
+#include "tests/bench/vit_step.h"
 
 namespace papilio::bench {
 namespace {
 
-struct Size {
-  const char* name;
-  nn::ViTConfig config;
-  int64_t batch;
-  DType precision = DType::float32;  // of the products
-  int64_t tokens() const {
-    const int64_t side = config.image_size / config.patch_size;
-    return side * side + 1;
-  }
-};
-
-const Size kDigits{"digits",
-                   {.image_size = 8,
-                    .patch_size = 2,
-                    .num_channels = 1,
-                    .hidden_size = 64,
-                    .num_hidden_layers = 4,
-                    .num_attention_heads = 4,
-                    .intermediate_size = 256,
-                    .num_labels = 10},
-                   128};
-const Size kImages32{"32x32 patch 4",
-                     {.image_size = 32,
-                      .patch_size = 4,
-                      .num_channels = 3,
-                      .hidden_size = 192,
-                      .num_hidden_layers = 6,
-                      .num_attention_heads = 3,
-                      .intermediate_size = 768,
-                      .num_labels = 10},
-                     64};
 // Google's and Facebook's small one; on a GPU only.
 const nn::ViTConfig kSmall{.image_size = 224,
                            .patch_size = 16,
@@ -71,66 +34,6 @@ const nn::ViTConfig kSmall{.image_size = 224,
                            .num_labels = 1000};
 const Size kViTSmall{"ViT-S/16", kSmall, 128};
 const Size kViTSmallHalf{"ViT-S/16 bfloat16", kSmall, 128, DType::bfloat16};
-
-enum class Method { frozen, boft, oft, lora, full };
-
-// A model, its optimiser and one training step.
-class Step {
- public:
-  Step(const Size& size, Method method, nn::Recompute recompute = nn::Recompute::off)
-      : frozen_(method == Method::frozen),
-        precision_(size.precision),
-        model_(size.config),
-        images_(randn(
-            {size.batch, size.config.num_channels, size.config.image_size, size.config.image_size},
-            here())),
-        labels_(copy_of(randint(0, size.config.num_labels, {size.batch}), device())) {
-    nn::to(model_, device());
-    nn::set_recompute(model_, recompute);
-    const boft::ModuleNames every{
-        "query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"};
-    if (method == Method::frozen) {
-      nn::set_trainable(model_.vit, false);
-    } else if (method != Method::full) {
-      adapters_ = std::make_unique<boft::AdapterModel>(model_);
-      if (method == Method::lora) {
-        adapters_->add_adapter(
-            "a",
-            boft::LoraConfig{.r = 8, .target_modules = every, .modules_to_save = {"classifier"}});
-      } else {
-        adapters_->add_adapter(
-            "a", boft::BoftConfig{.boft_block_size = method == Method::oft ? 8 : 4,
-                                  .boft_n_butterfly_factor = method == Method::oft ? 1 : 2,
-                                  .target_modules = every,
-                                  .modules_to_save = {"classifier"}});
-      }
-    }
-    optimizer_ = std::make_unique<nn::AdamW>(nn::parameter_groups(model_, {.weight_decay = 0.05}));
-  }
-
-  void operator()() {
-    optimizer_->zero_grad();
-    backward(loss());
-    optimizer_->step();
-  }
-
- private:
-  Tensor loss() {
-    const Autocast scope(precision_);
-    Tensor tokens = model_.vit.embeddings(images_);
-    // Gradients of all activations, though nothing below the head trains: what any adapter has to
-    // pay.
-    if (frozen_) tokens = leaf(tokens.detach());
-    return cross_entropy(model_.classifier(model_.vit.encode(tokens)), labels_);
-  }
-
-  bool frozen_;
-  DType precision_;
-  nn::ViTForImageClassification model_;
-  std::unique_ptr<boft::AdapterModel> adapters_;
-  std::unique_ptr<nn::AdamW> optimizer_;
-  Tensor images_, labels_;
-};
 
 // Seconds that all matrix products of one full step take by themselves: forward, and the two of
 // backward.
@@ -155,7 +58,7 @@ double gemm_seconds(const Size& size) {
 }
 
 void vit_step(benchmark::State& state, const Size& size, Method method) {
-  Step frozen(size, Method::frozen), step(size, method);
+  Step frozen(size, Method::frozen, device()), step(size, method, device());
   std::vector<double> seconds, ratios;
   for (int i = 0; i < 3; ++i) frozen(), step();
   for (auto _ : state) {
@@ -171,7 +74,7 @@ void vit_step(benchmark::State& state, const Size& size, Method method) {
   if (method == Method::boft) {
     report_target(
         {"BOFT b=4 m=2 step against frozen step, " + at, ratio, on_gpu() ? 1.05 : 1.10, true});
-    Step lora(size, Method::lora);
+    Step lora(size, Method::lora, device());
     std::vector<double> against;
     for (int i = 0; i < 30; ++i) {
       const double other = seconds_of(lora);
@@ -180,7 +83,7 @@ void vit_step(benchmark::State& state, const Size& size, Method method) {
     report_target({"BOFT b=4 m=2 step against LoRA r=8 step, " + at, median(against), 1.0, true});
   }
   if (method == Method::full && size.precision == DType::float32) {
-    Step recomputed(size, Method::full, nn::Recompute::blocks);
+    Step recomputed(size, Method::full, device(), nn::Recompute::blocks);
     std::vector<double> against;
     for (int i = 0; i < 30; ++i) {
       const double plain = seconds_of(step);

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Times Papilio beside PEFT on PyTorch: the same models, batches, adapters and threads, one after the other. See README.md.
 
-Every measurement is a process of its own (so memory can be compared too), made in turns: ours, theirs, ours, ...
-The shortest call of each counts.
+    bench_peft.py PAPILIO_TIMES [--set real,growth] [--minutes 15] [--out FILE]
+
+Every measurement is a process of its own (so memory can be compared too), made in turns: ours, theirs, ours, ... Rounds
+over all rows go on until the minutes are over; the shortest call of each counts, whichever round it was in.
 """
 
 import argparse
@@ -16,24 +18,78 @@ import warnings
 from contextlib import nullcontext
 from pathlib import Path
 
+
+
+def vit(size, patch, d, heads, layers=12, channels=3, labels=1000):
+    return dict(image_size=size, patch_size=patch, num_channels=channels, hidden_size=d, num_hidden_layers=layers,
+                num_attention_heads=heads, intermediate_size=4 * d, num_labels=labels)
+
+
 MODELS = {  # Transformers' ViTConfig, and the batch
-    "digits (d 64, 4 layers, batch 128)": (dict(
-        image_size=8, patch_size=2, num_channels=1, hidden_size=64, num_hidden_layers=4, num_attention_heads=4,
-        intermediate_size=256, num_labels=10), 128),
-    "32x32 patch 4 (d 192, 6 layers, batch 64)": (dict(
-        image_size=32, patch_size=4, num_channels=3, hidden_size=192, num_hidden_layers=6, num_attention_heads=3,
-        intermediate_size=768, num_labels=10), 64),
-    "32x32 patch 4 (d 384, 6 layers, batch 32)": (dict(
-        image_size=32, patch_size=4, num_channels=3, hidden_size=384, num_hidden_layers=6, num_attention_heads=6,
-        intermediate_size=1536, num_labels=10), 32),
+    "digits (d 64, 4 layers, batch 128)": (vit(8, 2, 64, 4, 4, 1, 10), 128),
+    "32x32 patch 4 (d 192, 6 layers, batch 64)": (vit(32, 4, 192, 3, 6, 3, 10), 64),
+    "32x32 patch 4 (d 384, 6 layers, batch 32)": (vit(32, 4, 384, 6, 6, 3, 10), 32),
+    "ViT-S/16 224, batch 8": (vit(224, 16, 384, 6), 8),
+    "ViT-S/14 518, batch 2": (vit(518, 14, 384, 6), 2),
+    "ViT-B/16 224, batch 8": (vit(224, 16, 768, 12), 8),
+    "ViT-S/14 98 (50 tokens), batch 8": (vit(98, 14, 384, 6), 8),
+    "ViT-S/14 224 (257 tokens), batch 8": (vit(224, 14, 384, 6), 8),
+    "ViT-S/14 392 (785 tokens), batch 8": (vit(392, 14, 384, 6), 8),
+    "ViT-S/14 518 (1,370 tokens), batch 8": (vit(518, 14, 384, 6), 8),
+    "ViT-S/16 224, batch 1": (vit(224, 16, 384, 6), 1),
+    "ViT-S/16 224, batch 32": (vit(224, 16, 384, 6), 32),
+    "ViT-Ti/16 224, batch 8": (vit(224, 16, 192, 3), 8),
 }
-# Arguments of PEFT's configurations, and how many times faster Papilio wants to be (None: shown only).
+# Arguments of PEFT's configurations.
 METHODS = {
-    "full": (None, 2),
-    "LoRA r 8": (dict(kind="LoraConfig", r=8), None),
-    "BOFT b 4 m 1": (dict(kind="BOFTConfig", boft_block_size=4, boft_n_butterfly_factor=1), 5),
-    "BOFT b 4 m 2": (dict(kind="BOFTConfig", boft_block_size=4, boft_n_butterfly_factor=2), 5),
+    "full": None,
+    "LoRA r 8": dict(kind="LoraConfig", r=8),
+    "BOFT b 4 m 1": dict(kind="BOFTConfig", boft_block_size=4, boft_n_butterfly_factor=1),
+    "BOFT b 4 m 2": dict(kind="BOFTConfig", boft_block_size=4, boft_n_butterfly_factor=2),
+    "OFT b 32": dict(kind="OFTConfig", oft_block_size=32),
 }
+SMALL = list(MODELS)[:3]
+S16, S14, B16 = list(MODELS)[3:6]
+
+
+def step(model, method, dtype="float32", how="eager", goal=None):
+    return ("step", model, method, dtype, how, goal)
+
+
+def forward(model, dtype="float32", how="eager", goal=None):
+    return ("forward", model, "full", dtype, how, goal)
+
+
+# Rows: what, model, method, dtype, how the peer runs it, and how many times faster Papilio wants to be.
+SETS = {
+    "real": [
+        step(S16, "full", goal=2.6), step(S16, "full", how="compiled", goal=2.6), step(S16, "full", "bfloat16", goal=1.9),
+        step(S16, "LoRA r 8", goal=2.6), step(S16, "LoRA r 8", "bfloat16", goal=1.8),
+        step(S16, "OFT b 32", goal=2.7), step(S16, "OFT b 32", "bfloat16"),
+        step(S16, "BOFT b 4 m 2", goal=25), step(S16, "BOFT b 4 m 2", "bfloat16"),
+        forward(S16, goal=2.4), forward(S16, how="compiled"), forward(S16, how="onnx", goal=1.5),
+        forward(S16, "bfloat16", goal=1.6),
+        step(S14, "full"), step(S14, "LoRA r 8"), step(S14, "LoRA r 8", "bfloat16"), forward(S14), forward(S14, how="onnx"),
+        step(B16, "full"), step(B16, "full", "bfloat16"), step(B16, "LoRA r 8"), forward(B16, how="onnx"),
+    ],
+    # With tokens (50 to 1,370), batch and width.
+    "growth": [step(name, "LoRA r 8") for name in list(MODELS)[6:]],
+    "small": [step(name, method, goal=goal) for name in SMALL for method, goal in
+              [("full", 2), ("LoRA r 8", None), ("BOFT b 4 m 1", 5), ("BOFT b 4 m 2", 5)]],
+}
+SETS["small"] += [("layer", "1536", "384", "4", str(m), "2080", 10) for m in (1, 2)]
+SETS["small"] += [("cayley", str(b), "1024", 20 if b <= 16 else 5) for b in (2, 4, 8, 16, 32, 64)]
+
+
+def name_of(row):
+    if row[0] == "layer":
+        return f"layer 1536 -> 384, b 4, m {row[4]}, 2080 rows, forward and backward"
+    if row[0] == "cayley":
+        return f"Cayley of 1024 matrices {row[1]}x{row[1]}, forward and backward"
+    what, model, method, dtype, how, _ = row
+    peer = {"eager": "", "compiled": ", compiled there", "onnx": ", ONNX Runtime there"}[how]
+    work = f"training step, {model}, {method}" if what == "step" else f"forward, {model}"
+    return work + (", bfloat16" if dtype == "bfloat16" else "") + peer
 
 
 def process_bytes(key):
@@ -71,8 +127,12 @@ def as_peft_is(m):
     return peft_patch.no_extension() if m == 1 else nullcontext()
 
 
-def make_files(folder, name, method):
-    """A base, a batch, and the adapter that both sides train."""
+def folder_name(name):
+    return "".join(c if c.isalnum() else "-" for c in name)
+
+
+def make_files(folder, wanted):
+    """Of each model a base and a batch, and the adapters that both sides train: FOLDER/MODEL/{base,METHOD}."""
     import torch
     import transformers
     from safetensors.torch import save_file
@@ -80,20 +140,29 @@ def make_files(folder, name, method):
     import side_peft
     from cases import Case
 
-    sizes, batch = MODELS[name]
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    model = transformers.ViTForImageClassification(transformers.ViTConfig(**sizes))
-    model.save_pretrained(folder / "base")
-    save_file({"pixel_values": torch.randn(batch, sizes["num_channels"], sizes["image_size"], sizes["image_size"]),
-               "labels": torch.randint(0, sizes["num_labels"], (batch,))}, folder / "batch.safetensors")
-    arguments, _ = METHODS[method]
-    if arguments:
-        case = Case("", {"default": (make_config, arguments)})
-        side_peft.make_adapted(model, case).save_pretrained(folder / "adapter")
+    for name, method in wanted:
+        sizes, batch = MODELS[name]
+        at = folder / folder_name(name)
+        if not (at / "base").exists():
+            transformers.ViTForImageClassification(transformers.ViTConfig(**sizes)).save_pretrained(at / "base")
+            side = sizes["image_size"]
+            save_file({"pixel_values": torch.randn(batch, sizes["num_channels"], side, side),
+                       "labels": torch.randint(0, sizes["num_labels"], (batch,))}, at / "batch.safetensors")
+        if METHODS[method]:
+            model = side_peft.load_base(at / "base", "vit")
+            case = Case("", {"default": (make_config, METHODS[method])})
+            side_peft.make_adapted(model, case).save_pretrained(at / folder_name(method))
 
 
-def time_step(folder, method, seconds):
+def mixed(dtype):
+    import torch
+
+    return torch.autocast("cpu", torch.bfloat16) if dtype == "bfloat16" else nullcontext()
+
+
+def time_step(folder, method, dtype, how, seconds):
     import torch
     from peft import get_peft_model
     from safetensors.torch import load_file
@@ -101,21 +170,62 @@ def time_step(folder, method, seconds):
     import side_peft
     batch = load_file(folder / "batch.safetensors")
     model = side_peft.load_base(folder / "base", "vit", attention="sdpa").train()
-    arguments, _ = METHODS[method]
+    arguments = METHODS[method]
     before = process_bytes("VmRSS")
     if arguments:
         with as_peft_is(arguments.get("boft_n_butterfly_factor")):
             model = get_peft_model(model, make_config(**arguments))
         side_peft.randomise(model)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad])
+    run = torch.compile(model) if how == "compiled" else model
 
-    def step():
+    def call():
         optimizer.zero_grad()
-        logits = model(pixel_values=batch["pixel_values"]).logits
-        torch.nn.functional.cross_entropy(logits, batch["labels"]).backward()
+        with mixed(dtype):
+            loss = torch.nn.functional.cross_entropy(run(pixel_values=batch["pixel_values"]).logits, batch["labels"])
+        loss.backward()
         optimizer.step()
 
-    report(before, seconds, step)
+    report(before, seconds, call)
+
+
+def time_forward(folder, dtype, how, seconds):
+    import torch
+    from safetensors.torch import load_file
+
+    import side_peft
+    pixels = load_file(folder / "batch.safetensors")["pixel_values"]
+    model = side_peft.load_base(folder / "base", "vit", attention="eager" if how == "onnx" else "sdpa")
+    before = process_bytes("VmRSS")
+    if how == "onnx":
+        call = onnx_session(folder, model, pixels)
+    else:
+        run = torch.compile(model) if how == "compiled" else model
+
+        def call():
+            with torch.inference_mode(), mixed(dtype):
+                run(pixel_values=pixels)
+
+    report(before, seconds, call)
+
+
+def onnx_session(folder, model, pixels):
+    import onnxruntime
+    import torch
+
+    file = folder / "model.onnx"
+    if not file.exists():
+        class Logits(torch.nn.Module):
+            def forward(self, pixel_values):
+                return model(pixel_values=pixel_values).logits
+
+        program = torch.onnx.export(Logits().eval(), (pixels,), dynamo=True, verbose=False)
+        program.save(str(file))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])
+    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: pixels.numpy()}
+    return lambda: session.run(None, feed)
 
 
 def time_layer(d, out, b, m, rows, seconds):
@@ -156,44 +266,74 @@ def child(words):
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     warnings.simplefilter("ignore")
-    seconds = float(words[-1])
     if words[0] == "files":
-        make_files(Path(words[1]), words[2], words[3])
-    elif words[0] == "step":
-        time_step(Path(words[1]), words[2], seconds)
+        return make_files(Path(words[1]), [word.split("|") for word in words[2:]])
+    seconds = float(words[-1])
+    if words[0] == "step":
+        time_step(Path(words[1]), *words[2:-1], seconds)
+    elif words[0] == "forward":
+        time_forward(Path(words[1]), *words[2:-1], seconds)
     elif words[0] == "layer":
         time_layer(*map(int, words[1:-1]), seconds)
     else:
         time_cayley(*map(int, words[1:-1]), seconds)
 
 
+def commands(row, folder, program):
+    """Ours and theirs, without the seconds."""
+    theirs = [sys.executable, __file__, "--child", row[0]]
+    if row[0] in ("layer", "cayley"):
+        return [program, *row[:-1]], [*theirs, *row[1:-1]]
+    what, model, method, dtype, how, _ = row
+    at = folder / folder_name(model)
+    ours = [program, what, at / "base", at / "batch.safetensors"]
+    if what == "forward":
+        return [*ours, dtype], [*theirs, at, dtype, how]
+    return [*ours, "full" if method == "full" else at / folder_name(method), dtype], [*theirs, at, method, dtype, how]
+
+
 class Turns:
-    def __init__(self, arguments):
-        self.program, self.rounds, self.seconds = str(arguments.program), arguments.rounds, str(arguments.seconds)
-        self.environment = os.environ | {"OMP_NUM_THREADS": str(arguments.threads), "CUDA_VISIBLE_DEVICES": ""}
+    """Two commands of each row in turns, round after round; what was least."""
+
+    def __init__(self, arguments, folder):
+        self.seconds, self.end = str(arguments.seconds), time.monotonic() + 60 * arguments.minutes
+        self.environment = os.environ | {"OMP_NUM_THREADS": str(arguments.threads), "CUDA_VISIBLE_DEVICES": "",
+                                         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"), "TOKENIZERS_PARALLELISM": "false"}
+        self.best = {}  # (row, side) -> seconds, bytes
 
     def run(self, command):
-        done = subprocess.run([*map(str, command), self.seconds], capture_output=True, text=True, env=self.environment)
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=self.environment)
         if done.returncode:
             sys.exit(f"{' '.join(map(str, command))}: {done.stderr}")
         return done.stdout.split()[-2:]
 
-    def theirs(self, *words):
-        return self.run([sys.executable, __file__, "--child", *words])
+    def round(self, rows, folder, program):
+        """False when the time is over."""
+        for row in rows:
+            if time.monotonic() > self.end:
+                return False
+            for side, command in enumerate(commands(row, folder, program)):
+                seconds, size = self.run([*command, self.seconds])
+                least = self.best.get((row, side), (float("inf"), float("inf")))
+                self.best[row, side] = min(least[0], float(seconds)), min(least[1], int(size))
+            print(line(row, self.best), file=sys.stderr, flush=True)
+        return True
 
-    def compare(self, what, ours, theirs, goal, memory=False):
-        """Two commands in turns; one row of the table, two with memory."""
-        found = ([], [])
-        for _ in range(self.rounds):
-            found[0].append(self.run([self.program, *ours]))
-            found[1].append(self.theirs(*theirs))
-        a, b = (min(float(seconds) for seconds, _ in side) for side in found)
-        verdict = "" if goal is None else f"{goal}" + ("" if b / a >= goal else " (missed)")
-        print(f"| {what:<64} | {1e3 * a:>10.3f} ms | {1e3 * b:>10.3f} ms | {b / a:>6.1f} | {verdict:<11} |", flush=True)
-        if memory:
-            a, b = (min(int(size) for _, size in side) / 2**20 for side in found)
-            print(f"| {'    memory: growth of the process':<64} | {a:>9.1f} MiB | {b:>9.1f} MiB | {b / a:>6.1f} |"
-                  f" {'':<11} |", flush=True)
+
+def line(row, best):
+    if (row, 1) not in best:
+        return f"| {name_of(row)} | | | not measured: the time was over | | | |"
+    (a, ours), (b, theirs), goal = best[row, 0], best[row, 1], row[-1]
+    verdict = "" if goal is None else f"{goal}" + ("" if b / a >= goal else " (missed)")
+    return (f"| {name_of(row)} | {1e3 * a:.2f} | {1e3 * b:.2f} | {b / a:.2f} | {verdict} | {ours / 2**20:.0f} | "
+            f"{theirs / 2**20:.0f} |")
+
+
+def machine(program):
+    """Processor and, of the papilio program beside papilio_times, the libraries of its products."""
+    papilio = Path(program).resolve().parents[2] / "samples/papilio/papilio"
+    done = subprocess.run([papilio, "inspect", "--machine"], capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else f"{papilio}: not built\n"
 
 
 def main():
@@ -201,41 +341,42 @@ def main():
         return child(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path, help="papilio_times")
+    parser.add_argument("--set", default="real,growth", help="of " + ", ".join(SETS))
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of one measurement")
+    parser.add_argument("--minutes", type=float, default=15, help="after which no measurement begins")
+    parser.add_argument("--rounds", type=int, default=5, help="at most")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of one measurement")
     parser.add_argument("--only", default="", help="rows whose name contains this")
+    parser.add_argument("--out", type=Path, help="the table; without: standard output")
     arguments = parser.parse_args()
-    turns = Turns(arguments)
+    chosen = [row for name in arguments.set.split(",") for row in SETS[name] if arguments.only in name_of(row)]
 
     import peft
     import torch
     import transformers
 
-    print(f"{datetime.date.today()}; PEFT {peft.__version__}, Transformers {transformers.__version__}, PyTorch "
-          f"{torch.__version__}; {arguments.threads} threads\n")
-    print("| what | Papilio | PEFT, PyTorch | times | target |\n|---|---:|---:|---:|---:|")
-    for name in MODELS:
-        for method, (_, goal) in METHODS.items():
-            what = f"training step, {name}, {method}"
-            if arguments.only not in what:
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                turns.theirs("files", folder, name, method)
-                ours = "full" if method == "full" else f"{folder}/adapter"
-                turns.compare(what, ["step", f"{folder}/base", f"{folder}/batch.safetensors", ours],
-                              ["step", folder, method], goal, memory=True)
-    for m in (1, 2):
-        what = f"layer 1536 -> 384, b 4, m {m}, 2080 rows, forward and backward"
-        if arguments.only in what:
-            words = ["layer", "1536", "384", "4", str(m), "2080"]
-            turns.compare(what, words, words, 10, memory=True)
-    for b in (2, 4, 8, 16, 32, 64):
-        what = f"Cayley of 1024 matrices {b}x{b}, forward and backward"
-        if arguments.only in what:
-            words = ["cayley", str(b), "1024"]
-            turns.compare(what, words, words, 20 if b <= 16 else 5)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        turns = Turns(arguments, folder)
+        wanted = dict.fromkeys(f"{row[1]}|{row[2]}" for row in chosen if row[0] in ("step", "forward"))
+        if wanted:
+            done = subprocess.run([sys.executable, __file__, "--child", "files", name, *wanted], env=turns.environment)
+            if done.returncode:
+                return done.returncode
+        rounds = 0
+        while rounds < arguments.rounds and turns.round(chosen, folder, str(arguments.program)):
+            rounds += 1
+    text = (f"{datetime.date.today()}; PEFT {peft.__version__}, Transformers {transformers.__version__}, PyTorch "
+            f"{torch.__version__}; {arguments.threads} threads; {rounds} whole rounds in turns, minima\n\n"
+            f"```\n{machine(arguments.program)}```\n\n"
+            "| what | Papilio, ms | peer, ms | times | wanted | Papilio, growth MiB | peer, growth MiB |\n"
+            "|---|---:|---:|---:|---|---:|---:|\n" + "\n".join(line(row, turns.best) for row in chosen) + "\n")
+    if arguments.out:
+        arguments.out.write_text(text)
+    else:
+        print(text, end="")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

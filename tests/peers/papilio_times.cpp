@@ -1,10 +1,12 @@
 // Papilio's half of the timing beside PEFT; bench_peft.py starts it and reads its one line.
 //
-//   papilio_times step BASE BATCH METHOD SECONDS    METHOD: full, or an adapter's folder
+//   papilio_times step BASE BATCH METHOD DTYPE SECONDS    METHOD: full, or an adapter's folder
+//   papilio_times forward BASE BATCH DTYPE SECONDS
 //   papilio_times layer IN OUT B M ROWS SECONDS     one adapted Linear, forward and backward
 //   papilio_times cayley B COUNT SECONDS            forward and backward
 //
-// Prints the shortest call in seconds and by how many bytes the process grew at its largest.
+// DTYPE: of products, float32 or bfloat16. Prints the shortest call in seconds and by how many
+// bytes the process grew at its largest.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +19,9 @@
 #include <string>
 #include <vector>
 
+#include "autograd/autocast.h"
 #include "autograd/backward.h"
+#include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/files/checkpoint.h"
 #include "boft/ops/cayley.h"
@@ -55,13 +59,34 @@ void report(int64_t before, double seconds, F&& call) {
   std::cout << best << ' ' << process_bytes("VmHWM") - before << '\n';
 }
 
-void time_step(const std::string& base_folder, const std::string& batch_file,
-               const std::string& method, double seconds) {
-  const nn::PretrainedClassifier base = nn::from_pretrained(base_folder);
-  nn::ImageClassifier& model = *base.model;
-  const SafetensorsFile batch = load_safetensors(batch_file);
-  const Tensor images = copy_of(batch.tensors.at("pixel_values")),
-               labels = copy_of(batch.tensors.at("labels"));
+// What both sides load.
+struct Work {
+  nn::PretrainedClassifier base;
+  Tensor images, labels;
+  DType precision;
+
+  Work(const std::string& base_folder, const std::string& batch_file, const std::string& dtype)
+      : base(nn::from_pretrained(base_folder)),
+        precision(dtype == "bfloat16" ? DType::bfloat16 : DType::float32) {
+    const SafetensorsFile batch = load_safetensors(batch_file);
+    images = copy_of(batch.tensors.at("pixel_values"));
+    labels = copy_of(batch.tensors.at("labels"));
+  }
+  Tensor logits() const {
+    const Autocast scope(precision);
+    return (*base.model)(images);
+  }
+};
+
+void time_forward(const Work& work, double seconds) {
+  const int64_t before = process_bytes("VmRSS");
+  const NoGrad no_grad;
+  nn::eval(*work.base.model);
+  report(before, seconds, [&] { work.logits(); });
+}
+
+void time_step(const Work& work, const std::string& method, double seconds) {
+  nn::ImageClassifier& model = *work.base.model;
   const int64_t before = process_bytes("VmRSS");
   std::unique_ptr<boft::AdapterModel> adapters;
   nn::train(model);
@@ -74,7 +99,7 @@ void time_step(const std::string& base_folder, const std::string& batch_file,
   nn::AdamW optimizer({{.parameters = nn::trainable_parameters(model)}});
   report(before, seconds, [&] {
     optimizer.zero_grad();
-    backward(cross_entropy(model(images), labels));
+    backward(cross_entropy(work.logits(), work.labels));
     optimizer.step();
   });
 }
@@ -113,13 +138,15 @@ void time_cayley(int64_t b, int64_t count, double seconds) {
 int run(const std::vector<std::string>& words) {
   const auto number = [&](size_t i) { return std::stoll(words.at(i)); };
   const double seconds = std::stod(words.back());
-  if (words[0] == "step" && words.size() == 5) {
-    time_step(words[1], words[2], words[3], seconds);
+  if (words[0] == "step" && words.size() == 6) {
+    time_step({words[1], words[2], words[4]}, words[3], seconds);
+  } else if (words[0] == "forward" && words.size() == 5) {
+    time_forward({words[1], words[2], words[3]}, seconds);
   } else if (words[0] == "layer" && words.size() == 7) {
     time_layer(number(1), number(2), number(3), number(4), number(5), seconds);
   } else {
     check(words[0] == "cayley" && words.size() == 4,
-          "papilio_times: expected step, layer or cayley");
+          "papilio_times: expected step, forward, layer or cayley");
     time_cayley(number(1), number(2), seconds);
   }
   return 0;
@@ -130,7 +157,7 @@ int run(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   try {
-    papilio::check(argc > 1, "papilio_times: expected step, layer or cayley");
+    papilio::check(argc > 1, "papilio_times: expected step, forward, layer or cayley");
     return papilio::test::run({argv + 1, argv + argc});
   } catch (const std::exception& e) {
     std::cerr << e.what() << '\n';
