@@ -1,6 +1,8 @@
 #include "autograd/backward.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <queue>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "autograd/anomaly.h"
 #include "autograd/autocast.h"
 #include "autograd/grad_mode.h"
+#include "autograd/gradient_watch.h"
 #include "kernels/elementwise.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -38,10 +41,12 @@ class Pass {
     if (!node->pending.defined()) {
       node->pending = std::move(gradient);
       queue_.push(node);
-      return;
+    } else {
+      own(node->pending);
+      add_to(node->pending, gradient);
     }
-    own(node->pending);
-    add_to(node->pending, gradient);
+    if (watch_ != nullptr && node->is_leaf())
+      (*watch_)(node.get(), node->pending, ++arrivals_[node.get()]);
   }
 
   void run() {
@@ -128,6 +133,8 @@ class Pass {
   }
 
   bool retain_graph_;
+  const GradientArrived* watch_ = GradientWatch::current();
+  std::map<const Node*, int64_t> arrivals_;  // at leaves, if somebody watches
   std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, Earlier> queue_;
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/batch_rows.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 
@@ -24,6 +25,9 @@ struct Batch {
   // Of how many values its mean loss is the mean, by which a step of several batches weighs them;
   // 0: of its samples.
   int64_t counted = 0;
+  // Where its samples stand in the whole batch, if the loader makes parts of one, those skipped
+  // included: first, ..., first + count - 1 of `of`.
+  BatchRows rows = {};
   // What a model takes besides, by the name of its argument: {"input_ids": (B, T)} of captions.
   std::map<std::string, Tensor> more = {};
 
@@ -51,6 +55,10 @@ class BatchSource {
   // The samples at these positions; every random choice comes from `generator`. Several threads may
   // call it at a time.
   virtual Batch batch(const std::vector<int64_t>& positions, Generator& generator) const = 0;
+  // Samples begin, ..., end - 1 of that batch, as they are in it. Without another way the whole
+  // batch is made.
+  virtual Batch part(const std::vector<int64_t>& positions, int64_t begin, int64_t end,
+                     Generator& generator) const;
 };
 // A source that loaders share.
 using Batches = std::shared_ptr<const BatchSource>;
@@ -64,6 +72,8 @@ class ClassifiedSource : public BatchSource {
   uint64_t digest() const override;
 };
 
+// Rows begin, ..., end - 1 of all its tensors: copies.
+Batch rows_of(const Batch& batch, int64_t begin, int64_t end);
 // All samples in one batch, in the data's order.
 Batch whole_batch(const BatchSource& source);
 

@@ -16,6 +16,7 @@
 
 #include "kernels/threads.h"
 #include "nn/data/detail/start_threads.h"
+#include "tensor/creation.h"
 #include "tensor/random.h"
 
 namespace papilio::nn {
@@ -31,6 +32,9 @@ class Loader::Workers {
           "Loader: expected 0 to 1024 workers, got ", options.workers);
     check(options.prefetch >= 1, "Loader: expected prefetch >= 1, got ", options.prefetch);
     check(options.epochs >= 0, "Loader: expected epochs >= 0, got ", options.epochs);
+    const auto& [count, begin, end] = options.parts;
+    check(count >= 1 && begin >= 0 && begin < end && end <= count,
+          "Loader: expected parts within 0 to ", count, ", got ", begin, " to ", end);
     per_epoch_ = (source_->size() + options.batch_size - 1) / options.batch_size;
     if (options.epochs > 0) end_ = options.epochs * per_epoch_;
   }
@@ -50,7 +54,7 @@ class Loader::Workers {
   Batch next() {
     std::vector<std::string> skipped;
     for (int64_t tried = 0; tried <= per_epoch_; ++tried) {
-      Batch batch = take();
+      Batch batch = next_or_empty();
       skipped.insert(skipped.end(), batch.skipped.begin(), batch.skipped.end());
       if (batch.size() == 0) continue;
       batch.skipped = std::move(skipped);
@@ -59,7 +63,30 @@ class Loader::Workers {
     throw FileError("Loader: no sample of the data set can be read; the last: " + skipped.back());
   }
 
-  Batch next_or_empty() { return take(); }
+  Batch next_or_empty() {
+    check(options_.parts.count == 1, "Loader: it makes parts of batches: next_parts gives them");
+    return std::move(take().front());
+  }
+
+  std::vector<Batch> take() {
+    check(given_ < end_, "Loader: its ", options_.epochs,
+          options_.epochs == 1 ? " epoch is over" : " epochs are over");
+    if (options_.workers == 0) {
+      std::vector<Batch> parts = make(given_, order_of(given_ / per_epoch_));
+      count();
+      return parts;
+    }
+    if (threads_.empty()) threads_ = start_threads("Loader", options_.workers, [this] { work(); });
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return ready_.contains(given_); });
+    const auto found = ready_.find(given_);
+    if (found->second.error) std::rethrow_exception(found->second.error);
+    std::vector<Batch> parts = std::move(found->second.parts);
+    ready_.erase(found);
+    count();
+    room_.notify_one();
+    return parts;
+  }
 
   void seek(int64_t epoch, int64_t position) {
     const std::lock_guard lock(mutex_);
@@ -85,30 +112,10 @@ class Loader::Workers {
 
  private:
   struct Result {
-    Batch batch;
+    std::vector<Batch> parts;
     std::exception_ptr error;
   };
   using Order = std::shared_ptr<const std::vector<int64_t>>;
-
-  Batch take() {
-    check(given_ < end_, "Loader: its ", options_.epochs,
-          options_.epochs == 1 ? " epoch is over" : " epochs are over");
-    if (options_.workers == 0) {
-      Batch batch = make(given_, order_of(given_ / per_epoch_));
-      count();
-      return batch;
-    }
-    if (threads_.empty()) threads_ = start_threads("Loader", options_.workers, [this] { work(); });
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return ready_.contains(given_); });
-    const auto found = ready_.find(given_);
-    if (found->second.error) std::rethrow_exception(found->second.error);
-    Batch batch = std::move(found->second.batch);
-    ready_.erase(found);
-    count();
-    room_.notify_one();
-    return batch;
-  }
 
   // One batch is given. An epoch lasts until the next one's first batch.
   void count() {
@@ -130,7 +137,7 @@ class Loader::Workers {
       try {
         const Order order = order_of(number / per_epoch_);
         lock.unlock();
-        result.batch = make(number, order);
+        result.parts = make(number, order);
       } catch (...) {
         result.error = std::current_exception();
       }
@@ -163,14 +170,32 @@ class Loader::Workers {
     return order_;
   }
 
-  Batch make(int64_t number, const Order& order) const {
+  std::vector<Batch> make(int64_t number, const Order& order) const {
     const int64_t epoch = number / per_epoch_, position = number % per_epoch_,
                   begin = position * options_.batch_size,
                   end = std::min(begin + options_.batch_size, source_->size());
-    Generator generator(epoch_seed(epoch) ^ (0xbf58476d1ce4e5b9u * uint64_t(position + 1)));
-    std::vector<int64_t> positions{order->begin() + begin, order->begin() + end};
-    Batch batch = source_->batch(positions, generator);
-    if (batch.skipped.empty()) batch.positions = std::move(positions);
+    const uint64_t seed = epoch_seed(epoch) ^ (0xbf58476d1ce4e5b9u * uint64_t(position + 1));
+    const std::vector<int64_t> positions{order->begin() + begin, order->begin() + end};
+    std::vector<Batch> parts;
+    for (int64_t p = options_.parts.begin; p < options_.parts.end; ++p) {
+      Generator generator(seed);
+      parts.push_back(make_part(positions, p, generator));
+    }
+    return parts;
+  }
+
+  Batch make_part(const std::vector<int64_t>& positions, int64_t p, Generator& generator) const {
+    const auto all = int64_t(positions.size());
+    const int64_t begin = all * p / options_.parts.count,
+                  end = all * (p + 1) / options_.parts.count;
+    const BatchRows rows{begin, end - begin, all};
+    if (begin == end) return {.inputs = empty({0}), .rows = rows};
+    const bool whole = end - begin == all;
+    Batch batch = whole ? source_->batch(positions, generator)
+                        : source_->part(positions, begin, end, generator);
+    if (batch.skipped.empty())
+      batch.positions = {positions.begin() + begin, positions.begin() + end};
+    batch.rows = rows;
     return batch;
   }
 
@@ -203,6 +228,10 @@ Batch Loader::next() {
 
 Batch Loader::next_or_empty() {
   return workers_->next_or_empty();
+}
+
+std::vector<Batch> Loader::next_parts() {
+  return workers_->take();
 }
 
 const BatchSource& Loader::source() const {

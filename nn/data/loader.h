@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "nn/data/batch_source.h"
 
@@ -18,6 +19,12 @@ struct LoaderState {
   bool operator==(const LoaderState&) const = default;
 };
 
+// Each batch cut into `count` parts of about the same size, of which a loader makes those numbered
+// begin, ..., end - 1: the others are other processes'. They are as they would be in the whole.
+struct BatchParts {
+  int64_t count = 1, begin = 0, end = 1;
+};
+
 // Every random choice follows from the seed, the epoch and the position in it: the same batches
 // come whatever the number of workers, and from any place on. The last batch of an epoch may be
 // smaller. One thread at a time uses a Loader.
@@ -30,6 +37,7 @@ class Loader {
     int64_t prefetch = 2;  // batches ahead, for each worker
     int64_t epochs = 0;    // how many there are, nothing is prepared beyond; 0: without end
     bool shuffle = true;
+    BatchParts parts = {};
   };
 
   // Throws ArgumentError for options that do not fit the data.
@@ -44,6 +52,10 @@ class Loader {
   Batch next();
   // The next batch as it is: without samples if all of them are skipped.
   Batch next_or_empty();
+
+  // The parts of the next batch that are this loader's, each as it is: with its rows, perhaps
+  // without samples. The other two want a loader of whole batches.
+  std::vector<Batch> next_parts();
 
   // What it reads; batches in an epoch; where it stands, and how to put it elsewhere.
   const BatchSource& source() const;

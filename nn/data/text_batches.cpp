@@ -59,6 +59,14 @@ class TextBatches : public BatchSource {
             .counted = learned};
   }
 
+  Batch part(const std::vector<int64_t>& positions, int64_t begin, int64_t end,
+             Generator& generator) const override {
+    Batch part = BatchSource::part(positions, begin, end, generator);
+    const std::vector<int64_t> labels = part.labels.to_vector<int64_t>();
+    part.counted = std::ranges::count_if(labels, [](int64_t label) { return label != kIgnored; });
+    return part;
+  }
+
  private:
   TextData data_;
   int64_t padding_;

@@ -42,7 +42,8 @@ class OneProcess : public Communicator {
   }
   void wait(int64_t) override {}
   void set_busy(bool) override {}
-  std::string fail(const std::string& reason, bool) override { return reason; }
+  void set_patience(double) override {}
+  std::string fail(const std::string& reason) override { return reason; }
   void leave(int code) override { std::exit(code); }
   void finish() override {}
 };

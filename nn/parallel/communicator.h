@@ -22,7 +22,7 @@ struct RankError : Error {
 struct Collective {
   enum class Kind {
     broadcast,   // to = root's `to`
-    all_reduce,  // to = the sum of all ranks' `to`: float32, float64
+    all_reduce,  // to = the sum of all ranks' `to`: float32, float64, bfloat16
     all_gather,  // to = (ranks, count): each rank's `from`
     all_to_all,  // from: (ranks, count), a row for each rank; to: (ranks, count), a row of each
     barrier,     // nothing, when all have come
@@ -58,12 +58,13 @@ class Communicator {
   virtual void wait(int64_t ticket) = 0;
   // While true the others wait for this rank as long as it takes: it writes a file.
   virtual void set_busy(bool busy) = 0;
+  // Seconds that another may come later than this one before the run ends: it hangs.
+  virtual void set_patience(double seconds) = 0;
 
   // The end of all ranks when this one fails: tells the others and hears what they say. Returns the
   // line that this rank is to print, "" if it is another's: the first that failed by itself speaks,
-  // with its number and host unless all say the same. `own` is false for a RankError, which tells
-  // of another's failure.
-  virtual std::string fail(const std::string& reason, bool own) = 0;
+  // with its number and host unless all say the same.
+  virtual std::string fail(const std::string& reason) = 0;
   // Then: ends every rank of the run that is still there.
   [[noreturn]] virtual void leave(int code) = 0;
   // A good end: returns when all ranks have come to theirs; nothing can be exchanged afterwards.

@@ -79,8 +79,8 @@ const PapilioMpiFunctions& load() {
 
 class Mpi : public Communicator {
  public:
-  Mpi(const PapilioMpiFunctions& functions, const Launch& launch, const MpiOptions& options)
-      : thread_(functions, launch, options) {}
+  Mpi(const PapilioMpiFunctions& functions, const Launch& launch, double patience)
+      : thread_(functions, launch, patience) {}
 
   int rank() const override { return thread_.rank(); }
   int size() const override { return thread_.size(); }
@@ -89,9 +89,8 @@ class Mpi : public Communicator {
   int64_t start(const Collective& collective) override { return thread_.start(collective); }
   void wait(int64_t ticket) override { thread_.wait(ticket); }
   void set_busy(bool busy) override { thread_.set_busy(busy); }
-  std::string fail(const std::string& reason, bool own) override {
-    return thread_.fail(reason, own);
-  }
+  void set_patience(double seconds) override { thread_.set_patience(seconds); }
+  std::string fail(const std::string& reason) override { return thread_.fail(reason); }
   void leave(int code) override {
     thread_.leave(code);
     ::_exit(code);
@@ -112,12 +111,12 @@ std::optional<Launch> find_launch() {
   return std::nullopt;
 }
 
-std::unique_ptr<Communicator> mpi(const Launch& launch, const MpiOptions& options) {
+std::unique_ptr<Communicator> mpi(const Launch& launch, double patience) {
   const PapilioMpiFunctions& functions = load();
   // Ranks whose launcher was killed go on without it, and nobody would know: they end as by a
   // scheduler's signal.
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  return std::make_unique<Mpi>(functions, launch, options);
+  return std::make_unique<Mpi>(functions, launch, patience);
 }
 
 }  // namespace papilio::nn

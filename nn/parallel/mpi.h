@@ -17,14 +17,9 @@ struct Launch {
 // Nothing if no launcher did.
 std::optional<Launch> find_launch();
 
-// How long ranks wait for each other.
-struct MpiOptions {
-  // Seconds that one may come later than the others before the run ends: it hangs.
-  double patience = 60;
-};
 // Begins MPI, which a thread of its own serves from then on: it carries exchanges on while the
 // caller computes, and answers the others. Throws RankError if this build has no MPI, if MPI cannot
-// be loaded, or if it is not the launcher's.
-std::unique_ptr<Communicator> mpi(const Launch& launch, const MpiOptions& options = {});
+// be loaded, or if it is not the launcher's. patience: Communicator::set_patience's.
+std::unique_ptr<Communicator> mpi(const Launch& launch, double patience = 60);
 
 }  // namespace papilio::nn

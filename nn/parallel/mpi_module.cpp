@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/dtype.h"
 #include "nn/parallel/detail/mpi_functions.h"
 
 namespace {
@@ -21,8 +22,25 @@ struct Notice {
 };
 std::list<Notice> sent;
 
+// MPI has no bfloat16.
+MPI_Datatype bfloat16 = MPI_DATATYPE_NULL;
+MPI_Op add_bfloat16 = MPI_OP_NULL;
+
+void add(void* from, void* to, int* count, MPI_Datatype*) {
+  const auto* x = static_cast<const papilio::BFloat16*>(from);
+  auto* sum = static_cast<papilio::BFloat16*>(to);
+  for (int i = 0; i < *count; ++i) sum[i] = papilio::BFloat16(float(sum[i]) + float(x[i]));
+}
+
+int make_bfloat16() {
+  if (const int error = MPI_Type_contiguous(2, MPI_BYTE, &bfloat16)) return error;
+  if (const int error = MPI_Type_commit(&bfloat16)) return error;
+  return MPI_Op_create(add, 1, &add_bfloat16);
+}
+
 MPI_Datatype type_of(int type) {
-  return type == 1 ? MPI_FLOAT : type == 2 ? MPI_DOUBLE : MPI_BYTE;
+  const MPI_Datatype types[] = {MPI_BYTE, MPI_FLOAT, MPI_DOUBLE, bfloat16};
+  return types[type];
 }
 
 int init(int* rank, int* size, int* funneled) {
@@ -34,6 +52,7 @@ int init(int* rank, int* size, int* funneled) {
     if (const int error = MPI_Comm_dup(MPI_COMM_WORLD, own)) return error;
     if (const int error = MPI_Comm_set_errhandler(*own, MPI_ERRORS_RETURN)) return error;
   }
+  if (const int error = make_bfloat16()) return error;
   if (const int error = MPI_Comm_rank(exchanges, rank)) return error;
   return MPI_Comm_size(exchanges, size);
 }
@@ -67,7 +86,8 @@ int start_exchange(const PapilioMpiCollective* c) {
     case 0:
       return MPI_Ibcast(c->to, c->count, type, c->root, exchanges, &exchange);
     case 1:
-      return MPI_Iallreduce(MPI_IN_PLACE, c->to, c->count, type, MPI_SUM, exchanges, &exchange);
+      return MPI_Iallreduce(MPI_IN_PLACE, c->to, c->count, type,
+                            type == bfloat16 ? add_bfloat16 : MPI_SUM, exchanges, &exchange);
     case 2:
       return MPI_Iallgather(c->from, c->count, type, c->to, c->count, type, exchanges, &exchange);
     case 3:
@@ -106,6 +126,10 @@ int receive_notice(int* from, void* data, int capacity) {
 }
 
 int finalize() {
+  if (const int error = MPI_Op_free(&add_bfloat16)) return error;
+  if (const int error = MPI_Type_free(&bfloat16)) return error;
+  for (MPI_Comm* own : {&exchanges, &notices})
+    if (const int error = MPI_Comm_free(own)) return error;
   return MPI_Finalize();
 }
 

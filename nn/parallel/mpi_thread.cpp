@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -21,13 +22,16 @@ constexpr double kEndWithin = 3;
 constexpr double kOneLook = 0.05;
 
 int type_of(DType dtype) {
-  return dtype == DType::float32 ? 1 : dtype == DType::float64 ? 2 : 0;
+  return dtype == DType::float32    ? 1
+         : dtype == DType::float64  ? 2
+         : dtype == DType::bfloat16 ? 3
+                                    : 0;
 }
 
 PapilioMpiCollective as_module_has_it(const Collective& c) {
   const bool sum = c.kind == Collective::Kind::all_reduce;
-  papilio::check(!sum || type_of(c.dtype) != 0, "all_reduce: expected float32 or float64, got ",
-                 c.dtype);
+  papilio::check(!sum || type_of(c.dtype) != 0,
+                 "all_reduce: expected float32, float64 or bfloat16, got ", c.dtype);
   const int64_t count = sum ? c.count : c.count * int64_t(size_of(c.dtype));
   papilio::check(count >= 0 && count <= int64_t(1) << 30, "MPI: expected at most 2^30, got ", count,
                  sum ? " numbers" : " bytes");
@@ -36,9 +40,13 @@ PapilioMpiCollective as_module_has_it(const Collective& c) {
 
 }  // namespace
 
-MpiThread::MpiThread(const PapilioMpiFunctions& functions, const Launch& launch,
-                     const MpiOptions& options)
-    : functions_(functions), options_(options), rank_(launch.rank), size_(launch.size) {
+MpiThread::MpiThread(const PapilioMpiFunctions& functions, const Launch& launch, double patience)
+    : functions_(functions), rank_(launch.rank), size_(launch.size), patience_(patience) {
+  if (const char* link = std::getenv("PAPILIO_LINK")) {
+    char* end = nullptr;
+    bits_a_second_ = std::strtod(link, &end);
+    latency_ = *end == ',' ? std::strtod(end + 1, nullptr) : 0;
+  }
   others_.resize(size_t(size_));
   hosts_.assign(size_t(size_), "an unknown host");
   thread_ = std::thread([this, launch] { run(launch); });
@@ -84,11 +92,16 @@ void MpiThread::set_busy(bool busy) {
   busy_ = busy;
 }
 
-std::string MpiThread::fail(const std::string& reason, bool own) {
+void MpiThread::set_patience(double seconds) {
+  const std::lock_guard lock(mutex_);
+  patience_ = seconds;
+}
+
+std::string MpiThread::fail(const std::string& reason) {
   std::unique_lock lock(mutex_);
-  // A failure of the exchange itself is this rank's to tell.
   reason_ = reason;
-  own_ = own;
+  own_ = !told_ || reason != failure_;
+  names_rank_ = reason == failure_;  // it was found here, of another
   ask_ = Ask::fail;
   answered_ = false;
   if (failure_.empty()) failure_ = reason;
@@ -236,8 +249,19 @@ void MpiThread::exchange(const Collective& collective, bool patient) {
   ++begun_;
   for (Other& other : others_) other.asked = false, other.silent = 0;
   check(functions_.start_exchange(&c), "an exchange");
+  const auto begin = Clock::now();
   poll(patient);
+  if (bits_a_second_ > 0) travel(c, begin);
   if (!collective.keep && one > 0) std::memcpy(collective.to, to_.data(), to);
+}
+
+// Not before a ring of such links would have it: 2 (n - 1) messages of bytes / n for a sum.
+void MpiThread::travel(const PapilioMpiCollective& c, Clock::time_point begin) const {
+  const double sizes[] = {1, 4, 8, 2}, bytes = sizes[c.type] * c.count, n = size_;
+  const bool sum = c.kind == int(Collective::Kind::all_reduce);
+  const double messages = sum ? 2 * (n - 1) : n - 1, each = sum ? bytes / n : bytes;
+  std::this_thread::sleep_until(begin + std::chrono::duration_cast<Clock::duration>(Seconds(
+                                            messages * (latency_ + 8 * each / bits_a_second_))));
 }
 
 void MpiThread::poll(bool patient) {
@@ -299,7 +323,7 @@ void MpiThread::read_notices() {
     }
     if (notice.kind != Notice::Kind::end) continue;
     const std::lock_guard lock(mutex_);
-    if (failure_.empty()) failure_ = name(from) + ": " + other.text;
+    if (failure_.empty()) failure_ = name(from) + ": " + other.text, told_ = true;
     done_.notify_all();
     if (ask_ == Ask::nothing) throw RankError(failure_);
   }
@@ -312,14 +336,19 @@ void MpiThread::send(int to, Notice::Kind kind, int32_t flag, const std::string&
 }
 
 void MpiThread::look_after_others(double late, double seconds, bool patient) {
+  double patience = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    patience = patience_;
+  }
   for (int r = 0; r < size_; ++r) {
     Other& other = others_[size_t(r)];
     if (r == rank_) continue;
     if (other.asked) other.silent += seconds;
     if (other.silent >= kGoneAfter)
       throw RankError(name(r) + " does not answer: it was stopped, or its machine is gone");
-    if (!patient && late > options_.patience && !other.asked && !other.busy && other.begun < begun_)
-      throw RankError(str(name(r), " has not come in ", options_.patience, " seconds: it hangs"));
+    if (!patient && late > patience && !other.asked && !other.busy && other.begun < begun_)
+      throw RankError(str(name(r), " has not come in ", patience, " seconds: it hangs"));
     if (!other.asked) send(r, Notice::Kind::where);
     other.asked = true;
   }
@@ -339,7 +368,8 @@ void MpiThread::end_together() {
     } catch (const RankError&) {
       continue;
     }
-    if (all_have([](const Other& other) { return other.ended; })) break;
+    const auto nothing_comes = [](const Other& o) { return o.ended || o.silent >= kGoneAfter; };
+    if (all_have(nothing_comes)) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   const auto speaker = std::ranges::find_if(others_, &Other::own);
@@ -347,7 +377,7 @@ void MpiThread::end_together() {
   if (speaker != others_.end() && speaker != others_.begin() + rank_) return;
   const bool same =
       all_have([&](const Other& other) { return other.own && other.text == reason_; });
-  line_ = same || !own_ ? reason_ : name(rank_) + ": " + reason_;
+  line_ = same || !own_ || names_rank_ ? reason_ : name(rank_) + ": " + reason_;
 }
 
 }  // namespace papilio::nn

@@ -19,6 +19,7 @@
 #include "nn/eval_mode.h"
 #include "nn/train/captured_step.h"
 #include "nn/train/detail/accumulate.h"
+#include "nn/train/detail/parallel_step.h"
 
 namespace papilio::nn {
 
@@ -26,16 +27,26 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The batches of one step, those with samples; they end with the epoch.
-std::vector<Batch> next_batches(Loader& loader, int64_t count, std::vector<std::string>& skipped) {
-  std::vector<Batch> batches;
+// The batches of one step, which end with the epoch: of each, the parts that this loader makes.
+std::vector<std::vector<Batch>> next_batches(Loader& loader, int64_t count,
+                                             std::vector<std::string>& skipped) {
+  std::vector<std::vector<Batch>> batches;
   for (int64_t i = 0; i < count; ++i) {
-    Batch batch = loader.next_or_empty();
-    skipped.insert(skipped.end(), batch.skipped.begin(), batch.skipped.end());
-    if (batch.size() > 0) batches.push_back(std::move(batch));
+    batches.push_back(loader.next_parts());
+    for (const Batch& part : batches.back())
+      skipped.insert(skipped.end(), part.skipped.begin(), part.skipped.end());
     if (loader.position() >= loader.batches_per_epoch()) break;
   }
   return batches;
+}
+
+// Those with samples.
+std::vector<Batch> without_empty(const std::vector<std::vector<Batch>>& batches) {
+  std::vector<Batch> some;
+  for (const auto& parts : batches)
+    std::ranges::copy_if(parts, std::back_inserter(some),
+                         [](const Batch& b) { return b.size() > 0; });
+  return some;
 }
 
 // Counts steps without a sample: a whole epoch of them ends the training.
@@ -66,11 +77,17 @@ int64_t weight_of(const std::vector<Batch>& batches) {
 
 }  // namespace
 
+BatchRows rows_of(const Batch& batch) {
+  if (batch.rows.count == batch.rows.of) return {};
+  return {batch.rows.first, batch.size(), batch.rows.of};
+}
+
 double accumulate(const Loss& mean_loss, const std::vector<Batch>& batches) {
   const auto all = double(weight_of(batches));
   double sum = 0;
   for (const Batch& batch : batches) {
     const double share = double(batch.weight()) / all;
+    const DrawForRows rows(rows_of(batch));
     const Tensor loss = mean_loss(batch);
     backward(batches.size() == 1 ? loss : loss * share);
     sum += loss.item() * share;
@@ -80,25 +97,102 @@ double accumulate(const Loss& mean_loss, const std::vector<Batch>& batches) {
 
 namespace {
 
+constexpr const char* kNoCause = "no operation made a NaN by itself: it grew out of range";
+
 // Goes through the step once more in anomaly mode, which names the operation.
-[[noreturn]] void report_non_finite(const Loss& mean_loss, const std::vector<Batch>& batches,
-                                    int64_t step, double loss, double norm) {
-  std::string cause = "no operation made a NaN by itself: it grew out of range";
+std::string cause_of_non_finite(const Loss& mean_loss, const std::vector<Batch>& batches) {
   try {
     const AnomalyMode anomaly;
-    accumulate(mean_loss, batches);
+    if (!batches.empty()) accumulate(mean_loss, batches);
   } catch (const Error& e) {
-    cause = e.what();
+    return e.what();
   }
+  return kNoCause;
+}
+
+[[noreturn]] void report_non_finite(const std::string& cause, int64_t step, double loss,
+                                    double norm) {
   // A NaN's sign says nothing.
   throw NonFiniteError(str("training stopped at step ", step, ": the loss is ",
                            std::isnan(loss) ? std::abs(loss) : loss, " and the gradient's norm ",
                            std::isnan(norm) ? std::abs(norm) : norm, " (", cause, ")"));
 }
 
-void to_device(std::vector<Batch>& batches, Device device) {
-  for (Batch& batch : batches) batch = to(std::move(batch), device);
-}
+// What one step made of the gradients.
+struct StepResult {
+  double loss = 0, norm = 0;
+  int64_t samples = 0;  // 0: nothing else is said
+};
+
+// Makes the gradients of a step, alone, as a CUDA graph, which goes on to the parameters, or with
+// other ranks.
+class StepMaker {
+ public:
+  StepMaker(Module& model, const Loss& mean_loss, CapturedStep* captured, Optimizer& optimizer,
+            const FitOptions& options)
+      : mean_loss_(mean_loss),
+        captured_(captured),
+        optimizer_(optimizer),
+        options_(options),
+        parameters_(optimizer.parameters()),
+        device_(device_of(model)) {
+    if (options.parallel != nullptr)
+      parallel_ = std::make_unique<ParallelStep>(*options.parallel, parameters_);
+  }
+
+  StepResult operator()(std::vector<std::vector<Batch>> batches, int64_t step,
+                        std::vector<std::string>& skipped) {
+    std::vector<Batch> some = without_empty(batches);
+    if (parallel_ == nullptr && some.empty()) return {};
+    const GeneratorState random = default_generator().state();
+    const StepResult result =
+        parallel_ != nullptr ? together(std::move(batches), skipped) : alone(some);
+    if (result.samples == 0 || (std::isfinite(result.loss) && std::isfinite(result.norm)))
+      return result;
+    default_generator().set_state(random);  // the same dropout masks once more
+    to_device(some);
+    std::string cause = cause_of_non_finite(mean_loss_, some);
+    if (parallel_ != nullptr) {  // one rank's
+      const auto all = options_.parallel->ranks.all_gather(cause);
+      const auto found = std::ranges::find_if(all, [](const auto& c) { return c != kNoCause; });
+      cause = found == all.end() ? kNoCause : *found;
+    }
+    report_non_finite(cause, step, result.loss, result.norm);
+  }
+
+ private:
+  void to_device(std::vector<Batch>& batches) const {
+    for (Batch& batch : batches) batch = to(std::move(batch), device_);
+  }
+
+  StepResult alone(std::vector<Batch>& batches) {
+    const int64_t samples = samples_in(batches);
+    if (captured_ != nullptr) {
+      const CapturedStep::Result result = (*captured_)(batches[0]);
+      return {result.loss, result.gradient_norm, samples};
+    }
+    to_device(batches);
+    optimizer_.zero_grad();
+    const double loss = accumulate(mean_loss_, batches);
+    return {loss, clip_grad_norm(parameters_, options_.max_gradient_norm), samples};
+  }
+
+  StepResult together(std::vector<std::vector<Batch>> batches, std::vector<std::string>& skipped) {
+    for (auto& parts : batches) to_device(parts);
+    ParallelStep::Result result = (*parallel_)(mean_loss_, batches, skipped);
+    skipped = std::move(result.skipped);
+    if (result.samples == 0) return {};
+    return {result.loss, clip_grad_norm(parameters_, options_.max_gradient_norm), result.samples};
+  }
+
+  const Loss& mean_loss_;
+  CapturedStep* captured_;
+  Optimizer& optimizer_;
+  const FitOptions& options_;
+  const std::vector<Tensor> parameters_;
+  const Device device_;
+  std::unique_ptr<ParallelStep> parallel_;
+};
 
 // `captured` makes the steps if there is one; mean_loss then only says what went wrong.
 int64_t run_steps(Module& model, const Loss& mean_loss, CapturedStep* captured, Loader& loader,
@@ -106,6 +200,8 @@ int64_t run_steps(Module& model, const Loss& mean_loss, CapturedStep* captured, 
   check(options.accumulation_steps >= 1, "fit: expected accumulation_steps >= 1, got ",
         options.accumulation_steps);
   check(options.first_step >= 0, "fit: expected first_step >= 0, got ", options.first_step);
+  check(captured == nullptr || options.parallel == nullptr,
+        "fit: a CUDA graph is of one process, not of several ranks");
   const double base_lr = optimizer.lr();
   // Whatever ends the training leaves the rate, the gradients and the mode as they belong.
   const struct AtEnd {
@@ -118,8 +214,7 @@ int64_t run_steps(Module& model, const Loss& mean_loss, CapturedStep* captured, 
       eval(model);
     }
   } at_end{model, optimizer, base_lr};
-  const std::vector<Tensor> parameters = optimizer.parameters();
-  const Device device = device_of(model);
+  StepMaker make_step(model, mean_loss, captured, optimizer, options);
   train(model);
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   EmptySteps empty_steps(steps_per_epoch(loader, options.accumulation_steps));
@@ -127,36 +222,23 @@ int64_t run_steps(Module& model, const Loss& mean_loss, CapturedStep* captured, 
   while (step < options.steps) {
     const auto begin = Clock::now();
     std::vector<std::string> skipped;
-    std::vector<Batch> batches = next_batches(loader, options.accumulation_steps, skipped);
-    empty_steps.add(batches.empty(), skipped);
-    if (batches.empty()) {
-      const StepReport nothing{++step, kNone, optimizer.lr(), kNone, 0, 0, skipped};
+    auto batches = next_batches(loader, options.accumulation_steps, skipped);
+    const double lr_before = optimizer.lr();
+    optimizer.set_lr(base_lr * options.schedule.factor(step));
+    const StepResult result = make_step(std::move(batches), step + 1, skipped);
+    empty_steps.add(result.samples == 0, skipped);
+    ++step;
+    if (result.samples == 0) {
+      optimizer.set_lr(lr_before);
+      const StepReport nothing{step, kNone, lr_before, kNone, 0, 0, skipped};
       if (options.on_step && !options.on_step(nothing)) break;
       continue;
     }
-    if (captured == nullptr) to_device(batches, device);
-    const GeneratorState random = default_generator().state();
-    optimizer.set_lr(base_lr * options.schedule.factor(step));
-    double loss = 0, norm = 0;
-    if (captured != nullptr) {
-      const CapturedStep::Result result = (*captured)(batches[0]);
-      loss = result.loss, norm = result.gradient_norm;
-    } else {
-      optimizer.zero_grad();
-      loss = accumulate(mean_loss, batches);
-      norm = clip_grad_norm(parameters, options.max_gradient_norm);
-    }
-    if (!std::isfinite(loss) || !std::isfinite(norm)) {
-      default_generator().set_state(random);  // the same dropout masks once more
-      to_device(batches, device);
-      report_non_finite(mean_loss, batches, step + 1, loss, norm);
-    }
     if (captured == nullptr) optimizer.step();
     if (options.average != nullptr) options.average->update();
-    ++step;
     const std::chrono::duration<double> seconds = Clock::now() - begin;
-    const StepReport report{
-        step, loss, optimizer.lr(), norm, samples_in(batches), seconds.count(), skipped};
+    const StepReport report{step,           result.loss,     optimizer.lr(), result.norm,
+                            result.samples, seconds.count(), skipped};
     if (options.on_step && !options.on_step(report)) break;
   }
   return step;

@@ -15,6 +15,8 @@
 
 namespace papilio::nn {
 
+struct DataParallel;
+
 // Batch::inputs, such as images (B, C, H, W) -> logits (B, classes)
 using Forward = std::function<Tensor(const Tensor& inputs)>;
 // The same with its products in `precision` (autograd/autocast.h) and float32 logits, so that the
@@ -46,6 +48,10 @@ struct FitOptions {
   // Launches a step as one CUDA graph (nn/train/captured_step.h); for models on a GPU, without
   // accumulation.
   bool cuda_graph = false;
+  // The batches are those of several ranks (nn/parallel/data_parallel.h), whose loaders give their
+  // parts: loss, norm and samples are of all of them, and all call on_step with the same and return
+  // the same.
+  const DataParallel* parallel = nullptr;
   // Called after each step; returning false ends the training.
   std::function<bool(const StepReport&)> on_step = nullptr;
 };
@@ -82,6 +88,7 @@ struct Evaluation {
   double accuracy = 0;               // fraction whose class is the predicted one
   double top5 = 0;                   // fraction whose class is among the five likeliest
   double loss = 0;                   // mean cross-entropy
+  int64_t counted = 0;               // values that the loss is the mean of, if not of samples
   int64_t without_answer = 0;        // samples with a NaN among their logits: their class is -1
   std::vector<std::string> skipped;  // what was wrong with samples that are left out
 };

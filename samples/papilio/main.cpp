@@ -7,6 +7,7 @@
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/nearest.h"
+#include "samples/papilio/run/ranks.h"
 #include "samples/papilio/version.h"
 
 using namespace papilio;
@@ -46,7 +47,12 @@ int run(const cli::Words& words) {
   }
   std::vector<std::string> names;
   for (const cli::Command& c : cli::kCommands) {
-    if (first == c.name) return c.run({words.begin() + 1, words.end()});
+    if (first == c.name) {
+      cli::begin_ranks(c.in_ranks);
+      const int code = c.run({words.begin() + 1, words.end()});
+      cli::end_ranks();
+      return code;
+    }
     names.emplace_back(c.name);
   }
   const bool option = first.starts_with('-');
@@ -60,8 +66,7 @@ int fail(const cli::Words& words, const char* message, int code) {
   for (const cli::Command& c : cli::kCommands) {
     if (!words.empty() && words[0] == c.name) who += ' ' + words[0];
   }
-  std::fprintf(stderr, "%s: %s\n", who.c_str(), cli::printable(message).c_str());
-  return code;
+  return cli::fail_ranks(who, message, code);
 }
 
 }  // namespace

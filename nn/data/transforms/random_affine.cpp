@@ -5,6 +5,7 @@
 #include <numbers>
 #include <vector>
 
+#include "tensor/batch_rows.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/error.h"
@@ -46,10 +47,11 @@ Tensor RandomAffine::operator()(const Tensor& images, Generator& generator) cons
   const Tensor in = contiguous_data(images);
   Tensor out = empty_like(in);
   const int64_t channels = in.size(1), h = in.size(2), w = in.size(3);
+  const BatchRows rows = drawn_rows(in.size(0));
   const std::vector<double> r =
-      uniform({in.size(0), 3}, -1, 1, {.dtype = DType::float64}, generator).to_vector<double>();
+      uniform({rows.of, 3}, -1, 1, {.dtype = DType::float64}, generator).to_vector<double>();
   for (int64_t b = 0; b < in.size(0); ++b) {
-    const double* draw = r.data() + 3 * b;
+    const double* draw = r.data() + 3 * (rows.first + b);
     const double angle = draw[0] * rotation_degrees * std::numbers::pi / 180;
     const Warp warp{std::cos(angle), std::sin(angle), draw[1] * shift_pixels,
                     draw[2] * shift_pixels};

@@ -13,7 +13,7 @@ struct RandomAffine {
   // Does it change anything?
   bool any() const { return shift_pixels > 0 || rotation_degrees > 0; }
   // Each image on its own, bilinear; what comes from outside the image is 0. images: (B, C, H, W)
-  // float32.
+  // float32, the rows of a batch that `generator` stands for.
   Tensor operator()(const Tensor& images, Generator& generator) const;
 };
 

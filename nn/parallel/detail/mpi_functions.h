@@ -9,7 +9,7 @@ extern "C" {
 // As nn::Collective; `kind` and `type` are its numbers and those below.
 struct PapilioMpiCollective {
   int kind;  // 0 broadcast, 1 all_reduce, 2 all_gather, 3 all_to_all, 4 barrier
-  int type;  // 0 bytes, 1 float32, 2 float64
+  int type;  // 0 bytes, 1 float32, 2 float64, 3 bfloat16
   const void* from;
   void* to;
   int count, root;

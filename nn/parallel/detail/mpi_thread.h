@@ -22,7 +22,7 @@ namespace papilio::nn {
 class MpiThread {
  public:
   // Begins MPI. Throws RankError if it is not the launcher's.
-  MpiThread(const PapilioMpiFunctions& functions, const Launch& launch, const MpiOptions& options);
+  MpiThread(const PapilioMpiFunctions& functions, const Launch& launch, double patience);
   // Without finish() before, MPI is left as it is: the process ends.
   ~MpiThread();
   MpiThread(const MpiThread&) = delete;
@@ -36,7 +36,8 @@ class MpiThread {
   int64_t start(const Collective& collective);
   void wait(int64_t ticket);
   void set_busy(bool busy);
-  std::string fail(const std::string& reason, bool own);
+  void set_patience(double seconds);
+  std::string fail(const std::string& reason);
   void leave(int code);
   void finish();
 
@@ -65,6 +66,7 @@ class MpiThread {
   // patient: the others may come when they like, as long as they answer.
   void exchange(const Collective& collective, bool patient);
   void poll(bool patient);
+  void travel(const PapilioMpiCollective& c, Clock::time_point begin) const;
   void check(int error, const char* what) const;
   void read_notices();
   void send(int to, Notice::Kind kind, int32_t flag = 0, const std::string& text = "");
@@ -75,7 +77,6 @@ class MpiThread {
   void throw_failure() const;
 
   const PapilioMpiFunctions& functions_;
-  const MpiOptions options_;
   int rank_ = 0, size_ = 1;
   std::string engine_;
   std::vector<std::string> hosts_;
@@ -88,13 +89,18 @@ class MpiThread {
   bool waiting_ = false, busy_ = false, ready_ = false, answered_ = false;
   Ask ask_ = Ask::nothing;
   int abort_code_ = 1;
+  double patience_;
   std::string failure_;  // no exchange can be had any more
+  bool told_ = false;    // it is another rank's
+
+  // A slower link than this machine has, to measure with (PAPILIO_LINK=BITS_A_SECOND,LATENCY).
+  double bits_a_second_ = 0, latency_ = 0;
 
   // The thread's own.
   int64_t begun_ = 0;
   std::vector<std::byte> from_, to_;  // copies of what an exchange takes and gives
   std::vector<Other> others_;
-  bool own_ = false;
+  bool own_ = false, names_rank_ = false;
   std::string reason_, line_;
 
   std::thread thread_;

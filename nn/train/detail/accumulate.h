@@ -7,6 +7,9 @@
 
 namespace papilio::nn {
 
+// The rows that a batch with samples has in the whole one.
+BatchRows rows_of(const Batch& batch);
+
 // Adds the gradients of the mean loss over all samples of the step (Batch::weight); returns that
 // loss.
 double accumulate(const Loss& mean_loss, const std::vector<Batch>& batches);

@@ -23,12 +23,14 @@ struct Command {
   const char* name;
   const char* summary;
   int (*run)(const Words&);
+  bool in_ranks = false;  // mpirun may start several of it, which share the work
 };
 
 // As --help lists them.
 inline constexpr Command kCommands[] = {
-    {"train", "a vision transformer from scratch", train},
-    {"finetune", "adapt a model to new classes: an adapter, a new head, or in full", finetune},
+    {"train", "a vision transformer from scratch", train, true},
+    {"finetune", "adapt a model to new classes: an adapter, a new head, or in full", finetune,
+     true},
     {"evaluate", "accuracy, loss and confusion matrix", evaluate},
     {"merge", "write an adapter into its model's weights", merge},
     {"convert", "an adapter in another form: boft, oft, compact, peft, merged", convert},

@@ -16,6 +16,7 @@
 #include "nn/layers/block.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/options/toml.h"
+#include "samples/papilio/run/shared_run.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/training.h"
 #include "tensor/available_memory.h"
@@ -147,7 +148,7 @@ RunMemory plan_memory(const MemoryQuestion& q) {
                                   {.image_shape = q.image_shape,
                                    .classes = q.model.shape().num_labels,
                                    .mixed_targets = s.augment.mixup > 0 || s.augment.cutmix > 0,
-                                   .batch_size = s.batch_size,
+                                   .batch_size = images_at_a_time(s),
                                    .accumulation_steps = s.accumulate,
                                    .evaluation_batch = q.validates ? s.batch_size : 0,
                                    .batches_ahead = q.workers * nn::Loader::Options{}.prefetch,

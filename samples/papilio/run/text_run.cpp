@@ -11,6 +11,7 @@
 #include "autograd/ops/to.h"
 #include "boft/files/checkpoint.h"
 #include "nn/models/pretrained.h"
+#include "samples/papilio/run/ranks.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/report_training.h"
@@ -50,7 +51,7 @@ TrainingJob text_job(const TextRun& run) {
               [&model, &tokenizer](nn::Loader& loader) {
                 const nn::TextEvaluation e = nn::evaluate_text(model, loader, tokenizer);
                 nn::Evaluation result;
-                result.loss = e.loss, result.accuracy = e.accuracy;
+                result.loss = e.loss, result.accuracy = e.accuracy, result.counted = e.tokens;
                 return result;
               },
           .operations = {},
@@ -139,9 +140,8 @@ int run_text(const TextRun& run) {
   if (s.training.resume) resume_products(c.options, c.common, s.out);
   // Settings that run.toml cannot hold are refused before anything is made.
   static_cast<void>(c.options.toml());
-  const RunLock lock = prepare_run_folder(
-      s.out, run.loaded.adapters != nullptr ? ResultKind::adapter : ResultKind::model,
-      s.training.resume, s.overwrite);
+  const std::optional<RunLock> lock = first_rank_prepares(
+      s, run.loaded.adapters != nullptr ? ResultKind::adapter : ResultKind::model);
   if (!s.common.json) {
     std::printf("%s\n", run.intro.c_str());
     std::fflush(stdout);
@@ -150,7 +150,8 @@ int run_text(const TextRun& run) {
   const nn::BatchSource& shown = test != nullptr ? *test : *run.parts.train;
   Findings found;
   found.sample_before = sample_text(model, tokenizer, shown);
-  if (test != nullptr && run.compares) found.before = evaluated(model, tokenizer, test, run.parts);
+  if (test != nullptr && run.compares && is_first_rank())
+    found.before = evaluated(model, tokenizer, test, run.parts);
   const TrainingJob job = text_job(run);
   const TrainingEnd end = train_and_save(
       job, s, c.options, lock,
@@ -162,6 +163,7 @@ int run_text(const TextRun& run) {
                  model(to(zeros({1, 1}, {.dtype = DType::int64}), nn::device_of(model))));
            },
        .adapters = run.loaded.adapters.get()});
+  if (!is_first_rank()) return 0;
   if (end.succeeded()) {
     found.sample_after = sample_text(model, tokenizer, shown);
     if (test != nullptr) found.after = evaluated(model, tokenizer, test, run.parts);

@@ -1,5 +1,6 @@
 #include "samples/papilio/run/training.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -13,13 +14,16 @@
 #include "nn/layers/block.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/progress.h"
+#include "nn/train/shared_evaluation.h"
 #include "nn/train/speed.h"
 #include "nn/train/spinner.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/run/interrupt.h"
+#include "samples/papilio/run/ranks.h"
 #include "samples/papilio/run/run_checkpoints.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/run_logs.h"
+#include "samples/papilio/run/shared_run.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/training_record.h"
 #include "tensor/files/atomic_file.h"
@@ -86,9 +90,11 @@ class Training {
       : job_(job),
         s_(s),
         options_(options),
-        loader_(
-            job.data.train,
-            {.batch_size = s.batch_size, .seed = uint64_t(s.seed), .workers = job.data.workers}),
+        parallel_(parallel_of(s)),
+        loader_(job.data.train, {.batch_size = s.batch_size,
+                                 .seed = uint64_t(s.seed),
+                                 .workers = job.data.workers,
+                                 .parts = parallel_.parts()}),
         optimizer_(make_optimizer(job.model, s)),
         checkpoints_(job, s, options),
         per_epoch_(nn::steps_per_epoch(loader_, s.accumulate)),
@@ -102,15 +108,10 @@ class Training {
     nn::set_recompute(job.model, nn::recompute_named(s.recompute));
     check<UsageError>(s.patience == 0 || job.data.validation != nullptr,
                       "--patience: the data have no validation part");
-    if (job.data.validation != nullptr) {
-      validation_ = std::make_unique<nn::Loader>(
-          job.data.validation, nn::Loader::Options{.batch_size = job.data.evaluation_batch,
-                                                   .workers = job.data.workers,
-                                                   .epochs = 1,
-                                                   .shuffle = false});
-    }
+    make_validation();
     if (s.ema > 0) average_ = std::make_unique<nn::ModelAverage>(job.model, s.ema);
-    if (s.resume) first_step_ = checkpoints_.resume(parts(), record_);
+    if (s.resume && is_first_rank()) first_step_ = checkpoints_.resume(parts(), record_);
+    share_start(s, parts(), first_step_, record_, job.settings);
     note_good_step(first_step_);
     // A finished run has nothing more to say.
     const bool finished = first_step_ == total_ && RunLogs::end_with_epoch_of(job.out, total_);
@@ -135,8 +136,10 @@ class Training {
       end_.fail(str(e.what(), file.empty() ? "; there is no checkpoint yet"
                                            : "; the last good checkpoint is " + file));
     } catch (const Error& e) {
+      if (ranks().size() > 1) throw;  // the others are elsewhere in the run
       save_at_failure(e.what());
     } catch (const std::bad_alloc&) {
+      if (ranks().size() > 1) throw;
       save_at_failure("out of memory");
     }
     nn::eval(job_.model);
@@ -157,6 +160,7 @@ class Training {
          .label_smoothing = s_.label_smoothing,
          .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
          .cuda_graph = s_.cuda_graph && s_.accumulate == 1 && !nn::device_of(job_.model).is_cpu(),
+         .parallel = in_parts() ? &parallel_ : nullptr,
          .on_step = [&](const nn::StepReport& r) {
            sign.reset();
            return after_step(r);
@@ -164,6 +168,20 @@ class Training {
   }
 
   bool out_of_patience() const { return s_.patience > 0 && record_.stale >= s_.patience; }
+
+  bool in_parts() const { return ranks().size() > 1 || s_.reproducible > 0; }
+
+  void make_validation() {
+    if (job_.data.validation == nullptr) return;
+    const int64_t batch = job_.data.evaluation_batch;
+    const nn::Batches own = nn::share_of(job_.data.validation, batch, ranks());
+    has_share_ = own->size() > 0;
+    // A rank whose share is empty has a loader all the same, which nobody asks.
+    validation_ = std::make_unique<nn::Loader>(
+        has_share_ ? own : job_.data.validation,
+        nn::Loader::Options{
+            .batch_size = batch, .workers = job_.data.workers, .epochs = 1, .shuffle = false});
+  }
 
   nn::TrainingParts parts() { return {job_.model, *optimizer_, loader_, average_.get()}; }
 
@@ -173,6 +191,7 @@ class Training {
   }
 
   void open_logs() {
+    if (!is_first_rank()) return;
     std::optional<RunLogs::Resumed> resumed;
     if (s_.resume) resumed = {validation_is_due() ? first_step_ - 1 : first_step_, first_step_};
     logs_ = std::make_unique<RunLogs>(
@@ -189,9 +208,13 @@ class Training {
     none.accuracy = none.loss = kNone;
     if (!validation_) return none;
     const nn::Spinner sign(progress_to_, job_.title + ": validation");
-    if (!average_) return job_.evaluate(*validation_);
+    const auto evaluate = [&] {
+      return nn::evaluate_together(
+          ranks(), [&] { return job_.evaluate(*validation_); }, has_share_);
+    };
+    if (!average_) return evaluate();
     const auto shown = average_->show();
-    return job_.evaluate(*validation_);
+    return evaluate();
   }
 
   void warn_once(const std::string& what, const std::vector<std::string>& messages) {
@@ -217,10 +240,24 @@ class Training {
                     record_.norm / n, e.loss, e.accuracy, rate});
     record_.steps = record_.images = 0;
     record_.loss = record_.norm = record_.seconds = 0;
-    if (validation_) checkpoints_.keep_best(parts(), step, record_, e.accuracy);
+    if (!validation_) return;
+    if (is_first_rank()) {
+      const nn::Busy busy(ranks());
+      checkpoints_.keep_best(parts(), step, record_, e.accuracy);
+    } else {
+      record_.best_accuracy = std::max(record_.best_accuracy, e.accuracy);
+    }
+  }
+
+  void save(int64_t step) {
+    nn::check_same_parameters(ranks(), job_.model);
+    if (!is_first_rank()) return;
+    const nn::Busy busy(ranks());
+    checkpoints_.save(parts(), step, record_);
   }
 
   void save_at_signal(int64_t step) {
+    if (!is_first_rank()) return;
     try {
       if (checkpoints_.newest() != step) checkpoints_.save_or_throw(parts(), step, record_);
     } catch (const FileError& e) {
@@ -245,7 +282,7 @@ class Training {
 
   // The first step shows that the run works: now it takes the place of what was there.
   void begin() {
-    if (!s_.resume) {
+    if (!s_.resume && is_first_rank()) {
       begin_run_folder(job_.out);
       write_file_atomically(job_.out / kRunSettings, job_.settings);
       open_logs();
@@ -266,12 +303,13 @@ class Training {
     }
     images_ += r.samples;
     end_.seconds += r.seconds;
-    logs_->step(r);
+    if (logs_) logs_->step(r);
     const bool epoch_ends = r.step % per_epoch_ == 0;
-    if (epoch_ends || (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0))
-      checkpoints_.save(parts(), r.step, record_);
-    // A signal after the last step stops nothing.
-    const auto stopped = [&] { return r.step < total_ ? Interruptible::signal() : 0; };
+    if (epoch_ends || (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0)) save(r.step);
+    // A signal after the last step stops nothing. It comes to ranks in different steps.
+    const auto stopped = [&] {
+      return r.step < total_ ? int(ranks().max(Interruptible::signal())) : 0;
+    };
     if (epoch_ends && stopped() == 0) end_epoch(r.step);
     end_.signal = stopped();
     if (end_.signal != 0) {
@@ -294,7 +332,7 @@ class Training {
     if (end_.seconds > 0) end_.images_per_second = double(images_) / end_.seconds;
     end_.peak_memory = memory_stats().peak_in_use;
     end_.checkpoint = checkpoints_.newest_file();
-    if (s_.save == "best" && end_.outcome == Outcome::finished) load_best();
+    if (s_.save == "best" && end_.outcome == Outcome::finished && is_first_rank()) load_best();
     if (average_ && end_.weights != Weights::none) average_->apply();
   }
 
@@ -318,8 +356,10 @@ class Training {
   const TrainingJob& job_;
   const TrainingSettings& s_;
   const Options& options_;
+  const nn::DataParallel parallel_;
   nn::Loader loader_;
-  std::unique_ptr<nn::Loader> validation_;
+  std::unique_ptr<nn::Loader> validation_;  // this rank's share
+  bool has_share_ = false;
   std::unique_ptr<nn::Optimizer> optimizer_;
   std::unique_ptr<nn::ModelAverage> average_;
   RunCheckpoints checkpoints_;
@@ -340,6 +380,7 @@ class Training {
 TrainingEnd run_training(const TrainingJob& job, const TrainingSettings& s, const Options& options,
                          const Common& common) {
   const Interruptible interruptible;
+  if (ranks().size() > 1 && !common.json) std::printf("%s\n", ranks_text().c_str());
   return Training(job, s, options, common).run();
 }
 

@@ -26,9 +26,9 @@ std::string exact(double value) {
 
 // Settings that say how a run is done and shown, not what it computes.
 bool may_differ(const std::string& line) {
-  for (const char* key :
-       {"version", "threads", "products", "device", "cuda-graph", "recompute", "out",
-        "keep-checkpoints", "checkpoint-steps", "save", "workers", "corrupt"}) {
+  for (const char* key : {"version", "threads", "products", "device", "cuda-graph", "recompute",
+                          "out", "keep-checkpoints", "checkpoint-steps", "save", "workers",
+                          "corrupt", "reproducible", "gradients"}) {
     if (line.starts_with(std::string(key) + " = ")) return true;
   }
   return false;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "samples/papilio/run/memory.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/orthogonality.h"
+#include "samples/papilio/run/ranks.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_evaluation.h"
 #include "samples/papilio/run/report_page.h"
@@ -145,10 +147,16 @@ RunData open_run_data(Options& options, RunSettings& s, Device device,
   return {std::move(data), std::move(classes), all};
 }
 
+std::optional<RunLock> first_rank_prepares(const RunSettings& s, ResultKind kind) {
+  if (!is_first_rank()) return std::nullopt;
+  return prepare_run_folder(s.out, kind, s.training.resume, s.overwrite);
+}
+
 TrainingEnd train_and_save(const TrainingJob& job, const RunSettings& s, const Options& options,
-                           const RunLock& lock, const ResultToSave& result) {
+                           const std::optional<RunLock>& lock, const ResultToSave& result) {
   TrainingEnd end = run_training(job, s.training, options, s.common);
-  if (!lock.is_there()) {
+  if (!lock) return end;
+  if (!lock->is_there()) {
     end.fail(s.out + ": was removed while the run wrote into it");
     end.checkpoint.clear();  // and run.toml with it
   }
@@ -172,9 +180,8 @@ int run_training_command(const TrainingRun& run) {
   if (s.training.resume) resume_products(run.options, s.common, s.out);
   // Settings that run.toml cannot hold are refused before anything is made.
   static_cast<void>(run.options.toml());
-  const RunLock lock =
-      prepare_run_folder(s.out, run.adapters != nullptr ? ResultKind::adapter : ResultKind::model,
-                         s.training.resume, s.overwrite);
+  const std::optional<RunLock> lock =
+      first_rank_prepares(s, run.adapters != nullptr ? ResultKind::adapter : ResultKind::model);
   TrainingData parts =
       training_data(run.data, s.data, run.processor, s.training.augment, s.training.batch_size);
   const RunMemory memory = settle_memory(run.options, run.model, parts, s.training, s.out,
@@ -192,6 +199,7 @@ int run_training_command(const TrainingRun& run) {
                      {.save = [&](const std::filesystem::path& out) { save_into(run, out); },
                       .gives_numbers = [&] { return gives_numbers(run.model); },
                       .adapters = run.adapters});
+  if (!is_first_rank()) return 0;
 
   TestResult test;
   if (end.succeeded()) test = evaluate_test(run.model, parts);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,9 +68,13 @@ struct ResultToSave {
   std::function<bool()> gives_numbers;
   const boft::AdapterModel* adapters = nullptr;
 };
+// The run's folder (prepare_run_folder), which one rank alone writes into: the others hold no lock.
+[[nodiscard]] std::optional<RunLock> first_rank_prepares(const RunSettings& settings,
+                                                         ResultKind kind);
 // The middle of every such command: trains, and puts the result into the run's folder, whose lock
 // the command holds.
 TrainingEnd train_and_save(const TrainingJob& job, const RunSettings& settings,
-                           const Options& options, const RunLock& lock, const ResultToSave& result);
+                           const Options& options, const std::optional<RunLock>& lock,
+                           const ResultToSave& result);
 
 }  // namespace papilio::cli

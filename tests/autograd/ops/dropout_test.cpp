@@ -4,10 +4,14 @@
 
 #include <cmath>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "autograd/backward.h"
+#include "autograd/ops/reduce.h"
 #include "kernels/philox.h"
+#include "tensor/batch_rows.h"
+#include "tensor/copy.h"
 #include "tests/autograd/op_case.h"
 
 namespace papilio::test {
@@ -76,6 +80,35 @@ TEST_CASE("dropout: the gradient has the output's mask, and the mean is kept") {
   for (float v : y.to_vector()) sum += v;
   CHECK(sum / 1e4 == doctest::Approx(1).epsilon(0.03));
   CHECK(dropout(x, 0.3, true, g).to_vector() != y.to_vector());  // the next call draws anew
+}
+
+TEST_CASE("dropout: the rows of a batch have their part of the whole batch's mask") {
+  // 35 and 8 numbers a sample: beginning at any word, and at a multiple of 4.
+  for (const Dims& shape : {Dims{6, 5, 7}, Dims{6, 8}, Dims{6, 1}}) {
+    const Tensor x = uniform64(shape);
+    Generator whole(3), part(3);
+    whole.reserve(8), part.reserve(8);
+    const std::vector<double> want = dropout(x, 0.4, true, whole).to_vector<double>();
+    std::vector<double> got;
+    for (const auto& [first, count] : {std::pair(0, 1), std::pair(1, 3), std::pair(4, 2)}) {
+      part.set_state({3, 8});
+      const DrawForRows drawn({first, count, 6});
+      Tensor rows = copy_of(x.alias(x.layout().slice("test", 0, first, first + count)));
+      set_requires_grad(rows);
+      const Tensor y = dropout(rows, 0.4, true, part);
+      const std::vector<double> values = y.to_vector<double>();
+      got.insert(got.end(), values.begin(), values.end());
+      CHECK(part.state() == whole.state());
+      backward(sum(y));
+      const std::vector<double> dx = grad(rows).to_vector<double>();
+      for (size_t i = 0; i < dx.size(); ++i) CHECK((dx[i] == 0) == (values[i] == 0));
+    }
+    CHECK(got == want);
+  }
+  const DrawForRows drawn({2, 4, 8});
+  CHECK_THROWS_WITH_AS(
+      dropout(ones({6, 2}), 0.5, true),
+      "random numbers for rows of a batch: expected a multiple of 4 samples, got 6", ArgumentError);
 }
 
 }  // namespace papilio::test

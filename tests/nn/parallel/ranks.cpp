@@ -10,7 +10,7 @@ namespace {
 
 std::unique_ptr<nn::Communicator> begin() {
   const auto launch = nn::find_launch();
-  return launch ? nn::mpi(*launch, {.patience = 30}) : nn::one_process();
+  return launch ? nn::mpi(*launch, 30) : nn::one_process();
 }
 
 }  // namespace

@@ -1,0 +1,28 @@
+// The processes that a launcher (mpirun, srun) started for one run. Rank 0 speaks and writes; what
+// the others would print vanishes, but for the reason why one of them ends.
+#pragma once
+
+#include <string>
+
+#include "nn/parallel/communicator.h"
+
+namespace papilio::cli {
+
+// Of this process: rank 0 of 1 if no launcher started it.
+nn::Communicator& ranks();
+// Does this one write?
+bool is_first_rank();
+
+// For main: begins them if a launcher did. Throws UsageError for several processes of a command
+// that is not `shared`, RankError if they cannot reach each other.
+void begin_ranks(bool shared);
+// After a good end, whatever the exit code: returns when all ranks have come to theirs.
+void end_ranks();
+// After an error: says it, once, and ends all ranks with the code. Without other ranks it says it
+// and returns the code.
+int fail_ranks(const std::string& who, const std::string& reason, int code);
+
+// "4 ranks on 2 hosts (a, b), 1 thread each, Open MPI v4.1.4"
+std::string ranks_text();
+
+}  // namespace papilio::cli

@@ -1,0 +1,26 @@
+// What the ranks of a run agree on before its first step.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "nn/parallel/data_parallel.h"
+#include "nn/train/training_state.h"
+#include "samples/papilio/options/training_options.h"
+#include "samples/papilio/run/training_record.h"
+
+namespace papilio::cli {
+
+// How the settings divide batches among the ranks. Throws UsageError, at all ranks, if there are
+// more ranks than images in a batch or parts of it.
+nn::DataParallel parallel_of(const TrainingSettings& settings);
+// Images that a rank computes at a time.
+int64_t images_at_a_time(const TrainingSettings& settings);
+
+// Throws RankError, at all ranks, if programs, settings, data (by their digest) or frozen
+// parameters differ, and names the difference. Then all ranks have rank 0's parameters and what
+// else it may have read from a checkpoint: no other needs its files.
+void share_start(const TrainingSettings& training, const nn::TrainingParts& parts, int64_t& step,
+                 TrainingRecord& record, const std::string& settings);
+
+}  // namespace papilio::cli

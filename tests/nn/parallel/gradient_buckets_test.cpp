@@ -1,0 +1,197 @@
+#include "nn/parallel/detail/gradient_buckets.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autograd/backward.h"
+#include "autograd/ops.h"
+#include "nn/parallel/detail/sum_in_order.h"
+#include "tensor/creation.h"
+#include "tensor/random.h"
+#include "tests/nn/parallel/ranks.h"
+
+namespace papilio {
+
+namespace {
+
+// Enough numbers for several buckets.
+struct Weights {
+  std::vector<Tensor> all;
+  Weights() {
+    for (int i = 0; i < 6; ++i) all.push_back(leaf(full({20'000}, i + 1)));
+  }
+  void forget() const {
+    for (const Tensor& w : all) zero_grad(w);
+  }
+};
+
+// All elements of a gradient are one number.
+double number(const Tensor& w) {
+  const std::vector<float> values = grad(w).to_vector();
+  CHECK(std::vector<float>(values.size(), values[0]) == values);
+  return values[0];
+}
+
+// 1 + 2 + ... of the ranks' numbers from 1
+double sum_of_ranks() {
+  const int n = test::ranks().size();
+  return double(n * (n + 1)) / 2;
+}
+
+}  // namespace
+
+TEST_CASE("parallel: gradients are summed over the ranks, from the second step on in the pass") {
+  Weights w;
+  nn::GradientBuckets buckets(test::ranks(), w.all);
+  CHECK(buckets.count() == 6);
+  const double own = test::ranks().rank() + 1;
+  for (int step = 0; step < 3; ++step) {
+    w.forget();
+    buckets.begin();
+    {
+      const nn::GradientBuckets* const kept = &buckets;
+      const GradientWatch watch(buckets.watcher());
+      Tensor y = zeros({});
+      for (size_t i = 0; i < 5; ++i) y = y + sum(w.all[i] * w.all[i]) * own;  // not the last
+      backward(y);
+      CHECK(kept->count() == 6);
+    }
+    CHECK(buckets.send_rest());
+    buckets.finish(0.5);
+    for (size_t i = 0; i < 5; ++i)
+      CHECK(number(w.all[i]) == doctest::Approx(double(i + 1) * sum_of_ranks()));
+    CHECK(!grad(w.all[5]).defined());
+  }
+  // The last parameter's bucket goes first, and never in the pass: nothing comes to it.
+  CHECK(buckets.sent_early() == 0);
+}
+
+TEST_CASE("parallel: buckets leave while the pass runs, and gradients before the pass count too") {
+  Weights w;
+  nn::GradientBuckets buckets(test::ranks(), w.all);
+  const double own = test::ranks().rank() + 1;
+  for (int step = 0; step < 2; ++step) {
+    w.forget();
+    buckets.begin();
+    const auto loss = [&] {
+      Tensor y = zeros({});
+      for (const Tensor& one : w.all) y = sum(one) * own + y;
+      return y;
+    };
+    backward(loss());
+    const GradientWatch watch(buckets.watcher());
+    backward(loss());
+    CHECK(buckets.send_rest());
+    buckets.finish(1);
+    for (const Tensor& one : w.all) CHECK(number(one) == 2 * sum_of_ranks());
+  }
+  CHECK(buckets.sent_early() == 6);
+}
+
+TEST_CASE("parallel: a rank without samples takes part, with no gradient of its own") {
+  Weights w;
+  nn::Communicator& ranks = test::ranks();
+  nn::GradientBuckets buckets(ranks, w.all);
+  for (int step = 0; step < 3; ++step) {
+    w.forget();
+    buckets.begin();
+    if (ranks.rank() == ranks.size() - 1) {
+      const GradientWatch watch(buckets.watcher());
+      Tensor y = zeros({});
+      for (const Tensor& one : w.all) y = sum(one) + y;
+      backward(y);
+    }
+    CHECK(buckets.send_rest());
+    buckets.finish(1);
+    for (const Tensor& one : w.all) CHECK(number(one) == 1);
+  }
+}
+
+TEST_CASE("parallel: a gradient that comes after its bucket has left sends all once more") {
+  Weights w;
+  nn::Communicator& ranks = test::ranks();
+  nn::GradientBuckets buckets(ranks, w.all);
+  for (int step = 0; step < 3; ++step) {
+    w.forget();
+    buckets.begin();
+    {
+      const GradientWatch watch(buckets.watcher());
+      Tensor y = zeros({});
+      for (const Tensor& one : w.all) y = sum(one) + y;
+      if (step == 2 && ranks.rank() == 0) y = y + sum(w.all[5] * 3);
+      backward(y);
+    }
+    const bool good = buckets.send_rest();
+    CHECK(good == !(step == 2 && ranks.rank() == 0));
+    if (step == 2) buckets.again();
+    buckets.finish(1);
+    CHECK(number(w.all[4]) == ranks.size());
+    CHECK(number(w.all[5]) == ranks.size() + (step == 2 ? 3 : 0));
+  }
+}
+
+TEST_CASE("parallel: gradients that travel as bfloat16 are rounded, the same at all ranks") {
+  Weights w;
+  nn::Communicator& ranks = test::ranks();
+  nn::GradientBuckets buckets(ranks, w.all, DType::bfloat16);
+  buckets.begin();
+  Generator generator(uint64_t(ranks.rank()));
+  const Tensor factors = uniform({20'000}, 0.5, 1, {}, generator);
+  backward(sum(w.all[2] * factors));
+  CHECK(buckets.send_rest());
+  buckets.finish(1);
+  std::vector<float> want = factors.to_vector();
+  ranks.all_reduce(std::span(want));
+  const std::vector<float> got = grad(w.all[2]).to_vector();
+  double worst = 0;
+  for (size_t i = 0; i < got.size(); ++i)
+    worst = std::max(worst, std::abs(double(got[i]) - want[i]) / want[i]);
+  CHECK(worst < 0.004 * ranks.size());
+  CHECK(worst > 1e-5);
+  std::vector<float> first = got;
+  ranks.broadcast(std::span(first));
+  CHECK(first == got);
+  CHECK(!grad(w.all[0]).defined());
+}
+
+TEST_CASE("parallel: parameters of another dtype are refused") {
+  CHECK_THROWS_WITH_AS(
+      nn::GradientBuckets(test::ranks(), {leaf(ones({2}, {.dtype = DType::float64}))}),
+      "data-parallel training: expected float32 parameters, got float64", ArgumentError);
+}
+
+TEST_CASE("parallel: sums in order have the same bits on any number of ranks") {
+  nn::Communicator& ranks = test::ranks();
+  for (const int64_t count : {3, 4, 7}) {
+    // More than travel at a time, and no multiple of the ranks.
+    for (const size_t length : {size_t(1), size_t(10), (size_t(1) << 20) + 5}) {
+      const auto part = [&](int64_t p) {
+        std::vector<float> values(length);
+        for (size_t i = 0; i < length; ++i)
+          values[i] = 1 / float(1 + (i * 7 + size_t(p) * 13) % 1009);
+        return values;
+      };
+      std::vector<float> want = part(0);
+      for (int64_t p = 1; p < count; ++p) {
+        const std::vector<float> next = part(p);
+        for (size_t i = 0; i < length; ++i) want[i] += next[i];
+      }
+      const nn::PartRange own = nn::parts_of_rank(count, ranks.rank(), ranks.size());
+      std::vector<std::vector<float>> parts;
+      for (int64_t p = own.begin; p < own.end; ++p) parts.push_back(part(p));
+      std::vector<float> sum(length);
+      nn::sum_in_order(ranks, count, parts, sum);
+      CHECK(sum == want);
+    }
+  }
+}
+
+}  // namespace papilio
