@@ -113,13 +113,15 @@ TEST_CASE("reports of train, finetune, evaluate and the demo, narrow and wide, l
   at.json(words("finetune base --method lora --epochs 1 --out lora"));
   at.json(words("evaluate train --data photos --split all --report evaluate.html"));
   REQUIRE(at.run(words("demo --quick --quiet --out demo")).code == 0);
+  at.json(words("explain boft train --out explain.html"));
 
   Browser browser(find_chromium(), at / "profile");
   check_page(browser, {"train", at / "train/report.html", 4, 1}, photographs);
   check_page(browser, {"boft", at / "boft/report.html", 9, 2}, photographs);
   check_page(browser, {"lora", at / "lora/report.html", 6, 2}, photographs);
   check_page(browser, {"evaluate", at / "evaluate.html", 3, 1}, photographs);
-  check_page(browser, {"demo", at / "demo/report.html", 10, 1}, photographs);
+  check_page(browser, {"explain", at / "explain.html", 7, 0}, photographs);
+  check_page(browser, {"demo", at / "demo/report.html", 12, 2}, photographs);
 }
 
 TEST_CASE("the browser's own complaints are heard") {

@@ -33,7 +33,7 @@ h1{font-size:2.1rem;line-height:1.2;letter-spacing:-.015em;margin:0 0 1.2rem;fon
 h2{font-size:1.35rem;line-height:1.3;margin:0 0 1rem;font-weight:650;letter-spacing:-.01em}
 section{margin-top:4.2rem;scroll-margin-top:1rem}
 p{max-width:43rem;margin:0 0 1.1rem}
-.lead{font-size:1.12rem;max-width:46rem}
+.lead{font-size:1.12rem;max-width:46rem;overflow-wrap:anywhere}
 a{color:var(--link);text-decoration-thickness:1px;text-underline-offset:.18em}
 nav{margin:2.2rem 0 0;font-size:.86rem;color:var(--soft)}
 nav a{display:inline-block;margin:0 1.1rem .35rem 0;text-decoration:none}
