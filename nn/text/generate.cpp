@@ -26,6 +26,7 @@ void check_options(const GenerationOptions& o) {
         "generate: expected a temperature >= 0, got ", o.temperature);
   check(o.top_k >= 0, "generate: expected top_k >= 0, got ", o.top_k);
   check(o.top_p > 0 && o.top_p <= 1, "generate: expected top_p in (0, 1], got ", o.top_p);
+  check(o.known_tokens >= 0, "generate: expected known_tokens >= 0, got ", o.known_tokens);
   check(o.repetition_penalty > 0 && std::isfinite(o.repetition_penalty),
         "generate: expected a repetition_penalty > 0, got ", o.repetition_penalty);
 }
@@ -102,8 +103,11 @@ std::vector<double> next_logits(LanguageModel& model, std::span<const int64_t> i
 std::vector<double> token_probabilities(std::vector<double> logits, std::span<const int64_t> seen,
                                         const GenerationOptions& o) {
   check_options(o);
+  const size_t all = logits.size();
+  if (o.known_tokens > 0 && size_t(o.known_tokens) < all) logits.resize(size_t(o.known_tokens));
   if (o.repetition_penalty != 1) {
     for (const int64_t id : std::set<int64_t>(seen.begin(), seen.end())) {
+      if (size_t(id) >= logits.size() && size_t(id) < all) continue;
       double& logit = logits.at(size_t(id));
       logit = logit < 0 ? logit * o.repetition_penalty : logit / o.repetition_penalty;
     }

@@ -21,7 +21,10 @@ struct GenerationOptions {
   double repetition_penalty = 1;
   uint64_t seed = 0;
   std::vector<int64_t> eos_token_ids = {};  // end the text, and are its last token
-  bool use_cache = true;                    // keys and values; without: all tokens again each time
+  // Ids that a tokenizer knows, from 0: a vocabulary may be padded with more rows, which are no
+  // text. 0: all of the model's.
+  int64_t known_tokens = 0;
+  bool use_cache = true;  // keys and values; without: all tokens again each time
 };
 
 // Why a text ended.
@@ -47,9 +50,9 @@ using OnToken = std::function<bool(int64_t id)>;
 Generation generate(LanguageModel& model, std::span<const int64_t> prompt,
                     const GenerationOptions& options = {}, const OnToken& on_token = {});
 
-// The probabilities from which a token is drawn, by id: penalty, then temperature, then top_k, then
-// top_p, in Transformers' order. `seen`: the tokens so far. Of a temperature of 0: 1 for the
-// likeliest token, the first of equal ones.
+// The probabilities from which a token is drawn, by id (of known tokens): penalty, then
+// temperature, then top_k, then top_p, in Transformers' order. `seen`: the tokens so far. Of a
+// temperature of 0: 1 for the likeliest token, the first of equal ones.
 std::vector<double> token_probabilities(std::vector<double> logits, std::span<const int64_t> seen,
                                         const GenerationOptions& options);
 

@@ -112,6 +112,7 @@ int generate(const Words& words) {
                             .top_p = s.top_p,
                             .repetition_penalty = s.repetition_penalty,
                             .eos_token_ids = loaded.model->eos_token_ids(),
+                            .known_tokens = tokenizer.size(),
                             .use_cache = !s.no_cache};
   if (how.eos_token_ids.empty() && tokenizer.roles().eos)
     how.eos_token_ids = {*tokenizer.roles().eos};

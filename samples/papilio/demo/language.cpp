@@ -177,7 +177,8 @@ class Demonstration {
                                               .temperature = 0.7,
                                               .top_p = 0.9,
                                               .seed = options_.seed,
-                                              .eos_token_ids = model.eos_token_ids()});
+                                              .eos_token_ids = model.eos_token_ids(),
+                                              .known_tokens = tokenizer_->size()});
     return nn::valid_utf8(tokenizer_->decode(more.ids, true));
   }
 

@@ -50,7 +50,8 @@ std::string sample_text(nn::LanguageModel& model, const nn::Tokenizer& tokenizer
                                            {.max_new_tokens = kNew,
                                             .temperature = 0.8,
                                             .top_p = 0.95,
-                                            .eos_token_ids = model.eos_token_ids()});
+                                            .eos_token_ids = model.eos_token_ids(),
+                                            .known_tokens = tokenizer.size()});
   return nn::valid_utf8(tokenizer.decode(ids)) + "|" +
          nn::valid_utf8(tokenizer.decode(more.ids, true));
 }

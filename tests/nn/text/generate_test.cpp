@@ -156,4 +156,19 @@ TEST_CASE("TextStream: whole characters, and no beginning of a stop string") {
   CHECK(stream("\xff", {}) == "\ufffd");
 }
 
+TEST_CASE("generate: rows that pad a vocabulary beyond the tokenizer's are never drawn") {
+  const std::vector<int64_t> seen = {1, 3};
+  nn::GenerationOptions options{.repetition_penalty = 2, .known_tokens = 2};
+  const std::vector<double> p = nn::token_probabilities({1, 2, 30, 40}, seen, options);
+  REQUIRE(p.size() == 2);  // the logits are 1 and 2 / 2
+  CHECK(p[0] == doctest::Approx(0.5));
+  options.known_tokens = 9;
+  CHECK(nn::token_probabilities({1, 2, 30, 40}, seen, options).size() == 4);
+  options.temperature = 0, options.known_tokens = 3;
+  CHECK(nn::token_probabilities({1, 2, 30, 40}, seen, options)[2] == 1);
+  options.known_tokens = -1;
+  CHECK_THROWS_WITH_AS(nn::token_probabilities({1, 2}, seen, options),
+                       "generate: expected known_tokens >= 0, got -1", ArgumentError);
+}
+
 }  // namespace papilio::test
