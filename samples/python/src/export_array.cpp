@@ -132,7 +132,8 @@ int get_buffer(PyObject* self, Py_buffer* out, int flags) {
     sizes[size_t(n + i)] = x.strides()[i] * bytes;
   }
   out->buf = x.raw_data();
-  out->obj = Py_NewRef(self);
+  Py_INCREF(self);
+  out->obj = self;
   out->len = x.numel() * bytes;
   out->itemsize = bytes;
   out->readonly = is_read_only(x.storage()) ? 1 : 0;

@@ -164,7 +164,9 @@ Tensor unaligned(const Py_buffer& b, const Described& d, std::optional<bool> cop
         "asarray: the elements do not lie on multiples of their size, so only a copy can have "
         "them; leave copy=False out");
   Tensor x = empty(d.shape, {.dtype = d.dtype});
-  if (PyBuffer_ToContiguous(x.raw_data(), &b, b.len, 'C') != 0) nb::raise_python_error();
+  // Not const before Python 3.11; it is only read.
+  auto* source = const_cast<Py_buffer*>(&b);
+  if (PyBuffer_ToContiguous(x.raw_data(), source, b.len, 'C') != 0) nb::raise_python_error();
   return x;
 }
 
