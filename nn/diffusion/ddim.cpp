@@ -7,6 +7,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/extrema.h"
+#include "nn/models/detail/vision_config.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
 
@@ -40,6 +41,12 @@ Tensor DDIMScheduler::step(const Tensor& output, size_t i, const Tensor& sample,
   const float sigma = float(eta) * std::sqrt(variance);
   const Tensor result = x0 * std::sqrt(a_next) + noise * std::sqrt(1 - a_next - sigma * sigma);
   return eta > 0 ? result + draw(sample.shape()) * sigma : result;
+}
+
+ConfigFields DDIMScheduler::config_fields() const {
+  return with_schedule_fields(nn::config_fields({{"clip_sample", config.clip_sample},
+                                                 {"clip_sample_range", config.clip_sample_range},
+                                                 {"set_alpha_to_one", config.set_alpha_to_one}}));
 }
 
 std::unique_ptr<Scheduler> make_ddim(JsonFields& fields) {

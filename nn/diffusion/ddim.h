@@ -26,6 +26,7 @@ struct DDIMScheduler : Scheduler {
 
   explicit DDIMScheduler(const DDIMConfig& config);
   std::string class_name() const override { return "DDIMScheduler"; }
+  ConfigFields config_fields() const override;
   void set_timesteps(int64_t steps) override;
   Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
               const DrawNoise& draw) override;

@@ -8,6 +8,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/extrema.h"
+#include "nn/models/detail/vision_config.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
 
@@ -35,6 +36,12 @@ Tensor DDPMScheduler::step(const Tensor& output, size_t i, const Tensor& sample,
   const float variance =
       config.variance_type == "fixed_large" ? beta : std::max(b_before / b * beta, 1e-20f);
   return mean + draw(sample.shape()) * std::sqrt(variance);
+}
+
+ConfigFields DDPMScheduler::config_fields() const {
+  return with_schedule_fields(nn::config_fields({{"variance_type", config.variance_type},
+                                                 {"clip_sample", config.clip_sample},
+                                                 {"clip_sample_range", config.clip_sample_range}}));
 }
 
 std::unique_ptr<Scheduler> make_ddpm(JsonFields& fields) {

@@ -24,6 +24,7 @@ struct DDPMScheduler : Scheduler {
 
   explicit DDPMScheduler(const DDPMConfig& config);
   std::string class_name() const override { return "DDPMScheduler"; }
+  ConfigFields config_fields() const override;
   Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
               const DrawNoise& draw) override;
 };

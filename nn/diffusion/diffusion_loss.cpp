@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/join.h"
 #include "autograd/ops/mse_loss.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
@@ -55,6 +56,39 @@ Tensor diffusion_loss(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
   const Tensor subject = mean(slice(each, 0, 0, own));
   if (options.prior_samples == 0) return subject;
   return subject + mean(slice(each, 0, own)) * options.prior_loss_weight;
+}
+
+Tensor pipeline_loss(DiffusionPipeline& pipeline, const Batch& batch,
+                     const DiffusionLossOptions& options) {
+  DiffusionLossOptions o = options;
+  o.prior_samples = 0;
+  Tensor images = batch.inputs, ids = batch.more.at("input_ids");
+  if (batch.more.contains("class_inputs")) {
+    o.prior_samples = batch.size();
+    images = concat({images, batch.more.at("class_inputs")}, 0);
+    ids = concat({ids, batch.more.at("class_input_ids")}, 0);
+  }
+  const Tensor latents = pipeline.encode_images(images);
+  const Tensor context = (*pipeline.text_encoder)(ids);
+  Tensor control;
+  if (pipeline.control != nullptr) {
+    const auto found = batch.more.find("conditioning");
+    check(found != batch.more.end() && o.prior_samples == 0,
+          "pipeline_loss: a control needs a conditioning picture for each sample");
+    control = (*pipeline.control)(found->second);
+  }
+  const NoiseSchedule& schedule = pipeline.scheduler->schedule;
+  return diffusion_loss(*pipeline.unet, schedule, latents, context, draw_noising(schedule, latents),
+                        o, control);
+}
+
+Tensor vae_loss(AutoencoderKL& vae, const Tensor& images, double kl_weight, Tensor* latents) {
+  check(kl_weight >= 0, "vae_loss: expected a kl_weight of at least 0, got ", kl_weight);
+  const LatentDistribution distribution = vae.encode(images);
+  const Tensor z = distribution.sample();
+  if (latents != nullptr) *latents = z.detach();
+  const auto elements = double(z.numel()) / double(z.size(0));
+  return mse_loss(vae.decode(z), images) + mean(distribution.kl()) * (kl_weight / elements);
 }
 
 std::vector<std::string> drop_captions(std::vector<std::string> captions, double p,

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/batch_source.h"
 #include "nn/diffusion/noise_schedule.h"
+#include "nn/diffusion/pipeline.h"
 #include "nn/models/unet_2d_condition.h"
 #include "tensor/random.h"
 
@@ -37,6 +39,20 @@ Noising draw_noising(const NoiseSchedule& schedule, const Tensor& latents,
 Tensor diffusion_loss(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
                       const Tensor& latents, const Tensor& context, const Noising& noising,
                       const DiffusionLossOptions& options = {}, const Tensor& control = {});
+
+// The same of a batch of captioned_batches, with draw_noising's noise: its pictures through the
+// VAE, its captions through the text encoder, which learns too if it trains; class_inputs, if there
+// are any, behind them in one pass (options.prior_samples says nothing here); its conditioning
+// pictures through the pipeline's control.
+Tensor pipeline_loss(DiffusionPipeline& pipeline, const Batch& batch,
+                     const DiffusionLossOptions& options = {});
+
+// mean (decode(z) - x)^2 + kl_weight mean KL(z || N(0, 1)), both of each element, z drawn from
+// encode(x)'s distribution: what an autoencoder learns by (Rombach and others, arXiv 2112.10752,
+// appendix G, without its perceptual and adversarial terms). images: (B, C, H, W) in [-1, 1].
+// `latents`, if not null, gets z without gradient.
+Tensor vae_loss(AutoencoderKL& vae, const Tensor& images, double kl_weight,
+                Tensor* latents = nullptr);
 
 // Each caption, or "" with probability p: what classifier-free guidance asks for (Ho and Salimans,
 // arXiv 2207.12598).

@@ -8,6 +8,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
+#include "nn/models/detail/vision_config.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
 
@@ -161,6 +162,20 @@ Tensor DPMSolverMultistepScheduler::step(const Tensor& output, size_t i, const T
   if (!stochastic) return x;
   const float spread = data ? 1 - std::exp(-2 * h) : std::exp(2 * h) - 1;
   return x + draw(sample.shape()) * (t.sigma * std::sqrt(spread));
+}
+
+ConfigFields DPMSolverMultistepScheduler::config_fields() const {
+  return with_schedule_fields(
+      nn::config_fields({{"solver_order", config.solver_order},
+                         {"algorithm_type", config.algorithm_type},
+                         {"solver_type", config.heun ? "heun" : "midpoint"},
+                         {"lower_order_final", config.lower_order_final},
+                         {"euler_at_final", config.euler_at_final},
+                         {"use_karras_sigmas", config.use_karras_sigmas},
+                         {"use_exponential_sigmas", config.use_exponential_sigmas},
+                         {"use_lu_lambdas", config.use_lu_lambdas},
+                         {"final_sigmas_type", config.final_sigma_zero ? "zero" : "sigma_min"},
+                         {"lambda_min_clipped", config.lambda_min_clipped}}));
 }
 
 std::unique_ptr<Scheduler> make_dpm_solver(JsonFields& fields) {

@@ -34,6 +34,7 @@ struct DPMSolverMultistepScheduler : Scheduler {
   // Throws ArgumentError for settings that contradict each other.
   explicit DPMSolverMultistepScheduler(const DPMSolverConfig& config);
   std::string class_name() const override { return "DPMSolverMultistepScheduler"; }
+  ConfigFields config_fields() const override;
   void set_timesteps(int64_t steps) override;
   Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
               const DrawNoise& draw) override;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "autograd/ops/arithmetic.h"
+#include "nn/models/detail/vision_config.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/error.h"
@@ -128,6 +129,26 @@ NoiseScheduleConfig read_noise_schedule(JsonFields& fields, const std::string& s
     fields.fail("dynamic_thresholding_ratio", "a number in [0, 1]");
   c.sample_max_value = fields.number("sample_max_value", c.sample_max_value);
   return c;
+}
+
+ConfigFields noise_schedule_fields(const NoiseScheduleConfig& c) {
+  const char* const prediction = c.prediction_type == Prediction::epsilon  ? "epsilon"
+                                 : c.prediction_type == Prediction::sample ? "sample"
+                                                                           : "v_prediction";
+  return config_fields(
+      {{"num_train_timesteps", c.num_train_timesteps},
+       {"beta_start", c.beta_start},
+       {"beta_end", c.beta_end},
+       {"beta_schedule", c.beta_schedule},
+       {"trained_betas",
+        c.trained_betas.empty() ? nlohmann::json() : nlohmann::json(c.trained_betas)},
+       {"rescale_betas_zero_snr", c.rescale_betas_zero_snr},
+       {"prediction_type", prediction},
+       {"timestep_spacing", c.timestep_spacing},
+       {"steps_offset", c.steps_offset},
+       {"thresholding", c.thresholding},
+       {"dynamic_thresholding_ratio", c.dynamic_thresholding_ratio},
+       {"sample_max_value", c.sample_max_value}});
 }
 
 NoiseSchedule::NoiseSchedule(const NoiseScheduleConfig& c) : config(c) {

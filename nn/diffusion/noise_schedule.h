@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/models/pretrained_model.h"
 #include "tensor/tensor.h"
 
 namespace papilio {
@@ -36,6 +37,9 @@ struct NoiseScheduleConfig {
 // beside linear, scaled_linear and squaredcos_cap_v2. Throws FileError that names the key.
 NoiseScheduleConfig read_noise_schedule(JsonFields& fields, const std::string& timestep_spacing,
                                         const std::vector<std::string>& more_schedules = {});
+
+// The way back: these fields as a scheduler_config.json has them.
+ConfigFields noise_schedule_fields(const NoiseScheduleConfig& config);
 
 // A timestep's share of the sample, alpha_bar = prod (1 - beta), in float32 as Diffusers holds it.
 // Ho, Jain, Abbeel, 2020, equation 4.

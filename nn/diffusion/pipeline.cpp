@@ -24,26 +24,38 @@ int64_t DiffusionPipeline::default_side() const {
   return unet->config.sample_size * vae->config.pixels_of_latent();
 }
 
-void DiffusionPipeline::to(Device device) {
-  nn::to(*unet, device);
-  nn::to(*vae, device);
-  nn::to(*text_encoder, device);
+void DiffusionPipeline::visit(Visitor& v) {
+  v("unet", unet);
+  v("vae", vae);
+  v("text_encoder", text_encoder);
+  v("control", control);
+}
+
+std::vector<int64_t> DiffusionPipeline::prompt_ids(const std::string& prompt) const {
+  const int64_t length = text_encoder->config.max_position_embeddings;
+  std::vector<int64_t> ids = tokenizer->encode(prompt);
+  const auto count = int64_t(ids.size());
+  check(count <= length, "the prompt \"", prompt.substr(0, 40), prompt.size() > 40 ? "..." : "",
+        "\" has ", count, " tokens with its begin and end; the text encoder looks at ", length,
+        ": make it shorter by ", count - length);
+  ids.resize(size_t(length), tokenizer->roles().pad.value_or(ids.back()));
+  return ids;
 }
 
 Tensor DiffusionPipeline::encode_prompts(const std::vector<std::string>& prompts) {
-  const int64_t length = text_encoder->config.max_position_embeddings;
   std::vector<int64_t> ids;
   for (const std::string& prompt : prompts) {
-    std::vector<int64_t> own = tokenizer->encode(prompt);
-    const auto count = int64_t(own.size());
-    check(count <= length, "the prompt \"", prompt.substr(0, 40), prompt.size() > 40 ? "..." : "",
-          "\" has ", count, " tokens with its begin and end; the text encoder looks at ", length,
-          ": make it shorter by ", count - length);
-    own.resize(size_t(length), tokenizer->roles().pad.value_or(own.back()));
+    const std::vector<int64_t> own = prompt_ids(prompt);
     ids.insert(ids.end(), own.begin(), own.end());
   }
-  const Tensor tokens = tensor<int64_t>(ids, {int64_t(prompts.size()), length});
+  const Tensor tokens =
+      tensor<int64_t>(ids, {int64_t(prompts.size()), text_encoder->config.max_position_embeddings});
   return (*text_encoder)(copy_of(tokens, device()));
+}
+
+Tensor DiffusionPipeline::encode_images(const Tensor& images, Generator& generator) {
+  const NoGrad no_grad;
+  return vae->encode(images).sample(generator) * vae->config.scaling_factor;
 }
 
 Tensor DiffusionPipeline::decode_latents(const Tensor& latents) {

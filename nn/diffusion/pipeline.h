@@ -12,36 +12,43 @@
 #include "nn/diffusion/scheduler.h"
 #include "nn/models/autoencoder_kl.h"
 #include "nn/models/clip_text.h"
+#include "nn/models/light_controlnet.h"
 #include "nn/models/unet_2d_condition.h"
 #include "nn/text/tokenizer.h"
 
 namespace papilio::nn {
 
 // The parts of a StableDiffusionPipeline.
-struct DiffusionPipeline {
+struct DiffusionPipeline : Module {
   std::unique_ptr<UNet2DConditionModel> unet;
   std::unique_ptr<AutoencoderKL> vae;
   std::unique_ptr<CLIPTextModel> text_encoder;
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<Scheduler> scheduler;
+  std::unique_ptr<LightControlNet> control = {};  // null: nothing steers it
 
   // Pixels of a picture's side if nobody asks for another: the UNet's sample_size in pixels.
   int64_t default_side() const;
-  // All parts that compute, on another device.
-  void to(Device device);
   Device device() const { return device_of(*unet); }
 
-  // Prompts as the UNet sees them: (B, max_position_embeddings, hidden_size). Throws ArgumentError
-  // for one with more tokens than the text encoder looks at.
+  // A prompt's max_position_embeddings tokens, filled up behind its end. Throws ArgumentError for
+  // one with more tokens than the text encoder looks at. Several threads may call it at a time.
+  std::vector<int64_t> prompt_ids(const std::string& prompt) const;
+  // Prompts as the UNet sees them: (B, max_position_embeddings, hidden_size). Throws as prompt_ids.
   Tensor encode_prompts(const std::vector<std::string>& prompts);
+  // Pictures (B, 3, H, W) in [-1, 1] to latents as the UNet sees them, drawn from the encoder's
+  // distributions. Without gradient.
+  Tensor encode_images(const Tensor& images, Generator& generator = default_generator());
   // Latents to pictures in [0, 1], (B, 3, H, W): decoded and cut off.
   Tensor decode_latents(const Tensor& latents);
+  void visit(Visitor& v) override;
+  std::string describe() const override { return "DiffusionPipeline"; }
 };
 
 // How a folder is read.
 struct PipelineOptions {
   std::string variant = "";    // of the weights' files: "fp16"
-  std::string scheduler = "";  // another than the folder's: ddpm, ddim, dpm++
+  std::string scheduler = "";  // another than the folder's: ddpm, ddim, dpm++, pndm
 };
 
 // Reads a folder with model_index.json. Warnings are one line each. Throws FileError that names the
@@ -55,6 +62,9 @@ DiffusionPipeline load_pipeline(const std::filesystem::path& folder,
 // part carries adapters or the folders are one.
 void save_pipeline(DiffusionPipeline& pipeline, const std::filesystem::path& from,
                    const std::filesystem::path& to);
+// The same of a pipeline that comes from no folder, with its scheduler and its tokenizer; no
+// control is written. Throws as save_tokenizer.
+void save_pipeline(DiffusionPipeline& pipeline, const std::filesystem::path& to);
 // Is it such a folder?
 bool is_pipeline_folder(const std::filesystem::path& folder);
 

@@ -13,6 +13,7 @@
 #include "nn/models/pretrained.h"
 #include "nn/text/tokenizer_files.h"
 #include "tensor/error.h"
+#include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
@@ -22,7 +23,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* kIndex = "model_index.json";
+constexpr const char *kIndex = "model_index.json", *kScheduler = "scheduler/scheduler_config.json";
 constexpr const char* kUse =
     "a folder of Stable Diffusion 1.5 or 2.1 as Diffusers saves it would do";
 
@@ -94,8 +95,7 @@ DiffusionPipeline load_pipeline(const fs::path& folder, std::vector<std::string>
                                 const PipelineOptions& options) {
   check_index(folder);
   DiffusionPipeline pipeline;
-  pipeline.scheduler =
-      load_scheduler(folder / "scheduler/scheduler_config.json", options.scheduler);
+  pipeline.scheduler = load_scheduler(folder / kScheduler, options.scheduler);
   pipeline.tokenizer = std::make_unique<Tokenizer>(load_tokenizer(folder / "tokenizer"));
   pipeline.text_encoder = load_clip_text(folder / "text_encoder", warnings, options.variant);
   pipeline.unet = load_unet(folder / "unet", warnings, options.variant);
@@ -130,6 +130,34 @@ void save_pipeline(DiffusionPipeline& pipeline, const fs::path& from, const fs::
   save_pretrained(*pipeline.unet, to / "unet");
   save_pretrained(*pipeline.vae, to / "vae");
   save_pretrained(*pipeline.text_encoder, to / "text_encoder");
+}
+
+void save_pipeline(DiffusionPipeline& pipeline, const fs::path& to) {
+  const auto part = [](const char* library, const std::string& name) {
+    return json{library, name};
+  };
+  const json none{nullptr, nullptr};
+  const json index{{"_class_name", "StableDiffusionPipeline"},
+                   {"feature_extractor", none},
+                   {"requires_safety_checker", false},
+                   {"safety_checker", none},
+                   {"scheduler", part("diffusers", pipeline.scheduler->class_name())},
+                   {"text_encoder", part("transformers", "CLIPTextModel")},
+                   {"tokenizer", part("transformers", "CLIPTokenizer")},
+                   {"unet", part("diffusers", "UNet2DConditionModel")},
+                   {"vae", part("diffusers", "AutoencoderKL")}};
+  try {
+    fs::create_directories(to / "tokenizer");
+    fs::create_directories(to / "scheduler");
+  } catch (const fs::filesystem_error& e) {
+    throw FileError(str("save_pipeline: ", e.what()));
+  }
+  save_tokenizer(*pipeline.tokenizer, to / "tokenizer");
+  save_scheduler(*pipeline.scheduler, to / kScheduler);
+  save_pretrained(*pipeline.unet, to / "unet");
+  save_pretrained(*pipeline.vae, to / "vae");
+  save_pretrained(*pipeline.text_encoder, to / "text_encoder");
+  write_file_atomically(to / kIndex, index.dump(2) + '\n');
 }
 
 }  // namespace papilio::nn

@@ -13,7 +13,9 @@
 #include "nn/diffusion/ddim.h"
 #include "nn/diffusion/ddpm.h"
 #include "nn/diffusion/dpm_solver.h"
+#include "nn/diffusion/pndm.h"
 #include "tensor/error.h"
+#include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/detail/regular_file.h"
 
@@ -67,6 +69,7 @@ constexpr SchedulerClass kClasses[] = {
     {"DDPMScheduler", "ddpm", make_ddpm},
     {"DDIMScheduler", "ddim", make_ddim},
     {"DPMSolverMultistepScheduler", "dpm++", make_dpm_solver},
+    {"PNDMScheduler", "pndm", make_pndm},
 };
 
 const SchedulerClass* find_class(const std::string& name) {
@@ -91,7 +94,8 @@ std::string without_infinities(std::string text) {
 
 std::unique_ptr<Scheduler> make_scheduler(JsonFields& fields, const std::string& instead) {
   constexpr const char* kKnown =
-      "DDPMScheduler (ddpm), DDIMScheduler (ddim) or DPMSolverMultistepScheduler (dpm++)";
+      "DDPMScheduler (ddpm), DDIMScheduler (ddim), DPMSolverMultistepScheduler (dpm++) or "
+      "PNDMScheduler (pndm)";
   const std::string name = fields.string("_class_name", "");
   const SchedulerClass* const own = find_class(name);
   const SchedulerClass* const chosen = instead.empty() ? own : find_class(instead);
@@ -110,6 +114,19 @@ std::unique_ptr<Scheduler> make_scheduler(JsonFields& fields, const std::string&
   check<FileError>(unknown.empty(), fields.where(), ": ", name, " has no field ",
                    listed(unknown, 8), " here");
   return scheduler;
+}
+
+ConfigFields Scheduler::with_schedule_fields(const ConfigFields& own) const {
+  ConfigFields fields = noise_schedule_fields(schedule.config);
+  fields.insert(own.begin(), own.end());
+  fields["_class_name"] = nlohmann::json(class_name()).dump();
+  return fields;
+}
+
+void save_scheduler(const Scheduler& scheduler, const std::filesystem::path& file) {
+  nlohmann::json document = nlohmann::json::object();
+  for (const auto& [key, text] : scheduler.config_fields()) document[key] = parse_json(text, key);
+  write_file_atomically(file, document.dump(2) + '\n');
 }
 
 std::unique_ptr<Scheduler> load_scheduler(const std::filesystem::path& file,

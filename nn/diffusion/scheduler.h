@@ -28,6 +28,8 @@ struct Scheduler {
 
   // Diffusers' name of its class.
   virtual std::string class_name() const = 0;
+  // Its configuration, as a scheduler_config.json has it.
+  virtual ConfigFields config_fields() const = 0;
   // Chooses the timesteps of a run of that many steps, the noisiest first, and forgets the run
   // before. Throws ArgumentError for less than one or more than training had.
   virtual void set_timesteps(int64_t steps);
@@ -38,6 +40,8 @@ struct Scheduler {
                       const DrawNoise& draw) = 0;
 
  protected:
+  // Those that all have, and these.
+  ConfigFields with_schedule_fields(const ConfigFields& own) const;
   // `steps` timesteps below `last`, spaced as timestep_spacing says; of `more` further ones, at the
   // end of the run, none is kept.
   std::vector<int64_t> spaced(int64_t steps, int64_t more, int64_t last) const;
@@ -47,13 +51,16 @@ struct Scheduler {
   std::vector<int64_t> timesteps_;
 };
 
-// The scheduler that a scheduler_config.json describes: DDPMScheduler, DDIMScheduler or
-// DPMSolverMultistepScheduler. With `instead`, one of these names or ddpm, ddim, dpm++, that one
+// The scheduler that a scheduler_config.json describes: DDPMScheduler, DDIMScheduler,
+// DPMSolverMultistepScheduler or PNDMScheduler. With `instead`, one of these names or ddpm, ddim,
+// dpm++, pndm, that one
 // with the noise schedule of the file, whatever class it is of. Throws FileError that names the key
 // for a class, a value or a field that is not to be had; FileError for a file that is broken.
 std::unique_ptr<Scheduler> load_scheduler(const std::filesystem::path& file,
                                           const std::string& instead = "");
 // The same of a document's fields.
 std::unique_ptr<Scheduler> make_scheduler(JsonFields& fields, const std::string& instead = "");
+// Writes its file, atomically. Throws FileError.
+void save_scheduler(const Scheduler& scheduler, const std::filesystem::path& file);
 
 }  // namespace papilio::nn

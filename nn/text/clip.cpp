@@ -39,4 +39,10 @@ void read_as_clip(Tokenizer::Parts& parts) {
   if (parts.roles.eos) parts.after.push_back(*parts.roles.eos);
 }
 
+bool reads_as_clip(const Tokenizer::Parts& parts) {
+  using Normalize = std::string (*)(std::string_view);
+  const Normalize* const normalize = parts.normalize.target<Normalize>();
+  return normalize != nullptr && *normalize == normalize_for_clip;
+}
+
 }  // namespace papilio::nn

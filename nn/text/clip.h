@@ -19,5 +19,7 @@ std::string normalize_for_clip(std::string_view text);
 // Makes a tokenizer read as CLIP's: normalize_for_clip, kClipPattern, nothing of what lies between
 // words, and the roles' bos before and eos behind every text.
 void read_as_clip(Tokenizer::Parts& parts);
+// Whether it was made to.
+bool reads_as_clip(const Tokenizer::Parts& parts);
 
 }  // namespace papilio::nn

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/text/clip.h"
 #include "nn/text/tokenizer_files.h"
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
@@ -60,10 +61,29 @@ json model_json(const Bpe& bpe, const json& vocabulary) {
           {"merges", merges}};
 }
 
+json role(const Tokenizer& tokenizer, std::optional<int64_t> id) {
+  return id ? json(tokenizer.token(*id)) : json();
+}
+
+// CLIP's in the files that all programs read; tokenizer.json follows from them.
+void save_clip(const Tokenizer& tokenizer, const std::filesystem::path& folder) {
+  const TokenRoles& roles = tokenizer.roles();
+  const json config = {{"bos_token", role(tokenizer, roles.bos)},
+                       {"eos_token", role(tokenizer, roles.eos)},
+                       {"model_max_length", 77},
+                       {"pad_token", role(tokenizer, roles.pad)},
+                       {"tokenizer_class", "CLIPTokenizer"},
+                       {"unk_token", role(tokenizer, roles.unk)}};
+  write_file_atomically(folder / "vocab.json", vocabulary_json(tokenizer).dump() + '\n');
+  write_file_atomically(folder / "merges.txt", merges_text(tokenizer.parts().bpe.merges()));
+  write_file_atomically(folder / "tokenizer_config.json", config.dump(2) + '\n');
+}
+
 }  // namespace
 
 void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder) {
   const Tokenizer::Parts& parts = tokenizer.parts();
+  if (reads_as_clip(parts)) return save_clip(tokenizer, folder);
   check(!parts.normalize && parts.before.empty() && parts.after.empty(),
         "save_tokenizer: expected a tokenizer that neither normalises nor adds tokens");
   const json vocabulary = vocabulary_json(tokenizer);
@@ -80,13 +100,12 @@ void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& fol
                      {"post_processor", byte_level},
                      {"decoder", byte_level},
                      {"model", model_json(parts.bpe, vocabulary)}};
-  const auto role = [&](std::optional<int64_t> id) {
-    return id ? json(tokenizer.token(*id)) : json();
-  };
-  const json config = {
-      {"add_prefix_space", parts.add_prefix_space}, {"bos_token", role(parts.roles.bos)},
-      {"eos_token", role(parts.roles.eos)},         {"pad_token", role(parts.roles.pad)},
-      {"tokenizer_class", "GPT2Tokenizer"},         {"unk_token", role(parts.roles.unk)}};
+  const json config = {{"add_prefix_space", parts.add_prefix_space},
+                       {"bos_token", role(tokenizer, parts.roles.bos)},
+                       {"eos_token", role(tokenizer, parts.roles.eos)},
+                       {"pad_token", role(tokenizer, parts.roles.pad)},
+                       {"tokenizer_class", "GPT2Tokenizer"},
+                       {"unk_token", role(tokenizer, parts.roles.unk)}};
   write_file_atomically(folder / "tokenizer.json", file.dump(2) + '\n');
   write_file_atomically(folder / "vocab.json", vocabulary.dump() + '\n');
   write_file_atomically(folder / "merges.txt", merges_text(parts.bpe.merges()));

@@ -17,7 +17,8 @@ bool has_tokenizer(const std::filesystem::path& folder);
 Tokenizer load_tokenizer(const std::filesystem::path& folder);
 
 // Writes tokenizer.json and tokenizer_config.json, and for older programs vocab.json and
-// merges.txt; the folder is there. Throws ArgumentError for a tokenizer that normalises.
+// merges.txt; of one that reads as CLIP's the latter two and its configuration. The folder is there.
+// Throws ArgumentError for a tokenizer that normalises in another way.
 void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder);
 
 // Copies the tokenizer's files of a model's folder, as they are, into another folder.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "nn/text/byte_level.h"
+#include "nn/text/clip.h"
 #include "nn/text/split_pattern.h"
 #include "nn/text/utf8.h"
 #include "tensor/error.h"
@@ -100,58 +101,112 @@ class PairCounts {
   std::vector<uint64_t> changed_;
 };
 
-}  // namespace
-
-Tokenizer train_tokenizer(std::span<const std::string_view> texts, const BpeTraining& options) {
-  Vocabulary vocabulary;
-  std::vector<std::string> tokens;  // by id
-  std::vector<AddedToken> added;
-  const auto new_token = [&](const std::string& token) {
-    const auto [at, fresh] = vocabulary.emplace(token, int64_t(tokens.size()));
-    if (fresh) tokens.push_back(token);
+// A vocabulary that grows.
+class Tokens {
+ public:
+  // The token's id, a new one if it is new.
+  int64_t add(const std::string& token) {
+    const auto [at, fresh] = vocabulary_.emplace(token, int64_t(by_id_.size()));
+    if (fresh) by_id_.push_back(token);
     return at->second;
-  };
-  for (const std::string& token : options.special_tokens) {
-    check(!token.empty() && !vocabulary.contains(token), "train_tokenizer: the special token \"",
-          token, "\" is empty or given twice");
-    added.push_back({.id = new_token(token), .content = token, .special = true});
   }
-  // The bytes in the order of the characters they are written as.
-  std::map<char32_t, std::string> alphabet;
+  bool contains(const std::string& token) const { return vocabulary_.contains(token); }
+  const std::string& name(int64_t id) const { return by_id_[size_t(id)]; }
+  int64_t size() const { return int64_t(by_id_.size()); }
+  Vocabulary vocabulary() const { return vocabulary_; }
+
+ private:
+  Vocabulary vocabulary_;
+  std::vector<std::string> by_id_;
+};
+
+// The bytes in the order of the characters they are written as.
+std::vector<std::string> alphabet() {
+  std::map<char32_t, std::string> by_point;
   for (int b = 0; b < 256; ++b) {
     const std::string symbol = byte_level(std::string(1, char(b)));
-    alphabet[utf8_code_point(symbol, 0, symbol.size())] = symbol;
+    by_point[utf8_code_point(symbol, 0, symbol.size())] = symbol;
   }
-  const auto least = int64_t(tokens.size() + alphabet.size());
-  check(options.vocab_size >= least, "train_tokenizer: expected a vocab_size of at least ", least,
-        " (the special tokens and 256 bytes), got ", options.vocab_size);
-  for (const auto& [point, symbol] : alphabet) new_token(symbol);
+  std::vector<std::string> symbols;
+  for (const auto& [point, symbol] : by_point) symbols.push_back(symbol);
+  return symbols;
+}
 
-  std::map<std::string, int64_t> words;
-  const SplitPattern pattern(kGpt2Pattern);
-  for (const std::string_view text : texts)
-    pattern.split(text, [&](std::string_view word) { ++words[std::string(word)]; });
+using WordCounts = std::map<std::string, int64_t>;
+
+// Joins the most frequent pairs of the words' symbols, whose last one has the suffix, until there
+// are `size` tokens.
+Merges learn_merges(const WordCounts& words, const std::string& suffix, int64_t size,
+                    int64_t min_frequency, Tokens& tokens) {
   PairCounts pairs;
   for (const auto& [word, count] : words) {
     std::vector<int64_t> symbols;
-    for (const char byte : word) symbols.push_back(vocabulary.at(byte_level({&byte, 1})));
+    for (size_t i = 0; i < word.size(); ++i)
+      symbols.push_back(
+          tokens.add(byte_level({&word[i], 1}) + (i + 1 < word.size() ? "" : suffix)));
     pairs.add(std::move(symbols), count);
   }
   pairs.begin();
-
   Merges merges;
-  while (int64_t(tokens.size()) < options.vocab_size) {
+  while (tokens.size() < size) {
     const PairCounts::Pair best = pairs.most_frequent();
-    if (best.count == 0 || best.count < options.min_frequency) break;
-    merges.emplace_back(tokens[size_t(best.left)], tokens[size_t(best.right)]);
-    const int64_t joined = new_token(merges.back().first + merges.back().second);
-    pairs.join(best.left, best.right, joined);
+    if (best.count == 0 || best.count < min_frequency) break;
+    merges.emplace_back(tokens.name(best.left), tokens.name(best.right));
+    pairs.join(best.left, best.right, tokens.add(merges.back().first + merges.back().second));
   }
+  return merges;
+}
+
+}  // namespace
+
+Tokenizer train_tokenizer(std::span<const std::string_view> texts, const BpeTraining& options) {
+  Tokens tokens;
+  std::vector<AddedToken> added;
+  for (const std::string& token : options.special_tokens) {
+    check(!token.empty() && !tokens.contains(token), "train_tokenizer: the special token \"", token,
+          "\" is empty or given twice");
+    added.push_back({.id = tokens.add(token), .content = token, .special = true});
+  }
+  const int64_t least = tokens.size() + 256;
+  check(options.vocab_size >= least, "train_tokenizer: expected a vocab_size of at least ", least,
+        " (the special tokens and 256 bytes), got ", options.vocab_size);
+  for (const std::string& symbol : alphabet()) tokens.add(symbol);
+  WordCounts words;
+  const SplitPattern pattern(kGpt2Pattern);
+  for (const std::string_view text : texts)
+    pattern.split(text, [&](std::string_view word) { ++words[std::string(word)]; });
+  Merges merges = learn_merges(words, "", options.vocab_size, options.min_frequency, tokens);
   TokenRoles roles;
   if (!added.empty()) roles = {.bos = added[0].id, .eos = added[0].id, .unk = added[0].id};
-  return Tokenizer({.bpe = Bpe(std::move(vocabulary), std::move(merges)),
+  return Tokenizer({.bpe = Bpe(tokens.vocabulary(), std::move(merges)),
                     .added = std::move(added),
                     .roles = roles});
+}
+
+Tokenizer train_clip_tokenizer(std::span<const std::string_view> texts, int64_t vocab_size) {
+  const std::string suffix = "</w>", begin = "<|startoftext|>", end = "<|endoftext|>";
+  constexpr int64_t kLeast = 2 * 256 + 2;
+  check(vocab_size >= kLeast, "train_clip_tokenizer: expected a vocab_size of at least ", kLeast,
+        " (256 bytes, in a word and at its end, and two special tokens), got ", vocab_size);
+  Tokens tokens;
+  for (const std::string& symbol : alphabet()) tokens.add(symbol);
+  for (const std::string& symbol : alphabet()) tokens.add(symbol + suffix);
+  Tokenizer::Parts parts{.bpe = Bpe({}, {})};
+  read_as_clip(parts);
+  WordCounts words;
+  for (const std::string_view text : texts)
+    parts.pattern.split(normalize_for_clip(text), [&](std::string_view word) {
+      if (word.find_first_not_of(' ') != word.npos) ++words[std::string(word)];
+    });
+  Merges merges = learn_merges(words, suffix, vocab_size - 2, 1, tokens);
+  parts.roles.bos = tokens.add(begin);
+  parts.roles.eos = parts.roles.unk = parts.roles.pad = tokens.add(end);
+  for (const auto& [id, content] : {std::pair(*parts.roles.bos, begin), {*parts.roles.eos, end}})
+    parts.added.push_back({.id = id, .content = content, .special = true});
+  parts.bpe =
+      Bpe(tokens.vocabulary(), std::move(merges), {.end_of_word_suffix = suffix, .unk_token = end});
+  read_as_clip(parts);
+  return Tokenizer(std::move(parts));
 }
 
 }  // namespace papilio::nn

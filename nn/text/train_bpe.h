@@ -24,4 +24,8 @@ struct BpeTraining {
 // hold the bytes and the special tokens, and for special tokens that are empty or given twice.
 Tokenizer train_tokenizer(std::span<const std::string_view> texts, const BpeTraining& options = {});
 
+// The same in CLIP's form (nn/text/clip.h): 256 bytes, the same at a word's end, what is joined,
+// <|startoftext|> and <|endoftext|>. Throws ArgumentError for a vocab_size below 514.
+Tokenizer train_clip_tokenizer(std::span<const std::string_view> texts, int64_t vocab_size);
+
 }  // namespace papilio::nn

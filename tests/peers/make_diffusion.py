@@ -17,6 +17,7 @@ from diffusers import (
     DDIMScheduler,
     DDPMScheduler,
     DPMSolverMultistepScheduler,
+    PNDMScheduler,
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
@@ -231,6 +232,15 @@ def scheduler_cases():
         {"thresholding": True, "algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min"},
     ]:
         yield DPMSolverMultistepScheduler, more, 9, 0
+    for p, t, steps in itertools.product(["epsilon", "v_prediction"], spacings, [1, 2, 3, 7]):
+        if steps == 1 and t != "leading":
+            continue  # from noise alone to none in one step: two large numbers whose digits go
+        yield PNDMScheduler, {"skip_prk_steps": True, "prediction_type": p, "timestep_spacing": t}, steps, 0
+    for more in [
+        {"set_alpha_to_one": True}, {"steps_offset": 1, "beta_schedule": "scaled_linear"},
+        {"trained_betas": [0.01 * (i + 1) for i in range(30)], "num_train_timesteps": 30},
+    ]:
+        yield PNDMScheduler, {"skip_prk_steps": True} | more, 6, 0
 
 
 def schedulers(out):

@@ -11,11 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <fstream>
 #include <iostream>
 #include <limits>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -31,21 +29,10 @@
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
 #include "tests/bench/targets.h"
+#include "tests/peers/process_bytes.h"
 
 namespace papilio::test {
 namespace {
-
-// A line of Linux's /proc/self/status, in bytes: VmRSS now, VmHWM the largest so far.
-int64_t process_bytes(const std::string& key) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    std::istringstream words(line);
-    std::string name;
-    int64_t kib = 0;
-    if (words >> name >> kib && name == key + ':') return 1024 * kib;
-  }
-  return 0;
-}
 
 template <class F>
 void report(int64_t before, double seconds, F&& call) {

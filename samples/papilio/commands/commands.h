@@ -7,12 +7,15 @@
 namespace papilio::cli {
 
 int train(const Words& words);
+int train_pipeline(const Words& words);  // train, of pictures with captions
 int finetune(const Words& words);
 int evaluate(const Words& words);
 int merge(const Words& words);
 int convert(const Words& words);
 int predict(const Words& words);
 int explain(const Words& words);
+int dreambooth(const Words& words);
+int controlnet(const Words& words);
 int generate(const Words& words);
 int generate_pictures(const Words& words);  // generate, of a Stable Diffusion folder
 int inspect(const Words& words);
@@ -31,6 +34,8 @@ inline constexpr Command kCommands[] = {
     {"train", "a vision transformer from scratch", train, true},
     {"finetune", "adapt a model to new classes: an adapter, a new head, or in full", finetune,
      true},
+    {"dreambooth", "teach Stable Diffusion a subject from a few pictures", dreambooth},
+    {"controlnet", "teach Stable Diffusion to be steered by a picture", controlnet},
     {"evaluate", "accuracy, loss and confusion matrix", evaluate},
     {"merge", "write an adapter into its model's weights", merge},
     {"convert", "an adapter in another form: boft, oft, compact, peft, merged", convert},

@@ -3,13 +3,17 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 #include <vector>
 
+#include "nn/data/sources/captioned_images.h"
+#include "nn/data/sources/metadata_folder.h"
 #include "nn/models/vit.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/class_list.h"
 #include "samples/papilio/data/model_fit.h"
 #include "samples/papilio/options/model_options.h"
+#include "samples/papilio/options/one_setting.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/text_run.h"
@@ -62,9 +66,19 @@ std::string intro(const RunData& run, const nn::ViTConfig& config, int64_t param
              " layers, width ", config.hidden_size, ": ", with_commas(parameters), " parameters");
 }
 
+// Whether --data is a folder of pictures with captions and no classes.
+bool names_captions(const Words& words) {
+  const auto data = one_setting(words, "data");
+  std::error_code ignored;
+  return data && std::filesystem::is_directory(*data, ignored) && nn::is_captioned_folder(*data) &&
+         !nn::is_metadata_folder(*data);
+}
+
 }  // namespace
 
 int train(const Words& words) {
+  // Pictures with captions and no classes make a Stable Diffusion, by options of its own.
+  if (names_captions(words)) return train_pipeline(words);
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;

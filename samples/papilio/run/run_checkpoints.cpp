@@ -53,11 +53,13 @@ TrainingRecord RunCheckpoints::checked(const nn::TrainingPlace& place,
     throw FileError(str(file.string(), ": ", what...));
   };
   const int64_t batches = parts.loader.batches_per_epoch(), each = s_.accumulate;
-  const int64_t per_epoch = nn::steps_per_epoch(parts.loader, each), total = s_.epochs * per_epoch;
+  const int64_t per_epoch = nn::steps_per_epoch(parts.loader, each),
+                total = total_steps(job_, s_, per_epoch),
+                epochs = (total + per_epoch - 1) / per_epoch;
   if (place.step > total) fail("is of step ", place.step, " of a run of ", total);
   const auto [epoch, position] = std::pair(place.loader.epoch, place.loader.position);
   const bool in_run =
-      epoch >= 0 && epoch < std::max<int64_t>(s_.epochs, 1) && position >= 0 && position <= batches;
+      epoch >= 0 && epoch < std::max<int64_t>(epochs, 1) && position >= 0 && position <= batches;
   const bool whole_step = position % each == 0 || position == batches;
   if (!in_run || !whole_step || place.step != epoch * per_epoch + (position + each - 1) / each)
     fail("step ", place.step, " does not end at batch ", position, " of epoch ", epoch);

@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "nn/data/formats/detail/file.h"
+#include "nn/diffusion/pipeline.h"
 #include "nn/train/checkpoints.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/pipeline.h"
 #include "tensor/files/atomic_file.h"
 
 namespace papilio::cli {
@@ -23,6 +26,7 @@ namespace {
 
 constexpr const char* kResultFiles[] = {"config.json",
                                         "adapter_config.json",
+                                        "model_index.json",
                                         "model.safetensors",
                                         "model.safetensors.index.json",
                                         "adapter_model.safetensors",
@@ -33,10 +37,16 @@ constexpr const char* kResultFiles[] = {"config.json",
                                         kResults,
                                         "report.html",
                                         kResultSettings};
+// Folders of a pipeline, or of adapters for its parts: all their files belong to the result.
+constexpr const char* kResultFolders[] = {
+    "unet",      "vae",        "text_encoder",   "tokenizer",
+    "scheduler", "controlnet", "safety_checker", "feature_extractor"};
 constexpr const char* kRunFiles[] = {"log.csv", "steps.csv", kRunSettings};
 
 constexpr size_t kLargestConfig = 100'000'000;
-constexpr const char* kConfigs[] = {"config.json", "adapter_config.json"};
+// What makes a folder a result.
+constexpr const char* kConfigs[] = {"config.json", "adapter_config.json", "model_index.json",
+                                    "unet/adapter_config.json", "text_encoder/adapter_config.json"};
 
 // A file; a folder of that name is none of a run's.
 void must_remove(const fs::path& path) {
@@ -68,11 +78,29 @@ void add_file(Paths& files, const fs::path& path) {
   if (fs::exists(status) && !fs::is_directory(status)) files.push_back(path);
 }
 
+// The files in a folder and those below it.
+Paths must_list(const fs::path& folder) {
+  Paths files;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (!fs::is_directory(it->symlink_status())) files.push_back(it->path());
+  }
+  check<FileError>(!error, folder.string(), ": cannot be read: ", error.message());
+  return files;
+}
+
 // The files of a result, its configurations first.
 Paths result_in(const fs::path& out) {
   Paths files;
   for (const char* name : kResultFiles) add_file(files, out / name);
   for (const fs::path& shard : beginning_with(out, "model-0")) add_file(files, shard);
+  if (!nn::is_pipeline_folder(out) && !is_pipeline_adapter_folder(out)) return files;
+  for (const char* name : kResultFolders) {
+    std::error_code ignored;
+    if (!fs::is_directory(out / name, ignored)) continue;
+    for (const fs::path& file : must_list(out / name)) add_file(files, file);
+  }
   return files;
 }
 
@@ -131,11 +159,19 @@ void must_rename(const fs::path& from, const fs::path& to) {
   check<FileError>(!error, "cannot write ", to.string(), ": ", error.message());
 }
 
+bool holds_model(const fs::path& folder) {
+  return is_model_folder(folder) || nn::is_pipeline_folder(folder);
+}
+
+bool holds_adapter(const fs::path& folder) {
+  return is_adapter_folder(folder) || is_pipeline_adapter_folder(folder);
+}
+
 // Throws UsageError if the folder holds a model or an adapter already and `overwrite` is false, or
 // the other kind in any case.
 void check_output_folder(const fs::path& folder, ResultKind kind, bool overwrite) {
   check<UsageError>(!folder.empty(), "--out: expected a folder's name, got \"\"");
-  const bool model = is_model_folder(folder), adapter = is_adapter_folder(folder);
+  const bool model = holds_model(folder), adapter = holds_adapter(folder);
   const bool other = kind == ResultKind::model ? adapter : model;
   check<UsageError>(!other, "--out: ", folder.string(), " holds ", model ? "a model" : "an adapter",
                     "; choose another folder");
@@ -144,20 +180,8 @@ void check_output_folder(const fs::path& folder, ResultKind kind, bool overwrite
                     " already; choose another folder, or --overwrite");
 }
 
-// The files in a folder and those below it.
-Paths must_list(const fs::path& folder) {
-  Paths files;
-  std::error_code error;
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
-       it.increment(error)) {
-    if (!fs::is_directory(it->symlink_status())) files.push_back(it->path());
-  }
-  check<FileError>(!error, folder.string(), ": cannot be read: ", error.message());
-  return files;
-}
-
 bool is_config(const fs::path& name) {
-  return name == kConfigs[0] || name == kConfigs[1];
+  return std::ranges::find(kConfigs, name) != std::end(kConfigs);
 }
 
 // The names in the list; configurations come last.
@@ -184,10 +208,10 @@ void place(const fs::path& out, const Paths& files) {
   }
   write_file_atomically(list_in(out), list);
   for (const fs::path& name : names) {
+    make_folder((out / name).parent_path());
     if (is_config(name)) {
       write_file_atomically(out / name, read_file(fresh / name, kLargestConfig));
     } else {
-      make_folder((out / name).parent_path());
       must_rename(fresh / name, out / name);
     }
   }
@@ -307,7 +331,7 @@ bool holds_run(const fs::path& out) {
 }
 
 bool holds_result(const fs::path& out) {
-  return is_model_folder(out) || is_adapter_folder(out);
+  return holds_model(out) || holds_adapter(out);
 }
 
 void check_not_half_replaced(const fs::path& folder) {

@@ -43,10 +43,28 @@ void write_results_or_warn(const Options& options, const std::filesystem::path& 
 
 std::string written_in(const std::filesystem::path& out) {
   std::vector<std::string> names;
-  for (const char* name : {"config.json", "model.safetensors", "model.safetensors.index.json",
-                           "adapter_config.json", "adapter_model.safetensors", "tokenizer.json",
-                           "id2label.json", "preprocessor_config.json", kResults, "report.html",
-                           "log.csv", "steps.csv", "tensorboard/", "checkpoints/", "run.toml"}) {
+  for (const char* name : {"config.json",
+                           "model.safetensors",
+                           "model.safetensors.index.json",
+                           "adapter_config.json",
+                           "adapter_model.safetensors",
+                           "tokenizer.json",
+                           "id2label.json",
+                           "preprocessor_config.json",
+                           "model_index.json",
+                           "unet/",
+                           "vae/",
+                           "text_encoder/",
+                           "tokenizer/",
+                           "scheduler/",
+                           "controlnet/",
+                           kResults,
+                           "report.html",
+                           "log.csv",
+                           "steps.csv",
+                           "tensorboard/",
+                           "checkpoints/",
+                           "run.toml"}) {
     std::error_code ignored;
     if (std::filesystem::exists(out / name, ignored)) names.emplace_back(name);
   }

@@ -31,11 +31,11 @@
 
 namespace papilio::cli {
 
-std::unique_ptr<nn::Optimizer> make_optimizer(nn::PretrainedModel& model,
-                                              const TrainingSettings& s) {
+std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& s) {
   nn::GroupOptions options{.weight_decay = s.weight_decay, .layer_decay = s.layer_decay};
-  if (s.head_lr >= 0 && s.lr > 0) {
-    options.in_head = [&model](const std::string& path) { return model.in_head(path); };
+  auto* const pretrained = dynamic_cast<nn::PretrainedModel*>(&model);
+  if (s.head_lr >= 0 && s.lr > 0 && pretrained != nullptr) {
+    options.in_head = [pretrained](const std::string& path) { return pretrained->in_head(path); };
     options.head_lr_scale = s.head_lr / s.lr;
   }
   const auto groups = nn::parameter_groups(model, options);
@@ -98,7 +98,7 @@ class Training {
         optimizer_(make_optimizer(job.model, s)),
         checkpoints_(job, s, options),
         per_epoch_(nn::steps_per_epoch(loader_, s.accumulate)),
-        total_(s.epochs * per_epoch_),
+        total_(total_steps(job, s, per_epoch_)),
         schedule_{.kind = nn::schedule_kind(s.schedule),
                   .warmup_steps = int64_t(s.warmup * double(total_)),
                   .total_steps = total_,
@@ -185,9 +185,13 @@ class Training {
 
   nn::TrainingParts parts() { return {job_.model, *optimizer_, loader_, average_.get()}; }
 
+  // The last epoch may be cut off, if the steps are counted.
+  bool ends_epoch(int64_t step) const { return step % per_epoch_ == 0 || step == total_; }
+  int64_t epoch_of(int64_t step) const { return (step + per_epoch_ - 1) / per_epoch_; }
+
   // A checkpoint at an epoch's end is written before the validation.
   bool validation_is_due() const {
-    return first_step_ > 0 && first_step_ % per_epoch_ == 0 && record_.steps > 0;
+    return first_step_ > 0 && ends_epoch(first_step_) && record_.steps > 0;
   }
 
   void open_logs() {
@@ -236,7 +240,7 @@ class Training {
     record_.accuracy = e.accuracy;
     record_.stale = e.accuracy > record_.best_accuracy ? 0 : record_.stale + 1;
     if (logs_)
-      logs_->epoch({step / per_epoch_, step, record_.train_loss, s_.lr * schedule_.factor(step - 1),
+      logs_->epoch({epoch_of(step), step, record_.train_loss, s_.lr * schedule_.factor(step - 1),
                     record_.norm / n, e.loss, e.accuracy, rate});
     record_.steps = record_.images = 0;
     record_.loss = record_.norm = record_.seconds = 0;
@@ -304,8 +308,11 @@ class Training {
     images_ += r.samples;
     end_.seconds += r.seconds;
     if (logs_) logs_->step(r);
-    const bool epoch_ends = r.step % per_epoch_ == 0;
-    if (epoch_ends || (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0)) save(r.step);
+    const bool epoch_ends = ends_epoch(r.step);
+    // Where steps are counted an epoch may be short.
+    if ((job_.steps > 0 ? r.step == total_ : epoch_ends) ||
+        (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0))
+      save(r.step);
     // A signal after the last step stops nothing. It comes to ranks in different steps.
     const auto stopped = [&] {
       return r.step < total_ ? int(ranks().max(Interruptible::signal())) : 0;
@@ -316,8 +323,8 @@ class Training {
       end_.outcome = Outcome::interrupted;
       save_at_signal(r.step);
     }
-    const int64_t epoch = (r.step + per_epoch_ - 1) / per_epoch_;
-    std::string detail = str("epoch ", epoch, '/', s_.epochs, "  loss ", short_number(r.loss));
+    std::string detail =
+        str("epoch ", epoch_of(r.step), '/', epoch_of(total_), "  loss ", short_number(r.loss));
     if (!std::isnan(record_.accuracy)) detail += "  validation " + percent(record_.accuracy);
     progress_.update(r.step, r.samples, detail);
     return end_.signal == 0 && !(epoch_ends && out_of_patience());

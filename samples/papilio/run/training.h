@@ -19,21 +19,27 @@ namespace papilio::cli {
 
 // What is trained, on what, and where its files go.
 struct TrainingJob {
-  nn::PretrainedModel& model;  // everything that is trainable trains
+  nn::Module& model;  // everything that is trainable trains
   // nn::fit on the model in the precision of training; what the model makes of a part.
   std::function<void(nn::Loader&, nn::Optimizer&, const nn::FitOptions&)> fit;
   std::function<nn::Evaluation(nn::Loader&)> evaluate;
   std::function<double()> operations;  // of a training step on one sample; empty: not known
   const TrainingData& data;
+  int64_t steps = 0;               // of the optimiser, whatever the epochs; 0: by these
   std::filesystem::path out;       // log.csv, steps.csv, tensorboard/, checkpoints/
   std::string title;               // before the progress bar
   std::string samples = "images";  // what its speed counts
   std::string settings;            // the resolved options, as run.toml has them
 };
 
-// The optimiser that the settings name, of what trains.
-std::unique_ptr<nn::Optimizer> make_optimizer(nn::PretrainedModel& model,
-                                              const TrainingSettings& settings);
+// The optimiser's steps in all.
+inline int64_t total_steps(const TrainingJob& job, const TrainingSettings& s, int64_t per_epoch) {
+  return job.steps > 0 ? job.steps : s.epochs * per_epoch;
+}
+
+// The optimiser that the settings name, of what trains; the head of a PretrainedModel may have a
+// rate of its own.
+std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& settings);
 // The model in the precision of training.
 nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& settings);
 DType training_precision(const TrainingSettings& settings);

@@ -16,6 +16,9 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/math.h"
 #include "nn/diffusion/ddim.h"
+#include "nn/diffusion/ddpm.h"
+#include "nn/diffusion/dpm_solver.h"
+#include "nn/diffusion/pndm.h"
 #include "tensor/creation.h"
 #include "tensor/files/detail/json.h"
 #include "tests/nn/models/golden_diffusion.h"
@@ -97,9 +100,20 @@ TEST_CASE("schedulers: a class, a field or a value that is not to be had is name
   const auto refused = [](const json& config, const char* message) {
     CHECK_THROWS_WITH_AS(make(config), doctest::Contains(message), FileError);
   };
-  refused({{"_class_name", "PNDMScheduler"}},
-          "_class_name: expected DDPMScheduler (ddpm), DDIMScheduler (ddim) or "
-          "DPMSolverMultistepScheduler (dpm++); one of these can compute with this noise schedule");
+  refused({{"_class_name", "EulerDiscreteScheduler"}},
+          "_class_name: expected DDPMScheduler (ddpm), DDIMScheduler (ddim), "
+          "DPMSolverMultistepScheduler (dpm++) or PNDMScheduler (pndm); one of these can compute "
+          "with this noise schedule");
+  refused({{"_class_name", "PNDMScheduler"}}, "skip_prk_steps: expected true");
+  const json pndm{{"_class_name", "PNDMScheduler"}, {"skip_prk_steps", true}};
+  for (const auto& [key, value] : {std::pair<const char*, json>{"prediction_type", "sample"},
+                                   {"thresholding", true},
+                                   {"rescale_betas_zero_snr", true},
+                                   {"clip_sample", true}}) {
+    json config = pndm;
+    config[key] = value;
+    refused(config, key);
+  }
   refused(json::object(), "_class_name: expected DDPMScheduler");
   refused({{"_class_name", "DDIMScheduler"}, {"use_flow_sigmas", true}},
           "DDIMScheduler has no field use_flow_sigmas here");
@@ -128,6 +142,8 @@ TEST_CASE("schedulers: another class computes with a folder's noise schedule if 
   const json pndm{{"_class_name", "PNDMScheduler"}, {"beta_schedule", "scaled_linear"},
                   {"beta_start", 0.00085},          {"beta_end", 0.012},
                   {"skip_prk_steps", true},         {"prediction_type", "v_prediction"}};
+  CHECK(make(pndm)->class_name() == "PNDMScheduler");
+  CHECK(make({{"_class_name", "DDIMScheduler"}}, "pndm")->class_name() == "PNDMScheduler");
   const auto ddim = make(pndm, "ddim");
   CHECK(ddim->class_name() == "DDIMScheduler");
   CHECK(ddim->schedule.config.beta_end == 0.012);
@@ -160,6 +176,47 @@ TEST_CASE("schedulers: steps come in their order and number") {
   CHECK_THROWS_WITH_AS(ddim->set_timesteps(1000),
                        doctest::Contains("begin at timestep 1004, beyond the last, 999"),
                        ArgumentError);
+}
+
+TEST_CASE("schedulers: every field of their files is written again") {
+  const TemporaryFolder folder;
+  const auto file = folder / "scheduler_config.json";
+  const auto expect_back = [&](const nn::Scheduler& scheduler, const char* key,
+                               const std::string& value) {
+    nn::save_scheduler(scheduler, file);
+    const auto again = nn::load_scheduler(file);
+    CHECK(again->class_name() == scheduler.class_name());
+    CHECK(again->config_fields() == scheduler.config_fields());
+    CHECK(again->config_fields().at(key) == value);
+    CHECK(again->schedule.alphas_cumprod == scheduler.schedule.alphas_cumprod);
+  };
+  nn::NoiseScheduleConfig noise{.num_train_timesteps = 20,
+                                .beta_start = 0.001,
+                                .beta_end = 0.3,
+                                .beta_schedule = "scaled_linear",
+                                .rescale_betas_zero_snr = true,
+                                .prediction_type = nn::Prediction::v,
+                                .timestep_spacing = "trailing",
+                                .steps_offset = 1,
+                                .thresholding = true,
+                                .dynamic_thresholding_ratio = 0.9,
+                                .sample_max_value = 2};
+  expect_back(nn::DDIMScheduler({.noise = noise, .clip_sample = false, .set_alpha_to_one = false}),
+              "set_alpha_to_one", "false");
+  noise.prediction_type = nn::Prediction::sample;
+  expect_back(nn::DDPMScheduler({.noise = noise, .variance_type = "fixed_large"}),
+              "prediction_type", "\"sample\"");
+  noise.trained_betas = std::vector<double>(20, 0.1);
+  noise.rescale_betas_zero_snr = noise.thresholding = false;
+  expect_back(nn::DPMSolverMultistepScheduler({.noise = noise,
+                                               .solver_order = 3,
+                                               .heun = true,
+                                               .use_karras_sigmas = true,
+                                               .final_sigma_zero = false}),
+              "final_sigmas_type", "\"sigma_min\"");
+  expect_back(nn::PNDMScheduler(
+                  {.noise = {.prediction_type = nn::Prediction::v}, .set_alpha_to_one = true}),
+              "set_alpha_to_one", "true");
 }
 
 }  // namespace papilio::test

@@ -7,9 +7,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nn/text/tokenizer_files.h"
+#include "nn/text/train_bpe.h"
 #include "tensor/files/detail/json.h"
 #include "tests/nn/models/golden_diffusion.h"
 #include "tests/temporary_folder.h"
@@ -50,6 +52,33 @@ TEST_CASE("CLIP's tokenizer: begin and end around every text, an empty one too")
   CHECK(tokenizer.encode("") == std::vector<int64_t>{bos, eos});
   CHECK(tokenizer.encode("A  Red\nCIRCLE") == tokenizer.encode("a red circle"));
   CHECK(tokenizer.token(tokenizer.encode("red")[1]) == "red</w>");
+}
+
+TEST_CASE("train_clip_tokenizer: words of the captions become tokens; its files give it back") {
+  const std::vector<std::string_view> texts{"A red circle", "a red  square",
+                                            "the Red circle, blue"};
+  const nn::Tokenizer tokenizer = nn::train_clip_tokenizer(texts, 540);
+  CHECK(tokenizer.size() <= 540);
+  CHECK(tokenizer.token(0) == "!");
+  CHECK(tokenizer.token(256) == "!</w>");
+  CHECK(tokenizer.token(512) == "ed</w>");
+  CHECK(tokenizer.token(tokenizer.size() - 1) == "<|endoftext|>");
+  CHECK(tokenizer.token(tokenizer.size() - 2) == "<|startoftext|>");
+  const auto ids = tokenizer.encode("red circle");
+  REQUIRE(ids.size() == 4);
+  CHECK(ids[0] == tokenizer.size() - 2);
+  CHECK(tokenizer.token(ids[1]) == "red</w>");
+  CHECK(tokenizer.token(ids[2]) == "circle</w>");
+  CHECK(ids[3] == *tokenizer.roles().pad);
+  CHECK(tokenizer.encode("RED\n circle") == ids);
+  const TemporaryFolder folder;
+  nn::save_tokenizer(tokenizer, folder.path());
+  const nn::Tokenizer again = nn::load_tokenizer(folder.path());
+  for (const char* text : {"a red circle", "one purple dog's, 12", "", "\xc3\xa9t\xc3\xa9"})
+    CHECK(again.encode(text) == tokenizer.encode(text));
+  CHECK(again.roles().pad == tokenizer.roles().pad);
+  CHECK_THROWS_WITH_AS(nn::train_clip_tokenizer(texts, 513),
+                       doctest::Contains("expected a vocab_size of at least 514"), ArgumentError);
 }
 
 }  // namespace papilio::test

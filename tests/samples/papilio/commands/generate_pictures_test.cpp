@@ -1,8 +1,11 @@
 // papilio generate on a Stable Diffusion folder.
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "nn/data/formats/image.h"
@@ -96,4 +99,26 @@ TEST_CASE("generate: what cannot be made is said in one line, and nothing is los
   CHECK(test::read_bytes(at / "kept/0.png") != before);
   fs::remove_all(at / "sd/vae");
   refuses("--out o", "a", "sd: lacks the folder vae, which model_index.json names");
+}
+
+TEST_CASE("generate: weights that are more than the memory are named before they are read") {
+  const Place at;
+  // Four terabytes that take no room on the disk, if it can have such files.
+  const uint64_t bytes = uint64_t(1) << 42;
+  std::string header = R"({"x": {"dtype": "F32", "shape": [)" + std::to_string(bytes / 4) +
+                       R"(], "data_offsets": [0, )" + std::to_string(bytes) + "]}}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  std::string size(8, '\0');
+  for (size_t i = 0; i < 8; ++i) size[i] = char(header.size() >> (8 * i));
+  const fs::path file = at / "sd/unet/diffusion_pytorch_model.safetensors";
+  test::write_bytes(file, size + header);
+  std::error_code error;
+  fs::resize_file(file, 8 + header.size() + bytes, error);
+  if (error) return;
+  const auto refused = at.run(at.command("--out o", "a"));
+  CHECK(refused.code == 1);
+  CHECK_MESSAGE(refused.err.find("sd: its weights take 4.4 TB of memory in float32; there are") !=
+                    std::string::npos,
+                refused.err);
+  CHECK_FALSE(fs::exists(at / "o"));
 }

@@ -17,8 +17,9 @@ TEST_CASE("help, version, and the help of every command") {
   CHECK(at.run({"help", "tarin"}).code == 2);
   CHECK(at.run({"--version"}).out.starts_with("papilio 0."));
   CHECK(at.run({"train", "--help"}).out.find("adamw: decoupled; sgd: added") != std::string::npos);
-  for (const char* command : {"train", "finetune", "evaluate", "merge", "convert", "predict",
-                              "generate", "inspect", "explain", "data", "demo"}) {
+  for (const char* command :
+       {"train", "finetune", "dreambooth", "controlnet", "evaluate", "merge", "convert", "predict",
+        "generate", "inspect", "explain", "data", "demo"}) {
     CAPTURE(command);
     const auto help = at.run({command, "--help"});
     CHECK(help.code == 0);

@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "nn/data/formats/detail/csv.h"
+#include "nn/data/formats/detail/file.h"
+#include "nn/data/sources/detail/metadata_rows.h"
+#include "tensor/error.h"
+#include "tensor/files/detail/json.h"
+
+namespace papilio::nn {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char *kCsv = "metadata.csv", *kLines = "metadata.jsonl";
+constexpr size_t kLargest = size_t(1) << 30;
+
+std::vector<MetadataRow> rows_of_csv(const std::string& text, const fs::path& file) {
+  std::vector<MetadataRow> rows;
+  const std::vector<CsvRow> lines = parse_csv(text, file.string());
+  for (size_t i = 1; i < lines.size(); ++i) {
+    MetadataRow row{str(file.string(), ", line ", lines[i].line), file.parent_path()};
+    for (size_t k = 0; k < lines[0].fields.size(); ++k)
+      row.values[lines[0].fields[k]] = lines[i].fields[k];
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+MetadataRow row_of_json(const std::string& line, const fs::path& file, size_t number) {
+  MetadataRow row{str(file.string(), ", line ", number), file.parent_path()};
+  const nlohmann::json object = parse_json(line, row.where);
+  check<FileError>(object.is_object(), row.where, ": expected a JSON object, got ",
+                   object.type_name());
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_string()) row.values[key] = value.get<std::string>();
+    if (value.is_number_integer()) row.values[key] = value.dump();
+  }
+  return row;
+}
+
+}  // namespace
+
+std::optional<fs::path> metadata_in(const fs::path& folder) {
+  for (const char* name : {kCsv, kLines}) {
+    if (fs::is_regular_file(folder / name)) return folder / name;
+  }
+  return {};
+}
+
+namespace {
+
+// At most `most` rows.
+std::vector<MetadataRow> rows_of(const fs::path& file, size_t most = SIZE_MAX) {
+  const std::string text = read_file(file, kLargest);
+  if (file.filename() == kCsv) return rows_of_csv(text, file);
+  std::vector<MetadataRow> rows;
+  size_t number = 0;
+  for (size_t begin = 0; begin < text.size() && rows.size() < most;) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string line = text.substr(begin, end - begin);
+    begin = end + 1, ++number;
+    if (line.find_first_not_of(" \t\r") == line.npos) continue;
+    rows.push_back(row_of_json(line, file, number));
+  }
+  return rows;
+}
+
+bool begins_with_columns(const fs::path& folder, std::span<const char* const> columns) {
+  const std::optional<fs::path> file = metadata_in(folder);
+  if (!file) return false;
+  const std::vector<MetadataRow> rows = rows_of(*file, 1);
+  return !rows.empty() && rows[0].values.contains(kFileName) &&
+         rows[0].first_of(columns) != nullptr;
+}
+
+// Folders of `folder` that are parts.
+std::map<Part, fs::path> part_folders(const fs::path& folder) {
+  std::map<Part, fs::path> parts;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const Part part = part_named(entry.path().filename().string());
+    if (part != Part::none && entry.is_directory()) parts.emplace(part, entry.path());
+  }
+  return parts;
+}
+
+}  // namespace
+
+const char* MetadataRow::first_of(std::span<const char* const> columns) const {
+  const auto found =
+      std::ranges::find_if(columns, [&](const char* name) { return values.contains(name); });
+  return found == columns.end() ? nullptr : *found;
+}
+
+fs::path MetadataRow::file(const char* column) const {
+  const auto name = values.find(column);
+  check<FileError>(name != values.end() && !name->second.empty(), where, ": has no ", column);
+  const fs::path below(name->second);
+  check<FileError>(below.is_relative() && std::ranges::find(below, fs::path("..")) == below.end(),
+                   where, ": ", column, ": expected a path inside the folder, got ",
+                   name->second.substr(0, 80));
+  fs::path path = folder / below;
+  check<FileError>(fs::is_regular_file(path), where, ": ", path.string(),
+                   ": there is no such file");
+  return path;
+}
+
+bool has_metadata(const fs::path& folder, std::span<const char* const> columns) {
+  if (!fs::is_directory(folder)) return false;
+  if (begins_with_columns(folder, columns)) return true;
+  const std::map<Part, fs::path> parts = part_folders(folder);
+  const auto train = parts.find(Part::train);
+  return train != parts.end() && begins_with_columns(train->second, columns);
+}
+
+std::vector<MetadataRow> metadata_rows(const fs::path& folder) {
+  std::vector<MetadataRow> rows;
+  if (const std::optional<fs::path> file = metadata_in(folder)) {
+    rows = rows_of(*file);
+    for (MetadataRow& row : rows) {
+      const auto name = row.values.find(kFileName);
+      if (name == row.values.end() || name->second.empty()) continue;  // file() says so
+      row.part = part_named(fs::path(name->second).begin()->string());
+    }
+    return rows;
+  }
+  for (const auto& [part, path] : part_folders(folder)) {
+    const std::optional<fs::path> file = metadata_in(path);
+    if (!file) continue;
+    for (MetadataRow& row : rows_of(*file)) {
+      row.part = part;
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,190 @@
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "nn/diffusion/diffusion_loss.h"
+#include "samples/papilio/commands/commands.h"
+#include "samples/papilio/run/diffusion_run.h"
+#include "samples/papilio/run/interrupt.h"
+#include "samples/papilio/run/picture_maker.h"
+#include "tensor/files/atomic_file.h"
+#include "tensor/random.h"
+
+namespace papilio::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTargets = "to_q,to_k,to_v,to_out.0";
+
+struct Settings {
+  std::string model, variant, instance_prompt, class_dir, class_prompt;
+  bool prior = false;
+  double prior_loss_weight = 1;
+  int64_t class_images = 200, class_steps = 50, class_batch = 4;
+  RunSettings run = {.out = "runs/dreambooth",
+                     .training = {.batch_size = 1,
+                                  .lr = 3e-5,
+                                  .weight_decay = 1e-2,
+                                  .warmup = 0,
+                                  .schedule = "constant",
+                                  .checkpoint_steps = 200}};
+  DiffusionSettings diffusion = {.steps = 1010};
+  DiffusionMethod method;
+};
+
+Options declare(Settings& s) {
+  s.run.data.path.clear();  // nothing is built in
+  Options options(
+      "dreambooth", "PIPELINE --instance-data-dir DIR --instance-prompt TEXT [options]",
+      "Teaches a Stable Diffusion folder a subject from a few pictures (DreamBooth, arXiv "
+      "2208.12242), as PEFT's guide has it. " +
+          adapter_methods() +
+          " write folders unet and text_encoder, which PEFT puts on Diffusers' models; full writes "
+          "the pipeline. papilio generate PIPELINE --adapter OUT makes pictures with it.");
+  options.section("Model and data");
+  options.add("PIPELINE", &s.model, "", "folder with model_index.json").required();
+  options.add("variant", &s.variant, "NAME", "of the weights' files: fp16");
+  options.add("instance-data-dir", &s.run.data.path, "DIR", "pictures of the subject").required();
+  options
+      .add("instance-prompt", &s.instance_prompt, "TEXT",
+           "what they show, with a rare word for the subject: a photo of sks dog")
+      .required();
+  options.flag("with-prior-preservation", s.prior,
+               "learn pictures of the class beside them, so that it stays what it was");
+  options.add("class-data-dir", &s.class_dir, "DIR",
+              "pictures of the class; those that are missing are made by the pipeline");
+  options.add("class-prompt", &s.class_prompt, "TEXT", "what they show: a photo of dog");
+  options.add("num-class-images", &s.class_images, "N", "pictures of the class").range(1, 1e6);
+  options.add("prior-loss-weight", &s.prior_loss_weight, "W", "their weight in the loss").range(0);
+  options.add("class-steps", &s.class_steps, "N", "of the scheduler, for pictures that are missing")
+      .range(1, 1e5);
+  options.add("sample-batch-size", &s.class_batch, "N", "of these at a time").range(1, 4096);
+  add_diffusion_data(options, s.diffusion);
+  options.add("o,out", &s.run.out, "DIR", "folder to write");
+  options.flag("overwrite", s.run.overwrite, "write into a folder that holds a result already")
+      .line_only();
+  add_diffusion_training(options, s.diffusion, s.run.training);
+  add_diffusion_method(options, s.method, kTargets, s.run.training);
+  add_device(options, s.run.common);
+  add_common(options, s.run.common);
+  options.example(
+      "papilio dreambooth sd15 --instance-data-dir dog --instance-prompt \"a sks dog\" --out "
+      "runs/dog");
+  options.example(
+      "papilio dreambooth sd15 --config runs/dog/run.toml --method lora -r 4 --out lora");
+  return options;
+}
+
+void check_prior(Options& options, const Settings& s) {
+  options.applies_when(s.prior,
+                       {&s.class_dir, &s.class_prompt, &s.class_images, &s.prior_loss_weight,
+                        &s.class_steps, &s.class_batch},
+                       "--with-prior-preservation");
+  check<UsageError>(!s.prior || !s.class_dir.empty(),
+                    "--class-data-dir: expected with --with-prior-preservation");
+  check<UsageError>(!s.prior || !s.class_prompt.empty(),
+                    "--class-prompt: expected with --with-prior-preservation");
+}
+
+int64_t pictures_in(const fs::path& folder) {
+  int64_t count = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    count += nn::has_image_extension(entry.path());
+  return count;
+}
+
+// Makes those that are missing, each from a seed of its own: a run that is stopped goes on with the
+// next one. False if a signal came.
+bool make_class_images(const Settings& s, nn::DiffusionPipeline& pipeline) {
+  make_folder(s.class_dir);
+  const int64_t there = pictures_in(s.class_dir);
+  std::vector<WantedPicture> wanted;
+  std::vector<fs::path> files;
+  for (int64_t i = 0; there + int64_t(wanted.size()) < s.class_images; ++i) {
+    const fs::path file = fs::path(s.class_dir) / str("class-", i, ".png");
+    std::error_code ignored;
+    if (fs::exists(file, ignored)) continue;
+    files.push_back(file);
+    wanted.push_back({s.class_prompt, uint64_t(s.run.training.seed + i)});
+  }
+  if (wanted.empty()) return true;
+  if (s.run.common.progress() != nullptr)
+    std::fprintf(stderr, "%s: %zu pictures of \"%s\" are missing\n", s.class_dir.c_str(),
+                 wanted.size(), printable(s.class_prompt).c_str());
+  const Interruptible interruptible;
+  const size_t made =
+      make_pictures(pipeline, wanted, {.steps = s.class_steps, .batch_size = s.class_batch},
+                    s.run.common.progress(), [&](size_t i, const nn::Image& image) {
+                      write_file_atomically(files[i], nn::encode_png(image));
+                    });
+  return made == wanted.size();
+}
+
+// As many of them as are asked for, the first ones.
+nn::CaptionedData class_images(const Settings& s) {
+  const nn::CaptionedData all = nn::pictures_with_caption(s.class_dir, s.class_prompt);
+  std::vector<int64_t> first;
+  for (int64_t i = 0; i < std::min(all->size(), s.class_images); ++i) first.push_back(i);
+  return nn::subset(all, first);
+}
+
+}  // namespace
+
+int dreambooth(const Words& words) {
+  Settings s;
+  Options options = declare(s);
+  if (!options.parse(words)) return 0;
+  RunSettings& run = s.run;
+  const Device device = device_of(run.common);
+  check_prior(options, s);
+  settle_diffusion_method(options, s.method, run.training);
+  set_threads(run.common);
+  const nn::CaptionedData own = nn::pictures_with_caption(run.data.path, s.instance_prompt);
+  LoadedPipeline loaded = load_pipeline({.model = s.model, .variant = s.variant});
+  warn(options, loaded.warnings);
+  nn::to(loaded.pipeline, device);
+  if (s.prior && !make_class_images(s, loaded.pipeline)) return 128 + Interruptible::signal();
+  const nn::CaptionedData prior = s.prior ? class_images(s) : nullptr;
+  const nn::Batches data = diffusion_batches(loaded.pipeline, own, s.diffusion, prior);
+  manual_seed(uint64_t(run.training.seed));
+  attach_diffusion_method(options, s.method, s.model, loaded);
+  const bool adapts = loaded.unet != nullptr;
+  return run_diffusion(
+      {.options = options,
+       .settings = run,
+       .model = loaded.pipeline,
+       .pipeline = loaded.pipeline,
+       .data = data,
+       .steps = s.diffusion.steps,
+       .workers = s.diffusion.workers,
+       .loss =
+           [&](const nn::Batch& batch) {
+             return nn::pipeline_loss(
+                 loaded.pipeline, batch,
+                 {.snr_gamma = s.diffusion.snr_gamma, .prior_loss_weight = s.prior_loss_weight});
+           },
+       .kind = adapts ? ResultKind::adapter : ResultKind::model,
+       .save = [&](const fs::path& out) { save_trained(loaded, s.model, out); },
+       .adapters = loaded.unet.get(),
+       .title = s.method.method.method,
+       .intro = str(own->size(), " pictures of \"", printable(s.instance_prompt), "\"",
+                    prior == nullptr
+                        ? ""
+                        : str(", ", prior->size(), " of \"", printable(s.class_prompt), "\"")),
+       .add_to_json =
+           [&](nlohmann::json& result) {
+             result["model"] = s.model;
+             result["method"] = s.method.method.method;
+             result["instance_images"] = own->size();
+             result["class_images"] = prior == nullptr ? 0 : prior->size();
+           }});
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,102 @@
+#include "samples/papilio/options/diffusion_options.h"
+
+#include "tensor/text.h"
+
+namespace papilio::cli {
+
+void add_diffusion_data(Options& options, DiffusionSettings& s) {
+  options
+      .add("resolution", &s.resolution, "PIXELS",
+           "side of the square that each picture is resized and cut to")
+      .range(0, 16384)
+      .default_is("the model's own");
+  options.flag("center-crop", s.center_crop, "cut the middle, not a place drawn anew each time");
+  options.add("hflip", &s.hflip, "P", "probability that a picture is mirrored").range(0, 1);
+  options
+      .add("caption-dropout", &s.caption_dropout, "P",
+           "probability that a caption is left out, so that guidance learns what no caption means")
+      .range(0, 1);
+  options
+      .add("corrupt", &s.corrupt, "WAY",
+           "what a picture that cannot be read does: fail, or skip, which leaves it out")
+      .choices({"fail", "skip"});
+  options.add("workers", &s.workers, "N", "threads that read pictures").range(0, 1024);
+}
+
+void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSettings& t) {
+  options.section("Training");
+  options.add("max-train-steps", &s.steps, "N", "steps of the optimiser").range(1, 1e9);
+  options.add("batch-size", &t.batch_size, "N", "pictures in a step").range(1, 1e6);
+  options.add("accumulate", &t.accumulate, "N", "batches whose gradients make one step")
+      .range(1, 1e6);
+  options.add("lr", &t.lr, "RATE", "highest learning rate").range(0);
+  options.add("weight-decay", &t.weight_decay, "W", "decoupled; not on biases, norms and scales")
+      .range(0);
+  options.add("schedule", &t.schedule, "NAME", "of the rate: constant, cosine or linear")
+      .choices({"constant", "cosine", "linear"});
+  options.add("warmup", &t.warmup, "SHARE", "of all steps, in which the rate rises").below(0, 1);
+  options.add("clip", &t.clip, "NORM", "largest norm of the gradient; 0 for any").range(0);
+  options
+      .add("snr-gamma", &s.snr_gamma, "G",
+           "weigh each timestep's error by min(SNR, G) / SNR (arXiv 2303.09556); 0: all alike")
+      .range(0);
+  options
+      .add("precision", &t.precision, "DTYPE",
+           "of matrix products: float32 or bfloat16 (mixed precision)")
+      .choices({"float32", "bfloat16"});
+  options
+      .add("ema", &t.ema, "D",
+           "average the weights over the steps with this decay, and use the average; 0: do not")
+      .below(0, 1);
+  options
+      .add("seed", &t.seed, "N",
+           "of every random choice; the same seed and --threads give the same weights")
+      .range(0);
+  options.section("Checkpoints");
+  options.flag("resume", t.resume, "go on from the newest checkpoint in the folder to write")
+      .line_only();
+  options.add("checkpoint-steps", &t.checkpoint_steps, "N", "save every N steps; 0: do not")
+      .range(0);
+  options.add("keep-checkpoints", &t.keep_checkpoints, "N", "the newest ones that stay")
+      .range(1, 1e6);
+}
+
+void add_diffusion_method(Options& options, DiffusionMethod& s, const std::string& targets,
+                          const TrainingSettings& training) {
+  MethodSettings& m = s.method;
+  m.target_modules = targets;
+  m.modules_to_save.clear();
+  m.factors = 1;
+  m.dropout = 0.1;
+  add_method_options(options, m);
+  options.option(&m.target_modules).default_is(targets);
+  options.option(&m.block_num).default_is("8, if --block-size is not given");
+  options.option(&m.block_size).default_is("by --block-num");
+  options.option(&m.dropout).default_is("boft 0.1, else 0");
+  options.option(&m.bias).default_is("boft: boft_only, else none");
+  options.option(&training.lr).default_is(str(training.lr, ", full ", training.lr / 6));
+  options.flag("train-text-encoder", s.train_text_encoder,
+               "adapt the text encoder too, by the same method");
+  options.add("text-encoder-target-modules", &s.text_encoder_targets, "NAMES",
+              "layers of the text encoder to adapt");
+}
+
+void settle_diffusion_method(Options& options, DiffusionMethod& s, TrainingSettings& training) {
+  MethodSettings& m = s.method;
+  const Method& method = method_of(m);
+  check<UsageError>(method.config != nullptr || method.trains_backbone, "--method ", m.method,
+                    ": a pipeline has no classifier to train alone");
+  const bool boft = m.method == "boft";
+  if ((boft || m.method == "oft") && !options.given(&m.block_size) && !options.given(&m.block_num))
+    m.block_num = 8;
+  if (!boft && !options.given(&m.dropout)) m.dropout = 0;
+  if (boft && !options.given(&m.bias)) m.bias = "boft_only";
+  settle_method_options(options, m);
+  const char* const kClassifier = "an image classifier";
+  options.applies_when(false, {&m.layers_to_transform, &m.drop_path}, kClassifier);
+  options.applies_when(s.train_text_encoder && method.config != nullptr, {&s.text_encoder_targets},
+                       "--train-text-encoder and an adapter");
+  if (method.trains_backbone && !options.given(&training.lr)) training.lr /= 6;
+}
+
+}  // namespace papilio::cli

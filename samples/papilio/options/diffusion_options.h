@@ -1,0 +1,42 @@
+// How diffusion models train: what dreambooth, controlnet and train on captions share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "samples/papilio/options/method_options.h"
+#include "samples/papilio/options/training_options.h"
+
+namespace papilio::cli {
+
+struct DiffusionSettings {
+  int64_t steps = 1000;    // of the optimiser
+  int64_t resolution = 0;  // pixels of a side; 0: the pipeline's own
+  bool center_crop = false;
+  double hflip = 0, caption_dropout = 0, snr_gamma = 0;
+  std::string corrupt = "fail";
+  int64_t workers = 2;
+};
+
+// Of pictures and captions.
+void add_diffusion_data(Options& options, DiffusionSettings& settings);
+// Of training; the defaults are those that the settings have.
+void add_diffusion_training(Options& options, DiffusionSettings& settings,
+                            TrainingSettings& training);
+
+// The adapters of a pipeline's parts.
+struct DiffusionMethod {
+  MethodSettings method;
+  bool train_text_encoder = false;
+  std::string text_encoder_targets = "q_proj,v_proj";
+};
+// --method and its options, for a UNet whose layers of these names are adapted.
+void add_diffusion_method(Options& options, DiffusionMethod& settings, const std::string& targets,
+                          const TrainingSettings& training);
+// Settles them, as PEFT's examples have them where nothing is given: eight blocks, one factor,
+// dropout 0.1, the biases of adapted layers; the whole model learns a sixth as fast. Throws
+// UsageError for what means nothing here.
+void settle_diffusion_method(Options& options, DiffusionMethod& settings,
+                             TrainingSettings& training);
+
+}  // namespace papilio::cli

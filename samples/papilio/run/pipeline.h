@@ -1,0 +1,36 @@
+// A Stable Diffusion folder with its adapters and its control, ready to use.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "boft/model/model.h"
+#include "nn/diffusion/pipeline.h"
+
+namespace papilio::cli {
+
+// Where its parts are; "" of those that are not asked for.
+struct PipelineFolders {
+  std::string model;
+  std::string adapter = {};  // the UNet's, or a folder with unet, text_encoder and controlnet in it
+  std::string text_encoder_adapter = {}, controlnet = {};
+  std::string variant = {}, scheduler = {};  // nn::PipelineOptions
+  bool ignore_unused = false;
+};
+
+struct LoadedPipeline {
+  nn::DiffusionPipeline pipeline;
+  std::unique_ptr<boft::AdapterModel> unet, text_encoder;  // null without
+  std::vector<std::string> warnings;
+};
+
+// In evaluation mode. Throws FileError for what is missing, broken or does not go together.
+LoadedPipeline load_pipeline(const PipelineFolders& folders);
+
+// What dreambooth and controlnet write: an adapter for the UNet or the text encoder in folders of
+// these names.
+bool is_pipeline_adapter_folder(const std::filesystem::path& folder);
+
+}  // namespace papilio::cli

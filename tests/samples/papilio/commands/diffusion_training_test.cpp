@@ -1,0 +1,234 @@
+// papilio dreambooth, controlnet and train on pictures with captions.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "nn/data/formats/image.h"
+#include "tensor/files/safetensors.h"
+#include "tests/nn/diffusion/drawn_pictures.h"
+#include "tests/nn/models/golden_diffusion.h"
+#include "tests/samples/papilio/program.h"
+
+using namespace papilio;
+namespace fs = std::filesystem;
+using test::words;
+using test::Workplace;
+
+namespace {
+
+// A place with the tiny pipeline `sd`, three pictures of a subject in `own`, and pictures with
+// captions and conditioning pictures in `shapes`.
+struct Place : Workplace {
+  Place() {
+    fs::copy(test::golden_diffusion("sd15"), *this / "sd", fs::copy_options::recursive);
+    test::write_captioned(*this / "own", 3, 16);
+    fs::remove(*this / "own/metadata.jsonl");
+    test::write_captioned(*this / "shapes", 6, 16, true);
+  }
+  // Four steps, unless more is said.
+  std::vector<std::string> dreambooth(const std::string& rest,
+                                      const std::string& steps = "4") const {
+    std::vector<std::string> line = words("dreambooth sd --instance-data-dir own --lr 1e-2 " +
+                                          rest + " --max-train-steps " + steps);
+    line.insert(line.end(), {"--instance-prompt", "a sks square"});
+    return line;
+  }
+  nn::Image picture(const std::string& out, const std::string& rest) const {
+    json(words("generate " + rest + " --prompt square --steps 2 --overwrite --out " + out));
+    return nn::read_image(*this / (out + "/0.png"));
+  }
+  // Behind the checkpoint of that step nothing was written.
+  void forget_behind(const std::string& out, const std::string& newest,
+                     const std::vector<std::string>& result) const {
+    fs::remove(*this / (out + "/checkpoints/step-0000000" + newest + ".safetensors"));
+    for (const std::string& name : result) fs::remove_all(*this / (out + '/' + name));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("dreambooth: every method trains, and what it writes changes the picture") {
+  const Place at;
+  const nn::Image plain = at.picture("plain", "sd");
+  for (const std::string method : {"boft", "oft", "lora", "hra"}) {
+    CAPTURE(method);
+    const std::string shape = method == "boft"  ? " -n 2 --dropout 0"
+                              : method == "oft" ? " -n 2"
+                                                : " -r 2";
+    const auto made = at.json(at.dreambooth("--method " + method + shape + " --out " + method));
+    CHECK(made["method"] == method);
+    CHECK(made["steps"] == 4);
+    CHECK(made["instance_images"] == 3);
+    CHECK(made["trainable_parameters"] > 0);
+    CHECK(fs::exists(at / (method + "/unet/adapter_model.safetensors")));
+    CHECK_FALSE(fs::exists(at / (method + "/text_encoder")));
+    CHECK(at.picture("adapted", "sd --adapter " + method) != plain);
+    CHECK(at.picture("named", "sd --adapter " + method + "/unet") ==
+          at.picture("adapted", "sd --adapter " + method));
+  }
+  const auto full = at.json(at.dreambooth("--method full --train-text-encoder --out full"));
+  CHECK(full["trainable_parameters"] > 1000);
+  CHECK(at.picture("full-picture", "full") != plain);
+  CHECK(at.bytes("full/scheduler/scheduler_config.json") ==
+        at.bytes("sd/scheduler/scheduler_config.json"));
+}
+
+TEST_CASE("dreambooth: PEFT's guide's settings, and both parts in folders of their names") {
+  const Place at;
+  // Eight blocks are too few for dropout to drop one, which is said.
+  const auto made = at.run(at.dreambooth("--train-text-encoder --out both"));
+  CHECK(made.code == 0);
+  CHECK(made.err.find("boft_dropout 0.1 drops nothing") != std::string::npos);
+  const auto config = nlohmann::json::parse(at.bytes("both/unet/adapter_config.json"));
+  CHECK(config["peft_type"] == "BOFT");
+  CHECK(config["boft_block_num"] == 8);
+  CHECK(config["boft_block_size"] == 0);
+  CHECK(config["boft_n_butterfly_factor"] == 1);
+  CHECK(config["boft_dropout"] == 0.1);
+  CHECK(config["bias"] == "boft_only");
+  CHECK(config["base_model_name_or_path"] == "sd");
+  CHECK(config["target_modules"].size() == 4);
+  const auto text = nlohmann::json::parse(at.bytes("both/text_encoder/adapter_config.json"));
+  CHECK(text["target_modules"] == nlohmann::json{"q_proj", "v_proj"});
+  const auto picture = [&](const std::string& out, const std::string& adapter) {
+    CHECK(at.run(words("generate sd --prompt x --steps 2 --adapter " + adapter + " --out " + out))
+              .code == 0);
+    return at.bytes(out + "/0.png");
+  };
+  CHECK(picture("a", "both") != picture("b", "both/unet"));
+  // A result is not written over unless that is asked for, then whole.
+  const auto refused = at.run(at.dreambooth("--out both"));
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("both holds an adapter already") != std::string::npos);
+  at.json(at.dreambooth("--method lora --overwrite --out both"));
+  CHECK_FALSE(fs::exists(at / "both/text_encoder/adapter_config.json"));
+}
+
+TEST_CASE("dreambooth: pictures of the class are made once, and weigh in the loss") {
+  const Place at;
+  std::vector<std::string> prior = words(
+      "--with-prior-preservation --class-data-dir class --num-class-images 3 --class-steps 1 "
+      "--class-prompt square");
+  const auto run = [&](const std::string& out, const std::string& more) {
+    std::vector<std::string> line = at.dreambooth("-n 2 --dropout 0 --out " + out + ' ' + more);
+    line.insert(line.end(), prior.begin(), prior.end());
+    return at.json(line);
+  };
+  CHECK(run("a", "")["class_images"] == 3);
+  CHECK(fs::exists(at / "class/class-2.png"));
+  const std::string first = at.bytes("class/class-0.png");
+  fs::remove(at / "class/class-1.png");
+  const std::string weights = at.bytes("a/unet/adapter_model.safetensors");
+  run("b", "");
+  CHECK(at.bytes("class/class-0.png") == first);
+  CHECK(at.bytes("b/unet/adapter_model.safetensors") == weights);
+  run("c", "--prior-loss-weight 0.1");
+  CHECK(at.bytes("c/unet/adapter_model.safetensors") != weights);
+}
+
+TEST_CASE("dreambooth: a run that is resumed ends with the same bytes") {
+  const Place at;
+  const std::string rest =
+      "-n 2 --dropout 0 --checkpoint-steps 3 --ema 0.5 --snr-gamma 5 --caption-dropout "
+      "0.2 --batch-size 2 --hflip 0.5 --out ";
+  at.json(at.dreambooth(rest + "whole", "6"));
+  at.json(at.dreambooth(rest + "parts", "6"));
+  at.forget_behind("parts", "6", {"unet"});
+  const auto resumed = at.json(words("dreambooth --config parts/run.toml --resume"));
+  CHECK(resumed["steps"] == 6);
+  CHECK(at.bytes("parts/unet/adapter_model.safetensors") ==
+        at.bytes("whole/unet/adapter_model.safetensors"));
+  const auto other = at.run(words("dreambooth --config parts/run.toml --resume --lr 1e-3"));
+  CHECK(other.code == 2);
+  CHECK(other.err.find("--resume: the run began with lr") != std::string::npos);
+}
+
+TEST_CASE("controlnet: a picture steers; control and adapter lie in folders of their own") {
+  const Place at;
+  const std::string rest =
+      "controlnet sd --data shapes -n 2 --dropout 0 --lr 1e-2 --checkpoint-steps 2 ";
+  const auto made = at.json(words(rest + "--max-train-steps 4 --out steered"));
+  CHECK(made["samples"] == 6);
+  CHECK(made["control_parameters"] > 100);
+  const auto control = load_safetensors(at / "steered/controlnet/model.safetensors").tensors;
+  CHECK(control.at("controlnet_cond_embedding.conv_out.weight").shape() == Dims{8, 32, 3, 3});
+  const std::string with = "sd --adapter steered --control shapes/";
+  const nn::Image first = at.picture("first", with + "c0.png");
+  CHECK(at.picture("second", with + "c2.png") != first);
+  CHECK(at.picture("again", with + "c0.png") == first);
+  CHECK(at.picture("named",
+                   "sd --adapter steered/unet --controlnet steered/controlnet --control "
+                   "shapes/c0.png") == first);
+  at.json(words(rest + "--max-train-steps 4 --out parts"));
+  at.forget_behind("parts", "4", {"unet", "controlnet"});
+  at.json(words("controlnet --config parts/run.toml --resume"));
+  for (const char* file : {"unet/adapter_model.safetensors", "controlnet/model.safetensors"})
+    CHECK(at.bytes(std::string("parts/") + file) == at.bytes(std::string("steered/") + file));
+  at.json(words(rest + "--max-train-steps 1 --controlnet steered/controlnet --out more"));
+}
+
+TEST_CASE("train: pictures with captions make a Stable Diffusion, which goes on bit for bit") {
+  const Place at;
+  const std::string line =
+      "train --data shapes --resolution 16 --unet-channels 8,8 --vae-channels 8,8 --heads 2 "
+      "--text-width 16 --text-layers 1 --vocab-size 540 --batch-size 3 --checkpoint-steps 2 "
+      "--max-train-steps 4 --ema 0.5 --out ";
+  const auto made = at.json(words(line + "whole"));
+  CHECK(made["steps"] == 4);
+  CHECK(made["tokens"] <= 540);
+  const nn::Image picture = at.picture("made", "whole");
+  CHECK(picture.width == 16);
+  at.json(words(line + "parts"));
+  at.forget_behind("parts", "4", {"unet", "vae", "model_index.json"});
+  at.json(words("train --config parts/run.toml --resume"));
+  for (const char* part : {"unet", "vae"}) {
+    const std::string file = std::string(part) + "/diffusion_pytorch_model.safetensors";
+    CHECK(at.bytes("parts/" + file) == at.bytes("whole/" + file));
+    CHECK(at.bytes("parts/" + (part + std::string("/config.json"))) ==
+          at.bytes("whole/" + (part + std::string("/config.json"))));
+  }
+  const auto refused = at.run(words(line + "whole"));
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("whole holds a model already") != std::string::npos);
+  // The new pipeline learns a subject as any other does.
+  at.json(
+      words("dreambooth whole --instance-data-dir own --instance-prompt sks --method lora -r 2 "
+            "--max-train-steps 1 --out subject"));
+}
+
+TEST_CASE("dreambooth, controlnet, train on captions: what cannot be is said in one line") {
+  const Place at;
+  fs::create_directories(at / "empty");
+  test::write_captioned(at / "plain", 2, 16);
+  test::check_refused(
+      at, {{"dreambooth sd --instance-data-dir empty --instance-prompt x", 1,
+            "empty: holds no picture (.jpg, .jpeg or .png)"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --class-prompt y", 2,
+            "--class-prompt"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --with-prior-preservation",
+            2, "--class-data-dir: expected with --with-prior-preservation"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --method linear", 2,
+            "--method linear: a pipeline has no classifier to train alone"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --resolution 15", 2,
+            "--resolution: expected a multiple of 2, pixels of a latent, got 15"},
+           {"dreambooth own --instance-data-dir own --instance-prompt x", 1,
+            "own: holds no model_index.json"},
+           {"controlnet sd --data own", 1, "own: holds no metadata.jsonl or metadata.csv"},
+           {"controlnet sd --data plain", 1, "plain: its metadata names no conditioning pictures"},
+           {"controlnet sd --data shapes --method full", 2, "controlnet writes an adapter"},
+           {"generate sd --prompt x --out o --control own/0.png", 2,
+            "--control: nothing here reads it"},
+           {"train --data shapes --resolution 18", 2, "--resolution: expected a multiple of 4"},
+           {"train --data shapes --vae-channels 8,x", 2,
+            "--vae-channels: expected whole numbers a,b,c above 0, got 8,x"},
+           {"train --data shapes --hidden-size 8", 2, "--hidden-size"}});
+  std::string much;
+  for (int i = 0; i < 80; ++i) much += "red ";
+  const auto refused =
+      at.run({"dreambooth", "sd", "--instance-data-dir", "own", "--instance-prompt", much});
+  CHECK(refused.code == 1);
+  CHECK(refused.err.find("own/0.png: the prompt \"red red") != std::string::npos);
+  CHECK_FALSE(fs::exists(at / "runs"));
+}
