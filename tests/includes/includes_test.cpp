@@ -253,7 +253,28 @@ TEST_CASE("no kernels' header is installed without need") {
   }
 }
 
-TEST_CASE("the rooms of the rules exist") {
+TEST_CASE("every folder of sources has a rule, and the rules' rooms exist") {
+  const fs::path top = papilio::test::source_root;
+  const auto has_sources = [](const fs::path& folder) {
+    return std::ranges::any_of(
+        fs::recursive_directory_iterator(folder), [](const fs::directory_entry& entry) {
+          const fs::path extension = entry.path().extension();
+          return extension == ".h" || extension == ".cpp" || extension == ".cu";
+        });
+  };
+  int folders = 0;
+  for (const std::string& room : rooms) {
+    for (const auto& entry : fs::directory_iterator(top / room)) {
+      if (!entry.is_directory() || entry.path().filename() == "detail") continue;
+      if (!has_sources(entry.path())) continue;
+      const std::string folder = fs::relative(entry.path(), top).string() + "/";
+      ++folders;
+      const auto rules =
+          std::ranges::count(papilio::test::room_rules, folder, &papilio::test::RoomRule::room);
+      CHECK_MESSAGE(rules > 0, folder);
+    }
+  }
+  CHECK(folders > 15);
   for (const auto& [inside, closed, why, open] : papilio::test::room_rules) {
     CHECK_MESSAGE(fs::is_directory(fs::path(papilio::test::source_root) / inside), inside);
     for (const std::string_view room : closed)
