@@ -4,6 +4,7 @@
 #include "autograd/ops/activation.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/detail/check.h"
+#include "autograd/ops/detail/operands.h"
 #include "autograd/ops/math.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
@@ -32,11 +33,6 @@ void check_arguments(const Tensor& x, int64_t groups, const Tensor& weight, cons
         x.size(1), " channels, got ", groups);
   check_parameter(x, weight, "weight");
   check_parameter(x, bias, "bias");
-}
-
-// Undefined parameters stay undefined.
-Tensor contiguous_or_none(const Tensor& x) {
-  return x.defined() ? contiguous_data(x) : Tensor();
 }
 
 }  // namespace

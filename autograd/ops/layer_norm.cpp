@@ -7,6 +7,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/elementwise.h"
+#include "autograd/ops/detail/operands.h"
 #include "autograd/record.h"
 #include "autograd/saved.h"
 #include "kernels/layer_norm.h"
@@ -23,11 +24,6 @@ void check_parameter(const char* operation, const Tensor& x, const Tensor& param
   if (!parameter.defined()) return;
   check_same(operation, x, parameter);
   check_shape(operation, parameter, {x.size(-1)}, what);
-}
-
-// Undefined parameters stay undefined.
-Tensor contiguous_or_none(const Tensor& x) {
-  return x.defined() ? contiguous_data(x) : Tensor();
 }
 
 void check_arguments(const char* operation, const Tensor& x) {

@@ -6,6 +6,7 @@
 
 #include "autograd/autocast.h"
 #include "autograd/ops/detail/check.h"
+#include "autograd/ops/detail/operands.h"
 #include "autograd/ops/detail/reduce_plan.h"
 #include "autograd/record.h"
 #include "tensor/copy.h"
@@ -15,10 +16,6 @@
 namespace papilio {
 
 namespace {
-
-Tensor cast(const Tensor& x, DType dtype) {
-  return x.dtype() == dtype ? x : copy_of(x, dtype);
-}
 
 Tensor expanded(const Tensor& x, const Dims& shape) {
   return x.alias(x.layout().expand("reduce", shape));
@@ -41,14 +38,15 @@ Tensor sum_or_mean(const char* operation, const Tensor& x, const Dims& dims, boo
   const DimSet set = dim_set(operation, dims, x.dim());
   const double factor = divide ? 1.0 / double(count(x, set)) : 1;
   const bool floating = is_floating(x.dtype());
-  Tensor y = reduced(operation, Reducer::sum, floating ? x : cast(x, DType::int64), set, factor);
+  Tensor y =
+      reduced(operation, Reducer::sum, floating ? x : converted(x, DType::int64), set, factor);
   if (divide && x.numel() == 0) fill_(y, std::nan(""));
-  y = cast(y, floating ? x.dtype() : DType::int64);
+  y = converted(y, floating ? x.dtype() : DType::int64);
   return record(operation, keep ? y : without(y, set), {x},
                 [operation, set, keep, factor, shape = x.shape()](const Tensor& dy, Needs) {
                   Tensor d = keep_dims(dy, set, keep);
                   if (factor != 1)
-                    d = cast(reduced(operation, Reducer::sum, d, 0, factor), dy.dtype());
+                    d = converted(reduced(operation, Reducer::sum, d, 0, factor), dy.dtype());
                   return Grads{expanded(d, shape)};
                 });
 }
@@ -60,13 +58,13 @@ Tensor extremum(const char* operation, Reducer reducer, const Tensor& x, const D
   check(count(x, set) > 0, operation, ": expected at least one element to reduce, got shape ",
         x.shape());
   const bool floating = is_floating(x.dtype());
-  Tensor y =
-      cast(reduced(operation, reducer, floating ? x : cast(x, DType::int64), set), x.dtype());
+  Tensor y = converted(reduced(operation, reducer, floating ? x : converted(x, DType::int64), set),
+                       x.dtype());
   return record(operation, keep ? y : without(y, set), {x},
                 [operation, set, keep, x = x.detach(), y](const Tensor& dy, Needs) {
                   Tensor dx = empty(x.shape(), {.dtype = x.dtype(), .device = x.device()});
                   const Tensor ties = reduced(operation, Reducer::count_equal, x, set, 1,
-                                              cast(y, accumulator(y.dtype())));
+                                              converted(y, accumulator(y.dtype())));
                   pick(x.device(), cpu::max_backward, cuda::max_backward)(
                       view(dx), view(expanded(keep_dims(dy, set, keep), x.shape())), view(x),
                       view(expanded(y, x.shape())), view(expanded(ties, x.shape())));
@@ -97,7 +95,7 @@ Tensor var(const Tensor& input, const Dims& dims, bool keep, int64_t correction)
   const Tensor center = reduced("var", Reducer::sum, x, set, 1.0 / double(n));
   Tensor y = reduced("var", Reducer::squared_deviation, x, set, factor, center);
   if (n == 0) fill_(y, std::nan(""));
-  y = cast(y, x.dtype());
+  y = converted(y, x.dtype());
   return record("var", keep ? y : without(y, set), {x},
                 [set, keep, factor, x = x.detach(), center](const Tensor& dy, Needs) {
                   Tensor dx = empty(x.shape(), {.dtype = x.dtype(), .device = x.device()});

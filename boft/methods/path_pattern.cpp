@@ -1,13 +1,11 @@
 #include "boft/methods/detail/path_pattern.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
+#include "nn/detail/regular_expression.h"
 #include "tensor/error.h"
 
 namespace papilio::boft {
@@ -24,20 +22,13 @@ std::string shortened(std::string_view text) {
   return text.size() <= kShown ? std::string(text) : str(text.substr(0, kShown), "...");
 }
 
-std::string reason(int error) {
-  PCRE2_UCHAR text[256] = {};  // stays empty if PCRE2 does not know the number
-  pcre2_get_error_message(error, text, sizeof text);
-  return reinterpret_cast<const char*>(text);
-}
-
 struct Match {
   std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> limits{
       pcre2_match_context_create(nullptr), pcre2_match_context_free};
-  std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data;
+  nn::MatchData data;
 
-  explicit Match(const pcre2_code* code)
-      : data(pcre2_match_data_create_from_pattern(code, nullptr), pcre2_match_data_free) {
-    if (!limits || !data) throw OutOfMemoryError("regular expression: out of memory");
+  explicit Match(const pcre2_code* code) : data(nn::match_data(code)) {
+    if (!limits) throw OutOfMemoryError("regular expression: out of memory");
     pcre2_set_match_limit(limits.get(), kSteps);
     pcre2_set_heap_limit(limits.get(), kHeapKilobytes);
   }
@@ -49,7 +40,7 @@ struct Match {
                                   how, data.get(), limits.get());
     if (found >= 0 || found == PCRE2_ERROR_NOMATCH) return std::max(found, 0);
     throw ArgumentError(str(field, ": \"", shortened(text), "\" cannot be matched with ", path,
-                            " (", reason(found), ")"));
+                            " (", nn::expression_error(found), ")"));
   }
 };
 
@@ -59,14 +50,8 @@ PathPattern::PathPattern(std::string field, std::string_view text)
     : field_(std::move(field)), text_(text) {
   check(text.size() <= kLongest, field_, ": expected a regular expression of at most ", kLongest,
         " bytes, got ", text.size());
-  int error = 0;
-  size_t at = 0;
-  pcre2_code* code =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-                    PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &error, &at, nullptr);
-  check(code != nullptr, field_, ": \"", shortened(text), "\" is not a regular expression (",
-        reason(error), ", behind character ", at, ")");
-  code_ = {code, [](void* c) { pcre2_code_free(static_cast<pcre2_code*>(c)); }};
+  code_ = nn::compiled_expression(field_, text, shortened(text),
+                                  PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY);
 }
 
 bool PathPattern::full_match(std::string_view path) const {

@@ -1,7 +1,6 @@
 #include "boft/model/detail/target_match.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +11,7 @@
 
 #include "boft/methods/detail/path_pattern.h"
 #include "nn/models/detail/transformers_names.h"
+#include "tensor/detail/lower_case.h"
 
 namespace papilio::boft {
 
@@ -149,9 +149,7 @@ bool is_in_layer(const TargetRules& rules, int64_t index, const std::string& pat
 
 bool is_all_linear(const ModuleNames& target_modules) {
   if (target_modules.kind() != ModuleNames::Kind::pattern) return false;
-  std::string lower = target_modules.pattern();
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lower == "all-linear";
+  return lower_case(target_modules.pattern()) == "all-linear";
 }
 
 }  // namespace papilio::boft

@@ -6,6 +6,7 @@
 #include "autograd/ops.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/matrix.h"
+#include "autograd/ops/detail/operands.h"
 #include "autograd/ops/detail/settled.h"
 #include "autograd/record.h"
 #include "autograd/saved.h"
@@ -54,10 +55,6 @@ Tensor rotated(const Tensor& rows, const Tensor& q, bool transposed) {
   pick(rows.device(), cpu::butterfly_rotation, cuda::butterfly_rotation)(view(y), view(rows),
                                                                          view(q), transposed);
   return y;
-}
-
-Tensor converted(const Tensor& x, DType dtype) {
-  return x.dtype() == dtype ? x : copy_of(x, dtype);
 }
 
 // All that forward and backward share; tensors without gradient, contiguous. Products and what

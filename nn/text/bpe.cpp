@@ -5,18 +5,11 @@
 #include <queue>
 #include <tuple>
 
+#include "nn/text/detail/pair_key.h"
 #include "nn/text/utf8.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
-
-namespace {
-
-uint64_t key_of(int64_t left, int64_t right) {
-  return uint64_t(left) << 32 | uint64_t(right);
-}
-
-}  // namespace
 
 Bpe::Bpe(Vocabulary vocabulary, Merges merges, Options options)
     : vocabulary_(std::move(vocabulary)), merges_(std::move(merges)), options_(std::move(options)) {
@@ -33,7 +26,7 @@ Bpe::Bpe(Vocabulary vocabulary, Merges merges, Options options)
     for (const std::string& token : {left, right, left + right})
       check(ids_.contains(token), "Bpe: merge ", rank, " (\"", left, "\", \"", right, "\"): \"",
             token, "\" is no token of the vocabulary");
-    merge_[key_of(ids_.at(left), ids_.at(right))] = {rank, ids_.at(left + right)};
+    merge_[pair_key(ids_.at(left), ids_.at(right))] = {rank, ids_.at(left + right)};
   }
   check(!options_.unk_token || ids_.contains(*options_.unk_token), "Bpe: the unk_token \"",
         options_.unk_token.value_or(""), "\" is no token of the vocabulary");
@@ -55,7 +48,7 @@ int64_t Bpe::symbol_id(const std::string& symbol) const {
 }
 
 const Bpe::Merge* Bpe::merge_of(int64_t left, int64_t right) const {
-  const auto found = merge_.find(key_of(left, right));
+  const auto found = merge_.find(pair_key(left, right));
   return found == merge_.end() ? nullptr : &found->second;
 }
 

@@ -9,6 +9,7 @@
 
 #include "nn/text/byte_level.h"
 #include "nn/text/clip.h"
+#include "nn/text/detail/pair_key.h"
 #include "nn/text/split_pattern.h"
 #include "nn/text/utf8.h"
 #include "tensor/error.h"
@@ -16,10 +17,6 @@
 namespace papilio::nn {
 
 namespace {
-
-uint64_t key_of(int64_t left, int64_t right) {
-  return uint64_t(left) << 32 | uint64_t(right);
-}
 
 // Words of the texts with how often they come, and the pairs of symbols in them.
 class PairCounts {
@@ -51,7 +48,7 @@ class PairCounts {
 
   // Every `left` with `right` behind it becomes `joined`.
   void join(int64_t left, int64_t right, int64_t joined) {
-    std::vector<size_t> places = std::move(pairs_[key_of(left, right)].words);
+    std::vector<size_t> places = std::move(pairs_[pair_key(left, right)].words);
     std::ranges::sort(places);
     places.erase(std::unique(places.begin(), places.end()), places.end());
     for (const size_t i : places) {
@@ -86,7 +83,7 @@ class PairCounts {
   void count_pairs(size_t i, int64_t sign) {
     const Word& word = words_[i];
     for (size_t k = 0; k + 1 < word.symbols.size(); ++k) {
-      const uint64_t key = key_of(word.symbols[k], word.symbols[k + 1]);
+      const uint64_t key = pair_key(word.symbols[k], word.symbols[k + 1]);
       Entry& entry = pairs_[key];
       entry.count += sign * word.count;
       if (sign > 0) entry.words.push_back(i);

@@ -1,13 +1,13 @@
 #include "nn/data/formats/image.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <utility>
 
 #include "nn/data/formats/detail/file.h"
 #include "nn/data/formats/detail/image_codec.h"
 #include "nn/data/formats/detail/picture_format.h"
+#include "tensor/detail/lower_case.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -73,9 +73,7 @@ Image read_image(const std::filesystem::path& path, const ImageLimits& limits) {
 }
 
 bool has_image_extension(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return char(std::tolower(c)); });
+  const std::string extension = lower_case(path.extension().string());
   return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
 }
 

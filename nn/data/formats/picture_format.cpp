@@ -1,4 +1,5 @@
 #include "nn/data/formats/detail/picture_format.h"
+#include "tensor/detail/lower_case.h"
 
 #include <algorithm>
 #include <cctype>
@@ -63,13 +64,6 @@ std::string media_format(std::string_view bytes) {
   return "a video";
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](unsigned char c) { return char(std::tolower(c)); });
-  return result;
-}
-
 }  // namespace
 
 std::string format_of(std::string_view bytes) {
@@ -87,7 +81,7 @@ std::string format_of(std::string_view bytes) {
   std::string_view text = bytes.substr(0, 64);
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
-  const std::string start = lower(text);
+  const std::string start = lower_case(text);
   if (start.starts_with("<!doctype html") || start.starts_with("<html")) return "an HTML page";
   if (start.starts_with("<svg")) return "an SVG drawing";
   if (start.starts_with("<?xml")) return "an XML document";

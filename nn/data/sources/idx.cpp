@@ -12,6 +12,7 @@
 
 #include "nn/data/formats/detail/file.h"
 #include "nn/data/sources/detail/class_names.h"
+#include "tensor/detail/lower_case.h"
 #include "tensor/error.h"
 #include "tensor/text.h"
 
@@ -83,8 +84,8 @@ std::vector<std::string> letters(std::string_view each) {
 // Lower-case, without '-', '_' and spaces.
 std::string plain(const std::string& name) {
   std::string result;
-  for (const unsigned char c : name) {
-    if (std::isalnum(c) != 0) result += char(std::tolower(c));
+  for (const unsigned char c : lower_case(name)) {
+    if (std::isalnum(c) != 0) result += char(c);
   }
   return result;
 }

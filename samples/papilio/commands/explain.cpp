@@ -15,6 +15,7 @@
 #include "boft/ops.h"
 #include "boft/ops/butterfly_graph.h"
 #include "samples/papilio/commands/commands.h"
+#include "samples/papilio/data/median.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_data.h"
@@ -72,11 +73,6 @@ Rotation drawn(const Settings& s) {
   const ButterflyShape shape = butterfly_shape("explain", s.d, s.block_size, 0, s.factors);
   Generator generator(uint64_t(s.seed));
   return {"", cayley(kDrawn * randn(shape.factors(), {.dtype = DType::float64}, generator))};
-}
-
-double median(std::vector<double> values) {
-  std::ranges::nth_element(values, values.begin() + int64_t(values.size() / 2));
-  return values[values.size() / 2];
 }
 
 // The layer that is named, or whose median angle is the largest.

@@ -1,7 +1,6 @@
 #include "samples/papilio/data/images.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +13,7 @@
 
 #include "nn/data/formats/detail/picture_format.h"
 #include "tensor/creation.h"
+#include "tensor/detail/lower_case.h"
 #include "tensor/files/detail/regular_file.h"
 
 namespace papilio::cli {
@@ -70,9 +70,7 @@ struct Row {
 
 // In whatever case.
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  const auto lower = [](unsigned char c) { return char(std::tolower(c)); };
-  return std::ranges::any_of(
-      names, [&](std::string_view other) { return std::ranges::equal(name, other, {}, lower); });
+  return std::ranges::count(names, lower_case(name)) > 0;
 }
 
 // A header says which columns are no pixels: the label goes behind the pixels, wherever it stands,

@@ -6,6 +6,7 @@
 
 #include "nn/data/transforms/detail/image_processor_class.h"
 #include "nn/data/transforms/image_processor_file.h"
+#include "samples/papilio/data/median.h"
 #include "samples/papilio/options/common.h"
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
@@ -94,8 +95,7 @@ int64_t usual_side(const Data& data) {
   for (int64_t k = 0; k < some; ++k) look(k * images.size() / some);
   for (int64_t i = 0; sides.empty() && i < images.size(); ++i) look(i);
   check<FileError>(!sides.empty(), first_error);
-  std::ranges::sort(sides);
-  return sides[sides.size() / 2];
+  return median(sides);
 }
 
 nn::ImageProcessor processor_for(const Data& data, int64_t side) {

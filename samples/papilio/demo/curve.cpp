@@ -11,6 +11,7 @@
 #include "autograd/ops.h"
 #include "boft/geometry/angles.h"
 #include "nn/train/progress.h"
+#include "samples/papilio/data/median.h"
 #include "samples/papilio/demo/curve_points.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/interrupt.h"
@@ -48,8 +49,7 @@ double median_angle(Run& run) {
     }
   }
   if (angles.empty()) return CurvePoint::kNone;
-  std::ranges::nth_element(angles, angles.begin() + int64_t(angles.size() / 2));
-  return angles[angles.size() / 2] * 180 / std::numbers::pi;
+  return cli::median(angles) * 180 / std::numbers::pi;
 }
 
 // One pretrained model, and what its weights were.

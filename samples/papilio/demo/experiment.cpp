@@ -10,6 +10,7 @@
 #include "boft/geometry/energy.h"
 #include "nn/init.h"
 #include "nn/optim/parameter_groups.h"
+#include "samples/papilio/data/median.h"
 #include "samples/papilio/run/fit_head.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -193,11 +194,6 @@ double total_energy(const std::map<std::string, Tensor>& weights) {
 
 namespace {
 
-double median(std::vector<double> values) {
-  std::ranges::nth_element(values, values.begin() + int64_t(values.size() / 2));
-  return values[values.size() / 2];
-}
-
 // Seconds of one training step. With `frozen` gradients still flow through all activations of the
 // backbone, to a leaf at the embeddings' output: the least that a step with any adapter in the
 // first layer can cost.
@@ -233,7 +229,7 @@ StepTime time_step(const Pretrained& pretrained, const DemoMethod& method, const
     seconds.push_back(adapted);
     ratios.push_back(adapted / frozen);
   }
-  return {median(seconds), median(ratios)};
+  return {cli::median(seconds), cli::median(ratios)};
 }
 
 }  // namespace papilio::demo

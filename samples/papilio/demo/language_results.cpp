@@ -10,6 +10,7 @@
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/table.h"
+#include "samples/papilio/run/text_result.h"
 #include "samples/papilio/version.h"
 #include "samples/report/pages/html.h"
 #include "samples/report/svg/lines.h"
@@ -23,10 +24,9 @@ namespace {
 using cli::short_number;
 
 nlohmann::json evaluation_json(const nn::TextEvaluation& e) {
-  return {{"tokens", e.tokens},
-          {"loss", e.loss},
-          {"perplexity", e.perplexity()},
-          {"bits_per_byte", e.bits_per_byte()}};
+  nlohmann::json object;
+  cli::add_to_json(object, "", e);
+  return object;
 }
 
 nlohmann::json point_json(const LanguagePoint& p) {

@@ -1,7 +1,6 @@
 #include "samples/papilio/options/option.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <system_error>
@@ -10,6 +9,7 @@
 #include "nn/data/formats/detail/file.h"
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/options/toml.h"
+#include "tensor/detail/lower_case.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -111,11 +111,7 @@ std::string Option::shown_name() const {
 }
 
 std::string Option::key() const {
-  std::string text = name;
-  if (positional)
-    std::ranges::transform(text, text.begin(),
-                           [](unsigned char c) { return char(std::tolower(c)); });
-  return text;
+  return positional ? lower_case(name) : name;
 }
 
 void Option::set(const std::vector<std::string>& values, const std::string& where) {

@@ -1,7 +1,6 @@
 #include "samples/papilio/run/report_adapter.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +18,7 @@
 #include "boft/ops/butterfly_rotation.h"
 #include "samples/papilio/run/report_data.h"
 #include "tensor/copy.h"
+#include "tensor/detail/lower_case.h"
 
 namespace papilio::cli {
 
@@ -108,9 +108,7 @@ void report_adapter(report::RunReport& page, const boft::AdapterModel* adapters)
   report.label = boft::label(config);
   report.keeps_angles = boft::keeps_angles(config);
   report.has_scale = boft::has_scale(config);
-  report.method = boft::peft_type(config);
-  std::ranges::transform(report.method, report.method.begin(),
-                         [](unsigned char c) { return std::tolower(c); });
+  report.method = lower_case(boft::peft_type(config));
   std::vector<Layer> all;
   for (const auto& [path, layer, adapter] : adapters->layers(name))
     all.push_back({path, layer, adapter, adapter->rotations(false)});

@@ -61,7 +61,7 @@ TEST_CASE("PathPattern: the first group, from the path's begin") {
 TEST_CASE("PathPattern: expressions made to hang or to crash are errors") {
   CHECK(message("query[") ==
         "target_modules: \"query[\" is not a regular expression (missing terminating ] for "
-        "character class, behind character 6)");
+        "character class, behind byte 6)");
   // std::regex ended in a stack overflow here.
   CHECK(message(repeated("(", 30000) + 'a' + repeated(")", 30000))
             .starts_with("target_modules: \"" + repeated("(", 60) +
