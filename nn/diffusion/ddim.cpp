@@ -21,7 +21,7 @@ void DDIMScheduler::set_timesteps(int64_t steps) {
 }
 
 Tensor DDIMScheduler::step(const Tensor& output, size_t i, const Tensor& sample,
-                           const DrawNoise& draw) {
+                           const DrawNoise& draw, double eta) {
   const NoGrad no_grad;
   const int64_t t = timesteps_.at(i), next = t - distance_;
   const float last = config.set_alpha_to_one ? 1.f : schedule.alphas_cumprod[0];

@@ -22,14 +22,13 @@ struct DDIMConfig {
 // is eta times DDPM's.
 struct DDIMScheduler : Scheduler {
   DDIMConfig config;
-  double eta = 0;
 
   explicit DDIMScheduler(const DDIMConfig& config);
   std::string class_name() const override { return "DDIMScheduler"; }
   ConfigFields config_fields() const override;
   void set_timesteps(int64_t steps) override;
   Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
-              const DrawNoise& draw) override;
+              const DrawNoise& draw, double eta) override;
 
  private:
   int64_t distance_ = 1;  // of two timesteps

@@ -18,7 +18,7 @@ DDPMScheduler::DDPMScheduler(const DDPMConfig& c) : Scheduler(c.noise), config(c
 
 // Numbers are float32, as Diffusers' are: differences of alphas lose digits.
 Tensor DDPMScheduler::step(const Tensor& output, size_t i, const Tensor& sample,
-                           const DrawNoise& draw) {
+                           const DrawNoise& draw, double /*eta*/) {
   const NoGrad no_grad;
   const int64_t t = timesteps_.at(i);
   const float a = schedule.alphas_cumprod[size_t(t)];

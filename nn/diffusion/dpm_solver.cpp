@@ -121,7 +121,7 @@ Tensor DPMSolverMultistepScheduler::converted(const Tensor& output, const Tensor
 }
 
 Tensor DPMSolverMultistepScheduler::step(const Tensor& output, size_t i, const Tensor& sample,
-                                         const DrawNoise& draw) {
+                                         const DrawNoise& draw, double /*eta*/) {
   check(i == taken_ && i < timesteps_.size(), class_name(),
         ": expected steps in their order, step ", taken_, " of ", timesteps_.size(), ", got ", i);
   const NoGrad no_grad;

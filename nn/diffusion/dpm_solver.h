@@ -37,7 +37,7 @@ struct DPMSolverMultistepScheduler : Scheduler {
   ConfigFields config_fields() const override;
   void set_timesteps(int64_t steps) override;
   Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
-              const DrawNoise& draw) override;
+              const DrawNoise& draw, double eta) override;
 
  private:
   struct Level;  // alpha, sigma and log(alpha / sigma)

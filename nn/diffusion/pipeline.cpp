@@ -87,7 +87,6 @@ Tensor denoise(DiffusionPipeline& pipeline, const Tensor& start, const Tensor& p
   const bool guided = options.guidance_scale > 1;
   check(!guided || negative.defined(), "denoise: guidance needs a negative prompt, empty or not");
   Scheduler& scheduler = *pipeline.scheduler;
-  if (auto* const ddim = dynamic_cast<DDIMScheduler*>(&scheduler)) ddim->eta = options.eta;
   scheduler.set_timesteps(options.steps);
   Generator generator(options.seed ^ 0x9E3779B97F4A7C15u);  // apart from the latents' own
   const DrawNoise draw = [&](const Dims& shape) {
@@ -106,7 +105,7 @@ Tensor denoise(DiffusionPipeline& pipeline, const Tensor& start, const Tensor& p
       const std::vector<Tensor> halves = split(said, latents.size(0), 0);
       said = halves[0] + (halves[1] - halves[0]) * options.guidance_scale;
     }
-    latents = scheduler.step(said, i, latents, draw);
+    latents = scheduler.step(said, i, latents, draw, options.eta);
     if (options.on_step && !options.on_step(int64_t(i) + 1, latents)) break;
   }
   return latents;

@@ -36,7 +36,8 @@ Tensor PNDMScheduler::transfer(const Tensor& output, const Tensor& sample, int64
   return sample * std::sqrt(a_to / a) - noise * (a_to - a) / divisor;
 }
 
-Tensor PNDMScheduler::step(const Tensor& output, size_t i, const Tensor& sample, const DrawNoise&) {
+Tensor PNDMScheduler::step(const Tensor& output, size_t i, const Tensor& sample, const DrawNoise&,
+                           double /*eta*/) {
   const NoGrad no_grad;
   const int64_t t = timesteps_.at(i);
   if (i == 1) {  // the first step once more, with what the model says at its end

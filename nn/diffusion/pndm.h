@@ -30,8 +30,8 @@ struct PNDMScheduler : Scheduler {
   std::string class_name() const override { return "PNDMScheduler"; }
   ConfigFields config_fields() const override;
   void set_timesteps(int64_t steps) override;
-  Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
-              const DrawNoise& draw) override;
+  Tensor step(const Tensor& model_output, size_t i, const Tensor& sample, const DrawNoise& draw,
+              double eta) override;
 
  private:
   Tensor transfer(const Tensor& output, const Tensor& sample, int64_t from, int64_t to) const;

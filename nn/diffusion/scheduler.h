@@ -19,7 +19,7 @@ using DrawNoise = std::function<Tensor(const Dims& shape)>;
 // Usage:
 //   scheduler->set_timesteps(50);
 //   for (size_t i = 0; i < scheduler->timesteps().size(); ++i)
-//     x = scheduler->step(model(x, scheduler->timesteps()[i]), i, x, draw);
+//     x = scheduler->step(model(x, scheduler->timesteps()[i]), i, x, draw, eta);
 struct Scheduler {
   NoiseSchedule schedule;
 
@@ -35,9 +35,10 @@ struct Scheduler {
   virtual void set_timesteps(int64_t steps);
   const std::vector<int64_t>& timesteps() const { return timesteps_; }
   // The sample of timesteps()[i + 1] from what the model says of `sample` at timesteps()[i]; steps
-  // are taken in order. Without gradient.
+  // are taken in order. Of the noise that DDPM's steps draw, DDIM's draw eta times as much; the
+  // others heed no eta. Without gradient.
   virtual Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
-                      const DrawNoise& draw) = 0;
+                      const DrawNoise& draw, double eta) = 0;
 
  protected:
   // Those that all have, and these.
