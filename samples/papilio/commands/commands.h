@@ -17,7 +17,6 @@ int explain(const Words& words);
 int dreambooth(const Words& words);
 int controlnet(const Words& words);
 int generate(const Words& words);
-int generate_pictures(const Words& words);  // generate, of a Stable Diffusion folder
 int inspect(const Words& words);
 int data(const Words& words);
 int demo(const Words& words);

@@ -12,6 +12,7 @@
 #include "nn/text/text_stream.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/generate_pictures.h"
 #include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/table.h"

@@ -1,3 +1,5 @@
+#include "samples/papilio/run/generate_pictures.h"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +10,6 @@
 #include <system_error>
 #include <vector>
 
-#include "samples/papilio/commands/commands.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/model.h"
