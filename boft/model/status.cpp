@@ -36,14 +36,14 @@ std::vector<LayerStatus> layer_status(const AdapterModel& adapters) {
   nn::for_each_module(adapters.model(), [&](const std::string& path, nn::Module& module) {
     const auto* layer = dynamic_cast<nn::AdaptableLayer*>(&module);
     if (layer == nullptr || layer->adapters.empty()) return;
-    LayerStatus s{path,
-                  module.describe(),
-                  layer->adapters.enabled(),
-                  layer->adapters.active(),
-                  layer->adapters.merged(),
-                  layer->adapters.names(),
-                  {},
-                  layer->weight.device()};
+    LayerStatus s{.name = path,
+                  .module_type = module.describe(),
+                  .enabled = layer->adapters.enabled(),
+                  .active_adapters = layer->adapters.active(),
+                  .merged_adapters = layer->adapters.merged(),
+                  .available_adapters = layer->adapters.names(),
+                  .requires_grad = {},
+                  .device = layer->weight.device()};
     for (const std::string& name : s.available_adapters)
       s.requires_grad[name] = trains(*layer->adapters.find(name));
     result.push_back(std::move(s));
