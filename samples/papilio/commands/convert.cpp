@@ -115,7 +115,7 @@ int as_other_model(const Options& options, const Settings& s) {
 int as_other_names(const Options& options, const Settings& s) {
   check<UsageError>(!holds_language_model(s.base), "--to ", s.to,
                     ": a language model's modules have one name in all versions");
-  const LoadedModel loaded = load_model(s.base, s.folder);
+  const LoadedModel loaded = load_model(s.base, {.adapter = s.folder});
   warn(options, loaded.warnings);
   const auto naming = s.to == "transformers5" ? boft::ModuleNaming::transformers5
                                               : boft::ModuleNaming::transformers4;

@@ -17,12 +17,13 @@
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/output_file.h"
+#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_evaluation.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
-#include "samples/papilio/run/text_run.h"
+#include "samples/papilio/run/text_evaluate.h"
 #include "samples/report/pages/class_rows.h"
 
 namespace papilio::cli {
@@ -179,7 +180,9 @@ int evaluate(const Words& words) {
   set_threads(s.common);
 
   options.applies_when(!all.prepared(), {&s.image_size}, kOtherData);
-  LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused, s.image_size);
+  LoadedModel loaded = load_model(
+      s.model,
+      {.adapter = s.adapter, .ignore_unused = s.ignore_unused, .image_size = s.image_size});
   loaded.to(device);
   if (!s.classifier.empty()) take_classifier(loaded, s.classifier);
   warn(options, loaded.warnings);

@@ -157,7 +157,7 @@ void add_rotation(report::ExplainReport& page, const Rotation& rotation, const S
 
 // W and W' of the layer, from the model.
 void add_singular_values(report::ExplainReport& page, const Settings& s) {
-  LoadedModel loaded = load_model(s.model, s.adapter);
+  LoadedModel loaded = load_model(s.model, {.adapter = s.adapter});
   for (const boft::LayerRef& ref : loaded.adapters->layers("default")) {
     if (ref.path != page.layer) continue;
     const Tensor before = ref.layer->to_matrix(ref.layer->weight.detach()),

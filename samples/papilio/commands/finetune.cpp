@@ -20,6 +20,7 @@
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
+#include "samples/papilio/run/text_finetune.h"
 #include "samples/papilio/run/text_run.h"
 #include "samples/papilio/run/training_run.h"
 #include "tensor/random.h"
@@ -147,7 +148,7 @@ int finetune(const Words& words) {
   manual_seed(uint64_t(run.training.seed));
   options.applies_when(!opened.data.prepared(), {&s.image_size}, kOtherData);
   options.applies_when(options.given(&s.image_size), {&s.image_size}, "");
-  LoadedModel loaded = load_model(s.model, "", false, s.image_size);
+  LoadedModel loaded = load_model(s.model, {.image_size = s.image_size});
   warn(options, loaded.warnings);
   if (!options.given(&s.method.target_modules))
     s.method.target_modules = default_targets(*loaded.model, s.method.target_modules);

@@ -177,7 +177,8 @@ int merge(const Settings& s, Options& options, const Subject& subject) {
 
 int merge_classifier(const Settings& s, Options& options, Device device, bool adapter) {
   LoadedModel loaded =
-      adapter ? load_model(s.model, s.adapter, s.ignore_unused) : load_model(s.model);
+      adapter ? load_model(s.model, {.adapter = s.adapter, .ignore_unused = s.ignore_unused})
+              : load_model(s.model);
   warn(options, loaded.warnings);
   loaded.to(device);
   std::optional<nn::ImageProcessor> processor;

@@ -27,10 +27,12 @@
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/number_ranges.h"
 #include "samples/papilio/options/output_file.h"
+#include "samples/papilio/options/text_options.h"
+#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/predictions_file.h"
 #include "samples/papilio/run/table.h"
-#include "samples/papilio/run/text_run.h"
+#include "samples/papilio/run/text_predict.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/text.h"
 
@@ -42,7 +44,7 @@ namespace fs = std::filesystem;
 
 struct Settings {
   std::string model, adapter, digit, corrupt = "fail", out;
-  std::vector<std::string> images;
+  std::vector<std::string> inputs;  // files and folders of pictures, or texts
   int64_t top = 3, image_size = 0;
   bool ignore_unused = false;
   Common common;
@@ -57,7 +59,7 @@ Options declare(Settings& s) {
       "is one. For a language model each IMAGE is a text: how likely it is, and what comes next.");
   options.section("What to predict");
   options.add("MODEL", &s.model, "", "model folder").required();
-  options.add("IMAGE", &s.images, "", "JPEG, PNG or CSV files, or folders of pictures; or texts");
+  options.add("IMAGE", &s.inputs, "", "JPEG, PNG or CSV files, or folders of pictures; or texts");
   options.add("digit", &s.digit, "LIST",
               "built-in digits by number: 17, 0-9 or 3,5 (of 0 to 1796)");
   add_adapter(options, s.adapter, s.ignore_unused);
@@ -104,7 +106,7 @@ void add_folder(std::vector<NamedImage>& images, const std::string& folder,
 std::vector<NamedImage> gather(const Settings& s, const Options& options,
                                const nn::ImageClassifier& model) {
   std::vector<NamedImage> images;
-  for (const std::string& path : s.images) {
+  for (const std::string& path : s.inputs) {
     std::error_code ignored;
     check<FileError>(fs::exists(path, ignored), path, ": there is no such file");
     if (fs::is_directory(path, ignored)) {
@@ -253,10 +255,16 @@ int predict(const Words& words) {
   if (!options.parse(words)) return 0;
   if (holds_language_model(s.model)) {
     options.applies_when(false, {&s.digit, &s.image_size, &s.corrupt}, kImageModel);
-    return predict_text(options, {s.model, s.adapter, s.out, s.images, s.top, s.ignore_unused},
+    return predict_text(options,
+                        {.model = s.model,
+                         .adapter = s.adapter,
+                         .out = s.out,
+                         .texts = s.inputs,
+                         .top = s.top,
+                         .ignore_unused = s.ignore_unused},
                         s.common);
   }
-  check<UsageError>(!s.images.empty() || !s.digit.empty(),
+  check<UsageError>(!s.inputs.empty() || !s.digit.empty(),
                     "nothing to predict: give IMAGE files, or --digit 0-9");
   const bool csv = s.out.ends_with(".csv");
   check<UsageError>(s.out.empty() || csv || s.out.ends_with(".json"),
@@ -264,7 +272,9 @@ int predict(const Words& words) {
   check_can_be_written(s.out);
   const Device device = device_of(s.common);
   set_threads(s.common);
-  LoadedModel loaded = load_model(s.model, s.adapter, s.ignore_unused, s.image_size);
+  LoadedModel loaded = load_model(
+      s.model,
+      {.adapter = s.adapter, .ignore_unused = s.ignore_unused, .image_size = s.image_size});
   loaded.to(device);
   warn(options, loaded.warnings);
 

@@ -30,7 +30,7 @@ Dims image_shape(const Options& options, const fs::path& folder, const LoadedMod
 }  // namespace
 
 Inspection inspect_plan(const Options& options, const fs::path& folder, PlanSettings& s) {
-  LoadedModel loaded = load_model(folder, "", false, s.image_size);
+  LoadedModel loaded = load_model(folder, {.image_size = s.image_size});
   if (!options.given(&s.method.target_modules))
     s.method.target_modules = default_targets(*loaded.model, s.method.target_modules);
   attach_method(options, s.method, folder.string(), loaded);

@@ -116,21 +116,6 @@ void check_model_folder(const fs::path& folder) {
                    ": holds no model (config.json and model.safetensors)");
 }
 
-LoadedModel load_model(const fs::path& folder) {
-  check_model_folder(folder);
-  nn::PretrainedClassifier loaded =
-      as_file_error(folder, [&] { return nn::from_pretrained(folder); });
-  const int64_t count = loaded.model->shape().num_labels;
-  if (loaded.class_names.empty()) loaded.class_names = numbered(count);
-  check<FileError>(int64_t(loaded.class_names.size()) == count, folder.string(),
-                   ": config.json names ", loaded.class_names.size(), " classes for ", count,
-                   " outputs");
-  LoadedModel result{std::move(loaded.model), nullptr, std::move(loaded.class_names),
-                     std::move(loaded.warnings), 0};
-  warn_of_non_finite(*result.model, folder, result.warnings);
-  return result;
-}
-
 void add_adapter(Options& options, std::string& adapter, bool& ignore_unused) {
   options.add("adapter", &adapter, "DIR", "adapter folder to put on the model");
   add_ignore_unused(options, ignore_unused);
@@ -161,6 +146,21 @@ void set_image_size(LoadedModel& loaded, int64_t image_size) {
 
 namespace {
 
+LoadedModel load_base(const fs::path& folder) {
+  check_model_folder(folder);
+  nn::PretrainedClassifier loaded =
+      as_file_error(folder, [&] { return nn::from_pretrained(folder); });
+  const int64_t count = loaded.model->shape().num_labels;
+  if (loaded.class_names.empty()) loaded.class_names = numbered(count);
+  check<FileError>(int64_t(loaded.class_names.size()) == count, folder.string(),
+                   ": config.json names ", loaded.class_names.size(), " classes for ", count,
+                   " outputs");
+  LoadedModel result{std::move(loaded.model), nullptr, std::move(loaded.class_names),
+                     std::move(loaded.warnings), 0};
+  warn_of_non_finite(*result.model, folder, result.warnings);
+  return result;
+}
+
 void check_adapter_folder(const fs::path& adapter) {
   check_not_half_replaced(adapter);
   boft::check_adapter_folder(adapter);
@@ -189,9 +189,9 @@ std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model, const fs::pat
   return adapters;
 }
 
-LoadedModel load_model(const fs::path& folder, const fs::path& adapter, bool ignore_unused,
-                       int64_t image_size) {
-  LoadedModel loaded = load_model(folder);
+LoadedModel load_model(const fs::path& folder, const LoadOptions& options) {
+  const auto& [adapter, ignore_unused, image_size] = options;
+  LoadedModel loaded = load_base(folder);
   if (adapter.empty()) {
     set_image_size(loaded, image_size);
     return loaded;

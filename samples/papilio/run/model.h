@@ -25,12 +25,14 @@ struct LoadedModel {
   void to(Device device);
 };
 
-// Throws FileError if a folder is missing, broken or of the other kind.
-LoadedModel load_model(const std::filesystem::path& folder);
-// With the adapter on it; the classifier and the class names are the adapter's. image_size: of
-// --image-size; 0 is that of the run that made the adapter.
-LoadedModel load_model(const std::filesystem::path& folder, const std::filesystem::path& adapter,
-                       bool ignore_unused = false, int64_t image_size = 0);
+struct LoadOptions {
+  std::filesystem::path adapter = {};  // a folder, to put on the model; empty: none
+  bool ignore_unused = false;          // weights in the adapter's file that nothing takes
+  int64_t image_size = 0;  // of --image-size; 0: the model's, or that of the adapter's run
+};
+// With an adapter the classifier and the class names are the adapter's. Throws FileError if a
+// folder is missing, broken or of the other kind.
+LoadedModel load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
 // An adapter folder on any model; what is to say of it joins the warnings. Throws FileError.
 std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model,
                                                 const std::filesystem::path& adapter,

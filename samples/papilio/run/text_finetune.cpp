@@ -1,3 +1,5 @@
+#include "samples/papilio/run/text_finetune.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>

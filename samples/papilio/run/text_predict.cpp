@@ -1,3 +1,5 @@
+#include "samples/papilio/run/text_predict.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -18,8 +20,8 @@
 #include "nn/eval_mode.h"
 #include "nn/text/utf8.h"
 #include "samples/papilio/options/output_file.h"
+#include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/table.h"
-#include "samples/papilio/run/text_run.h"
 #include "tensor/creation.h"
 #include "tensor/files/atomic_file.h"
 

@@ -1,4 +1,4 @@
-// Commands on language models: what train, finetune, evaluate, predict and merge do with text.
+// A run that trains a language model: what train and finetune do with text.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,6 @@
 #include <vector>
 
 #include "samples/papilio/data/text_data.h"
-#include "samples/papilio/options/method_options.h"
-#include "samples/papilio/options/model_options.h"
 #include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/training_run.h"
@@ -43,24 +41,5 @@ void show_text_defaults(Options& options, const TrainingSettings& settings,
 // Settles which options of training mean something for text, and what they are if not given.
 void settle_text_training(const TextCommand& command, TrainingSettings& settings,
                           const TextDefaults& defaults);
-
-// A small model from scratch, with a tokenizer that is given or learned from the text. Returns the
-// exit code, as all of these.
-int train_text(const TextCommand& command, RunSettings& run, ModelSettings& model);
-// Adapts the model in a folder, by an adapter or in full.
-int finetune_text(const TextCommand& command, RunSettings& run, MethodSettings& method,
-                  const std::string& model);
-// What `papilio evaluate` says of a language model.
-int evaluate_text(const TextCommand& command, const std::string& model, const std::string& adapter,
-                  bool ignore_unused, const std::string& part);
-
-// What `papilio predict` says of texts: how likely each is, and its likeliest next tokens.
-struct TextQuestion {
-  std::string model, adapter, out;
-  std::vector<std::string> texts;
-  int64_t top = 3;
-  bool ignore_unused = false;
-};
-int predict_text(const Options& options, const TextQuestion& question, Common& common);
 
 }  // namespace papilio::cli

@@ -1,3 +1,5 @@
+#include "samples/papilio/run/text_train.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
