@@ -101,13 +101,12 @@ TEST_CASE("convert: BOFT with m = 1 and s = 1 is exact OFT, and back") {
 }
 
 TEST_CASE("convert: OFT's shared and constrained blocks, and numbers of blocks, become BOFT's") {
-  for (OftConfig config : {random_oft(), random_oft(), random_oft(), random_oft()}) {
-    static int turn = 0;
-    config.block_share = turn == 1;
-    config.coft = turn == 2;
-    config.eps = 0.05;
-    if (turn == 3) config.r = 2, config.oft_block_size = 0;
-    ++turn;
+  OftConfig shared = random_oft(), constrained = random_oft(), numbered = random_oft();
+  shared.block_share = true;
+  constrained.coft = true;
+  constrained.eps = 0.05;
+  numbered.r = 2, numbered.oft_block_size = 0;
+  for (const OftConfig& config : {random_oft(), shared, constrained, numbered}) {
     const TemporaryFolder at;
     const auto want = save_random(at / "oft", config);
     TinyModel base;
