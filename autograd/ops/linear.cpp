@@ -32,7 +32,7 @@ void check_arguments(const char* operation, const Tensor& x, const Tensor& weigh
   check_shape(operation, bias, {weight.shape()[0]}, "bias");
 }
 
-// Of y = x W^T + bias from g = dL/dy, as one matrix; dbias if it is not known yet.
+// Gradients of y = x W^T + bias from g = dL/dy, as one matrix; dbias unless it is known already.
 Grads gradients(const Tensor& g, const Tensor& for_x, const Saved& for_weight, const Dims& x_shape,
                 Needs needs, const Tensor& dbias = {}) {
   Grads grads(3);

@@ -31,7 +31,7 @@ void cross_entropy(View losses, View statistics, ConstView logits, const CrossEn
         const C max = row_max(x, n), log_sum = std::log(row_sum_exp(x, max, n));
         C* stats = statistics.as<C>() + 2 * r;
         stats[0] = max, stats[1] = log_sum;
-        // Of the class whose logit is v, if its target is 1.
+        // The loss of the class whose logit is v, if its target is 1.
         const auto loss_of = [=](auto v) { return log_sum - (v - max); };
         C loss = 0;
         if (ignored(t, r)) {

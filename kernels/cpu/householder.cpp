@@ -28,7 +28,7 @@ struct Chain {
       for (int64_t i = 0; i < d; ++i) vk[i] = C(uk[i]) / length[k];
     }
   }
-  // Of u.
+  // The row of u that comes k-th.
   int64_t row(int64_t k) const {
     return reversed ? r - 1 - k : k;
   }

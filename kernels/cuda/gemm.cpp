@@ -55,7 +55,7 @@ class Handle {
   std::unique_ptr<std::remove_pointer_t<cublasHandle_t>, Destroy> cublas_;
 };
 
-// Of the device in use; made at its first product, never taken down.
+// The handle of the device in use; made at its first product, never taken down.
 const Handle& handle() {
   static std::mutex mutex;
   static auto& handles = *new std::array<std::unique_ptr<Handle>, 64>;

@@ -27,7 +27,7 @@ struct Staging {
 // What a device needs once: made at its first use, never taken down (the driver outlives nothing).
 struct DeviceState {
   cudaStream_t stream = nullptr;
-  // Of its own: what others allocate from the default pool follows their rules.
+  // A pool of its own: what others allocate from the default pool follows their rules.
   cudaMemPool_t pool = nullptr;
   int multiprocessors = 0;
   std::mutex transfer;  // guards the staging buffers

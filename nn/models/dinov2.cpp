@@ -233,7 +233,7 @@ ConfigFields Dinov2ForImageClassification::config_fields() const {
 
 void Dinov2ForImageClassification::before_loading(StateDict& tensors) {
   join_swiglu(tensors);
-  // Of pretraining: a finished model may have left it out.
+  // The mask token is for pretraining: a finished model may have left it out.
   if (!tensors.contains(str(dinov2.config.model_type(), ".embeddings.mask_token"))) {
     dinov2.embeddings.mask_token = {};
     dinov2.config.use_mask_token = false;

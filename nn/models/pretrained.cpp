@@ -27,7 +27,7 @@ using nlohmann::json;
 
 namespace {
 
-// Of outputs with one name, label2id says which it means; the others get a name of their own.
+// If outputs share a name, label2id says which one it means; the others get names of their own.
 void settle_duplicates(std::vector<std::string>& names, JsonFields& fields,
                        std::vector<std::string>& warnings, const std::string& where) {
   const json& label2id = fields.value("label2id");

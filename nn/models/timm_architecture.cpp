@@ -22,7 +22,7 @@ struct Size {
   std::string_view name;
   int64_t embed_dim, depth, num_heads;
   double mlp_ratio;
-  // Of its variants with mean pooling (gap): layer scale; a bias of query, key and value without
+  // Variants with mean pooling (gap) have layer scale; a bias of query, key and value without
   // registers; positions of the patches alone, and the last norm behind the pooling, with them.
   bool gap_scale = false, gap_bias = true, reg_no_embed = true, reg_fc_norm = true;
 };

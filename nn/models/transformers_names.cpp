@@ -43,7 +43,7 @@ std::string renamed(const std::string& path, std::string_view prefix, const Rena
   return std::string(new_prefix) + path.substr(prefix.size(), dot + 1 - prefix.size()) + inside;
 }
 
-// Of every model that has any.
+// The renamings of every model that has any.
 std::vector<const Renamings*> all_renamings() {
   std::vector<const Renamings*> all{&kClipTextRenamings};
   for (const ModelType& type : model_table())

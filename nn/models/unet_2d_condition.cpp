@@ -137,7 +137,7 @@ Tensor UNet2DConditionModel::operator()(const Tensor& sample, const Tensor& time
   for (UNetDownBlock& down : down_blocks) h = down(h, temb, context, skips);
   h = (*mid_block)(h, temb, context);
   for (UNetUpBlock& up : up_blocks) {
-    // Of an odd size, the way up makes what the way down had.
+    // If a size was odd on the way down, the way up makes it again.
     std::optional<Pair> size;
     if (up.upsampler) {
       const Tensor& next = skips[skips.size() - 1 - up.resnets.size()];
@@ -187,7 +187,7 @@ ConfigFields UNet2DConditionModel::config_fields() const {
 
 namespace {
 
-// Of SDXL, inpainting with classes, upscalers and others.
+// Fields of SDXL, inpainting with classes, upscalers and others have one value here.
 constexpr FixedField kFixed[] = {{"mid_block_type", "\"UNetMidBlock2DCrossAttn\""},
                                  {"only_cross_attention", "false"},
                                  {"reverse_transformer_layers_per_block", "null"},

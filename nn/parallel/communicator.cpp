@@ -12,7 +12,7 @@ namespace papilio::nn {
 
 namespace {
 
-// Of one exchange: MPI counts with 31 bits, and a copy of it is made.
+// The most elements of one exchange: MPI counts with 31 bits, and a copy of it is made.
 constexpr int64_t kMost = int64_t(1) << 24;
 
 template <class T>

@@ -6,7 +6,7 @@ namespace papilio::nn {
 
 namespace {
 
-// Of the sequence that this byte begins; 0 for bytes that begin none.
+// Bytes of the sequence that this one begins; 0 for bytes that begin none.
 size_t expected_length(unsigned char first) {
   if (first < 0x80) return 1;
   if (first >= 0xc2 && first < 0xe0) return 2;

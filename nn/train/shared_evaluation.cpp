@@ -48,7 +48,7 @@ std::vector<T> joined(Communicator& ranks, const std::vector<T>& own) {
   return all;
 }
 
-// Of each rank.
+// What each rank adds up.
 struct Sums {
   double accuracy = 0, top5 = 0, loss = 0, weight = 0, without_answer = 0;
 };

@@ -63,7 +63,7 @@ std::string checksum(const Tensors& tensors, const Metadata& metadata) {
   return crc.text();
 }
 
-// Of the parameters that do not train.
+// A checksum of the parameters that do not train.
 std::string frozen_checksum(Module& model) {
   Crc crc;
   for (const auto& [name, tensor] : named_parameters(model)) {

@@ -185,7 +185,7 @@ class Reader {
     return std::make_shared<Pieces>(path.string(), tokens, options_.length);
   }
 
-  // Of a record that is too long the end stays, which is what counts; of a text its beginning.
+  // A record that is too long keeps its end, which is what counts; a text keeps its beginning.
   void cut(NamedSequence& text) const {
     TokenSequence& s = text.sequence;
     const int64_t over = int64_t(s.ids.size()) - (options_.length + 1);

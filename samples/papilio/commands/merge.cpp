@@ -88,8 +88,8 @@ struct Subject {
   WriteFolder save;    // the merged model's files
 };
 
-// Of all probes, and of the first alone: an adapted layer turns its weight if it has many rows
-// and its input if it has few.
+// Answers to all probes, and to the first alone: an adapted layer turns its weight if it has many
+// rows and its input if it has few.
 std::vector<double> logits(const Subject& subject) {
   const NoGrad no_grad;
   std::vector<double> values = subject.forward(subject.probe).to_vector<double>();

@@ -96,7 +96,7 @@ Data with_classes(const Data& data, const std::vector<int64_t>& classes) {
 Data for_model(const DataSettings& s, const Data& data,
                const std::vector<std::string>& model_classes) {
   const bool all = s.classes.empty() || s.classes == "all";
-  // Of each of the data's classes, the model's number or -1.
+  // For each of the data's classes, the model's number or -1.
   std::vector<int64_t> number(data.class_names.size(), -1);
   for (int64_t c : chosen_classes(s, data)) {
     const std::string& name = data.class_names[size_t(c)];

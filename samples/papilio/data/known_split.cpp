@@ -58,7 +58,7 @@ Values run_settings(const fs::path& folder, std::string& gone, int depth = 0) {
   return {};
 }
 
-// Of the run that made the adapter, or else the model.
+// The settings of the run that made the adapter, or else the model.
 Values training_settings(const std::string& model, const std::string& adapter) {
   std::string gone;
   for (const std::string& folder : {adapter, model}) {

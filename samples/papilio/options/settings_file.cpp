@@ -30,7 +30,7 @@ void read_settings(std::deque<Option>& options, const std::string& path,
   for (const Option& o : options)
     if (o.in_file) known.push_back(o.key());
   for (const TomlEntry& entry : parse_toml(text_of(path), path)) {
-    // Of the program that wrote it, and of how the result came to be: no settings.
+    // These tell of the program that wrote it and of how the result came to be: no settings.
     if (entry.key == "version" || entry.key.starts_with("trained-")) continue;
     if (entry.key == "command") {
       check<UsageError>(entry.values == std::vector{command}, entry.where, ": settings of papilio ",

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Of the images that training would see.
+// The shape of the images that training would see.
 Dims image_shape(const Options& options, const fs::path& folder, const LoadedModel& loaded) {
   const nn::ImageClassifier::Shape shape = loaded.model->shape();
   if (!has_processor(folder)) return {shape.num_channels, shape.image_size, shape.image_size};

@@ -8,7 +8,7 @@
 
 namespace papilio::cli {
 
-// Of this process: rank 0 of 1 if no launcher started it.
+// The place of this process: rank 0 of 1 if no launcher started it.
 nn::Communicator& ranks();
 // Does this one write?
 bool is_first_rank();

@@ -41,7 +41,7 @@ RunLogs::RunLogs(const std::filesystem::path& out, std::optional<Resumed> resume
                       resumed ? std::optional(resumed->steps_after) : std::nullopt)),
       tensorboard_(out / "tensorboard",
                    resumed ? std::optional(resumed->epochs_after + 1) : std::nullopt) {
-  // Of a step whose epoch is made again and whose own figures stay, readers forget both.
+  // If a step keeps its figures and its epoch is made again, readers forget both.
   const std::vector<double>& last = steps_.last_kept();
   if (resumed && resumed->epochs_after < resumed->steps_after && !last.empty() &&
       int64_t(last[0]) == resumed->steps_after)

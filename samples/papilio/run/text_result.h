@@ -12,7 +12,7 @@
 
 namespace papilio::cli {
 
-// Of a part of the data.
+// How well the model knows a part of the data.
 nn::TextEvaluation evaluated(nn::LanguageModel& model, const nn::Tokenizer& tokenizer,
                              const nn::Batches& part, const TrainingData& data);
 // "perplexity 12.3 (2.51 nats a token, 1.2 bits a byte), 45% of 6,789 tokens guessed"

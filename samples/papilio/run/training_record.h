@@ -17,7 +17,7 @@ struct TrainingRecord {
   int64_t steps = 0, images = 0;  // of this epoch, as the sums
   double loss = 0, norm = 0, seconds = 0;
   int64_t stale = 0;  // epochs in a row that were no better than the best
-  // Of the last epoch, of the best one, and of the best one whose weights are on the disk.
+  // Figures of the last epoch, of the best one, and of the best one whose weights are on the disk.
   double train_loss = kNone, accuracy = kNone, best_accuracy = -1, kept_accuracy = -1;
 
   // As a checkpoint's notes, beside the run's settings (run.toml).

@@ -52,7 +52,7 @@ void save_into(const TrainingRun& run, const std::filesystem::path& out) {
   nn::save_pretrained(run.model, class_names, out);
 }
 
-// Of images of noise: weights that are not finite answer nothing to any.
+// Whether images of noise get finite answers: weights that are not finite give none to any.
 bool gives_numbers(nn::ImageClassifier& model) {
   const NoGrad no_grad;
   const nn::ImageClassifier::Shape shape = model.shape();

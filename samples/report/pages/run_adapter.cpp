@@ -152,7 +152,7 @@ void add_layers(Document& page, const AdapterReport& adapter) {
                  : "");
 }
 
-// Of the energy, and why.
+// What becomes of the energy, and why.
 std::string what_is_kept(const AdapterReport& adapter) {
   if (!adapter.keeps_angles)
     return "This method is not orthogonal: it is free to change the angles between rows.";
