@@ -56,7 +56,7 @@ TEST_CASE("generate, inspect: wrong uses") {
                      {"generate base --prompt a", 1, "base: is no language model; predict says"},
                      {"generate " + kModel + " --prompt a --top-p 0", 2, "--top-p"},
                      {"generate " + kAdapter + " --prompt a", 1, "holds an adapter, not a model"},
-                     {"evaluate " + kModel, 1, "expected that of an image classifier"}});
+                     {"evaluate " + kModel, 2, "a language model wants a text"}});
 }
 
 TEST_CASE("inspect: a language model's shape and modules, and what an adapter would change") {
