@@ -7,7 +7,6 @@
 namespace papilio::cli {
 
 int train(const Words& words);
-int train_pipeline(const Words& words);  // train, of pictures with captions
 int finetune(const Words& words);
 int evaluate(const Words& words);
 int merge(const Words& words);

@@ -18,6 +18,7 @@
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/text_run.h"
 #include "samples/papilio/run/text_train.h"
+#include "samples/papilio/run/train_pipeline.h"
 #include "samples/papilio/run/training_run.h"
 #include "tensor/random.h"
 

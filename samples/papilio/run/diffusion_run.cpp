@@ -29,7 +29,7 @@ std::unique_ptr<boft::AdapterModel> attached(const Options& options, const Metho
   return adapters;
 }
 
-// Of latents of noise: weights that are not finite answer nothing to any.
+// Whether latents of noise get finite answers: weights that are not finite give none to any.
 bool gives_numbers(nn::DiffusionPipeline& pipeline) {
   const NoGrad no_grad;
   const nn::EvalMode eval_mode(pipeline);

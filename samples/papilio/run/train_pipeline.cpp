@@ -1,3 +1,5 @@
+#include "samples/papilio/run/train_pipeline.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +12,6 @@
 
 #include "nn/diffusion/pipeline_pretraining.h"
 #include "nn/text/train_bpe.h"
-#include "samples/papilio/commands/commands.h"
 #include "samples/papilio/options/number_ranges.h"
 #include "samples/papilio/run/diffusion_run.h"
 #include "samples/papilio/run/ranks.h"
