@@ -8,7 +8,7 @@
 
 namespace papilio::nn {
 
-Attention::Attention(int64_t features_, int64_t heads_, const AttentionOptions& options)
+Attention::Attention(int64_t features_, int64_t heads_, const AttentionLayerOptions& options)
     : dropout(options.dropout),
       attention_dropout(options.attention_dropout),
       features(features_),

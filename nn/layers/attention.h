@@ -14,7 +14,7 @@ struct HeadProjections {
 };
 
 // What the layers of attention have in common. Rates of dropout, in training, are in [0, 1).
-struct AttentionOptions {
+struct AttentionLayerOptions {
   bool qkv_bias = true;          // of the projections that make query, key and value
   double dropout = 0;            // of the output
   double attention_dropout = 0;  // of the probabilities; it asks for the (T, T) matrix
@@ -40,7 +40,7 @@ struct Attention : Module {
 
  protected:
   // Throws ArgumentError if `features` do not divide into the heads.
-  Attention(int64_t features, int64_t heads, const AttentionOptions& options);
+  Attention(int64_t features, int64_t heads, const AttentionLayerOptions& options);
   // x: (B, T, D)
   virtual HeadProjections project(const Tensor& x) = 0;
   // (B, T, D) -> (B, T, D)

@@ -5,7 +5,7 @@
 namespace papilio::nn {
 
 MultiHeadAttention::MultiHeadAttention(int64_t features, int64_t heads_,
-                                       const AttentionOptions& options)
+                                       const AttentionLayerOptions& options)
     : Attention(features, heads_, options),
       query(features, features, options.qkv_bias),
       key(features, features, options.qkv_bias),

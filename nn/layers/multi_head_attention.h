@@ -13,7 +13,7 @@ namespace papilio::nn {
 struct MultiHeadAttention : Attention {
   Linear query, key, value, output;
 
-  MultiHeadAttention(int64_t features, int64_t heads, const AttentionOptions& options = {});
+  MultiHeadAttention(int64_t features, int64_t heads, const AttentionLayerOptions& options = {});
   void visit(Visitor& v) override;
   std::string describe() const override { return str("MultiHeadAttention(", heads, " heads)"); }
 

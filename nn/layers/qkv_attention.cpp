@@ -4,7 +4,7 @@
 
 namespace papilio::nn {
 
-QkvAttention::QkvAttention(int64_t features, int64_t heads_, const AttentionOptions& options)
+QkvAttention::QkvAttention(int64_t features, int64_t heads_, const AttentionLayerOptions& options)
     : Attention(features, heads_, options),
       qkv(features, 3 * features, options.qkv_bias),
       proj(features, features) {}

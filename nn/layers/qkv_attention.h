@@ -13,7 +13,7 @@ namespace papilio::nn {
 struct QkvAttention : Attention {
   Linear qkv, proj;
 
-  QkvAttention(int64_t features, int64_t heads, const AttentionOptions& options = {});
+  QkvAttention(int64_t features, int64_t heads, const AttentionLayerOptions& options = {});
   void visit(Visitor& v) override;
   std::string describe() const override { return str("QkvAttention(", heads, " heads)"); }
 

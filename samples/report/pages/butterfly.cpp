@@ -26,7 +26,7 @@ std::string factor_name(int i) {
   return name;
 }
 
-void check(const ButterflyShape& s) {
+void check(const ButterflyPicture& s) {
   const auto fail = [&](const std::string& rule) {
     throw std::invalid_argument("butterfly (d = " + std::to_string(s.d) +
                                 ", b = " + std::to_string(s.b) + ", m = " + std::to_string(s.m) +
@@ -51,7 +51,7 @@ struct Layout {
   double middle(int node) const { return y(node) + node_height / 2; }
 };
 
-Layout lay_out(const ButterflyShape& s) {
+Layout lay_out(const ButterflyPicture& s) {
   const bool whole_blocks = s.m == 1 && s.b % 2 != 0;
   Layout layout{};
   layout.coordinates = whole_blocks ? s.b : s.b / 2;
@@ -116,7 +116,7 @@ int lower_half_block(int n, int i) {
   return ((n >> i) << (i + 1)) | (n & ((1 << i) - 1));
 }
 
-std::string draw_butterfly(const ButterflyShape& shape) {
+std::string draw_butterfly(const ButterflyPicture& shape) {
   check(shape);
   const Layout layout = lay_out(shape);
   const bool joined = layout.segment > 1;

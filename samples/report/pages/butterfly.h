@@ -4,7 +4,7 @@
 
 namespace papilio::report {
 
-struct ButterflyShape {
+struct ButterflyPicture {
   int d = 0;  // coordinates
   int b = 0;  // block size
   int m = 0;  // factors
@@ -18,6 +18,6 @@ int lower_half_block(int n, int i);
 // the two half-blocks that each b x b rotation joins. Drawn strong: what the first half-block
 // reaches. Segments beyond the picture's height are counted, not drawn: all segments are alike.
 // Throws std::invalid_argument for a (d, b, m) that is no butterfly.
-std::string draw_butterfly(const ButterflyShape& shape);
+std::string draw_butterfly(const ButterflyPicture& shape);
 
 }  // namespace papilio::report

@@ -59,7 +59,7 @@ struct DemoReport {
 
   CurveReport curve = {};
 
-  ButterflyShape butterfly = {};  // of the layer below; d = 0: not shown
+  ButterflyPicture butterfly = {};  // of the layer below; d = 0: not shown
   std::string rotation_layer = {};
   Matrix rotation = {};  // R_total of that layer
 

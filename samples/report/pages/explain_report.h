@@ -13,7 +13,7 @@ namespace papilio::report {
 struct ExplainReport {
   std::string title = {};
   std::string subject = {};           // one sentence
-  ButterflyShape shape = {};          // d = 0: nothing turns in blocks
+  ButterflyPicture shape = {};        // d = 0: nothing turns in blocks
   std::string layer = {};             // whose rotation it is; empty: drawn
   std::vector<Matrix> factors = {};   // B_0, B_1, ... as matrices
   std::vector<Matrix> products = {};  // B_0, B_1 B_0, ..., R

@@ -70,7 +70,7 @@ std::vector<std::string> short_layer_names(const std::vector<std::string>& names
   return shorter;
 }
 
-void show_rotation(Document& page, const ButterflyShape& shape, const Matrix& rotation,
+void show_rotation(Document& page, const ButterflyPicture& shape, const Matrix& rotation,
                    const std::string& which_html) {
   const int reach = shape.d > 0 ? shape.b << (shape.m - 1) : 0;
   if (shape.d > 0) {

@@ -36,7 +36,7 @@ std::vector<std::string> short_layer_names(const std::vector<std::string>& names
 
 // The butterfly (d = 0: not shown) and R beside R - I; `which_html` says of what, behind "The
 // trained rotation ".
-void show_rotation(Document& page, const ButterflyShape& shape, const Matrix& rotation,
+void show_rotation(Document& page, const ButterflyPicture& shape, const Matrix& rotation,
                    const std::string& which_html);
 
 // What hyperspherical energy is.

@@ -54,7 +54,7 @@ struct AdapterReport {
   int64_t layers_in_model =
       0;  // all that are adapted; if more than `layers`, those are evenly chosen
 
-  ButterflyShape butterfly = {};  // of the layer below; d = 0: not shown
+  ButterflyPicture butterfly = {};  // of the layer below; d = 0: not shown
   std::string picture_layer = {};
   Matrix rotation = {};     // R of that layer, or of its first coordinates
   int64_t coordinates = 0;  // of that layer
