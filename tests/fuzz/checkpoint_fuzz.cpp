@@ -22,8 +22,13 @@ using namespace papilio;
 struct Run {
   nn::Linear model{2, 2};
   nn::AdamW optimizer{{{.parameters = {model.weight, model.bias}}}};
-  nn::Loader loader{nn::plain_batches(nn::images_in_memory(1, 1, 1, {1, 2, 3, 4, 5},
-                                                           {0, 1, 0, 1, 0}, {"a", "b"}, "fuzz"),
+  nn::Loader loader{nn::plain_batches(nn::images_in_memory({.height = 1,
+                                                            .width = 1,
+                                                            .channels = 1,
+                                                            .pixels = {1, 2, 3, 4, 5},
+                                                            .labels = {0, 1, 0, 1, 0},
+                                                            .class_names = {"a", "b"},
+                                                            .name = "fuzz"}),
                                       nn::image_processor_for(1, 1, 1)),
                     {.batch_size = 2, .seed = 5}};
   nn::ModelAverage average{model, 0.5};

@@ -151,7 +151,13 @@ ImageData read_cifar(std::string_view bytes, Cifar kind,
     classes.push_back(static_cast<unsigned char>(bytes[at + labels - 1]));
     append_pixels(pixels, bytes.substr(at + labels, 3 * kPlane));
   }
-  return images_in_memory(32, 32, 3, std::move(pixels), std::move(classes), class_names, name);
+  return images_in_memory({.height = 32,
+                           .width = 32,
+                           .channels = 3,
+                           .pixels = std::move(pixels),
+                           .labels = std::move(classes),
+                           .class_names = class_names,
+                           .name = name});
 }
 
 ImageData read_cifar_pickle(std::string_view bytes, const std::vector<std::string>& class_names,
@@ -181,7 +187,13 @@ ImageData read_cifar_pickle(std::string_view bytes, const std::vector<std::strin
     check<FileError>(pickle.at(i).kind == Kind::number, name, ": a label is no number");
     classes.push_back(pickle.at(i).number);
   }
-  return images_in_memory(32, 32, 3, std::move(pixels), std::move(classes), class_names, name);
+  return images_in_memory({.height = 32,
+                           .width = 32,
+                           .channels = 3,
+                           .pixels = std::move(pixels),
+                           .labels = std::move(classes),
+                           .class_names = class_names,
+                           .name = name});
 }
 
 bool is_cifar_folder(const fs::path& folder) {

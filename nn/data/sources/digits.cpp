@@ -61,8 +61,12 @@ ImageData read_digits(std::string_view gzip, const std::string& name) {
   }
   std::vector<std::string> class_names;
   for (int64_t c = 0; c < kClasses; ++c) class_names.push_back(std::to_string(c));
-  return images_in_memory(kSide, kSide, 1, std::move(pixels), std::move(labels),
-                          std::move(class_names), "");
+  return images_in_memory({.height = kSide,
+                           .width = kSide,
+                           .channels = 1,
+                           .pixels = std::move(pixels),
+                           .labels = std::move(labels),
+                           .class_names = std::move(class_names)});
 }
 
 ImageProcessor digits_processor() {

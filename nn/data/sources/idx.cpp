@@ -187,9 +187,13 @@ ImageData idx_images(std::string_view images, const std::string& images_name,
   check<FileError>(pixels.shape[0] == int64_t(numbers.size()), labels_name, ": holds ",
                    numbers.size(), " labels for ", pixels.shape[0], " images");
   check<FileError>(!pixels.data.empty(), images_name, ": holds no image");
-  return images_in_memory(pixels.shape[1], pixels.shape[2], 1,
-                          {pixels.data.begin(), pixels.data.end()}, std::move(numbers), class_names,
-                          images_name);
+  return images_in_memory({.height = pixels.shape[1],
+                           .width = pixels.shape[2],
+                           .channels = 1,
+                           .pixels = {pixels.data.begin(), pixels.data.end()},
+                           .labels = std::move(numbers),
+                           .class_names = class_names,
+                           .name = images_name});
 }
 
 bool is_idx_folder(const fs::path& folder) {

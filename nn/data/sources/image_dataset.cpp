@@ -42,9 +42,8 @@ class MemoryImages : public ImageDataset {
 
 }  // namespace
 
-ImageData images_in_memory(int64_t height, int64_t width, int64_t channels,
-                           std::vector<uint8_t> pixels, std::vector<int64_t> labels,
-                           std::vector<std::string> class_names, const std::string& name) {
+ImageData images_in_memory(PixelArrays&& arrays) {
+  auto& [height, width, channels, pixels, labels, class_names, name] = arrays;
   check(height >= 1 && width >= 1 && (channels == 1 || channels == 3),
         "images_in_memory: expected images of 1 channel or 3, got ", height, 'x', width, 'x',
         channels);
@@ -58,7 +57,7 @@ ImageData images_in_memory(int64_t height, int64_t width, int64_t channels,
                      " classes");
   }
   return std::make_shared<MemoryImages>(Image{width, height, channels, {}}, std::move(pixels),
-                                        std::move(labels), std::move(class_names), name);
+                                        std::move(labels), std::move(class_names), std::move(name));
 }
 
 }  // namespace papilio::nn

@@ -15,11 +15,17 @@ using ImageDataset = Dataset<Image>;
 using ImageData = SharedDataset<Image>;
 using ImageSplits = Splits<Image>;
 
-// Pictures of one size, one after another in memory: pixels holds labels.size() times
-// (height, width, channels). `name` is that of the file they come from, or empty:
-// they have none. Throws FileError if the pixels' number is not the labels' or a label is no class.
-ImageData images_in_memory(int64_t height, int64_t width, int64_t channels,
-                           std::vector<uint8_t> pixels, std::vector<int64_t> labels,
-                           std::vector<std::string> class_names, const std::string& name);
+// Pictures of one size, one after another.
+struct PixelArrays {
+  int64_t height = 0, width = 0, channels = 0;
+  std::vector<uint8_t> pixels = {};  // labels.size() times (height, width, channels)
+  std::vector<int64_t> labels = {};
+  std::vector<std::string> class_names = {};
+  std::string name = {};  // of the file they come from, or empty: they have none
+};
+
+// A data set of them. Throws FileError if the pixels' number is not the labels' or a label is no
+// class.
+ImageData images_in_memory(PixelArrays&& arrays);
 
 }  // namespace papilio::nn

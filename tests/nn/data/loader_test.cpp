@@ -37,7 +37,13 @@ nn::ImageData pictures(int64_t n) {
     for (int64_t k = 0; k < 360; ++k) pixels.push_back(uint8_t(i * 31 + k * 7));
     labels.push_back(i % 3);
   }
-  return nn::images_in_memory(12, 10, 3, std::move(pixels), labels, {"a", "b", "c"}, "m");
+  return nn::images_in_memory({.height = 12,
+                               .width = 10,
+                               .channels = 3,
+                               .pixels = std::move(pixels),
+                               .labels = labels,
+                               .class_names = {"a", "b", "c"},
+                               .name = "m"});
 }
 
 nn::ImageBatchOptions augmented() {

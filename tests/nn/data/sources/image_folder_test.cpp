@@ -218,8 +218,13 @@ TEST_CASE("folders that lie") {
 }
 
 TEST_CASE("image data: parts and classes of one data set") {
-  const nn::ImageData data =
-      nn::images_in_memory(1, 1, 1, {0, 1, 2, 3}, {0, 1, 2, 1}, {"a", "b", "c"}, "m");
+  const nn::ImageData data = nn::images_in_memory({.height = 1,
+                                                   .width = 1,
+                                                   .channels = 1,
+                                                   .pixels = {0, 1, 2, 3},
+                                                   .labels = {0, 1, 2, 1},
+                                                   .class_names = {"a", "b", "c"},
+                                                   .name = "m"});
   const nn::ImageData some = nn::with_classes(data, {2, 1});
   CHECK(some->class_names() == std::vector<std::string>{"c", "b"});
   REQUIRE(some->size() == 3);
@@ -234,9 +239,21 @@ TEST_CASE("image data: parts and classes of one data set") {
                        ArgumentError);
   CHECK_THROWS_AS(nn::with_classes(data, {3}), ArgumentError);
   CHECK_THROWS_AS(nn::concatenate(data, some), ArgumentError);
-  CHECK_THROWS_WITH_AS(nn::images_in_memory(1, 2, 1, {0, 1, 2}, {0}, {"a"}, "m"),
+  CHECK_THROWS_WITH_AS(nn::images_in_memory({.height = 1,
+                                             .width = 2,
+                                             .channels = 1,
+                                             .pixels = {0, 1, 2},
+                                             .labels = {0},
+                                             .class_names = {"a"},
+                                             .name = "m"}),
                        "m: expected 1 images of 2 bytes, got 3 bytes", FileError);
-  CHECK_THROWS_WITH_AS(nn::images_in_memory(1, 1, 1, {0}, {1}, {"a"}, "m"),
+  CHECK_THROWS_WITH_AS(nn::images_in_memory({.height = 1,
+                                             .width = 1,
+                                             .channels = 1,
+                                             .pixels = {0},
+                                             .labels = {1},
+                                             .class_names = {"a"},
+                                             .name = "m"}),
                        "m: label 1 of image 0 is out of range for 1 classes", FileError);
 }
 
