@@ -170,7 +170,7 @@ TEST_CASE("ranks: SIGTERM to one: all stop after the same step, and another numb
   const auto said = own_lines(stopped.err);
   REQUIRE_MESSAGE(said.size() == 1, stopped.err);
   CHECK(said[0].starts_with("papilio train: interrupted after step "));
-  const Outcome more = at.run_ranks(2, line + "run --resume --epochs 400");
+  const Outcome more = at.run_ranks(2, line + "run --resume");
   CHECK_MESSAGE(more.code == 0, more.err);
   const Outcome whole = at.run_ranks(2, line + "whole");
   CHECK(whole.code == 0);
