@@ -53,7 +53,7 @@ std::vector<DemoMethod> methods() {
   using Kind = DemoMethod::Kind;
   return {{"boft_b4_m2", "BOFT b=4 m=2", Kind::adapter, boft(4, 2), 3e-2},
           {"boft_b2_m4", "BOFT b=2 m=4", Kind::adapter, boft(2, 4), 3e-2},
-          {"oft", "OFT b=8", Kind::adapter, boft(8, 1), 3e-2},
+          {"oft", "OFT b=8", Kind::adapter, oft(0), 1e-1},
           {"lora", "LoRA r=4", Kind::adapter, lora(4), 1e-2},
           {"probe", "linear probe", Kind::probe, {}, 1e-1},
           {"full", "full finetuning", Kind::full, {}, 1e-3}};
