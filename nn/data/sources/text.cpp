@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "nn/data/detail/file_errors.h"
+#include "nn/data/formats/detail/picture_format.h"
 #include "nn/data/sources/detail/folder_files.h"
 #include "nn/data/sources/detail/part_names.h"
 #include "nn/text/utf8.h"
@@ -104,8 +105,10 @@ std::vector<Text> records(const fs::path& path, const std::string& lines) {
 
 std::vector<Text> texts_of(const fs::path& path) {
   std::string text = read_file(path);
-  if (path.extension() == ".jsonl") return records(path, text);
   const auto broken = first_invalid_utf8(text);
+  const std::string format = broken ? format_of(text) : "";
+  check<FileError>(format.empty(), path.string(), ": is ", format, ", expected text in UTF-8");
+  if (path.extension() == ".jsonl") return records(path, text);
   check<FileError>(!broken, path.string(), ": byte ", broken.value_or(0), " is not UTF-8");
   return {{path.string(), {}, std::move(text)}};
 }
