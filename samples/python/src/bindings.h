@@ -25,6 +25,7 @@ void bind_autograd(nb::module_& m);
 void bind_models(nb::module_& m);
 void bind_adapters(nb::module_& m);
 void bind_training(nb::module_& m);
+void bind_figures(nb::module_& m);
 
 // Long calls let other Python threads run.
 using Unlocked = nb::call_guard<nb::gil_scoped_release>;

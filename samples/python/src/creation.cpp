@@ -61,7 +61,8 @@ void add_nested(Nested& n, nb::handle h, int depth) {
     add_nested(n, nb::steal(PySequence_GetItem(h.ptr(), i)), depth + 1);
 }
 
-Tensor from_numbers(nb::handle data) {
+// Floats in `dtype`, else float32.
+Tensor from_numbers(nb::handle data, std::optional<DType> dtype) {
   Nested n;
   nb::object first = nb::borrow(data);
   while (is_list(first)) {
@@ -71,7 +72,8 @@ Tensor from_numbers(nb::handle data) {
   }
   add_nested(n, data, 0);
   if (n.numbers.empty()) return empty(n.shape);
-  if (!n.all_int) return copy_of(papilio::tensor(n.numbers, n.shape), DType::float32);
+  if (!n.all_int)
+    return copy_of(papilio::tensor(n.numbers, n.shape), dtype.value_or(DType::float32));
   const Tensor x = papilio::tensor(n.integers, n.shape);
   return n.all_bool ? copy_of(x, DType::boolean) : x;
 }
@@ -85,7 +87,7 @@ Tensor new_tensor(nb::handle data, std::optional<DType> dtype, bool requires_gra
   if (nb::isinstance<Tensor>(data))
     x = copy_of(nb::cast<const Tensor&>(data));
   else
-    x = is_array(data) ? import_array(data, true) : from_numbers(data);
+    x = is_array(data) ? import_array(data, true) : from_numbers(data, dtype);
   x = in_dtype(x, dtype);
   return requires_grad ? leaf(x) : x;
 }
@@ -95,7 +97,7 @@ Tensor as_array(nb::handle data, std::optional<DType> dtype, std::optional<bool>
     const auto& x = nb::cast<const Tensor&>(data);
     return in_dtype(copy == true ? copy_of(x) : x, dtype);
   }
-  const Tensor x = is_array(data) ? import_array(data, copy) : from_numbers(data);
+  const Tensor x = is_array(data) ? import_array(data, copy) : from_numbers(data, dtype);
   check(copy != false || !dtype || *dtype == x.dtype(), "asarray: ", x.dtype(), " becomes ",
         dtype.value_or(x.dtype()), " only in a copy; leave copy=False out");
   return in_dtype(x, dtype);

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/backward.h"
 #include "nn/models/pretrained.h"
 #include "nn/models/vit.h"
 #include "nn/module.h"
@@ -33,7 +34,7 @@ Classifier held(nn::PretrainedClassifier loaded) {
 
 Classifier new_vit(int64_t image_size, int64_t patch_size, int64_t num_channels,
                    int64_t hidden_size, int64_t layers, int64_t heads, int64_t intermediate_size,
-                   const std::vector<std::string>& class_names) {
+                   const std::vector<std::string>& class_names, double initializer_range) {
   const nn::ViTConfig config{.image_size = image_size,
                              .patch_size = patch_size,
                              .num_channels = num_channels,
@@ -41,7 +42,8 @@ Classifier new_vit(int64_t image_size, int64_t patch_size, int64_t num_channels,
                              .num_hidden_layers = layers,
                              .num_attention_heads = heads,
                              .intermediate_size = intermediate_size,
-                             .num_labels = int64_t(class_names.size())};
+                             .num_labels = int64_t(class_names.size()),
+                             .initializer_range = initializer_range};
   return {std::make_unique<nn::ViTForImageClassification>(config), class_names, {}};
 }
 
@@ -78,6 +80,16 @@ std::map<std::string, Tensor> parameters(Classifier& c) {
   std::map<std::string, Tensor> all;
   for (const nn::NamedTensor& p : nn::distinct_parameters(*c.model)) all[p.name] = *p.tensor;
   return all;
+}
+
+void set_trainable(Classifier& c, bool on, const std::string& prefix) {
+  bool found = false;
+  for (const nn::NamedTensor& p : nn::distinct_parameters(*c.model)) {
+    if (!p.name.starts_with(prefix)) continue;
+    set_requires_grad(*p.tensor, on);
+    found = true;
+  }
+  check(found, "set_trainable: no parameter's name begins with \"", prefix, "\"");
 }
 
 void set_classes(Classifier& c, const std::vector<std::string>& class_names) {
@@ -118,9 +130,9 @@ void bind_models(nb::module_& m) {
       .def(
           "eval", [](Classifier& c) { nn::eval(*c.model); }, "Evaluation mode.")
       .def("parameters", parameters, "Every parameter by name; writing to one changes the model.")
-      .def(
-          "set_trainable", [](Classifier& c, bool on) { nn::set_trainable(*c.model, on); },
-          nb::arg("on"), "Makes every parameter collect a gradient, or freezes it.")
+      .def("set_trainable", set_trainable, nb::arg("on"), nb::arg("prefix") = "",
+           "Makes parameters collect a gradient, or freezes them: all, or those whose names begin "
+           "so.")
       .def(
           "state_dict", [](Classifier& c) { return nn::state_dict(*c.model); },
           "Parameters and buffers by name, on the model's memory.")
@@ -152,7 +164,7 @@ void bind_models(nb::module_& m) {
   m.def("vit", new_vit, nb::kw_only(), nb::arg("image_size"), nb::arg("patch_size"),
         nb::arg("num_channels") = 3, nb::arg("hidden_size"), nb::arg("num_hidden_layers"),
         nb::arg("num_attention_heads"), nb::arg("intermediate_size"), nb::arg("class_names"),
-        "A new ViT, with random weights.");
+        nb::arg("initializer_range") = 0.02, "A new ViT, with random weights.");
 }
 
 }  // namespace papilio::python

@@ -5,6 +5,10 @@
 #include "samples/python/src/bindings.h"
 #include "tensor/storage.h"
 
+namespace {
+bool forked = false;  // OpenMP's threads are the parent's: waiting for them would never end
+}
+
 NB_MODULE(_core, m) {
   using namespace papilio::python;
   namespace nb = nanobind;
@@ -21,6 +25,7 @@ NB_MODULE(_core, m) {
   bind_models(m);
   bind_adapters(m);
   bind_training(m);
+  bind_figures(m);
 
   m.def("num_threads", papilio::num_threads,
         "Threads that every operation uses, of OpenMP's one pool.");
@@ -28,10 +33,18 @@ NB_MODULE(_core, m) {
       "set_num_threads",
       [](int count) {
         papilio::check(count >= 1, "set_num_threads: expected 1 or more, got ", count);
+        papilio::check<papilio::Error>(
+            count == 1 || !forked,
+            "set_num_threads: this process was forked, which no pool of threads "
+            "outlives: it has one (multiprocessing's \"spawn\" starts processes that have more)");
         papilio::set_num_threads(count);
       },
       nb::arg("count"),
       "From the next operation on. Results of matrix products depend on it, in their last bits.");
+  m.def("after_fork_in_child", [] {
+    forked = true;
+    papilio::set_num_threads(1);
+  });
   m.def(
       "memory_stats",
       [] {

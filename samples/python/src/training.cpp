@@ -25,6 +25,7 @@
 #include "nn/train/fit.h"
 #include "samples/python/src/bindings.h"
 #include "samples/python/src/models.h"
+#include "samples/python/src/python_batches.h"
 #include "tensor/error.h"
 
 namespace papilio::python {
@@ -111,14 +112,26 @@ bool after_step(const nn::StepReport& r, History& history, const nb::object& on_
   return on_step.is_none() || !on_step(dict_of(r)).is(nb::bool_(false));
 }
 
-nb::dict run_fit(Classifier& c, const Data& data, nn::Optimizer& optimizer, int64_t steps,
+// What fit reads: data of ours, or a Python function that gives the next batch, a pair (images,
+// labels), each time.
+nn::Loader loader_of(nb::handle data, int64_t steps, int64_t batch_size, int64_t accumulation_steps,
+                     uint64_t seed, int64_t workers) {
+  if (nb::isinstance<Data>(data))
+    return {nb::cast<const Data&>(data).batches,
+            {.batch_size = batch_size, .seed = seed, .workers = workers}};
+  return {
+      std::make_shared<PythonBatches>(nb::borrow<nb::callable>(data), steps * accumulation_steps),
+      {.batch_size = 1, .shuffle = false}};
+}
+
+nb::dict run_fit(Classifier& c, nb::handle data, nn::Optimizer& optimizer, int64_t steps,
                  int64_t batch_size, const std::string& schedule, int64_t warmup_steps,
                  double label_smoothing, double max_gradient_norm, int64_t accumulation_steps,
                  uint64_t seed, int64_t workers, DType precision, const nb::object& on_step) {
   History history;
+  nn::Loader loader = loader_of(data, steps, batch_size, accumulation_steps, seed, workers);
   {
     const nb::gil_scoped_release unlocked;
-    nn::Loader loader(data.batches, {.batch_size = batch_size, .seed = seed, .workers = workers});
     nn::Forward forward = [&](const Tensor& images) { return (*c.model)(images); };
     if (precision != DType::float32) forward = nn::autocast(forward, precision);
     nn::fit(*c.model, forward, loader, optimizer,

@@ -5,6 +5,7 @@ import json
 import pickle
 import signal
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def test_state_dicts_of_arrays():
     with pytest.raises(pp.ArgumentError):
         two.load_state_dict(arrays)
     assert two.load_state_dict(arrays, strict=False)["missing"] == ["classifier.bias"]
+
+
+def test_what_trains():
+    model = small_vit()
+    model.set_trainable(False)
+    model.set_trainable(True, "classifier")
+    assert {name for name, p in model.parameters().items() if p.requires_grad} == {"classifier.weight", "classifier.bias"}
+    assert len(pp.fit(model, stripes(), steps=2)["step"]) == 2
+    with pytest.raises(pp.ArgumentError, match='begins with "head"'):
+        model.set_trainable(True, "head")
 
 
 CONFIGS = {
@@ -177,6 +188,67 @@ def test_control_c_ends_between_two_steps():
         pp.fit(model, data, steps=50, batch_size=8, on_step=press)
     assert len(steps) <= 3
     assert pp.fit(model, data, steps=1)["step"] == [1]
+
+
+def arrays(n=48):
+    """stripes() as arrays, in batches as a DataLoader gives them."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, n)
+    images = rng.normal(size=(n, 1, 8, 8)) + labels.reshape(-1, 1, 1, 1)
+    return [(images[i:i + 16], labels[i:i + 16]) for i in range(0, n, 16)]
+
+
+def test_fit_on_whatever_gives_batches():
+    batches = arrays()
+    history = pp.fit(small_vit(), batches, epochs=10, lr=1e-2)
+    assert len(history["step"]) == 30 and history["samples"] == [16] * 30
+    assert history["loss"][-1] < 0.7 * history["loss"][0]
+
+    def endless():
+        while True:
+            yield from batches
+
+    assert pp.fit(small_vit(), endless(), steps=30, lr=1e-2)["loss"] == history["loss"]
+    assert len(pp.fit(small_vit(), iter(batches), steps=1, accumulation_steps=3)["step"]) == 1
+    assert pp.fit(small_vit(), batches, epochs=2, accumulation_steps=3)["samples"] == [48, 48]
+
+
+def test_batches_that_are_none():
+    model, batches = small_vit(), arrays()
+    with pytest.raises(pp.ArgumentError, match="begin no second time"):
+        pp.fit(model, iter(batches), steps=4)
+    with pytest.raises(pp.ArgumentError, match="without len"):
+        pp.fit(model, iter(batches), epochs=1)
+    with pytest.raises(pp.ArgumentError, match="something to iterate over, got int"):
+        pp.fit(model, 3, steps=1)
+    with pytest.raises(pp.ArgumentError, match="images, labels"):
+        pp.fit(model, [np.zeros((2, 1, 8, 8))], steps=1)
+    with pytest.raises(pp.ArgumentError, match=r"expected images .B, C, H, W. and labels .B., got \(2, 8, 8\)"):
+        pp.fit(model, [(np.zeros((2, 8, 8)), np.zeros(2, np.int64))], steps=1)
+
+    def breaks():
+        yield batches[0]
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        pp.fit(model, breaks(), steps=3)
+
+
+def test_callbacks_and_a_bar(capsys):
+    data, seen, also = stripes(), [], []
+    history = pp.fit(small_vit(), data, steps=4, on_step=[seen.append, lambda s: also.append(s["step"])])
+    assert [s["step"] for s in seen] == also == history["step"]
+    stopped = pp.fit(small_vit(), data, steps=9, on_step=[lambda s: s["step"] < 2, seen.append])
+    assert stopped["step"] == [1, 2] and seen[-1]["step"] == 2
+    pytest.importorskip("tqdm")
+    pp.fit(small_vit(), data, steps=3, progress=True)
+    assert "3/3" in capsys.readouterr().err
+
+
+def test_a_bar_that_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(ImportError, match="pip install tqdm"):
+        pp.fit(small_vit(), stripes(), steps=1, progress=True)
 
 
 def png(pixels):

@@ -3,7 +3,6 @@
 import copy
 import gc
 import pickle
-import warnings
 
 import papilio as pp
 import pytest
@@ -11,72 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 peft = pytest.importorskip("peft")
 
-WIDTH = 32
-METHODS = {
-    "boft": lambda **k: peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=1, **k),
-    "boft scaled dropout": lambda **k: peft.BOFTConfig(boft_block_num=4, boft_block_size=0, boft_dropout=0.5, bias="all", **k),
-    "boft m 3": lambda **k: peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=3, **k),
-    "oft": lambda **k: peft.OFTConfig(oft_block_size=8, r=0, **k),
-    "oft cayley": lambda **k: peft.OFTConfig(oft_block_size=4, r=0, use_cayley_neumann=False, **k),
-    "oft shared": lambda **k: peft.OFTConfig(r=4, oft_block_size=0, block_share=True, module_dropout=0.5, **k),
-    "oft constrained": lambda **k: peft.OFTConfig(oft_block_size=8, r=0, coft=True, eps=0.5, **k),
-    "lora": lambda **k: peft.LoraConfig(r=4, lora_dropout=0.3, init_lora_weights=False, **k),
-}
-
-
-class Net(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a = torch.nn.Linear(WIDTH, 2 * WIDTH)
-        self.b = torch.nn.Linear(2 * WIDTH, WIDTH, bias=False)
-        self.head = torch.nn.Linear(WIDTH, 5)
-        self.recompute = False
-
-    def body(self, x):
-        return torch.tanh(self.b(torch.nn.functional.gelu(self.a(x))))
-
-    def forward(self, x):
-        if self.recompute:
-            return self.head(torch.utils.checkpoint.checkpoint(self.body, x, use_reentrant=self.recompute == "reentrant"))
-        return self.head(self.body(x))
-
-
-def config(name, **more):
-    if name != "lora":
-        more["init_weights"] = False
-    return METHODS[name](**{"target_modules": ["a", "b"], "modules_to_save": ["head"], **more})
-
-
-def model_of(name, dtype=torch.float32, **more):
-    pp.peft.enable_butterfly_factors()  # so that PEFT itself can compute m = 3
-    torch.manual_seed(1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return peft.get_peft_model(Net().to(dtype), config(name, **more))
-
-
-def batch(rows=(6, 7), dtype=torch.float32):
-    return torch.randn(*rows, WIDTH, generator=torch.Generator().manual_seed(5)).to(dtype)
-
-
-def step(model, x, seed=11):
-    """Logits and gradients, x's among them, of one pass with these random numbers."""
-    model.zero_grad()
-    torch.manual_seed(seed)
-    x = x.clone().requires_grad_()
-    y = model(x)
-    (y.float().square().mean() + y.float().sum() / 50).backward()
-    gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-    return y.detach(), {**gradients, "x": x.grad.clone()}
-
-
-def assert_same(a, b, tolerance=1e-5):
-    (y, g), (z, h) = a, b
-    assert y.dtype == z.dtype
-    torch.testing.assert_close(y, z, rtol=0, atol=tolerance * y.abs().max().item())
-    assert g.keys() == h.keys()
-    for name in g:
-        torch.testing.assert_close(g[name], h[name], rtol=0, atol=tolerance * g[name].abs().max().item(), msg=name)
+from peft_cases import METHODS, Net, assert_same, batch, config, model_of, step  # noqa: E402
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -304,6 +238,31 @@ def test_copies_and_pickles():
     torch.testing.assert_close(read(x), model.base_model.model.a(x), rtol=0, atol=1e-5)
 
 
+def test_lora_of_a_base_of_16_bits():
+    """PEFT keeps the adapter in float32 there, and its sum is one of float32 until the end."""
+    model = model_of("lora").eval()
+    for layer in (model.base_model.model.a, model.base_model.model.b):
+        layer.base_layer.to(torch.bfloat16)
+    a = model.base_model.model.a
+    x = batch(dtype=torch.bfloat16)
+    theirs = a(x)
+    exact = torch.nn.functional.linear(x.double(), a.base_layer.weight.double(), a.base_layer.bias.double()) + (
+        x.double() @ a.lora_A["default"].weight.double().T @ a.lora_B["default"].weight.double().T * a.scaling["default"])
+    pp.peft.accelerate(model)
+    ours = a(x)
+    assert ours.dtype == theirs.dtype == torch.bfloat16
+    assert (ours.double() - exact).abs().max() <= 1.5 * (theirs.double() - exact).abs().max()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_autocast_is_papilios_too(name, monkeypatch):
+    model = model_of(name)
+    pp.peft.accelerate(model)
+    monkeypatch.setattr(torch.nn.functional, "linear", None)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        model.base_model.model.a(batch())
+
+
 def test_what_is_left_to_peft():
     class Mixed(torch.nn.Module):
         def __init__(self):
@@ -311,6 +270,7 @@ def test_what_is_left_to_peft():
             self.a = torch.nn.Linear(8, 8)
             self.c = torch.nn.Conv2d(8, 8, 1)
 
+    # A convolution of LoRA's is a product of two small ones, which PyTorch computes as fast as any.
     model = peft.get_peft_model(Mixed(), peft.LoraConfig(target_modules=["a", "c"]))
     done = pp.peft.accelerate(model)
     assert len(done.layers) == 1 and "lora.layer.Conv2d" in str(done)

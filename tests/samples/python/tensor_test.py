@@ -1,6 +1,7 @@
 """The class Tensor: making, reading, writing, arithmetic, keeping."""
 
 import copy
+import os
 import pickle
 import threading
 import time
@@ -17,6 +18,8 @@ def test_numbers_and_lists():
     assert pp.tensor(3.5).shape == () and pp.tensor(3.5).item() == 3.5
     assert pp.tensor([]).shape == (0,)
     assert pp.tensor([1, 2], dtype=pp.float64).tolist() == [1, 2]
+    # Not by way of float32.
+    assert pp.tensor([0.1], dtype=pp.float64).tolist() == pp.asarray([0.1], dtype=pp.float64).tolist() == [0.1]
     for wrong in ([[1, 2], [3]], [[1], 2], [1, [2]]):
         with pytest.raises(pp.ArgumentError):
             pp.tensor(wrong)
@@ -171,3 +174,26 @@ def test_random_numbers_repeat():
     assert pp.randn((5,)).tolist() == a
     assert sorted(pp.randperm(4).tolist()) == [0, 1, 2, 3]
     assert set(pp.randint(2, 4, (50,)).tolist()) == {2, 3}
+
+
+def test_a_forked_process_computes_on_one_thread():
+    x = pp.rand((400, 400))
+    expected = (x @ x).numpy()  # whoever waits for the threads that computed this waits for ever
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            same = np.allclose((x @ x).numpy(), expected, rtol=1e-4) and pp.num_threads() == 1
+            with pytest.raises(pp.Error, match="forked"):
+                pp.set_num_threads(2)
+            code = 0 if same else 2
+        finally:
+            os._exit(code)
+    for _ in range(300):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(child, 9)
+    assert ended and os.waitstatus_to_exitcode(status) == 0

@@ -33,9 +33,14 @@ def missing_factors(layer, adapter, config):
     return config.boft_n_butterfly_factor - layer.boft_R[adapter].shape[0]
 
 
+def _width(layer, adapter):
+    """The number of coordinates that are turned: a linear layer's inputs, a convolution's c k k."""
+    return layer.boft_block_size[adapter] * layer.boft_block_num[adapter]
+
+
 def check_factors(name, layer, adapter, m):
     """Raises ArgumentError if m factors do not fit the layer."""
-    b, d = layer.boft_block_size[adapter], layer.in_features
+    b, d = layer.boft_block_size[adapter], _width(layer, adapter)
     if b % 2 or d % (b << (m - 1)):
         raise papilio.ArgumentError(
             f"accelerate: {name}: {m} butterfly factors of blocks of {b} need an even block size and inputs that are a "
@@ -56,7 +61,7 @@ def make_permutations(layer):
     m = layer.boft_R[adapter].shape[0]
     if layer.boft_P.shape[0] == m:
         return
-    b, blocks, d = layer.boft_block_size[adapter], layer.boft_block_num[adapter], layer.in_features
+    b, blocks, d = layer.boft_block_size[adapter], layer.boft_block_num[adapter], _width(layer, adapter)
     p = torch.zeros(m, d, d, device=layer.boft_P.device)
     for i in range(m):
         order = layer.block_butterfly_perm(d, blocks >> i, b // 2, m - 1)

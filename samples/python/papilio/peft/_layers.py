@@ -10,10 +10,10 @@ from papilio.peft._bridge import FROM_TORCH, call, from_torch, to_torch
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def _base(layer, x):
-    """The linear layer inside if Papilio can compute it for x, else None."""
+def plain_base(layer, x, kind=torch.nn.Linear):
+    """The layer inside if Papilio can compute it for x, else None."""
     base = layer.base_layer
-    plain = type(base) is torch.nn.Linear and not any(getattr(base, hooks) for hooks in HOOKS)
+    plain = type(base) is kind and not any(getattr(base, hooks) for hooks in HOOKS)
     if not plain or layer.disable_adapters or layer.merged or not x.numel():
         return None
     if x.device.type != "cpu" or x.layout is not torch.strided or x.dtype not in FROM_TORCH:
@@ -32,21 +32,21 @@ def _in_dtype(x, dtype):
     return x if x.dtype == dtype else papilio.cast(x, dtype)
 
 
-def _compute(f, x, *tensors):
-    """f(x, *tensors) as one operation, in x's dtype; None in a scope that Papilio does not have."""
+def compute(f, x, *tensors, dtype=None):
+    """f(x, *tensors) as one operation, in x's dtype if no other is said; None in a scope that Papilio does not have."""
     scope, known = _autocast()
     if not known:
         return None
-    dtype = FROM_TORCH[x.dtype]
+    dtype = FROM_TORCH[dtype or x.dtype]
 
-    def compute(*ours):
+    def computed(*ours):
         with scope:
             return _in_dtype(f(*ours), dtype)
 
-    return call(compute, x, *tensors)
+    return call(computed, x, *tensors)
 
 
-def _dropped_blocks(layer, adapter):
+def dropped_blocks(layer, adapter):
     """What PEFT's multiplicative dropout would replace by identities: a bool mask (m, N, 1, 1), drawn as PEFT draws it;
     None if nothing."""
     dropout = layer.boft_dropout[adapter]
@@ -61,52 +61,56 @@ def _dropped_blocks(layer, adapter):
     return None
 
 
-def _rotations(r, mask):
+def rotations(r, mask):
     q = papilio.cayley(r)
     if mask is None:
         return q
     return papilio.where(mask, papilio.eye(q.size(-1), q.dtype), q)
 
 
+def rotate(x, q):
+    """x R in q's dtype, then in x's."""
+    return _in_dtype(papilio.butterfly_rotation(_in_dtype(x, q.dtype), q), x.dtype)
+
+
 def _boft_product(x, weight, bias, q, s):
     """s o (x R W^T) + bias; in 16 bits the rotation in float32."""
     if weight.dtype == q.dtype:
         return papilio.boft_linear(x, weight, bias, q, s)
-    rotated = _in_dtype(papilio.butterfly_rotation(_in_dtype(x, q.dtype), q), weight.dtype)
-    y = _in_dtype(papilio.linear(rotated, weight), q.dtype) * papilio.reshape(s, (-1,))
+    y = _in_dtype(papilio.linear(_in_dtype(rotate(x, q), weight.dtype), weight), q.dtype) * papilio.reshape(s, (-1,))
     return y if bias is None else y + _in_dtype(bias, q.dtype)
 
 
 def boft_linear(layer, x):
-    base = _base(layer, x)
+    base = plain_base(layer, x)
     names = [name for name in layer.active_adapters if name in layer.boft_R]
     if base is None or not names or any(layer.boft_R[name].dtype not in FROM_TORCH for name in names):
         return None
-    masks = [_dropped_blocks(layer, name) for name in names]
+    masks = [dropped_blocks(layer, name) for name in names]
 
-    def compute(x, weight, bias, *parameters):
-        qs = [_rotations(r, mask) for r, mask in zip(parameters[::2], masks)]
+    def computed(x, weight, bias, *parameters):
+        qs = [rotations(r, mask) for r, mask in zip(parameters[::2], masks)]
         scale = parameters[1]
         for s in parameters[3::2]:
             scale = scale * s
         # R = R_k ... R_1: the last adapter's rotation acts on x first.
         for q in reversed(qs[1:]):
-            x = _in_dtype(papilio.butterfly_rotation(_in_dtype(x, q.dtype), q), x.dtype)
+            x = rotate(x, q)
         return _boft_product(x, weight, bias, qs[0], scale)
 
     tensors = [t for name in names for t in (layer.boft_R[name], layer.boft_s[name])]
-    return _compute(compute, x, base.weight, base.bias, *tensors)
+    return compute(computed, x, base.weight, base.bias, *tensors)
 
 
 def boft_delta_weight(layer, adapter):
-    """R (d, d) and s, which merging multiplies with: any number of factors."""
+    """R (d, d) and s (out, 1), which merging multiplies with: any number of factors."""
     r, s = layer.boft_R[adapter], layer.boft_s[adapter]
     if r.device.type != "cpu" or r.dtype not in FROM_TORCH:
         return None
-    return call(lambda r: papilio.butterfly_matrix(papilio.cayley(r)), r), s
+    return call(lambda r: papilio.butterfly_matrix(papilio.cayley(r)), r), s.reshape(-1, 1)
 
 
-def _oft_blocks(module, upper):
+def oft_blocks(module, upper):
     a = papilio.skew_symmetric(upper, module.block_size)
     q = papilio.cayley_neumann(a, module.num_cayley_neumann_terms) if module.use_cayley_neumann else papilio.cayley(a)
     q = papilio.reshape(q, (1, q.size(0), module.block_size, module.block_size))
@@ -115,54 +119,73 @@ def _oft_blocks(module, upper):
     return q
 
 
+def constrain(module):
+    """COFT's limit, in place, as PEFT sets it in each pass."""
+    if module.coft:
+        with torch.no_grad():
+            module.weight.copy_(module._project_batch(module.weight, eps=module.eps))
+
+
 def oft_linear(layer, x):
-    base = _base(layer, x)
+    base = plain_base(layer, x)
     modules = [layer.oft_R[name] for name in layer.active_adapters if name in layer.oft_R]
     if base is None or not modules or any(module.weight.dtype not in FROM_TORCH for module in modules):
         return None
     for module in modules:
-        if module.coft:
-            with torch.no_grad():
-                module.weight.copy_(module._project_batch(module.weight, eps=module.eps))
+        constrain(module)
 
-    def compute(x, weight, bias, *uppers):
+    def computed(x, weight, bias, *uppers):
         for module, upper in zip(modules, uppers):
-            q = _oft_blocks(module, upper)
-            x = _in_dtype(papilio.butterfly_rotation(_in_dtype(x, q.dtype), q), x.dtype)
+            x = rotate(x, oft_blocks(module, upper))
         return papilio.linear(x, weight, bias)
 
-    return _compute(compute, x, base.weight, base.bias, *(module.weight for module in modules))
+    return compute(computed, x, base.weight, base.bias, *(module.weight for module in modules))
 
 
 def _plain_lora(layer, name):
     a, b = layer.lora_A[name], layer.lora_B[name]
     return (name not in layer.lora_variant and type(a) is type(b) is torch.nn.Linear and b.bias is None
-            and a.weight.dtype is b.weight.dtype is layer.base_layer.weight.dtype)
+            and a.weight.dtype is b.weight.dtype and a.weight.dtype in FROM_TORCH)
+
+
+def _low_rank_added(y, x, a, b, scaling):
+    """y + scaling (x A^T) B^T, in the wider of both dtypes."""
+    z = papilio.linear(papilio.linear(_in_dtype(x, a.dtype), a), b) * scaling
+    dtype = y.dtype if z.dtype == papilio.bfloat16 else z.dtype
+    return _in_dtype(y, dtype) + _in_dtype(z, dtype)
 
 
 def lora_linear(layer, x):
-    base = _base(layer, x)
+    base = plain_base(layer, x)
     names = [name for name in layer.active_adapters if name in layer.lora_A]
     if base is None or not names or not all(_plain_lora(layer, name) for name in names):
         return None
-    # In 16 bits W + B A would lose what is small in B A.
-    if base.weight.dtype is torch.bfloat16 or x.dtype is torch.bfloat16 or torch.is_autocast_enabled("cpu"):
+    automatic = torch.is_autocast_enabled("cpu")
+    if x.dtype is not base.weight.dtype and not automatic:
         return None
+    # In 16 bits W + B A would lose what is small in B A: there the products stay apart.
+    dtypes = {base.weight.dtype, *(layer.lora_A[name].weight.dtype for name in names)}
+    joined = not automatic and len(dtypes) == 1 and torch.bfloat16 not in dtypes
     scalings = [layer.scaling[name] for name in names]
     dropped = []
     for name in names:
         dropout = layer.lora_dropout[name]
         acts = not isinstance(dropout, torch.nn.Identity) and dropout.training
-        dropped.append(dropout(x) if acts else None)
+        dropped.append(dropout(x.to(layer.lora_A[name].weight.dtype)) if acts else None)
 
-    def compute(x, weight, bias, *rest):
-        (a, b, d), others = rest[:3], rest[3:]
-        y = papilio.lora_linear(x, weight, bias, a, b, scalings[0], d)
-        for i, scaling in enumerate(scalings[1:]):
-            a, b, d = others[3 * i:3 * i + 3]
-            y = y + papilio.linear(papilio.linear(x if d is None else d, a), b) * scaling
+    def computed(x, weight, bias, *rest):
+        parts = [(x if d is None else d, a, b, scaling)
+                 for a, b, d, scaling in zip(rest[::3], rest[1::3], rest[2::3], scalings)]
+        if joined:
+            y = papilio.lora_linear(x, weight, bias, rest[0], rest[1], scalings[0], rest[2])
+            parts = parts[1:]
+        else:
+            y = papilio.linear(x, weight, bias)
+        for part in parts:
+            y = _low_rank_added(y, *part)
         return y
 
     tensors = [t for name, d in zip(names, dropped)
                for t in (layer.lora_A[name].weight, layer.lora_B[name].weight, d)]
-    return _compute(compute, x, base.weight, base.bias, *tensors)
+    dtype = torch.get_autocast_dtype("cpu") if automatic else base.weight.dtype
+    return compute(computed, x, base.weight, base.bias, *tensors, dtype=dtype)

@@ -7,7 +7,7 @@ import torch
 from peft.tuners import boft, lora, oft
 
 import papilio
-from papilio.peft import Accelerated, _butterfly, _layers, _versions
+from papilio.peft import Accelerated, _butterfly, _convolutions, _layers, _versions
 
 
 def _forward(fast, plain):
@@ -43,9 +43,15 @@ REPLACED = {
         "forward": _forward(_layers.boft_linear, boft.layer.Linear.forward),
         "get_delta_weight": _get_delta_weight(boft.layer.Linear.get_delta_weight),
     },
+    boft.layer.Conv2d: {
+        "forward": _forward(_convolutions.boft_conv2d, boft.layer.Conv2d.forward),
+        "get_delta_weight": _get_delta_weight(boft.layer.Conv2d.get_delta_weight),
+    },
     oft.layer.Linear: {"forward": _forward(_layers.oft_linear, oft.layer.Linear.forward)},
+    oft.layer.Conv2d: {"forward": _forward(_convolutions.oft_conv2d, oft.layer.Conv2d.forward)},
     lora.layer.Linear: {"forward": _forward(_layers.lora_linear, lora.layer.Linear.forward)},
 }
+BOFT_LAYERS = (boft.layer.Linear, boft.layer.Conv2d)
 ADAPTERS = (boft.layer.BOFTLayer, oft.layer.OFTLayer, lora.layer.LoraLayer)
 
 
@@ -58,7 +64,7 @@ def _why_not(layer):
     """Why Papilio cannot compute the layer; None if it can."""
     if type(layer) not in REPLACED:
         return f"{type(layer).__module__}.{type(layer).__name__}"
-    if type(layer.base_layer) is not torch.nn.Linear:
+    if type(layer.base_layer) not in (torch.nn.Linear, torch.nn.Conv2d):
         return f"its base is a {type(layer.base_layer).__name__}"
     if "forward" in layer.__dict__ and not _is_ours(layer, "forward"):
         return "somebody else has replaced its forward"
@@ -70,7 +76,7 @@ def _missing(model, layers):
     configs = getattr(model, "peft_config", {})
     missing = []
     for name, layer in layers.items():
-        if type(layer) is not boft.layer.Linear:
+        if type(layer) not in BOFT_LAYERS:
             continue
         for adapter in layer.boft_R:
             config = configs.get(adapter)
@@ -104,7 +110,7 @@ def restore(model):
             continue
         for method in REPLACED[type(layer)]:
             del layer.__dict__[method]
-        if type(layer) is boft.layer.Linear and any(r.shape[0] > 1 for r in layer.boft_R.values()):
+        if type(layer) in BOFT_LAYERS and any(r.shape[0] > 1 for r in layer.boft_R.values()):
             _butterfly.enable()
             _butterfly.make_permutations(layer)
         names.append(name)
