@@ -1,31 +1,49 @@
 #!/usr/bin/env python3
-"""Times a training step of PEFT on PyTorch beside the same after papilio.peft.accelerate. See README.md.
+"""What the Python package promises, measured: beside PEFT on PyTorch, beside `papilio finetune`, and by itself. See README.md.
 
-One process, one model: PEFT's step, then three of ours, again and again; the shortest of each counts.
+    bench_accelerate.py [--papilio PROGRAM] [--rounds 5] [--threads N] [METHOD...]
+
+Steps: one process, one model; PEFT's step, then three of ours, again and again; the shortest of each counts. Memory: a
+process for each side. `papilio finetune` and papilio.fit train the same model on the same files, in turns.
 """
 
 import argparse
+import csv
 import os
+import subprocess
+import sys
+import tempfile
 import time
 import warnings
-
-import peft
-import peft.tuners.boft.layer as boft_layer
-import torch
-import transformers
+from pathlib import Path
 
 import papilio
 
-METHODS = {
-    "BOFT b 4 m 1": lambda **k: peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=1, **k),
-    "BOFT b 4 m 2": lambda **k: peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=2, **k),
-    "OFT b 32": lambda **k: peft.OFTConfig(oft_block_size=32, r=0, **k),
-    "LoRA r 8": lambda **k: peft.LoraConfig(r=8, **k),
+METHODS = {  # times faster, and growth of memory, that are wanted
+    "BOFT b 4 m 1": (4, 0.6),
+    "BOFT b 4 m 2": (4, 0.6),
+    "OFT b 32": (1.3, 0.9),
+    "LoRA r 8": (None, None),
 }
+
+
+def config_of(method, **fields):
+    import peft
+
+    if method.startswith("BOFT"):
+        return peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=int(method[-1]), **fields)
+    if method.startswith("OFT"):
+        return peft.OFTConfig(oft_block_size=32, r=0, **fields)
+    return peft.LoraConfig(r=8, **fields)
 
 
 def vit_small(method):
     """ViT-S/16 for 224 pixels, all linear layers of the backbone adapted, the classifier trained as it is."""
+    import peft
+    import peft.tuners.boft.layer as boft_layer
+    import torch
+    import transformers
+
     torch.manual_seed(0)
     base = transformers.ViTForImageClassification(transformers.ViTConfig(
         hidden_size=384, num_hidden_layers=12, num_attention_heads=6, intermediate_size=1536, num_labels=10))
@@ -34,38 +52,153 @@ def vit_small(method):
         papilio.peft.enable_butterfly_factors()
     else:
         boft_layer.get_fbd_cuda = lambda: None  # PEFT as it is on a machine without a GPU, and no search for ninja
-    return peft.get_peft_model(base, METHODS[method](
-        target_modules=sorted(names - {"classifier"}), modules_to_save=["classifier"])).train()
+    return peft.get_peft_model(base, config_of(
+        method, target_modules=sorted(names - {"classifier"}), modules_to_save=["classifier"])).train()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("methods", nargs="*", default=list(METHODS))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    papilio.set_num_threads(options.threads)
-    warnings.simplefilter("ignore")
+def step_of(model):
+    """A function that makes a step and returns its seconds."""
+    import torch
+
     images, labels = torch.randn(8, 3, 224, 224), torch.arange(8)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
+
+    def step():
+        begin = time.perf_counter()
+        torch.nn.functional.cross_entropy(model(pixel_values=images).logits, labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return time.perf_counter() - begin
+
+    return step
+
+
+def process_bytes(line):
+    for text in Path("/proc/self/status").read_text().splitlines():
+        if text.startswith(line + ":"):
+            return 1024 * int(text.split()[1])
+    raise KeyError(line)
+
+
+def growth(method, side):
+    """Bytes that three steps take at most beyond the model as it was loaded."""
+    model = vit_small(method)
+    if side == "ours":
+        papilio.peft.accelerate(model)
+    step = step_of(model)
+    Path("/proc/self/clear_refs").write_text("5")  # the largest so far becomes what it is now
+    before = process_bytes("VmRSS")
+    for _ in range(3):
+        step()
+    return process_bytes("VmHWM") - before
+
+
+def grown(method, side, threads):
+    """growth in a process of its own."""
+    answer = subprocess.run([sys.executable, __file__, "--growth", side, "--threads", str(threads), method],
+                            check=True, capture_output=True, text=True)
+    return int(answer.stdout.split()[-1])
+
+
+def beside_peft(options):
+    print("| method | PEFT | accelerated | times faster | wanted | PEFT, memory | accelerated | share | wanted |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     for method in options.methods:
         model = vit_small(method)
-        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
-
-        def step():
-            begin = time.perf_counter()
-            torch.nn.functional.cross_entropy(model(pixel_values=images).logits, labels).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            return time.perf_counter() - begin
-
+        step = step_of(model)
         theirs, ours = step(), float("inf")
         for _ in range(options.rounds):
             theirs = min(theirs, step())
             papilio.peft.accelerate(model)
             ours = min(ours, *(step() for _ in range(3)))
             papilio.peft.restore(model)
-        print(f"| {method} | {theirs * 1e3:.0f} ms | {ours * 1e3:.0f} ms | {theirs / ours:.1f} |", flush=True)
+        del model, step
+        faster, smaller = (goal or "" for goal in METHODS[method])
+        memory = [min(grown(method, side, options.threads) for _ in range(2)) / 2**20 for side in ("theirs", "ours")]
+        print(f"| {method} | {theirs * 1e3:.0f} ms | {ours * 1e3:.0f} ms | {theirs / ours:.1f} | {faster} | "
+              f"{memory[0]:.0f} MB | {memory[1]:.0f} MB | {memory[1] / memory[0]:.2f} | {smaller} |", flush=True)
+
+
+def import_time():
+    """Milliseconds of `import papilio` in a fresh interpreter, the shortest of ten."""
+    code = "import time; t = time.perf_counter(); import papilio; print(1e3 * (time.perf_counter() - t))"
+    return min(float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+               for _ in range(10))
+
+
+def call_time():
+    """Microseconds of an operation on tensors of one element, the shortest of many runs."""
+    x, y = papilio.ones((1,)), papilio.ones((1,))
+    best, add = float("inf"), papilio.add
+    for _ in range(200):
+        begin = time.perf_counter()
+        for _ in range(1000):
+            add(x, y)
+        best = min(best, time.perf_counter() - begin)
+    return 1e3 * best
+
+
+def write_pictures(folder, count=48, size=224):
+    """Grey noise as PNG files of two classes."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    from PIL import Image
+
+    for name in ("one", "two"):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            Image.fromarray(random.integers(0, 255, (size, size, 3), dtype=np.uint8)).save(folder / name / f"{i}.png")
+
+
+def beside_the_program(options):
+    """Seconds of the shortest step of `papilio finetune` and of papilio.fit: ViT-S/16, BOFT b 4 m 2, batch 8."""
+    times = {"program": float("inf"), "python": float("inf")}
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        write_pictures(work / "pictures")
+        model = papilio.vit(image_size=224, patch_size=16, hidden_size=384, num_hidden_layers=12, num_attention_heads=6,
+                            intermediate_size=1536, class_names=["one", "two"])
+        model.save_pretrained(str(work / "model"))
+        data = papilio.images_from_folder(str(work / "pictures"), model)
+        adapters = papilio.AdapterModel(model)
+        adapters.add_adapter("default", papilio.BoftConfig(
+            boft_n_butterfly_factor=2, target_modules="all-linear", exclude_modules=["classifier"],
+            modules_to_save=["classifier"]))
+        for _ in range(options.rounds):
+            subprocess.run([options.papilio, "finetune", work / "model", "--data", work / "pictures", "--out", work / "run",
+                            "--overwrite", "--method", "boft", "-b", "4", "-m", "2", "--target-modules", "all-linear",
+                            "--exclude-modules", "classifier", "--modules-to-save", "classifier", "--dropout", "0",
+                            "--epochs", "1", "--batch-size", "8", "--kept=false", "--threads", str(options.threads)],
+                           check=True, stdout=subprocess.DEVNULL)
+            with open(work / "run/steps.csv", newline="") as file:
+                times["program"] = min(times["program"], *(float(row["seconds"]) for row in csv.DictReader(file)))
+            history = papilio.fit(adapters, data["train"], epochs=1, batch_size=8)
+            times["python"] = min(times["python"], *history["seconds"])
+    return times
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("methods", nargs="*", default=list(METHODS), metavar="METHOD", help=", ".join(METHODS))
+    parser.add_argument("--papilio", help="the program, to train beside")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--growth", choices=["theirs", "ours"], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    import torch
+
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(options.threads)
+    papilio.set_num_threads(options.threads)
+    if options.growth:
+        return print(growth(options.methods[0], options.growth))
+    print(f"import papilio: {import_time():.0f} ms (wanted: under 100); an operation: {call_time():.2f} microseconds (under 3)")
+    if options.papilio:
+        times = beside_the_program(options)
+        print(f"a step of papilio finetune {times['program'] * 1e3:.0f} ms, of papilio.fit {times['python'] * 1e3:.0f} ms: "
+              f"{100 * (times['python'] / times['program'] - 1):+.1f} % (wanted: at most 2)\n", flush=True)
+    beside_peft(options)
 
 
 if __name__ == "__main__":
