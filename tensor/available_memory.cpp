@@ -160,4 +160,15 @@ AvailableMemory available_memory(Device device) {
   return memory;
 }
 
+size_t peak_resident_bytes() {
+  std::istringstream lines(text_of("/proc/self/status"));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string key;
+    size_t kib = 0;
+    if (words >> key >> kib && key == "VmHWM:") return kib << 10;
+  }
+  return 0;
+}
+
 }  // namespace papilio

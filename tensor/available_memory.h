@@ -21,6 +21,10 @@ struct AvailableMemory {
 // available too.
 AvailableMemory available_memory(Device device);
 
+// The most memory of its own that this process has had, in bytes, as Linux counts it (VmHWM); 0
+// elsewhere.
+size_t peak_resident_bytes();
+
 // From now on blocks that tensors on the CPU left behind go back to the system rather than that
 // they and live tensors together take more than so many bytes.
 void keep_memory_below(size_t bytes);

@@ -56,8 +56,9 @@ void add_training_options(Options& options, TrainingSettings& s) {
   options.add("clip", &s.clip, "NORM", "largest norm of the gradient; 0 for any").range(0);
   options
       .flag("fit-memory", s.fit_memory,
-            "take fewer images at a time, accumulated to as many in a step, if a batch would take "
-            "more memory")
+            "if a batch would take more memory than there is, take fewer images at a time, "
+            "accumulated to as many in a step, and compute blocks again (--recompute) if that is "
+            "not enough")
       .line_only();
   options.flag("cuda-graph", s.cuda_graph,
                "on a GPU: launch each step as one CUDA graph; "

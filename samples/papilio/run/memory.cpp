@@ -50,14 +50,47 @@ TrainingSettings divided(const TrainingSettings& s, int64_t batch_size) {
   return other;
 }
 
-// The largest batch that divides the step and fits.
-std::optional<TrainingSettings> accumulated(const MemoryQuestion& q) {
-  for (int64_t batch = q.settings.batch_size - 1; batch >= 1; --batch) {
-    if (q.settings.batch_size % batch != 0) continue;
-    const TrainingSettings other = divided(q.settings, batch);
+// Tokens at a time below which products are too flat to be fast: then computing blocks again, a
+// third more time, costs less.
+constexpr int64_t kWideTokens = 1024;
+
+// The largest batch that divides the step, has `least` images or more, and fits; all of the step
+// only if it is `whole`.
+std::optional<TrainingSettings> accumulated(const MemoryQuestion& q, const TrainingSettings& s,
+                                            bool whole, int64_t least) {
+  for (int64_t batch = s.batch_size - (whole ? 0 : 1); batch >= least; --batch) {
+    if (s.batch_size % batch != 0) continue;
+    const TrainingSettings other = divided(s, batch);
     if (plan_with(q, other, q.image_shape[1]).fits()) return other;
   }
   return {};
+}
+
+int64_t tokens_of(const nn::ImageClassifier& model, const Dims& image_shape) {
+  const nn::ImageClassifier::Shape m = model.shape();
+  return m.prefix_tokens + (image_shape[1] / m.patch_size) * (image_shape[2] / m.patch_size);
+}
+
+// The same steps in less memory, for the least time: fewer images at a time, then blocks computed
+// again too, then images so few that products are slow.
+std::optional<TrainingSettings> fitted(const MemoryQuestion& q) {
+  const int64_t tokens = tokens_of(q.model, q.image_shape);
+  std::vector<std::string> ways{q.settings.recompute};
+  if (ways[0] == "off") ways.emplace_back("selective");
+  if (ways[0] != "blocks") ways.emplace_back("blocks");
+  for (const int64_t least : {(kWideTokens + tokens - 1) / tokens, int64_t(1)})
+    for (const std::string& recompute : ways) {
+      TrainingSettings s = q.settings;
+      s.recompute = recompute;
+      if (auto found = accumulated(q, s, recompute != q.settings.recompute, least)) return found;
+    }
+  return {};
+}
+
+// As options: "--batch-size 16 --accumulate 4 --recompute blocks".
+std::string options_of(const TrainingSettings& s, const TrainingSettings& before) {
+  return str("--batch-size ", s.batch_size, " --accumulate ", s.accumulate,
+             s.recompute != before.recompute ? " --recompute " + s.recompute : "");
 }
 
 // The largest side of whole patches below the run's that fits, or 0.
@@ -81,6 +114,7 @@ std::optional<TrainingSettings> taken_before(const TrainingSettings& s, const st
       if (entry.values.size() != 1) continue;
       if (entry.key == "batch-size") before.batch_size = std::stoll(entry.values[0]);
       if (entry.key == "accumulate") before.accumulate = std::stoll(entry.values[0]);
+      if (entry.key == "recompute") before.recompute = entry.values[0];
     }
   } catch (const std::exception&) {
     return {};  // the checkpoint will say what is wrong
@@ -125,7 +159,7 @@ std::string plan_line(const nn::ImageClassifier& model, const Dims& image_shape,
                       const TrainingSettings& s, const RunMemory& memory) {
   const nn::ImageClassifier::Shape m = model.shape();
   const int64_t height = image_shape[1], width = image_shape[2];
-  const int64_t tokens = m.prefix_tokens + (height / m.patch_size) * (width / m.patch_size);
+  const int64_t tokens = tokens_of(model, image_shape);
   return str(m.model_type, ", ", m.num_hidden_layers,
              m.num_hidden_layers == 1 ? " layer" : " layers", " of width ", m.hidden_size, ", ",
              with_commas(tokens), " tokens an image (", height, 'x', width, "), batch ",
@@ -174,10 +208,7 @@ std::vector<std::string> what_would_fit(const MemoryQuestion& q, bool resizable)
   const auto add = [&](const std::string& way, const RunMemory& memory) {
     if (memory.fits()) ways.push_back(str(way, " (", bytes_text(memory.needed), ")"));
   };
-  if (const auto other = accumulated(q)) {
-    add(str("--batch-size ", other->batch_size, " --accumulate ", other->accumulate),
-        plan_with(q, *other, side));
-  }
+  if (const auto other = fitted(q)) add(options_of(*other, q.settings), plan_with(q, *other, side));
   if (q.settings.recompute != "blocks") {
     TrainingSettings again = q.settings;
     again.recompute = "blocks";
@@ -212,13 +243,12 @@ RunMemory settle_memory(const Options& options, nn::ImageClassifier& model, Trai
   const RunMemory memory = planned();
   if (memory.fits()) return memory;
   if (s.fit_memory && !s.resume) {
-    if (const auto other = accumulated(memory_question(model, data, s))) {
-      const int64_t batch = s.batch_size;
+    if (const auto other = fitted(memory_question(model, data, s))) {
+      const TrainingSettings before = s;
       take(*other);
-      warn(options,
-           {str("--fit-memory: a batch of ", batch, " needs ", bytes_text(memory.needed), " of ",
-                bytes_text(memory.available), " (", memory.bound, "); the run is --batch-size ",
-                s.batch_size, " --accumulate ", s.accumulate)});
+      warn(options, {str("--fit-memory: a batch of ", before.batch_size, " needs ",
+                         bytes_text(memory.needed), " of ", bytes_text(memory.available), " (",
+                         memory.bound, "); the run is ", options_of(s, before))});
       return planned();
     }
   }

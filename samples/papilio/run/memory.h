@@ -54,7 +54,8 @@ std::vector<std::string> what_would_fit(const MemoryQuestion& question, bool res
 
 // Plans the run. One that does not fit throws OutOfMemoryError with the numbers and what would fit,
 // or with --fit-memory becomes one that does: batch_size and accumulate of `settings` (and of
-// `data`) change; a run that is resumed stays as it was. Returns the plan.
+// `data`) change, and recompute if that is not enough; a run that is resumed stays as it was.
+// Returns the plan.
 RunMemory settle_memory(const Options& options, nn::ImageClassifier& model, TrainingData& data,
                         TrainingSettings& settings, const std::string& out, bool resizable);
 

@@ -5,6 +5,7 @@
 
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/shell.h"
+#include "tensor/available_memory.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -73,6 +74,7 @@ void add_to_json(nlohmann::json& object, const TrainingEnd& end) {
   object["seconds"] = end.seconds;
   object["images_per_second"] = end.images_per_second;
   object["peak_memory_bytes"] = end.peak_memory;
+  object["peak_resident_bytes"] = peak_resident_bytes();
   object["train_loss"] = end.train_loss;
   object["validation_accuracy"] = end.validation_accuracy;
   object["best_validation_accuracy"] = end.best_accuracy;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "tests/samples/papilio/program.h"
 #include "tests/samples/papilio/run/two_classes.h"
@@ -77,6 +78,58 @@ TEST_CASE("a plan is within a tenth of what the run takes, and its line comes be
   CHECK(refused.code == 1);
   check_refused(at, {{"inspect base --batch-size 3", 2, "--batch-size: has a meaning only with"},
                      {"inspect base --plan --would-adapt x.json", 2, "not both"}});
+}
+
+TEST_CASE("--fit-memory computes blocks again if fewer images do not suffice") {
+  const Workplace at;
+  at.json(words(
+      "train --classes 0-1 --epochs 1 --patch-size 2 --hidden-size 32 --layers 4 --out base"));
+  const std::string line =
+      "finetune base --classes 2-4 --epochs 1 -b 4 -m 2 --batch-size 1 --quiet --out ";
+  const auto planned = [&](const std::string& recompute) {
+    return at.json(words("inspect base --plan -b 4 -m 2 --batch-size 1 --recompute " + recompute))
+        .at("needed")
+        .get<double>();
+  };
+  const double off = planned("off"), blocks = planned("blocks");
+  REQUIRE(blocks < 0.98 * off);
+  const std::string limit = " --memory " + std::to_string((off + 3 * blocks) / 4e9);
+  const Outcome refused = at.run(words(line + "none" + limit));
+  CHECK(refused.code == 1);
+  CHECK_MESSAGE(refused.err.find("It fits with --batch-size 1 --accumulate 1 --recompute ") !=
+                    std::string::npos,
+                refused.err);
+  const Outcome chosen = at.run(words(line + "fitted --fit-memory" + limit));
+  CHECK_MESSAGE(chosen.code == 0, chosen.err);
+  CHECK(at.bytes("fitted/run.toml").find("recompute = \"off\"") == std::string::npos);
+  at.json(words(line + "free"));
+  CHECK(at.bytes("fitted/adapter_model.safetensors") == at.bytes("free/adapter_model.safetensors"));
+}
+
+TEST_CASE("what the system counts of a run grows as the plan does, over methods and dtypes") {
+  const Workplace at;
+  const std::string sizes = " --hidden-size 192 --layers 2 --heads 3 --patch-size 2 --epochs 1 ";
+  at.json(words("train --classes 0-1 --out base --batch-size 70" + sizes));
+  const std::string finetune = "finetune base --epochs 1 ";
+  for (const std::string& what : {"train --precision bfloat16" + sizes, finetune + "-b 4 -m 2",
+                                  finetune + "--method lora --recompute selective"}) {
+    CAPTURE(what);
+    const std::string run =
+        what + (what.starts_with("train") ? " --out model" : " --out adapter") + " --overwrite";
+    // The plan, and what is resident if blocks that lie idle are given back at the plan's limit.
+    const auto measured = [&](int64_t batch) {
+      const std::string line = run + " --classes 0-1 --batch-size " + std::to_string(batch);
+      const double needed = at.json(words(line))["memory_plan"]["needed"].get<double>();
+      const auto within = at.json(words(line + " --memory " + std::to_string(1.01e-9 * needed)));
+      return std::pair(needed, within["peak_resident_bytes"].get<double>());
+    };
+    const auto few = measured(32), many = measured(256);
+    const double planned = many.first - few.first, grown = many.second - few.second;
+    REQUIRE(planned > 40e6);
+    CAPTURE(grown);
+    CHECK(planned > 0.9 * grown);
+    CHECK(planned < 1.1 * grown);
+  }
 }
 
 TEST_CASE("--image-size: an adapter's own is taken from its run, and a merged model keeps it") {
