@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/device.h"
 #include "tensor/dtype.h"
 #include "tensor/error.h"
 
@@ -32,6 +33,7 @@ struct Collective {
   void* to = nullptr;
   int64_t count = 0;  // elements; of each rank for all_gather and all_to_all
   DType dtype = DType::uint8;
+  Device device = Device::cpu();  // whose memory it is
   int root = 0;
   // Holds the memory if that is used as it is; null: a copy travels.
   std::shared_ptr<const void> keep = nullptr;
@@ -50,6 +52,8 @@ class Communicator {
   // What carries the messages: "Open MPI v4.1.4", "one process".
   virtual std::string engine() const = 0;
 
+  // Sums may be of this device's memory; all else is of the CPU's.
+  virtual bool reaches(Device device) const { return device.is_cpu(); }
   // Begins an exchange, which goes on beside what the caller does. Its memory stays until wait() of
   // the returned ticket, and with `keep` as long as that is held: a failed exchange may go on.
   // Exchanges happen in the order in which they are begun.
@@ -60,6 +64,8 @@ class Communicator {
   virtual void set_busy(bool busy) = 0;
   // Seconds that another may come later than this one before the run ends: it hangs.
   virtual void set_patience(double seconds) = 0;
+  // Throws RankError if another rank has failed meanwhile.
+  virtual void check_others() = 0;
 
   // The end of all ranks when this one fails: tells the others and hears what they say. Returns the
   // line that this rank is to print, "" if it is another's: the first that failed by itself speaks,

@@ -1,13 +1,25 @@
-#include <algorithm>
 #include <utility>
 
 #include "autograd/backward.h"
+#include "kernels/elementwise.h"
+#include "kernels/optim.h"
 #include "nn/parallel/detail/flat_gradients.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/error.h"
+#include "tensor/pick.h"
 
 namespace papilio::nn {
+
+namespace {
+
+Tensor part(const Tensor& flat, int64_t offset, const Dims& shape) {
+  Layout layout = Layout::contiguous(shape);
+  layout.offset = offset;
+  return flat.alias(layout);
+}
+
+}  // namespace
 
 FlatGradients::FlatGradients(std::vector<Tensor> parameters) : parameters_(std::move(parameters)) {
   for (const Tensor& p : parameters_) {
@@ -19,48 +31,45 @@ FlatGradients::FlatGradients(std::vector<Tensor> parameters) : parameters_(std::
   size_ += int64_t(parameters_.size());
 }
 
-void FlatGradients::put(size_t i, const Tensor& one, const Tensor& two,
-                        std::span<float> flat) const {
-  const auto numel = size_t(parameters_[i].numel());
-  const std::span<float> to = flat.subspan(size_t(offsets_[i]), numel);
-  std::ranges::fill(to, 0.0f);
-  for (const Tensor* gradient : {&one, &two}) {
-    if (!gradient->defined()) continue;
-    const Tensor host = contiguous_data(cpu_data(*gradient));
-    const float* from = host.data<float>();
-    if (gradient == &one) {
-      std::copy_n(from, numel, to.begin());
-    } else {
-      std::transform(to.begin(), to.end(), from, to.begin(),
-                     [](float a, float b) { return a + b; });
-    }
+void FlatGradients::put(size_t i, const Tensor& one, const Tensor& two, const Tensor& flat) const {
+  const Tensor to = part(flat, offsets_[i], parameters_[i].shape());
+  const Device device = flat.device();
+  const Tensor& first = one.defined() ? one : two;
+  if (!first.defined()) {
+    fill_(to, 0);
+  } else {
+    copy_(to, first);
   }
-  flat[flat.size() - parameters_.size() + i] = float(one.defined() || two.defined());
+  if (one.defined() && two.defined()) {
+    const Tensor there = two.device() == device ? two : copy_of(two, device);
+    pick(device, cpu::add_to, cuda::add_to)(view(to), view(there));
+  }
+  const int64_t marks = size_ - int64_t(parameters_.size());
+  fill_(part(flat, marks + int64_t(i), {1}), first.defined() ? 1 : 0);
 }
 
-void FlatGradients::pack(std::span<float> flat) const {
+void FlatGradients::pack(const Tensor& flat) const {
   for (size_t i = 0; i < parameters_.size(); ++i) put(i, grad(parameters_[i]), {}, flat);
 }
 
-void FlatGradients::unpack(std::span<const float> flat, double factor) const {
-  const auto scale = float(factor);
+void FlatGradients::unpack(const Tensor& flat, double factor) const {
+  const auto count = int64_t(parameters_.size());
+  const std::vector<float> marks = part(flat, size_ - count, {count}).to_vector();
+  std::vector<View> scaled;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& p = parameters_[i];
-    if (flat[flat.size() - parameters_.size() + i] == 0) {
+    if (marks[i] == 0) {
       zero_grad(p);
       continue;
     }
-    Tensor g = p.device().is_cpu() ? grad(p) : Tensor();
-    if (!g.defined()) g = empty(p.shape());
-    const float* from = flat.data() + offsets_[i];
-    float* to = g.data<float>();
-    if (factor == 1) {
-      std::copy_n(from, p.numel(), to);
-    } else {
-      std::transform(from, from + p.numel(), to, [scale](float x) { return x * scale; });
-    }
-    set_grad(p, p.device().is_cpu() ? g : copy_of(g, p.device()));
+    Tensor g = grad(p);
+    if (!g.defined()) g = empty(p.shape(), {.device = p.device()});
+    copy_(g, part(flat, offsets_[i], p.shape()));
+    set_grad(p, g);
+    scaled.push_back(view(g));
   }
+  if (factor == 1 || scaled.empty()) return;
+  pick(parameters_[0].device(), cpu::scale, cuda::scale)(scaled, factor);
 }
 
 }  // namespace papilio::nn

@@ -1,9 +1,13 @@
 #include "nn/parallel/detail/gradient_buckets.h"
 
 #include <algorithm>
+#include <numeric>
+#include <span>
 #include <utility>
 
 #include "autograd/node.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
 
 namespace papilio::nn {
 
@@ -17,31 +21,61 @@ int64_t bucket_size(const std::vector<Tensor>& parameters) {
   return std::clamp<int64_t>(all / 8, 1 << 14, 1 << 18);
 }
 
+// The parameters' own if the ranks reach it, else the host's memory.
+Device device_of_buckets(const Communicator& ranks, const std::vector<Tensor>& parameters) {
+  const Device device = parameters.empty() ? Device::cpu() : parameters[0].device();
+  return ranks.reaches(device) ? device : Device::cpu();
+}
+
 }  // namespace
 
 GradientBuckets::GradientBuckets(Communicator& ranks, std::vector<Tensor> parameters, DType travel)
-    : ranks_(ranks), travel_(travel) {
+    : ranks_(ranks),
+      parameters_(std::move(parameters)),
+      travel_(travel),
+      device_(device_of_buckets(ranks, parameters_)) {
   check(travel == DType::float32 || travel == DType::bfloat16,
         "GradientBuckets: expected float32 or bfloat16, got ", travel);
-  const int64_t most = bucket_size(parameters);
-  std::ranges::reverse(parameters);
+  const FlatGradients checked(parameters_);
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    places_[parameters_[i].node().get()] = {.parameter = i};
+}
+
+// Parameters by their last arrival; behind them those that none came to, the last one first.
+std::vector<int64_t> GradientBuckets::order_of_arrival() const {
+  std::vector<int64_t> last(parameters_.size());
+  for (const auto& [leaf, place] : places_) last[place.parameter] = place.last;
+  std::vector<int64_t> order(parameters_.size());
+  std::iota(order.rbegin(), order.rend(), 0);
+  std::ranges::stable_sort(
+      order, {}, [&](int64_t i) { return last[size_t(i)] < 0 ? arrivals_ : last[size_t(i)]; });
+  return order;
+}
+
+void GradientBuckets::make_buckets(const std::vector<int64_t>& order) {
+  const int64_t most = bucket_size(parameters_);
   std::vector<Tensor> next;
   int64_t size = 0;
   const auto close = [&] {
     if (next.empty()) return;
     FlatGradients gradients(std::exchange(next, {}));
-    for (size_t i = 0; i < gradients.parameters().size(); ++i)
-      places_[gradients.parameters()[i].node().get()] = {buckets_.size(), i};
-    const auto numbers = size_t(gradients.size());
+    const int64_t numbers = gradients.size();
+    for (size_t i = 0; i < gradients.parameters().size(); ++i) {
+      Place& place = places_.at(gradients.parameters()[i].node().get());
+      place.bucket = buckets_.size();
+      place.index = i;
+    }
     buckets_.push_back(
-        {std::move(gradients), std::make_shared<std::vector<float>>(numbers),
-         std::make_shared<std::vector<BFloat16>>(travel_ == DType::bfloat16 ? numbers : 0)});
+        {.gradients = std::move(gradients), .flat = empty({numbers}, {.device = device_})});
+    if (travel_ == DType::bfloat16)
+      buckets_.back().halves = empty({numbers}, {.dtype = travel_, .device = device_});
     size = 0;
   };
-  for (Tensor& p : parameters) {
+  for (const int64_t i : order) {
+    const Tensor& p = parameters_[size_t(i)];
     if (size + p.numel() > most) close();
     size += p.numel();
-    next.push_back(std::move(p));
+    next.push_back(p);
   }
   close();
 }
@@ -55,6 +89,9 @@ void GradientBuckets::begin() {
 
 GradientArrived GradientBuckets::watcher() {
   watched_ = true;
+  // Those that nothing comes to need not be waited for.
+  for (auto& [leaf, place] : places_)
+    if (known_ && place.expected == 0) put(place, leaf->grad, {});
   return [this](const Node* leaf, const Tensor& sum, int64_t arrivals) {
     arrived(leaf, sum, arrivals);
   };
@@ -65,13 +102,18 @@ void GradientBuckets::arrived(const Node* leaf, const Tensor& sum, int64_t arriv
   if (found == places_.end()) return;
   Place& place = found->second;
   place.arrivals = arrivals;
+  place.last = arrivals_++;
   if (place.there) late_ = true;
   if (arrivals != place.expected || late_) return;
+  put(place, leaf->grad, sum);
+  send_those_ready();
+}
+
+void GradientBuckets::put(Place& place, const Tensor& one, const Tensor& two) {
   Bucket& bucket = buckets_[place.bucket];
-  bucket.gradients.put(place.index, leaf->grad, sum, *bucket.flat);
+  bucket.gradients.put(place.index, one, two, bucket.flat);
   place.there = true;
   --bucket.missing;
-  send_those_ready();
 }
 
 void GradientBuckets::send_those_ready() {
@@ -79,28 +121,31 @@ void GradientBuckets::send_those_ready() {
 }
 
 void GradientBuckets::send(Bucket& bucket) {
-  Collective c{.kind = Collective::Kind::all_reduce,
-               .to = bucket.flat->data(),
-               .count = bucket.gradients.size(),
-               .dtype = travel_,
-               .keep = bucket.flat};
+  Tensor travels = bucket.flat;
   if (travel_ == DType::bfloat16) {
-    std::ranges::transform(*bucket.flat, bucket.halves->begin(),
-                           [](float x) { return BFloat16(x); });
-    c.to = bucket.halves->data();
-    c.keep = bucket.halves;
+    copy_(bucket.halves, bucket.flat);
+    travels = bucket.halves;
   }
-  bucket.ticket = ranks_.start(c);
+  bucket.ticket = ranks_.start({.kind = Collective::Kind::all_reduce,
+                                .to = travels.raw_data(),
+                                .count = bucket.gradients.size(),
+                                .dtype = travel_,
+                                .device = device_,
+                                .keep = travels.storage()});
 }
 
 bool GradientBuckets::send_rest() {
+  if (buckets_.empty()) {
+    std::vector<int64_t> order = order_of_arrival();
+    ranks_.broadcast(std::span(order));
+    make_buckets(order);
+  }
   early_ = next_;
   for (auto& [leaf, place] : places_) {
     if (watched_) place.expected = place.arrivals;
-    const Bucket& bucket = buckets_[place.bucket];
-    if (!place.there) bucket.gradients.put(place.index, leaf->grad, {}, *bucket.flat);
-    place.there = true;
+    if (!place.there) put(place, leaf->grad, {});
   }
+  known_ = known_ || watched_;
   while (next_ < buckets_.size()) send(buckets_[next_++]);
   return !late_;
 }
@@ -108,7 +153,7 @@ bool GradientBuckets::send_rest() {
 void GradientBuckets::again() {
   for (Bucket& bucket : buckets_) {
     ranks_.wait(bucket.ticket);
-    bucket.gradients.pack(*bucket.flat);
+    bucket.gradients.pack(bucket.flat);
     send(bucket);
   }
 }
@@ -116,10 +161,8 @@ void GradientBuckets::again() {
 void GradientBuckets::finish(double factor) {
   for (Bucket& bucket : buckets_) {
     ranks_.wait(bucket.ticket);
-    if (travel_ == DType::bfloat16)
-      std::ranges::transform(*bucket.halves, bucket.flat->begin(),
-                             [](BFloat16 x) { return float(x); });
-    bucket.gradients.unpack(*bucket.flat, factor);
+    if (travel_ == DType::bfloat16) copy_(bucket.flat, bucket.halves);
+    bucket.gradients.unpack(bucket.flat, factor);
   }
 }
 

@@ -23,12 +23,13 @@ namespace {
 
 // What launchers put into the environment.
 struct Marks {
-  const char *launcher, *rank, *size;
+  const char *launcher, *rank, *size, *local_rank;
 };
 constexpr std::array kMarks = {
-    Marks{"Open MPI's mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-    Marks{"Slurm's srun with PMIx", "PMIX_RANK", "SLURM_NTASKS"},
-    Marks{"MPICH's mpiexec", "PMI_RANK", "PMI_SIZE"},
+    Marks{"Open MPI's mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE",
+          "OMPI_COMM_WORLD_LOCAL_RANK"},
+    Marks{"Slurm's srun with PMIx", "PMIX_RANK", "SLURM_NTASKS", "SLURM_LOCALID"},
+    Marks{"MPICH's mpiexec", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"},
 };
 
 std::optional<int> number(const char* name) {
@@ -90,6 +91,7 @@ class Mpi : public Communicator {
   void wait(int64_t ticket) override { thread_.wait(ticket); }
   void set_busy(bool busy) override { thread_.set_busy(busy); }
   void set_patience(double seconds) override { thread_.set_patience(seconds); }
+  void check_others() override { thread_.check_others(); }
   std::string fail(const std::string& reason) override { return thread_.fail(reason); }
   void leave(int code) override {
     thread_.leave(code);
@@ -106,7 +108,8 @@ class Mpi : public Communicator {
 std::optional<Launch> find_launch() {
   for (const Marks& marks : kMarks) {
     const auto rank = number(marks.rank), size = number(marks.size);
-    if (rank && size && *rank < *size) return Launch{marks.launcher, *rank, *size};
+    if (rank && size && *rank < *size)
+      return Launch{marks.launcher, *rank, *size, number(marks.local_rank).value_or(0)};
   }
   return std::nullopt;
 }

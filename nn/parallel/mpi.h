@@ -13,6 +13,7 @@ namespace papilio::nn {
 struct Launch {
   std::string launcher;  // "Open MPI's mpirun", "MPICH's mpiexec", ...
   int rank = 0, size = 1;
+  int local_rank = 0;  // among those of this host, if the launcher says it
 };
 // Nothing if no launcher did.
 std::optional<Launch> find_launch();

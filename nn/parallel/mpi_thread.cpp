@@ -29,6 +29,7 @@ int type_of(DType dtype) {
 }
 
 PapilioMpiCollective as_module_has_it(const Collective& c) {
+  papilio::check(c.device.is_cpu(), "MPI: expected the host's memory, got ", c.device);
   const bool sum = c.kind == Collective::Kind::all_reduce;
   papilio::check(!sum || type_of(c.dtype) != 0,
                  "all_reduce: expected float32, float64 or bfloat16, got ", c.dtype);
@@ -95,6 +96,11 @@ void MpiThread::set_busy(bool busy) {
 void MpiThread::set_patience(double seconds) {
   const std::lock_guard lock(mutex_);
   patience_ = seconds;
+}
+
+void MpiThread::check_others() {
+  const std::lock_guard lock(mutex_);
+  throw_failure();
 }
 
 std::string MpiThread::fail(const std::string& reason) {

@@ -18,7 +18,7 @@ PartRange parts_of_rank(int64_t count, int rank, int ranks) {
   return {(count * rank + ranks - 1) / ranks, (count * (rank + 1) + ranks - 1) / ranks};
 }
 
-void sum_in_order(Communicator& ranks, int64_t count, const std::vector<std::vector<float>>& own,
+void sum_in_order(Communicator& ranks, int64_t count, const std::vector<const float*>& own,
                   std::span<float> sum) {
   const int size = ranks.size();
   const PartRange mine = parts_of_rank(count, ranks.rank(), size);
@@ -34,7 +34,7 @@ void sum_in_order(Communicator& ranks, int64_t count, const std::vector<std::vec
     for (size_t r = 0; r < size_t(size); ++r) {
       const size_t begin = std::min(r * slice, length), end = std::min(begin + slice, length);
       for (size_t p = 0; p < own.size(); ++p)
-        std::copy_n(own[p].data() + at + begin, end - begin, from.data() + (r * rows + p) * slice);
+        std::copy_n(own[p] + at + begin, end - begin, from.data() + (r * rows + p) * slice);
     }
     ranks.wait(ranks.start({.kind = Collective::Kind::all_to_all,
                             .from = from.data(),

@@ -10,6 +10,7 @@
 #include "kernels/threads.h"
 #include "nn/parallel/detail/sum_in_order.h"
 #include "nn/train/detail/accumulate.h"
+#include "tensor/creation.h"
 #include "tensor/random.h"
 
 namespace papilio::nn {
@@ -30,7 +31,7 @@ ParallelStep::ParallelStep(const DataParallel& parallel, const std::vector<Tenso
                parallel.gradients) {
   if (parallel.reproducible_parts == 0) return;
   flat_ = std::make_unique<FlatGradients>(parameters);
-  part_grads_.assign(size_t(own_.end - own_.begin), std::vector<float>(size_t(flat_->size())));
+  for (int64_t p = own_.begin; p < own_.end; ++p) part_grads_.push_back(zeros({flat_->size()}));
   // A product's bits depend on the number of threads.
   threads_before_ = num_threads();
   set_num_threads(1);
@@ -93,8 +94,10 @@ void ParallelStep::add_gradients(bool stale, double factor) {
     buckets_.finish(factor);
     return;
   }
-  std::vector<float> sum(size_t(flat_->size()));
-  sum_in_order(parallel_.ranks, own_.count, part_grads_, sum);
+  const Tensor sum = empty({flat_->size()});
+  std::vector<const float*> own;
+  for (const Tensor& part : part_grads_) own.push_back(part.data<float>());
+  sum_in_order(parallel_.ranks, own_.count, own, {sum.data<float>(), size_t(sum.numel())});
   flat_->unpack(sum, factor);
 }
 

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -17,15 +16,16 @@ class FlatGradients {
   // Leaves, float32. Throws ArgumentError for others.
   explicit FlatGradients(std::vector<Tensor> parameters);
 
+  // `flat` below is float32, (size), on any device.
   int64_t size() const { return size_; }
   const std::vector<Tensor>& parameters() const { return parameters_; }
 
   // Parameter i's: the sum of two gradients, each undefined if there is none.
-  void put(size_t i, const Tensor& one, const Tensor& two, std::span<float> flat) const;
+  void put(size_t i, const Tensor& one, const Tensor& two, const Tensor& flat) const;
   // All as they are.
-  void pack(std::span<float> flat) const;
+  void pack(const Tensor& flat) const;
   // They become these times `factor`.
-  void unpack(std::span<const float> flat, double factor) const;
+  void unpack(const Tensor& flat, double factor) const;
 
  private:
   std::vector<Tensor> parameters_;

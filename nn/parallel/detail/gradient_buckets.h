@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <vector>
 
 #include "autograd/gradient_watch.h"
@@ -14,8 +13,9 @@
 
 namespace papilio::nn {
 
-// Parameters lie in buckets, the last one's first, as their gradients come. The buckets and their
-// order are the same at all ranks and in all steps, and so are the sums' bits.
+// Parameters lie in buckets in the order in which their gradients come: the first step of rank 0
+// finds it, and it stays. All ranks have the same buckets in all steps, and so the sums' bits are
+// the same, also in a run that goes on.
 class GradientBuckets {
  public:
   // travel: float32, or bfloat16, which halves what travels and rounds each sum.
@@ -34,34 +34,42 @@ class GradientBuckets {
   // Waits for them: the gradients are the sums times `factor`, the same at all ranks.
   void finish(double factor);
 
-  // How many there are, and of how many the last step's watcher sent.
+  // How many there are (0 before the first step), and of how many the last step's watcher sent.
   size_t count() const { return buckets_.size(); }
   size_t sent_early() const { return early_; }
 
  private:
   struct Place {
-    size_t bucket, index;
+    size_t parameter;
+    size_t bucket = 0, index = 0;
     int64_t arrivals = 0, expected = 0;
+    int64_t last = -1;  // arrivals at all parameters before its last one
     bool there = false;
   };
   struct Bucket {
     FlatGradients gradients;
-    std::shared_ptr<std::vector<float>> flat;
-    std::shared_ptr<std::vector<BFloat16>> halves;  // if they travel so
+    Tensor flat;
+    Tensor halves = {};  // if they travel so
     size_t missing = 0;
     int64_t ticket = 0;
   };
 
+  std::vector<int64_t> order_of_arrival() const;
+  void make_buckets(const std::vector<int64_t>& order);
   void arrived(const Node* leaf, const Tensor& sum, int64_t arrivals);
+  void put(Place& place, const Tensor& one, const Tensor& two);
   void send_those_ready();
   void send(Bucket& bucket);
 
   Communicator& ranks_;
+  const std::vector<Tensor> parameters_;
   const DType travel_;
+  Device device_;  // where buckets lie
   std::vector<Bucket> buckets_;
   std::map<const Node*, Place> places_;
   size_t next_ = 0, early_ = 0;
-  bool watched_ = false, late_ = false;
+  int64_t arrivals_ = 0;
+  bool watched_ = false, known_ = false, late_ = false;
 };
 
 }  // namespace papilio::nn

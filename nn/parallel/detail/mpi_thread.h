@@ -37,6 +37,7 @@ class MpiThread {
   void wait(int64_t ticket);
   void set_busy(bool busy);
   void set_patience(double seconds);
+  void check_others();
   std::string fail(const std::string& reason);
   void leave(int code);
   void finish();

@@ -17,8 +17,8 @@ struct PartRange {
 PartRange parts_of_rank(int64_t count, int rank, int ranks);
 
 // sum = parts[0] + parts[1] + ... of all ranks in their order, each added to those before it.
-// `own`: this rank's, all as long as `sum`.
-void sum_in_order(Communicator& ranks, int64_t count, const std::vector<std::vector<float>>& own,
+// `own`: where this rank's begin, all as long as `sum`.
+void sum_in_order(Communicator& ranks, int64_t count, const std::vector<const float*>& own,
                   std::span<float> sum);
 
 }  // namespace papilio::nn

@@ -45,8 +45,8 @@ class ParallelStep {
   const std::vector<Tensor>& parameters_;
   const BatchParts own_;
   GradientBuckets buckets_;
-  std::unique_ptr<FlatGradients> flat_;         // reproducible
-  std::vector<std::vector<float>> part_grads_;  // of each own part
+  std::unique_ptr<FlatGradients> flat_;  // reproducible
+  std::vector<Tensor> part_grads_;       // of each own part
   int threads_before_ = 0;
 };
 
