@@ -91,9 +91,9 @@ TEST_CASE(
 }
 
 TEST_CASE("a device without memory pools says so") {
-  const std::string error = error_of([] { empty({1}, {.device = Device::cuda(2)}); });
+  const std::string error = error_of([] { empty({1}, {.device = Device::cuda(3)}); });
   CHECK(error ==
-        "cuda: device 2 has no memory pools (cudaMallocAsync), which all memory here comes from");
+        "cuda: device 3 has no memory pools (cudaMallocAsync), which all memory here comes from");
   use_device(0);
 }
 

@@ -12,7 +12,7 @@ namespace emulator {
 
 constexpr size_t kMaxSharedOptin = 227 * 1024;  // as sm_90
 // The last one has no memory pools. All share one memory.
-constexpr int kDevices = 3;
+constexpr int kDevices = 4;
 
 // Open while it lives.
 struct DeviceMemoryOpen {

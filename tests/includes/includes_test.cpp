@@ -55,6 +55,7 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"nanobind/stl/tuple.h", {"samples"}},
     {"nanobind/stl/vector.h", {"samples"}},
     {"mpi.h", {"nn"}},
+    {"nccl.h", {"kernels"}},
     // POSIX
     {"dlfcn.h", {"kernels", "nn"}},
     {"fcntl.h", {"tensor", "nn", "boft", "samples"}},

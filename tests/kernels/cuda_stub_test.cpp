@@ -1,10 +1,13 @@
 // What a build without nvcc answers in the CUDA backend's place.
 #include <doctest/doctest.h>
 
+#include <string>
+
 #include "kernels/cuda.h"
 #include "kernels/cuda_graph.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
+#include "kernels/nccl.h"
 #include "kernels/softmax.h"
 #include "tensor/creation.h"
 #include "tensor/error.h"
@@ -25,6 +28,17 @@ TEST_CASE("a build without nvcc: no devices, and each kernel says what is missin
                        "empty: device cuda:0 is not available: this build of Papilio has no CUDA "
                        "backend; configure it with -Dcuda=enabled, which needs nvcc",
                        ArgumentError);
+}
+
+TEST_CASE("a build without nvcc or nccl.h: what would begin NCCL says what is missing") {
+  if (cuda::is_built()) return;
+  const std::string missing = cuda::why_no_nccl();
+  CHECK(missing ==
+        "this build of Papilio has no NCCL: build it with -Dnccl=enabled, which needs "
+        "nvcc and nccl.h");
+  CHECK_THROWS_WITH_AS(cuda::nccl_version(), missing.c_str(), Error);
+  CHECK_THROWS_WITH_AS(cuda::make_nccl_id(), missing.c_str(), Error);
+  CHECK_THROWS_WITH_AS(cuda::join_nccl({}, 1, 0, 0), missing.c_str(), Error);
 }
 
 }  // namespace papilio::test

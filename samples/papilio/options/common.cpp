@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "kernels/products.h"
 #include "kernels/threads.h"
+#include "nn/parallel/mpi.h"
 #include "samples/papilio/options/output_file.h"
 #include "samples/papilio/options/settings_file.h"
 #include "tensor/text.h"
@@ -34,6 +35,10 @@ void add_device(Options& options, Common& common) {
 }
 
 Device device_of(const Common& common) {
+  const auto launch = nn::find_launch();
+  const int gpus = cuda_device_count();
+  // Each rank of a host takes the next GPU.
+  if (common.device == "cuda" && launch && gpus > 0) return Device::cuda(launch->local_rank % gpus);
   return device_named("--device", common.device);
 }
 

@@ -12,10 +12,12 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "kernels/threads.h"
 #include "nn/parallel/mpi.h"
+#include "nn/parallel/nccl.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/option.h"
 #include "tensor/text.h"
@@ -26,6 +28,7 @@ namespace {
 
 std::unique_ptr<nn::Communicator> world;
 std::optional<nn::Launch> launch;
+std::string why_no_gpu_sums;
 bool said_by_first = false;      // what is wrong is known to all ranks
 int complaints = STDERR_FILENO;  // where a rank's own failure is said
 
@@ -116,6 +119,12 @@ int fail_ranks(const std::string& who, const std::string& reason, int code) {
   return code;
 }
 
+void join_gpus(Device device) {
+  if (ranks().size() == 1) return;
+  world = nn::with_nccl(std::move(world), device, why_no_gpu_sums);
+  if (device.is_cpu()) why_no_gpu_sums.clear();
+}
+
 std::string ranks_text() {
   nn::Communicator& all = ranks();
   std::set<std::string> hosts;
@@ -125,7 +134,10 @@ std::string ranks_text() {
   const int threads = num_threads();
   return str(all.size(), " ranks on ", hosts.size(), hosts.size() == 1 ? " host (" : " hosts (",
              joined(names, ", "), "), ", threads, threads == 1 ? " thread" : " threads", " each, ",
-             all.engine());
+             all.engine(),
+             why_no_gpu_sums.empty()
+                 ? ""
+                 : "; gradients go through the host's memory: " + why_no_gpu_sums);
 }
 
 }  // namespace papilio::cli

@@ -22,6 +22,10 @@ void end_ranks();
 // and returns the code.
 int fail_ranks(const std::string& who, const std::string& reason, int code);
 
+// Before the run, with the device that this rank computes on: sums of gradients stay on the GPUs if
+// all ranks have one of their own, and NCCL.
+void join_gpus(Device device);
+
 // "4 ranks on 2 hosts (a, b), 1 thread each, Open MPI v4.1.4"
 std::string ranks_text();
 

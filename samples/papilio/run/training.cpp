@@ -387,6 +387,7 @@ class Training {
 TrainingEnd run_training(const TrainingJob& job, const TrainingSettings& s, const Options& options,
                          const Common& common) {
   const Interruptible interruptible;
+  join_gpus(nn::device_of(job.model));
   if (ranks().size() > 1 && !common.json) std::printf("%s\n", ranks_text().c_str());
   return Training(job, s, options, common).run();
 }

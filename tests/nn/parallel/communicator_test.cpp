@@ -27,7 +27,7 @@ TEST_CASE("parallel: ranks have numbers, hosts and an engine") {
   const auto launch = nn::find_launch();
   CHECK(c.size() == (launch ? launch->size : 1));
   CHECK(!c.host(c.size() - 1).empty());
-  CHECK((c.engine() == "one process") == !launch.has_value());
+  CHECK(c.engine().starts_with("one process") == !launch.has_value());
 }
 
 TEST_CASE("parallel: broadcast gives all the root's values, whatever the root") {

@@ -57,6 +57,7 @@ struct Run {
 Learned train(const Run& run, const nn::DataParallel* parallel) {
   manual_seed(5);
   nn::ViTForImageClassification model(config());
+  nn::to(model, rank_device());
   nn::AdamW optimizer({{.parameters = nn::trainable_parameters(model)}}, {.lr = 1e-2});
   std::vector<int64_t> chosen;
   for (int64_t i = 0; i < run.digits_used; ++i) chosen.push_back(i * 5);

@@ -1,8 +1,12 @@
 #include "tests/nn/parallel/ranks.h"
 
+#include <cstdlib>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "nn/parallel/mpi.h"
+#include "nn/parallel/nccl.h"
 
 namespace papilio::test {
 
@@ -10,7 +14,10 @@ namespace {
 
 std::unique_ptr<nn::Communicator> begin() {
   const auto launch = nn::find_launch();
-  return launch ? nn::mpi(*launch, 30) : nn::one_process();
+  auto world = launch ? nn::mpi(*launch, 30) : nn::one_process();
+  std::string why;
+  return rank_device().is_cpu() ? std::move(world)
+                                : nn::with_nccl(std::move(world), rank_device(), why);
 }
 
 }  // namespace
@@ -21,6 +28,14 @@ nn::Communicator& ranks() {
     ~World() { communicator->finish(); }
   } world;
   return *world.communicator;
+}
+
+Device rank_device() {
+  const char* wanted = std::getenv("PAPILIO_TEST_DEVICE");
+  const int gpus = cuda_device_count();
+  if (wanted == nullptr || std::string(wanted) != "cuda" || gpus == 0) return Device::cpu();
+  const auto launch = nn::find_launch();
+  return Device::cuda(launch ? launch->local_rank % gpus : 0);
 }
 
 }  // namespace papilio::test

@@ -7,5 +7,7 @@ namespace papilio::test {
 
 // Begun when it is first asked for, ended with the program.
 nn::Communicator& ranks();
+// The CPU; with PAPILIO_TEST_DEVICE=cuda this rank's GPU, and ranks() have NCCL if they can.
+Device rank_device();
 
 }  // namespace papilio::test
