@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "kernels/products.h"
 #include "kernels/threads.h"
 #include "nn/parallel/build_digest.h"
+#include "samples/papilio/options/common.h"
 #include "samples/papilio/options/option.h"
 #include "samples/papilio/run/ranks.h"
 #include "samples/papilio/version.h"
@@ -26,7 +28,7 @@ std::string shared_settings(const std::string& settings) {
   std::istringstream lines(settings);
   std::string text;
   for (std::string line; std::getline(lines, line);) {
-    const auto own = {"threads = ", "device = ", "workers = "};
+    const auto own = {"threads = ", "device = ", "workers = ", "products = "};
     if (std::ranges::none_of(own, [&](const char* key) { return line.starts_with(key); }))
       text += line + '\n';
   }
@@ -65,6 +67,18 @@ void share_resumed(const nn::TrainingParts& parts, int64_t& step, TrainingRecord
   share(record);
 }
 
+// Libraries differ in last bits, and so do one library's kernels for two processors.
+void check_products(const TrainingSettings& s, const Options& options) {
+  std::string text = str("products by ", name(products()), ", ", openblas_version());
+  if (products() != Products::openblas) text += ", " + onednn_version();
+  try {
+    nn::check_same_everywhere(ranks(), "kernels", text);
+  } catch (const nn::RankError& e) {
+    check<nn::RankError>(s.reproducible == 0, "--reproducible promises bits, and ", e.what());
+    if (is_first_rank()) warn(options, {e.what()});
+  }
+}
+
 }  // namespace
 
 nn::DataParallel parallel_of(const TrainingSettings& s) {
@@ -89,7 +103,7 @@ int64_t images_at_a_time(const TrainingSettings& s) {
 }
 
 void share_start(const TrainingSettings& training, const nn::TrainingParts& parts, int64_t& step,
-                 TrainingRecord& record, const std::string& settings) {
+                 TrainingRecord& record, const std::string& settings, const Options& options) {
   nn::Communicator& all = ranks();
   if (all.size() == 1) return;
   all.set_busy(false);
@@ -97,6 +111,7 @@ void share_start(const TrainingSettings& training, const nn::TrainingParts& part
   nn::check_same_everywhere(
       all, "program", str("Papilio ", kVersion, ", its files' digest ", nn::build_digest(), '\n'));
   nn::check_same_everywhere(all, "options", shared_settings(settings));
+  check_products(training, options);
   const nn::LoaderState loader = parts.loader.state();
   nn::check_same_everywhere(
       all, "data", str(loader.samples, " samples to train on, their digest ", loader.data, '\n'));

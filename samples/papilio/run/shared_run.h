@@ -6,6 +6,7 @@
 
 #include "nn/parallel/data_parallel.h"
 #include "nn/train/training_state.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
 #include "samples/papilio/run/training_record.h"
 
@@ -18,9 +19,10 @@ nn::DataParallel parallel_of(const TrainingSettings& settings);
 int64_t images_at_a_time(const TrainingSettings& settings);
 
 // Throws RankError, at all ranks, if programs, settings, data (by their digest) or frozen
-// parameters differ, and names the difference. Then all ranks have rank 0's parameters and what
+// parameters differ, and names the difference; kernels of products that differ are refused where
+// bits are promised, and said otherwise. Then all ranks have rank 0's parameters and what
 // else it may have read from a checkpoint: no other needs its files.
 void share_start(const TrainingSettings& training, const nn::TrainingParts& parts, int64_t& step,
-                 TrainingRecord& record, const std::string& settings);
+                 TrainingRecord& record, const std::string& settings, const Options& options);
 
 }  // namespace papilio::cli

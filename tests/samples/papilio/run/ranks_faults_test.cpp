@@ -1,0 +1,218 @@
+// What ends runs of several processes: faults, and wrong uses.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/samples/papilio/run/several_ranks.h"
+#include "tests/samples/papilio/run/two_classes.h"
+
+namespace papilio::test {
+
+namespace fs = std::filesystem;
+
+TEST_CASE("ranks: one that is killed or stopped ends all, and the last checkpoint is whole") {
+  if (*mpirun == '\0') return;
+  for (const int number : {SIGKILL, SIGSTOP}) {
+    const Ranks at;
+    const Outcome outcome = at.run(Ranks::line(2, kLong), [&](int launcher) {
+      wait_for(at / "run/checkpoints");
+      const std::vector<int> ids = ranks_of(launcher);
+      REQUIRE(ids.size() == 2);
+      ::kill(ids[1], number);
+      KilledAfter{30}(launcher);
+    });
+    CHECK(outcome.code != 0);
+    if (number == SIGSTOP) {
+      const auto said = own_lines(outcome.err);
+      REQUIRE(said.size() == 1);
+      CHECK(said[0].starts_with("papilio train: rank 1 of 2 on "));
+      CHECK(said[0].ends_with(" does not answer: it was stopped, or its machine is gone"));
+    } else {
+      CHECK(outcome.err.find("signal 9") != std::string::npos);  // the launcher says which
+    }
+    check_newest_checkpoint(at, "run");
+  }
+}
+
+TEST_CASE("ranks: one that fails ends all with its own reason, said once") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  // The same pictures on two machines, but broken on one.
+  write_pictures(at / "a/photos/train", 12);
+  write_pictures(at / "b/photos/train", 12);
+  break_pictures(at / "b/photos/train/dark");
+  const std::string line = std::string(papilio_program) +
+                           " train --data photos --epochs 2 --test-share 0 --out run" + kSmall;
+  const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line +
+                                       " : -n 1 --wdir " + (at / "b").string() + ' ' + line));
+  CHECK(outcome.code != 0);
+  const auto said = own_lines(outcome.err);
+  REQUIRE_MESSAGE(said.size() == 1, outcome.err);
+  CHECK(said[0].starts_with("papilio train: rank 1 of 2 on "));
+}
+
+TEST_CASE("ranks: other options, data or programs are refused at the start, by name") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  const std::string line = std::string(papilio_program) + " train --out run --quiet " + kModel;
+  const auto refused = [&](const std::string& one, const std::string& other) {
+    const Outcome outcome = at.run(words("-n 1 " + line + one + " : -n 1 " + line + other));
+    CHECK(outcome.code != 0);
+    const auto said = own_lines(outcome.err);
+    REQUIRE_MESSAGE(said.size() == 1, outcome.err);
+    CHECK(!fs::exists(at / "run/log.csv"));
+    return said[0];
+  };
+  const std::string options = refused("--lr 0.01", "--lr 0.02");
+  CHECK(options.find("rank 1 on ") != std::string::npos);
+  CHECK(options.find("has other options than rank 0 on ") != std::string::npos);
+  CHECK(options.ends_with("'lr = 0.02', there 'lr = 0.01'"));
+  // The same path on two machines, and not the same pictures.
+  write_pictures(at / "a/photos/train", 12);
+  write_pictures(at / "b/photos/train", 13);
+  const std::string photos =
+      std::string(papilio_program) + " train --data photos --out run --test-share 0" + kSmall;
+  const Outcome data = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + photos +
+                                    " : -n 1 --wdir " + (at / "b").string() + ' ' + photos));
+  CHECK(data.code != 0);
+  const auto said = own_lines(data.err);
+  REQUIRE_MESSAGE(said.size() == 1, data.err);
+  CHECK(said[0].find("rank 1 on ") != std::string::npos);
+  CHECK(said[0].find(" has other data than rank 0 on ") != std::string::npos);
+}
+
+TEST_CASE("ranks: rank 0's disk is full: the last checkpoint is whole, and all end") {
+  if (*mpirun == '\0' || *faults_library == '\0') return;
+  Ranks at;
+  const std::string line = "train " + kModel + "--epochs 8 --checkpoint-steps 2 --quiet --out run";
+  at.set_faults("write", "run/", 120);
+  const Outcome outcome = at.run(Ranks::line(2, line), KilledAfter{60});
+  CHECK(outcome.code == 1);
+  const auto said = own_lines(outcome.err);
+  REQUIRE_MESSAGE(!said.empty(), outcome.err);
+  for (size_t i = 0; i + 1 < said.size(); ++i) CHECK(said[i].find(": warning: ") != said[i].npos);
+  CHECK(said.back().find(": warning: ") == std::string::npos);
+  CHECK(said.back().find("No space left on device") != std::string::npos);
+  check_newest_checkpoint(at, "run");
+  at.end_faults();
+  CHECK(at.run_ranks(3, line + " --resume").code == 0);
+}
+
+#if defined(__x86_64__)
+TEST_CASE("ranks: other kernels of products are refused where bits are promised, and said else") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  const std::string line = std::string(papilio_program) + " train --quiet --epochs 1 " + kModel;
+  const auto with = [&](const std::string& more) {
+    return at.run(
+        words("-n 1 " + line + more + " : -n 1 env OPENBLAS_CORETYPE=Nehalem " + line + more));
+  };
+  const Outcome refused = with(" --reproducible 2 --out bits");
+  CHECK(refused.code != 0);
+  const auto said = own_lines(refused.err);
+  REQUIRE_MESSAGE(said.size() == 1, refused.err);
+  CHECK(said[0].starts_with("papilio train: --reproducible promises bits, and rank 1 on "));
+  CHECK(said[0].find(" has other kernels than rank 0 on ") != std::string::npos);
+  CHECK(said[0].find("(Nehalem)") != std::string::npos);
+  const Outcome warned = with(" --out run");
+  CHECK(warned.code == 0);
+  const auto warnings = own_lines(warned.err);
+  REQUIRE_MESSAGE(warnings.size() == 1, warned.err);
+  CHECK(warnings[0].starts_with("papilio train: warning: rank 1 on "));
+}
+#endif
+
+TEST_CASE("ranks: folders need not be shared, and data that one rank lacks are its own line") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  write_pictures(at / "a/photos/train", 12);
+  write_pictures(at / "b/photos/train", 12);
+  const auto run_in = [&](const std::string& other) {
+    const std::string line = std::string(papilio_program) +
+                             " train --data photos --epochs 1 --test-share 0 --out run" + kSmall;
+    return at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line + " : -n 1 --wdir " +
+                        (at / other).string() + ' ' + line));
+  };
+  const Outcome apart = run_in("b");
+  CHECK_MESSAGE(apart.code == 0, apart.err);
+  CHECK(std::filesystem::exists(at / "a/run/model.safetensors"));
+  CHECK(!std::filesystem::exists(at / "b/run"));
+  std::filesystem::create_directories(at / "c");
+  std::filesystem::remove_all(at / "a/run");
+  const Outcome without = run_in("c");
+  CHECK(without.code != 0);
+  const auto said = own_lines(without.err);
+  REQUIRE_MESSAGE(said.size() == 1, without.err);
+  CHECK(said[0].starts_with("papilio train: rank 1 of 2 on "));
+  CHECK(said[0].find("photos") != std::string::npos);
+}
+
+TEST_CASE("ranks: wrong uses are one line of one rank") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  const auto said = [&](int n, const std::string& command, int code) {
+    const Outcome outcome = at.run_ranks(n, command);
+    CHECK(outcome.code == code);
+    const auto lines = own_lines(outcome.err);
+    REQUIRE_MESSAGE(lines.size() == 1, outcome.err);
+    return lines[0];
+  };
+  CHECK(said(3, "train --batch-size 2", 2) ==
+        "papilio train: --batch-size 2: expected at least 3, one for each rank");
+  CHECK(said(3, "train --reproducible 2", 2) ==
+        "papilio train: --reproducible 2: expected at most as many ranks, got 3");
+  CHECK(said(2, "train --epochs 0", 2).starts_with("papilio train: --epochs: "));
+  CHECK(said(2, "inspect run", 2) ==
+        "papilio inspect: runs in one process, and Open MPI's mpirun started 2: several can train "
+        "and finetune");
+  for (const std::string command : {"dreambooth", "controlnet"})
+    CHECK(said(2, command + " sd", 2).starts_with("papilio " + command + ": runs in one process"));
+  fs::create_directories(at / "shapes");
+  write_bytes(at / "shapes/metadata.jsonl", R"({"file_name": "a.png", "text": "a circle"})");
+  CHECK(said(2, "train --data shapes --resolution 16", 2) ==
+        "papilio train: pictures with captions are learned by one process, without mpirun");
+  CHECK(said(2, "train --fit-memory", 2).starts_with("papilio train: --fit-memory: "));
+  CHECK(said(2, "finetune nowhere --out run", 1).starts_with("papilio finetune: nowhere"));
+}
+
+TEST_CASE("ranks: without MPI, or with another one, a launcher's processes say so in one line") {
+  Workplace at;
+  at.set_environment("OMPI_COMM_WORLD_RANK", "0");
+  at.set_environment("OMPI_COMM_WORLD_SIZE", "2");
+  at.set_environment("PAPILIO_MPI_MODULE", "/nowhere/libpapilio_mpi.so");
+  const Outcome outcome = at.run(words("train --epochs 1 --out run"));
+  CHECK(outcome.code == 1);
+  CHECK(outcome.out == "");
+  const bool built = *mpi_module != '\0';
+  CHECK(outcome.err.starts_with(built ? "papilio train: MPI cannot be loaded: "
+                                      : "papilio train: this build of Papilio has no MPI: "));
+  CHECK(std::ranges::count(outcome.err, '\n') == 1);
+  if (!built || *mpirun == '\0') return;
+  // One line by one rank, also of several; and a module of something else.
+  Ranks several;
+  for (const std::string module : {"/nowhere/libpapilio_mpi.so", faults_library}) {
+    several.set_environment("PAPILIO_MPI_MODULE", module);
+    const Outcome none = several.run_ranks(3, "train --epochs 1 --out run");
+    CHECK(none.code == 1);
+    const auto said = own_lines(none.err);
+    REQUIRE_MESSAGE(said.size() == 1, none.err);
+    CHECK(said[0].starts_with("papilio train: MPI cannot be loaded: "));
+    CHECK(said[0].find(module) != std::string::npos);
+  }
+  // As under MPICH's mpiexec, while Papilio is built with Open MPI: each is alone.
+  at.set_environment("PAPILIO_MPI_MODULE", mpi_module);
+  at.set_environment("OMPI_COMM_WORLD_SIZE", "");
+  at.set_environment("PMI_RANK", "0");
+  at.set_environment("PMI_SIZE", "2");
+  const Outcome other = at.run(words("train --epochs 1 --out run"));
+  CHECK(other.code == 1);
+  CHECK(other.err.find("papilio train: started by MPICH's mpiexec as one of 2 ranks, but the MPI "
+                       "that Papilio is built with (Open MPI") != std::string::npos);
+}
+
+}  // namespace papilio::test
