@@ -39,6 +39,15 @@ PapilioMpiCollective as_module_has_it(const Collective& c) {
   return {int(c.kind), sum ? type_of(c.dtype) : 0, c.from, c.to, int(count), c.root};
 }
 
+// "Open MPI v4.1.4, package: ..." or "MPICH Version:\t4.0.2\n...", without what is behind the
+// number.
+std::string name_of_engine(std::string text) {
+  text.resize(std::min(text.find_first_of(",\n"), text.size()));
+  const std::string between = " Version:\t";
+  const size_t at = text.find(between);
+  return at == text.npos ? text : text.replace(at, between.size(), " ");
+}
+
 }  // namespace
 
 MpiThread::MpiThread(const PapilioMpiFunctions& functions, const Launch& launch, double patience)
@@ -159,7 +168,7 @@ void MpiThread::begin(const Launch& launch) {
   check(functions_.init(&rank_, &size_, &funneled), "the beginning");
   std::array<char, 8192> text{};
   check(functions_.library_version(text.data(), int(text.size())), "its version");
-  engine_ = std::string(text.data()).substr(0, std::strcspn(text.data(), ",\n"));
+  engine_ = name_of_engine(text.data());
   if (size_ != launch.size) {
     throw RankError(str("started by ", launch.launcher, " as one of ", launch.size,
                         " ranks, but the MPI that Papilio is built with (", engine_, ") sees ",

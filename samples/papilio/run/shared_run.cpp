@@ -117,6 +117,7 @@ void share_start(const TrainingSettings& training, const nn::TrainingParts& part
       all, "data", str(loader.samples, " samples to train on, their digest ", loader.data, '\n'));
   nn::broadcast_parameters(all, parts.model);
   if (training.resume) share_resumed(parts, step, record);
+  join_gpus(nn::device_of(parts.model));
 }
 
 }  // namespace papilio::cli

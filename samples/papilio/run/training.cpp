@@ -90,11 +90,10 @@ class Training {
       : job_(job),
         s_(s),
         options_(options),
-        parallel_(parallel_of(s)),
         loader_(job.data.train, {.batch_size = s.batch_size,
                                  .seed = uint64_t(s.seed),
                                  .workers = job.data.workers,
-                                 .parts = parallel_.parts()}),
+                                 .parts = parallel_of(s).parts()}),
         optimizer_(make_optimizer(job.model, s)),
         checkpoints_(job, s, options),
         per_epoch_(nn::steps_per_epoch(loader_, s.accumulate)),
@@ -149,6 +148,7 @@ class Training {
 
  private:
   void steps() {
+    const nn::DataParallel parallel = parallel_of(s_);
     auto sign = std::make_unique<nn::Spinner>(progress_to_, job_.title + ": the first step");
     job_.fit(
         loader_, *optimizer_,
@@ -160,7 +160,7 @@ class Training {
          .label_smoothing = s_.label_smoothing,
          .max_gradient_norm = s_.clip > 0 ? s_.clip : std::numeric_limits<double>::infinity(),
          .cuda_graph = s_.cuda_graph && s_.accumulate == 1 && !nn::device_of(job_.model).is_cpu(),
-         .parallel = in_parts() ? &parallel_ : nullptr,
+         .parallel = in_parts() ? &parallel : nullptr,
          .on_step = [&](const nn::StepReport& r) {
            sign.reset();
            return after_step(r);
@@ -363,7 +363,6 @@ class Training {
   const TrainingJob& job_;
   const TrainingSettings& s_;
   const Options& options_;
-  const nn::DataParallel parallel_;
   nn::Loader loader_;
   std::unique_ptr<nn::Loader> validation_;  // this rank's share
   bool has_share_ = false;
@@ -387,9 +386,9 @@ class Training {
 TrainingEnd run_training(const TrainingJob& job, const TrainingSettings& s, const Options& options,
                          const Common& common) {
   const Interruptible interruptible;
-  join_gpus(nn::device_of(job.model));
+  Training training(job, s, options, common);
   if (ranks().size() > 1 && !common.json) std::printf("%s\n", ranks_text().c_str());
-  return Training(job, s, options, common).run();
+  return training.run();
 }
 
 }  // namespace papilio::cli
