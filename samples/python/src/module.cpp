@@ -1,6 +1,11 @@
 // The module papilio._core. The package papilio gives its names to users.
 #include <nanobind/nanobind.h>
 
+#include <nanobind/stl/string.h>
+
+#include <string>
+
+#include "kernels/products.h"
 #include "kernels/threads.h"
 #include "samples/python/src/bindings.h"
 #include "tensor/storage.h"
@@ -41,6 +46,10 @@ NB_MODULE(_core, m) {
       },
       nb::arg("count"),
       "From the next operation on. Results of matrix products depend on it, in their last bits.");
+  m.def(
+      "products", [] { return std::string(papilio::name(papilio::products())); },
+      "What multiplies matrices of 16 bits: \"onednn\" by the processor's instructions for them,\n"
+      "\"openblas\" by way of float32, several times slower. PAPILIO_PRODUCTS chooses another.");
   m.def("after_fork_in_child", [] {
     forked = true;
     papilio::set_num_threads(1);

@@ -75,7 +75,8 @@ def test_checkpointing_lets_graphs_go():
 
 
 @pytest.mark.parametrize("name", ["boft", "boft m 3", "oft", "lora"])
-def test_autocast_is_nearer_to_float32_than_peft(name):
+def test_autocast_is_nearer_to_float32_than_peft(name, monkeypatch):
+    monkeypatch.setattr(pp, "products", lambda: "onednn")
     model = model_of(name).eval()
     x = batch()
     exact, _ = step(model, x)
@@ -95,7 +96,8 @@ def test_autocast_is_nearer_to_float32_than_peft(name):
 
 @pytest.mark.parametrize("name", ["boft", "oft", "lora"])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
-def test_models_of_other_dtypes(name, dtype):
+def test_models_of_other_dtypes(name, dtype, monkeypatch):
+    monkeypatch.setattr(pp, "products", lambda: "onednn")
     model = model_of(name, dtype).eval()
     x = batch(dtype=dtype)
     exact = copy.deepcopy(model).double()
@@ -238,8 +240,9 @@ def test_copies_and_pickles():
     torch.testing.assert_close(read(x), model.base_model.model.a(x), rtol=0, atol=1e-5)
 
 
-def test_lora_of_a_base_of_16_bits():
+def test_lora_of_a_base_of_16_bits(monkeypatch):
     """PEFT keeps the adapter in float32 there, and its sum is one of float32 until the end."""
+    monkeypatch.setattr(pp, "products", lambda: "onednn")
     model = model_of("lora").eval()
     for layer in (model.base_model.model.a, model.base_model.model.b):
         layer.base_layer.to(torch.bfloat16)
@@ -255,11 +258,17 @@ def test_lora_of_a_base_of_16_bits():
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_autocast_is_papilios_too(name, monkeypatch):
+def test_autocast_is_papilios_where_its_products_are_fast(name, monkeypatch):
     model = model_of(name)
     pp.peft.accelerate(model)
-    monkeypatch.setattr(torch.nn.functional, "linear", None)
     with torch.autocast("cpu", dtype=torch.bfloat16):
+        monkeypatch.setattr(pp, "products", lambda: "openblas")
+        model.base_model.model.a(batch())
+        monkeypatch.setattr(torch.nn.functional, "linear", None)
+        if not name.startswith("boft"):
+            with pytest.raises(TypeError):
+                model.base_model.model.a(batch())
+        monkeypatch.setattr(pp, "products", lambda: "onednn")
         model.base_model.model.a(batch())
 
 

@@ -26,11 +26,13 @@ class Accelerated:
 
 
 def accelerate(model):
-    """Lets Papilio compute the model's BOFT, OFT and LoRA layers of linear layers.
+    """Lets Papilio compute the model's BOFT, OFT and LoRA layers of linear layers, and BOFT's and
+    OFT's convolutions.
 
     The functions and their gradients are PEFT's, to rounding; parameters, state dict, merging and
     saving stay as they are. Tensors on a GPU, and whatever else Papilio does not compute, go
-    through PEFT's code as before.
+    through PEFT's code as before: so do OFT and LoRA in 16 bits where papilio.products() is
+    "openblas", which would be slower.
 
     BOFT with boft_n_butterfly_factor > 1: PEFT makes one factor without its CUDA extension; here the
     missing ones are added, as identities, so the function stays the same. Their parameters are new:

@@ -28,6 +28,12 @@ def _autocast():
     return papilio.autocast(), torch.get_autocast_dtype("cpu") is torch.bfloat16
 
 
+def _slow_in_16_bits(base):
+    """Would a product in 16 bits be one of float32 here, and slower than PyTorch's, which is most of OFT and LoRA?"""
+    sixteen = torch.is_autocast_enabled("cpu") or base.weight.dtype is torch.bfloat16
+    return sixteen and papilio.products() == "openblas"
+
+
 def _in_dtype(x, dtype):
     return x if x.dtype == dtype else papilio.cast(x, dtype)
 
@@ -131,6 +137,8 @@ def oft_linear(layer, x):
     modules = [layer.oft_R[name] for name in layer.active_adapters if name in layer.oft_R]
     if base is None or not modules or any(module.weight.dtype not in FROM_TORCH for module in modules):
         return None
+    if _slow_in_16_bits(base):
+        return None
     for module in modules:
         constrain(module)
 
@@ -161,7 +169,7 @@ def lora_linear(layer, x):
     if base is None or not names or not all(_plain_lora(layer, name) for name in names):
         return None
     automatic = torch.is_autocast_enabled("cpu")
-    if x.dtype is not base.weight.dtype and not automatic:
+    if _slow_in_16_bits(base) or (x.dtype is not base.weight.dtype and not automatic):
         return None
     # In 16 bits W + B A would lose what is small in B A: there the products stay apart.
     dtypes = {base.weight.dtype, *(layer.lora_A[name].weight.dtype for name in names)}
