@@ -80,6 +80,12 @@ TEST_CASE("ranks: GPUs without NCCL between them learn the same through the host
   const size_t why = gpu.out.find("; gradients go through the host's memory: rank 1 on ");
   REQUIRE_MESSAGE(why != std::string::npos, gpu.out);
   CHECK(gpu.out.find(": has cuda:0 with rank 0\n", why) != std::string::npos);
+  for (const char* n : {"1", "2"}) {
+    const Outcome bits = at.run(words("-n " + std::string(n) + ' ' + emulated_program + line +
+                                      "bits" + n + " --device cuda:0 --reproducible 2"));
+    REQUIRE_MESSAGE(bits.code == 0, bits.err);
+  }
+  CHECK(at.bytes("bits1/model.safetensors") == at.bytes("bits2/model.safetensors"));
 }
 
 TEST_CASE("ranks: SIGTERM to one: all stop after the same step, and another number goes on") {
