@@ -12,12 +12,10 @@ namespace papilio::nn {
 
 namespace {
 
-using Seconds = std::chrono::duration<double>;
-
-// A rank that is asked whether it is there answers at once, whatever it computes.
-constexpr double kAskAfter = 1, kGoneAfter = 5;
-// How long failing ranks wait for each other's reasons.
-constexpr double kEndWithin = 3;
+// Others are asked whether they are there when they are so late.
+constexpr double kAskAfter = 1;
+// An exchange that a rank has come to before its end comes to its own end soon, or never.
+constexpr double kEndOfExchange = 0.2;
 // A process that was stopped and goes on (Ctrl-Z, fg) has not waited all that while.
 constexpr double kOneLook = 0.05;
 
@@ -152,10 +150,6 @@ void MpiThread::throw_failure() const {
   if (!failure_.empty()) throw RankError(failure_);
 }
 
-std::string MpiThread::name(int rank) const {
-  return str("rank ", rank, " of ", size_, " on ", hosts_[size_t(rank)]);
-}
-
 void MpiThread::check(int error, const char* what) const {
   if (error == 0) return;
   std::array<char, 1024> text{};
@@ -230,12 +224,14 @@ void MpiThread::serve() {
       if (ask == Ask::nothing && !failed) read_notices();
     } catch (const std::exception& e) {
       problem = e.what();
+      exchanging_ = false;
     }
     lock.lock();
     if (!problem.empty() && failure_.empty()) failure_ = problem;
     if (exchanges && problem.empty()) {
       queue_.pop_front();
       ++finished_;
+      if (ended_ >= 0) tell_end_of(ended_);
     }
     if (ask != Ask::nothing) answered_ = true;
     done_.notify_all();
@@ -265,7 +261,9 @@ void MpiThread::exchange(const Collective& collective, bool patient) {
   for (Other& other : others_) other.asked = false, other.silent = 0;
   check(functions_.start_exchange(&c), "an exchange");
   const auto begin = Clock::now();
+  exchanging_ = true;
   poll(patient);
+  exchanging_ = false;
   if (bits_a_second_ > 0) travel(c, begin);
   if (!collective.keep && one > 0) std::memcpy(collective.to, to_.data(), to);
 }
@@ -280,16 +278,18 @@ void MpiThread::travel(const PapilioMpiCollective& c, Clock::time_point begin) c
 }
 
 void MpiThread::poll(bool patient) {
-  double late = 0, asked_at = kAskAfter - 1;
+  double late = 0, after_end = 0, asked_at = kAskAfter - 1;
   auto before = Clock::now();
   for (int64_t looks = 0;; ++looks) {
     int done = 0;
     check(functions_.test_exchange(&done), "an exchange");
     if (done) return;
     const auto now = Clock::now();
-    late += std::min(Seconds(now - before).count(), kOneLook);
+    const double step = std::min(Seconds(now - before).count(), kOneLook);
+    late += step;
     before = now;
     if (looks % 16 == 0 && late > 0.002) read_notices();
+    if (ended_ >= 0 && (after_end += step) > kEndOfExchange) throw_end_of(ended_);
     if (late - asked_at >= 1) {
       look_after_others(late, late - asked_at, patient);
       asked_at = late;
@@ -308,91 +308,6 @@ void MpiThread::poll(bool patient) {
       std::this_thread::sleep_for(std::chrono::microseconds(late < 0.2 ? 100 : 1000));
     }
   }
-}
-
-void MpiThread::read_notices() {
-  for (;;) {
-    Notice notice;
-    int from = -1;
-    check(functions_.receive_notice(&from, &notice, int(sizeof notice)), "a notice");
-    if (from < 0) return;
-    Other& other = others_[size_t(from)];
-    switch (notice.kind) {
-      case Notice::Kind::where: {
-        const std::unique_lock lock(mutex_);
-        const bool busy = busy_;
-        send(from, Notice::Kind::here, busy);
-        break;
-      }
-      case Notice::Kind::here:
-        other.silent = 0;
-        other.asked = false;
-        other.busy = notice.flag != 0;
-        other.begun = notice.begun;
-        break;
-      case Notice::Kind::end:
-        other.ended = true;
-        other.own = notice.flag != 0;
-        other.text = notice.text.data();
-        break;
-    }
-    if (notice.kind != Notice::Kind::end) continue;
-    const std::lock_guard lock(mutex_);
-    if (failure_.empty()) failure_ = name(from) + ": " + other.text, told_ = true;
-    done_.notify_all();
-    if (ask_ == Ask::nothing) throw RankError(failure_);
-  }
-}
-
-void MpiThread::send(int to, Notice::Kind kind, int32_t flag, const std::string& text) {
-  Notice notice{.kind = kind, .flag = flag, .begun = begun_};
-  text.copy(notice.text.data(), notice.text.size() - 1);
-  check(functions_.send_notice(to, &notice, int(sizeof notice)), "a notice");
-}
-
-void MpiThread::look_after_others(double late, double seconds, bool patient) {
-  double patience = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    patience = patience_;
-  }
-  for (int r = 0; r < size_; ++r) {
-    Other& other = others_[size_t(r)];
-    if (r == rank_) continue;
-    if (other.asked) other.silent += seconds;
-    if (other.silent >= kGoneAfter)
-      throw RankError(name(r) + " does not answer: it was stopped, or its machine is gone");
-    if (!patient && late > patience && !other.asked && !other.busy && other.begun < begun_)
-      throw RankError(str(name(r), " has not come in ", patience, " seconds: it hangs"));
-    if (!other.asked) send(r, Notice::Kind::where);
-    other.asked = true;
-  }
-}
-
-void MpiThread::end_together() {
-  for (int r = 0; r < size_; ++r) {
-    if (r != rank_) send(r, Notice::Kind::end, own_, reason_);
-  }
-  others_[size_t(rank_)].ended = true;
-  others_[size_t(rank_)].own = own_;
-  others_[size_t(rank_)].text = reason_;
-  const auto all_have = [&](auto&& f) { return std::ranges::all_of(others_, f); };
-  for (const auto begin = Clock::now(); Seconds(Clock::now() - begin).count() < kEndWithin;) {
-    try {
-      read_notices();
-    } catch (const RankError&) {
-      continue;
-    }
-    const auto nothing_comes = [](const Other& o) { return o.ended || o.silent >= kGoneAfter; };
-    if (all_have(nothing_comes)) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  const auto speaker = std::ranges::find_if(others_, &Other::own);
-  line_.clear();
-  if (speaker != others_.end() && speaker != others_.begin() + rank_) return;
-  const bool same =
-      all_have([&](const Other& other) { return other.own && other.text == reason_; });
-  line_ = same || !own_ || names_rank_ ? reason_ : name(rank_) + ": " + reason_;
 }
 
 }  // namespace papilio::nn

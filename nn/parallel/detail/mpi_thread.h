@@ -59,6 +59,9 @@ class MpiThread {
     std::string text;   // of its end
   };
   using Clock = std::chrono::steady_clock;
+  using Seconds = std::chrono::duration<double>;
+  // How long failing ranks wait for each other's reasons.
+  static constexpr double kEndWithin = 3;
 
   void run(const Launch& launch);
   void begin(const Launch& launch);
@@ -70,6 +73,8 @@ class MpiThread {
   void travel(const PapilioMpiCollective& c, Clock::time_point begin) const;
   void check(int error, const char* what) const;
   void read_notices();
+  void tell_end_of(int rank);
+  void throw_end_of(int rank);
   void send(int to, Notice::Kind kind, int32_t flag = 0, const std::string& text = "");
   // Every second of waiting for others: `late` seconds so far.
   void look_after_others(double late, double seconds, bool patient);
@@ -101,6 +106,8 @@ class MpiThread {
   int64_t begun_ = 0;
   std::vector<std::byte> from_, to_;  // copies of what an exchange takes and gives
   std::vector<Other> others_;
+  bool exchanging_ = false;
+  int ended_ = -1;  // the rank that ended behind the exchange that runs
   bool own_ = false, names_rank_ = false;
   std::string reason_, line_;
 
