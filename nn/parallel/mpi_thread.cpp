@@ -220,8 +220,10 @@ void MpiThread::serve() {
         exchange({}, true);
         check(functions_.finalize(), "the end");
       }
-      if (exchanges) exchange(next, false);
-      if (ask == Ask::nothing && !failed) read_notices();
+      if (exchanges)
+        exchange(next, false);
+      else if (ask == Ask::nothing && !failed)
+        read_notices();
     } catch (const std::exception& e) {
       problem = e.what();
       exchanging_ = false;
@@ -262,6 +264,7 @@ void MpiThread::exchange(const Collective& collective, bool patient) {
   check(functions_.start_exchange(&c), "an exchange");
   const auto begin = Clock::now();
   exchanging_ = true;
+  read_notices();
   poll(patient);
   exchanging_ = false;
   if (bits_a_second_ > 0) travel(c, begin);
