@@ -14,7 +14,7 @@ namespace papilio::cuda {
   F(GetUniqueId)                  \
   F(GetVersion)
 
-#define PAPILIO_DECLARE(name) decltype(&::nccl##name) name;
+#define PAPILIO_DECLARE(name) decltype(&::nccl##name) name;  // NOLINT(bugprone-macro-parentheses)
 struct NcclFunctions {
   PAPILIO_NCCL_FUNCTIONS(PAPILIO_DECLARE)
 };

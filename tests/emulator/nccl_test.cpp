@@ -68,7 +68,8 @@ TEST_CASE("nccl: sums of the devices' memory, several at a time, of each dtype")
         ranks.wait(last);
         const std::lock_guard lock(checking);
         for (int i = 0; i < 5; ++i) {
-          const float want = float(size * i + size * (size - 1) / 2);
+          const int of_ranks = size * (size - 1) / 2;
+          const auto want = float(size * i + of_ranks);
           CHECK(all[size_t(i)].to_vector() == std::vector<float>(size_t(100 + i), want));
         }
       }
@@ -87,6 +88,7 @@ TEST_CASE("nccl: gradients are summed on the devices, in buckets and while the p
   for (const DType travel : {DType::float32, DType::bfloat16}) {
     on_devices(2, [&](Communicator& ranks, Device device) {
       std::vector<Tensor> weights;
+      weights.reserve(5);
       for (int i = 0; i < 5; ++i) weights.push_back(leaf(full({9'000}, i + 1, {.device = device})));
       nn::GradientBuckets buckets(ranks, weights, travel);
       const double own = ranks.rank() + 1;

@@ -90,6 +90,7 @@ std::string in_thread_ranks(int size,
   Together all;
   all.given.resize(size_t(size));
   std::vector<std::thread> threads;
+  threads.reserve(size_t(size));
   for (int r = 0; r < size; ++r) {
     threads.emplace_back([&, r] {
       try {

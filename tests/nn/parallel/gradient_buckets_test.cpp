@@ -220,6 +220,7 @@ TEST_CASE("parallel: sums in order have the same bits on any number of ranks") {
       for (int64_t p = own.begin; p < own.end; ++p) parts.push_back(part(p));
       std::vector<float> sum(length);
       std::vector<const float*> begins;
+      begins.reserve(parts.size());
       for (const std::vector<float>& one : parts) begins.push_back(one.data());
       nn::sum_in_order(ranks, count, begins, sum);
       CHECK(sum == want);

@@ -75,6 +75,7 @@ inline std::vector<int> ranks_of(int launcher) {
       by_rank[std::stoi(variables.substr(at + key.size()))] = std::stoi(name);
   }
   std::vector<int> ids;
+  ids.reserve(by_rank.size());
   for (const auto& [rank, id] : by_rank) ids.push_back(id);
   return ids;
 }
