@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/compiled_for.h"
 #include "kernels/products.h"
 #include "kernels/threads.h"
 #include "nn/parallel/build_digest.h"
@@ -67,9 +68,10 @@ void share_resumed(const nn::TrainingParts& parts, int64_t& step, TrainingRecord
   share(record);
 }
 
-// Libraries differ in last bits, and so do one library's kernels for two processors.
-void check_products(const TrainingSettings& s, const Options& options) {
-  std::string text = str("products by ", name(products()), ", ", openblas_version());
+// Libraries differ in last bits, and so do one library's kernels for two processors, and Papilio's.
+void check_kernels(const TrainingSettings& s, const Options& options) {
+  std::string text = str("for ", cpu::compiled_for(), ", products by ", name(products()), ", ",
+                         openblas_version());
   if (products() != Products::openblas) text += ", " + onednn_version();
   try {
     nn::check_same_everywhere(ranks(), "kernels", text);
@@ -111,7 +113,7 @@ void share_start(const TrainingSettings& training, const nn::TrainingParts& part
   nn::check_same_everywhere(
       all, "program", str("Papilio ", kVersion, ", its files' digest ", nn::build_digest(), '\n'));
   nn::check_same_everywhere(all, "options", shared_settings(settings));
-  check_products(training, options);
+  check_kernels(training, options);
   const nn::LoaderState loader = parts.loader.state();
   nn::check_same_everywhere(
       all, "data", str(loader.samples, " samples to train on, their digest ", loader.data, '\n'));
