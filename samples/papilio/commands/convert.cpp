@@ -48,9 +48,7 @@ Options declare(Settings& s) {
       "base", &s.base, "MODEL",
       "model folder the adapter is for; boft, merged, transformers4 and transformers5 need it");
   options.add("o,out", &s.out, "DIR", "folder to write").required();
-  options
-      .flag("overwrite", s.overwrite, "write into a folder that holds a model or adapter already")
-      .line_only();
+  add_overwrite(options, s.overwrite, "a model or adapter");
   add_common(options, s.common);
   options.example("papilio convert runs/boft --to compact --out runs/small");
   options.example("papilio convert runs/oft --to boft --base runs/base --out runs/as_boft");

@@ -7,9 +7,8 @@
 #include <system_error>
 #include <vector>
 
-#include "nn/diffusion/diffusion_loss.h"
 #include "samples/papilio/commands/commands.h"
-#include "samples/papilio/run/diffusion_run.h"
+#include "samples/papilio/run/adapt_pipeline.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/picture_maker.h"
 #include "tensor/files/atomic_file.h"
@@ -24,23 +23,21 @@ namespace fs = std::filesystem;
 constexpr const char* kTargets = "to_q,to_k,to_v,to_out.0";
 
 struct Settings {
-  std::string model, variant, instance_prompt, class_dir, class_prompt;
+  std::string instance_prompt, class_dir, class_prompt;
   bool prior = false;
   double prior_loss_weight = 1;
   int64_t class_images = 200, class_steps = 50, class_batch = 4;
-  RunSettings run = {.out = "runs/dreambooth",
-                     .training = {.batch_size = 1,
-                                  .lr = 3e-5,
-                                  .weight_decay = 1e-2,
-                                  .warmup = 0,
-                                  .schedule = "constant",
-                                  .checkpoint_steps = 200}};
-  DiffusionSettings diffusion = {.steps = 1010};
-  DiffusionMethod method;
+  PipelineSettings pipeline = {.run = {.out = "runs/dreambooth",
+                                       .training = {.batch_size = 1,
+                                                    .lr = 3e-5,
+                                                    .weight_decay = 1e-2,
+                                                    .warmup = 0,
+                                                    .schedule = "constant",
+                                                    .checkpoint_steps = 200}},
+                               .diffusion = {.steps = 1010}};
 };
 
 Options declare(Settings& s) {
-  s.run.data.path.clear();  // nothing is built in
   Options options(
       "dreambooth", "PIPELINE --instance-data-dir DIR --instance-prompt TEXT [options]",
       "Teaches a Stable Diffusion folder a subject from a few pictures (DreamBooth, arXiv "
@@ -48,10 +45,9 @@ Options declare(Settings& s) {
           adapter_methods() +
           " write folders unet and text_encoder, which PEFT puts on Diffusers' models; full writes "
           "the pipeline. papilio generate PIPELINE --adapter OUT makes pictures with it.");
-  options.section("Model and data");
-  options.add("PIPELINE", &s.model, "", "folder with model_index.json").required();
-  options.add("variant", &s.variant, "NAME", "of the weights' files: fp16");
-  options.add("instance-data-dir", &s.run.data.path, "DIR", "pictures of the subject").required();
+  add_pipeline(options, s.pipeline);
+  options.add("instance-data-dir", &s.pipeline.run.data.path, "DIR", "pictures of the subject")
+      .required();
   options
       .add("instance-prompt", &s.instance_prompt, "TEXT",
            "what they show, with a rare word for the subject: a photo of sks dog")
@@ -66,14 +62,7 @@ Options declare(Settings& s) {
   options.add("class-steps", &s.class_steps, "N", "of the scheduler, for pictures that are missing")
       .range(1, 1e5);
   options.add("sample-batch-size", &s.class_batch, "N", "of these at a time").range(1, 4096);
-  add_diffusion_data(options, s.diffusion);
-  options.add("o,out", &s.run.out, "DIR", "folder to write");
-  options.flag("overwrite", s.run.overwrite, "write into a folder that holds a result already")
-      .line_only();
-  add_diffusion_training(options, s.diffusion, s.run.training);
-  add_diffusion_method(options, s.method, kTargets, s.run.training);
-  add_device(options, s.run.common);
-  add_common(options, s.run.common);
+  add_pipeline_training(options, s.pipeline, kTargets);
   options.example(
       "papilio dreambooth sd15 --instance-data-dir dog --instance-prompt \"a sks dog\" --out "
       "runs/dog");
@@ -112,16 +101,16 @@ bool make_class_images(const Settings& s, nn::DiffusionPipeline& pipeline) {
     std::error_code ignored;
     if (fs::exists(file, ignored)) continue;
     files.push_back(file);
-    wanted.push_back({s.class_prompt, uint64_t(s.run.training.seed + i)});
+    wanted.push_back({s.class_prompt, uint64_t(s.pipeline.run.training.seed + i)});
   }
   if (wanted.empty()) return true;
-  if (s.run.common.progress() != nullptr)
+  if (s.pipeline.run.common.progress() != nullptr)
     std::fprintf(stderr, "%s: %zu pictures of \"%s\" are missing\n", s.class_dir.c_str(),
                  wanted.size(), printable(s.class_prompt).c_str());
   const Interruptible interruptible;
   const size_t made =
       make_pictures(pipeline, wanted, {.steps = s.class_steps, .batch_size = s.class_batch},
-                    s.run.common.progress(), [&](size_t i, const nn::Image& image) {
+                    s.pipeline.run.common.progress(), [&](size_t i, const nn::Image& image) {
                       write_file_atomically(files[i], nn::encode_png(image));
                     });
   return made == wanted.size();
@@ -141,50 +130,36 @@ int dreambooth(const Words& words) {
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;
-  RunSettings& run = s.run;
+  PipelineSettings& p = s.pipeline;
+  RunSettings& run = p.run;
   const Device device = device_of(run.common);
   check_prior(options, s);
-  settle_diffusion_method(options, s.method, run.training);
+  settle_diffusion_method(options, p.method, run.training);
   set_threads(run.common);
   const nn::CaptionedData own = nn::pictures_with_caption(run.data.path, s.instance_prompt);
-  LoadedPipeline loaded = load_pipeline({.model = s.model, .variant = s.variant});
+  LoadedPipeline loaded = load_pipeline({.model = p.model, .variant = p.variant});
   warn(options, loaded.warnings);
   nn::to(loaded.pipeline, device);
   if (s.prior && !make_class_images(s, loaded.pipeline)) return 128 + Interruptible::signal();
   const nn::CaptionedData prior = s.prior ? class_images(s) : nullptr;
-  const nn::Batches data = diffusion_batches(loaded.pipeline, own, s.diffusion, prior);
+  const nn::Batches data = diffusion_batches(loaded.pipeline, own, p.diffusion, prior);
   manual_seed(uint64_t(run.training.seed));
-  attach_diffusion_method(options, s.method, s.model, loaded);
-  const bool adapts = loaded.unet != nullptr;
-  return run_diffusion(
+  attach_pipeline_method(options, p, loaded);
+  return adapt_pipeline(
       {.options = options,
-       .settings = run,
-       .model = loaded.pipeline,
-       .pipeline = loaded.pipeline,
+       .words = words,
+       .settings = p,
+       .loaded = loaded,
        .data = data,
-       .steps = s.diffusion.steps,
-       .workers = s.diffusion.workers,
-       .loss =
-           [&](const nn::Batch& batch) {
-             return nn::pipeline_loss(
-                 loaded.pipeline, batch,
-                 {.snr_gamma = s.diffusion.snr_gamma, .prior_loss_weight = s.prior_loss_weight});
-           },
-       .kind = adapts ? ResultKind::adapter : ResultKind::model,
-       .save = [&](const fs::path& out) { save_trained(loaded, s.model, out); },
-       .adapters = loaded.unet.get(),
-       .title = s.method.method.method,
+       .prior_loss_weight = s.prior_loss_weight,
        .intro = str(own->size(), " pictures of \"", printable(s.instance_prompt), "\"",
                     prior == nullptr
                         ? ""
                         : str(", ", prior->size(), " of \"", printable(s.class_prompt), "\"")),
-       .add_to_json =
-           [&](nlohmann::json& result) {
-             result["model"] = s.model;
-             result["method"] = s.method.method.method;
-             result["instance_images"] = own->size();
-             result["class_images"] = prior == nullptr ? 0 : prior->size();
-           }});
+       .add_to_json = [&](nlohmann::json& result) {
+         result["instance_images"] = own->size();
+         result["class_images"] = prior == nullptr ? 0 : prior->size();
+       }});
 }
 
 }  // namespace papilio::cli

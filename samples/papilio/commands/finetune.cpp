@@ -14,6 +14,7 @@
 #include "samples/papilio/options/default_targets.h"
 #include "samples/papilio/options/method_options.h"
 #include "samples/papilio/run/fit_head.h"
+#include "samples/papilio/run/image_run.h"
 #include "samples/papilio/run/method.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/old_head.h"
@@ -22,7 +23,6 @@
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/text_finetune.h"
 #include "samples/papilio/run/text_run.h"
-#include "samples/papilio/run/training_run.h"
 #include "tensor/random.h"
 
 namespace papilio::cli {
@@ -63,10 +63,7 @@ Options declare(Settings& s) {
             "measure what the old head still reads of the model's own classes, before and after, "
             "where the data have them; --kept=false saves the time [true]")
       .line_only();
-  options
-      .flag("overwrite", s.run.overwrite,
-            "write into a folder that holds a model or adapter already")
-      .line_only();
+  add_overwrite(options, s.run.overwrite, "a model or adapter");
   add_text(options, s.text);
   add_method_options(options, s.method);
   add_training_options(options, s.run.training);
@@ -172,27 +169,29 @@ int finetune(const Words& words) {
   const std::string label =
       loaded.adapters != nullptr ? boft::label(loaded.adapters->config("default")) : method.label;
   const nn::ParameterCount count = nn::count_parameters(*loaded.model);
-  return run_training_command({.options = options,
-                               .words = words,
-                               .settings = run,
-                               .data = data,
-                               .processor = processor,
-                               .model = *loaded.model,
-                               .adapters = loaded.adapters.get(),
-                               .old_head = before.get(),
-                               .before_training = fit,
-                               .progress_title = s.method.method,
-                               .intro = nn::trainable_parameters_line(*loaded.model),
-                               .resizable = true,
-                               .report_title = label + " on " + data_title(run.data),
-                               .report_subject = str(label, " adapted the model in ", s.model,
-                                                     " to ", data.class_names.size(), " classes."),
-                               .add_to_json = [&](nlohmann::json& result) {
-                                 result["method"] = s.method.method;
-                                 result["model"] = s.model;
-                                 result["trainable_parameters"] = count.trainable;
-                                 result["all_parameters"] = count.all;
-                               }});
+  return ImageRun({.options = options,
+                   .words = words,
+                   .settings = run,
+                   .title = s.method.method,
+                   .intro = nn::trainable_parameters_line(*loaded.model),
+                   .report_title = label + " on " + data_title(run.data),
+                   .report_subject = str(label, " adapted the model in ", s.model, " to ",
+                                         data.class_names.size(), " classes."),
+                   .add_to_json =
+                       [&](nlohmann::json& result) {
+                         result["method"] = s.method.method;
+                         result["model"] = s.model;
+                         result["trainable_parameters"] = count.trainable;
+                         result["all_parameters"] = count.all;
+                       }},
+                  {.data = data,
+                   .processor = processor,
+                   .model = *loaded.model,
+                   .adapters = loaded.adapters.get(),
+                   .old_head = before.get(),
+                   .before_training = fit,
+                   .resizable = true})
+      .run();
 }
 
 }  // namespace papilio::cli

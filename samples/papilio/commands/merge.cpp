@@ -57,9 +57,7 @@ Options declare(Settings& s) {
               "model folder of a full finetuning");
   options.flag("safe", s.safe, "refuse weights that are not finite");
   add_ignore_unused(options, s.ignore_unused);
-  options
-      .flag("overwrite", s.overwrite, "write into a folder that holds a model or adapter already")
-      .line_only();
+  add_overwrite(options, s.overwrite, "a model or adapter");
   add_device(options, s.common);
   add_common(options, s.common);
   options.example("papilio merge runs/base runs/boft --out runs/merged --safe");

@@ -14,12 +14,12 @@
 #include "samples/papilio/data/model_fit.h"
 #include "samples/papilio/options/model_options.h"
 #include "samples/papilio/options/one_setting.h"
+#include "samples/papilio/run/image_run.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/text_run.h"
 #include "samples/papilio/run/text_train.h"
 #include "samples/papilio/run/train_pipeline.h"
-#include "samples/papilio/run/training_run.h"
 #include "tensor/random.h"
 
 namespace papilio::cli {
@@ -43,8 +43,7 @@ Options declare(Settings& s) {
   options.section("Data and results");
   add_data(options, s.run.data);
   options.add("o,out", &s.run.out, "DIR", "folder to write");
-  options.flag("overwrite", s.run.overwrite, "write into a folder that holds a model already")
-      .line_only();
+  add_overwrite(options, s.run.overwrite, "a model");
   add_model_options(options, s.model);
   add_text(options, s.text);
   add_training_options(options, s.run.training);
@@ -102,24 +101,19 @@ int train(const Words& words) {
   nn::ViTForImageClassification model(config);
   nn::to(model, device);
   const int64_t parameters = nn::count_parameters(model).all;
-  return run_training_command(
-      {.options = options,
-       .words = words,
-       .settings = run,
-       .data = data,
-       .processor = processor,
-       .model = model,
-       .adapters = nullptr,
-       .old_head = nullptr,
-       .before_training = nullptr,
-       .progress_title = "train",
-       .intro = intro(opened, config, parameters),
-       .resizable = false,
-       .report_title = "Training on " + data_title(run.data),
-       .report_subject =
-           str("A vision transformer of ", config.num_hidden_layers, " layers and width ",
-               config.hidden_size, " learned ", opened.classes.size(), " classes from scratch."),
-       .add_to_json = [&](nlohmann::json& result) { result["parameters"] = parameters; }});
+  return ImageRun(
+             {.options = options,
+              .words = words,
+              .settings = run,
+              .title = "train",
+              .intro = intro(opened, config, parameters),
+              .report_title = "Training on " + data_title(run.data),
+              .report_subject = str("A vision transformer of ", config.num_hidden_layers,
+                                    " layers and width ", config.hidden_size, " learned ",
+                                    opened.classes.size(), " classes from scratch."),
+              .add_to_json = [&](nlohmann::json& result) { result["parameters"] = parameters; }},
+             {.data = data, .processor = processor, .model = model})
+      .run();
 }
 
 }  // namespace papilio::cli

@@ -34,6 +34,11 @@ void add_device(Options& options, Common& common) {
   options.add("device", &common.device, "NAME", "where to compute: cpu, cuda or cuda:N, a GPU");
 }
 
+void add_overwrite(Options& options, bool& overwrite, const std::string& what) {
+  options.flag("overwrite", overwrite, "write into a folder that holds " + what + " already")
+      .line_only();
+}
+
 Device device_of(const Common& common) {
   const auto launch = nn::find_launch();
   const int gpus = cuda_device_count();

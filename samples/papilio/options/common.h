@@ -24,6 +24,8 @@ struct Common {
 void add_common(Options& options, Common& common);
 // --device, for commands that compute.
 void add_device(Options& options, Common& common);
+// --overwrite: write into a folder that holds `what` already.
+void add_overwrite(Options& options, bool& overwrite, const std::string& what);
 // What --device names; throws as device_named does.
 Device device_of(const Common& common);
 // Applies --threads and --products, and writes back what they came to. Throws UsageError for a

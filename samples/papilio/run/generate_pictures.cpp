@@ -54,8 +54,7 @@ Options declare(Settings& s) {
   options.add("width", &s.how.width, "PIXELS", "0: the model's own").range(0, 16384);
   options.add("o,out", &s.out, "DIR", "folder for 0.png, 1.png, ..., grid.png and pictures.json")
       .required();
-  options.flag("overwrite", s.overwrite, "write into a folder that holds pictures already")
-      .line_only();
+  add_overwrite(options, s.overwrite, "pictures");
   options.section("The model");
   options.add("adapter", &s.folders.adapter, "DIR",
               "adapter folder for the UNet, or one with unet, text_encoder and controlnet in it");

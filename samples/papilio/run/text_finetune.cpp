@@ -73,23 +73,26 @@ int finetune_text(const TextCommand& c, RunSettings& settings, MethodSettings& m
   const nn::ParameterCount count = nn::count_parameters(*loaded.model);
   const std::string intro = str(parts.train->size(), " sequences of at most ", c.text.length,
                                 " tokens to train\n", nn::trainable_parameters_line(*loaded.model));
-  return run_text({.command = c,
-                   .settings = settings,
-                   .loaded = loaded,
-                   .parts = std::move(parts),
-                   .title = method.method,
-                   .intro = intro,
-                   .report_title = label + " on " + fs::path(c.data.path).filename().string(),
-                   .report_subject = str(label, " adapted the language model in ", folder, "."),
-                   .add_to_json =
-                       [&](nlohmann::json& result) {
-                         result["model"] = folder;
-                         result["method"] = method.method;
-                         result["trainable_parameters"] = count.trainable;
-                         result["all_parameters"] = count.all;
-                       },
-                   .save_tokenizer = [&](const fs::path& out) { nn::copy_tokenizer(folder, out); },
-                   .compares = true});
+  return TextRun({.options = c.options,
+                  .words = c.words,
+                  .settings = settings,
+                  .title = method.method,
+                  .intro = intro,
+                  .report_title = label + " on " + fs::path(c.data.path).filename().string(),
+                  .report_subject = str(label, " adapted the language model in ", folder, "."),
+                  .add_to_json =
+                      [&](nlohmann::json& result) {
+                        result["model"] = folder;
+                        result["method"] = method.method;
+                        result["trainable_parameters"] = count.trainable;
+                        result["all_parameters"] = count.all;
+                      }},
+                 {.loaded = loaded,
+                  .parts = std::move(parts),
+                  .length = c.text.length,
+                  .save_tokenizer = [&](const fs::path& out) { nn::copy_tokenizer(folder, out); },
+                  .compares = true})
+      .run();
 }
 
 }  // namespace papilio::cli

@@ -1,52 +1,46 @@
 #include "samples/papilio/run/text_run.h"
 
-#include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "autograd/anomaly.h"
-#include "autograd/autocast.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops/to.h"
 #include "boft/files/checkpoint.h"
 #include "nn/models/pretrained.h"
 #include "samples/papilio/run/ranks.h"
-#include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_page.h"
-#include "samples/papilio/run/report_training.h"
-#include "samples/papilio/run/run_results.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/text_result.h"
-#include "samples/papilio/run/training.h"
 #include "tensor/creation.h"
 
 namespace papilio::cli {
 
-namespace fs = std::filesystem;
+std::string TextRun::sample() const {
+  const TrainingData& parts = subject_.parts;
+  return sample_text(*subject_.loaded.model, *subject_.loaded.tokenizer,
+                     parts.test != nullptr ? *parts.test : *parts.train);
+}
 
-namespace {
+std::optional<nn::TextEvaluation> TextRun::test() const {
+  const TrainingData& parts = subject_.parts;
+  if (parts.test == nullptr) return std::nullopt;
+  return evaluated(*subject_.loaded.model, *subject_.loaded.tokenizer, parts.test, parts);
+}
 
-// What the model was before, and what came of it.
-struct Findings {
-  std::optional<nn::TextEvaluation> before, after;
-  std::string sample_before, sample_after;
-};
+void TextRun::before_training() {
+  sample_before_ = sample();
+  if (subject_.compares && is_first_rank()) before_ = test();
+}
 
-TrainingJob text_job(const TextRun& run) {
-  nn::LanguageModel& model = *run.loaded.model;
-  const nn::Tokenizer& tokenizer = *run.loaded.tokenizer;
+TrainingJob TextRun::job() {
+  nn::LanguageModel& model = *subject_.loaded.model;
+  const nn::Tokenizer& tokenizer = *subject_.loaded.tokenizer;
+  const TrainingSettings& s = settings().training;
   return {.model = model,
-          .fit =
-              [&model, precision = training_precision(run.settings.training)](
-                  nn::Loader& loader, nn::Optimizer& optimizer, nn::FitOptions options) {
-                const double smoothing = std::exchange(options.label_smoothing, 0);
-                const nn::Loss loss = [&model, smoothing, precision](const nn::Batch& batch) {
-                  const Autocast scope(precision);
-                  return nn::text_loss(model, batch, smoothing);
-                };
-                nn::fit(model, loss, loader, optimizer, options);
-              },
+          .fit = fit_by_loss(model, s,
+                             [&model, smoothing = s.label_smoothing](const nn::Batch& batch) {
+                               return nn::text_loss(model, batch, smoothing);
+                             }),
           .evaluate =
               [&model, &tokenizer](nn::Loader& loader) {
                 const nn::TextEvaluation e = nn::evaluate_text(model, loader, tokenizer);
@@ -55,126 +49,70 @@ TrainingJob text_job(const TextRun& run) {
                 return result;
               },
           .operations = {},
-          .data = run.parts,
-          .out = run.settings.out,
-          .title = run.title,
-          .samples = "sequences",
-          .settings = run.command.options.toml()};
+          .data = subject_.parts,
+          .samples = "sequences"};
 }
 
-void save(const TextRun& run, const fs::path& out) {
-  if (run.loaded.adapters != nullptr) {
-    boft::save_adapter(*run.loaded.adapters, out);
+void TextRun::save(const std::filesystem::path& out) {
+  if (adapters() != nullptr) {
+    boft::save_adapter(*subject_.loaded.adapters, out);
     return;
   }
-  nn::save_pretrained(*run.loaded.model, out);
-  run.save_tokenizer(out);
+  nn::save_pretrained(*subject_.loaded.model, out);
+  subject_.save_tokenizer(out);
 }
 
-void write_text_report(const TextRun& run, const TrainingEnd& end, const Findings& found) {
-  const TextCommand& c = run.command;
-  const fs::path out = run.settings.out;
-  write_report_or_warn(c.options, out / "report.html", [&](report::RunReport& page) {
-    page.title = run.report_title;
-    page.subject = run.report_subject;
-    const auto& [before, after, sample_before, sample_after] = found;
-    if (before && after)
+bool TextRun::gives_numbers() {
+  const NoGrad no_grad;
+  nn::LanguageModel& model = *subject_.loaded.model;
+  return all_finite(model(to(zeros({1, 1}, {.dtype = DType::int64}), nn::device_of(model))));
+}
+
+void TextRun::evaluate() {
+  sample_after_ = sample();
+  after_ = test();
+}
+
+void TextRun::add_results(nlohmann::json& results) {
+  results["sample_before"] = sample_before_;
+  results["sample_after"] = sample_after_;
+  if (subject_.compares) add_to_json(results, "before_", before_);
+  add_to_json(results, "test_", after_);
+}
+
+void TextRun::fill_report(report::RunReport& page, const TrainingEnd&) {
+  const auto figures = [](const nn::TextEvaluation& e) {
+    return std::pair(short_number(e.perplexity(), 4), short_number(e.bits_per_byte(), 4));
+  };
+  if (after_) {
+    const auto [perplexity, bits] = figures(*after_);
+    if (before_) {
+      const auto [perplexity_before, bits_before] = figures(*before_);
+      page.subject += str(" On the test part its perplexity was ", perplexity_before, " and is ",
+                          perplexity, " (", bits_before, " and ", bits, " bits a byte).");
+    } else {
       page.subject +=
-          str(" On the test part its perplexity was ", short_number(before->perplexity(), 4),
-              " and is ", short_number(after->perplexity(), 4), " (",
-              short_number(before->bits_per_byte(), 4), " and ",
-              short_number(after->bits_per_byte(), 4), " bits a byte).");
-    else if (after)
-      page.subject +=
-          str(" On the test part its perplexity is ", short_number(after->perplexity(), 4), " (",
-              short_number(after->bits_per_byte(), 4), " bits a byte).");
-    nn::LanguageModel& model = *run.loaded.model;
-    const nn::ParameterCount count = nn::count_parameters(model);
-    page.samples = "sequences";
-    page.parameters = count.all, page.trainable = count.trainable;
-    if (after) page.loss = after->loss, page.part = "test";
-    const nn::LanguageModel::Shape s = model.shape();
-    report_command(
-        page, c.options, c.words,
-        str("Model: ", s.model_type, ", ", s.num_hidden_layers, " layers, width ", s.hidden_size,
-            ", ", s.num_attention_heads, " heads, MLP width ", s.intermediate_size, ", ",
-            s.vocab_size, " tokens, ", s.max_positions, " positions."),
-        str("Data: ", c.data.path, "; ", run.parts.train->size(), " sequences to train of at most ",
-            c.text.length, " tokens."));
-    page.texts = {{"before", sample_before}, {"after", sample_after}};
-    report_training(page, out, end);
-    report_adapter(page, run.loaded.adapters.get());
-  });
+          str(" On the test part its perplexity is ", perplexity, " (", bits, " bits a byte).");
+    }
+    page.loss = after_->loss, page.part = "test";
+  }
+  page.samples = "sequences";
+  const nn::LanguageModel::Shape s = subject_.loaded.model->shape();
+  report_command(
+      page, options(), words(),
+      str("Model: ", s.model_type, ", ", s.num_hidden_layers, " layers, width ", s.hidden_size,
+          ", ", s.num_attention_heads, " heads, MLP width ", s.intermediate_size, ", ",
+          s.vocab_size, " tokens, ", s.max_positions, " positions."),
+      str("Data: ", settings().data.path, "; ", subject_.parts.train->size(),
+          " sequences to train of at most ", subject_.length, " tokens."));
+  page.texts = {{"before", sample_before_}, {"after", sample_after_}};
 }
 
-nlohmann::json results_of(const TextRun& run, const TrainingEnd& end, const Findings& found) {
-  nlohmann::json results = run_results(run.command.options, run.settings, *run.loaded.model,
-                                       run.loaded.adapters.get(), end);
-  results["sample_before"] = found.sample_before;
-  results["sample_after"] = found.sample_after;
-  run.add_to_json(results);
-  if (run.compares) add_to_json(results, "before_", found.before);
-  add_to_json(results, "test_", found.after);
-  return results;
-}
-
-void print_run(const TextRun& run, const TrainingEnd& end, const Findings& found,
-               const nlohmann::json& results) {
-  const RunSettings& s = run.settings;
-  if (s.common.json) {
-    print_json(results);
-  } else if (end.succeeded()) {
-    if (found.before) std::printf("test before: %s\n", text_of(*found.before).c_str());
-    if (found.after) std::printf("test: %s\n", text_of(*found.after).c_str());
-    std::printf("%s: %s\n", s.out.c_str(), written_in(s.out).c_str());
-  }
-}
-
-}  // namespace
-
-int run_text(const TextRun& run) {
-  const TextCommand& c = run.command;
-  const RunSettings& s = run.settings;
-  nn::LanguageModel& model = *run.loaded.model;
-  const nn::Tokenizer& tokenizer = *run.loaded.tokenizer;
-  if (s.training.resume) resume_products(c.options, c.common, s.out);
-  // Settings that run.toml cannot hold are refused before anything is made.
-  static_cast<void>(c.options.toml());
-  const std::optional<RunLock> lock = first_rank_prepares(
-      s, run.loaded.adapters != nullptr ? ResultKind::adapter : ResultKind::model);
-  if (!s.common.json) {
-    std::printf("%s\n", run.intro.c_str());
-    std::fflush(stdout);
-  }
-  const nn::Batches& test = run.parts.test;
-  const nn::BatchSource& shown = test != nullptr ? *test : *run.parts.train;
-  Findings found;
-  found.sample_before = sample_text(model, tokenizer, shown);
-  if (test != nullptr && run.compares && is_first_rank())
-    found.before = evaluated(model, tokenizer, test, run.parts);
-  const TrainingJob job = text_job(run);
-  const TrainingEnd end = train_and_save(
-      job, s, c.options, lock,
-      {.save = [&](const fs::path& out) { save(run, out); },
-       .gives_numbers =
-           [&] {
-             const NoGrad no_grad;
-             return all_finite(
-                 model(to(zeros({1, 1}, {.dtype = DType::int64}), nn::device_of(model))));
-           },
-       .adapters = run.loaded.adapters.get()});
-  if (!is_first_rank()) return 0;
-  if (end.succeeded()) {
-    found.sample_after = sample_text(model, tokenizer, shown);
-    if (test != nullptr) found.after = evaluated(model, tokenizer, test, run.parts);
-  }
-  const nlohmann::json results = results_of(run, end, found);
-  if (end.weights == Weights::saved) {
-    write_results_or_warn(c.options, s.out, results);
-    write_text_report(run, end, found);
-  }
-  print_run(run, end, found, results);
-  return report_end(c.options, end, s.out);
+std::string TextRun::summary() {
+  std::string lines;
+  if (before_) lines += "test before: " + text_of(*before_) + '\n';
+  if (after_) lines += "test: " + text_of(*after_) + '\n';
+  return lines;
 }
 
 void show_text_defaults(Options& options, const TrainingSettings& t, const TextDefaults& d) {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
+#include "nn/train/evaluate_text.h"
 #include "samples/papilio/data/text_data.h"
 #include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/run_folder.h"
@@ -14,20 +16,40 @@
 
 namespace papilio::cli {
 
-// What a command makes ready: a model and its data, and what is said of it.
-struct TextRun {
-  const TextCommand& command;
-  RunSettings& settings;
+// What a command makes ready.
+struct TextSubject {
   LoadedLanguageModel& loaded;
   TrainingData parts;
-  std::string title, intro, report_title, report_subject;
-  std::function<void(nlohmann::json&)> add_to_json;
+  int64_t length = 0;          // tokens that a sequence has at most
   WriteFolder save_tokenizer;  // beside a model, not an adapter
   bool compares = false;  // a model that knows something before: what it makes of the test part
 };
-// Trains, saves, evaluates the test part, writes the report, and says all this. Returns the exit
-// code.
-int run_text(const TextRun& run);
+
+class TextRun final : public TrainingRun {
+ public:
+  TextRun(TrainingCommand command, TextSubject subject)
+      : TrainingRun(std::move(command)), subject_(std::move(subject)) {}
+
+ private:
+  nn::Module& model() override { return *subject_.loaded.model; }
+  const boft::AdapterModel* adapters() override { return subject_.loaded.adapters.get(); }
+  void before_training() override;
+  TrainingJob job() override;
+  void save(const std::filesystem::path& out) override;
+  bool gives_numbers() override;
+  void evaluate() override;
+  void add_results(nlohmann::json& results) override;
+  void fill_report(report::RunReport& page, const TrainingEnd& end) override;
+  std::string summary() override;
+
+  // How the model goes on with a text, and how well it knows the test part.
+  std::string sample() const;
+  std::optional<nn::TextEvaluation> test() const;
+
+  TextSubject subject_;
+  std::optional<nn::TextEvaluation> before_, after_;
+  std::string sample_before_, sample_after_;
+};
 
 // What train and finetune of text train with if it is not given.
 struct TextDefaults {

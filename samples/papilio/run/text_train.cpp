@@ -60,26 +60,29 @@ int train_text(const TextCommand& c, RunSettings& settings, ModelSettings& m) {
   const std::string intro =
       str(parts.train->size(), " sequences of at most ", c.text.length,
           " tokens to train\nGPT-2 of ", size, ": ", with_commas(parameters), " parameters");
-  return run_text({.command = c,
-                   .settings = settings,
-                   .loaded = loaded,
-                   .parts = std::move(parts),
-                   .title = "train",
-                   .intro = intro,
-                   .report_title = "Training on " + fs::path(c.data.path).filename().string(),
-                   .report_subject = str("A GPT-2 of ", size, " learned the text from scratch."),
-                   .add_to_json =
-                       [&](nlohmann::json& result) {
-                         result["parameters"] = parameters;
-                         result["vocab_size"] = shape.vocab_size;
-                       },
-                   .save_tokenizer =
-                       [&](const fs::path& out) {
-                         if (m.tokenizer.empty())
-                           nn::save_tokenizer(*loaded.tokenizer, out);
-                         else
-                           nn::copy_tokenizer(m.tokenizer, out);
-                       }});
+  return TextRun({.options = c.options,
+                  .words = c.words,
+                  .settings = settings,
+                  .title = "train",
+                  .intro = intro,
+                  .report_title = "Training on " + fs::path(c.data.path).filename().string(),
+                  .report_subject = str("A GPT-2 of ", size, " learned the text from scratch."),
+                  .add_to_json =
+                      [&](nlohmann::json& result) {
+                        result["parameters"] = parameters;
+                        result["vocab_size"] = shape.vocab_size;
+                      }},
+                 {.loaded = loaded,
+                  .parts = std::move(parts),
+                  .length = c.text.length,
+                  .save_tokenizer =
+                      [&](const fs::path& out) {
+                        if (m.tokenizer.empty())
+                          nn::save_tokenizer(*loaded.tokenizer, out);
+                        else
+                          nn::copy_tokenizer(m.tokenizer, out);
+                      }})
+      .run();
 }
 
 }  // namespace papilio::cli

@@ -81,8 +81,7 @@ Options declare(Settings& s) {
       .required();
   add_diffusion_data(options, s.diffusion);
   options.add("o,out", &s.run.out, "DIR", "folder to write");
-  options.flag("overwrite", s.run.overwrite, "write into a folder that holds a result already")
-      .line_only();
+  add_overwrite(options, s.run.overwrite, "a result");
   add_sizes(options, s.sizes);
   add_diffusion_training(options, s.diffusion, s.run.training);
   options.add("kl-weight", &s.kl_weight, "W", "of the divergence of latents from N(0, 1)").range(0);
@@ -199,30 +198,30 @@ int train_pipeline(const Words& words) {
   pretraining.kl_weight = s.kl_weight;
   pretraining.options.snr_gamma = s.diffusion.snr_gamma;
   const auto count = [](nn::Module& part) { return with_commas(nn::count_parameters(part).all); };
-  return run_diffusion(
-      {.options = options,
-       .settings = run,
-       .model = pretraining,
-       .pipeline = pipeline,
-       .data = data,
-       .steps = s.diffusion.steps,
-       .workers = s.diffusion.workers,
-       .loss = [&](const nn::Batch& batch) { return pretraining.loss(batch); },
-       .kind = ResultKind::model,
-       .save =
-           [&](const fs::path& out) {
-             pretraining.settle_scaling_factor();
-             nn::save_pipeline(pipeline, out);
-           },
-       .title = "train",
-       .intro = str(pictures->size(), " pictures with captions; parameters: UNet ",
-                    count(*pipeline.unet), ", VAE ", count(*pipeline.vae), ", text encoder ",
-                    count(*pipeline.text_encoder), ", ", pipeline.tokenizer->size(), " tokens"),
-       .add_to_json =
-           [&](nlohmann::json& result) {
-             result["tokens"] = pipeline.tokenizer->size();
-             result["scaling_factor"] = pipeline.vae->config.scaling_factor;
-           }});
+  return DiffusionRun({.options = options,
+                       .words = words,
+                       .settings = run,
+                       .title = "train",
+                       .intro = str(pictures->size(), " pictures with captions; parameters: UNet ",
+                                    count(*pipeline.unet), ", VAE ", count(*pipeline.vae),
+                                    ", text encoder ", count(*pipeline.text_encoder), ", ",
+                                    pipeline.tokenizer->size(), " tokens"),
+                       .add_to_json =
+                           [&](nlohmann::json& result) {
+                             result["tokens"] = pipeline.tokenizer->size();
+                             result["scaling_factor"] = pipeline.vae->config.scaling_factor;
+                           }},
+                      {.model = pretraining,
+                       .pipeline = pipeline,
+                       .settings = s.diffusion,
+                       .data = data,
+                       .loss = [&](const nn::Batch& batch) { return pretraining.loss(batch); },
+                       .save =
+                           [&](const fs::path& out) {
+                             pretraining.settle_scaling_factor();
+                             nn::save_pipeline(pipeline, out);
+                           }})
+      .run();
 }
 
 }  // namespace papilio::cli

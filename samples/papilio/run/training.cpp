@@ -9,8 +9,10 @@
 #include <new>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
+#include "autograd/autocast.h"
 #include "nn/layers/block.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/progress.h"
@@ -53,29 +55,16 @@ nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings&
                       training_precision(s));
 }
 
-TrainingJob classifier_job(nn::ImageClassifier& model, const TrainingData& data,
-                           const TrainingSettings& s) {
-  return {.model = model,
-          .fit =
-              [&model, forward = training_forward(model, s)](
-                  nn::Loader& loader, nn::Optimizer& optimizer, const nn::FitOptions& options) {
-                nn::fit(model, forward, loader, optimizer, options);
-              },
-          // In float32 whatever the precision of training: the model that will be saved and tested.
-          .evaluate =
-              [&model](nn::Loader& loader) {
-                return nn::evaluate(
-                    model, [&model](const Tensor& images) { return model(images); }, loader);
-              },
-          .operations =
-              [&model, &data] {
-                return nn::training_operations(model, data.image_shape[1], data.image_shape[2]);
-              },
-          .data = data,
-          .out = {},
-          .title = {},
-          .samples = "images",
-          .settings = {}};
+Fit fit_by_loss(nn::Module& model, const TrainingSettings& s, nn::Loss loss) {
+  return [&model, precision = training_precision(s), loss = std::move(loss)](
+             nn::Loader& loader, nn::Optimizer& optimizer, nn::FitOptions options) {
+    options.label_smoothing = 0;
+    const nn::Loss in_precision = [&](const nn::Batch& batch) {
+      const Autocast scope(precision);
+      return loss(batch);
+    };
+    nn::fit(model, in_precision, loader, optimizer, options);
+  };
 }
 
 namespace {

@@ -17,19 +17,22 @@
 
 namespace papilio::cli {
 
+// nn::fit on a model in the precision of training.
+using Fit = std::function<void(nn::Loader&, nn::Optimizer&, const nn::FitOptions&)>;
+
 // What is trained, on what, and where its files go.
 struct TrainingJob {
   nn::Module& model;  // everything that is trainable trains
-  // nn::fit on the model in the precision of training; what the model makes of a part.
-  std::function<void(nn::Loader&, nn::Optimizer&, const nn::FitOptions&)> fit;
+  Fit fit;
+  // What the model makes of a part; empty if the data have no validation part.
   std::function<nn::Evaluation(nn::Loader&)> evaluate;
   std::function<double()> operations;  // of a training step on one sample; empty: not known
   const TrainingData& data;
   int64_t steps = 0;               // of the optimiser, whatever the epochs; 0: by these
-  std::filesystem::path out;       // log.csv, steps.csv, tensorboard/, checkpoints/
-  std::string title;               // before the progress bar
+  std::filesystem::path out = {};  // log.csv, steps.csv, tensorboard/, checkpoints/
+  std::string title = {};          // before the progress bar
   std::string samples = "images";  // what its speed counts
-  std::string settings;            // the resolved options, as run.toml has them
+  std::string settings = {};       // the resolved options, as run.toml has them
 };
 
 // The optimiser's steps in all.
@@ -44,9 +47,8 @@ std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingS
 nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& settings);
 DType training_precision(const TrainingSettings& settings);
 
-// A job on images: cross-entropy of classes. All three outlive it.
-TrainingJob classifier_job(nn::ImageClassifier& model, const TrainingData& data,
-                           const TrainingSettings& settings);
+// By a loss of one's own, which smooths its own labels if any.
+Fit fit_by_loss(nn::Module& model, const TrainingSettings& settings, nn::Loss loss);
 
 // Trains, with a line of log.csv an epoch, one of steps.csv a step, and checkpoints that a later
 // call with settings.resume goes on from; the model holds what it learned however the run ends.

@@ -1,22 +1,22 @@
-// A command that trains, from its options to its exit code: what train and finetune share.
+// A command that trains, from its options to its exit code: what train, finetune, dreambooth and
+// controlnet share.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "boft/model/model.h"
-#include "nn/data/loader.h"
-#include "nn/models/image_classifier.h"
+#include "nn/module.h"
 #include "samples/papilio/data/data.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
-#include "samples/papilio/run/old_head.h"
-#include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/run_lock.h"
 #include "samples/papilio/run/training.h"
+#include "samples/report/pages/run_report.h"
 
 namespace papilio::cli {
 
@@ -28,53 +28,62 @@ struct RunSettings {
   Common common = {};
 };
 
-// The data of the chosen classes, and these classes' numbers in all of them.
-struct RunData {
-  Data data;
-  std::vector<int64_t> classes;
-  Data all;  // of every class
-};
-// Settles the options of training and data, then opens the data. Images that the models in
-// `folders` held out when they were trained stay held out.
-RunData open_run_data(Options& options, RunSettings& settings, Device device,
-                      const std::vector<std::string>& folders);
-
-// What a command makes ready: a model, and what is said of it.
-struct TrainingRun {
+// What a command has been told, and what it says of itself.
+struct TrainingCommand {
   const Options& options;
   const Words& words;
   RunSettings& settings;
-  const Data& data;
-  const nn::ImageProcessor& processor;  // of images in files
-  nn::ImageClassifier& model;
-  boft::AdapterModel* adapters;  // they are the result; null: the model is
-  OldHead* old_head;             // what is kept of the model's own classes; may be null
-  // Before the first step of a new run, with the training images as they are evaluated; may be
-  // null.
-  std::function<void(nn::Loader& images)> before_training;
-  std::string progress_title, intro;
-  bool resizable;  // has --image-size, which may be less
-  std::string report_title, report_subject;
-  std::function<void(nlohmann::json&)> add_to_json;  // what the command says beside the figures
+  std::string title, intro;  // before the progress bar; before the first step
+  std::string report_title = {}, report_subject = {};  // empty: there is no report.html
+  std::function<void(nlohmann::json&)> add_to_json;    // what it says beside the figures
 };
-// Trains, saves, evaluates the test part, writes the report, and says all this. Returns the exit
-// code.
-int run_training_command(const TrainingRun& run);
 
-// What comes of a run: how it is written, whether the model's answers are finite (one that answers
-// NaN takes no older result's place), and the adapters that it has.
-struct ResultToSave {
-  WriteFolder save;
-  std::function<bool()> gives_numbers;
-  const boft::AdapterModel* adapters = nullptr;
+// The one script of every training, with what images, text and pictures with captions do
+// differently in virtual functions.
+class TrainingRun {
+ public:
+  virtual ~TrainingRun() = default;
+  TrainingRun(const TrainingRun&) = delete;
+  TrainingRun& operator=(const TrainingRun&) = delete;
+
+  // Locks the run's folder, trains, saves, evaluates, writes results.json and the report, and says
+  // all this. Returns the exit code.
+  int run();
+
+ protected:
+  explicit TrainingRun(TrainingCommand command) : command_(std::move(command)) {}
+
+  const Options& options() const { return command_.options; }
+  const Words& words() const { return command_.words; }
+  RunSettings& settings() const { return command_.settings; }
+
+  virtual nn::Module& model() = 0;                   // everything that is trainable in it trains
+  virtual const boft::AdapterModel* adapters() = 0;  // they are the result; null: the model is
+  // With the run's folder locked: settles what depends on the data. Returns the line that is said
+  // below the intro, or "".
+  virtual std::string settle() { return ""; }
+  // Called before the first step.
+  virtual void before_training() {}
+  // The job without `out`, `title` and `settings`, which are the command's.
+  virtual TrainingJob job() = 0;
+  virtual void save(const std::filesystem::path& out) = 0;
+  // Whether the model's answers are finite: one that answers NaN takes no older result's place.
+  virtual bool gives_numbers() = 0;
+  // Called at the first rank if the training succeeded.
+  virtual void evaluate() {}
+  // What results.json and --json say of this kind of data.
+  virtual void add_results(nlohmann::json&) {}
+  // The report, but for the command's title, the curves and the adapter.
+  virtual void fill_report(report::RunReport&, const TrainingEnd&) {}
+  // What the last lines on the screen begin with, if the training succeeded.
+  virtual std::string summary() { return ""; }
+
+ private:
+  TrainingEnd train_and_save(const std::optional<RunLock>& lock);
+  nlohmann::json results_of(const TrainingEnd& end);
+  void write_report(const TrainingEnd& end);
+
+  TrainingCommand command_;
 };
-// The run's folder (prepare_run_folder), which one rank alone writes into: the others hold no lock.
-[[nodiscard]] std::optional<RunLock> first_rank_prepares(const RunSettings& settings,
-                                                         ResultKind kind);
-// The middle of every such command: trains, and puts the result into the run's folder, whose lock
-// the command holds.
-TrainingEnd train_and_save(const TrainingJob& job, const RunSettings& settings,
-                           const Options& options, const std::optional<RunLock>& lock,
-                           const ResultToSave& result);
 
 }  // namespace papilio::cli

@@ -1,0 +1,102 @@
+#include "samples/papilio/run/adapt_pipeline.h"
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "boft/files/checkpoint.h"
+#include "nn/diffusion/diffusion_loss.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::unique_ptr<boft::AdapterModel> attached(const Options& options, const MethodSettings& method,
+                                             const std::string& folder, nn::Module& part) {
+  auto adapters = std::make_unique<boft::AdapterModel>(part);
+  warn(options, adapters->add_adapter("default", adapter_config(method, folder, 0)));
+  return adapters;
+}
+
+// What was attached: unet and text_encoder with PEFT's files, and the control's folder, if there is
+// one; without adapters the whole pipeline as it was read from `folder`.
+void save_trained(LoadedPipeline& loaded, const fs::path& folder, const fs::path& out) {
+  nn::DiffusionPipeline& pipeline = loaded.pipeline;
+  if (pipeline.control != nullptr) nn::save_light_controlnet(*pipeline.control, out / "controlnet");
+  if (loaded.unet == nullptr) return nn::save_pipeline(pipeline, folder, out);
+  boft::save_adapter(*loaded.unet, out / "unet");
+  if (loaded.text_encoder != nullptr)
+    boft::save_adapter(*loaded.text_encoder, out / "text_encoder");
+}
+
+}  // namespace
+
+void add_pipeline(Options& options, PipelineSettings& s) {
+  s.run.data.path.clear();  // nothing is built in
+  options.section("Model and data");
+  options.add("PIPELINE", &s.model, "", "folder with model_index.json").required();
+  options.add("variant", &s.variant, "NAME", "of the weights' files: fp16");
+}
+
+void add_pipeline_training(Options& options, PipelineSettings& s, const std::string& targets) {
+  add_diffusion_data(options, s.diffusion);
+  options.add("o,out", &s.run.out, "DIR", "folder to write");
+  add_overwrite(options, s.run.overwrite, "a result");
+  add_diffusion_training(options, s.diffusion, s.run.training);
+  add_diffusion_method(options, s.method, targets, s.run.training);
+  add_device(options, s.run.common);
+  add_common(options, s.run.common);
+}
+
+void attach_pipeline_method(const Options& options, const PipelineSettings& settings,
+                            LoadedPipeline& loaded) {
+  const DiffusionMethod& s = settings.method;
+  const std::string& folder = settings.model;
+  nn::DiffusionPipeline& pipeline = loaded.pipeline;
+  nn::set_trainable(pipeline, false);
+  if (method_of(s.method).config == nullptr) {
+    nn::set_trainable(*pipeline.unet, true);
+    nn::set_trainable(*pipeline.text_encoder, s.train_text_encoder);
+    return;
+  }
+  loaded.unet = attached(options, s.method, folder, *pipeline.unet);
+  if (!s.train_text_encoder) return;
+  MethodSettings text = s.method;
+  text.target_modules = s.text_encoder_targets;
+  text.exclude_modules.clear();
+  loaded.text_encoder = attached(options, text, folder, *pipeline.text_encoder);
+}
+
+int adapt_pipeline(const PipelineAdaptation& a) {
+  PipelineSettings& s = a.settings;
+  nn::DiffusionPipeline& pipeline = a.loaded.pipeline;
+  return DiffusionRun({.options = a.options,
+                       .words = a.words,
+                       .settings = s.run,
+                       .title = s.method.method.method,
+                       .intro = a.intro,
+                       .add_to_json =
+                           [&](nlohmann::json& result) {
+                             result["model"] = s.model;
+                             result["method"] = s.method.method.method;
+                             a.add_to_json(result);
+                           }},
+                      {.model = pipeline,
+                       .pipeline = pipeline,
+                       .settings = s.diffusion,
+                       .data = a.data,
+                       .loss =
+                           [&](const nn::Batch& batch) {
+                             return nn::pipeline_loss(pipeline, batch,
+                                                      {.snr_gamma = s.diffusion.snr_gamma,
+                                                       .prior_loss_weight = a.prior_loss_weight});
+                           },
+                       .save = [&](const fs::path& out) { save_trained(a.loaded, s.model, out); },
+                       .adapters = a.loaded.unet.get()})
+      .run();
+}
+
+}  // namespace papilio::cli
