@@ -7,11 +7,11 @@
 #include "autograd/ops/detail/check.h"
 #include "autograd/record.h"
 #include "kernels/cross_entropy.h"
-#include "kernels/cuda_graph.h"
 #include "kernels/index.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/pick.h"
+#include "tensor/recording.h"
 
 namespace papilio {
 
@@ -30,7 +30,7 @@ void check_target(const Tensor& logits, const Tensor& target, int64_t ignore_ind
   }
   check_shape("cross_entropy", target, {rows}, "target");
   // A graph cannot look at its target; whoever launches it does (nn/train/captured_step.h).
-  if (!target.device().is_cpu() && cuda::recording()) return;
+  if (is_recording(target.device())) return;
   const int64_t row = pick(target.device(), cpu::first_outside, cuda::first_outside)(
       view(contiguous_data(target)), classes, ignore_index);
   check(row < 0, "cross_entropy: expected classes in [0, ", classes, "), got ",

@@ -76,8 +76,8 @@ void Optimizer::step() {
 }
 
 void Optimizer::Captured::record(const LiveStep* live) {
-  cuda::use_device(optimizer_.device().index);
-  optimizer_.with_slots([&](auto slots) { optimizer_.rule_->update_live(slots, live); });
+  optimizer_.with_slots(
+      [&](auto slots) { optimizer_.rule_->update_live(optimizer_.device(), slots, live); });
 }
 
 StepRates Optimizer::Captured::begin() {
@@ -133,8 +133,9 @@ struct AdamWRule : Optimizer::UpdateRule {
   void update(Device device, std::span<const ParameterSlot> slots, StepRates rates) const override {
     pick(device, cpu::adamw, cuda::adamw)(slots, step, rates);
   }
-  void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) const override {
-    cuda::adamw_live(slots, step, live);
+  void update_live(Device device, std::span<const ParameterSlot> slots,
+                   const LiveStep* live) const override {
+    pick_cuda("AdamW", device, cuda::adamw_live)(slots, step, live);
   }
 };
 
@@ -146,8 +147,9 @@ struct SgdRule : Optimizer::UpdateRule {
   void update(Device device, std::span<const ParameterSlot> slots, StepRates rates) const override {
     pick(device, cpu::sgd, cuda::sgd)(slots, step, rates);
   }
-  void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) const override {
-    cuda::sgd_live(slots, step, live);
+  void update_live(Device device, std::span<const ParameterSlot> slots,
+                   const LiveStep* live) const override {
+    pick_cuda("Sgd", device, cuda::sgd_live)(slots, step, live);
   }
 };
 

@@ -12,6 +12,7 @@
 #include "nn/optim/detail/update_rule.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 #include "tensor/random.h"
 
 namespace papilio::nn {
@@ -81,9 +82,8 @@ class CapturedStep::Recording {
     for (const Tensor& p : step.optimizer_.parameters())
       if (const Tensor g = grad(p); g.defined()) gradients.push_back(view(g));
     auto* live = static_cast<LiveStep*>(live_.raw_data());
-    cuda::use_device(step.device_.index);
-    cuda::find_clip_factor(live, view(loss), gradients);
-    cuda::clip(gradients, live);
+    pick_cuda("CapturedStep", step.device_, cuda::find_clip_factor)(live, view(loss), gradients);
+    pick_cuda("CapturedStep", step.device_, cuda::clip)(gradients, live);
     Optimizer::Captured(step.optimizer_).record(live);
   }
 

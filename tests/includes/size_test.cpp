@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/includes/asides.h"
 #include "tests/paths.h"
 
 namespace fs = std::filesystem;
@@ -19,35 +20,15 @@ namespace {
 
 constexpr std::ptrdiff_t kMostFileLines = 400, kMostFunctionLines = 80;
 
-// Where the literal or comment that begins at `at` ends; `at` if none does.
-size_t past_aside(std::string_view code, size_t at) {
-  const auto past = [&](std::string_view end, size_t from) {
-    const size_t found = code.find(end, from);
-    return found == code.npos ? code.size() : found + end.size();
-  };
-  const std::string_view rest = code.substr(at);
-  if (rest.starts_with("//")) return std::min(code.find('\n', at), code.size());
-  if (rest.starts_with("/*")) return past("*/", at + 2);
-  if (rest.starts_with("R\"")) {
-    const size_t open = std::min(code.find('(', at), code.size());
-    return past(")" + std::string(code.substr(at + 2, open - at - 2)) + "\"", open);
-  }
-  const bool digits = rest[0] == '\'' && at > 0 && std::isalnum(code[at - 1]);  // 1'000
-  if (digits || (rest[0] != '"' && rest[0] != '\'')) return at;
-  size_t end = at + 1;
-  while (end < code.size() && code[end] != rest[0]) end += code[end] == '\\' ? 2 : 1;
-  return std::min(end + 1, code.size());
-}
-
 // The same lines with blanks in the place of comments, literals and preprocessor lines.
-std::string without_asides(std::string code) {
+std::string blanked(std::string code) {
   const auto blank = [&](size_t from, size_t to) {
     for (; from < to; ++from)
       if (code[from] != '\n') code[from] = ' ';
   };
   bool fresh = true;  // nothing but blanks in this line so far
   for (size_t at = 0; at < code.size();) {
-    size_t end = past_aside(code, at);
+    size_t end = papilio::test::past_aside(code, at);
     if (code[at] == '#' && fresh) {
       end = at;
       do {
@@ -85,7 +66,7 @@ struct Function {
 
 // The functions of a file that are not inside another one.
 std::vector<Function> functions_of(const std::string& text) {
-  const std::string code = without_asides(text);
+  const std::string code = blanked(text);
   const auto line_of = [&](size_t at) {
     return std::count(code.begin(), code.begin() + std::ptrdiff_t(at), '\n') + 1;
   };

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/includes/asides.h"
 #include "tests/includes/standard_names.h"
 #include "tests/paths.h"
 
@@ -44,45 +45,6 @@ const std::map<std::string, Words>& headers_of() {
     return map;
   }();
   return all;
-}
-
-bool in_word(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
-}
-
-// Where a comment or a literal that begins at `at` ends; `at` if none does.
-size_t end_of_aside(std::string_view code, size_t at) {
-  const auto after = [&](std::string_view end, size_t from) {
-    const size_t found = code.find(end, from);
-    return found == code.npos ? code.size() : found + end.size();
-  };
-  const std::string_view rest = code.substr(at);
-  const bool word_before = at && in_word(code[at - 1]);
-  if (rest.starts_with("//")) return std::min(code.find('\n', at), code.size());
-  if (rest.starts_with("/*")) return after("*/", at + 2);
-  if (rest.starts_with("R\"") && !word_before) {
-    const std::string_view mark = rest.substr(2, rest.find('(') - 2);
-    return after(")" + std::string(mark) + "\"", at + 2);
-  }
-  if (rest[0] != '"' && (rest[0] != '\'' || word_before)) return at;  // 1'000 is a number
-  for (size_t i = at + 1; i < code.size(); ++i) {
-    if (code[i] == '\\')
-      ++i;
-    else if (code[i] == rest[0])
-      return i + 1;
-  }
-  return code.size();
-}
-
-// The code without comments and literals; an include keeps its <name>.
-std::string bare(std::string_view code) {
-  std::string text;
-  for (size_t at = 0; at < code.size();) {
-    const size_t end = end_of_aside(code, at);
-    text += end == at ? code[at++] : ' ';
-    at = std::max(at, end);
-  }
-  return text;
 }
 
 // The names in bare code that may be the standard library's: "std::max", also of std::ranges::max,
@@ -136,7 +98,7 @@ std::set<std::string> headers(const std::string& file, const std::string& code) 
 std::string complaints(const std::string& file, const std::string& code) {
   const std::set<std::string> included = headers(file, code);
   std::string all;
-  for (const std::string& name : names_in(bare(code))) {
+  for (const std::string& name : names_in(without_asides(code))) {
     const auto entry = headers_of().find(name);
     if (entry == headers_of().end()) continue;
     const Words& wanted = entry->second;

@@ -17,7 +17,8 @@ struct Optimizer::UpdateRule {
   virtual void update(Device device, std::span<const ParameterSlot> slots,
                       StepRates rates) const = 0;
   // In a CUDA graph: with the rates that `live`, on the device, has when the graph is launched.
-  virtual void update_live(std::span<const ParameterSlot> slots, const LiveStep* live) const = 0;
+  virtual void update_live(Device device, std::span<const ParameterSlot> slots,
+                           const LiveStep* live) const = 0;
 };
 
 // An optimiser's step in a CUDA graph (nn/train/captured_step.h). record() asks for the update with
