@@ -132,8 +132,8 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
           const int64_t seen = visible_keys(causal, i0 + rows - 1, n.T, n.S);  // by the last
           for (int64_t j0 = 0; j0 < seen; j0 += keys) {
             const int64_t count = std::min(keys, seen - j0), padded = round_up_to_lanes<C>(count);
-            small_gemm<C>(rows, count, n.D, scores, keys, {qh.data, qh.stride, 1}, kt + j0, Sp,
-                          false);
+            small_gemm<C>({.rows = rows, .columns = count, .inner = n.D}, {scores, keys},
+                          {qh.data, qh.stride, 1}, {kt + j0, Sp});
             for (int64_t r = 0; r < rows; ++r) {
               C* s = scores + r * keys;
               const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +
@@ -150,8 +150,8 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
               if (j0 && keep != 1)
                 for (int64_t c = 0; c < Ep; ++c) sum_pv[r * Ep + c] *= keep;
             }
-            small_gemm<C>(rows, n.E, count, sum_pv, Ep, {scores, keys, 1}, vh[j0], vh.stride,
-                          j0 > 0);
+            small_gemm<C>({.rows = rows, .columns = n.E, .inner = count}, {sum_pv, Ep},
+                          {scores, keys, 1}, vh.from(j0), j0 > 0);
           }
           C* stats = statistics.as<C>() + 2 * (head * n.T + i0);
           T* y = matrix<T>(out, head) + i0 * out.strides[2];
@@ -204,10 +204,11 @@ void attention_backward(const AttentionBackward& args) {
           const bool add = i0 > 0 || args.causal;
           for (int64_t j0 = 0; j0 < seen; j0 += keys) {
             const int64_t count = std::min(keys, seen - j0), padded = round_up_to_lanes<C>(count);
-            small_gemm<C>(rows, count, n.D, p, keys, {qh.data, qh.stride, 1}, kt + j0, Sp, false);
+            small_gemm<C>({.rows = rows, .columns = count, .inner = n.D}, {p, keys},
+                          {qh.data, qh.stride, 1}, {kt + j0, Sp});
             if (need_ds)
-              small_gemm<C>(rows, count, n.E, ds, keys, {dy.data, dy.stride, 1}, vt + j0, Sp,
-                            false);
+              small_gemm<C>({.rows = rows, .columns = count, .inner = n.E}, {ds, keys},
+                            {dy.data, dy.stride, 1}, {vt + j0, Sp});
             for (int64_t r = 0; r < rows; ++r) {
               C *s = p + r * keys, *d = ds + r * keys;
               const bool* m = args.mask.data
@@ -223,14 +224,15 @@ void attention_backward(const AttentionBackward& args) {
                 for (int64_t j = 0; j < padded; j += L)
                   store<C>(d + j, load(s + j) * (load(d + j) - delta[r]) * C(args.scale));
             }
-            const Elements<C> pt{p, 1, keys}, dst{ds, 1, keys};
             if (args.dv.data)
-              small_gemm<C>(count, n.E, rows, dv_sum + j0 * Ep, Ep, pt, dy.data, dy.stride, add);
+              small_gemm<C>({.rows = count, .columns = n.E, .inner = rows}, {dv_sum + j0 * Ep, Ep},
+                            {p, 1, keys}, dy, add);
             if (args.dk.data)
-              small_gemm<C>(count, n.D, rows, dk_sum + j0 * Dp, Dp, dst, qh.data, qh.stride, add);
+              small_gemm<C>({.rows = count, .columns = n.D, .inner = rows}, {dk_sum + j0 * Dp, Dp},
+                            {ds, 1, keys}, qh, add);
             if (args.dq.data)
-              small_gemm<C>(rows, n.D, count, dq_tile, Dp, {ds, keys, 1}, k_rows[j0], k_rows.stride,
-                            j0 > 0);
+              small_gemm<C>({.rows = rows, .columns = n.D, .inner = count}, {dq_tile, Dp},
+                            {ds, keys, 1}, k_rows.from(j0), j0 > 0);
           }
           if (args.dq.data)
             store_rows<T>(matrix<T>(args.dq, head) + i0 * args.dq.strides[2], args.dq.strides[2],

@@ -135,8 +135,9 @@ void rotate_by_products(C* y, const C* x, const C* q, const Shape& s, bool trans
                  for (int64_t r = begin * kRows; r < std::min(end * kRows, s.rows); r += kRows)
                    for (int64_t n = 0; n < s.blocks; ++n) {
                      const int64_t at = r * s.d + n * s.b;
-                     small_gemm<C>(std::min(kRows, s.rows - r), s.b, s.b, y + at, s.d,
-                                   {x + at, s.d, 1}, blocks + n * s.b * s.b, s.b, false);
+                     small_gemm<C>(
+                         {.rows = std::min(kRows, s.rows - r), .columns = s.b, .inner = s.b},
+                         {y + at, s.d}, {x + at, s.d, 1}, {blocks + n * s.b * s.b, s.b});
                    }
                });
 }

@@ -8,18 +8,11 @@
 #include <utility>
 
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/small_gemm.h"
 #include "kernels/cpu/transpose.h"
 #include "kernels/dtype.h"
 
 namespace papilio::cpu {
-
-// Row-major, `stride` elements from row to row.
-template <class T>
-struct Rows {
-  const T* data;
-  int64_t stride;
-  const T* operator[](int64_t row) const { return data + row * stride; }
-};
 
 // to[i * round_up_to_lanes(columns) + j] = from (i, j)
 template <class T>

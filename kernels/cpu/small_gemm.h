@@ -9,6 +9,26 @@
 
 namespace papilio::cpu {
 
+// Of a product c = or += a b: c (rows, columns), a (rows, inner), b (inner, columns).
+struct GemmSizes {
+  int64_t rows, columns, inner;
+};
+
+// Row-major, `stride` elements from row to row.
+template <class T>
+struct Rows {
+  const T* data;
+  int64_t stride;
+  Rows from(int64_t row) const { return {data + row * stride, stride}; }
+  const T* operator[](int64_t row) const { return data + row * stride; }
+};
+// The same to write into.
+template <class T>
+struct RowsOut {
+  T* data;
+  int64_t stride;
+};
+
 // A (rows, inner) operand read one element at a time: element (i, k) is data[i * row + k * column];
 // (1, stride) is a transpose.
 template <class C>
@@ -18,6 +38,8 @@ struct Elements {
 };
 
 namespace detail {
+
+// Single values, which registers carry: structs would go through memory.
 
 // c (R, N vectors) = or += a (R, inner) b (inner, N vectors), the accumulators in registers.
 template <class C, int R, int N>
@@ -66,24 +88,30 @@ inline void gemm_columns(int64_t rows, C* c, int64_t ldc, Elements<C> a, const C
   }
 }
 
-}  // namespace detail
-
-// c (rows, columns) = or (add) += a (rows, inner) b (inner, columns), c and b row-major with
-// leading dimensions ldc and ldb. `columns` is rounded up to whole vectors: what b's padding holds
-// lands in c's padding.
 template <class C>
-void small_gemm(int64_t rows, int64_t columns, int64_t inner, C* c, int64_t ldc, Elements<C> a,
-                const C* b, int64_t ldb, bool add) {
+inline void gemm_strips(int64_t rows, int64_t columns, int64_t inner, C* c, int64_t ldc,
+                        Elements<C> a, const C* b, int64_t ldb, bool add) {
   constexpr int L = kSimdLanes<C>, kMaxVectors = kSimdRegisters == 32 ? 4 : 2;
   for (int64_t j = 0; j < columns; j += kMaxVectors * L) {
     const int64_t vectors = std::min<int64_t>(kMaxVectors, (columns - j + L - 1) / L);
-    if (vectors == 1) detail::gemm_columns<C, 1>(rows, c + j, ldc, a, b + j, ldb, inner, add);
-    if (vectors == 2) detail::gemm_columns<C, 2>(rows, c + j, ldc, a, b + j, ldb, inner, add);
+    if (vectors == 1) gemm_columns<C, 1>(rows, c + j, ldc, a, b + j, ldb, inner, add);
+    if (vectors == 2) gemm_columns<C, 2>(rows, c + j, ldc, a, b + j, ldb, inner, add);
     if constexpr (kMaxVectors == 4) {
-      if (vectors == 3) detail::gemm_columns<C, 3>(rows, c + j, ldc, a, b + j, ldb, inner, add);
-      if (vectors == 4) detail::gemm_columns<C, 4>(rows, c + j, ldc, a, b + j, ldb, inner, add);
+      if (vectors == 3) gemm_columns<C, 3>(rows, c + j, ldc, a, b + j, ldb, inner, add);
+      if (vectors == 4) gemm_columns<C, 4>(rows, c + j, ldc, a, b + j, ldb, inner, add);
     }
   }
+}
+
+}  // namespace detail
+
+// c = or (add) += a b. The columns are rounded up to whole vectors: what b's padding holds lands in
+// c's padding.
+template <class C>
+[[gnu::always_inline]] inline void small_gemm(const GemmSizes& n, const RowsOut<C>& c,
+                                              const Elements<C>& a, const Rows<C>& b,
+                                              bool add = false) {
+  detail::gemm_strips<C>(n.rows, n.columns, n.inner, c.data, c.stride, a, b.data, b.stride, add);
 }
 
 }  // namespace papilio::cpu
