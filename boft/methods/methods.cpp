@@ -144,7 +144,7 @@ std::string storage_warning(const std::string& path, const nn::AdaptableLayer& l
   return std::visit(
       [&]<class C>(const C& c) -> std::string {
         if constexpr (has_fan_in_fan_out<C>) {
-          const bool transposed = dynamic_cast<const nn::Conv1D*>(&layer) != nullptr;
+          const bool transposed = nn::is_stored_in_out(layer);
           if (transposed == c.fan_in_fan_out) return "";
           return str("fan_in_fan_out is ", c.fan_in_fan_out ? "true" : "false", ", but ", path,
                      " is a ", layer.describe(), ", whose weight is stored ",

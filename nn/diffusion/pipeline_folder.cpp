@@ -1,12 +1,11 @@
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "nn/diffusion/pipeline.h"
@@ -27,14 +26,23 @@ constexpr const char *kIndex = "model_index.json", *kScheduler = "scheduler/sche
 constexpr const char* kUse =
     "a folder of Stable Diffusion 1.5 or 2.1 as Diffusers saves it would do";
 
-// Parts that compute, and what their class is called; a scheduler's is read where it lies.
-constexpr std::array<std::pair<const char*, const char*>, 5> kParts{{
-    {"unet", "UNet2DConditionModel"},
-    {"vae", "AutoencoderKL"},
-    {"text_encoder", "CLIPTextModel"},
-    {"tokenizer", "CLIPTokenizer"},
-    {"scheduler", ""},
-}};
+// A part of a pipeline: its folder, and the library and the class that the index says it is of.
+struct Part {
+  const char *name, *library;
+  std::string_view class_name;                              // "": the scheduler's, which varies
+  PretrainedModel* (*model)(DiffusionPipeline&) = nullptr;  // null: it has no weights
+};
+using Pipeline = DiffusionPipeline;
+constexpr Part kParts[] = {
+    {"unet", "diffusers", "UNet2DConditionModel",
+     [](Pipeline& p) -> PretrainedModel* { return p.unet.get(); }},
+    {"vae", "diffusers", "AutoencoderKL",
+     [](Pipeline& p) -> PretrainedModel* { return p.vae.get(); }},
+    {"text_encoder", "transformers", "CLIPTextModel",
+     [](Pipeline& p) -> PretrainedModel* { return p.text_encoder.get(); }},
+    {"tokenizer", "transformers", "CLIPTokenizer"},
+    {"scheduler", "diffusers", ""},
+};
 
 // "FlaxAutoencoderKL" is read as "AutoencoderKL", "CLIPTokenizerFast" as "CLIPTokenizer".
 std::string plain(std::string name) {
@@ -54,11 +62,11 @@ void check_index(const fs::path& folder) {
                    ": this is Stable Diffusion XL (", name, "), which is not supported: ", kUse);
   if (name != "StableDiffusionPipeline")
     fields.fail("_class_name", str("\"StableDiffusionPipeline\" (", kUse, ")").c_str());
-  for (const auto& [part, wanted] : kParts) {
+  for (const auto& [part, library, wanted, model] : kParts) {
     const json& entry = fields.value(part);
     const bool named = entry.is_array() && entry.size() == 2 && entry[1].is_string();
     check<FileError>(named, path.string(), ": names no ", part, ": ", kUse);
-    if (*wanted != '\0' && plain(entry[1].get<std::string>()) != wanted)
+    if (!wanted.empty() && plain(entry[1].get<std::string>()) != wanted)
       fields.fail(part, str("a ", wanted).c_str());
     check<FileError>(fs::is_directory(folder / part, ignored), folder.string(),
                      ": lacks the folder ", part, ", which ", kIndex, " names");
@@ -72,7 +80,9 @@ bool is_weights(const std::string& file) {
 }
 
 void copy_rest(const fs::path& from, const fs::path& to) {
-  const std::set<std::string> written{"unet", "vae", "text_encoder"};
+  std::set<std::string> written;
+  for (const Part& part : kParts)
+    if (part.model != nullptr) written.insert(part.name);
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(from)) {
     const fs::path inside = fs::relative(entry.path(), from);
     const bool replaced =
@@ -82,6 +92,11 @@ void copy_rest(const fs::path& from, const fs::path& to) {
     else if (!replaced && entry.is_regular_file())
       fs::copy_file(entry.path(), to / inside, fs::copy_options::overwrite_existing);
   }
+}
+
+void save_models(DiffusionPipeline& pipeline, const fs::path& to) {
+  for (const Part& part : kParts)
+    if (part.model != nullptr) save_pretrained(*part.model(pipeline), to / part.name);
 }
 
 }  // namespace
@@ -127,25 +142,17 @@ void save_pipeline(DiffusionPipeline& pipeline, const fs::path& from, const fs::
   } catch (const fs::filesystem_error& e) {
     throw FileError(str("save_pipeline: ", e.what()));
   }
-  save_pretrained(*pipeline.unet, to / "unet");
-  save_pretrained(*pipeline.vae, to / "vae");
-  save_pretrained(*pipeline.text_encoder, to / "text_encoder");
+  save_models(pipeline, to);
 }
 
 void save_pipeline(DiffusionPipeline& pipeline, const fs::path& to) {
-  const auto part = [](const char* library, const std::string& name) {
-    return json{library, name};
-  };
   const json none{nullptr, nullptr};
-  const json index{{"_class_name", "StableDiffusionPipeline"},
-                   {"feature_extractor", none},
-                   {"requires_safety_checker", false},
-                   {"safety_checker", none},
-                   {"scheduler", part("diffusers", pipeline.scheduler->class_name())},
-                   {"text_encoder", part("transformers", "CLIPTextModel")},
-                   {"tokenizer", part("transformers", "CLIPTokenizer")},
-                   {"unet", part("diffusers", "UNet2DConditionModel")},
-                   {"vae", part("diffusers", "AutoencoderKL")}};
+  json index{{"_class_name", "StableDiffusionPipeline"},
+             {"feature_extractor", none},
+             {"requires_safety_checker", false},
+             {"safety_checker", none}};
+  for (const auto& [part, library, name, model] : kParts)
+    index[part] = {library, name.empty() ? pipeline.scheduler->class_name() : std::string(name)};
   try {
     fs::create_directories(to / "tokenizer");
     fs::create_directories(to / "scheduler");
@@ -154,9 +161,7 @@ void save_pipeline(DiffusionPipeline& pipeline, const fs::path& to) {
   }
   save_tokenizer(*pipeline.tokenizer, to / "tokenizer");
   save_scheduler(*pipeline.scheduler, to / kScheduler);
-  save_pretrained(*pipeline.unet, to / "unet");
-  save_pretrained(*pipeline.vae, to / "vae");
-  save_pretrained(*pipeline.text_encoder, to / "text_encoder");
+  save_models(pipeline, to);
   write_file_atomically(to / kIndex, index.dump(2) + '\n');
 }
 

@@ -27,4 +27,9 @@ struct Conv1D : AdaptableLayer {
   std::string describe() const override;
 };
 
+// Whether a layer keeps its weight (in, out), which PEFT calls fan_in_fan_out.
+inline bool is_stored_in_out(const Module& layer) {
+  return dynamic_cast<const Conv1D*>(&layer) != nullptr;
+}
+
 }  // namespace papilio::nn

@@ -20,10 +20,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool has_conv1d(nn::Module& model) {
+// As fan_in_fan_out, which is one for all layers.
+bool stores_in_out(nn::Module& model) {
   bool found = false;
   nn::for_each_module(model, [&](const std::string&, nn::Module& module) {
-    found |= dynamic_cast<nn::Conv1D*>(&module) != nullptr;
+    found |= nn::is_stored_in_out(module);
   });
   return found;
 }
@@ -45,7 +46,7 @@ std::string attach(const Options& options, MethodSettings& s, const std::string&
   boft::AdapterConfig config = adapter_config(s, folder, model.shape().num_hidden_layers);
   std::visit(
       [&](auto& a) {
-        if constexpr (requires { a.fan_in_fan_out; }) a.fan_in_fan_out = has_conv1d(model);
+        if constexpr (requires { a.fan_in_fan_out; }) a.fan_in_fan_out = stores_in_out(model);
       },
       config);
   loaded.adapters = std::make_unique<boft::AdapterModel>(model);
