@@ -40,8 +40,9 @@ void add_curves(Document& page, const CurveReport& report) {
   }
   page.figure(pictures,
               "Every point is a method at one rate (COFT: at one bound), " + report.pretrainings +
-                  "; a line goes from little to much. A single rate picks one point of a line, so "
-                  "methods are to be compared where they have learned equally much.");
+                  "; a line joins a method's rates from the lowest to the highest. A single rate "
+                  "picks one point of a line, so methods are to be compared where they have "
+                  "learned equally much.");
   if (!back.empty()) {
     page.figure(back,
                 "The way back: the furthest model of each method, with its rotations' angles (or "

@@ -23,17 +23,23 @@ std::string sentence(const std::string& text) {
   return escape(text) + (ends ? " " : ". ");
 }
 
-std::string points_between(double a, double b) {
-  const double points = std::abs(a - b) * 100;
-  return points < 0.05 ? "as many as"
-                       : fixed(points, 1) + " points " + (a > b ? "more" : "fewer") + " than";
+// "96.6 ± 0.6 %"
+std::string share(const Estimate& e) {
+  return plus_minus(100 * e.mean, 100 * e.std, 1) + "\u00A0%";
+}
+
+// A difference below its own deviation over the seeds, sqrt(s_a^2 + s_b^2), says nothing.
+std::string compared(const Estimate& a, const Estimate& b) {
+  const double points = std::abs(a.mean - b.mean) * 100;
+  if (points < 0.05) return "as many as";
+  if (points < 100 * std::hypot(a.std, b.std)) return "as far as the seeds tell as many as";
+  return fixed(points, 1) + " points " + (a.mean > b.mean ? "more" : "fewer") + " than";
 }
 
 std::string compared_with_full(const MethodReport& boft, const MethodReport* full) {
   if (full == nullptr || !std::isfinite(full->accuracy_new.mean)) return "";
-  return ", " + points_between(boft.accuracy_new.mean, full->accuracy_new.mean) +
-         " full finetuning (" + percent(full->accuracy_new.mean, 1) + ", " +
-         grouped(full->trainable_parameters) + " parameters)";
+  return ", " + compared(boft.accuracy_new, full->accuracy_new) + " full finetuning (" +
+         share(full->accuracy_new) + ", " + grouped(full->trainable_parameters) + " parameters)";
 }
 
 // Who keeps the old digits best, and where BOFT stands.
@@ -45,11 +51,10 @@ std::string kept_sentence(const DemoView& view, const MethodReport& boft) {
   }
   if (best == nullptr || !std::isfinite(boft.accuracy_old.mean)) return "";
   const std::string own = "With its old head the adapted model still recognises <b>" +
-                          percent(boft.accuracy_old.mean, 1) + "</b> of the digits " +
+                          share(boft.accuracy_old) + "</b> of the digits " +
                           escape(view.data.old_classes);
   if (best == &boft) return own + ", the most of all methods. ";
-  return own + "; " + escape(best->label) + " keeps most (" + percent(best->accuracy_old.mean, 1) +
-         "). ";
+  return own + "; " + escape(best->label) + " keeps most (" + share(best->accuracy_old) + "). ";
 }
 
 void add_summary(Document& page, const DemoView& view) {
@@ -67,9 +72,9 @@ void add_summary(Document& page, const DemoView& view) {
   if (boft != nullptr && std::isfinite(boft->accuracy_new.mean)) {
     text += escape(boft->label) +
             ", which leaves every weight frozen and learns a rotation in front " +
-            "of it, recognises <b>" + percent(boft->accuracy_new.mean, 1) +
-            "</b> of the new digits with " + grouped(boft->trainable_parameters) +
-            " trained parameters" + compared_with_full(*boft, full) + ". ";
+            "of it, recognises <b>" + share(boft->accuracy_new) + "</b> of the new digits with " +
+            grouped(boft->trainable_parameters) + " trained parameters" +
+            compared_with_full(*boft, full) + ". ";
     text += kept_sentence(view, *boft);
   }
   page.lead(text);
