@@ -143,6 +143,13 @@ TEST_CASE("dreambooth: a run that is resumed ends with the same bytes") {
   const auto other = at.run(words("dreambooth --config parts/run.toml --resume --lr 1e-3"));
   CHECK(other.code == 2);
   CHECK(other.err.find("--resume: the run began with lr") != std::string::npos);
+  // It multiplies as it began, whatever this machine would choose.
+  const std::string lora = "--method lora -r 2 --checkpoint-steps 2 --out lora ";
+  at.json(at.dreambooth(lora + "--products openblas"));
+  const auto again = at.run(at.dreambooth(lora + "--resume --quiet"));
+  CHECK(again.code == 0);
+  CHECK(again.err.empty());
+  CHECK(at.bytes("lora/run.toml").find("\nproducts = \"openblas\"\n") != std::string::npos);
 }
 
 TEST_CASE("controlnet: a picture steers; control and adapter lie in folders of their own") {
