@@ -98,20 +98,11 @@ std::vector<ImageClassifier::Head> DeiTForImageClassification::heads() {
 }
 
 ImageClassifier::Shape DeiTForImageClassification::shape() const {
-  const DeiTConfig& c = config();
-  return {.model_type = "deit",
-          .image_size = c.image_size,
-          .num_channels = c.num_channels,
-          .patch_size = c.patch_size,
-          .hidden_size = c.hidden_size,
-          .num_hidden_layers = c.num_hidden_layers,
-          .num_attention_heads = c.num_attention_heads,
-          .intermediate_size = c.intermediate_size,
-          .prefix_tokens = 2,
-          .registers = 1,  // the distillation token
-          .num_labels = c.num_labels,
-          .stem_operations =
-              patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
+  Shape shape = sizes_shape("deit", config());
+  shape.intermediate_size = config().intermediate_size;
+  shape.prefix_tokens = 2;
+  shape.registers = 1;  // the distillation token
+  return shape;
 }
 
 double DeiTForImageClassification::set_num_labels(int64_t num_labels) {

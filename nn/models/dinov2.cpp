@@ -140,19 +140,11 @@ Tensor Dinov2ForImageClassification::features(const Tensor& images) {
 
 ImageClassifier::Shape Dinov2ForImageClassification::shape() const {
   const Dinov2Config& c = dinov2.config;
-  return {.model_type = c.model_type(),
-          .image_size = c.image_size,
-          .num_channels = c.num_channels,
-          .patch_size = c.patch_size,
-          .hidden_size = c.hidden_size,
-          .num_hidden_layers = c.num_hidden_layers,
-          .num_attention_heads = c.num_attention_heads,
-          .intermediate_size = c.intermediate_size(),
-          .prefix_tokens = 1 + std::max<int64_t>(c.num_register_tokens, 0),
-          .registers = std::max<int64_t>(c.num_register_tokens, 0),
-          .num_labels = c.num_labels,
-          .stem_operations =
-              patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
+  Shape shape = sizes_shape(c.model_type(), c);
+  shape.intermediate_size = c.intermediate_size();
+  shape.registers = std::max<int64_t>(c.num_register_tokens, 0);
+  shape.prefix_tokens = 1 + shape.registers;
+  return shape;
 }
 
 void Dinov2ForImageClassification::visit(Visitor& v) {

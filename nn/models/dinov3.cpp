@@ -201,20 +201,11 @@ void DINOv3ForImageClassification::attention(const Tensor& images, const OnAtten
 }
 
 ImageClassifier::Shape DINOv3ForImageClassification::shape() const {
-  const DINOv3Config& c = config;
-  return {.model_type = "dinov3_vit",
-          .image_size = c.image_size,
-          .num_channels = c.num_channels,
-          .patch_size = c.patch_size,
-          .hidden_size = c.hidden_size,
-          .num_hidden_layers = c.num_hidden_layers,
-          .num_attention_heads = c.num_attention_heads,
-          .intermediate_size = c.intermediate_size,
-          .prefix_tokens = 1 + c.num_register_tokens,
-          .registers = c.num_register_tokens,
-          .num_labels = c.num_labels,
-          .stem_operations =
-              patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
+  Shape shape = sizes_shape("dinov3_vit", config);
+  shape.intermediate_size = config.intermediate_size;
+  shape.registers = config.num_register_tokens;
+  shape.prefix_tokens = 1 + shape.registers;
+  return shape;
 }
 
 double DINOv3ForImageClassification::set_num_labels(int64_t num_labels) {

@@ -134,21 +134,13 @@ ViTForImageClassification::ViTForImageClassification(const ViTConfig& c) : vit(c
 
 ImageClassifier::Shape ViTForImageClassification::shape() const {
   const ViTConfig& c = vit.config;
-  return {.model_type = "vit",
-          .image_size = c.image_size,
-          .num_channels = c.num_channels,
-          .patch_size = c.patch_size,
-          .hidden_size = c.hidden_size,
-          .num_hidden_layers = c.num_hidden_layers,
-          .num_attention_heads = c.num_attention_heads,
-          .intermediate_size = c.intermediate_size,
-          .prefix_tokens = c.pooling == Pooling::class_token ? 1 : 0,
-          .num_labels = c.num_labels,
-          .any_size = vit.embeddings.interpolate_pos_encoding,
-          .stem_operations =
-              vit.embeddings.conv_stem
-                  ? vit.embeddings.conv_stem->operations(c.image_size)
-                  : patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size)};
+  Shape shape = sizes_shape("vit", c);
+  shape.intermediate_size = c.intermediate_size;
+  shape.prefix_tokens = c.pooling == Pooling::class_token ? 1 : 0;
+  shape.any_size = vit.embeddings.interpolate_pos_encoding;
+  if (const auto& stem = vit.embeddings.conv_stem)
+    shape.stem_operations = stem->operations(c.image_size);
+  return shape;
 }
 
 double ViTForImageClassification::set_num_labels(int64_t num_labels) {

@@ -123,6 +123,17 @@ void append_pixels(std::vector<uint8_t>& pixels, std::string_view planes) {
   }
 }
 
+ImageData images_of(std::vector<uint8_t> pixels, std::vector<int64_t> labels,
+                    const std::vector<std::string>& class_names, const std::string& name) {
+  return images_in_memory({.height = 32,
+                           .width = 32,
+                           .channels = 3,
+                           .pixels = std::move(pixels),
+                           .labels = std::move(labels),
+                           .class_names = class_names,
+                           .name = name});
+}
+
 // The archive's last path component names a file.
 Files files_of(const std::vector<TarMember>& members, const std::string& where) {
   Files files;
@@ -151,13 +162,7 @@ ImageData read_cifar(std::string_view bytes, Cifar kind,
     classes.push_back(static_cast<unsigned char>(bytes[at + labels - 1]));
     append_pixels(pixels, bytes.substr(at + labels, 3 * kPlane));
   }
-  return images_in_memory({.height = 32,
-                           .width = 32,
-                           .channels = 3,
-                           .pixels = std::move(pixels),
-                           .labels = std::move(classes),
-                           .class_names = class_names,
-                           .name = name});
+  return images_of(std::move(pixels), std::move(classes), class_names, name);
 }
 
 ImageData read_cifar_pickle(std::string_view bytes, const std::vector<std::string>& class_names,
@@ -187,13 +192,7 @@ ImageData read_cifar_pickle(std::string_view bytes, const std::vector<std::strin
     check<FileError>(pickle.at(i).kind == Kind::number, name, ": a label is no number");
     classes.push_back(pickle.at(i).number);
   }
-  return images_in_memory({.height = 32,
-                           .width = 32,
-                           .channels = 3,
-                           .pixels = std::move(pixels),
-                           .labels = std::move(classes),
-                           .class_names = class_names,
-                           .name = name});
+  return images_of(std::move(pixels), std::move(classes), class_names, name);
 }
 
 bool is_cifar_folder(const fs::path& folder) {

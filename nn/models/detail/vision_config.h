@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "nn/layers/hidden_act.h"
 #include "nn/models/image_classifier.h"
@@ -102,6 +103,23 @@ nlohmann::json sizes_json(const Config& c) {
           {"hidden_act", c.hidden_act},
           {"layer_norm_eps", c.layer_norm_eps},
           {"initializer_range", c.initializer_range}};
+}
+
+// The shape as far as the sizes say it, with a patch embedding before the first layer.
+template <class Config>
+ImageClassifier::Shape sizes_shape(std::string model_type, const Config& c) {
+  ImageClassifier::Shape shape;
+  shape.model_type = std::move(model_type);
+  shape.image_size = c.image_size;
+  shape.num_channels = c.num_channels;
+  shape.patch_size = c.patch_size;
+  shape.hidden_size = c.hidden_size;
+  shape.num_hidden_layers = c.num_hidden_layers;
+  shape.num_attention_heads = c.num_attention_heads;
+  shape.num_labels = c.num_labels;
+  shape.stem_operations =
+      patch_operations(c.image_size, c.patch_size, c.num_channels, c.hidden_size);
+  return shape;
 }
 
 template <class Config>

@@ -52,13 +52,7 @@ void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSett
       .add("seed", &t.seed, "N",
            "of every random choice; the same seed and --threads give the same weights")
       .range(0);
-  options.section("Checkpoints");
-  options.flag("resume", t.resume, "go on from the newest checkpoint in the folder to write")
-      .line_only();
-  options.add("checkpoint-steps", &t.checkpoint_steps, "N", "save every N steps; 0: do not")
-      .range(0);
-  options.add("keep-checkpoints", &t.keep_checkpoints, "N", "the newest ones that stay")
-      .range(1, 1e6);
+  add_checkpoint_options(options, t, "save every N steps; 0: do not");
 }
 
 void add_diffusion_method(Options& options, DiffusionMethod& s, const std::string& targets,

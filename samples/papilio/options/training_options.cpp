@@ -30,6 +30,15 @@ void add_memory_options(Options& options, TrainingSettings& s) {
       .line_only();
 }
 
+void add_checkpoint_options(Options& options, TrainingSettings& s, const char* every) {
+  options.section("Checkpoints");
+  options.flag("resume", s.resume, "go on from the newest checkpoint in the folder to write")
+      .line_only();
+  options.add("checkpoint-steps", &s.checkpoint_steps, "N", every).range(0);
+  options.add("keep-checkpoints", &s.keep_checkpoints, "N", "the newest ones that stay")
+      .range(1, 1e6);
+}
+
 void add_training_options(Options& options, TrainingSettings& s) {
   options.section("Training");
   options.add("epochs", &s.epochs, "N", "passes over the training images").range(1, 1e6);
@@ -87,15 +96,8 @@ void add_training_options(Options& options, TrainingSettings& s) {
            "that the others wait for a process that does not come before the run ends")
       .range(1, 1e6)
       .line_only();
-  options.section("Checkpoints");
-  options.flag("resume", s.resume, "go on from the newest checkpoint in the folder to write")
-      .line_only();
-  options
-      .add("checkpoint-steps", &s.checkpoint_steps, "N",
-           "save every N steps too, not at the end of an epoch only; 0: do not")
-      .range(0);
-  options.add("keep-checkpoints", &s.keep_checkpoints, "N", "the newest ones that stay")
-      .range(1, 1e6);
+  add_checkpoint_options(options, s,
+                         "save every N steps too, not at the end of an epoch only; 0: do not");
   options.add("save", &s.save, "WHICH", "weights of the last or the best epoch, by validation")
       .choices({"last", "best"});
 }

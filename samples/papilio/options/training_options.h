@@ -29,6 +29,8 @@ struct TrainingSettings {
 
 // Those that memory depends on: the batch, its precision, the optimiser.
 void add_memory_options(Options& options, TrainingSettings& settings);
+// The section on checkpoints; `every` is the help of --checkpoint-steps.
+void add_checkpoint_options(Options& options, TrainingSettings& settings, const char* every);
 // All of them.
 void add_training_options(Options& options, TrainingSettings& settings);
 // Throws UsageError for options that say nothing together with the others or on this device.
