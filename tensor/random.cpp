@@ -22,8 +22,8 @@ Tensor empty_floating(const char* operation, const Dims& shape, const TensorOpti
 // Advances `g` past the elements of y; returns the first word.
 uint64_t reserve_for(const Tensor& y, Generator& g) {
   check<Error>(!is_recording(y.device()),
-               "cuda graph: random numbers that the host draws cannot be recorded: "
-               "every launch would have the same");
+               "cuda graph: random numbers that the host draws cannot be recorded: every launch "
+               "would have the same");
   return g.reserve(uint64_t(y.numel()) * uint64_t(words_per_element(y.dtype())));
 }
 

@@ -55,8 +55,8 @@ std::vector<float> betas_of(const NoiseScheduleConfig& c) {
     for (float& b : betas) b *= b;
   } else {
     check(name == "sigmoid",
-          "NoiseSchedule: expected a beta_schedule linear, scaled_linear, "
-          "squaredcos_cap_v2 or sigmoid, got ",
+          "NoiseSchedule: expected a beta_schedule linear, scaled_linear, squaredcos_cap_v2 or "
+          "sigmoid, got ",
           name);
     betas = linspace32(-6, 6, n);
     for (float& b : betas)

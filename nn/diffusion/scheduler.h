@@ -54,9 +54,9 @@ struct Scheduler {
 
 // The scheduler that a scheduler_config.json describes: DDPMScheduler, DDIMScheduler,
 // DPMSolverMultistepScheduler or PNDMScheduler. With `instead`, one of these names or ddpm, ddim,
-// dpm++, pndm, that one
-// with the noise schedule of the file, whatever class it is of. Throws FileError that names the key
-// for a class, a value or a field that is not to be had; FileError for a file that is broken.
+// dpm++, pndm, that one with the noise schedule of the file, whatever class it is of. Throws
+// FileError that names the key for a class, a value or a field that is not to be had; FileError for
+// a file that is broken.
 std::unique_ptr<Scheduler> load_scheduler(const std::filesystem::path& file,
                                           const std::string& instead = "");
 // The same of a document's fields.

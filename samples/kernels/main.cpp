@@ -17,8 +17,8 @@ namespace {
 constexpr const char* kUsage =
     "study [SERIES...] [--list] [--rows N] [--d N] [--b N] [--m N] [--repeats N]\n"
     "  runs all versions of the series named, or of all; --list only names them\n"
-    "  x is (rows, d); R has m factors of b x b blocks; "
-    "cayley takes as many b x b matrices as fill x's memory\n"
+    "  x is (rows, d); R has m factors of b x b blocks; cayley takes as many b x b matrices as "
+    "fill x's memory\n"
     "  --repeats: how often ten runs of a version are timed; the median counts, 0 only checks\n";
 
 struct Options {

@@ -172,11 +172,10 @@ ImageData read_cifar_pickle(std::string_view bytes, const std::vector<std::strin
   const Pickle::Value* data = pickle.find(pickle.root(), "data");
   const Pickle::Value* labels = pickle.find(pickle.root(), "fine_labels");
   if (labels == nullptr) labels = pickle.find(pickle.root(), "labels");
-  check<FileError>(data != nullptr && labels != nullptr && data->kind == Kind::array &&
-                       labels->kind == Kind::list,
-                   name,
-                   ": expected a pickle of an array \"data\" "
-                   "and a list \"labels\" or \"fine_labels\"");
+  check<FileError>(
+      data != nullptr && labels != nullptr && data->kind == Kind::array &&
+          labels->kind == Kind::list,
+      name, ": expected a pickle of an array \"data\" and a list \"labels\" or \"fine_labels\"");
   const auto count = int64_t(data->text.size() / (3 * kPlane));
   const bool good = count > 0 && data->text.size() % (3 * kPlane) == 0 && data->items.size() == 2 &&
                     pickle.at(data->items[0]).number == count &&

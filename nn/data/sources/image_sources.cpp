@@ -69,8 +69,7 @@ ImageSource metadata_source() {
 
 ImageSource folder_source() {
   return {.description =
-              "a folder of pictures, a class a folder, "
-              "with or without train, val and test folders",
+              "a folder of pictures, a class a folder, with or without train, val and test folders",
           .recognises = [](const fs::path& path) { return fs::is_directory(path); },
           .open = open_image_folder};
 }

@@ -22,8 +22,8 @@ void ImageProcessor::validate() const {
         "ImageProcessor: expected sizes from 1 to 16384, got ", height, 'x', width,
         ", shortest edge ", shortest_edge, ", crop ", crop_height, 'x', crop_width);
   check(shortest_edge == 0 || do_center_crop || !do_resize,
-        "ImageProcessor: a size by the shortest edge needs do_center_crop, "
-        "or every image has another shape");
+        "ImageProcessor: a size by the shortest edge needs do_center_crop, or every image has "
+        "another shape");
   check(backend == Backend::pillow || backend == Backend::timm ||
             (resample != Interpolation::box && resample != Interpolation::hamming),
         "ImageProcessor: PyTorch, which resizes here, has no ", interpolation_name(resample));

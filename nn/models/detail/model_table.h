@@ -60,8 +60,8 @@ struct ModelType {
   // The model that the fields describe, with random weights; keys that are missing take
   // Transformers' defaults. Throws FileError that names the key for wrong types and for settings
   // that would change the computation in a way the model does not have, ArgumentError for sizes
-  // that contradict each other. The way back is the model's config_fields(). Its
-  // type says what kind of model it is, in the order of ModelKind.
+  // that contradict each other. The way back is the model's config_fields(). Its type says what
+  // kind of model it is, in the order of ModelKind.
   std::variant<MakeModel<ImageClassifier>, MakeModel<LanguageModel>> make;
   const Renamings* renamings = nullptr;  // null: Transformers 4 and 5 call everything the same
   // Of a classifier: the classes by number, for so many outputs; empty if the document does not

@@ -200,8 +200,8 @@ void finish_boft(Run& boft, Results& results, report::DemoReport& page, const Ta
 void print_results(const Results& results, const report::DemoReport& page, const Schedule& schedule,
                    const std::filesystem::path& out) {
   std::printf(
-      "\npretrained on digits 0-4: %.1f %% of the test digits; "
-      "then adapted to 5-9, %lld seed%s each\n\n%s\n",
+      "\npretrained on digits 0-4: %.1f %% of the test digits; then adapted to 5-9, %lld seed%s "
+      "each\n\n%s\n",
       100 * results.pretrain_accuracy, (long long)schedule.seeds, schedule.seeds == 1 ? "" : "s",
       table(results).c_str());
   std::printf(

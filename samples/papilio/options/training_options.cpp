@@ -70,8 +70,8 @@ void add_training_options(Options& options, TrainingSettings& s) {
             "not enough")
       .line_only();
   options.flag("cuda-graph", s.cuda_graph,
-               "on a GPU: launch each step as one CUDA graph; "
-               "for small models, whose steps are mostly launches");
+               "on a GPU: launch each step as one CUDA graph; for small models, whose steps are "
+               "mostly launches");
   options
       .add("seed", &s.seed, "N",
            "of every random choice; the same seed and --threads give the same weights")

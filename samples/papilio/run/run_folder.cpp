@@ -312,9 +312,9 @@ RunLock prepare_run_folder(const fs::path& out, ResultKind kind, bool resume, bo
     check<UsageError>(begun || !resume, "--resume: ", out.string(), " holds no checkpoint");
     if (resume) return;
     check_output_folder(out, kind, overwrite);
-    check<UsageError>(overwrite || !begun, "--out: ", out.string(),
-                      " holds the checkpoints of a run; "
-                      "--resume goes on with it, --overwrite begins anew");
+    check<UsageError>(
+        overwrite || !begun, "--out: ", out.string(),
+        " holds the checkpoints of a run; --resume goes on with it, --overwrite begins anew");
   });
 }
 

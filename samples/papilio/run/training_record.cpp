@@ -137,27 +137,20 @@ std::vector<std::string> check_same_settings(const std::string& then, const std:
     const std::string before = line_of(a, key_of(line));
     if (!before.empty() || !was_always(line)) compare(before, line);
   }
-  const std::string threads = value_of(then, "threads"), own = value_of(now, "threads");
   std::vector<std::string> warnings;
+  const auto differs = [&](const std::string& began, const std::string& is_now) {
+    warnings.push_back(
+        "--resume: the run began " + began + ", now " + is_now +
+        ": sums are rounded in another order, so its numbers are as good but not the same bits");
+  };
   const std::string device = value_of(then, "device"), here = value_of(now, "device");
-  if (device != here) {
-    warnings.push_back("--resume: the run began on " + device + ", now it is on " + here +
-                       ": sums are rounded in another order, "
-                       "so its numbers are as good but not the same bits");
-  }
+  if (device != here) differs("on " + device, "it is on " + here);
   const std::string by = value_of(now, "products");
   std::string began_by = value_of(then, "products");
   if (began_by.empty() && !by.empty()) began_by = toml_string("openblas");  // the only one then
-  if (by != began_by) {
-    warnings.push_back("--resume: the run began with products by " + began_by +
-                       ", now they are by " + by +
-                       ": sums are rounded in another order, "
-                       "so its numbers are as good but not the same bits");
-  }
-  if (threads == own) return warnings;
-  warnings.push_back(
-      "--resume: the run began with " + threads + " threads, now it has " + own +
-      ": sums are rounded in another order, so its numbers are as good but not the same bits");
+  if (by != began_by) differs("with products by " + began_by, "they are by " + by);
+  const std::string threads = value_of(then, "threads"), own = value_of(now, "threads");
+  if (threads != own) differs("with " + threads + " threads", "it has " + own);
   return warnings;
 }
 

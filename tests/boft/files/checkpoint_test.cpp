@@ -104,10 +104,10 @@ TEST_CASE(
   const auto warnings = boft::load_adapter(loaded, folder.path());
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[0] == weights.string() + ": missing, left as initialised: " + r);
-  CHECK(warnings[1] == weights.string() +
-                           ": not used: base_model.model.encoder.layer.0.attention.query.boft_P (a "
-                           "permutation that old releases "
-                           "of PEFT stored; it follows from the configuration)");
+  CHECK(warnings[1] ==
+        weights.string() +
+            ": not used: base_model.model.encoder.layer.0.attention.query.boft_P (a "
+            "permutation that old releases of PEFT stored; it follows from the configuration)");
 
   changed = file.tensors;
   changed[r] = zeros({1, 4, 2, 2});

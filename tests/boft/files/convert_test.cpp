@@ -143,8 +143,7 @@ TEST_CASE("convert: what has no equal is refused by name") {
   } catch (const ArgumentError& e) {
     CHECK(std::string(e.what()).starts_with(
         "boft_to_oft: base_model.model.encoder.layer.0.attention.query: boft_s is not 1 (it "
-        "differs "
-        "by up to "));
+        "differs by up to "));
   }
   save_random(
       at / "deep",

@@ -101,8 +101,7 @@ TEST_CASE("lists of layers: numbers, lists inside of lists, patterns and what ma
          .layers_to_transform = {1, 2},
          .layers_pattern = {"model.blocks.1"}},
         "layers_pattern: {model.blocks.1} is no list of layers in the paths of the modules, such "
-        "as "
-        "model.blocks.0.query, where it is {blocks}"},
+        "as model.blocks.0.query, where it is {blocks}"},
        {"a number beyond",
         {.target_modules = {"query"}, .layers_to_transform = {1, 9}},
         "model.blocks.1.query",
