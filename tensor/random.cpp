@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <limits>
 
+#include "kernels/cuda_graph.h"
 #include "kernels/random.h"
 #include "tensor/pick.h"
-#include "tensor/recording.h"
 
 namespace papilio {
 namespace {
@@ -21,9 +21,9 @@ Tensor empty_floating(const char* operation, const Dims& shape, const TensorOpti
 
 // Advances `g` past the elements of y; returns the first word.
 uint64_t reserve_for(const Tensor& y, Generator& g) {
-  check<Error>(!is_recording(y.device()),
-               "cuda graph: random numbers that the host draws cannot be recorded: every launch "
-               "would have the same");
+  check<Error>(!y.device().is_cpu() || !cuda::recording(),
+               "cuda graph: random numbers that the host draws cannot be recorded: "
+               "every launch would have the same");
   return g.reserve(uint64_t(y.numel()) * uint64_t(words_per_element(y.dtype())));
 }
 
