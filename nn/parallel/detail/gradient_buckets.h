@@ -34,8 +34,10 @@ class GradientBuckets {
   // Waits for them: the gradients are the sums times `factor`, the same at all ranks.
   void finish(double factor);
 
-  // How many there are (0 before the first step), and of how many the last step's watcher sent.
+  // How many there are (0 before the first step), how many of the step are on their way, and how
+  // many the last step's watcher sent.
   size_t count() const { return buckets_.size(); }
+  size_t sent() const { return next_; }
   size_t sent_early() const { return early_; }
 
  private:

@@ -115,16 +115,23 @@ TEST_CASE(
     parameters.insert(parameters.end(), group.parameters.begin(), group.parameters.end());
   nn::GradientBuckets buckets(test::ranks(), parameters);
   const Tensor images = randn({2, 1, 8, 8}, here());
+  size_t half_way = 0;
   for (int step = 0; step < 2; ++step) {
     for (const Tensor& p : parameters) zero_grad(p);
     buckets.begin();
-    const GradientWatch watch(buckets.watcher());
+    size_t came = 0;
+    const GradientArrived arrived = buckets.watcher();
+    const GradientWatch watch([&](const Node* leaf, const Tensor& sum, int64_t arrivals) {
+      arrived(leaf, sum, arrivals);
+      if (++came == parameters.size() / 2) half_way = buckets.sent();
+    });
     backward(sum(model(images)));
     CHECK(buckets.send_rest());
     buckets.finish(1);
   }
   CHECK(buckets.count() >= 6);
   CHECK(buckets.sent_early() == buckets.count());
+  CHECK(half_way * 3 >= buckets.count());
 }
 
 TEST_CASE("parallel: a rank without samples takes part, with no gradient of its own") {
