@@ -4,7 +4,8 @@ Tensors share memory with NumPy, PyTorch and JAX (asarray, numpy, DLPack); opera
 and methods; t.backward() computes gradients. from_pretrained, AdapterModel, BoftConfig and fit
 finetune a classifier, papilio.figures draws; papilio.peft makes PEFT's own layers fast.
 
-Operations use one pool of OpenMP's threads: set_num_threads, at first OMP_NUM_THREADS or the processors there are.
+Operations use one pool of OpenMP's threads, which is PyTorch's too: set_num_threads says how many of them Papilio's use,
+at first OMP_NUM_THREADS or the processors there are. NumPy's products have a pool of their own.
 """
 
 import os as _os

@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+from pathlib import Path
 
 import papilio as pp
 import pytest
@@ -11,6 +12,15 @@ torch = pytest.importorskip("torch")
 peft = pytest.importorskip("peft")
 
 from peft_cases import METHODS, Net, assert_same, batch, config, model_of, step  # noqa: E402
+
+
+def test_there_is_one_pool_of_threads():
+    """Two would wait for their next work on each other's cores."""
+    with open("/proc/self/maps") as maps:
+        runtimes = {line.split()[-1] for line in maps if "libgomp" in line}
+    if any(not Path(name).name.startswith("libgomp.so.1") for name in runtimes):
+        pytest.skip(f"this PyTorch's OpenMP has a name of its own: {runtimes}")
+    assert len(runtimes) == 1
 
 
 @pytest.mark.parametrize("training", [True, False])
