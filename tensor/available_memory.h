@@ -21,8 +21,8 @@ struct AvailableMemory {
 // available too.
 AvailableMemory available_memory(Device device);
 
-// The most memory of its own that this process has had, in bytes, as Linux counts it (VmHWM); 0
-// elsewhere.
+// The most memory of this process that was resident at once, in bytes, files and shared memory too
+// (VmHWM of Linux); 0 elsewhere.
 size_t peak_resident_bytes();
 
 // From now on blocks that tensors on the CPU left behind go back to the system rather than that

@@ -50,8 +50,9 @@ TrainingSettings divided(const TrainingSettings& s, int64_t batch_size) {
   return other;
 }
 
-// Tokens at a time below which products are too flat to be fast: then computing blocks again, a
-// third more time, costs less.
+// Below so many tokens at a time products are too flat to be fast, and computing blocks again, a
+// third more time, costs less: at 197 an image of ViT-S took 1.9 times as long as at 1,576
+// (tests/bench/results, 2026-11-30).
 constexpr int64_t kWideTokens = 1024;
 
 // The largest batch that divides the step, has `least` images or more, and fits; all of the step
@@ -75,10 +76,11 @@ int64_t tokens_of(const nn::ImageClassifier& model, const Dims& image_shape) {
 // again too, then images so few that products are slow.
 std::optional<TrainingSettings> fitted(const MemoryQuestion& q) {
   const int64_t tokens = tokens_of(q.model, q.image_shape);
+  const int64_t wide = std::min((kWideTokens + tokens - 1) / tokens, q.settings.batch_size);
   std::vector<std::string> ways{q.settings.recompute};
   if (ways[0] == "off") ways.emplace_back("selective");
   if (ways[0] != "blocks") ways.emplace_back("blocks");
-  for (const int64_t least : {(kWideTokens + tokens - 1) / tokens, int64_t(1)})
+  for (const int64_t least : {wide, int64_t(1)})
     for (const std::string& recompute : ways) {
       TrainingSettings s = q.settings;
       s.recompute = recompute;

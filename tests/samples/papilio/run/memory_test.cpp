@@ -1,6 +1,7 @@
 // The memory of a run: planned before it begins, refused or fitted, and other sizes of images.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -84,26 +85,37 @@ TEST_CASE("--fit-memory computes blocks again if fewer images do not suffice") {
   const Workplace at;
   at.json(words(
       "train --classes 0-1 --epochs 1 --patch-size 2 --hidden-size 32 --layers 4 --out base"));
-  const std::string line =
-      "finetune base --classes 2-4 --epochs 1 -b 4 -m 2 --batch-size 1 --quiet --out ";
-  const auto planned = [&](const std::string& recompute) {
-    return at.json(words("inspect base --plan -b 4 -m 2 --batch-size 1 --recompute " + recompute))
+  const auto planned = [&](const std::string& recompute, const std::string& batch) {
+    return at
+        .json(words("inspect base --plan -b 4 -m 2 --recompute " + recompute + " --batch-size " +
+                    batch))
         .at("needed")
         .get<double>();
   };
-  const double off = planned("off"), blocks = planned("blocks");
+  const auto check_fitted = [&](const std::string& batch, double bytes) {
+    const std::string line = "finetune base --classes 2-4 --epochs 1 -b 4 -m 2 --overwrite --quiet";
+    const std::string size = " --batch-size " + batch;
+    const std::string limit = " --memory " + std::to_string(bytes / 1e9);
+    const Outcome refused = at.run(words(line + size + limit + " --out none"));
+    CHECK(refused.code == 1);
+    CHECK_MESSAGE(refused.err.find("It fits with --batch-size " + batch +
+                                   " --accumulate 1 --recompute ") != std::string::npos,
+                  refused.err);
+    const Outcome chosen = at.run(words(line + size + limit + " --out fitted --fit-memory"));
+    CHECK_MESSAGE(chosen.code == 0, chosen.err);
+    CHECK(at.bytes("fitted/run.toml").find("recompute = \"off\"") == std::string::npos);
+    at.json(words(line + size + " --out free"));
+    CHECK(at.bytes("fitted/adapter_model.safetensors") ==
+          at.bytes("free/adapter_model.safetensors"));
+  };
+  const double off = planned("off", "1"), blocks = planned("blocks", "1");
   REQUIRE(blocks < 0.98 * off);
-  const std::string limit = " --memory " + std::to_string((off + 3 * blocks) / 4e9);
-  const Outcome refused = at.run(words(line + "none" + limit));
-  CHECK(refused.code == 1);
-  CHECK_MESSAGE(refused.err.find("It fits with --batch-size 1 --accumulate 1 --recompute ") !=
-                    std::string::npos,
-                refused.err);
-  const Outcome chosen = at.run(words(line + "fitted --fit-memory" + limit));
-  CHECK_MESSAGE(chosen.code == 0, chosen.err);
-  CHECK(at.bytes("fitted/run.toml").find("recompute = \"off\"") == std::string::npos);
-  at.json(words(line + "free"));
-  CHECK(at.bytes("fitted/adapter_model.safetensors") == at.bytes("free/adapter_model.safetensors"));
+  check_fitted("1", (off + 3 * blocks) / 4);
+
+  // Images of 17 tokens: fewer of them at a time would fit too, and be slower.
+  const double all = planned("off", "48"), half = planned("off", "24");
+  REQUIRE(std::max(half, planned("blocks", "48")) < 0.98 * all);
+  check_fitted("48", std::max(half, planned("blocks", "48")) * 1.005);
 }
 
 TEST_CASE("what the system counts of a run grows as the plan does, over methods and dtypes") {
