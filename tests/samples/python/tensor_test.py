@@ -176,6 +176,7 @@ def test_random_numbers_repeat():
     assert set(pp.randint(2, 4, (50,)).tolist()) == {2, 3}
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_computes_on_one_thread():
     x = pp.rand((400, 400))
     expected = (x @ x).numpy()  # whoever waits for the threads that computed this waits for ever
