@@ -58,6 +58,7 @@ template <>
 struct type_caster<papilio::Dims> {
   NB_TYPE_CASTER(papilio::Dims, io_name("int | collections.abc.Sequence[int]", "tuple[int, ...]"))
 
+  // NOLINTNEXTLINE(bugprone-exception-escape): nanobind wants noexcept, and ranks are checked below
   bool from_python(handle src, uint32_t, cleanup_list*) noexcept {
     value = papilio::Dims();
     const auto add = [this](PyObject* item) {

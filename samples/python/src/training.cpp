@@ -38,7 +38,8 @@ struct Data {
   std::vector<std::string> class_names;
 };
 
-Data from_arrays(const Tensor& images, const Tensor& labels, std::vector<std::string> class_names) {
+Data from_arrays(const Tensor& images, const Tensor& labels,
+                 const std::vector<std::string>& class_names) {
   return {nn::batches_of(images.detach(), labels, class_names), class_names};
 }
 
