@@ -9,11 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "autograd/ops/quantized_linear.h"
 #include "nn/module.h"
 
 namespace papilio::nn {
 
 struct Adapter;
+struct AdaptableLayer;
 
 // A convolution by the matrix W (out, d): y = conv(x, W) + bias.
 using Convolution = std::function<Tensor(const Tensor& x, const Tensor& w, const Tensor& bias)>;
@@ -23,6 +25,9 @@ class AdaptedWeight {
  public:
   AdaptedWeight(const Tensor& weight, std::span<Adapter* const> adapters)
       : weight_(weight), adapters_(adapters) {}
+  // Of a quantised weight, which outlives it.
+  AdaptedWeight(const QuantizedMatrix& weight, std::span<Adapter* const> adapters)
+      : quantized_(&weight), adapters_(adapters) {}
 
   // y = x W'^T + bias; x: (..., in), bias: (out) or undefined.
   Tensor linear(const Tensor& x, const Tensor& bias) const;
@@ -30,11 +35,15 @@ class AdaptedWeight {
   Tensor convolve(const Convolution& conv, const Tensor& x, const Tensor& bias) const;
   // W' itself, (out, d).
   Tensor weight(bool training) const;
-  // The plain weight of the layer, undefined when other adapters lie between.
+  // The plain weight of the layer, undefined when other adapters lie between and if it is
+  // quantised.
   Tensor base() const { return adapters_.empty() ? weight_ : Tensor(); }
 
  private:
+  AdaptedWeight inner() const;
+
   Tensor weight_;
+  const QuantizedMatrix* quantized_ = nullptr;
   std::span<Adapter* const> adapters_;
 };
 
@@ -51,6 +60,18 @@ struct Adapter : Module {
   // y = conv(x, W') + bias. The default convolves with weight(), which is linear in W for it.
   virtual Tensor convolve(const Convolution& conv, const Tensor& x, const AdaptedWeight& inside,
                           const Tensor& bias);
+};
+
+// A layer's weight as it lies in memory: numbers, or their codes.
+struct StoredWeight {
+  Tensor numbers;
+  QuantizedMatrix codes;
+};
+
+// What merging gives.
+struct MergedWeight {
+  StoredWeight weight;
+  double error = 0;  // that quantising again made: |W'' - W'| / |W'|, in the norm of Frobenius
 };
 
 // The adapters of one layer by name. Those active apply in the order they were activated (the last
@@ -82,40 +103,70 @@ class AdapterSocket {
   // The matrix W with the named adapters written in, in order; those that are not here or merged
   // already are passed over. With `safe`, a result that is not finite throws.
   Tensor merged_weight(const Tensor& w, const std::vector<std::string>& names, bool safe) const;
-  // Puts such a result in the weight's place.
-  void set_merged(Tensor& weight, Tensor result, const std::vector<std::string>& names);
-  // Puts the weight from before the first merge back.
-  void unmerge(Tensor& weight);
   const std::vector<std::string>& merged() const { return merged_; }
-
   // Off: the layer computes with its original weight and no adapter.
-  void enable(Tensor& weight, bool on);
   bool enabled() const { return enabled_; }
 
   // The adapters' own tensors, each below its adapter's name.
   void visit(Visitor& v);
 
  private:
+  friend struct AdaptableLayer;  // which has the weight
+
   std::vector<Slot> slots_;
   std::vector<std::string> active_, merged_;
-  Tensor kept_;  // while something is merged: the original weight, or the merged one while disabled
+  // While something is merged: the original weight, or the merged one while disabled.
+  StoredWeight kept_;
   bool enabled_ = true;
 };
 
 // A layer with a weight that adapters can plug into.
 struct AdaptableLayer : Module {
-  Tensor weight;
+  Tensor weight;  // undefined if it is quantised
+  // In the weight's place (Linear, Conv1D): the adapters' matrix W (out, d) in codes, which nothing
+  // trains.
+  QuantizedMatrix quantized;
   AdapterSocket adapters;
 
   std::string keeps_dtype() const override;
+  int64_t coded_parameters() const override { return quantized ? quantized.numel() : 0; }
+  Device weight_device() const { return quantized ? quantized.device() : weight.device(); }
+  int weight_dim() const { return quantized ? 2 : weight.dim(); }
+  // The matrix W (out, d) without its adapters, whatever the weight is kept as.
+  Tensor matrix() const;
+  // Codes in the place of the weight, and the other way round. The matrix is W.
+  void set_quantized(QuantizedMatrix matrix);
+  StoredWeight stored() const { return {weight, quantized}; }
+  void store(StoredWeight stored);
   // The weight as the adapters' matrix W (out, d), a view; and a matrix in the weight's form.
   virtual Tensor to_matrix(const Tensor& w) const;
   virtual Tensor from_matrix(const Tensor& w) const;
   // The matrix's columns (d of the adapters) and rows.
-  int64_t adapted_inputs() const { return to_matrix(weight.detach()).size(1); }
-  int64_t adapted_outputs() const { return to_matrix(weight.detach()).size(0); }
-  // The weight that merging these adapters gives, see AdapterSocket::merged_weight.
+  int64_t adapted_inputs() const {
+    return quantized ? quantized.in : to_matrix(weight.detach()).size(1);
+  }
+  int64_t adapted_outputs() const {
+    return quantized ? quantized.out : to_matrix(weight.detach()).size(0);
+  }
+  // The weight that merging these adapters gives, see AdapterSocket::merged_weight, in the weight's
+  // form; of a quantised one the matrix W', in numbers.
   Tensor merged_weight(const std::vector<std::string>& names, bool safe) const;
+  // The same as it is to lie in memory: a quantised weight is quantised again.
+  MergedWeight merged(const std::vector<std::string>& names, bool safe) const;
+  // Puts such a result in the weight's place.
+  void set_merged(StoredWeight result, const std::vector<std::string>& names);
+  // Puts the weight from before the first merge back.
+  void unmerge();
+  // Off: the layer computes with its original weight and no adapter.
+  void enable_adapters(bool on);
+
+ protected:
+  // Names the weight, or its codes as bitsandbytes does.
+  void visit_weight(Visitor& v);
+
+ private:
+  // The tensors of a file that are made of numbers: quant_state, weight_format.
+  Tensor state_;
 };
 
 }  // namespace papilio::nn

@@ -207,6 +207,8 @@ ParameterCount count_parameters(Module& module) {
     count.all += tensor->numel();
     if (tensor->requires_grad()) count.trainable += tensor->numel();
   }
+  for_each_module(module,
+                  [&](const std::string&, Module& m) { count.all += m.coded_parameters(); });
   return count;
 }
 

@@ -28,6 +28,8 @@ struct Module {
   virtual void visit(Visitor& v) = 0;
   // Why to(dtype) may not convert it; empty if it may.
   virtual std::string keeps_dtype() const { return ""; }
+  // Parameters that are codes, not tensors of their own: they count, and never train.
+  virtual int64_t coded_parameters() const { return 0; }
   // Multiply-adds of its own matrix products.
   virtual double multiply_adds(const Extent&) const { return 0; }
   // Short description for the summary table: "Linear(64 -> 128)".

@@ -137,7 +137,7 @@ AdapterFolder oft_to_boft(const AdapterFolder& adapter, nn::Module& base) {
     result.tensors[where + std::string(kBoftR)] = contiguous(expand(r, {1, n, b, b}));
     const int64_t out = layer.adapted_outputs();
     result.tensors[where + std::string(kBoftS)] =
-        ones(layer.weight.dim() == 2 ? Dims{out, 1} : Dims{1, out}, {.dtype = tensor.dtype()});
+        ones(layer.weight_dim() == 2 ? Dims{out, 1} : Dims{1, out}, {.dtype = tensor.dtype()});
     sizes.insert(b), numbers.insert(n);
   }
   const bool by_size = from.oft_block_size != 0 && sizes.size() == 1;

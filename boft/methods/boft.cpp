@@ -69,7 +69,7 @@ BoftLayer::BoftLayer(const std::string& path, const nn::AdaptableLayer& layer,
   const ButterflyShape shape = butterfly_shape(
       path, d, config.boft_block_size, config.boft_block_num, config.boft_n_butterfly_factor);
   const Dims r = shape.factors();
-  const Dims s = layer.weight.dim() == 2 ? Dims{out, 1} : Dims{1, out};
+  const Dims s = layer.weight_dim() == 2 ? Dims{out, 1} : Dims{1, out};
   boft_R = leaf(config.init_weights ? zeros(r) : normal(r, 0, 0.1));
   if (kind == BoftScale::positive)
     boft_u = leaf(config.init_weights ? zeros(s) : normal(s, 0, 0.1));

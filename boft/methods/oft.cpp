@@ -190,7 +190,7 @@ std::string OftLayer::describe() const {
 }
 
 std::string OftLayer::peft_difference(const nn::AdaptableLayer& layer) const {
-  const bool patches = layer.weight.dim() == 4 && layer.weight.size(2) * layer.weight.size(3) > 1;
+  const bool patches = layer.weight_dim() == 4 && layer.weight.size(2) * layer.weight.size(3) > 1;
   return patches ? "is a convolution, where PEFT's OFT computes another function until it is "
                    "merged; here it is the merged one, and an adapter trained in PEFT may do worse"
                  : "";

@@ -55,7 +55,7 @@ std::vector<std::unique_ptr<LayerAdapter>> make_adapters(Attached& a) {
     made.push_back(make_adapter(ref.path, *ref.layer, a.config, a.warnings));
     ref.adapter = made.back().get();
     nn::train(*ref.adapter, ref.layer->training);
-    nn::to(*ref.adapter, ref.layer->weight.device());
+    nn::to(*ref.adapter, ref.layer->weight_device());
     nn::set_trainable(*ref.adapter, false);
   }
   return made;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "boft/model/detail/activate.h"
 
@@ -30,8 +31,8 @@ void check_merge_order(const std::vector<std::string>& names,
   }
 }
 
-void merge_layers(const std::vector<const Attached*>& adapters, bool safe,
-                  const Progress& progress) {
+std::vector<MergeError> merge_layers(const std::vector<const Attached*>& adapters, bool safe,
+                                     const Progress& progress) {
   std::vector<std::string> names;
   std::vector<LayerRef> touched;
   for (const Attached* a : adapters) {
@@ -41,13 +42,16 @@ void merge_layers(const std::vector<const Attached*>& adapters, bool safe,
         touched.push_back(ref);
     }
   }
-  std::vector<Tensor> results;
+  std::vector<nn::MergedWeight> results;
+  std::vector<MergeError> errors;
   for (const LayerRef& ref : touched) {
-    results.push_back(ref.layer->merged_weight(names, safe));
+    results.push_back(ref.layer->merged(names, safe));
+    if (ref.layer->quantized) errors.push_back({ref.path, results.back().error});
     if (progress) progress(results.size(), touched.size(), ref.path);
   }
   for (size_t i = 0; i < touched.size(); ++i)
-    touched[i].layer->adapters.set_merged(touched[i].layer->weight, results[i], names);
+    touched[i].layer->set_merged(std::move(results[i].weight), names);
+  return errors;
 }
 
 }  // namespace papilio::boft

@@ -115,7 +115,7 @@ void AdapterModel::set_enabled(bool on) {
   enabled_ = on;
   show(on);
   for (const Attached& e : adapters_) {
-    for (const LayerRef& ref : e.layers) ref.layer->adapters.enable(ref.layer->weight, on);
+    for (const LayerRef& ref : e.layers) ref.layer->enable_adapters(on);
   }
 }
 
@@ -137,7 +137,7 @@ void AdapterModel::merge(bool safe, std::vector<std::string> names, const Progre
           e->own.empty() ? "" : e->own[0].path, " and is not active; activate it first");
   }
   check_merge_order(names, active_, merged_);
-  merge_layers(chosen, safe, progress);
+  merge_errors_ = merge_layers(chosen, safe, progress);
   for (const std::string& name : names) {
     if (!contains(merged_, name)) merged_.push_back(name);
   }
@@ -145,7 +145,7 @@ void AdapterModel::merge(bool safe, std::vector<std::string> names, const Progre
 
 void AdapterModel::unmerge() {
   for (const Attached& e : adapters_) {
-    for (const LayerRef& ref : e.layers) ref.layer->adapters.unmerge(ref.layer->weight);
+    for (const LayerRef& ref : e.layers) ref.layer->unmerge();
   }
   merged_.clear();
 }
@@ -166,12 +166,14 @@ void AdapterModel::merge_and_unload(bool safe, std::vector<std::string> names,
           "unmerged, but no plain model has its weights");
   merge(safe, std::move(names), progress);
   std::vector<std::pair<Tensor*, Tensor>> keep;
+  std::vector<std::pair<nn::AdaptableLayer*, nn::StoredWeight>> merged;
   for (const Attached& e : adapters_) {
-    for (const LayerRef& ref : e.layers) keep.emplace_back(&ref.layer->weight, ref.layer->weight);
+    for (const LayerRef& ref : e.layers) merged.emplace_back(ref.layer, ref.layer->stored());
     for (const OwnTensor& own : e.own) keep.emplace_back(own.field, own.field->detach());
   }
   unload();
   for (auto& [field, value] : keep) *field = value;
+  for (auto& [layer, weight] : merged) layer->store(std::move(weight));
 }
 
 void AdapterModel::unload() {

@@ -62,6 +62,8 @@ class AdapterModel {
   // The weights from before merging, bit for bit.
   void unmerge();
   const std::vector<std::string>& merged() const { return merged_; }
+  // What quantising again did to each quantised layer that was merged last.
+  const std::vector<MergeError>& merge_errors() const { return merge_errors_; }
 
   // Merges, then takes every adapter off: a plain model with the adapted weights, trained biases
   // and saved modules. It stays frozen. Throws if active adapters are left out, and for an adapter
@@ -98,6 +100,7 @@ class AdapterModel {
   nn::Module& model_;
   std::vector<Attached> adapters_;  // in the order they were added
   std::vector<std::string> active_, merged_;
+  std::vector<MergeError> merge_errors_;
   bool enabled_ = true;
 };
 

@@ -43,7 +43,7 @@ std::vector<LayerStatus> layer_status(const AdapterModel& adapters) {
                   .merged_adapters = layer->adapters.merged(),
                   .available_adapters = layer->adapters.names(),
                   .requires_grad = {},
-                  .device = layer->weight.device()};
+                  .device = layer->weight_device()};
     for (const std::string& name : s.available_adapters)
       s.requires_grad[name] = trains(*layer->adapters.find(name));
     result.push_back(std::move(s));

@@ -52,7 +52,7 @@ bool is_of_all_linear(nn::PretrainedModel* whole, const std::string& path,
                       const nn::AdaptableLayer* layer) {
   const bool head = whole != nullptr ? whole->in_head(path)
                                      : path == "classifier" || path.ends_with(".classifier");
-  return layer != nullptr && layer->weight.dim() == 2 && !head &&
+  return layer != nullptr && layer->weight_dim() == 2 && !head &&
          dynamic_cast<const nn::Embedding*>(layer) == nullptr;
 }
 

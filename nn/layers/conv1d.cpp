@@ -19,6 +19,7 @@ Conv1D::Conv1D(int64_t out_features, int64_t in_features) : bias(leaf(zeros({out
 
 Tensor Conv1D::operator()(const Tensor& x) {
   const std::vector<Adapter*> working = adapters.working();
+  if (quantized) return AdaptedWeight(quantized, working).linear(x, bias);
   return AdaptedWeight(to_matrix(weight), working).linear(x, bias);
 }
 
@@ -31,13 +32,14 @@ Tensor Conv1D::from_matrix(const Tensor& w) const {
 }
 
 void Conv1D::visit(Visitor& v) {
-  v("weight", weight);
+  visit_weight(v);
   v("bias", bias);
   adapters.visit(v);
 }
 
 std::string Conv1D::describe() const {
-  return str("Conv1D(", in_features(), " -> ", out_features(), ")");
+  return str("Conv1D(", in_features(), " -> ", out_features(),
+             quantized ? str(", ", name_of(quantized.kind)) : "", ")");
 }
 
 }  // namespace papilio::nn

@@ -15,14 +15,14 @@ struct Conv1D : AdaptableLayer {
 
   Conv1D(int64_t out_features, int64_t in_features);
   // Sizes of the weight.
-  int64_t in_features() const { return weight.size(0); }
-  int64_t out_features() const { return weight.size(1); }
+  int64_t in_features() const { return adapted_inputs(); }
+  int64_t out_features() const { return adapted_outputs(); }
   Tensor operator()(const Tensor& x);
   Tensor to_matrix(const Tensor& w) const override;
   Tensor from_matrix(const Tensor& w) const override;
   void visit(Visitor& v) override;
   double multiply_adds(const Extent& extent) const override {
-    return double(weight.numel()) * extent.tokens;
+    return double(in_features()) * double(out_features()) * extent.tokens;
   }
   std::string describe() const override;
 };

@@ -56,7 +56,7 @@ Tensor activate(const Tensor& x, HiddenAct act) {
 Tensor activate(Linear& layer, const Tensor& x, HiddenAct act) {
   if (act != HiddenAct::gelu && act != HiddenAct::gelu_tanh) return activate(layer(x), act);
   const auto approximate = act == HiddenAct::gelu ? GeluApproximate::none : GeluApproximate::tanh;
-  if (layer.adapters.working().empty())
+  if (layer.adapters.working().empty() && !layer.quantized)
     return linear_gelu(x, layer.weight, layer.bias, approximate);
   return bias_gelu(layer.product(x), layer.bias, approximate);
 }

@@ -21,8 +21,9 @@ Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
 namespace {
 
 Tensor apply(const Linear& layer, const Tensor& x, const Tensor& bias) {
-  if (layer.adapters.empty()) return linear(x, layer.weight, bias);
+  if (layer.adapters.empty() && !layer.quantized) return linear(x, layer.weight, bias);
   const std::vector<Adapter*> working = layer.adapters.working();
+  if (layer.quantized) return AdaptedWeight(layer.quantized, working).linear(x, bias);
   return AdaptedWeight(layer.weight, working).linear(x, bias);
 }
 
@@ -37,13 +38,14 @@ Tensor Linear::product(const Tensor& x) {
 }
 
 void Linear::visit(Visitor& v) {
-  v("weight", weight);
+  visit_weight(v);
   v("bias", bias);
   adapters.visit(v);
 }
 
 std::string Linear::describe() const {
-  return str("Linear(", in_features(), " -> ", out_features(), bias ? ")" : ", no bias)");
+  return str("Linear(", in_features(), " -> ", out_features(), bias ? "" : ", no bias",
+             quantized ? str(", ", name_of(quantized.kind)) : "", ")");
 }
 
 }  // namespace papilio::nn

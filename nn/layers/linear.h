@@ -14,13 +14,13 @@ struct Linear : AdaptableLayer {
 
   Linear(int64_t in_features, int64_t out_features, bool with_bias = true);
   // Sizes of the weight.
-  int64_t in_features() const { return weight.size(1); }
-  int64_t out_features() const { return weight.size(0); }
+  int64_t in_features() const { return adapted_inputs(); }
+  int64_t out_features() const { return adapted_outputs(); }
   Tensor operator()(const Tensor& x);
   Tensor product(const Tensor& x);  // without the bias, for what adds it later
   void visit(Visitor& v) override;
   double multiply_adds(const Extent& extent) const override {
-    return double(weight.numel()) * extent.tokens;
+    return double(in_features()) * double(out_features()) * extent.tokens;
   }
   std::string describe() const override;
 };

@@ -80,9 +80,9 @@ const std::set<std::string> kSilent = {
     "encoder_stride", "pooler_act", "pooler_output_size", "apply_layernorm",
     "reshape_hidden_states", "stage_names", "out_features", "out_indices",
     // of language models
-    "bos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id", "n_ctx",
-    "task_specific_params", "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
-    "summary_type", "summary_use_proj"};
+    "quantization_config", "bos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id",
+    "n_ctx", "task_specific_params", "summary_activation", "summary_first_dropout",
+    "summary_proj_to_labels", "summary_type", "summary_use_proj"};
 
 }  // namespace
 
@@ -93,6 +93,11 @@ void keep_other_fields(PretrainedModel& model, const json& document, JsonFields&
     if (!key.starts_with('_') && !kSilent.contains(key)) unknown.push_back(key);
   if (!unknown.empty())
     warnings.push_back(fields.where() + ": not known here: " + listed(unknown, 8));
+  if (fields.has("quantization_config")) {
+    JsonFields how = fields.object("quantization_config");
+    if (how.string("quant_method", "bitsandbytes") != "bitsandbytes")
+      how.fail("quant_method", "bitsandbytes, whose codes alone are read");
+  }
   const ConfigFields own = model.config_fields();
   for (const auto& [key, value] : document.items()) {
     const bool labels = key == "id2label" || key == "label2id" || key == "num_labels";

@@ -32,8 +32,8 @@ void ImageClassifier::reset_classifier(int64_t inputs, int64_t num_labels) {
   for (const Head& head : heads()) {
     Linear fresh(inputs, num_labels);
     initialise_transformer(fresh, std);
-    to(fresh, head.layer->weight.dtype());
-    to(fresh, head.layer->weight.device());
+    if (!head.layer->quantized) to(fresh, head.layer->weight.dtype());
+    to(fresh, head.layer->weight_device());
     *head.layer = std::move(fresh);
   }
 }

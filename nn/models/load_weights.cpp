@@ -6,7 +6,10 @@
 #include <string_view>
 #include <utility>
 
+#include "nn/detail/quant_state.h"
 #include "nn/detail/text_table.h"
+#include "nn/layers/conv1d.h"
+#include "nn/layers/linear.h"
 #include "nn/models/detail/checkpoint_weights.h"
 #include "nn/models/detail/transformers_names.h"
 #include "tensor/error.h"
@@ -52,6 +55,37 @@ struct Naming {
 
 }  // namespace
 
+namespace {
+
+// Puts the codes among the tensors into the layers that they are for. Returns these layers' paths.
+std::vector<std::string> take_quantized(PretrainedModel& model, StateDict& tensors,
+                                        const ReadBytes& bytes, const std::string& where) {
+  std::vector<std::string> paths;
+  for_each_module(model, [&](const std::string& path, Module& module) {
+    if (!has_codes(tensors, path)) return;
+    auto* const layer = dynamic_cast<AdaptableLayer*>(&module);
+    const bool takes =
+        dynamic_cast<Linear*>(layer) != nullptr || dynamic_cast<Conv1D*>(layer) != nullptr;
+    check<FileError>(takes, where, ": ", path,
+                     ": its weight is quantised, which is read of linear "
+                     "layers, not of ",
+                     module.describe());
+    layer->set_quantized(
+        take_codes(tensors, path, layer->adapted_outputs(), layer->adapted_inputs(), bytes, where));
+    paths.push_back(path);
+  });
+  return paths;
+}
+
+bool is_code_of(const std::string& name, const std::vector<std::string>& paths) {
+  return std::ranges::any_of(paths, [&](const std::string& path) {
+    return name == path + ".weight" || name.starts_with(path + ".weight.") ||
+           name == path + ".SCB" || name == path + ".weight_format";
+  });
+}
+
+}  // namespace
+
 std::vector<std::string> load_weights(PretrainedModel& model, const fs::path& folder,
                                       const std::string& variant) {
   std::vector<std::string> warnings;
@@ -67,14 +101,26 @@ std::vector<std::string> load_weights(PretrainedModel& model, const fs::path& fo
                      mine, " twice, also as ", name);
     file_name[mine] = name;
   }
+  for (const auto& [name, dtype] : unsupported) file_name[model_name(name)] = name;
   LoadResult result;
+  std::vector<std::string> quantized;
   try {
+    quantized = take_quantized(
+        model, tensors,
+        [&](const std::string& name) {
+          check<FileError>(file_name.contains(name), folder.string(), ": the weights lack ", name);
+          return read_checkpoint_bytes(folder, file_name.at(name), {model.weights_name(), variant});
+        },
+        folder.string());
     model.before_loading(tensors);
     result = load_state_dict(model, tensors, false);
   } catch (const ArgumentError& e) {
     throw FileError(folder.string() + ": " + e.what());
   }
   std::vector<std::string> missing = result.missing, unexpected;
+  std::erase_if(missing, [&](const std::string& name) { return is_code_of(name, quantized); });
+  std::erase_if(unsupported,
+                [&](const auto& named) { return is_code_of(model_name(named.first), quantized); });
   for (const auto& [name, dtype] : unsupported) {
     check<FileError>(std::ranges::find(missing, model_name(name)) == missing.end(), folder.string(),
                      ": the weights' ", name, " has the dtype ", dtype, ", which is not supported");

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "nn/models/detail/folder_config.h"
 #include "nn/models/detail/load_weights.h"
 #include "nn/models/detail/model_table.h"
+#include "nn/models/quantized_model.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/safetensors.h"
@@ -100,6 +102,17 @@ Pretrained with_weights(const fs::path& folder, Pretrained (*from_config)(const 
   return result;
 }
 
+// Codes of int8, which have no dtype of their own.
+std::set<std::string> signed_bytes_of(Module& model) {
+  std::set<std::string> names;
+  for_each_module(model, [&](const std::string& path, Module& module) {
+    const auto* layer = dynamic_cast<AdaptableLayer*>(&module);
+    if (layer != nullptr && layer->quantized && layer->quantized.kind == Quantization::int8)
+      names.insert(path + ".weight");
+  });
+  return names;
+}
+
 // `more`: what config.json says besides.
 void write_folder(PretrainedModel& model, const ConfigFields& more, const fs::path& folder) {
   const std::vector<NamedTensor> parameters = named_parameters(model);
@@ -111,6 +124,7 @@ void write_folder(PretrainedModel& model, const ConfigFields& more, const fs::pa
   json document = json::object();
   for (const ConfigFields& fields : {model.other_config, model.config_fields(), more})
     for (const auto& [key, text] : fields) document[key] = parse_json(text, key);
+  if (!is_quantized(model)) document.erase("quantization_config");
   for (const char* key : {"dtype", "torch_dtype"}) {
     if (document.contains(key) && !parameters.empty())
       document[key] = str(parameters.back().tensor->dtype());
@@ -120,7 +134,7 @@ void write_folder(PretrainedModel& model, const ConfigFields& more, const fs::pa
   check<FileError>(!error, "save_pretrained: cannot make the folder ", folder.string(), ": ",
                    error.message());
   save_safetensors(folder / (model.weights_name() + ".safetensors"), state_dict(model),
-                   {{"format", "pt"}});
+                   {{"format", "pt"}}, signed_bytes_of(model));
   write_file_atomically(folder / "config.json", document.dump(2) + '\n');
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,10 +39,26 @@ SafetensorsReader::SafetensorsReader(const std::filesystem::path& path)
   header_ = parse_safetensors_header(path_, json, size - data_begin_);
 }
 
-Tensor SafetensorsReader::tensor(const std::string& name) const {
+const SafetensorsEntry& SafetensorsReader::entry(const std::string& name) const {
   const auto found = header_.tensors.find(name);
   check<FileError>(found != header_.tensors.end(), path_, ": no tensor ", in_quotes(name));
-  const SafetensorsEntry& entry = found->second;
+  return found->second;
+}
+
+Tensor SafetensorsReader::bytes(const std::string& name) const {
+  const SafetensorsEntry& entry = this->entry(name);
+  check<FileError>(entry.type->name == "I8" || entry.type->name == "U8", path_, ": tensor ",
+                   in_quotes(name), ": expected bytes (I8 or U8), got ", entry.type->name);
+  check<FileError>(entry.shape.size() <= kMaxRank, path_, ": tensor ", in_quotes(name), ": ",
+                   entry.shape.size(), " dimensions (at most ", kMaxRank, ")");
+  const Tensor copy = empty(Dims(entry.shape), {.dtype = DType::uint8});
+  std::copy_n(file_->data() + data_begin_ + entry.begin, size_t(entry.end - entry.begin),
+              copy.data<uint8_t>());
+  return copy;
+}
+
+Tensor SafetensorsReader::tensor(const std::string& name) const {
+  const SafetensorsEntry& entry = this->entry(name);
   check<FileError>(entry.type->dtype.has_value(), path_, ": tensor ", in_quotes(name), ": dtype ",
                    entry.type->name, " is not supported");
   check<FileError>(entry.shape.size() <= kMaxRank, path_, ": tensor ", in_quotes(name), ": ",
@@ -99,7 +116,8 @@ void check_tensor_name(const std::string& name) {
 }  // namespace
 
 void save_safetensors(const std::filesystem::path& path,
-                      const std::map<std::string, Tensor>& tensors, const Metadata& metadata) {
+                      const std::map<std::string, Tensor>& tensors, const Metadata& metadata,
+                      const std::set<std::string>& signed_bytes) {
   struct Item {
     const std::string* name;
     const Tensor* tensor;
@@ -109,7 +127,9 @@ void save_safetensors(const std::filesystem::path& path,
   for (const auto& [name, tensor] : tensors) {
     check_tensor_name(name);
     check(tensor.defined(), "save_safetensors: tensor ", in_quotes(name), " is undefined");
-    items.push_back({&name, &tensor, &safetensors_type(tensor.dtype())});
+    const bool is_signed = tensor.dtype() == DType::uint8 && signed_bytes.contains(name);
+    items.push_back(
+        {&name, &tensor, &(is_signed ? safetensors_int8() : safetensors_type(tensor.dtype()))});
   }
   // The map is in order of names already.
   std::stable_sort(items.begin(), items.end(),

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,8 +55,12 @@ class SafetensorsReader {
   // whose bytes are not aligned to its dtype is a copy. Throws for an unknown name, a dtype Papilio
   // does not have, more than 8 dimensions, and bool bytes that are neither 0 nor 1.
   Tensor tensor(const std::string& name) const;
+  // A copy of the bytes of a tensor of I8 or U8, in its shape, as uint8.
+  Tensor bytes(const std::string& name) const;
 
  private:
+  const SafetensorsEntry& entry(const std::string& name) const;
+
   std::string path_;
   std::shared_ptr<MappedFile> file_;
   size_t data_begin_ = 0;
@@ -76,9 +81,11 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path);
 
 // Writes atomically (tensor/files/atomic_file.h). The same tensors give the same bytes: tensors lie
 // in the reference implementation's order (by dtype, widest first, then by name), data begins at a
-// multiple of 8. Tensors may be strided; gradients are not written. Throws ArgumentError for names
+// multiple of 8. Tensors may be strided; those of uint8 among `signed_bytes` are written as I8, of
+// which Papilio has no dtype; gradients are not written. Throws ArgumentError for names
 // no reader should accept (NUL, "../", not UTF-8, "__metadata__") and FileError.
 void save_safetensors(const std::filesystem::path& path,
-                      const std::map<std::string, Tensor>& tensors, const Metadata& metadata = {});
+                      const std::map<std::string, Tensor>& tensors, const Metadata& metadata = {},
+                      const std::set<std::string>& signed_bytes = {});
 
 }  // namespace papilio

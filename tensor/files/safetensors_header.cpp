@@ -45,6 +45,11 @@ const SafetensorsType& safetensors_type(DType dtype) {
   return *std::find_if(types.begin(), types.end(), [&](const auto& t) { return t.dtype == dtype; });
 }
 
+const SafetensorsType& safetensors_int8() {
+  const auto& types = safetensors_types();
+  return *std::find_if(types.begin(), types.end(), [](const auto& t) { return t.name == "I8"; });
+}
+
 std::string in_quotes(std::string_view name) {
   std::string shown = "'";
   for (char c : name.substr(0, 120)) shown += static_cast<unsigned char>(c) < ' ' ? '?' : c;

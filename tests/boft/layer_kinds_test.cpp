@@ -257,10 +257,10 @@ TEST_CASE("an Mlp whose layers are adapted adds each bias once") {
                                                    {"oft", "boft", "lora"}}) {
       adapters.set_adapter(active);
       check_biases(active);
-      mlp.fc1.adapters.enable(mlp.fc1.weight, false);
+      mlp.fc1.enable_adapters(false);
       mlp.fc2.adapters.enable(mlp.fc2.weight, false);
       check_biases(none);
-      mlp.fc1.adapters.enable(mlp.fc1.weight, true);
+      mlp.fc1.enable_adapters(true);
       mlp.fc2.adapters.enable(mlp.fc2.weight, true);
       adapters.merge();
       check_biases(none);  // the weights are W' now

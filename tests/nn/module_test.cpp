@@ -255,11 +255,11 @@ TEST_CASE("adapters: the layer keeps its dtype; the weight from before a merge i
   };
   CHECK(kept().empty());
   const std::vector<double> before = net.fc.weight.to_vector<double>();
-  net.fc.adapters.set_merged(net.fc.weight, net.fc.merged_weight({"a"}, true), {"a"});
+  net.fc.set_merged({net.fc.merged_weight({"a"}, true), {}}, {"a"});
   CHECK(kept() == std::vector<std::string>{"fc.adapters.kept"});
   CHECK(nn::state_dict(net).size() == 2);
   CHECK(nn::named_parameters(net, true).size() == 2);
-  net.fc.adapters.unmerge(net.fc.weight);
+  net.fc.unmerge();
   CHECK(kept().empty());
   CHECK(net.fc.weight.to_vector<double>() == before);
 }

@@ -22,5 +22,8 @@ struct WeightsFile {
 std::map<std::string, Tensor> read_checkpoint_weights(
     const std::filesystem::path& folder, std::map<std::string, std::string>& unsupported,
     const WeightsFile& file = {});
+// The bytes of one of them, I8 or U8, as uint8.
+Tensor read_checkpoint_bytes(const std::filesystem::path& folder, const std::string& name,
+                             const WeightsFile& file = {});
 
 }  // namespace papilio::nn

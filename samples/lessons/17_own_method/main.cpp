@@ -97,9 +97,9 @@ int main(int argc, char** argv) try {
   const Tensor unmerged = layer(x).detach(), merged = layer.merged_weight({"own"}, false).detach();
   const double energy = boft::hyperspherical_energy(merged) / boft::hyperspherical_energy(W) - 1;
   const double error = boft::orthogonality_error(own.turned(eye(d, {.device = device})).detach());
-  layer.adapters.set_merged(layer.weight, merged, {"own"});
+  layer.set_merged({merged, {}}, {"own"});
   const double difference = max(abs(layer(x) - unmerged)).item();
-  layer.adapters.unmerge(layer.weight);
+  layer.unmerge();
   std::cout << "|R R^T - I| " << error << ", energy changed by " << 100 * energy
             << " %, merged against unmerged " << difference << '\n';
   check<Error>(loss < 1e-2, "it did not learn the turn");

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,13 +11,16 @@
 #include "boft/files/convert.h"
 #include "nn/init.h"
 #include "nn/models/pretrained.h"
+#include "nn/models/quantized_model.h"
 #include "nn/models/timm_convert.h"
+#include "nn/text/tokenizer_files.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/table.h"
 
 namespace papilio::cli {
 
@@ -36,13 +40,16 @@ Options declare(Settings& s) {
       "compact: BOFT with upper triangles only, half the size, for Papilio. peft: what "
       "PEFT reads. merged: a model folder with the adapter in its weights. transformers4 and "
       "transformers5: under the names that these give the modules. Or a ViT: timm and "
-      "transformers, the model as the one or the other has it.");
+      "transformers, the model as the one or the other has it. nf4, fp4 and int8: a model whose "
+      "layers are quantised as bitsandbytes does, for adapters to be trained on it.");
   options.section("What to convert");
-  options.add("FOLDER", &s.folder, "", "adapter folder; for timm and transformers a model folder")
+  options
+      .add("FOLDER", &s.folder, "",
+           "adapter folder; for timm, transformers and the quantised forms a model folder")
       .required();
   options.add("to", &s.to, "FORM", "what to write")
       .choices({"boft", "oft", "compact", "peft", "merged", "transformers4", "transformers5",
-                "timm", "transformers"})
+                "timm", "transformers", "nf4", "fp4", "int8"})
       .required();
   options.add(
       "base", &s.base, "MODEL",
@@ -54,6 +61,7 @@ Options declare(Settings& s) {
   options.example("papilio convert runs/oft --to boft --base runs/base --out runs/as_boft");
   options.example("papilio convert runs/boft --to merged --base runs/base --out runs/merged");
   options.example("papilio convert runs/vit --to timm --out runs/timm");
+  options.example("papilio convert gpt2 --to nf4 --out gpt2-nf4");
   return options;
 }
 
@@ -131,6 +139,66 @@ int as_other_names(const Options& options, const Settings& s) {
   return 0;
 }
 
+nn::QuantizationResult quantized(nn::PretrainedModel& model, const Settings& s) {
+  try {
+    return nn::quantize_layers(model, s.to == "nf4"   ? Quantization::nf4
+                                      : s.to == "fp4" ? Quantization::fp4
+                                                      : Quantization::int8);
+  } catch (const ArgumentError& e) {
+    throw UsageError(s.folder + ": " + e.what());
+  }
+}
+
+// The model with its layers quantised.
+int as_quantized(const Options& options, const Settings& s) {
+  nn::QuantizationResult result;
+  WriteFolder write;
+  LoadedLanguageModel text;
+  LoadedModel images;
+  std::optional<nn::ImageProcessor> processor;
+  if (holds_language_model(s.folder)) {
+    text = load_language_model(s.folder);
+    warn(options, text.warnings);
+    result = quantized(*text.model, s);
+    write = [&](const std::filesystem::path& out) {
+      nn::save_pretrained(*text.model, out);
+      nn::copy_tokenizer(s.folder, out);
+    };
+  } else {
+    images = load_model(s.folder);
+    warn(options, images.warnings);
+    if (has_processor(s.folder)) processor = processor_of(options, s.folder, *images.model);
+    result = quantized(*images.model, s);
+    write = [&](const std::filesystem::path& out) {
+      if (processor) save_processor(out, *processor);
+      nn::save_pretrained(*images.model, images.class_names, out);
+    };
+  }
+  const RunLock lock = prepare_result_folder(s.out, ResultKind::model, s.overwrite);
+  replace_run_folder(s.out, write);
+  if (s.common.json) {
+    print_json({{"command", "convert"},
+                {"model", s.folder},
+                {"to", s.to},
+                {"out", s.out},
+                {"layers", result.layers},
+                {"numbers", result.numbers},
+                {"bytes", result.bytes},
+                {"error", result.error},
+                {"largest_error", result.largest_error},
+                {"worst_layer", result.worst}});
+  } else {
+    std::printf(
+        "%lld layers in %s, %s bits a weight; |Q(W) - W| / |W| %s, at most %s (%s)\n"
+        "%s: config.json, model.safetensors\n",
+        static_cast<long long>(result.layers), s.to.c_str(),
+        short_number(8 * double(result.bytes) / double(result.numbers)).c_str(),
+        short_number(result.error).c_str(), short_number(result.largest_error).c_str(),
+        result.worst.c_str(), s.out.c_str());
+  }
+  return 0;
+}
+
 boft::AdapterFolder converted(const Settings& s, const boft::AdapterFolder& adapter) {
   if (s.to == "oft") return boft::as_method(adapter, "OFT");
   if (s.to != "boft") return adapter;
@@ -148,6 +216,7 @@ int convert(const Words& words) {
   set_threads(s.common);
   check_not_half_replaced(s.folder);
   if (s.to == "timm" || s.to == "transformers") return as_other_model(options, s);
+  if (s.to == "nf4" || s.to == "fp4" || s.to == "int8") return as_quantized(options, s);
   const bool names = s.to == "transformers4" || s.to == "transformers5";
   check<UsageError>(!s.base.empty() || (s.to != "boft" && s.to != "merged" && !names), "--to ",
                     s.to, ": needs the model that the adapter is for: --base MODEL");

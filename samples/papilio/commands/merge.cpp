@@ -101,8 +101,23 @@ std::vector<double> logits(const Subject& subject) {
 struct Merged {
   size_t layers = 0;
   int64_t probes = 0;
-  double difference = 0;  // of logits; NaN if one is
+  double difference = 0;                      // of logits; NaN if one is
+  std::vector<boft::MergeError> errors = {};  // of layers that were quantised again
 };
+
+// Mean and largest error of quantising again.
+struct QuantizingAgain {
+  double mean = 0;
+  boft::MergeError worst = {};
+};
+QuantizingAgain quantizing_again(const std::vector<boft::MergeError>& errors) {
+  QuantizingAgain result;
+  for (const boft::MergeError& e : errors) {
+    result.mean += e.error / double(errors.size());
+    if (e.error >= result.worst.error) result.worst = e;
+  }
+  return result;
+}
 
 double largest_difference(const std::vector<double>& before, const std::vector<double>& after) {
   double largest = 0;
@@ -125,20 +140,28 @@ Merged merge_adapter(const Settings& s, const Subject& subject) {
       progress.update(int64_t(done), 0, path);
     });
   }
-  return {layers, subject.probe.size(0), largest_difference(before, logits(subject))};
+  return {layers, subject.probe.size(0), largest_difference(before, logits(subject)),
+          adapters.merge_errors()};
 }
 
 void say(const Settings& s, const Subject& subject, const Merged& merged) {
+  const QuantizingAgain again = quantizing_again(merged.errors);
   if (s.common.json) {
-    print_json({{"command", "merge"},
-                {"device", str(nn::device_of(subject.model))},
-                {"model", s.model},
-                {"adapter", s.adapter},
-                {"strength", s.strength},
-                {"out", s.out},
-                {"layers", merged.layers},
-                {subject.probes, merged.probes},
-                {"largest_logit_difference", merged.difference}});
+    nlohmann::json result{{"command", "merge"},
+                          {"device", str(nn::device_of(subject.model))},
+                          {"model", s.model},
+                          {"adapter", s.adapter},
+                          {"strength", s.strength},
+                          {"out", s.out},
+                          {"layers", merged.layers},
+                          {subject.probes, merged.probes},
+                          {"largest_logit_difference", merged.difference}};
+    if (!merged.errors.empty())
+      result["quantised_again"] = {{"layers", merged.errors.size()},
+                                   {"error", again.mean},
+                                   {"largest_error", again.worst.error},
+                                   {"worst_layer", again.worst.path}};
+    print_json(result);
     return;
   }
   if (subject.adapters != nullptr)
@@ -150,6 +173,10 @@ void say(const Settings& s, const Subject& subject, const Merged& merged) {
   else
     std::printf("%zu tensors differ; of the difference %s counts\n", merged.layers,
                 short_number(s.strength).c_str());
+  if (!merged.errors.empty())
+    std::printf("%zu layers were quantised again: |Q(W) - W| / |W| %s, at most %s (%s)\n",
+                merged.errors.size(), short_number(again.mean).c_str(),
+                short_number(again.worst.error).c_str(), again.worst.path.c_str());
   std::printf("%s: config.json, model.safetensors, run.toml\n", s.out.c_str());
 }
 

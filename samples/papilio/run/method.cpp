@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "boft/model/model.h"
+#include "nn/models/quantized_model.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/default_targets.h"
 
@@ -36,6 +37,10 @@ void attach_method(const Options& options, const MethodSettings& s, const std::s
         config);
     warn(options, loaded.adapters->add_adapter("default", config));
   } else {
+    check<UsageError>(!method.trains_backbone || !nn::is_quantized(model), "--method ", s.method,
+                      ": the model's layers are quantised, which no training changes; adapt them "
+                      "(--method ",
+                      adapter_methods(), ")");
     nn::set_trainable(model, method.trains_backbone);
     for (const nn::ImageClassifier::Head& head : model.heads())
       nn::set_trainable(*head.layer, true);

@@ -223,7 +223,7 @@ void replace_head(LoadedModel& loaded, std::vector<std::string> class_names) {
 
 void take_classifier(LoadedModel& loaded, const fs::path& folder) {
   LoadedModel other = load_model(folder);
-  const auto inputs = [](LoadedModel& l) { return l.model->classifier.weight.size(1); };
+  const auto inputs = [](LoadedModel& l) { return l.model->classifier.in_features(); };
   check<UsageError>(inputs(other) == inputs(loaded), folder.string(), ": its classifier takes ",
                     inputs(other), " features, the model has ", inputs(loaded));
   replace_head(loaded, other.class_names);

@@ -116,8 +116,8 @@ void report_adapter(report::RunReport& page, const boft::AdapterModel* adapters)
 
   double most = -1;
   for (const Layer& l : affordable(all)) {
-    const Tensor before = l.layer->to_matrix(l.layer->weight.detach()),
-                 after = l.layer->to_matrix(l.layer->merged_weight({name}, false));
+    const Tensor before = l.layer->matrix(),
+                 after = l.layer->adapters.merged_weight(before, {name}, false);
     report::AdaptedLayerReport layer = describe(l, before, after);
     if (layer.outputs > kRows) report.energy_rows = kRows;
     if (change_of(layer) > most) {

@@ -20,6 +20,8 @@ constexpr uint64_t kMostHeaderBytes = 100'000'000;
 // In the order in which the reference implementation writes tensors (last first).
 const std::vector<SafetensorsType>& safetensors_types();
 const SafetensorsType& safetensors_type(DType dtype);
+// Signed bytes, of which Papilio has no dtype.
+const SafetensorsType& safetensors_int8();
 
 // Parses the n bytes and checks everything: JSON, keys, dtypes, shapes, and that the tensors cover
 // `data_bytes` bytes exactly once. Throws FileError: `file`, the tensor, the rule.

@@ -1,0 +1,28 @@
+// A model whose layers are kept in 4 or 8 bits, as Transformers with bitsandbytes writes it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "autograd/ops/quantized_linear.h"
+#include "nn/models/pretrained_model.h"
+
+namespace papilio::nn {
+
+// Does a layer keep its weight as codes?
+bool is_quantized(Module& model);
+
+// What quantising did: |Q(W) - W| / |W| in the norm of Frobenius, the mean of all layers and the
+// largest.
+struct QuantizationResult {
+  int64_t layers = 0;
+  int64_t numbers = 0, bytes = 0;  // of these layers' weights, and what their codes take
+  double error = 0, largest_error = 0;
+  std::string worst;  // the layer of the largest
+};
+// Quantises every Linear and Conv1D in the model's lists of layers; embeddings, norms, biases and
+// heads stay numbers. config.json says so from then on. Throws ArgumentError for a model that is
+// quantised, or has no such layer, and for adapters on it.
+QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind);
+
+}  // namespace papilio::nn

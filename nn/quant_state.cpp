@@ -1,0 +1,150 @@
+#include "nn/detail/quant_state.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+#include "tensor/error.h"
+#include "tensor/files/detail/json.h"
+
+namespace papilio::nn {
+
+namespace {
+
+constexpr DType kNumbers[] = {DType::float32, DType::float16, DType::bfloat16};
+
+std::optional<Quantization> kind_at(const StateDict& tensors, const std::string& path) {
+  for (const Quantization kind : {Quantization::nf4, Quantization::fp4})
+    if (tensors.contains(path + '.' + quant_state_name(kind))) return kind;
+  if (tensors.contains(path + ".SCB")) return Quantization::int8;
+  return {};
+}
+
+// The tensors of one layer, which leave the dictionary one by one.
+class Files {
+ public:
+  Files(StateDict& tensors, std::string path, const std::string& where)
+      : tensors_(tensors), path_(std::move(path)), where_(where) {}
+
+  std::string name(const std::string& below) const { return path_ + '.' + below; }
+  bool has(const std::string& below) const { return tensors_.contains(name(below)); }
+
+  // A copy, so that the file need not stay mapped. numel < 0: any number.
+  Tensor take(const std::string& below, DType dtype, int64_t numel = -1) {
+    const auto found = tensors_.find(name(below));
+    check<FileError>(found != tensors_.end(), where_, ": the weights lack ", name(below));
+    const Tensor tensor = found->second;
+    check<FileError>(tensor.dtype() == dtype && (numel < 0 || tensor.numel() == numel), where_,
+                     ": ", name(below), ": expected ",
+                     numel < 0 ? std::string() : str(numel, " of "), dtype, ", got ",
+                     tensor.numel(), " of ", tensor.dtype());
+    tensors_.erase(found);
+    return copy_of(tensor);
+  }
+
+ private:
+  StateDict& tensors_;
+  std::string path_;
+  const std::string& where_;
+};
+
+DType dtype_named(JsonFields& state) {
+  const std::string name = state.string("dtype", "float32");
+  for (const DType dtype : kNumbers)
+    if (name_of(dtype) == name) return dtype;
+  state.fail("dtype", "float32, float16 or bfloat16");
+}
+
+int64_t blocks(int64_t n, int64_t size) {
+  return (n + size - 1) / size;
+}
+
+void take_4bit(QuantizedMatrix& q, Files& files, const std::string& where) {
+  const std::string name = files.name(quant_state_name(q.kind));
+  const Tensor bytes = files.take(quant_state_name(q.kind), DType::uint8);
+  const std::vector<uint8_t> text = bytes.to_vector<uint8_t>();
+  const std::string at = where + ": " + name;
+  const nlohmann::json document = parse_json(std::string(text.begin(), text.end()), at);
+  JsonFields state(document, at);
+  if (state.string("quant_type", "") != name_of(q.kind))
+    state.fail("quant_type", std::string(name_of(q.kind)).c_str());
+  q.block_size = state.integer("blocksize", 64, 32, 4096);
+  q.dtype = dtype_named(state);
+  const std::vector<int64_t> shape = state.integers("shape");
+  check<FileError>(shape == std::vector{q.out, q.in}, at, ": shape: expected the layer's (", q.out,
+                   ", ", q.in, ")");
+  q.codes = files.take("weight", DType::uint8, (q.numel() + 1) / 2);
+  q.codes = q.codes.alias(Layout::contiguous({q.codes.numel(), 1}));
+  q.table = files.take("weight.quant_map", DType::float32, 16);
+  const int64_t count = blocks(q.numel(), q.block_size);
+  const bool nested = files.has("weight.nested_absmax");
+  q.absmax = files.take("weight.absmax", nested ? DType::uint8 : DType::float32, count);
+  if (!nested) return;
+  q.nested_block_size = state.integer("nested_blocksize", 256, 1, int64_t(1) << 30);
+  q.nested_offset = state.number("nested_offset", 0);
+  q.nested_absmax =
+      files.take("weight.nested_absmax", DType::float32, blocks(count, q.nested_block_size));
+  q.nested_table = files.take("weight.nested_quant_map", DType::float32, 256);
+}
+
+void take_int8(QuantizedMatrix& q, Files& files, const ReadBytes& bytes, const std::string& where) {
+  q.scale = files.take("SCB", DType::float32, q.out);
+  if (files.has("weight_format")) {
+    const Tensor format = files.take("weight_format", DType::uint8, 1);
+    check<FileError>(format.to_vector<uint8_t>()[0] == 0, where, ": ", files.name("weight_format"),
+                     ": expected 0 (rows), got ", int(format.to_vector<uint8_t>()[0]));
+  }
+  q.codes = bytes(files.name("weight"));
+  check<FileError>(q.codes.shape() == Dims{q.out, q.in}, where, ": ", files.name("weight"),
+                   ": expected signed bytes of shape ", Dims{q.out, q.in}, ", got ",
+                   q.codes.shape());
+}
+
+}  // namespace
+
+std::string quant_state_name(Quantization kind) {
+  return str("weight.quant_state.bitsandbytes__", name_of(kind));
+}
+
+Tensor state_of(const QuantizedMatrix& q) {
+  if (q.kind == Quantization::int8) {
+    Tensor rows = empty({}, {.dtype = DType::uint8});
+    *rows.data<uint8_t>() = 0;
+    return copy_of(rows, q.device());
+  }
+  nlohmann::ordered_json state{{"quant_type", name_of(q.kind)},
+                               {"blocksize", q.block_size},
+                               {"dtype", name_of(q.dtype)},
+                               {"shape", {q.out, q.in}}};
+  if (q.nested_absmax) {
+    state["nested_blocksize"] = q.nested_block_size;
+    state["nested_dtype"] = "float32";
+    state["nested_offset"] = q.nested_offset;
+  }
+  const std::string text = state.dump();
+  return copy_of(tensor<uint8_t>(std::vector<uint8_t>(text.begin(), text.end())), q.device());
+}
+
+bool has_codes(const StateDict& tensors, const std::string& path) {
+  return kind_at(tensors, path).has_value();
+}
+
+QuantizedMatrix take_codes(StateDict& tensors, const std::string& path, int64_t out, int64_t in,
+                           const ReadBytes& bytes, const std::string& where) {
+  QuantizedMatrix q;
+  q.kind = kind_at(tensors, path).value();
+  q.out = out, q.in = in;
+  Files files(tensors, path, where);
+  if (q.kind == Quantization::int8)
+    take_int8(q, files, bytes, where);
+  else
+    take_4bit(q, files, where);
+  return q;
+}
+
+}  // namespace papilio::nn

@@ -1,0 +1,280 @@
+// Quantised models: bitsandbytes' codes and what becomes of them, bit for bit; layers that keep
+// them; what is written and merged.
+#include "nn/models/quantized_model.h"
+
+#include <doctest/doctest.h>
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "autograd/backward.h"
+#include "autograd/grad_mode.h"
+#include "autograd/ops.h"
+#include "boft/model/model.h"
+#include "nn/detail/quant_state.h"
+#include "nn/layers/linear.h"
+#include "nn/models/pretrained.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+#include "tensor/files/safetensors.h"
+#include "tests/compare.h"
+#include "tests/nn/models/golden_models.h"
+#include "tests/paths.h"
+#include "tests/temporary_folder.h"
+
+namespace papilio::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path golden(const std::string& name) {
+  return fs::path(source_root) / "tests/golden/quantized" / name;
+}
+
+// The matrix of that name in bitsandbytes' file.
+QuantizedMatrix matrix(const std::string& name) {
+  const SafetensorsReader file(golden("matrices.safetensors"));
+  nn::StateDict tensors;
+  for (const auto& [key, entry] : file.entries())
+    if (key.starts_with(name + '.') && entry.type->dtype) tensors[key] = file.tensor(key);
+  const Tensor numbers = tensors.at(name + ".numbers");
+  return nn::take_codes(
+      tensors, name, numbers.size(0), numbers.size(1),
+      [&](const std::string& key) { return file.bytes(key); }, "matrices.safetensors");
+}
+
+template <class T>
+std::vector<T> bits(const Tensor& x) {
+  return x.to_vector<T>();
+}
+
+using Forward = std::function<Tensor(const Tensor&)>;
+
+// The model of a folder, of either kind.
+struct Loaded {
+  std::unique_ptr<nn::PretrainedModel> model;
+  Forward forward;
+  std::vector<std::string> class_names, warnings;
+  bool text = false;
+};
+Loaded load(const fs::path& folder) {
+  Loaded loaded;
+  loaded.text = nn::kind_of(folder / "config.json") == nn::ModelKind::language_model;
+  if (loaded.text) {
+    nn::PretrainedLanguageModel p = nn::language_model_from_pretrained(folder);
+    loaded.warnings = p.warnings;
+    loaded.forward = [model = p.model.get()](const Tensor& x) { return (*model)(x); };
+    loaded.model = std::move(p.model);
+  } else {
+    nn::PretrainedClassifier p = nn::from_pretrained(folder);
+    loaded.warnings = p.warnings, loaded.class_names = p.class_names;
+    loaded.forward = [model = p.model.get()](const Tensor& x) { return (*model)(x); };
+    loaded.model = std::move(p.model);
+  }
+  nn::eval(*loaded.model);
+  return loaded;
+}
+void save(Loaded& loaded, const fs::path& folder) {
+  if (loaded.text)
+    nn::save_pretrained(dynamic_cast<nn::LanguageModel&>(*loaded.model), folder);
+  else
+    nn::save_pretrained(dynamic_cast<nn::ImageClassifier&>(*loaded.model), loaded.class_names,
+                        folder);
+}
+
+const std::vector<std::string> kFolders = {"gpt2_nf4_double", "vit_int8", "dinov2_fp4"};
+
+std::map<std::string, Tensor> answers_of(const std::string& name) {
+  return load_safetensors(golden(name) / "answers.safetensors").tensors;
+}
+Tensor inputs_of(const std::map<std::string, Tensor>& answers) {
+  return answers.at(answers.contains("ids") ? "ids" : "images");
+}
+
+}  // namespace
+
+TEST_CASE("bitsandbytes: its codes become its numbers, bit for bit") {
+  const auto file = load_safetensors(golden("matrices.safetensors")).tensors;
+  for (const std::string name : {"nf4", "nf4_double", "fp4", "fp4_double", "int8"}) {
+    CAPTURE(std::string(name));
+    CHECK(bits<float>(dequantize(matrix(name))) == bits<float>(file.at(name + ".values")));
+  }
+}
+
+TEST_CASE("bitsandbytes: the same numbers get its codes") {
+  const auto file = load_safetensors(golden("matrices.safetensors")).tensors;
+  for (const std::string name : {"nf4", "fp4", "int8"}) {
+    CAPTURE(std::string(name));
+    const QuantizedMatrix want = matrix(name),
+                          got = quantize(file.at(name + ".numbers"), want.kind, want.block_size);
+    CHECK(bits<uint8_t>(got.codes) == bits<uint8_t>(want.codes));
+    CHECK(got.dtype == want.dtype);
+    if (name == "int8") {
+      CHECK(bits<float>(got.scale) == bits<float>(want.scale));
+    } else {
+      CHECK(bits<float>(got.absmax) == bits<float>(want.absmax));
+      CHECK(bits<float>(got.table) == bits<float>(want.table));
+    }
+  }
+  // Double quantisation: the mean of absmax may differ in its last bit, and what follows from it.
+  for (const std::string name : {"nf4_double", "fp4_double"}) {
+    const QuantizedMatrix want = matrix(name),
+                          got = quantize_like(file.at(name + ".numbers"), want);
+    CHECK(bits<uint8_t>(got.codes) == bits<uint8_t>(want.codes));
+    CHECK(largest_difference(dequantize(got), dequantize(want)) < 1e-5);
+  }
+}
+
+TEST_CASE("quantised models of Transformers answer as there, and are written back as they are") {
+  const NoGrad no_grad;
+  for (const std::string& name : kFolders) {
+    CAPTURE(std::string(name));
+    Loaded loaded = load(golden(name));
+    CHECK(loaded.warnings.empty());
+    CHECK(nn::is_quantized(*loaded.model));
+    const auto answers = answers_of(name);
+    CHECK(largest_difference(loaded.forward(inputs_of(answers)), answers.at("logits")) < 2e-5);
+    // Codes count as the numbers that they stand for.
+    const nn::PretrainedModel& model = *loaded.model;
+    CHECK(nn::count_parameters(*loaded.model).all ==
+          nn::count_parameters(*nn::model_from_config(golden(name) / "config.json")).all);
+    const TemporaryFolder folder;
+    save(loaded, folder / "saved");
+    const SafetensorsReader was(golden(name) / "model.safetensors"),
+        is(folder / "saved/model.safetensors");
+    for (const auto& [key, entry] : was.entries()) {
+      CAPTURE(std::string(key));
+      REQUIRE(is.entries().contains(key));
+      CHECK(is.entries().at(key).type->name == entry.type->name);
+      if (key.find("quant_state") != key.npos) continue;  // JSON, whose spaces may differ
+      if (entry.type->name == "I8")
+        CHECK(bits<uint8_t>(is.bytes(key)) == bits<uint8_t>(was.bytes(key)));
+      else
+        CHECK(is.tensor(key).to_vector<double>() == was.tensor(key).to_vector<double>());
+    }
+    CHECK(model.other_config.contains("quantization_config"));
+    const Loaded again = load(folder / "saved");
+    CHECK(bits<float>(again.forward(inputs_of(answers))) ==
+          bits<float>(loaded.forward(inputs_of(answers))));
+  }
+}
+
+TEST_CASE("adapters train on a quantised base, merge into it and say what that costs") {
+  for (const std::string& name : kFolders) {
+    for (const bool boft : {true, false}) {
+      CAPTURE(std::string(name));
+      CAPTURE(boft);
+      Loaded loaded = load(golden(name));
+      const Tensor x = inputs_of(answers_of(name));
+      boft::AdapterModel adapters(*loaded.model);
+      const std::vector<std::string> targets =
+          loaded.text ? std::vector<std::string>{"c_attn", "c_proj", "c_fc"}
+                      : std::vector<std::string>{"query", "dense", "fc1"};
+      boft::AdapterConfig config;
+      if (boft)
+        config = boft::BoftConfig{.boft_block_size = 4, .boft_n_butterfly_factor = 2};
+      else
+        config = boft::LoraConfig{.r = 2};
+      std::visit(
+          [&](auto& c) {
+            c.target_modules = targets;
+            if constexpr (requires { c.init_weights; }) c.init_weights = false;
+            if constexpr (requires { c.init_lora_weights; }) c.init_lora_weights = false;
+          },
+          config);
+      adapters.add_adapter("default", config);
+      backward(sum(loaded.forward(x) * loaded.forward(x)));
+      for (const Tensor& p : nn::trainable_parameters(*loaded.model))
+        CHECK(max(abs(grad(p))).item() > 0);
+      const NoGrad no_grad;
+      const Tensor before = loaded.forward(x);
+      Tensor base;
+      {
+        const auto off = adapters.disable();
+        base = loaded.forward(x);
+      }
+      CHECK(largest_difference(base, answers_of(name).at("logits")) < 2e-5);
+      const double changed = largest_difference(base, before);
+      CHECK(changed > 1e-3);
+      adapters.merge();
+      CHECK(adapters.merge_errors().size() == adapters.layers("default").size());
+      for (const boft::MergeError& e : adapters.merge_errors()) {
+        CHECK(e.error > 0);
+        CHECK(e.error < (name == "vit_int8" ? 0.02 : 0.25));
+      }
+      CHECK(nn::is_quantized(*loaded.model));
+      CHECK(largest_difference(loaded.forward(x), before) > 0);
+      adapters.unmerge();
+      CHECK(bits<float>(loaded.forward(x)) == bits<float>(before));
+      adapters.merge_and_unload();
+      CHECK(nn::is_quantized(*loaded.model));
+    }
+  }
+}
+
+TEST_CASE("quantize_layers: a model in a quarter of its memory, which says so in config.json") {
+  const fs::path gpt2 = fs::path(source_root) / "tests/golden/gpt2/gpt2";
+  for (const Quantization kind : {Quantization::nf4, Quantization::fp4, Quantization::int8}) {
+    CAPTURE(std::string(name_of(kind)));
+    Loaded loaded = load(gpt2);
+    const nn::QuantizationResult result = nn::quantize_layers(*loaded.model, kind);
+    CHECK(result.layers == 8);
+    CHECK(result.largest_error >= result.error);
+    CHECK(result.error > 0);
+    CHECK(double(result.bytes) / double(4 * result.numbers) <
+          (kind == Quantization::int8 ? 0.32 : 0.17));
+    CHECK_THROWS_WITH_AS(nn::quantize_layers(*loaded.model, kind),
+                         "quantize_layers: the model is quantised already", ArgumentError);
+    const TemporaryFolder folder;
+    save(loaded, folder / "q");
+    const Loaded again = load(folder / "q");
+    CHECK(again.warnings.empty());
+    const NoGrad no_grad;
+    const Tensor ids = tensor<int64_t>({1, 2, 3}, {1, 3});
+    CHECK(bits<float>(again.forward(ids)) == bits<float>(loaded.forward(ids)));
+    const auto config = nlohmann::json::parse(read_bytes(folder / "q/config.json"));
+    CHECK(config["quantization_config"]["quant_method"] == "bitsandbytes");
+  }
+}
+
+TEST_CASE("quantised files: what does not fit is named with its file and place") {
+  const TemporaryFolder folder;
+  fs::copy(golden("dinov2_fp4"), folder / "m");
+  const auto good = load_safetensors(golden("dinov2_fp4") / "model.safetensors").tensors;
+  const std::string layer = "dinov2.encoder.layer.0.mlp.fc1.weight",
+                    state = layer + ".quant_state.bitsandbytes__fp4";
+  const auto refused = [&](const std::string& name, const Tensor& tensor,
+                           const std::string& message) {
+    auto tensors = good;
+    if (tensor)
+      tensors[name] = tensor;
+    else
+      tensors.erase(name);
+    save_safetensors(folder / "m/model.safetensors", tensors, {{"format", "pt"}});
+    CHECK_THROWS_WITH_AS(nn::from_pretrained(folder / "m"),
+                         ((folder / "m").string() + ": " + message).c_str(), FileError);
+  };
+  const auto text = [](const std::string& json) {
+    return tensor<uint8_t>(std::vector<uint8_t>(json.begin(), json.end()));
+  };
+  refused(layer + ".absmax", ones({3}),
+          layer + ".absmax: expected 16 of float32, got 3 of float32");
+  refused(layer + ".quant_map", {}, "the weights lack " + layer + ".quant_map");
+  refused(layer, zeros({7, 1}, {.dtype = DType::uint8}),
+          layer + ": expected 512 of uint8, got 7 of uint8");
+  refused(state, text(R"({"quant_type": "fp4", "blocksize": 64, "shape": [16, 64]})"),
+          state + ": shape: expected the layer's (64, 16)");
+  refused(state, text(R"({"quant_type": "nf4", "blocksize": 64, "shape": [64, 16]})"),
+          state + ": quant_type: expected fp4, got \"nf4\"");
+}
+
+}  // namespace papilio::test
