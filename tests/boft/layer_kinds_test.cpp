@@ -258,10 +258,10 @@ TEST_CASE("an Mlp whose layers are adapted adds each bias once") {
       adapters.set_adapter(active);
       check_biases(active);
       mlp.fc1.enable_adapters(false);
-      mlp.fc2.adapters.enable(mlp.fc2.weight, false);
+      mlp.fc2.enable_adapters(false);
       check_biases(none);
       mlp.fc1.enable_adapters(true);
-      mlp.fc2.adapters.enable(mlp.fc2.weight, true);
+      mlp.fc2.enable_adapters(true);
       adapters.merge();
       check_biases(none);  // the weights are W' now
       adapters.unmerge();

@@ -37,7 +37,9 @@ OldHead::OldHead(const LoadedModel& loaded, const Data& all, const DataSettings&
   kept_.images = own.size("test");
   for (const nn::ImageClassifier::Head& head : loaded.model->heads()) {
     const Tensor& bias = head.layer->bias;
-    heads_.push_back({copy_of(head.layer->weight), bias.defined() ? copy_of(bias) : Tensor()});
+    nn::StoredWeight weight = head.layer->stored();
+    if (weight.numbers) weight.numbers = copy_of(weight.numbers);
+    heads_.push_back({weight, bias.defined() ? copy_of(bias) : Tensor()});
   }
 }
 
@@ -47,13 +49,17 @@ double OldHead::accuracy(nn::ImageClassifier& model) const {
   std::vector<Copy> mine = heads_;
   const auto swap = [&] {
     for (size_t i = 0; i < heads.size(); ++i) {
-      std::swap(heads[i].layer->weight, mine[i].weight);
+      nn::StoredWeight shown = heads[i].layer->stored();
+      heads[i].layer->store(std::exchange(mine[i].weight, std::move(shown)));
       std::swap(heads[i].layer->bias, mine[i].bias);
     }
   };
   const Device device = nn::device_of(model);
   for (Copy& head : mine) {
-    head.weight = copy_of(head.weight, device);
+    if (head.weight.codes)
+      head.weight.codes = head.weight.codes.to(device);
+    else
+      head.weight.numbers = copy_of(head.weight.numbers, device);
     if (head.bias.defined()) head.bias = copy_of(head.bias, device);
   }
   nn::Loader loader(

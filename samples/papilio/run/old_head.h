@@ -36,7 +36,8 @@ class OldHead {
 
  private:
   struct Copy {
-    Tensor weight, bias;
+    nn::StoredWeight weight;
+    Tensor bias;
   };
 
   double accuracy(nn::ImageClassifier& model) const;

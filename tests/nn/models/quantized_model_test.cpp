@@ -13,6 +13,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "autograd/backward.h"
@@ -266,14 +268,13 @@ TEST_CASE("quantised files: what does not fit is named with its file and place")
   const auto text = [](const std::string& json) {
     return tensor<uint8_t>(std::vector<uint8_t>(json.begin(), json.end()));
   };
-  refused(layer + ".absmax", ones({3}),
-          layer + ".absmax: expected 16 of float32, got 3 of float32");
+  refused(layer + ".absmax", ones({3}), layer + ".absmax: expected 8 of float32, got 3 of float32");
   refused(layer + ".quant_map", {}, "the weights lack " + layer + ".quant_map");
   refused(layer, zeros({7, 1}, {.dtype = DType::uint8}),
-          layer + ": expected 512 of uint8, got 7 of uint8");
-  refused(state, text(R"({"quant_type": "fp4", "blocksize": 64, "shape": [16, 64]})"),
-          state + ": shape: expected the layer's (64, 16)");
-  refused(state, text(R"({"quant_type": "nf4", "blocksize": 64, "shape": [64, 16]})"),
+          layer + ": expected 256 of uint8, got 7 of uint8");
+  refused(state, text(R"({"quant_type": "fp4", "blocksize": 64, "shape": [16, 32]})"),
+          state + ": shape: expected the layer's (32, 16)");
+  refused(state, text(R"({"quant_type": "nf4", "blocksize": 64, "shape": [32, 16]})"),
           state + ": quant_type: expected fp4, got \"nf4\"");
 }
 
