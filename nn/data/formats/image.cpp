@@ -6,9 +6,9 @@
 
 #include "nn/data/formats/detail/file.h"
 #include "nn/data/formats/detail/image_codec.h"
-#include "nn/data/formats/detail/picture_format.h"
 #include "tensor/detail/lower_case.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/file_format.h"
 
 namespace papilio::nn {
 

@@ -10,11 +10,11 @@
 
 #include "nn/data/formats/detail/file.h"
 #include "nn/data/formats/detail/pickle.h"
-#include "nn/data/formats/detail/picture_format.h"
 #include "nn/data/formats/detail/tar.h"
 #include "nn/data/formats/image.h"
 #include "nn/data/sources/detail/class_names.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/file_format.h"
 
 namespace papilio::nn {
 

@@ -11,11 +11,11 @@
 #include <utility>
 
 #include "nn/data/detail/file_errors.h"
-#include "nn/data/formats/detail/picture_format.h"
 #include "nn/data/sources/detail/folder_files.h"
 #include "nn/data/sources/detail/part_names.h"
 #include "nn/text/utf8.h"
 #include "tensor/creation.h"
+#include "tensor/files/detail/file_format.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/detail/regular_file.h"
 #include "tensor/files/safetensors.h"

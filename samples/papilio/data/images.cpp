@@ -11,9 +11,9 @@
 #include <system_error>
 #include <utility>
 
-#include "nn/data/formats/detail/picture_format.h"
 #include "tensor/creation.h"
 #include "tensor/detail/lower_case.h"
+#include "tensor/files/detail/file_format.h"
 #include "tensor/files/detail/regular_file.h"
 
 namespace papilio::cli {
@@ -116,7 +116,7 @@ void drop_names_and_index(std::vector<Row>& rows) {
 }  // namespace
 
 std::string file_format(const std::string& path) {
-  return nn::format_of(RegularFile(path).read(64));
+  return format_of(RegularFile(path).read(64));
 }
 
 bool is_picture(const std::string& path) {

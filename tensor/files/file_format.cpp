@@ -1,11 +1,12 @@
-#include "nn/data/formats/detail/picture_format.h"
-#include "tensor/detail/lower_case.h"
+#include "tensor/files/detail/file_format.h"
 
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
 
-namespace papilio::nn {
+#include "tensor/detail/lower_case.h"
+
+namespace papilio {
 
 using namespace std::string_view_literals;
 
@@ -88,4 +89,4 @@ std::string format_of(std::string_view bytes) {
   return "";
 }
 
-}  // namespace papilio::nn
+}  // namespace papilio
