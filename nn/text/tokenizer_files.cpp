@@ -78,8 +78,7 @@ Merges read_merges(const json& list, const std::string& where) {
 
 Merges read_merges_file(const fs::path& path) {
   const std::string text = read_file(path);
-  const auto broken = first_invalid_utf8(text);
-  check<FileError>(!broken, path.string(), ": byte ", broken.value_or(0), " is not UTF-8");
+  check_utf8(text, path.string());
   Merges merges;
   size_t number = 0;
   for (size_t at = 0; at < text.size();) {

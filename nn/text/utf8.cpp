@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "tensor/error.h"
+#include "tensor/files/detail/file_format.h"
+
 namespace papilio::nn {
 
 namespace {
@@ -84,6 +87,14 @@ std::optional<size_t> first_invalid_utf8(std::string_view text) {
     at += length;
   }
   return {};
+}
+
+void check_utf8(std::string_view text, const std::string& where) {
+  const auto broken = first_invalid_utf8(text);
+  if (!broken) return;
+  const std::string format = format_of(text);
+  check<FileError>(format.empty(), where, ": is ", format, ", expected text in UTF-8");
+  throw FileError(str(where, ": byte ", *broken, " is not UTF-8"));
 }
 
 std::string valid_utf8(std::string_view text) {

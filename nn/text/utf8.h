@@ -20,6 +20,9 @@ bool is_white_space(char32_t code_point);
 
 // The first byte that belongs to no sequence; nothing if all do.
 std::optional<size_t> first_invalid_utf8(std::string_view text);
+// Throws FileError for a file's text that is not UTF-8: "WHERE: is gzip data, expected text in
+// UTF-8" if another format has a name for it, else "WHERE: byte 7 is not UTF-8".
+void check_utf8(std::string_view text, const std::string& where);
 // The text with U+FFFD for each byte, or run of bytes, that is no UTF-8.
 std::string valid_utf8(std::string_view text);
 // How many bytes at the end begin a sequence that is not complete: what a stream holds back.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tensor/error.h"
+#include "tensor/files/detail/file_format.h"
 #include "tensor/files/detail/regular_file.h"
 
 namespace papilio {
@@ -39,9 +40,11 @@ json parse_json(std::string_view text, const std::string& where) {
   try {
     return json::parse(text.begin(), text.end(), callback);
   } catch (const json::exception& e) {
+    const std::string format = format_of(text);
+    check<FileError>(format.empty(), where, ": is ", format, ", expected JSON");
     // "[json.exception.parse_error.101] parse error at ...": the words for people come behind.
-    const std::string text = e.what();
-    throw FileError(str(where, ": not valid JSON: ", text.substr(text.find("] ") + 2)));
+    const std::string why = e.what();
+    throw FileError(str(where, ": not valid JSON: ", why.substr(why.find("] ") + 2)));
   }
 }
 

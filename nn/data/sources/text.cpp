@@ -15,7 +15,6 @@
 #include "nn/data/sources/detail/part_names.h"
 #include "nn/text/utf8.h"
 #include "tensor/creation.h"
-#include "tensor/files/detail/file_format.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/detail/regular_file.h"
 #include "tensor/files/safetensors.h"
@@ -105,11 +104,8 @@ std::vector<Text> records(const fs::path& path, const std::string& lines) {
 
 std::vector<Text> texts_of(const fs::path& path) {
   std::string text = read_file(path);
-  const auto broken = first_invalid_utf8(text);
-  const std::string format = broken ? format_of(text) : "";
-  check<FileError>(format.empty(), path.string(), ": is ", format, ", expected text in UTF-8");
   if (path.extension() == ".jsonl") return records(path, text);
-  check<FileError>(!broken, path.string(), ": byte ", broken.value_or(0), " is not UTF-8");
+  check_utf8(text, path.string());
   return {{path.string(), {}, std::move(text)}};
 }
 

@@ -14,7 +14,7 @@ struct NamedImage {
   Tensor pixels;      // (1, C, H, W), as the model takes it
   std::string label;  // empty without
 };
-// What the file is by its first bytes (nn::format_of); empty for one that does not say. Throws
+// What the file is by its first bytes (format_of); empty for one that does not say. Throws
 // FileError.
 std::string file_format(const std::string& path);
 // Whether the file's name or its first bytes say that it is a JPEG, PNG or other picture.

@@ -11,8 +11,9 @@
 
 namespace papilio {
 
-// Parses a whole document. Throws FileError that begins with `where` for text that is not JSON, a
-// key that appears twice in one object, and nesting deeper than 64.
+// Parses a whole document. Throws FileError that begins with `where` for text that is not JSON (of
+// another format by its name: "is gzip data"), a key that appears twice in one object, and nesting
+// deeper than 64.
 nlohmann::json parse_json(std::string_view text, const std::string& where);
 // The same of a file of at most 100 MB.
 nlohmann::json read_json(const std::filesystem::path& path);

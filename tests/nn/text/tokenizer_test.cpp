@@ -236,6 +236,17 @@ TEST_CASE("load_tokenizer: what is broken, or would give other ids, is named wit
                         ": holds neither tokenizer.json nor vocab.json and merges.txt")
                            .c_str(),
                        FileError);
+  const TemporaryFolder broken;
+  const auto refused = [&](const char* file, const std::string& bytes, const char* message) {
+    write_bytes(broken / file, bytes);
+    CHECK_THROWS_WITH_AS(nn::load_tokenizer(broken.path()),
+                         ((broken / file).string() + message).c_str(), FileError);
+  };
+  write_bytes(broken / "vocab.json", R"({"a": 0})");
+  refused("merges.txt", "\x1f\x8b\x08", ": is gzip data, expected text in UTF-8");
+  refused("merges.txt", "a b\xff", ": byte 3 is not UTF-8");
+  refused("tokenizer.json", "\x1f\x8b\x08", ": is gzip data, expected JSON");
+  refused("tokenizer.json", "<html>", ": is an HTML page, expected JSON");
 }
 
 }  // namespace papilio::test
