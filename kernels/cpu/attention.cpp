@@ -89,6 +89,13 @@ compute_t<T> dot(const T* x, const T* y, int64_t n) {
   return reduce_add<C>(sum) + rest;
 }
 
+// s_j = scale q k_j^T of one query: packing the keys would take longer than the products.
+template <class T>
+void one_query(compute_t<T>* s, const T* q, Rows<T> keys, int64_t count, int64_t D,
+               compute_t<T> scale) {
+  for (int64_t j = 0; j < count; ++j) s[j] = scale * dot(q, keys[j], D);
+}
+
 // to_i = scale from_i for i < n
 template <class T>
 void store_row(T* to, const compute_t<T>* from, compute_t<T> scale, int64_t n) {
@@ -114,12 +121,13 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
     const Sizes n(q, v);
     const int64_t keys = n.keys<C>(), Sp = round_up_to_lanes<C>(n.S);
     const int64_t Dp = round_up_to_lanes<C>(n.D), Ep = round_up_to_lanes<C>(n.E);
+    const bool one = n.T == 1 && !is_half_type<T>;
     parallel_for(n.heads, n.grain(), [&](int64_t begin, int64_t end) {
       const Scratch<C> kt(n.D * Sp), v_packed(n.S * Ep), q_packed(kQueries * Dp);
       const Scratch<C> scores(kQueries * keys), sum_pv(kQueries * Ep);
       C shift[kQueries], sum[kQueries];
       for (int64_t head = begin; head < end; ++head) {
-        pack_transposed<T>(kt, rows_of<T>(k, head), n.S, n.D, C(scale));
+        if (!one) pack_transposed<T>(kt, rows_of<T>(k, head), n.S, n.D, C(scale));
         const auto vh = ready_rows<T>(rows_of<T>(v, head), n.S, n.E, true, v_packed);
         for (int64_t i0 = 0; i0 < n.T; i0 += kQueries) {
           const int64_t rows = std::min(kQueries, n.T - i0);
@@ -132,8 +140,12 @@ void attention(View out, View statistics, ConstView q, ConstView k, ConstView v,
           const int64_t seen = visible_keys(causal, i0 + rows - 1, n.T, n.S);  // by the last
           for (int64_t j0 = 0; j0 < seen; j0 += keys) {
             const int64_t count = std::min(keys, seen - j0), padded = round_up_to_lanes<C>(count);
-            small_gemm<C>({.rows = rows, .columns = count, .inner = n.D}, {scores, keys},
-                          {qh.data, qh.stride, 1}, {kt + j0, Sp});
+            if (one)
+              one_query<T>(scores, q_tile[0], {rows_of<T>(k, head)[j0], k.strides[2]}, count, n.D,
+                           C(scale));
+            else
+              small_gemm<C>({.rows = rows, .columns = count, .inner = n.D}, {scores, keys},
+                            {qh.data, qh.stride, 1}, {kt + j0, Sp});
             for (int64_t r = 0; r < rows; ++r) {
               C* s = scores + r * keys;
               const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +

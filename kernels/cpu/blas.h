@@ -26,6 +26,27 @@ struct Matrix {
   operator Matrix<const T>() const requires(!std::is_const_v<T>) { return {data, ld, transposed}; }
 };
 
+// C = alpha A B + beta C of one row C: GEMM would copy all of B to read it once.
+template <class T>
+void row_product(int64_t n, int64_t k, T alpha, Matrix<const T> a, Matrix<const T> b, T beta,
+                 Matrix<T> c) {
+  if (beta == 0) {
+    std::fill_n(c.data, n, T(0));
+    beta = 1;
+  }
+  const auto i = [](int64_t size) { return blasint(size); };
+  const CBLAS_TRANSPOSE trans = b.transposed ? CblasNoTrans : CblasTrans;
+  const int64_t rows = b.transposed ? n : k, columns = b.transposed ? k : n,
+                step = a.transposed ? a.ld : 1;
+  if constexpr (std::is_same_v<T, float>) {
+    cblas_sgemv(CblasRowMajor, trans, i(rows), i(columns), alpha, b.data, i(b.ld), a.data, i(step),
+                beta, c.data, 1);
+  } else {
+    cblas_dgemv(CblasRowMajor, trans, i(rows), i(columns), alpha, b.data, i(b.ld), a.data, i(step),
+                beta, c.data, 1);
+  }
+}
+
 // C = alpha A B + beta C, C row-major (m, n). Inside a parallel region one thread does it all,
 // outside one OpenBLAS divides the work.
 template <class T>
@@ -37,6 +58,7 @@ void product(int64_t m, int64_t n, int64_t k, T alpha, Matrix<const T> a, Matrix
       for (int64_t j = 0; j < n; ++j) *c.at(i, j) = beta == 0 ? 0 : beta * *c.at(i, j);
     return;
   }
+  if (m == 1) return row_product(n, k, alpha, a, b, beta, c);
   const auto trans = [](Matrix<const T> x) { return x.transposed ? CblasTrans : CblasNoTrans; };
   const auto i = [](int64_t size) { return blasint(size); };
   if constexpr (std::is_same_v<T, float>) {
