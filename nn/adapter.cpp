@@ -203,6 +203,13 @@ void AdaptableLayer::set_quantized(QuantizedMatrix matrix) {
   store({{}, std::move(matrix)});
 }
 
+void AdaptableLayer::dequantize_weight() {
+  check(adapters.merged().empty(), "dequantize_weight: adapters are merged; unmerge them first");
+  if (!quantized) return;
+  store({dequantize(quantized), {}});
+  weight = contiguous(from_matrix(weight));
+}
+
 void AdaptableLayer::visit_weight(Visitor& v) {
   if (!quantized) return v("weight", weight);
   QuantizedMatrix& q = quantized;

@@ -136,6 +136,7 @@ struct AdaptableLayer : Module {
   Tensor matrix() const;
   // Codes in the place of the weight, and the other way round. The matrix is W.
   void set_quantized(QuantizedMatrix matrix);
+  void dequantize_weight();
   StoredWeight stored() const { return {weight, quantized}; }
   void store(StoredWeight stored);
   // The weight as the adapters' matrix W (out, d), a view; and a matrix in the weight's form.

@@ -1,9 +1,8 @@
 #include "nn/detail/quant_state.h"
 
-#include <cstddef>
+#include <bit>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "tensor/creation.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
+#include "tensor/text.h"
 
 namespace papilio::nn {
 
@@ -18,39 +18,57 @@ namespace {
 
 constexpr DType kNumbers[] = {DType::float32, DType::float16, DType::bfloat16};
 
-std::optional<Quantization> kind_at(const StateDict& tensors, const std::string& path) {
-  for (const Quantization kind : {Quantization::nf4, Quantization::fp4})
-    if (tensors.contains(path + '.' + quant_state_name(kind))) return kind;
-  if (tensors.contains(path + ".SCB")) return Quantization::int8;
-  return {};
+// The name below `path` of the 4-bit state of whatever kind; empty if there is none.
+std::string state_name_at(const StateDict& tensors, const std::string& path) {
+  const std::string start = path + ".weight.quant_state.";
+  const auto found = tensors.lower_bound(start);
+  if (found == tensors.end() || !found->first.starts_with(start)) return "";
+  return found->first.substr(path.size() + 1);
 }
 
 // The tensors of one layer, which leave the dictionary one by one.
 class Files {
  public:
-  Files(StateDict& tensors, std::string path, const std::string& where)
-      : tensors_(tensors), path_(std::move(path)), where_(where) {}
+  Files(StateDict& tensors, std::string path, const CodesSource& source)
+      : tensors_(tensors), path_(std::move(path)), source_(source) {}
 
-  std::string name(const std::string& below) const { return path_ + '.' + below; }
   bool has(const std::string& below) const { return tensors_.contains(name(below)); }
+  // Where that tensor lies.
+  std::string place(const std::string& below) const { return source_.place(name(below)); }
+  Tensor bytes(const std::string& below) const { return source_.bytes(name(below)); }
+  template <class... Parts>
+  void expect(bool holds, const std::string& below, const Parts&... message) const {
+    if (!holds) throw FileError(str(place(below), ": ", message...));
+  }
 
   // A copy, so that the file need not stay mapped. numel < 0: any number.
   Tensor take(const std::string& below, DType dtype, int64_t numel = -1) {
     const auto found = tensors_.find(name(below));
-    check<FileError>(found != tensors_.end(), where_, ": the weights lack ", name(below));
+    expect(found != tensors_.end(), below, "is missing");
     const Tensor tensor = found->second;
-    check<FileError>(tensor.dtype() == dtype && (numel < 0 || tensor.numel() == numel), where_,
-                     ": ", name(below), ": expected ",
-                     numel < 0 ? std::string() : str(numel, " of "), dtype, ", got ",
-                     tensor.numel(), " of ", tensor.dtype());
+    expect(tensor.dtype() == dtype && (numel < 0 || tensor.numel() == numel), below, "expected ",
+           numel < 0 ? std::string() : str(numel, " of "), dtype, ", got ", tensor.numel(), " of ",
+           tensor.dtype());
     tensors_.erase(found);
     return copy_of(tensor);
   }
 
+  // The kind of codes, by the names of what lies beside them.
+  Quantization kind() const {
+    if (has("SCB")) return Quantization::int8;
+    const std::string state = state_name_at(tensors_, path_);
+    for (const Quantization kind : {Quantization::nf4, Quantization::fp4})
+      if (state == quant_state_name(kind)) return kind;
+    expect(state.empty(), state, "expected quant_state.bitsandbytes__nf4 or __fp4");
+    throw FileError(place(quant_state_name(Quantization::nf4)) + " (or __fp4): is missing");
+  }
+
  private:
+  std::string name(const std::string& below) const { return path_ + '.' + below; }
+
   StateDict& tensors_;
   std::string path_;
-  const std::string& where_;
+  const CodesSource& source_;
 };
 
 DType dtype_named(JsonFields& state) {
@@ -64,20 +82,21 @@ int64_t blocks(int64_t n, int64_t size) {
   return (n + size - 1) / size;
 }
 
-void take_4bit(QuantizedMatrix& q, Files& files, const std::string& where) {
-  const std::string name = files.name(quant_state_name(q.kind));
+void take_4bit(QuantizedMatrix& q, Files& files) {
+  const std::string at = files.place(quant_state_name(q.kind));
   const Tensor bytes = files.take(quant_state_name(q.kind), DType::uint8);
   const std::vector<uint8_t> text = bytes.to_vector<uint8_t>();
-  const std::string at = where + ": " + name;
   const nlohmann::json document = parse_json(std::string(text.begin(), text.end()), at);
   JsonFields state(document, at);
   if (state.string("quant_type", "") != name_of(q.kind))
     state.fail("quant_type", std::string(name_of(q.kind)).c_str());
   q.block_size = state.integer("blocksize", 64, 32, 4096);
+  if (!std::has_single_bit(uint64_t(q.block_size))) state.fail("blocksize", "a power of two");
   q.dtype = dtype_named(state);
   const std::vector<int64_t> shape = state.integers("shape");
-  check<FileError>(shape == std::vector{q.out, q.in}, at, ": shape: expected the layer's (", q.out,
-                   ", ", q.in, ")");
+  files.expect(shape == std::vector{q.out, q.in}, quant_state_name(q.kind),
+               "shape: expected the layer's (", q.out, ", ", q.in, "), got (", joined(shape, ", "),
+               ")");
   q.codes = files.take("weight", DType::uint8, (q.numel() + 1) / 2);
   q.codes = q.codes.alias(Layout::contiguous({q.codes.numel(), 1}));
   q.table = files.take("weight.quant_map", DType::float32, 16);
@@ -92,17 +111,15 @@ void take_4bit(QuantizedMatrix& q, Files& files, const std::string& where) {
   q.nested_table = files.take("weight.nested_quant_map", DType::float32, 256);
 }
 
-void take_int8(QuantizedMatrix& q, Files& files, const ReadBytes& bytes, const std::string& where) {
+void take_int8(QuantizedMatrix& q, Files& files) {
   q.scale = files.take("SCB", DType::float32, q.out);
   if (files.has("weight_format")) {
-    const Tensor format = files.take("weight_format", DType::uint8, 1);
-    check<FileError>(format.to_vector<uint8_t>()[0] == 0, where, ": ", files.name("weight_format"),
-                     ": expected 0 (rows), got ", int(format.to_vector<uint8_t>()[0]));
+    const int format = int(files.take("weight_format", DType::uint8, 1).item());
+    files.expect(format == 0, "weight_format", "expected 0 (rows), got ", format);
   }
-  q.codes = bytes(files.name("weight"));
-  check<FileError>(q.codes.shape() == Dims{q.out, q.in}, where, ": ", files.name("weight"),
-                   ": expected signed bytes of shape ", Dims{q.out, q.in}, ", got ",
-                   q.codes.shape());
+  q.codes = files.bytes("weight");
+  files.expect(q.codes.shape() == Dims{q.out, q.in}, "weight", "expected signed bytes of shape ",
+               Dims{q.out, q.in}, ", got ", q.codes.shape());
 }
 
 }  // namespace
@@ -131,19 +148,21 @@ Tensor state_of(const QuantizedMatrix& q) {
 }
 
 bool has_codes(const StateDict& tensors, const std::string& path) {
-  return kind_at(tensors, path).has_value();
+  const auto weight = tensors.find(path + ".weight");
+  return (weight != tensors.end() && weight->second.dtype() == DType::uint8) ||
+         !state_name_at(tensors, path).empty() || tensors.contains(path + ".SCB");
 }
 
 QuantizedMatrix take_codes(StateDict& tensors, const std::string& path, int64_t out, int64_t in,
-                           const ReadBytes& bytes, const std::string& where) {
+                           const CodesSource& source) {
+  Files files(tensors, path, source);
   QuantizedMatrix q;
-  q.kind = kind_at(tensors, path).value();
+  q.kind = files.kind();
   q.out = out, q.in = in;
-  Files files(tensors, path, where);
   if (q.kind == Quantization::int8)
-    take_int8(q, files, bytes, where);
+    take_int8(q, files);
   else
-    take_4bit(q, files, where);
+    take_4bit(q, files);
   return q;
 }
 

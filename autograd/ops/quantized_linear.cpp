@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -191,6 +192,12 @@ std::string_view name_of(Quantization kind) {
       return "int8";
   }
   return "";
+}
+
+std::optional<Quantization> quantization_named(std::string_view name) {
+  for (const Quantization kind : {Quantization::nf4, Quantization::fp4, Quantization::int8})
+    if (name_of(kind) == name) return kind;
+  return {};
 }
 
 int64_t QuantizedMatrix::bytes() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "tensor/tensor.h"
@@ -13,6 +14,8 @@ namespace papilio {
 enum class Quantization { nf4, fp4, int8 };
 // "nf4", "fp4", "int8"
 std::string_view name_of(Quantization kind);
+// The other way round; nothing for another name.
+std::optional<Quantization> quantization_named(std::string_view name);
 
 // A matrix W (out, in) as codes. In 4 bits w_i = table[code_i] absmax[i / block_size], rounded to
 // `dtype`; int8: w_rc = code_rc scale_r / 127. With double quantisation absmax is quantised too:

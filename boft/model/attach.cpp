@@ -40,6 +40,15 @@ std::string first_storage_warning(const Attached& a) {
   return "";
 }
 
+// What an adapter trains a copy of is numbers: codes become what they stand for.
+void dequantize_saved(nn::Module& model, const std::vector<std::string>& saved) {
+  nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
+    auto* const layer = dynamic_cast<nn::AdaptableLayer*>(&module);
+    const auto holds = [&](const std::string& s) { return path == s || path.starts_with(s + '.'); };
+    if (layer != nullptr && std::ranges::any_of(saved, holds)) layer->dequantize_weight();
+  });
+}
+
 // Two names of one tensor (tied weights) of which these fields have one; else empty.
 std::string tied_among(nn::Module& model, const std::vector<std::string>& fields) {
   for (const std::vector<std::string>& names : nn::tied_parameters(model)) {
@@ -75,6 +84,7 @@ Attached attach(nn::Module& model, const std::string& name, const AdapterConfig&
   if (std::string warning = first_storage_warning(a); !warning.empty())
     a.warnings.push_back(std::move(warning));
   check_biases(bias_of(config), others);
+  dequantize_saved(model, targets.saved);
   std::vector<std::string> own, adapted;
   for (const auto& [path, field] : trained_in_full(model, targets, bias_of(config))) {
     own.push_back(path);

@@ -15,13 +15,16 @@ std::string quant_state_name(Quantization kind);
 // Its bytes, a JSON text; of int8 weight_format, 0 for rows.
 Tensor state_of(const QuantizedMatrix& matrix);
 
-// The signed bytes of a tensor by its name, as uint8.
-using ReadBytes = std::function<Tensor(const std::string& name)>;
-// Whether the tensors hold codes for the layer at `path`.
+// Where codes are read from; both take a tensor's name.
+struct CodesSource {
+  std::function<Tensor(const std::string&)> bytes;       // signed bytes, as uint8
+  std::function<std::string(const std::string&)> place;  // "model.safetensors: NAME", for errors
+};
+// Whether the tensors hold codes for the layer at `path`, whole or not.
 bool has_codes(const StateDict& tensors, const std::string& path);
-// Those, which leave the tensors, as a matrix (out, in). Throws FileError, which begins with
-// `where` and the tensor's name, for a state that does not fit.
+// Those, which leave the tensors, as a matrix (out, in). Throws FileError, which begins with the
+// tensor's place, for one that is missing or does not fit the others.
 QuantizedMatrix take_codes(StateDict& tensors, const std::string& path, int64_t out, int64_t in,
-                           const ReadBytes& bytes, const std::string& where);
+                           const CodesSource& source);
 
 }  // namespace papilio::nn

@@ -109,13 +109,13 @@ std::map<std::string, Tensor> read_checkpoint_weights(
   throw FileError(str(folder.string(), ": holds neither ", weights, " nor ", index));
 }
 
-Tensor read_checkpoint_bytes(const fs::path& folder, const std::string& name,
-                             const WeightsFile& file) {
+fs::path checkpoint_file_of(const fs::path& folder, const std::string& tensor,
+                            const WeightsFile& file) {
   std::error_code ignored;
-  if (fs::exists(folder / file_of(file), ignored))
-    return SafetensorsReader(folder / file_of(file)).bytes(name);
+  if (fs::exists(folder / file_of(file), ignored)) return folder / file_of(file);
   const json index = read_json(folder / index_of(file));  // read_checkpoint_weights has checked it
-  return SafetensorsReader(folder / index["weight_map"][name].get<std::string>()).bytes(name);
+  const json& map = index["weight_map"];
+  return folder / (map.contains(tensor) ? map[tensor].get<std::string>() : index_of(file));
 }
 
 }  // namespace papilio::nn

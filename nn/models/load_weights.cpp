@@ -13,6 +13,7 @@
 #include "nn/models/detail/checkpoint_weights.h"
 #include "nn/models/detail/transformers_names.h"
 #include "tensor/error.h"
+#include "tensor/files/safetensors.h"
 
 namespace papilio::nn {
 
@@ -53,28 +54,42 @@ struct Naming {
   }
 };
 
-}  // namespace
-
-namespace {
-
 // Puts the codes among the tensors into the layers that they are for. Returns these layers' paths.
 std::vector<std::string> take_quantized(PretrainedModel& model, StateDict& tensors,
-                                        const ReadBytes& bytes, const std::string& where) {
+                                        const CodesSource& source) {
   std::vector<std::string> paths;
   for_each_module(model, [&](const std::string& path, Module& module) {
     if (!has_codes(tensors, path)) return;
     auto* const layer = dynamic_cast<AdaptableLayer*>(&module);
     const bool takes =
         dynamic_cast<Linear*>(layer) != nullptr || dynamic_cast<Conv1D*>(layer) != nullptr;
-    check<FileError>(takes, where, ": ", path,
-                     ": its weight is quantised, which is read of linear "
-                     "layers, not of ",
-                     module.describe());
+    if (!takes)
+      throw FileError(str(source.place(path + ".weight"),
+                          ": is quantised, which is read of linear layers, not of ",
+                          module.describe()));
     layer->set_quantized(
-        take_codes(tensors, path, layer->adapted_outputs(), layer->adapted_inputs(), bytes, where));
+        take_codes(tensors, path, layer->adapted_outputs(), layer->adapted_inputs(), source));
     paths.push_back(path);
   });
   return paths;
+}
+
+// Reads codes of the folder; the tensors' names in its files go by the model's.
+CodesSource codes_in(const fs::path& folder, const std::map<std::string, std::string>& file_name,
+                     const WeightsFile& file) {
+  const auto named = [&file_name](const std::string& name) {
+    const auto found = file_name.find(name);
+    return found == file_name.end() ? name : found->second;
+  };
+  return {.bytes =
+              [=](const std::string& name) {
+                return SafetensorsReader(checkpoint_file_of(folder, named(name), file))
+                    .bytes(named(name));
+              },
+          .place =
+              [=](const std::string& name) {
+                return checkpoint_file_of(folder, named(name), file).string() + ": " + named(name);
+              }};
 }
 
 bool is_code_of(const std::string& name, const std::vector<std::string>& paths) {
@@ -91,8 +106,8 @@ std::vector<std::string> load_weights(PretrainedModel& model, const fs::path& fo
   std::vector<std::string> warnings;
   std::map<std::string, std::string> file_name;    // by the model's
   std::map<std::string, std::string> unsupported;  // the dtype, by the file's
-  const std::map<std::string, Tensor> read =
-      read_checkpoint_weights(folder, unsupported, {model.weights_name(), variant});
+  const WeightsFile file{model.weights_name(), variant};
+  const std::map<std::string, Tensor> read = read_checkpoint_weights(folder, unsupported, file);
   const Naming model_name{model, wrapping(read), model.backbone_prefix()};
   StateDict tensors;
   for (const auto& [name, tensor] : read) {
@@ -105,25 +120,23 @@ std::vector<std::string> load_weights(PretrainedModel& model, const fs::path& fo
   LoadResult result;
   std::vector<std::string> quantized;
   try {
-    quantized = take_quantized(
-        model, tensors,
-        [&](const std::string& name) {
-          check<FileError>(file_name.contains(name), folder.string(), ": the weights lack ", name);
-          return read_checkpoint_bytes(folder, file_name.at(name), {model.weights_name(), variant});
-        },
-        folder.string());
+    quantized = take_quantized(model, tensors, codes_in(folder, file_name, file));
     model.before_loading(tensors);
     result = load_state_dict(model, tensors, false);
   } catch (const ArgumentError& e) {
     throw FileError(folder.string() + ": " + e.what());
   }
+  if (quantized.empty() && model.other_config.contains("quantization_config"))
+    warnings.push_back((folder / "config.json").string() +
+                       ": quantization_config: the weights are no codes, and stay as they are");
   std::vector<std::string> missing = result.missing, unexpected;
   std::erase_if(missing, [&](const std::string& name) { return is_code_of(name, quantized); });
   std::erase_if(unsupported,
                 [&](const auto& named) { return is_code_of(model_name(named.first), quantized); });
   for (const auto& [name, dtype] : unsupported) {
     check<FileError>(std::ranges::find(missing, model_name(name)) == missing.end(), folder.string(),
-                     ": the weights' ", name, " has the dtype ", dtype, ", which is not supported");
+                     ": the weights' ", name, " has the dtype ", dtype, ", which is not supported",
+                     dtype == "I8" ? " without SCB, the scales of its rows" : "");
     unexpected.push_back(name + " (" + dtype + ')');
   }
   const auto of_head = [&](const std::string& name) { return model.in_head(name); };

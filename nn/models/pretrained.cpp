@@ -121,10 +121,10 @@ void write_folder(PretrainedModel& model, const ConfigFields& more, const fs::pa
           "save_pretrained: the model carries adapters; save them as an adapter, or "
           "merge_and_unload first");
   }
+  set_quantization_config(model);
   json document = json::object();
   for (const ConfigFields& fields : {model.other_config, model.config_fields(), more})
     for (const auto& [key, text] : fields) document[key] = parse_json(text, key);
-  if (!is_quantized(model)) document.erase("quantization_config");
   for (const char* key : {"dtype", "torch_dtype"}) {
     if (document.contains(key) && !parameters.empty())
       document[key] = str(parameters.back().tensor->dtype());

@@ -1,7 +1,9 @@
 #include "nn/models/quantized_model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "nn/detail/layer_places.h"
 #include "nn/layers/conv1d.h"
 #include "nn/layers/linear.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 
@@ -20,24 +23,21 @@ bool takes_codes(Module& module) {
   return dynamic_cast<Linear*>(&module) != nullptr || dynamic_cast<Conv1D*>(&module) != nullptr;
 }
 
-// Transformers' quantization_config; `numbers`: linear maps that stay as they are.
-std::string config_of(Quantization kind, const std::vector<std::string>& numbers) {
+nlohmann::json fresh_config(Quantization kind) {
   const bool int8 = kind == Quantization::int8;
-  return nlohmann::json{
-      {"quant_method", "bitsandbytes"},
-      {"load_in_4bit", !int8},
-      {"load_in_8bit", int8},
-      {"_load_in_4bit", !int8},
-      {"_load_in_8bit", int8},
-      {"bnb_4bit_quant_type", int8 ? "fp4" : std::string(name_of(kind))},
-      {"bnb_4bit_use_double_quant", false},
-      {"bnb_4bit_compute_dtype", "float32"},
-      {"bnb_4bit_quant_storage", "uint8"},
-      {"llm_int8_threshold", 6.0},
-      {"llm_int8_has_fp16_weight", false},
-      {"llm_int8_enable_fp32_cpu_offload", false},
-      {"llm_int8_skip_modules", numbers.empty() ? nlohmann::json() : nlohmann::json(numbers)}}
-      .dump();
+  return {{"quant_method", "bitsandbytes"},
+          {"load_in_4bit", !int8},
+          {"load_in_8bit", int8},
+          {"_load_in_4bit", !int8},
+          {"_load_in_8bit", int8},
+          {"bnb_4bit_quant_type", int8 ? "fp4" : std::string(name_of(kind))},
+          {"bnb_4bit_use_double_quant", false},
+          {"bnb_4bit_compute_dtype", "float32"},
+          {"bnb_4bit_quant_storage", "uint8"},
+          {"llm_int8_threshold", 6.0},
+          {"llm_int8_has_fp16_weight", false},
+          {"llm_int8_enable_fp32_cpu_offload", false},
+          {"llm_int8_skip_modules", nlohmann::json()}};
 }
 
 double norm(const Tensor& x) {
@@ -55,19 +55,43 @@ bool is_quantized(Module& model) {
   return found;
 }
 
+void set_quantization_config(PretrainedModel& model) {
+  constexpr const char *kField = "quantization_config", *kSkipped = "llm_int8_skip_modules";
+  std::optional<Quantization> kind;
+  std::vector<std::string> numbers;  // linear maps that are no codes
+  for_each_module(model, [&](const std::string& path, Module& module) {
+    if (!takes_codes(module)) return;
+    const auto& layer = dynamic_cast<AdaptableLayer&>(module);
+    if (!layer.quantized)
+      numbers.push_back(path);
+    else if (!kind)
+      kind = layer.quantized.kind;
+  });
+  if (!kind) {
+    model.other_config.erase(kField);
+    return;
+  }
+  const auto before = model.other_config.find(kField);
+  nlohmann::json config =
+      before == model.other_config.end() ? fresh_config(*kind) : parse_json(before->second, kField);
+  nlohmann::json& skipped = config[kSkipped];
+  // A list of one's own takes the place of Transformers' own, the head.
+  if (!numbers.empty() && skipped.is_null() && model.in_head("lm_head")) skipped = {"lm_head"};
+  for (const std::string& path : numbers)
+    if (!skipped.is_array() || std::ranges::find(skipped, nlohmann::json(path)) == skipped.end())
+      skipped.push_back(path);
+  model.other_config[kField] = config.dump();
+}
+
 QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind) {
   check(!is_quantized(model), "quantize_layers: the model is quantised already");
   const NoGrad no_grad;
   QuantizationResult result;
-  std::vector<std::string> numbers;
   for_each_module(model, [&](const std::string& path, Module& module) {
     if (!takes_codes(module)) return;
     auto& layer = dynamic_cast<AdaptableLayer&>(module);
     check(layer.adapters.empty(), "quantize_layers: ", path, " carries adapters; merge them first");
-    if (model.in_head(path) || layer_places(path).empty()) {
-      numbers.push_back(path);
-      return;
-    }
+    if (model.in_head(path) || layer_places(path).empty()) return;
     const Tensor w = layer.matrix();
     QuantizedMatrix codes = quantize(w, kind);
     const double size = norm(w), error = size > 0 ? norm(dequantize(codes) - w) / size : 0;
@@ -81,7 +105,7 @@ QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind) {
   });
   check(result.layers > 0, "quantize_layers: the model has no linear map in a list of layers");
   result.error /= double(result.layers);
-  model.other_config["quantization_config"] = config_of(kind, numbers);
+  set_quantization_config(model);
   return result;
 }
 

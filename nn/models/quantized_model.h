@@ -12,6 +12,10 @@ namespace papilio::nn {
 // Does a layer keep its weight as codes?
 bool is_quantized(Module& model);
 
+// Sets the model's quantization_config, as Transformers has it, to what its layers are: which of
+// its linear maps stay numbers; nothing if all do.
+void set_quantization_config(PretrainedModel& model);
+
 // What quantising did: |Q(W) - W| / |W| in the norm of Frobenius, the mean of all layers and the
 // largest.
 struct QuantizationResult {
@@ -21,7 +25,7 @@ struct QuantizationResult {
   std::string worst;  // the layer of the largest
 };
 // Quantises every Linear and Conv1D in the model's lists of layers; embeddings, norms, biases and
-// heads stay numbers. config.json says so from then on. Throws ArgumentError for a model that is
+// heads stay numbers. Throws ArgumentError for a model that is
 // quantised, or has no such layer, and for adapters on it.
 QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind);
 

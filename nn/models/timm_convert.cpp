@@ -10,11 +10,14 @@
 #include "autograd/ops/join.h"
 #include "autograd/ops/shape.h"
 #include "nn/init.h"
+#include "nn/models/quantized_model.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
 
 namespace {
+
+constexpr const char* kCodes = "the model's layers are quantised; convert it before that";
 
 struct Pair {
   std::string_view timm, transformers;
@@ -93,6 +96,7 @@ std::string architecture(int64_t width) {
 }  // namespace
 
 std::unique_ptr<TimmViT> to_timm(ViTForImageClassification& model) {
+  check(!is_quantized(model), "to_timm: ", kCodes);
   const ViTConfig& c = model.config();
   check(c.known_to_transformers(),
         "to_timm: a ViT without class token, or with a convolutional stem, has no form in timm");
@@ -133,6 +137,7 @@ std::unique_ptr<TimmViT> to_timm(ViTForImageClassification& model) {
 }
 
 std::unique_ptr<ViTForImageClassification> to_transformers(TimmViT& model) {
+  check(!is_quantized(model), "to_transformers: ", kCodes);
   const TimmViTConfig& c = model.config;
   const std::pair<bool, const char*> lacks[] = {
       {c.global_pool != "token", "mean pooling"},

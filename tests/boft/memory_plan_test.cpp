@@ -17,6 +17,7 @@
 #include "nn/data/sources/tensors.h"
 #include "nn/models/dinov2.h"
 #include "nn/models/dinov3.h"
+#include "nn/models/quantized_model.h"
 #include "nn/models/vit.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/parameter_groups.h"
@@ -34,6 +35,7 @@ struct Case {
   DType precision = DType::float32;
   bool sgd = false, average = false;
   double dropout = 0;
+  bool nf4 = false;
 };
 
 std::unique_ptr<nn::ImageClassifier> model_of(const Case& c) {
@@ -81,6 +83,7 @@ void compare(const Case& c) {
   CAPTURE(c.batch);
   manual_seed(1);
   const auto model = model_of(c);
+  if (c.nf4) nn::quantize_layers(*model, Quantization::nf4);
   const auto adapters = adapted(*model, c);
   const nn::Forward plain = [&](const Tensor& images) { return (*model)(images); };
   const nn::Forward forward = nn::autocast(plain, c.precision);
@@ -141,4 +144,26 @@ TEST_CASE("memory plan: within a tenth of what the run takes, over models and me
   compare({.name = "vit, sgd", .sgd = true});
   compare({.name = "vit, average", .hidden = 64, .average = true});
   compare({.name = "vit, dropout", .dropout = 0.1});
+  for (const char* method : {"boft", "oft", "lora"})
+    compare({.name = "vit, nf4", .hidden = 64, .method = method, .nf4 = true});
+}
+
+TEST_CASE("memory plan: codes count as the bytes that they take") {
+  const auto parameters = [](nn::ImageClassifier& model) {
+    const nn::Forward forward = [&](const Tensor& images) { return model(images); };
+    return nn::plan_training(
+               model, forward, forward,
+               {.image_shape = {3, 16, 16},
+                .classes = 5,
+                .optimizer =
+                    [&] { return std::make_unique<nn::AdamW>(nn::parameter_groups(model, {})); }})
+        .parameters;
+  };
+  const auto model = model_of({.name = "vit", .hidden = 64});
+  const size_t numbers = parameters(*model);
+  const nn::QuantizationResult q = nn::quantize_layers(*model, Quantization::nf4);
+  const double saved = double(numbers) - double(parameters(*model));
+  // Beside the codes: a table of 16 numbers and the text of quant_state a layer.
+  CHECK(saved <= double(4 * q.numbers - q.bytes));
+  CHECK(saved >= double(4 * q.numbers - q.bytes - 200 * q.layers));
 }

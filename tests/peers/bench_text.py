@@ -12,6 +12,7 @@ the equal Linear layers. Takes about ten minutes on two quiet cores.
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -49,13 +50,27 @@ class Ours:
     def __init__(self, program, folder, threads):
         self.program, self.folder, self.threads = program, folder, str(threads)
 
+    def start(self, *words):
+        return subprocess.Popen([self.program, *words, "--json", "--quiet", "--threads", self.threads], cwd=self.folder,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
     def run(self, *words):
-        process = subprocess.Popen([self.program, *words, "--json", "--quiet", "--threads", self.threads], cwd=self.folder,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = self.start(*words)
         out, err = process.communicate()
         if process.returncode != 0:
             raise RuntimeError(err.decode().strip())
         return json.loads(out)
+
+    # Bytes of memory of its own that the process has while it generates: the median of what is seen, without files.
+    def resident(self, base, tokens):
+        process = self.start("generate", base, "-p", "The", "--max-new-tokens", str(tokens), "--temperature", "0")
+        seen = []
+        while process.poll() is None:
+            text = Path(f"/proc/{process.pid}/status").read_text()
+            seen += [1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith("RssAnon")]
+            time.sleep(0.01)
+        process.communicate()
+        return statistics.median(seen)
 
     def step(self, base, *method):
         out = f"run-{base}-{method[1]}"
@@ -175,6 +190,10 @@ def main():
             step = ours.step("nf4", "--method", "boft", "-b", "4", "-m", "2")
             say("step, boft on nf4", shown(step), f"{step / steps['boft']:.2f} of float32's", "-", "-", "-")
             say("nf4's layers", f"{result['bytes'] / 4 / result['numbers']:.3f} of float32's memory", "-", "-", "-", "-")
+            resident = {base: ours.resident(base, 2 * tokens) for base in ("nf4", "base")}
+            say("resident, nf4", f"{resident['nf4'] / 2**20:.0f} MiB", "-", "-", "-", "-")
+            say("resident, float32", f"{resident['base'] / 2**20:.0f} MiB",
+                f"nf4 has {resident['nf4'] / resident['base']:.3f} of it", "-", "-", "-")
         except RuntimeError as error:
             print("nf4:", error)
     print(f"{time.perf_counter() - begin:.0f} s, {args.threads} threads, {args.steps} steps of {BATCH} x {LENGTH} tokens")

@@ -22,8 +22,8 @@ struct WeightsFile {
 std::map<std::string, Tensor> read_checkpoint_weights(
     const std::filesystem::path& folder, std::map<std::string, std::string>& unsupported,
     const WeightsFile& file = {});
-// The bytes of one of them, I8 or U8, as uint8.
-Tensor read_checkpoint_bytes(const std::filesystem::path& folder, const std::string& name,
-                             const WeightsFile& file = {});
+// The file in which one of them lies; for another tensor the one that lists all.
+std::filesystem::path checkpoint_file_of(const std::filesystem::path& folder,
+                                         const std::string& tensor, const WeightsFile& file = {});
 
 }  // namespace papilio::nn

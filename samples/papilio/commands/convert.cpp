@@ -141,9 +141,7 @@ int as_other_names(const Options& options, const Settings& s) {
 
 nn::QuantizationResult quantized(nn::PretrainedModel& model, const Settings& s) {
   try {
-    return nn::quantize_layers(model, s.to == "nf4"   ? Quantization::nf4
-                                      : s.to == "fp4" ? Quantization::fp4
-                                                      : Quantization::int8);
+    return nn::quantize_layers(model, quantization_named(s.to).value());
   } catch (const ArgumentError& e) {
     throw UsageError(s.folder + ": " + e.what());
   }
@@ -216,7 +214,7 @@ int convert(const Words& words) {
   set_threads(s.common);
   check_not_half_replaced(s.folder);
   if (s.to == "timm" || s.to == "transformers") return as_other_model(options, s);
-  if (s.to == "nf4" || s.to == "fp4" || s.to == "int8") return as_quantized(options, s);
+  if (quantization_named(s.to)) return as_quantized(options, s);
   const bool names = s.to == "transformers4" || s.to == "transformers5";
   check<UsageError>(!s.base.empty() || (s.to != "boft" && s.to != "merged" && !names), "--to ",
                     s.to, ": needs the model that the adapter is for: --base MODEL");

@@ -160,8 +160,8 @@ void add_singular_values(report::ExplainReport& page, const Settings& s) {
   LoadedModel loaded = load_model(s.model, {.adapter = s.adapter});
   for (const boft::LayerRef& ref : loaded.adapters->layers("default")) {
     if (ref.path != page.layer) continue;
-    const Tensor before = ref.layer->to_matrix(ref.layer->weight.detach()),
-                 after = ref.layer->to_matrix(ref.layer->merged_weight({"default"}, false));
+    const Tensor before = ref.layer->matrix(),
+                 after = ref.layer->adapters.merged_weight(before, {"default"}, false);
     if (std::min(before.size(0), before.size(1)) > kMostCoordinates) return;
     page.singular_values_before = boft::singular_values(before);
     page.singular_values_after = boft::singular_values(after);

@@ -6,6 +6,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
+#include "nn/models/quantized_model.h"
 #include "tensor/copy.h"
 
 namespace papilio::cli {
@@ -15,6 +16,9 @@ namespace {
 // The weights of `model` but those that `skip` says, so far towards those of `other`.
 size_t blend_weights(nn::Module& model, nn::Module& other, const std::filesystem::path& folder,
                      double strength, const std::function<bool(const std::string&)>& skip) {
+  for (nn::Module* m : {&model, &other})
+    check<FileError>(!nn::is_quantized(*m), folder.string(),
+                     ": it or the model it is to blend with is quantised, and codes do not blend");
   const NoGrad no_grad;
   const nn::StateDict from = nn::state_dict(model), to = nn::state_dict(other);
   size_t differ = 0;

@@ -42,8 +42,10 @@ void attach_method(const Options& options, const MethodSettings& s, const std::s
                       "(--method ",
                       adapter_methods(), ")");
     nn::set_trainable(model, method.trains_backbone);
-    for (const nn::ImageClassifier::Head& head : model.heads())
+    for (const nn::ImageClassifier::Head& head : model.heads()) {
+      head.layer->dequantize_weight();
       nn::set_trainable(*head.layer, true);
+    }
   }
 }
 

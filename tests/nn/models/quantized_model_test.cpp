@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -49,9 +50,9 @@ QuantizedMatrix matrix(const std::string& name) {
   for (const auto& [key, entry] : file.entries())
     if (key.starts_with(name + '.') && entry.type->dtype) tensors[key] = file.tensor(key);
   const Tensor numbers = tensors.at(name + ".numbers");
-  return nn::take_codes(
-      tensors, name, numbers.size(0), numbers.size(1),
-      [&](const std::string& key) { return file.bytes(key); }, "matrices.safetensors");
+  return nn::take_codes(tensors, name, numbers.size(0), numbers.size(1),
+                        {.bytes = [&](const std::string& key) { return file.bytes(key); },
+                         .place = [](const std::string& key) { return key; }});
 }
 
 template <class T>
@@ -250,32 +251,78 @@ TEST_CASE("quantize_layers: a model in a quarter of its memory, which says so in
 
 TEST_CASE("quantised files: what does not fit is named with its file and place") {
   const TemporaryFolder folder;
-  fs::copy(golden("dinov2_fp4"), folder / "m");
-  const auto good = load_safetensors(golden("dinov2_fp4") / "model.safetensors").tensors;
-  const std::string layer = "dinov2.encoder.layer.0.mlp.fc1.weight",
-                    state = layer + ".quant_state.bitsandbytes__fp4";
-  const auto refused = [&](const std::string& name, const Tensor& tensor,
-                           const std::string& message) {
-    auto tensors = good;
+  const auto refused = [&](const std::string& model, const std::string& name, const Tensor& tensor,
+                           const std::string& message, const std::string& place = "") {
+    const fs::path to = folder / model;
+    fs::create_directory(to);
+    fs::copy(golden(model) / "config.json", to, fs::copy_options::overwrite_existing);
+    const SafetensorsReader good(golden(model) / "model.safetensors");
+    std::map<std::string, Tensor> tensors;
+    std::set<std::string> signed_bytes;
+    for (const auto& [key, entry] : good.entries()) {
+      tensors[key] = entry.type->dtype ? good.tensor(key) : good.bytes(key);
+      if (!entry.type->dtype) signed_bytes.insert(key);
+    }
     if (tensor)
       tensors[name] = tensor;
     else
       tensors.erase(name);
-    save_safetensors(folder / "m/model.safetensors", tensors, {{"format", "pt"}});
-    CHECK_THROWS_WITH_AS(nn::from_pretrained(folder / "m"),
-                         ((folder / "m").string() + ": " + message).c_str(), FileError);
+    save_safetensors(to / "model.safetensors", tensors, {{"format", "pt"}}, signed_bytes);
+    CHECK_THROWS_WITH_AS(load(to),
+                         ((to / "model.safetensors").string() + ": " +
+                          (place.empty() ? name : place) + ": " + message)
+                             .c_str(),
+                         FileError);
   };
   const auto text = [](const std::string& json) {
     return tensor<uint8_t>(std::vector<uint8_t>(json.begin(), json.end()));
   };
-  refused(layer + ".absmax", ones({3}), layer + ".absmax: expected 8 of float32, got 3 of float32");
-  refused(layer + ".quant_map", {}, "the weights lack " + layer + ".quant_map");
-  refused(layer, zeros({7, 1}, {.dtype = DType::uint8}),
-          layer + ": expected 256 of uint8, got 7 of uint8");
-  refused(state, text(R"({"quant_type": "fp4", "blocksize": 64, "shape": [16, 32]})"),
-          state + ": shape: expected the layer's (32, 16)");
-  refused(state, text(R"({"quant_type": "nf4", "blocksize": 64, "shape": [32, 16]})"),
-          state + ": quant_type: expected fp4, got \"nf4\"");
+  const auto bytes = [](int64_t n) { return zeros({n, 1}, {.dtype = DType::uint8}); };
+  const std::string four = "dinov2_fp4", eight = "vit_int8",
+                    layer = "dinov2.encoder.layer.0.mlp.fc1.weight",
+                    state = layer + ".quant_state.bitsandbytes__fp4",
+                    row = "vit.layers.0.attention.q_proj.";
+  refused(four, layer + ".absmax", ones({3}), "expected 8 of float32, got 3 of float32");
+  refused(four, layer + ".absmax", {}, "is missing");
+  refused(four, layer + ".quant_map", {}, "is missing");
+  refused(four, layer + ".quant_map", ones({15}), "expected 16 of float32, got 15 of float32");
+  refused(four, layer, bytes(7), "expected 256 of uint8, got 7 of uint8");
+  refused(four, layer, {}, "is missing");
+  refused(four, state, {}, "is missing", layer + ".quant_state.bitsandbytes__nf4 (or __fp4)");
+  refused(four, "dinov2.layernorm.weight", bytes(7),
+          "is quantised, which is read of linear layers, not of LayerNorm(16)");
+  const auto wrong_state = [&](const std::string& json, const std::string& message) {
+    refused(four, state, text(json), message);
+  };
+  wrong_state(R"({"quant_type": "fp4", "blocksize": 64, "shape": [16, 32]})",
+              "shape: expected the layer's (32, 16), got (16, 32)");
+  wrong_state(R"({"quant_type": "nf4", "blocksize": 64, "shape": [32, 16]})",
+              "quant_type: expected fp4, got \"nf4\"");
+  wrong_state(R"({"quant_type": "fp4", "blocksize": 48, "shape": [32, 16]})",
+              "blocksize: expected a power of two, got 48");
+  wrong_state(R"({"quant_type": "fp4", "blocksize": 64, "dtype": "int8", "shape": [32, 16]})",
+              "dtype: expected float32, float16 or bfloat16, got \"int8\"");
+  // A block size that its scales do not have.
+  refused(four, state, text(R"({"quant_type": "fp4", "blocksize": 128, "shape": [32, 16]})"),
+          "expected 4 of float32, got 8 of float32", layer + ".absmax");
+  refused(eight, row + "SCB", ones({3}), "expected 16 of float32, got 3 of float32");
+}
+
+TEST_CASE("quantised files: a kind of codes that is not known is named") {
+  const TemporaryFolder folder;
+  fs::copy(golden("dinov2_fp4"), folder / "m");
+  auto tensors = load_safetensors(golden("dinov2_fp4") / "model.safetensors").tensors;
+  const std::string layer = "dinov2.encoder.layer.0.mlp.fc1.weight";
+  auto node = tensors.extract(layer + ".quant_state.bitsandbytes__fp4");
+  node.key() = layer + ".quant_state.bitsandbytes__af4";
+  tensors.insert(std::move(node));
+  save_safetensors(folder / "m/model.safetensors", tensors, {{"format", "pt"}});
+  CHECK_THROWS_WITH_AS(load(folder / "m"),
+                       ((folder / "m/model.safetensors").string() + ": " + layer +
+                        ".quant_state.bitsandbytes__af4: expected quant_state.bitsandbytes__nf4 or "
+                        "__fp4")
+                           .c_str(),
+                       FileError);
 }
 
 }  // namespace papilio::test
