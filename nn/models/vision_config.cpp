@@ -37,8 +37,6 @@ void refuse_unsupported(JsonFields& fields, int64_t hidden_size, int64_t heads) 
     fields.fail("head_dim", "hidden_size / num_attention_heads (not supported otherwise)");
   if (!fields.value("pruned_heads").empty())
     fields.fail("pruned_heads", "none (not supported otherwise)");
-  if (!fields.value("quantization_config").is_null())
-    fields.fail("quantization_config", "none (weights in whole numbers are not supported)");
 }
 
 ConfigFields config_fields(const json& object) {

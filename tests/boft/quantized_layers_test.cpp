@@ -2,6 +2,7 @@
 // numbers that the codes stand for.
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <string>
 #include <variant>
 #include <vector>

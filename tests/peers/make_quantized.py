@@ -50,11 +50,22 @@ def matrices():
     save_file({k: v.contiguous().clone() for k, v in tensors.items()}, OUT / "matrices.safetensors")
 
 
+# table[code] absmax, by the formula: if a row's length is a multiple of 16 and not of the block's size, bitsandbytes
+# 0.50.2's CPU kernel (with AVX-512) takes the scales of other blocks.
+def values(codes, state):
+    absmax = state.absmax
+    if state.nested:
+        absmax = F.dequantize_blockwise(absmax, state.state2) + state.offset
+    nibbles = torch.stack([codes.flatten() >> 4, codes.flatten() & 15], 1).flatten()[:state.shape.numel()].long()
+    scales = absmax.repeat_interleave(state.blocksize)[:nibbles.numel()]
+    return (state.code[nibbles] * scales).reshape(state.shape)
+
+
 # The same layer, computed with numbers.
 def dequantised(model):
     for name, module in list(model.named_modules()):
         if isinstance(module, bnb.nn.Linear4bit):
-            w = F.dequantize_4bit(module.weight.data, module.weight.quant_state)
+            w = values(module.weight.data, module.weight.quant_state)
         elif isinstance(module, bnb.nn.Linear8bitLt):
             w = F.int8_vectorwise_dequant(module.weight.data, module.weight.SCB)
         else:

@@ -44,7 +44,7 @@ def main():
             assert worst < most, what
 
         Path(folder, "fox.txt").write_text("The quick brown fox jumps over the lazy dog. " * 60)
-        papilio("train", "--model-type", "gpt2", "--data", "fox.txt", "--hidden-size", "32", "--layers", "2", "--context",
+        papilio("train", "--model-type", "gpt2", "--data", "fox.txt", "--hidden-size", "64", "--layers", "2", "--context",
                 "32", "--vocab-size", "300", "--epochs", "3", "--lr", "1e-2", "--out", "base")
         base = Path(folder, "base")
         tokenizer = AutoTokenizer.from_pretrained(base)

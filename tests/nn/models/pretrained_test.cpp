@@ -279,10 +279,11 @@ TEST_CASE("config.json: settings that would compute something else are refused, 
       "quick_gelu, relu, silu, swish, got \"mish\"");
   with("\"qkv_bias\": true", "\"qkv_bias\": true, \"head_dim\": 4");
   refused("head_dim: expected hidden_size / num_attention_heads (not supported otherwise), got 4");
-  with("\"qkv_bias\": true", "\"qkv_bias\": true, \"quantization_config\": {\"bits\": 4}");
+  with("\"qkv_bias\": true",
+       "\"qkv_bias\": true, \"quantization_config\": {\"quant_method\": \"gptq\"}");
   refused(
-      "quantization_config: expected none (weights in whole numbers are not supported), got "
-      "{\"bits\":4}");
+      "quantization_config: quant_method: expected bitsandbytes, whose codes alone are read, got "
+      "\"gptq\"");
   with("\"image_size\": 12", "\"image_size\": [12, 16]");
   refused(
       "image_size: expected one whole number >= 1, or two equal ones (square images and patches), "

@@ -281,7 +281,7 @@ TEST_CASE("quantised files: what does not fit is named with its file and place")
   const std::string four = "dinov2_fp4", eight = "vit_int8",
                     layer = "dinov2.encoder.layer.0.mlp.fc1.weight",
                     state = layer + ".quant_state.bitsandbytes__fp4",
-                    row = "vit.layers.0.attention.q_proj.";
+                    row = "vit.encoder.layer.0.attention.attention.query.";
   refused(four, layer + ".absmax", ones({3}), "expected 8 of float32, got 3 of float32");
   refused(four, layer + ".absmax", {}, "is missing");
   refused(four, layer + ".quant_map", {}, "is missing");

