@@ -23,7 +23,7 @@ struct Edge {
 // Which inputs of an operation want a gradient: needs[i] is true for input i.
 class Needs {
  public:
-  // Of the edges to an operation's inputs.
+  // `edges` lead to the operation's inputs.
   explicit Needs(std::span<const Edge> edges) : edges_(edges) {}
   bool operator[](size_t input) const { return edges_[input].node != nullptr; }
 
@@ -62,7 +62,8 @@ struct Node {
   std::vector<Edge> inputs;
   std::vector<Snapshot> seen;  // the inputs, then the output
   Backward backward;           // empty for leaves, and after the graph has been freed
-  // In backward's place: the output once more, through whose own graph the gradient goes on.
+  // What stands in backward's place, or is empty: it computes the output once more, and the
+  // gradient goes on through that one's graph.
   std::function<Tensor()> recompute;
   std::shared_ptr<Remake> remake;  // a cheap way to compute the output again, or null
   bool kept = false;               // an operation holds the memory of the output

@@ -17,7 +17,7 @@ class Saved {
  public:
   Saved() = default;  // of an undefined tensor
   explicit Saved(const Tensor& x);
-  // Of an operation that reads x as `as_read`: a copy of it if x is not contiguous.
+  // For an operation that reads x as `as_read`, which is a copy if x is not contiguous.
   Saved(const Tensor& x, const Tensor& as_read) : Saved(x.is_contiguous() ? x : as_read) {}
 
   // x, without gradient. Throws Error if it has to be made again, and what it is made of was

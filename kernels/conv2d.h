@@ -16,7 +16,7 @@ struct Pair {
   bool operator==(const Pair&) const = default;
 };
 
-// As PyTorch's conv2d has them.
+// The options of PyTorch's conv2d.
 struct Conv2dOptions {
   Pair stride = 1;
   Pair padding = 0;  // zeros on both sides

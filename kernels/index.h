@@ -17,7 +17,7 @@ namespace papilio {
 // whole numbers) if an index is outside, and add nothing.
 PAPILIO_KERNEL(int64_t first_outside(ConstView index, int64_t n, std::optional<int64_t> allowed));
 namespace cuda {
-// From now on indices are looked at, or no longer.
+// Whether indices are looked at from now on.
 void check_indices(bool on);
 }  // namespace cuda
 

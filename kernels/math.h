@@ -109,7 +109,7 @@ PAPILIO_INLINE Normal<float> normal_fast(float x) {
   return {x < 0.f ? tail : 1.f - tail, 0.398942280f * e};
 }
 
-// As the standard library's, of float and double.
+// The standard library's functions, of float and double.
 template <class T>
 PAPILIO_INLINE T exp(T x) {
 #ifndef __CUDA_ARCH__

@@ -25,7 +25,7 @@ class AdaptedWeight {
  public:
   AdaptedWeight(const Tensor& weight, std::span<Adapter* const> adapters)
       : weight_(weight), adapters_(adapters) {}
-  // Of a quantised weight, which outlives it.
+  // The same of a quantised weight, which outlives it.
   AdaptedWeight(const QuantizedMatrix& weight, std::span<Adapter* const> adapters)
       : quantized_(&weight), adapters_(adapters) {}
 

@@ -1,3 +1,4 @@
+// A scope in which a module evaluates, whatever mode it was in.
 #pragma once
 
 #include "nn/module.h"

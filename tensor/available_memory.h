@@ -14,11 +14,11 @@ struct AvailableMemory {
       bound;  // what the bound is: "free memory", "cgroup limit", "ulimit -v", "free on cuda:0"
 };
 
-// Of the CPU: what the kernel can give without swapping (MemAvailable, and the commit limit where
-// it is strict), the limits of this process's cgroups, version 1 or 2, whose page cache counts as
-// free, and its own limits (ulimit -v, ulimit -d); the least of them. Without /proc, the most that
-// a number can say. Of a GPU: what its driver has free. Blocks that tensors left behind are
-// available too.
+// What a device has. The CPU has the least of what the kernel can give without swapping
+// (MemAvailable, and the commit limit if that is strict), the limits of this process's cgroups,
+// version 1 or 2, whose page cache counts as free, and its own limits (ulimit -v, ulimit -d);
+// without /proc, the most that a number can say. A GPU has what its driver has free. Blocks that
+// tensors left behind are available too.
 AvailableMemory available_memory(Device device);
 
 // The most memory of this process that was resident at once, in bytes, files and shared memory too

@@ -1,3 +1,4 @@
+// A device by its name, as users write it.
 #pragma once
 
 #include <string>

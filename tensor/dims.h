@@ -29,7 +29,7 @@ class Dims {
     return d;
   }
 
-  // As std::vector has them.
+  // std::vector's.
   int size() const { return size_; }
   bool empty() const { return size_ == 0; }
   int64_t& operator[](int i) { return values_[i]; }

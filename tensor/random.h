@@ -40,7 +40,8 @@ class Generator {
   GeneratorState state_;
 };
 
-// Of every call that names none: this thread's own. It begins with manual_seed's last seed, or 0.
+// The generator of every call that names none, this thread's own. It begins with manual_seed's last
+// seed, or 0.
 Generator& default_generator();
 // Seeds this thread's default generator, and those of threads that first draw later.
 void manual_seed(uint64_t seed);

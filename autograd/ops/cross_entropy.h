@@ -10,7 +10,7 @@ namespace papilio {
 // What becomes of the samples' losses: their mean, their sum, or a loss for each.
 enum class Reduction { mean, sum, none };
 
-// As PyTorch's cross_entropy has them.
+// The options of PyTorch's cross_entropy.
 struct CrossEntropyOptions {
   double label_smoothing = 0;  // e in [0, 1]: the target becomes (1 - e) t + e / C
   Reduction reduction = Reduction::mean;

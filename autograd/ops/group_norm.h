@@ -7,7 +7,7 @@
 
 namespace papilio {
 
-// Of a group norm.
+// How group_norm normalises, and what follows in the same pass.
 struct GroupNormOptions {
   double eps = 1e-5;
   bool silu = false;  // y = silu(norm), in the same pass

@@ -7,7 +7,7 @@
 
 namespace papilio {
 
-// For readers: sum(x, {-1}, keepdim).
+// A name for the argument: sum(x, {-1}, keepdim).
 inline constexpr bool keepdim = true;
 
 // All of them: `dims` go away ({}: all; negative ones count from the end); with `keep` they stay

@@ -33,7 +33,7 @@ struct BoftConfig {
   std::string bias = "none";
   std::vector<std::string> modules_to_save = {};
   bool init_weights = true;  // false: R ~ N(0, 0.1), s ~ N(1, 0.1), for tests
-  // Of training alone: PEFT's files have no such field, and hold s as it came out.
+  // How s is trained. PEFT's files have no such field, and hold s as it came out.
   BoftScale scale = BoftScale::free;
   std::vector<int64_t> layers_to_transform = {};
   std::vector<std::string> layers_pattern = {};

@@ -66,7 +66,7 @@ struct LoraLayer : LayerAdapter {
             Lines&)
       : LoraLayer(path, layer, config) {}
 
-  // Without dropout, which is of inputs.
+  // The weight has no dropout, which is of inputs.
   Tensor weight(const Tensor& w, bool training) override;
   Tensor linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) override;
   Tensor convolve(const nn::Convolution& conv, const Tensor& x, const nn::AdaptedWeight& inside,

@@ -17,7 +17,7 @@ struct LayerStatus {
   std::string name, module_type;  // encoder.layer.0.attention.query, "Linear(64 -> 64)"
   bool enabled = true;
   std::vector<std::string> active_adapters, merged_adapters, available_adapters;
-  // By adapter: all of its parameters here train, none (false), or only some (no value).
+  // Whether an adapter's parameters here train: all, none (false), or only some (no value).
   std::map<std::string, std::optional<bool>> requires_grad;
   Device device = Device::cpu();
 };

@@ -13,8 +13,8 @@ struct SymmetricEigen {
   Tensor vectors;              // V (n, n) float64 on the CPU, a column each; undefined without
 };
 
-// Of the symmetric matrix a (n, n), by cyclic Jacobi rotations in float64 on the CPU, O(n^3);
-// without a gradient. `vectors`: the eigenvectors too. Throws for another shape.
+// Eigenvalues of the symmetric matrix a (n, n), with `vectors` its eigenvectors too, by cyclic
+// Jacobi rotations in float64 on the CPU, O(n^3); without a gradient. Throws for another shape.
 SymmetricEigen symmetric_eigen(const Tensor& a, bool vectors = true);
 
 }  // namespace papilio

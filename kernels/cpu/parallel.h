@@ -11,7 +11,7 @@
 
 namespace papilio::cpu {
 
-// Into how many parts parallel_for would cut [0, n).
+// The number of parts into which parallel_for would cut [0, n).
 inline int64_t part_count(int64_t n, int64_t grain) {
   const int64_t wanted = std::max<int64_t>(1, n / std::max<int64_t>(1, grain));
   return omp_in_parallel() ? 1 : std::min<int64_t>(num_threads(), wanted);

@@ -9,7 +9,7 @@
 
 namespace papilio::cpu {
 
-// Of a product c = or += a b: c (rows, columns), a (rows, inner), b (inner, columns).
+// The sizes of a product c = or += a b: c (rows, columns), a (rows, inner), b (inner, columns).
 struct GemmSizes {
   int64_t rows, columns, inner;
 };

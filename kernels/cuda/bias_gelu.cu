@@ -133,7 +133,8 @@ void bias_gelu_backward(View dx, View dbias, ConstView dy, ConstView x, ConstVie
   if (n == 0) return;
   const auto run = [&]<class F, class T, int P>(F f, T, std::integral_constant<int, P>) {
     const Tiles tiles(n, P);
-    // Of the sizes only, so that results repeat on every GPU; few for add_parts.
+    // Their number follows from the sizes only, so that results repeat on every GPU; add_parts
+    // wants few.
     const int64_t parts = std::min<int64_t>(tiles.down(rows, 8, 1024), 256);
     const Scratch<compute_t<T>> partial(dbias.data ? parts * n : 0);
     launch(bias_gelu_backward_kernel<F, P, T>, dim3(tiles.across, unsigned(parts)), tiles.block, 0,

@@ -14,9 +14,9 @@ namespace papilio::cuda {
 void check(cublasStatus_t status, const char* what);
 
 constexpr size_t kBlasWorkspace = size_t(32) << 20;  // what NVIDIA advises from sm_90 on
-// Of the device in use; cuBLASLt takes it too.
+// The handle of the device in use; cuBLASLt takes it too.
 cublasHandle_t blas_handle();
-// That of the device in use; products come one after another on its stream.
+// The workspace of the device in use; products come one after another on its stream.
 void* blas_workspace();
 
 // One of its dimensions is dense, the other one `ld` apart.
@@ -29,7 +29,7 @@ struct Matrix {
 Matrix matrix(const ConstView& v);
 
 cudaDataType type_of(DType dtype);
-// As allow_tf32() says.
+// How a product of this dtype is computed: float32's as allow_tf32() says.
 cublasComputeType_t compute_type_of(DType dtype);
 
 }  // namespace papilio::cuda

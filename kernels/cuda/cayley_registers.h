@@ -11,7 +11,7 @@
 
 namespace papilio::cuda {
 
-// As on the CPU: beyond |S| <= 1 rows are exchanged (partial pivoting).
+// Beyond |S| <= 1 rows are exchanged (partial pivoting), as on the CPU.
 constexpr int kUnpivoted = 1;
 
 template <class C>
@@ -19,7 +19,7 @@ __device__ C magnitude(C x) {
   return x < 0 ? -x : x;
 }
 
-// By values: a choice of two places would need their addresses, which registers have not.
+// Exchanges values: a choice of two places would need their addresses, which registers have not.
 template <class C>
 __device__ void swap_if(bool swap, C& a, C& b) {
   const C left = a, right = b;

@@ -9,7 +9,7 @@
 namespace papilio::cuda {
 namespace {
 
-// Of x, or of total = x + more if there is more.
+// y = the norm of x, or of total = x + more if there is more.
 template <class Way, class T, class C>
 __global__ void layer_norm_rows(T* total, T* y, C* statistics, const T* x, const T* more,
                                 const T* weight, const T* bias, Teams teams, C eps) {

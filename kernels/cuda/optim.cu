@@ -150,7 +150,7 @@ __global__ void add_all(double* sum, const double* partial, int64_t n) {
   if (threadIdx.x == 0) *sum = mine;
 }
 
-// Of what the sum is that add_all has left in live->norm.
+// Makes loss, norm and factor of the sum of squares that add_all has left in live->norm.
 __global__ void judge(LiveStep* live, const void* loss, DType dtype) {
   dispatch_element(dtype, [&](auto type) {
     using T = decltype(type);

@@ -22,8 +22,8 @@ struct Batch {
   std::vector<std::string> skipped = {};  // what was wrong with samples that are not in the batch
   // Where the samples stand in the data. The loader writes this if nothing was skipped.
   std::vector<int64_t> positions = {};
-  // Of how many values its mean loss is the mean, by which a step of several batches weighs them;
-  // 0: of its samples.
+  // The number of values that its mean loss is the mean of, by which a step of several batches
+  // weighs them; 0: of its samples.
   int64_t counted = 0;
   // Where its samples stand in the whole batch, if the loader makes parts of one, those skipped
   // included: first, ..., first + count - 1 of `of`.

@@ -44,7 +44,7 @@ struct Splits {
   }
 };
 
-// Those samples of every part whose class is one of `classes`, numbered in their order.
+// The samples of every part whose class is one of `classes`, numbered in their order.
 template <class Sample>
 Splits<Sample> with_classes(const Splits<Sample>& splits, const std::vector<int64_t>& classes) {
   return splits.each(

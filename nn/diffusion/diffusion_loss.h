@@ -13,7 +13,7 @@
 
 namespace papilio::nn {
 
-// As Diffusers' training scripts have them.
+// The options of Diffusers' training scripts.
 struct DiffusionLossOptions {
   // Min-SNR weighting (Hang and others, arXiv 2303.09556): each sample's error times min(snr,
   // gamma) / snr where noise is predicted, / (snr + 1) where velocity is; 0: all alike.

@@ -32,7 +32,7 @@ struct PipelinePretraining : Module {
   Tensor latent_variance;  // of all latents: 0.99 before + 0.01 batch
 
   explicit PipelinePretraining(DiffusionPipeline& pipeline);
-  // Of a batch of captioned_batches.
+  // The loss of a batch that captioned_batches made.
   Tensor loss(const Batch& batch);
   // The pipeline's scaling_factor becomes that of what was learned so far.
   void settle_scaling_factor();

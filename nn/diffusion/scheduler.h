@@ -41,7 +41,7 @@ struct Scheduler {
                       const DrawNoise& draw, double eta) = 0;
 
  protected:
-  // Those that all have, and these.
+  // The fields that all schedulers have, and `own`.
   ConfigFields with_schedule_fields(const ConfigFields& own) const;
   // `steps` timesteps below `last`, spaced as timestep_spacing says; of `more` further ones, at the
   // end of the run, none is kept.

@@ -1,3 +1,4 @@
+// What every self-attention does; how it makes queries, keys and values is a subclass's.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ struct Attention : Module {
   // softmax(q k^T / sqrt(d)), (B, heads, T, T), for pictures.
   Tensor probabilities(const Tensor& x) { return attention_of(project(x)); }
 
-  // Of q k^T and of the probabilities' product with v.
+  // q k^T, and the probabilities times v.
   double multiply_adds(const Extent& extent) const override {
     return 2 * extent.tokens * extent.tokens * double(features);
   }

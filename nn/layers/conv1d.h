@@ -1,3 +1,4 @@
+// Conv1D: GPT-2's linear layer.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Conv2d: a 2-d convolution with a weight, a bias and a kind of padding.
 #pragma once
 
 #include <array>
@@ -33,7 +34,7 @@ struct Conv2d : AdaptableLayer {
   std::string describe() const override;
 
  private:
-  // By another weight and bias, in this padding mode.
+  // The convolution by another weight and bias, in this padding mode.
   Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& b) const;
 };
 

@@ -1,3 +1,4 @@
+// ConvStem: convolutions that make tokens of an image, for compact transformers.
 #pragma once
 
 #include <cstdint>

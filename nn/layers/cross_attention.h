@@ -1,3 +1,4 @@
+// CrossAttention: what a text steers a UNet by.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Downsample2D: half as many pixels a side, in a UNet or a VAE.
 #pragma once
 
 #include <cstdint>

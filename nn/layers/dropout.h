@@ -1,3 +1,4 @@
+// Dropout of elements, and of whole branches (stochastic depth).
 #pragma once
 
 #include <string>

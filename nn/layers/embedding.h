@@ -1,3 +1,4 @@
+// Embedding: a vector for each index.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Geglu: a gated MLP, and the feed-forward layer that Diffusers makes of it.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// GroupNorm: normalised over groups of channels.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The keys and values that a language model keeps while it generates.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@ namespace papilio::nn {
 // Memory for all of its tokens is taken at once. No gradient passes.
 class KvCache {
  public:
-  // For so many tokens in all.
+  // Has room for so many tokens in all.
   explicit KvCache(int64_t capacity) : capacity_(capacity) {}
 
   // The tokens it has room for.

@@ -1,3 +1,4 @@
+// LayerNorm: normalised over the features.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// LayerScale: a factor for each channel of a residual branch.
 #pragma once
 
 #include <cstdint>

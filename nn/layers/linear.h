@@ -1,3 +1,4 @@
+// Linear: a matrix and a bias.
 #pragma once
 
 #include <cstdint>

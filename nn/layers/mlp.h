@@ -1,3 +1,4 @@
+// Mlp: two linear layers with an activation between them.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// MultiHeadAttention: self-attention as ViT and its relatives name its parts.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// PatchEmbed: an image as the tokens of its patches.
 #pragma once
 
 #include <cstdint>

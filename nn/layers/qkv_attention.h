@@ -1,3 +1,4 @@
+// QkvAttention: self-attention as timm stores it, with one weight for query, key and value.
 #pragma once
 
 #include <cstdint>

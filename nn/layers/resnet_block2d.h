@@ -1,3 +1,4 @@
+// ResnetBlock2D: the convolutions of a UNet and of a VAE.
 #pragma once
 
 #include <cstdint>

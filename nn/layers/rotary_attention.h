@@ -1,3 +1,4 @@
+// RotaryAttention: self-attention of DINOv3, with positions as rotations.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SwiGlu: the gated MLP of DINOv2's largest model.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// A diffusion's timesteps as vectors.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 
 namespace papilio::nn {
 
-// As Diffusers' get_timestep_embedding has them.
+// The options of Diffusers' get_timestep_embedding.
 struct TimestepOptions {
   bool flip_sin_to_cos = false;     // cosines first
   double downscale_freq_shift = 1;  // what is left of the lowest frequency's distance to 1 / period

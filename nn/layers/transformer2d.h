@@ -1,3 +1,4 @@
+// Transformer2DModel: the attention of a UNet, between its convolutions.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Upsample2D: twice as many pixels a side, in a UNet or a VAE.
 #pragma once
 
 #include <cstdint>

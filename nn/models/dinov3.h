@@ -84,7 +84,7 @@ struct DINOv3Layer : Block {
 
   explicit DINOv3Layer(const DINOv3Config& config);
   Tensor operator()(const Tensor& x, const RotaryPositions& positions);  // (B, T, D) -> (B, T, D)
-  // Of its attention: (B, heads, T, T).
+  // Its attention's probabilities: (B, heads, T, T).
   Tensor probabilities(const Tensor& x, const RotaryPositions& positions);
   void visit(Visitor& v) override;
   std::string describe() const override { return "DINOv3Layer"; }

@@ -39,7 +39,7 @@ struct GPT2Config {
   bool tie_word_embeddings = true;               // the head's weight is the embedding's
   std::vector<int64_t> eos_token_id = {50256};
 
-  // Of the MLP: n_inner, or Transformers' default.
+  // The MLP's width: n_inner, or Transformers' default.
   int64_t intermediate_size() const { return n_inner > 0 ? n_inner : 4 * n_embd; }
   // Throws ArgumentError for sizes below 1, heads that do not divide, an unknown activation, and
   // rates outside [0, 1).

@@ -86,7 +86,7 @@ struct ImageClassifier : PretrainedModel {
   virtual Positions set_size(int64_t image_size) = 0;
 };
 
-// Of a patch embedding: 2 patches x pixels x channels x D.
+// A patch embedding's operations: 2 patches x pixels x channels x D.
 double patch_operations(int64_t image_size, int64_t patch_size, int64_t channels, int64_t features);
 
 // A transformer's start: weights of two and more dimensions N(0, std^2) cut off at two deviations,

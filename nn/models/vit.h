@@ -106,7 +106,7 @@ struct ViTModel : Module {
   std::string describe() const override { return "ViTModel"; }
 };
 
-// As Transformers' ViTForImageClassification.
+// Transformers' ViTForImageClassification: a backbone and a linear classifier.
 struct ViTForImageClassification : ImageClassifier {
   ViTModel vit;
 

@@ -13,7 +13,7 @@ namespace papilio::nn {
 // minimises.
 Tensor text_loss(LanguageModel& model, const Batch& batch, double label_smoothing = 0);
 
-// Of all tokens that count.
+// How well a model knows a text, over all tokens that count.
 struct TextEvaluation {
   int64_t sequences = 0, tokens = 0;
   int64_t bytes = 0;    // that the tokens stand for, special ones for none

@@ -20,7 +20,7 @@ struct MemoryPlan {
   size_t activations = 0;  // what the forward pass keeps for the backward pass
   size_t workspace = 0;    // what passes: outputs on their way, kernels' own memory
   size_t batches = 0;      // images: of the step, and those prepared ahead, in the CPU's memory
-  // Of `activations`, by the operation that makes them.
+  // `activations` by the operation that makes them.
   std::map<std::string, size_t> by_operation;
 
   // What the device and the CPU have to have beside the parameters.

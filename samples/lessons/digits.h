@@ -20,7 +20,7 @@
 
 namespace papilio::lessons {
 
-// From the file that a program's second argument names, or from the repository's.
+// The digits of the file that a program's second argument names, or of the repository's.
 inline nn::ImageSplits read_digits(int argc, char** argv) {
   const std::string path = argc > 2 ? argv[2] : PAPILIO_DIGITS;
   std::ifstream file(path, std::ios::binary);

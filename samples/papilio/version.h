@@ -1,3 +1,4 @@
+// The program's version, which meson.build says.
 #pragma once
 
 namespace papilio::cli {

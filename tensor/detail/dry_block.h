@@ -14,7 +14,7 @@ size_t size_class(size_t bytes);
 // Counted as long as it lives.
 class DryBlock {
  public:
-  // In this thread's dry run.
+  // A block of this thread's dry run.
   DryBlock(size_t bytes, Device device);
   ~DryBlock();
   DryBlock(const DryBlock&) = delete;

@@ -9,13 +9,14 @@
 
 namespace papilio {
 
-// Of a process: getrlimit's numbers.
+// A process's own limits: getrlimit's numbers.
 struct ProcessLimits {
   size_t address_space = std::numeric_limits<size_t>::max();
   size_t data = std::numeric_limits<size_t>::max();
 };
 
-// From the files below `root` ("/"), as Linux lays them out in proc/ and sys/fs/cgroup/.
+// What a process may take, from the files below `root` ("/"), as Linux lays them out in proc/ and
+// sys/fs/cgroup/.
 AvailableMemory system_memory(const std::filesystem::path& root, const ProcessLimits& limits);
 
 }  // namespace papilio

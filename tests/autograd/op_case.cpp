@@ -136,8 +136,8 @@ void check_values(const OpCase& c, const Sample& sample, Device device) {
   }
 }
 
-// Of few elements, since it computes the output twice for each. On a device of fewer: there the
-// gradients are compared with the CPU's as well.
+// Takes samples of few elements, since it computes the output twice for each; on a device of fewer,
+// since there the gradients are compared with the CPU's as well.
 void check_gradients(const Sample& sample, Device device) {
   int64_t elements = 0;
   for (const Tensor& x : sample.inputs) elements += x.defined() ? x.numel() : 0;

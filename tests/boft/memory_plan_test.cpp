@@ -122,7 +122,7 @@ void compare(const Case& c) {
     nn::evaluate(*model, plain, data, c.batch);
   }
   const auto measured = double(memory_stats().peak_in_use - before);
-  // Of the batches, one of the evaluation is not there while the step's are.
+  // One of the batches, the evaluation's, is not there while the step's are.
   const auto planned = double(plan.growth() + plan.batches);
   CHECK(planned > 0.95 * measured);
   CHECK(planned < 1.10 * measured);

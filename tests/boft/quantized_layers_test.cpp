@@ -39,7 +39,7 @@ struct Two : nn::Module {
 
 constexpr Quantization kKinds[] = {Quantization::nf4, Quantization::fp4, Quantization::int8};
 
-// Of one kind of codes, or of the numbers that these stand for, with everything else in float64.
+// Makes weights of one kind of codes, or of the numbers that these stand for, and all else float64.
 void prepare(Two& model, Quantization kind, bool codes) {
   manual_seed(1);
   for (nn::AdaptableLayer* layer : {static_cast<nn::AdaptableLayer*>(&model.linear),

@@ -80,7 +80,7 @@ struct ncclComm {
 
 namespace {
 
-// Of each thread; destroyed after all that main's thread may still have.
+// The communicators of each thread; destroyed after all that main's thread may still have.
 std::map<std::thread::id, std::vector<ncclComm*>> communicators;
 
 // Gives this rank its next sum if that is there.

@@ -25,7 +25,7 @@ inline const nn::ImageData& digits() {
   return data;
 }
 
-// Of the digits, as a model takes them.
+// Batches of the digits, as a model takes them.
 inline nn::Batches digit_batches(const nn::ImageData& data = digits()) {
   return nn::plain_batches(data, nn::digits_processor());
 }

@@ -18,7 +18,7 @@ enum class Match {
   half,  // by the name of one of the halves that Transformers 5 splits it into, not by the other's
 };
 
-// By target_modules under the layer filter.
+// Whether target_modules, under the layer filter, name the module at this path.
 Match match_target(const TargetRules& rules, const std::string& path);
 // The path itself or a module around it ends with this entry of modules_to_save.
 Match match_saved(const std::string& name, const std::string& path);

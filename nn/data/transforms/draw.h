@@ -14,7 +14,7 @@ class Draw {
  public:
   explicit Draw(Generator& generator) : generator_(generator) {}
 
-  // In [low, high), of 53 random bits.
+  // A number in [low, high), of 53 random bits.
   double uniform(double low = 0, double high = 1) {
     const Philox4 block = philox_block(generator_.seed(), generator_.reserve(4) / 4);
     const uint64_t bits = uint64_t(block.word[0]) << 32 | block.word[1];

@@ -44,7 +44,7 @@ std::optional<ImageProcessorText> image_processor_in(const std::filesystem::path
 // timm's pretrained_cfg (input_size, crop_pct, crop_mode, interpolation, mean, std), as timm's
 // transforms for evaluation do it. Errors as above.
 ImageProcessor parse_timm_processor(const std::string& pretrained_cfg, const std::string& where);
-// As Transformers' AutoImageProcessor reads it.
+// preprocessor_config.json as Transformers' AutoImageProcessor reads it.
 std::string image_processor_text(const ImageProcessor& processor);
 
 }  // namespace papilio::nn

@@ -40,8 +40,8 @@ Image resize(const Image& image, int64_t height, int64_t width, Interpolation in
 struct ImageSize {
   int64_t height, width;
 };
-// Of an image of (height, width) pixels: the size whose shorter edge is `size` and the other in
-// proportion, rounded down, as torchvision's Resize(size) has it.
+// The size to which an image of (height, width) pixels comes if its shorter edge becomes `size` and
+// the other follows in proportion, rounded down, as torchvision's Resize(size) has it.
 ImageSize shortest_edge_size(int64_t height, int64_t width, int64_t size);
 Image resize_shortest_edge(const Image& image, int64_t size, Interpolation interpolation);
 

@@ -25,22 +25,22 @@ struct SplitModule {
   std::string_view checkpoint, first, second;
 };
 
-// Of a model's numbered layers: {"vit.encoder.layer.", "vit.layers."} before the number, and whole
-// modules behind it.
+// What Transformers 5 calls a model's numbered layers: {"vit.encoder.layer.", "vit.layers."} before
+// the number, and whole modules behind it.
 struct Renamings {
   Renaming layers;
   std::span<const Renaming> attention, others = {};
   std::span<const SplitModule> split = {};
 };
 
-// Of MultiHeadAttention, in every model that has one.
+// MultiHeadAttention's, in every model that has one.
 inline constexpr Renaming kAttentionRenamings[] = {
     {"attention.attention.query", "attention.q_proj"},
     {"attention.attention.key", "attention.k_proj"},
     {"attention.attention.value", "attention.v_proj"},
     {"attention.output.dense", "attention.o_proj"},
 };
-// Of ViTLayer's MLP.
+// The MLP's, in every model of ViTLayers.
 inline constexpr Renaming kViTMlpRenamings[] = {
     {"intermediate.dense", "mlp.fc1"},
     {"output.dense", "mlp.fc2"},
@@ -64,8 +64,8 @@ struct ModelType {
   // kind of model it is, in the order of ModelKind.
   std::variant<MakeModel<ImageClassifier>, MakeModel<LanguageModel>> make;
   const Renamings* renamings = nullptr;  // null: Transformers 4 and 5 call everything the same
-  // Of a classifier: the classes by number, for so many outputs; empty if the document does not
-  // name them. Throws FileError that names the key.
+  // A classifier's classes by number, for so many outputs; empty if the document does not name
+  // them. Throws FileError that names the key.
   std::vector<std::string> (*class_names)(JsonFields& fields, int64_t num_labels,
                                           std::vector<std::string>& warnings) = read_id2label;
 };

@@ -80,7 +80,7 @@ void read_sizes(JsonFields& fields, Config& c) {
   refuse_unsupported(fields, c.hidden_size, c.num_attention_heads);
 }
 
-// Those of Transformers' ViTConfig and Dinov2Config.
+// Reads the fields of Transformers' ViTConfig and Dinov2Config.
 template <class Config>
 void read_transformer(JsonFields& fields, Config& c) {
   read_sizes(fields, c);

@@ -12,11 +12,12 @@ namespace papilio::nn {
 // How a step changes the parameters.
 struct Optimizer::UpdateRule {
   virtual ~UpdateRule() = default;
-  // Of step number `step`, counted from 1.
+  // The rates of step number `step`, counted from 1.
   virtual StepRates rates(double lr, int64_t /*step*/) const { return {.lr = lr}; }
   virtual void update(Device device, std::span<const ParameterSlot> slots,
                       StepRates rates) const = 0;
-  // In a CUDA graph: with the rates that `live`, on the device, has when the graph is launched.
+  // The same in a CUDA graph: with the rates that `live`, on the device, has when the graph is
+  // launched.
   virtual void update_live(Device device, std::span<const ParameterSlot> slots,
                            const LiveStep* live) const = 0;
 };

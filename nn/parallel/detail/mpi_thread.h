@@ -23,7 +23,7 @@ class MpiThread {
  public:
   // Begins MPI. Throws RankError if it is not the launcher's.
   MpiThread(const PapilioMpiFunctions& functions, const Launch& launch, double patience);
-  // Without finish() before, MPI is left as it is: the process ends.
+  // MPI is left as it is unless finish() came before: the process ends.
   ~MpiThread();
   MpiThread(const MpiThread&) = delete;
   MpiThread& operator=(const MpiThread&) = delete;
@@ -89,7 +89,7 @@ class MpiThread {
 
   std::mutex mutex_;
   std::condition_variable asked_, done_;
-  // Under the mutex.
+  // What the mutex guards.
   std::deque<Collective> queue_;
   int64_t given_ = 0, finished_ = 0;  // exchanges
   bool waiting_ = false, busy_ = false, ready_ = false, answered_ = false;

@@ -15,7 +15,7 @@ namespace papilio::nn {
 
 class ParallelStep {
  public:
-  // Of all ranks together, the same at each.
+  // What came of the step at all ranks together, the same at each.
   struct Result {
     double loss = 0;  // mean over the samples
     int64_t samples = 0;

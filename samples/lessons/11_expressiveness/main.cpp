@@ -27,7 +27,7 @@ constexpr int64_t d = 64;
 Tensor random_rotation(Device device) {
   const TensorOptions f64{.dtype = DType::float64, .device = device};
   const Tensor q = gram_schmidt(randn({d, d}, f64));
-  // Of an orthogonal matrix the determinant is (-1)^(reflections of its Householder form).
+  // The determinant of an orthogonal matrix is (-1)^(reflections of its Householder form).
   const int64_t reflections = int64_t(boft::butterfly_pairs(q).size());
   const Tensor sign = ones({1, d}, f64);
   return reflections % 2 == 0 ? q : q * concat({-1 * slice(sign, 1, 0, 1), slice(sign, 1, 1)}, 1);

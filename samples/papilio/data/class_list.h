@@ -12,7 +12,7 @@ namespace papilio::cli {
 // 1, 10, 2) and places otherwise. Throws UsageError for anything else.
 std::vector<int64_t> parse_class_list(const std::string& text,
                                       const std::vector<std::string>& names);
-// In a line: "3-5,11" of names that are numbers, else the first of the names.
+// The names in a line: "3-5,11" of names that are numbers, else the first of the names.
 std::string class_list_text(const std::vector<std::string>& names);
 
 }  // namespace papilio::cli

@@ -12,7 +12,7 @@ inline constexpr const char* kDigits = "digits";
 // All of them, in the file's order.
 nn::ImageData all_digits();
 
-// As a source: opens kDigits.
+// The digits as a source, which opens kDigits.
 const nn::ImageSource& digits_source();
 
 }  // namespace papilio::cli

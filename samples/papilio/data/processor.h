@@ -32,7 +32,7 @@ void save_processor(const std::filesystem::path& folder, const nn::ImageProcesso
 // The shorter side of images in files, at most 224: the median of nine that can be read. Throws
 // FileError if none can.
 int64_t usual_side(const Data& data);
-// For a new model on these data: square images of `side` pixels.
+// What a new model on these data takes: square images of `side` pixels.
 nn::ImageProcessor processor_for(const Data& data, int64_t side);
 // A model must take what its data are made for, if they are made for one input. Throws UsageError.
 void check_takes(const nn::ImageSource& source, const std::filesystem::path& folder,

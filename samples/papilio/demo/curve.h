@@ -21,7 +21,7 @@ struct CurveSetting {
 
 // What is tried: all settings with all the others, the cheap ones first.
 struct CurvePlan {
-  std::vector<CurveSetting> settings = {};  // by method, from little to much
+  std::vector<CurveSetting> settings = {};  // by method, the lowest rate first
   std::vector<uint64_t> pretrainings = {0, 1, 2};
   std::vector<int64_t> epochs = {20, 60};
   std::vector<bool> fitted_heads = {false, true};  // drawn, or fitted to the frozen features

@@ -15,9 +15,9 @@ namespace papilio::demo {
 // The accuracies on the new digits at which methods are compared.
 inline constexpr double kLevels[] = {0.90, 0.93, 0.95};
 
-// Kept where `learned` is reached: along the points, from little to much, the first two between
-// which it lies, and a straight line between them. Nothing if it is never reached; the first
-// point's if that has learned more already, which `above` then says.
+// Kept where `learned` is reached: along the points, in the order of their rates, the first two
+// between which it lies, and a straight line between them. Nothing if it is never reached; the
+// first point's if that has learned more already, which `above` then says.
 struct Crossing {
   double kept = 0;
   bool above = false;

@@ -14,7 +14,7 @@ struct DemoOptions {
   int64_t seeds = 1;          // adaptations of each method
   bool quick = false;         // few steps: shows that everything runs, measures nothing
   bool curve = false;         // only draws what is learned against what is kept, every method whole
-  // Of the curves: how many pretrainings, and which of the lengths and heads.
+  // How many pretrainings the curves have, and which of the lengths and heads.
   int64_t pretrainings = 3;
   std::vector<int64_t> curve_epochs = {20, 60};
   std::vector<bool> fitted_heads = {false, true};

@@ -21,7 +21,7 @@ struct Task {
   nn::ImageSplits old_digits, new_digits;  // 0-4 and 5-9, each relabelled 0..4
 };
 Task make_task(const nn::ImageData& digits);
-// As a model is evaluated.
+// Batches as a model is evaluated on them.
 nn::Batches digit_batches(const nn::ImageData& data);
 
 // A pretrained model as values, from which every run starts anew.

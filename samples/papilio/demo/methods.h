@@ -30,11 +30,11 @@ constexpr uint64_t kTuneSeed = 100;  // none of the seeds that are reported
 
 std::vector<DemoMethod> methods();
 struct CurveSetting;  // curve.h
-// Every method of the curves with what it is tried with, from little to much. `few`: of the main
-// job's methods, two of each and one of COFT.
+// Every method of the curves with what it is tried with, the lowest rate (COFT: bound) first.
+// `few`: of the main job's methods, two of each and one of COFT.
 std::vector<CurveSetting> curve_settings(bool few);
 
-// As train has them, for five classes.
+// The model and the augmentation of train, for five classes.
 nn::ViTConfig model_config();
 nn::RandomAffine augmentation();
 

@@ -18,9 +18,9 @@ struct DiffusionSettings {
   int64_t workers = 2;
 };
 
-// Of pictures and captions.
+// The options of pictures and captions.
 void add_diffusion_data(Options& options, DiffusionSettings& settings);
-// Of training; the defaults are those that the settings have.
+// The options of training; the defaults are those that the settings have.
 void add_diffusion_training(Options& options, DiffusionSettings& settings,
                             TrainingSettings& training);
 

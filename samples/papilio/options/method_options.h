@@ -23,7 +23,7 @@ struct MethodSettings {
   double alpha = 8, dropout = 0, coft = 0;  // coft: eps; 0: free
   bool block_share = false, apply_gs = false;
   std::string scale = "free";
-  // Of every adapter.
+  // What every adapter has.
   std::string target_modules = "query,key,value,intermediate.dense,output.dense", exclude_modules,
               modules_to_save = "classifier", layers_to_transform, bias = "none";
   double drop_path = 0;  // the model's own if it is not given
@@ -54,10 +54,10 @@ struct Method {
 // The entry of --method.
 const Method& method_of(const MethodSettings& settings);
 
-// Those with an adapter: "boft, oft, lora and hra".
+// The methods with an adapter: "boft, oft, lora and hra".
 std::string adapter_methods();
 
-// Those of every method, out of the table.
+// The options of every method, out of the table.
 void add_method_options(Options& options, MethodSettings& settings);
 // A line for each method that has one: "papilio finetune runs/base --classes 5-9 --method oft -b
 // 8".

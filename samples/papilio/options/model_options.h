@@ -25,7 +25,7 @@ struct ModelSettings {
                        .intermediate_size = 256,
                        .num_labels = 10,
                        .initializer_range = 0.1};
-  // Of a GPT-2, whose other sizes are those of `vit`.
+  // What a GPT-2 has; its other sizes are those of `vit`.
   int64_t context = 128, vocab_size = 1024;
   std::string tokenizer;  // a folder; empty: learned from the text
 };

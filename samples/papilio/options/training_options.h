@@ -20,14 +20,14 @@ struct TrainingSettings {
               recompute = "off";
   int64_t checkpoint_steps = 0, keep_checkpoints = 2;
   bool resume = false, cuda_graph = false;
-  double memory = 0;        // GB that the run may take; 0: what is free
+  double memory = 0;         // GB that the run may take; 0: what is free
   int64_t reproducible = 0;  // parts of each batch; 0: one a process
   double rank_timeout = 60;  // seconds that processes wait for one of them
   std::string gradients = "float32";
   bool fit_memory = false;  // divide the batch if it would take more
 };
 
-// Those that memory depends on: the batch, its precision, the optimiser.
+// The options that memory depends on: the batch, its precision, the optimiser.
 void add_memory_options(Options& options, TrainingSettings& settings);
 // The section on checkpoints; `every` is the help of --checkpoint-steps.
 void add_checkpoint_options(Options& options, TrainingSettings& settings, const char* every);

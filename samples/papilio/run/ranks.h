@@ -16,10 +16,10 @@ bool is_first_rank();
 // For main: begins them if a launcher did. Throws UsageError for several processes of a command
 // that is not `shared`, RankError if they cannot reach each other.
 void begin_ranks(bool shared);
-// After a good end, whatever the exit code: returns when all ranks have come to theirs.
+// Called after a good end, whatever the exit code: returns when all ranks have come to theirs.
 void end_ranks();
-// After an error: says it, once, and ends all ranks with the code. Without other ranks it says it
-// and returns the code.
+// Called after an error: says it, once, and ends all ranks with the code. Without other ranks it
+// says it and returns the code.
 int fail_ranks(const std::string& who, const std::string& reason, int code);
 
 // Before the run, with the device that this rank computes on: sums of gradients stay on the GPUs if

@@ -6,7 +6,7 @@
 
 namespace papilio::cli {
 
-// In quotes, if a shell would not take the word as it is.
+// The word, in quotes if a shell would not take it as it is.
 std::string shell_quoted(const std::string& word);
 
 // "papilio train --config runs/base/run.toml": the run whose folder this is, once more.

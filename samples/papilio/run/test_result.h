@@ -11,7 +11,7 @@
 
 namespace papilio::cli {
 
-// Without images if the data have no test part, or with the problem if it cannot be evaluated.
+// It has no images if the data have no test part, and the problem if that cannot be evaluated.
 struct TestResult {
   int64_t images = 0;
   nn::Evaluation evaluation = {};

@@ -47,7 +47,7 @@ std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingS
 nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& settings);
 DType training_precision(const TrainingSettings& settings);
 
-// By a loss of one's own, which smooths its own labels if any.
+// Trains by a loss of one's own, which smooths its labels itself if it has any.
 Fit fit_by_loss(nn::Module& model, const TrainingSettings& settings, nn::Loss loss);
 
 // Trains, with a line of log.csv an epoch, one of steps.csv a step, and checkpoints that a later

@@ -1,3 +1,4 @@
+// The picture of a butterfly: which coordinates each factor joins.
 #pragma once
 
 #include <string>

@@ -1,3 +1,4 @@
+// What is learned against what is kept: a part of the demo's page, and a page of its own.
 #pragma once
 
 #include <string>
@@ -6,10 +7,9 @@
 #include "samples/report/pages/html.h"
 #include "samples/report/svg/svg.h"
 
-// What is learned against what is kept: a part of the demo's page, and a page of its own.
 namespace papilio::report {
 
-struct CurveLine {  // one method; points from little to much
+struct CurveLine {  // one method; points by rate (COFT: by bound), the lowest first
   std::string name = {}, label = {};
   std::vector<double> learned = {}, kept = {};  // fractions, means over pretrainings
 };

@@ -1,3 +1,5 @@
+// Everything that the page about the main job shows. What is empty or NaN is left out or shown as
+// a dash; nothing here is required.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +9,6 @@
 #include "samples/report/pages/curve_report.h"
 #include "samples/report/pages/geometry.h"
 
-// Everything that the page about the main job shows. What is empty or NaN is left out or shown as
-// a dash; nothing here is required.
 namespace papilio::report {
 
 struct Estimate {  // over seeds

@@ -1,3 +1,4 @@
+// What the sections of the demo's page share.
 #pragma once
 
 #include <string_view>

@@ -1,3 +1,5 @@
+// The pictures of one rotation, equation by equation: drawn at random for a (d, b, m), or an
+// adapter's. What is empty is left out.
 #pragma once
 
 #include <string>
@@ -6,8 +8,6 @@
 #include "samples/report/pages/geometry.h"
 #include "samples/report/svg/svg.h"
 
-// The pictures of one rotation, equation by equation: drawn at random for a (d, b, m), or an
-// adapter's. What is empty is left out.
 namespace papilio::report {
 
 struct ExplainReport {

@@ -1,3 +1,4 @@
+// What a trained rotation looks like: parts of the demo's page and of a run's.
 #pragma once
 
 #include <string>
@@ -7,7 +8,6 @@
 #include "samples/report/pages/html.h"
 #include "samples/report/svg/svg.h"
 
-// What a trained rotation looks like: parts of the demo's page and of a run's.
 namespace papilio::report {
 
 struct LayerAngles {

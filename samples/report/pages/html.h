@@ -1,3 +1,4 @@
+// One self-contained page: headings, tables, cards, pictures.
 #pragma once
 
 #include <string>
@@ -46,7 +47,7 @@ class Document {
   // Many pictures, as many in a row as the page is wide, numbered as one figure. `wide`: each takes
   // a third of a row, not an eighth.
   void cards(const std::vector<Card>& cards, std::string_view caption_html, bool wide = false);
-  // With a `summary` only that is seen until it is opened.
+  // A table with a `summary` shows that alone until it is opened.
   void table(const Table& table, std::string_view caption_html, std::string_view summary_text = {});
   // `columns`: in as many columns as the page is wide.
   void definitions(const std::vector<Setting>& settings, bool columns = false);

@@ -1,3 +1,5 @@
+// Everything that the page about one run shows: train, finetune or evaluate. What is empty or NaN
+// is left out or shown as a dash; nothing here is required.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +8,6 @@
 
 #include "samples/report/pages/geometry.h"
 
-// Everything that the page about one run shows: train, finetune or evaluate. What is empty or NaN
-// is left out or shown as a dash; nothing here is required.
 namespace papilio::report {
 
 struct CurvePoint {
@@ -82,7 +82,7 @@ struct RunReport {
   std::string part = {};  // of the data that was evaluated: "test"; empty: nothing was
   int64_t images = 0;
   double accuracy = kUnset, top5 = kUnset, loss = kUnset;
-  // Of the old classes' test images, read with the head from before adapting.
+  // The old classes' test images, read with the head from before adapting.
   int64_t kept_images = 0;
   double kept_before = kUnset, kept_after = kUnset;
   std::vector<std::string> class_names = {};

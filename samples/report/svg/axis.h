@@ -1,3 +1,4 @@
+// Axes: their ranges, ticks and labels.
 #pragma once
 
 #include <limits>

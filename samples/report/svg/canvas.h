@@ -1,3 +1,4 @@
+// Elements of SVG, collected into one picture.
 #pragma once
 
 #include <string>

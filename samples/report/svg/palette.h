@@ -1,3 +1,4 @@
+// Colours and markers of methods.
 #pragma once
 
 #include <string>

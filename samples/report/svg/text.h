@@ -1,3 +1,4 @@
+// Numbers and labels as text: escaped, rounded, measured, shortened.
 #pragma once
 
 #include <cstdint>

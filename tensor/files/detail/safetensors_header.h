@@ -17,7 +17,7 @@ namespace papilio {
 
 constexpr uint64_t kMostHeaderBytes = 100'000'000;
 
-// In the order in which the reference implementation writes tensors (last first).
+// All types, in the order in which the reference implementation writes tensors (last first).
 const std::vector<SafetensorsType>& safetensors_types();
 const SafetensorsType& safetensors_type(DType dtype);
 // Signed bytes, of which Papilio has no dtype.

@@ -14,8 +14,8 @@ namespace papilio::test {
 
 namespace {
 
-// Of tensors seen as (outer, n_i, inner): for every outer index the blocks of all, one after
-// another.
+// The tensors are seen as (outer, n_i, inner): for every outer index come the blocks of all, one
+// after another.
 std::vector<double> joined(const Tensors& in, int outer_dims) {
   std::vector<double> result;
   int64_t outer = 1;

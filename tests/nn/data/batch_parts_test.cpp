@@ -65,7 +65,7 @@ void check_parts(const nn::Batches& source, int64_t batch_size) {
   }
 }
 
-// Of 3, 4, ... tokens; of every other one the second is given.
+// Texts of 3, 4, ... tokens; of every other one the second is given.
 class Texts : public nn::Dataset<nn::TokenSequence> {
  public:
   Texts() : Dataset({"text"}) {}

@@ -87,7 +87,7 @@ TEST_CASE("PipelinePretraining: all three parts learn; the folder is read back w
   const nn::StateDict before = nn::state_dict(pretraining);
   std::map<std::string, std::vector<float>> began;
   for (const auto& [name, tensor] : before) began[name] = tensor.to_vector();
-  // Of all pictures, at the same noise before and after: of the VAE alone, of all together.
+  // The loss of all pictures at the same noise before and after: the VAE's, or that of all parts.
   const auto measured = [&](bool vae) {
     const NoGrad no_grad;
     const nn::Batch batch = nn::whole_batch(loader.source());

@@ -16,8 +16,8 @@ namespace {
 
 using Maps = std::vector<double>;
 
-// Of one image, (patches): the mean over the heads of p (heads, T, T), and the rollout, by plain
-// loops over the layers from the first to the last.
+// The maps of one image, (patches): the mean over the heads of p (heads, T, T), and the rollout, by
+// plain loops over the layers from the first to the last.
 struct Reference {
   Maps last, rollout;
 };

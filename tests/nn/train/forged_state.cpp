@@ -22,8 +22,8 @@ size_t bytes_of(const Tensor& tensor) {
 }
 
 std::string checksum_of(const SafetensorsFile& file) {
-  // Of each tensor its name, dtype and shape, and bytes; of each word its key and value; a text
-  // behind its length.
+  // Each tensor gives its name, dtype and shape, and bytes, each word its key and value; a text
+  // stands behind its length.
   uLong crc = ::crc32(0, nullptr, 0);
   const auto add = [&](const void* data, size_t bytes) {
     if (bytes > 0) crc = ::crc32(crc, static_cast<const Bytef*>(data), uInt(bytes));

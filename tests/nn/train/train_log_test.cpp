@@ -162,7 +162,7 @@ TEST_CASE("operations of a model: by hand for one layer") {
   nn::set_trainable(model, false);
   nn::set_trainable(model.classifier, true);
   CHECK(nn::training_operations(model, 8, 8) == 2 * (layer + patches));
-  // Of a larger image than the model was made for: 16 patches, 17 tokens.
+  // A larger image than the model was made for: 16 patches, 17 tokens.
   const double larger = 2.0 * (4 * 17 * 6 * 6 + 2 * 17 * 6 * 10 + 2 * 17 * 17 * 6);
   CHECK(nn::forward_operations(model.shape(), 16, 16) == larger + 4 * patches);
   CHECK(nn::measured_peak() > 1e8);

@@ -47,7 +47,7 @@ Probabilities probabilities(const Workplace& at, std::vector<std::string> comman
   return found;
 }
 
-// Of wide.png.
+// What a model says of wide.png.
 Probabilities predicted(const Workplace& at, const std::string& model,
                         const std::string& adapter = "") {
   std::vector<std::string> command{"predict", model, in("wide.png")};

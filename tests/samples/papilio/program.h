@@ -33,7 +33,7 @@ class Workplace {
   Outcome run(const std::vector<std::string>& words) const {
     return run(words, [](int) {});
   }
-  // Of the programs that are started from here on.
+  // In the programs that are started from here on.
   void set_environment(const std::string& name, const std::string& value) {
     environment_[name] = value;
   }

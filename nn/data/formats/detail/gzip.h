@@ -1,3 +1,4 @@
+// gzip data in memory, unpacked by zlib.
 #pragma once
 
 #include <cstddef>

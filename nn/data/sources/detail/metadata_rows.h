@@ -21,7 +21,7 @@ struct MetadataRow {
   std::string where;             // "photos/metadata.csv, line 3"
   std::filesystem::path folder;  // of the metadata file
   Part part = Part::none;        // the picture's
-  // By column; values that are neither text nor whole numbers are missing.
+  // The row's values by column; those that are neither text nor whole numbers are missing.
   std::map<std::string, std::string> values = {};
 
   // The first of these columns that it has, or null.

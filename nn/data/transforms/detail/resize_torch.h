@@ -9,7 +9,7 @@
 
 namespace papilio::nn {
 
-// As Image, of floats.
+// An Image of floats.
 struct FloatImage {
   int64_t width = 0, height = 0, channels = 0;
   std::vector<float> pixels;  // (height, width, channels), row-major

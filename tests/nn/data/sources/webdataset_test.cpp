@@ -85,7 +85,7 @@ TEST_CASE("webdataset: packed by gzip; other compressions are named") {
   const std::string says = ": is xz data; tar files are read as they are or packed by gzip";
   CHECK(refusal(other / "a.tar.xz") == says);
   CHECK(refusal(other.path()) == "/a.tar.xz" + says);
-  // Of a set of pictures in folders it is no part.
+  // In a set of pictures in folders a shard is no part.
   fs::create_directories(other / "owl");
   write_bytes(other / "owl/1.png", plain_png(2, 2, 1, 0, 0));
   CHECK(nn::open_images(other.path()).kind == "folder");
