@@ -60,7 +60,7 @@ def main():
             compare(method.upper() + " merged", tokenizer, read("merged-" + method), answers)
 
         for kind in ("nf4", "fp4", "int8"):
-            most = 0.05 if kind == "int8" else 1e-5  # bitsandbytes' int8 layers round their inputs too
+            most = 0.05 if kind == "int8" else 1e-3  # bitsandbytes' int8 layers round their inputs too, its 4-bit kernel less
             papilio("convert", "base", "--to", kind, "--out", kind)
             quantised = read(kind)
             layer = bnb.nn.Linear8bitLt if kind == "int8" else bnb.nn.Linear4bit
