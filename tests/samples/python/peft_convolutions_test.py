@@ -25,6 +25,7 @@ class Pictures(torch.nn.Module):
 CONVOLUTIONS = {
     "boft": lambda **k: peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=1, **k),
     "boft m 2": lambda **k: peft.BOFTConfig(boft_block_size=2, boft_n_butterfly_factor=2, bias="all", **k),
+    "boft dropout": lambda **k: peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=1, boft_dropout=0.5, **k),
     "oft": lambda **k: peft.OFTConfig(oft_block_size=4, r=0, **k),
     "oft shared": lambda **k: peft.OFTConfig(oft_block_size=4, r=0, block_share=True, use_cayley_neumann=False, **k),
 }
@@ -49,6 +50,17 @@ def test_convolutions(name):
         assert (model(x).float() - theirs[0]).abs().max() < 0.05 * theirs[0].abs().max()
     assert pp.peft.restore(model) == done.layers
     assert_same(theirs, step(model, x), 0)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_a_scope_that_papilio_does_not_have_is_pefts_alone(name):
+    model = pictures_of(name).train()
+    x = torch.randn(2, 4, 9, 7, generator=torch.Generator().manual_seed(5))
+    with torch.autocast("cpu", dtype=torch.float16):
+        theirs, state = step(model, x), torch.get_rng_state()
+        pp.peft.accelerate(model)
+        assert_same(theirs, step(model, x), 0)
+    assert torch.equal(state, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("name", ["boft", "boft m 2"])

@@ -100,8 +100,25 @@ def test_autocast_is_nearer_to_float32_than_peft(name, monkeypatch):
     error = (theirs.float() - exact).abs().max()
     assert (ours.float() - exact).abs().max() <= 1.5 * error
     assert all(g.isfinite().all() for g in gradients.values())
-    with torch.autocast("cpu", dtype=torch.float16):
-        assert model(x).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["boft scaled dropout", "oft", "oft constrained", "lora"])
+def test_a_scope_that_papilio_does_not_have_is_pefts_alone(name):
+    """Nothing is drawn or written before PEFT computes: the random numbers and the parameters are PEFT's."""
+    model = model_of(name).train()
+    weights = copy.deepcopy(model.state_dict())
+    x = batch()
+
+    def passed():
+        model.load_state_dict(weights)
+        with torch.autocast("cpu", dtype=torch.float16):
+            return step(model, x), torch.get_rng_state(), copy.deepcopy(model.state_dict())
+
+    theirs, state, after = passed()
+    pp.peft.accelerate(model)
+    ours, our_state, our_after = passed()
+    assert_same(theirs, ours, 0)
+    assert torch.equal(state, our_state) and all(torch.equal(after[n], our_after[n]) for n in after)
 
 
 @pytest.mark.parametrize("name", ["boft", "oft", "lora"])

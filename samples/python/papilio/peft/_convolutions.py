@@ -25,8 +25,6 @@ def boft_conv2d(layer, x):
 
     tensors = [t for name in names for t in (layer.boft_R[name], layer.boft_s[name])]
     weight = compute(turned, base.weight, *tensors)
-    if weight is None:
-        return None
     bias = None if base.bias is None else base.bias.to(weight.dtype)
     # PEFT's convolution knows one stride and one padding, and no dilation.
     y = torch.nn.functional.conv2d(x.to(weight.dtype), weight, bias, base.stride[0], base.padding[0])
@@ -44,7 +42,5 @@ def oft_conv2d(layer, x):
         constrain(module)
         patches = compute(lambda rows, upper, m=module: rotate(rows, oft_blocks(m, upper)), module._unfold(y),
                           module.weight)
-        if patches is None:
-            return None
         y = module._fold(patches, y.shape)
     return base(y).to(x.dtype)

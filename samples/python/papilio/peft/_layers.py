@@ -11,7 +11,9 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 
 def plain_base(layer, x, kind=torch.nn.Linear):
-    """The layer inside if Papilio can compute it for x, else None."""
+    """The layer inside if Papilio can compute it for x, else None: asked before anything is drawn or written."""
+    if torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is not torch.bfloat16:
+        return None
     base = layer.base_layer
     plain = type(base) is kind and not any(getattr(base, hooks) for hooks in HOOKS)
     if not plain or layer.disable_adapters or layer.merged or not x.numel():
@@ -22,10 +24,8 @@ def plain_base(layer, x, kind=torch.nn.Linear):
 
 
 def _autocast():
-    """Papilio's scope for PyTorch's, and whether PyTorch's is one that Papilio has."""
-    if not torch.is_autocast_enabled("cpu"):
-        return contextlib.nullcontext(), True
-    return papilio.autocast(), torch.get_autocast_dtype("cpu") is torch.bfloat16
+    """Papilio's scope for PyTorch's."""
+    return papilio.autocast() if torch.is_autocast_enabled("cpu") else contextlib.nullcontext()
 
 
 def _slow_in_16_bits(base):
@@ -39,11 +39,8 @@ def _in_dtype(x, dtype):
 
 
 def compute(f, x, *tensors, dtype=None):
-    """f(x, *tensors) as one operation, in x's dtype if no other is said; None in a scope that Papilio does not have."""
-    scope, known = _autocast()
-    if not known:
-        return None
-    dtype = FROM_TORCH[dtype or x.dtype]
+    """f(x, *tensors) as one operation, in x's dtype if no other is said."""
+    scope, dtype = _autocast(), FROM_TORCH[dtype or x.dtype]
 
     def computed(*ours):
         with scope:
