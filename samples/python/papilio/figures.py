@@ -80,10 +80,29 @@ def image_grid(pictures, *, captions=(), overlays=(), title="", columns=8, tile=
     return Figure(_core.image_grid_svg(pictures, [str(c) for c in captions], overlays, title, columns, tile))
 
 
+def _classes(what, values, lowest, class_names):
+    """Indices of classes, `lowest` and up."""
+    values, expected = _tensor(values), range(lowest, len(class_names))
+    if values.ndim != 1:
+        raise _core.ArgumentError(f"confusion_matrix: expected {what} (N), got shape {values.shape}")
+    values = values.tolist()
+    for i, value in enumerate(values):
+        if value not in expected:
+            raise _core.ArgumentError(f"confusion_matrix: {what}[{i}]: expected a class of {lowest} to "
+                                      f"{len(class_names) - 1}, got {value}")
+    return [int(value) for value in values]
+
+
 def confusion_matrix(labels, predicted, class_names, *, title=""):
-    """How often each class (a row) was taken for which (a column); what has no answer, -1, is left out."""
+    """How often each class (a row) was taken for which (a column): labels (N) and answers (N). What has no answer, a
+    predicted -1, is left out."""
+    class_names = list(class_names)
+    labels, predicted = _classes("labels", labels, 0, class_names), _classes("predicted", predicted, -1, class_names)
+    if len(labels) != len(predicted):
+        raise _core.ArgumentError(f"confusion_matrix: expected an answer for each of {len(labels)} labels, got "
+                                  f"{len(predicted)}")
     counts = [[0] * len(class_names) for _ in class_names]
     for true, answer in zip(labels, predicted):
         if answer >= 0:
             counts[true][answer] += 1
-    return Figure(_core.confusion_matrix_svg(counts, list(class_names), title))
+    return Figure(_core.confusion_matrix_svg(counts, class_names, title))

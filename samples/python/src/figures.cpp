@@ -101,13 +101,26 @@ std::string heat_map(const Tensor& matrix, const std::string& title, int block,
                                       .size = size}));
 }
 
+void check_no_nan(const std::string& what, const Numbers& values) {
+  const auto nan = std::find_if(values.begin(), values.end(), [](double v) { return v != v; });
+  check(nan == values.end(), "image_grid: ", what, ": expected numbers, got NaN at element ",
+        nan - values.begin());
+}
+
+report::Matrix sheet_of(const std::string& what, const Tensor& x) {
+  report::Matrix m = matrix_of("image_grid", x);
+  check_no_nan(what, m.values);
+  return m;
+}
+
 // (H, W) in [0, 1] is ink on paper; (3, H, W) is a picture of its own colours.
-report::Picture picture_of(const Tensor& x) {
-  if (x.dim() == 2) return {.ink = matrix_of("image_grid", x)};
+report::Picture picture_of(const std::string& what, const Tensor& x) {
+  if (x.dim() == 2) return {.ink = sheet_of(what, x)};
   check(x.dim() == 3 && x.size(0) == 3, "image_grid: expected (H, W) or (3, H, W), got shape ",
         x.shape());
   const auto height = int(x.size(1)), width = int(x.size(2));
   const std::vector<double> values = x.to_vector<double>();
+  check_no_nan(what, values);
   const size_t plane = size_t(height) * size_t(width);
   nn::Image image{
       .width = width, .height = height, .channels = 3, .pixels = std::vector<uint8_t>(3 * plane)};
@@ -120,11 +133,15 @@ report::Picture picture_of(const Tensor& x) {
 std::string image_grid(const std::vector<Tensor>& pictures, const Names& captions,
                        const std::vector<Tensor>& overlays, const std::string& title, int columns,
                        double tile) {
+  check(captions.size() <= pictures.size(), "image_grid: expected at most ", pictures.size(),
+        " captions, one for a picture, got ", captions.size());
+  check(overlays.size() <= pictures.size(), "image_grid: expected at most ", pictures.size(),
+        " overlays, one for a picture, got ", overlays.size());
   report::ImageGrid grid{.title = title, .columns = columns, .tile = tile};
   for (size_t i = 0; i < pictures.size(); ++i)
     grid.tiles.emplace_back(
-        picture_of(pictures[i]),
-        i < overlays.size() ? matrix_of("image_grid", overlays[i]) : report::Matrix(),
+        picture_of(str("picture ", i), pictures[i]),
+        i < overlays.size() ? sheet_of(str("overlay ", i), overlays[i]) : report::Matrix(),
         i < captions.size() ? captions[i] : std::string());
   return alone(render(grid));
 }

@@ -47,7 +47,34 @@ def test_what_does_not_fit():
         figures.heat_map(pp.zeros((2, 2, 2)))
     with pytest.raises(pp.ArgumentError, match="image_grid: expected"):
         figures.image_grid([pp.zeros((4, 2, 2))])
+    ink, colours = np.zeros((2, 2)), np.zeros((3, 2, 2))
+    with pytest.raises(pp.ArgumentError, match="at most 1 captions, one for a picture, got 2"):
+        figures.image_grid([ink], captions=["a", "b"])
+    with pytest.raises(pp.ArgumentError, match="at most 1 overlays, one for a picture, got 2"):
+        figures.image_grid([ink], overlays=[ink, ink])
+    for nothing in (ink, colours):
+        nothing.flat[3] = np.nan
+        with pytest.raises(pp.ArgumentError, match="image_grid: picture 1: expected numbers, got NaN at element 3"):
+            figures.image_grid([np.ones((2, 2)), nothing])
+    with pytest.raises(pp.ArgumentError, match="image_grid: overlay 0: expected numbers, got NaN at element 3"):
+        figures.image_grid([np.ones((2, 2))], overlays=[ink])
     with pytest.raises(pp.ArgumentError, match="1 bin or more"):
         figures.histogram({"a": [1.0]}, bins=0)
     grown = pp.ones((2,)).requires_grad_() * 2
     assert "a" in words(figures.line_chart({"a": grown}))  # a tensor with a gradient is only read
+
+
+def test_confusion_counts_what_there_is():
+    names = ["cat", "dog"]
+    for labels, predicted, message in [
+        ([0, 1], [0], "expected an answer for each of 2 labels, got 1"),
+        ([0, -1], [0, 0], r"labels\[1\]: expected a class of 0 to 1, got -1"),
+        ([0, 1], [0, 2], r"predicted\[1\]: expected a class of -1 to 1, got 2"),
+        ([0, 1], [0, -2], r"predicted\[1\]: expected a class of -1 to 1, got -2"),
+        ([0.5, 1], [0, 1], r"labels\[0\]: expected a class of 0 to 1, got 0.5"),
+        ([[0, 1]], [0, 1], r"expected labels \(N\), got shape \(1, 2\)"),
+    ]:
+        with pytest.raises(pp.ArgumentError, match="confusion_matrix: " + message):
+            figures.confusion_matrix(labels, predicted, names)
+    plain = figures.confusion_matrix([0, 1, 1], [0, 1, -1], names)
+    assert figures.confusion_matrix(np.array([0, 1, 1]), pp.asarray([0, 1, -1]), names).svg == plain.svg
