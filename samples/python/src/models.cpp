@@ -82,14 +82,22 @@ std::map<std::string, Tensor> parameters(Classifier& c) {
   return all;
 }
 
+// Is `name` the parameter `module`, or one inside the module `module`? layer.1 has layer.1.bias,
+// not layer.10.bias.
+bool is_in(const std::string& name, const std::string& module) {
+  if (module.empty()) return true;
+  return name.starts_with(module) &&
+         (name.size() == module.size() || module.back() == '.' || name[module.size()] == '.');
+}
+
 void set_trainable(Classifier& c, bool on, const std::string& prefix) {
   bool found = false;
   for (const nn::NamedTensor& p : nn::distinct_parameters(*c.model)) {
-    if (!p.name.starts_with(prefix)) continue;
+    if (!is_in(p.name, prefix)) continue;
     set_requires_grad(*p.tensor, on);
     found = true;
   }
-  check(found, "set_trainable: no parameter's name begins with \"", prefix, "\"");
+  check(found, "set_trainable: no parameter and no module has the name \"", prefix, "\"");
 }
 
 void set_classes(Classifier& c, const std::vector<std::string>& class_names) {
@@ -130,9 +138,10 @@ void bind_models(nb::module_& m) {
       .def(
           "eval", [](Classifier& c) { nn::eval(*c.model); }, "Evaluation mode.")
       .def("parameters", parameters, "Every parameter by name; writing to one changes the model.")
-      .def("set_trainable", set_trainable, nb::arg("on"), nb::arg("prefix") = "",
-           "Makes parameters collect a gradient, or freezes them: all, or those whose names begin "
-           "so.")
+      .def(
+          "set_trainable", set_trainable, nb::arg("on"), nb::arg("prefix") = "",
+          "Makes parameters collect a gradient, or freezes them: all, or the parameter or those of "
+          "the module of this name.")
       .def(
           "state_dict", [](Classifier& c) { return nn::state_dict(*c.model); },
           "Parameters and buffers by name, on the model's memory.")

@@ -75,8 +75,20 @@ def test_what_trains():
     model.set_trainable(True, "classifier")
     assert {name for name, p in model.parameters().items() if p.requires_grad} == {"classifier.weight", "classifier.bias"}
     assert len(pp.fit(model, stripes(), steps=2)["step"]) == 2
-    with pytest.raises(pp.ArgumentError, match='begins with "head"'):
-        model.set_trainable(True, "head")
+    for wrong in ("head", "class", "classifier.weights"):
+        with pytest.raises(pp.ArgumentError, match=f'no parameter and no module has the name "{wrong}"'):
+            model.set_trainable(True, wrong)
+
+
+def test_layer_1_is_not_layer_10():
+    model = pp.vit(image_size=4, patch_size=4, hidden_size=2, num_hidden_layers=12, num_attention_heads=1,
+                   intermediate_size=2, class_names=["a", "b"])
+    names = set(model.parameters())
+    for prefix in ("vit.encoder.layer.1", "vit.encoder.layer.1.", "vit.encoder.layer.1.output.dense.weight"):
+        model.set_trainable(False)
+        model.set_trainable(True, prefix)
+        trainable = {name for name, p in model.parameters().items() if p.requires_grad}
+        assert trainable == {n for n in names if n == prefix or n.startswith(prefix.rstrip(".") + ".")} != set()
 
 
 CONFIGS = {
