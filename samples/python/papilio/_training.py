@@ -8,6 +8,8 @@ import tempfile
 
 from papilio import _core
 
+INTEGERS = (_core.int64, _core.int32, _core.uint8)
+
 
 def fit(model, data, *, epochs=None, steps=None, batch_size=32, lr=1e-3, weight_decay=0.0, optimizer=None,
         schedule="cosine", warmup_steps=0, label_smoothing=0.0, max_gradient_norm=1.0, accumulation_steps=1, seed=0,
@@ -75,7 +77,14 @@ def _pair(pair):
     if images.ndim != 4 or labels.shape != images.shape[:1]:
         raise _core.ArgumentError(f"fit: expected images (B, C, H, W) and labels (B), got {images.shape} and "
                                   f"{labels.shape}")
-    return images.to(_core.float32), labels.to(_core.int64)
+    if labels.dtype not in INTEGERS:
+        raise _core.ArgumentError(f"fit: expected labels that are integers, got {labels.dtype.name}")
+    return _own(images, _core.float32), _own(labels, _core.int64)
+
+
+def _own(x, dtype):
+    """x as dtype on memory of its own: whoever gave it may write the next batch there before this one is trained on."""
+    return x.clone() if x.dtype == dtype else x.to(dtype)
 
 
 def _call(functions, step):

@@ -229,6 +229,21 @@ def test_fit_on_whatever_gives_batches():
     assert pp.fit(small_vit(), batches, epochs=2, accumulation_steps=3)["samples"] == [48, 48]
 
 
+def test_one_buffer_for_every_batch():
+    """What an iterator writes later does not change the batches that it gave before."""
+    batches = [(images.astype(np.float32), labels) for images, labels in arrays()]
+    buffers = [np.empty_like(x) for x in batches[0]]
+
+    def refilled():
+        for batch in batches:
+            for buffer, x in zip(buffers, batch):
+                buffer[...] = x
+            yield tuple(buffers)
+
+    expected, got = (pp.fit(small_vit(), data, steps=1, accumulation_steps=3) for data in (batches, refilled()))
+    assert got["loss"] == expected["loss"] and got["gradient_norm"] == expected["gradient_norm"]
+
+
 def test_batches_that_are_none():
     model, batches = small_vit(), arrays()
     with pytest.raises(pp.ArgumentError, match="begin no second time"):
@@ -239,6 +254,8 @@ def test_batches_that_are_none():
         pp.fit(model, 3, steps=1)
     with pytest.raises(pp.ArgumentError, match="images, labels"):
         pp.fit(model, [np.zeros((2, 1, 8, 8))], steps=1)
+    with pytest.raises(pp.ArgumentError, match="fit: expected labels that are integers, got float32"):
+        pp.fit(model, [(np.zeros((2, 1, 8, 8)), np.array([0.4, 0.6], np.float32))], steps=1)
     with pytest.raises(pp.ArgumentError, match=r"expected images .B, C, H, W. and labels .B., got \(2, 8, 8\)"):
         pp.fit(model, [(np.zeros((2, 8, 8)), np.zeros(2, np.int64))], steps=1)
 
