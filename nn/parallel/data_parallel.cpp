@@ -56,15 +56,21 @@ BatchParts DataParallel::parts() const {
   return {reproducible_parts, own.begin, own.end};
 }
 
-void check_same_everywhere(Communicator& ranks, const std::string& what, const std::string& text) {
+std::string difference_of_ranks(Communicator& ranks, const std::string& what,
+                                const std::string& text) {
   const std::string first = ranks.broadcast(text);
   const std::string own = difference(text, first);
   const std::vector<std::string> all = ranks.all_gather(own.substr(0, 1000));
   const auto other = std::ranges::find_if(all, [](const std::string& d) { return !d.empty(); });
-  if (other == all.end()) return;
+  if (other == all.end()) return "";
   const int rank = int(other - all.begin());
-  throw RankError(str("rank ", rank, " on ", ranks.host(rank), " has other ", what,
-                      " than rank 0 on ", ranks.host(0), ": ", *other));
+  return str("rank ", rank, " on ", ranks.host(rank), " has other ", what, " than rank 0 on ",
+             ranks.host(0), ": ", *other);
+}
+
+void check_same_everywhere(Communicator& ranks, const std::string& what, const std::string& text) {
+  const std::string found = difference_of_ranks(ranks, what, text);
+  check<RankError>(found.empty(), found);
 }
 
 void broadcast_parameters(Communicator& ranks, Module& model) {

@@ -29,8 +29,11 @@ struct DataParallel {
 void broadcast_parameters(Communicator& ranks, Module& model);
 // Throws RankError, at all ranks, if the trained parameters differ, which no step may make.
 void check_same_parameters(Communicator& ranks, Module& model);
-// Throws RankError, at all ranks, if the text is not the same everywhere: "rank 1 on b has other
-// options than rank 0 on a: `batch_size = 64`, there `batch_size = 32`".
+// "" if the text is the same everywhere, else, at all ranks, "rank 1 on b has other options than
+// rank 0 on a: 'batch_size = 64', there 'batch_size = 32'".
+std::string difference_of_ranks(Communicator& ranks, const std::string& what,
+                                const std::string& text);
+// Throws RankError with the difference, at all ranks, if there is one.
 void check_same_everywhere(Communicator& ranks, const std::string& what, const std::string& text);
 
 }  // namespace papilio::nn
