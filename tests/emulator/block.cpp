@@ -15,6 +15,7 @@
 #include "tests/emulator/device.h"
 #include "tests/emulator/fiber.h"
 #include "tests/emulator/names.h"
+#include "tests/emulator/streams.h"
 
 namespace emulator {
 
@@ -299,6 +300,7 @@ cudaError_t run(Launch launch) {
   if (device != device_of(launch.stream))
     return failed(cudaErrorInvalidResourceHandle, launch.kernel,
                   "launched on a stream of another device than the one in use");
+  ask(launch.stream);
   if (g.x == 0 || g.x > INT32_MAX || g.y == 0 || g.y > 65535 || g.z == 0 || g.z > 65535 ||
       count < 1 || count > kMaxThreads || b.z > 64 || launch.shared_bytes > shared)
     return failed(cudaErrorInvalidConfiguration, launch.kernel,

@@ -9,6 +9,7 @@
 #include "kernels/dtype.h"
 #include "tests/emulator/device.h"
 #include "tests/emulator/graph.h"
+#include "tests/emulator/streams.h"
 
 namespace {
 
@@ -104,6 +105,7 @@ cublasStatus_t cublasGemmStridedBatchedEx_64(
   std::array<char, sizeof(double)> times{}, keep{};
   std::memcpy(times.data(), alpha, number);
   std::memcpy(keep.data(), beta, number);
+  emulator::ask(handle->stream);
   const cudaError_t status = emulator::perform([=] {
     const emulator::DeviceMemoryOpen open;
     const auto run = [&]<class T>(T) {

@@ -8,6 +8,7 @@
 #include "kernels/dtype.h"
 #include "tests/emulator/device.h"
 #include "tests/emulator/graph.h"
+#include "tests/emulator/streams.h"
 
 namespace {
 

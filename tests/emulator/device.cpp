@@ -2,6 +2,7 @@
 
 #include "tests/emulator/block.h"
 #include "tests/emulator/graph.h"
+#include "tests/emulator/streams.h"
 
 #include <sys/mman.h>
 
@@ -25,7 +26,8 @@ constexpr unsigned char kZoneByte = 0xff;  // NaN, for kernels that read there
 std::recursive_mutex mutex;
 cudaError_t last_error = cudaSuccess;
 thread_local int device_now = 0;
-char stream_of[kDevices], pool_of[kDevices];  // their addresses stand for streams and pools
+thread_local int first_device = 0;
+char pool_of[kDevices];  // their addresses stand for pools
 size_t shared_limit = kMaxSharedOptin;
 
 class Memory {
@@ -179,8 +181,11 @@ void set_max_shared(size_t bytes) {
 size_t max_shared() {
   return shared_limit;
 }
-int device_of(cudaStream_t stream) {
-  return int(reinterpret_cast<char*>(stream) - stream_of);
+void see_devices_from(int k) {
+  first_device = k;
+}
+int device_of_machine(int device) {
+  return first_device + device;
 }
 
 }  // namespace emulator
@@ -254,6 +259,10 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   }
   return cudaSuccess;
 }
+cudaError_t cudaDeviceGetPCIBusId(char* text, int length, int device) {
+  std::snprintf(text, size_t(length), "0000:%02x:00.0", 0x3b + emulator::device_of_machine(device));
+  return cudaSuccess;
+}
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   const std::lock_guard lock(emulator::mutex);
   *free = memory().free();
@@ -305,6 +314,7 @@ cudaError_t cudaFreeHost(void* data) {
 cudaError_t cudaMemcpyAsync(void* dst, const void* src, size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
   if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
+  emulator::ask(stream);
   return emulator::perform([=] {
     const emulator::DeviceMemoryOpen open;
     if (bytes > 0) std::memcpy(dst, src, bytes);
@@ -313,42 +323,10 @@ cudaError_t cudaMemcpyAsync(void* dst, const void* src, size_t bytes, cudaMemcpy
 }
 cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t stream) {
   if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
+  emulator::ask(stream);
   return emulator::perform([=] {
     const emulator::DeviceMemoryOpen open;
     if (bytes > 0) std::memset(data, value, bytes);
     return cudaSuccess;
   });
-}
-
-// Everything is done when it is asked for: streams and events have nothing to do. The default
-// stream is an error wherever one is given.
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = reinterpret_cast<cudaStream_t>(&emulator::stream_of[emulator::device_now]);
-  return cudaSuccess;
-}
-cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  return stream != nullptr ? cudaSuccess : keep_error(cudaErrorInvalidResourceHandle);
-}
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t, unsigned) {
-  return stream != nullptr ? cudaSuccess : keep_error(cudaErrorInvalidResourceHandle);
-}
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  if (stream == nullptr) return keep_error(cudaErrorInvalidResourceHandle);
-  return emulator::not_in_a_graph();
-}
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned) {
-  return cudaSuccess;
-}
-cudaError_t cudaEventDestroy(cudaEvent_t) {
-  return cudaSuccess;
-}
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
-  *milliseconds = 0;
-  return cudaSuccess;
-}
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t stream) {
-  return stream != nullptr ? cudaSuccess : keep_error(cudaErrorInvalidResourceHandle);
-}
-cudaError_t cudaEventSynchronize(cudaEvent_t) {
-  return emulator::not_in_a_graph();
 }

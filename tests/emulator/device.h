@@ -39,7 +39,9 @@ size_t max_shared();
 void fail_blas(int k);
 // Those that were made and not destroyed.
 int blas_handles();
-// Whose stream it is.
-int device_of(cudaStream_t stream);
+// This thread's device 0 is the machine's k-th from now on, as with CUDA_VISIBLE_DEVICES=k.
+void see_devices_from(int k);
+// Which of the machine's a device of this thread is.
+int device_of_machine(int device);
 
 }  // namespace emulator

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/emulator/device.h"
+#include "tests/emulator/streams.h"
 
 struct EmulatedGraph {
   std::vector<std::function<cudaError_t()>> work;
@@ -46,7 +47,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   *executable = new EmulatedGraph(*graph);
   return cudaSuccess;
 }
-cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  emulator::ask(stream);
   for (const auto& work : executable->work)
     if (const cudaError_t status = work(); status != cudaSuccess) return status;
   return cudaSuccess;
