@@ -15,22 +15,27 @@ namespace papilio::cuda {
 std::string why_no_nccl();
 // "NCCL 2.21.5"
 std::string nccl_version();
+// A GPU's PCI bus id, by which NCCL refuses two ranks on one GPU: index 0 may be another GPU in
+// each process.
+std::string pci_bus_id(int device);
 
-// What all processes of a group must know: one of them makes it.
+// What all processes of a communicator must know: one of them makes it.
 using NcclId = std::array<char, 128>;
 NcclId make_nccl_id();
 
-// `size` processes, each with a GPU of its own.
-struct NcclGroup;
-// Returns when all have come.
-NcclGroup* join_nccl(const NcclId& id, int size, int rank, int device);
-// Does not wait for the others.
-void leave_nccl(NcclGroup* group) noexcept;
+// `size` processes, each with a GPU of its own. Nothing here waits for the others.
+struct NcclCommunicator;
+// Begins to join: nccl_ready() says when all have come.
+NcclCommunicator* nccl_init(const NcclId& id, int size, int rank, int device);
+// Whether what was begun last, the joining or a sum, needs the host no more. Nothing else can be
+// begun before.
+bool nccl_ready(NcclCommunicator* communicator);
+void nccl_abort(NcclCommunicator* communicator) noexcept;
 // Begins data = the sum of all processes' data, of float32, float64 or bfloat16, when this GPU has
 // done what it was asked for so far. All call it in the same order. The memory stays until the sum
-// is there; it is the group's n-th, counted from 1, which is returned.
-int64_t nccl_sum(NcclGroup* group, void* data, int64_t count, DType dtype);
+// is there; it is the communicator's n-th, counted from 1, which is returned.
+int64_t nccl_all_reduce(NcclCommunicator* communicator, void* data, int64_t count, DType dtype);
 // Whether the n-th sum, and so all before it, are there: work that is launched now sees them.
-bool nccl_has(NcclGroup* group, int64_t n);
+bool nccl_test(NcclCommunicator* communicator, int64_t n);
 
 }  // namespace papilio::cuda

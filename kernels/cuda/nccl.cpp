@@ -1,6 +1,7 @@
 #include "kernels/nccl.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -12,21 +13,16 @@
 
 namespace papilio::cuda {
 
-// A stream of its own, so that the GPU goes on computing; of each sum that may still run its end.
-struct NcclGroup {
-  int device = 0;
-  ncclComm_t communicator = nullptr;
-  cudaStream_t stream = nullptr;
-  cudaEvent_t computed = nullptr;  // what the next sum waits for
-  std::deque<cudaEvent_t> ends;
-  int64_t begun = 0, done = 0;
-};
-
 namespace {
 
 void check_nccl(ncclResult_t status, const char* what) {
   if (status != ncclSuccess)
     throw Error(std::string("NCCL: ") + what + ": " + nccl().GetErrorString(status));
+}
+
+// Of a call that may go on: the communicator's state says how it ends.
+void check_begun(ncclResult_t status, const char* what) {
+  if (status != ncclInProgress) check_nccl(status, what);
 }
 
 ncclDataType_t type_of(DType dtype) {
@@ -49,6 +45,36 @@ cudaEvent_t new_event() {
 }
 
 }  // namespace
+
+// A stream of its own, so that the GPU goes on computing; of each sum that may still run its end.
+struct NcclCommunicator {
+  const int device;
+  ncclComm_t communicator = nullptr;
+  cudaStream_t stream = nullptr;
+  cudaEvent_t computed = nullptr;  // what the next sum waits for
+  std::deque<cudaEvent_t> ends;
+  int64_t begun = 0, on_stream = 0, done = 0;
+
+  explicit NcclCommunicator(int gpu) : device(gpu) {}
+  ~NcclCommunicator() {
+    cudaSetDevice(device);
+    if (communicator != nullptr) nccl().CommAbort(communicator);
+    for (cudaEvent_t end : ends) cudaEventDestroy(end);
+    if (computed != nullptr) cudaEventDestroy(computed);
+    if (stream != nullptr) cudaStreamDestroy(stream);
+  }
+  NcclCommunicator(const NcclCommunicator&) = delete;
+  NcclCommunicator& operator=(const NcclCommunicator&) = delete;
+
+  const char* what() const { return begun == 0 ? "the beginning" : "a sum"; }
+  // Whether nothing goes on at the host; throws what went wrong.
+  bool is_idle() const {
+    ncclResult_t state = ncclSuccess;
+    check_nccl(nccl().CommGetAsyncError(communicator, &state), what());
+    check_begun(state, what());
+    return state == ncclSuccess;
+  }
+};
 
 std::string why_no_nccl() {
   try {
@@ -76,55 +102,65 @@ NcclId make_nccl_id() {
   return bytes;
 }
 
-NcclGroup* join_nccl(const NcclId& id, int size, int rank, int device) {
+std::string pci_bus_id(int device) {
+  std::array<char, 32> text{};
+  check(cudaDeviceGetPCIBusId(text.data(), int(text.size()), device), "cudaDeviceGetPCIBusId");
+  return text.data();
+}
+
+NcclCommunicator* nccl_init(const NcclId& id, int size, int rank, int device) {
   use_device(device);
-  auto group = std::make_unique<NcclGroup>();
-  group->device = device;
-  check(cudaStreamCreateWithFlags(&group->stream, cudaStreamNonBlocking),
+  auto joining = std::make_unique<NcclCommunicator>(device);
+  check(cudaStreamCreateWithFlags(&joining->stream, cudaStreamNonBlocking),
         "cudaStreamCreateWithFlags");
-  group->computed = new_event();
+  joining->computed = new_event();
   ncclUniqueId all;
   std::ranges::copy(id, all.internal);
-  check_nccl(nccl().CommInitRank(&group->communicator, size, all, rank), "the beginning");
-  return group.release();
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  config.blocking = 0;
+  check_begun(nccl().CommInitRankConfig(&joining->communicator, size, all, rank, &config),
+              joining->what());
+  return joining.release();
 }
 
-void leave_nccl(NcclGroup* group) noexcept {
-  if (group == nullptr) return;
-  cudaSetDevice(group->device);
-  nccl().CommAbort(group->communicator);
-  for (cudaEvent_t end : group->ends) cudaEventDestroy(end);
-  cudaEventDestroy(group->computed);
-  cudaStreamDestroy(group->stream);
-  delete group;
+bool nccl_ready(NcclCommunicator* c) {
+  use_device(c->device);
+  if (!c->is_idle()) return false;
+  if (c->on_stream == c->begun) return true;
+  c->ends.push_back(new_event());
+  check(cudaEventRecord(c->ends.back(), c->stream), "cudaEventRecord");
+  ++c->on_stream;
+  return true;
 }
 
-int64_t nccl_sum(NcclGroup* group, void* data, int64_t count, DType dtype) {
-  use_device(group->device);
-  check(cudaEventRecord(group->computed, stream()), "cudaEventRecord");
-  check(cudaStreamWaitEvent(group->stream, group->computed, 0), "cudaStreamWaitEvent");
-  check_nccl(nccl().AllReduce(data, data, size_t(count), type_of(dtype), ncclSum,
-                              group->communicator, group->stream),
-             "a sum");
-  group->ends.push_back(new_event());
-  check(cudaEventRecord(group->ends.back(), group->stream), "cudaEventRecord");
-  return ++group->begun;
+void nccl_abort(NcclCommunicator* c) noexcept {
+  delete c;
 }
 
-bool nccl_has(NcclGroup* group, int64_t n) {
-  use_device(group->device);
-  for (; group->done < n; ++group->done) {
-    const cudaError_t status = cudaEventQuery(group->ends.front());
+int64_t nccl_all_reduce(NcclCommunicator* c, void* data, int64_t count, DType dtype) {
+  use_device(c->device);
+  const ncclDataType_t type = type_of(dtype);
+  check(cudaEventRecord(c->computed, stream()), "cudaEventRecord");
+  check(cudaStreamWaitEvent(c->stream, c->computed, 0), "cudaStreamWaitEvent");
+  check_begun(
+      nccl().AllReduce(data, data, size_t(count), type, ncclSum, c->communicator, c->stream),
+      "a sum");
+  return ++c->begun;
+}
+
+bool nccl_test(NcclCommunicator* c, int64_t n) {
+  use_device(c->device);
+  for (; c->done < n; ++c->done) {
+    if (c->ends.empty()) return false;
+    const cudaError_t status = cudaEventQuery(c->ends.front());
     if (status == cudaErrorNotReady) {
       cudaGetLastError();
-      ncclResult_t found = ncclSuccess;
-      check_nccl(nccl().CommGetAsyncError(group->communicator, &found), "a sum");
-      check_nccl(found, "a sum");
+      c->is_idle();
       return false;
     }
     check(status, "a sum of NCCL");
-    cudaEventDestroy(group->ends.front());
-    group->ends.pop_front();
+    cudaEventDestroy(c->ends.front());
+    c->ends.pop_front();
   }
   return true;
 }

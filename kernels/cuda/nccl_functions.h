@@ -9,7 +9,7 @@ namespace papilio::cuda {
   F(AllReduce)                    \
   F(CommAbort)                    \
   F(CommGetAsyncError)            \
-  F(CommInitRank)                 \
+  F(CommInitRankConfig)           \
   F(GetErrorString)               \
   F(GetUniqueId)                  \
   F(GetVersion)

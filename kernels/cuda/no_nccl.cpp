@@ -17,7 +17,7 @@ namespace {
 
 std::string why_no_nccl() {
   return "this build of Papilio has no NCCL: build it with -Dnccl=enabled, which needs nvcc and "
-         "nccl.h";
+         "nccl.h of 2.14 or newer";
 }
 
 std::string nccl_version() {
@@ -28,17 +28,25 @@ NcclId make_nccl_id() {
   throw_none();
 }
 
-NcclGroup* join_nccl(const NcclId&, int, int, int) {
+std::string pci_bus_id(int) {
   throw_none();
 }
 
-void leave_nccl(NcclGroup*) noexcept {}  // nobody ever joined one
-
-int64_t nccl_sum(NcclGroup*, void*, int64_t, DType) {
+NcclCommunicator* nccl_init(const NcclId&, int, int, int) {
   throw_none();
 }
 
-bool nccl_has(NcclGroup*, int64_t) {
+bool nccl_ready(NcclCommunicator*) {
+  throw_none();
+}
+
+void nccl_abort(NcclCommunicator*) noexcept {}  // nobody ever began one
+
+int64_t nccl_all_reduce(NcclCommunicator*, void*, int64_t, DType) {
+  throw_none();
+}
+
+bool nccl_test(NcclCommunicator*, int64_t) {
   throw_none();
 }
 

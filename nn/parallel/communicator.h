@@ -39,8 +39,8 @@ struct Collective {
   std::shared_ptr<const void> keep = nullptr;
 };
 
-// All ranks call the same functions in the same order. Errors are RankError and name the rank and
-// its host. One thread at a time uses a Communicator.
+// All ranks call the same functions in the same order. Errors are RankError; those of another rank
+// name it and its host. One thread at a time uses a Communicator.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -56,16 +56,19 @@ class Communicator {
   virtual bool reaches(Device device) const { return device.is_cpu(); }
   // Begins an exchange, which goes on beside what the caller does. Its memory stays until wait() of
   // the returned ticket, and with `keep` as long as that is held: a failed exchange may go on.
-  // Exchanges happen in the order in which they are begun.
+  // Exchanges of the CPU's memory happen in the order in which they are begun, and so do sums of a
+  // GPU's, behind what that GPU was asked for before; between the two kinds there is no order.
   virtual int64_t start(const Collective& collective) = 0;
-  // Returns when this exchange, and so all before it, are done.
+  // Returns when this exchange, and so all before it of the same memory, are done.
   virtual void wait(int64_t ticket) = 0;
   // While true the others wait for this rank as long as it takes: it writes a file.
   virtual void set_busy(bool busy) = 0;
   // Seconds that another may come later than this one before the run ends: it hangs.
   virtual void set_patience(double seconds) = 0;
-  // Throws RankError if another rank has failed meanwhile.
-  virtual void check_others() = 0;
+  // Whether another rank is busy, as it last said: whoever waits for the others by other means than
+  // wait() calls it again and again, and they are asked once a second. Throws RankError if one has
+  // failed meanwhile, or does not answer.
+  virtual bool others_busy() = 0;
 
   // The end of all ranks when this one fails: tells the others and hears what they say. Returns the
   // line that this rank is to print, "" if it is another's: the first that failed by itself speaks,

@@ -91,7 +91,7 @@ class Mpi : public Communicator {
   void wait(int64_t ticket) override { thread_.wait(ticket); }
   void set_busy(bool busy) override { thread_.set_busy(busy); }
   void set_patience(double seconds) override { thread_.set_patience(seconds); }
-  void check_others() override { thread_.check_others(); }
+  bool others_busy() override { return thread_.others_busy(); }
   std::string fail(const std::string& reason) override { return thread_.fail(reason); }
   void leave(int code) override {
     thread_.leave(code);
@@ -112,6 +112,12 @@ std::optional<Launch> find_launch() {
       return Launch{marks.launcher, *rank, *size, number(marks.local_rank).value_or(0)};
   }
   return std::nullopt;
+}
+
+Device gpu_of(const std::optional<Launch>& launch) {
+  const int gpus = cuda_device_count();
+  check(gpus > 0, "gpu_of: there is no GPU");
+  return Device::cuda(launch ? launch->local_rank % gpus : 0);
 }
 
 std::unique_ptr<Communicator> mpi(const Launch& launch, double patience) {

@@ -17,6 +17,8 @@ struct Launch {
 };
 // Nothing if no launcher did.
 std::optional<Launch> find_launch();
+// Each rank of a host takes the next of its GPUs, the first without a launcher. There is one.
+Device gpu_of(const std::optional<Launch>& launch);
 
 // Begins MPI, which a thread of its own serves from then on: it carries exchanges on while the
 // caller computes, and answers the others. Throws RankError if this build has no MPI, if MPI cannot

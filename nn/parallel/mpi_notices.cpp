@@ -16,6 +16,8 @@ namespace {
 
 // A rank that is asked whether it is there answers at once, whatever it computes.
 constexpr double kGoneAfter = 5;
+// A process that was stopped and goes on has not waited all that while since it asked last.
+constexpr double kOneWatch = 1.5;
 
 }  // namespace
 
@@ -93,6 +95,14 @@ void MpiThread::look_after_others(double late, double seconds, bool patient) {
     if (!other.asked) send(r, Notice::Kind::where);
     other.asked = true;
   }
+}
+
+void MpiThread::watch_others() {
+  const auto now = Clock::now();
+  const double seconds = std::min(Seconds(now - watched_at_).count(), kOneWatch);
+  if (seconds < 1) return;
+  watched_at_ = now;
+  look_after_others(0, seconds, true);
 }
 
 void MpiThread::end_together() {

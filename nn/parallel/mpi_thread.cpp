@@ -14,8 +14,10 @@ namespace {
 
 // Others are asked whether they are there when they are so late.
 constexpr double kAskAfter = 1;
-// An exchange that a rank has come to before its end comes to its own end soon, or never.
-constexpr double kEndOfExchange = 0.2;
+// An exchange that a rank has come to before its end comes to its own end soon, or never: at
+// 1 Gbit/s twice its bytes, as a sum in a ring sends, and that again for a link that others use
+// too.
+constexpr double kEndOfExchange = 0.2, kEndOfOneByte = 2 * 2 * 8 / 1e9;
 // A process that was stopped and goes on (Ctrl-Z, fg) has not waited all that while.
 constexpr double kOneLook = 0.05;
 
@@ -105,9 +107,11 @@ void MpiThread::set_patience(double seconds) {
   patience_ = seconds;
 }
 
-void MpiThread::check_others() {
+bool MpiThread::others_busy() {
   const std::lock_guard lock(mutex_);
   throw_failure();
+  watched_ = true;
+  return others_busy_;
 }
 
 std::string MpiThread::fail(const std::string& reason) {
@@ -210,7 +214,7 @@ void MpiThread::serve() {
     const bool exchanges = ask == Ask::nothing && failure_.empty() && !queue_.empty();
     const Collective next = exchanges ? queue_.front() : Collective{};
     const int code = abort_code_;
-    const bool failed = !failure_.empty();
+    const bool failed = !failure_.empty(), watched = std::exchange(watched_, false);
     lock.unlock();
     std::string problem;
     try {
@@ -224,6 +228,7 @@ void MpiThread::serve() {
         exchange(next, false);
       else if (ask == Ask::nothing && !failed)
         read_notices();
+      if (!exchanges && ask == Ask::nothing && !failed && watched) watch_others();
     } catch (const std::exception& e) {
       problem = e.what();
       exchanging_ = false;
@@ -235,6 +240,7 @@ void MpiThread::serve() {
       ++finished_;
       if (ended_ >= 0) tell_end_of(ended_);
     }
+    others_busy_ = std::ranges::any_of(others_, &Other::busy);
     if (ask != Ask::nothing) answered_ = true;
     done_.notify_all();
     if (ask == Ask::abort || ask == Ask::finish) return;
@@ -265,7 +271,8 @@ void MpiThread::exchange(const Collective& collective, bool patient) {
   const auto begin = Clock::now();
   exchanging_ = true;
   read_notices();
-  poll(patient);
+  // Within kEndWithin, in which the ranks hear each other's reasons.
+  poll(patient, std::min(kEndOfExchange + kEndOfOneByte * double(to), kEndWithin - 0.5));
   exchanging_ = false;
   if (bits_a_second_ > 0) travel(c, begin);
   if (!collective.keep && one > 0) std::memcpy(collective.to, to_.data(), to);
@@ -280,7 +287,7 @@ void MpiThread::travel(const PapilioMpiCollective& c, Clock::time_point begin) c
                                             messages * (latency_ + 8 * each / bits_a_second_))));
 }
 
-void MpiThread::poll(bool patient) {
+void MpiThread::poll(bool patient, double end_of_exchange) {
   double late = 0, after_end = 0, asked_at = kAskAfter - 1;
   auto before = Clock::now();
   for (int64_t looks = 0;; ++looks) {
@@ -292,7 +299,7 @@ void MpiThread::poll(bool patient) {
     late += step;
     before = now;
     if (looks % 16 == 0 && late > 0.002) read_notices();
-    if (ended_ >= 0 && (after_end += step) > kEndOfExchange) throw_end_of(ended_);
+    if (ended_ >= 0 && (after_end += step) > end_of_exchange) throw_end_of(ended_);
     if (late - asked_at >= 1) {
       look_after_others(late, late - asked_at, patient);
       asked_at = late;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
+#include <deque>
 #include <span>
 #include <thread>
 #include <utility>
@@ -19,15 +19,45 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
+struct Abort {
+  void operator()(cuda::NcclCommunicator* communicator) const noexcept {
+    cuda::nccl_abort(communicator);
+  }
+};
+using NcclHandle = std::unique_ptr<cuda::NcclCommunicator, Abort>;
+
+// What goes wrong in NCCL is most often another rank's end, which `host` knows more of.
+template <class F>
+auto of_nccl(Communicator& host, F f) -> decltype(f()) {
+  try {
+    return f();
+  } catch (const papilio::Error&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    host.others_busy();
+    throw;
+  }
+}
+
+// Returns when f() is true. Throws if another rank fails, or `what` has not come after so many
+// seconds in which none was busy.
+template <class F>
+void poll(Communicator& host, double patience, const char* what, F f) {
+  const auto begin = Clock::now();
+  auto waits_since = begin;
+  while (!of_nccl(host, f)) {
+    const auto now = Clock::now();
+    if (host.others_busy()) waits_since = now;
+    check<RankError>(Seconds(now - waits_since).count() < patience, "NCCL: ", what,
+                     " has not come in ", patience, " seconds");
+    if (Seconds(now - begin).count() > 0.001)
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+}
+
 class Nccl : public Communicator {
  public:
-  Nccl(std::unique_ptr<Communicator> host, Device device, const cuda::NcclId& id)
-      : host_(std::move(host)),
-        device_(device),
-        group_(cuda::join_nccl(id, host_->size(), host_->rank(), device.index)) {}
-  ~Nccl() override { cuda::leave_nccl(group_); }
-  Nccl(const Nccl&) = delete;
-  Nccl& operator=(const Nccl&) = delete;
+  Nccl(std::unique_ptr<Communicator> host, Device device, NcclHandle nccl, double patience)
+      : host_(std::move(host)), device_(device), patience_(patience), nccl_(std::move(nccl)) {}
 
   int rank() const override { return host_->rank(); }
   int size() const override { return host_->size(); }
@@ -40,18 +70,18 @@ class Nccl : public Communicator {
     if (c.device.is_cpu()) return host_->start(c);
     check(c.device == device_ && c.kind == Collective::Kind::all_reduce,
           "NCCL: expected a sum of memory on ", device_, ", got ", c.device);
-    return of_the_group([&] { return -cuda::nccl_sum(group_, c.to, c.count, c.dtype); });
+    check(c.keep != nullptr, "NCCL: expected what holds a sum's memory");
+    const int64_t n =
+        of_nccl(*host_, [&] { return cuda::nccl_all_reduce(nccl_.get(), c.to, c.count, c.dtype); });
+    kept_.push_back(c.keep);
+    // Connecting to the others is a part of the first one.
+    poll(*host_, patience_, "a sum", [&] { return cuda::nccl_ready(nccl_.get()); });
+    return -n;
   }
   void wait(int64_t ticket) override {
     if (ticket >= 0) return host_->wait(ticket);
-    const auto begin = Clock::now();
-    while (!of_the_group([&] { return cuda::nccl_has(group_, -ticket); })) {
-      host_->check_others();
-      const double late = Seconds(Clock::now() - begin).count();
-      check<RankError>(late < patience_, own_name(), ": NCCL: a sum has not come in ", patience_,
-                       " seconds");
-      if (late > 0.001) std::this_thread::sleep_for(std::chrono::microseconds(50));
-    }
+    poll(*host_, patience_, "a sum", [&] { return cuda::nccl_test(nccl_.get(), -ticket); });
+    for (; done_ < -ticket; ++done_) kept_.pop_front();
   }
 
   void set_busy(bool busy) override { host_->set_busy(busy); }
@@ -59,48 +89,33 @@ class Nccl : public Communicator {
     patience_ = seconds;
     host_->set_patience(seconds);
   }
-  void check_others() override { host_->check_others(); }
+  bool others_busy() override { return host_->others_busy(); }
   std::string fail(const std::string& reason) override { return host_->fail(reason); }
   void leave(int code) override { host_->leave(code); }
+  // Not before the others have their sums: what ends here ends theirs.
   void finish() override {
-    cuda::leave_nccl(std::exchange(group_, nullptr));
     host_->finish();
+    nccl_.reset();
   }
 
  private:
-  std::string own_name() const {
-    return str("rank ", rank(), " of ", size(), " on ", host(rank()));
-  }
-
-  // What goes wrong in the group is most often another rank's end, which `host_` knows more of.
-  template <class F>
-  auto of_the_group(F f) -> decltype(f()) {
-    try {
-      return f();
-    } catch (const papilio::Error& e) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
-      host_->check_others();
-      throw RankError(own_name() + ": " + e.what());
-    }
-  }
-
   std::unique_ptr<Communicator> host_;
   const Device device_;
-  cuda::NcclGroup* group_;
-  double patience_ = 60;
+  double patience_;
+  std::deque<std::shared_ptr<const void>> kept_;  // memory of the sums behind the done_-th
+  int64_t done_ = 0;
+  NcclHandle nccl_;  // ends before that memory does
 };
 
 // Why not all ranks can sum by NCCL, "" if they can.
 std::string why_not(Communicator& host, Device device) {
   const std::string own = device.is_cpu() ? "computes on the CPU" : cuda::why_no_nccl();
   const std::vector<std::string> problems = host.all_gather(own);
-  // Two ranks of a host that see the same GPUs must not use the same one.
-  const char* seen = std::getenv("CUDA_VISIBLE_DEVICES");
-  const std::vector<std::string> gpus =
-      host.all_gather(str(host.host(host.rank()), ' ', seen == nullptr ? "" : seen, ' ', device));
+  const std::vector<std::string> gpus = host.all_gather(
+      own.empty() ? str(host.host(host.rank()), ' ', cuda::pci_bus_id(device.index)) : "");
   for (size_t r = 0; r < problems.size(); ++r) {
     const auto first = size_t(std::ranges::find(gpus, gpus[r]) - gpus.begin());
-    const std::string shares = first < r ? str("has ", device, " with rank ", first) : "";
+    const std::string shares = first < r ? str("has the GPU of rank ", first) : "";
     const std::string& problem = problems[r].empty() ? shares : problems[r];
     if (!problem.empty()) return str("rank ", r, " on ", host.host(int(r)), ": ", problem);
   }
@@ -109,15 +124,19 @@ std::string why_not(Communicator& host, Device device) {
 
 }  // namespace
 
-std::unique_ptr<Communicator> with_nccl(std::unique_ptr<Communicator> host, Device device,
-                                        std::string& why) {
-  why = why_not(*host, device);
-  if (!why.empty()) return host;
-  check_same_everywhere(*host, "NCCL", cuda::nccl_version());
+std::string add_nccl(std::unique_ptr<Communicator>& ranks, Device device, double patience) {
+  Communicator& host = *ranks;
+  std::string why = why_not(host, device);
+  if (!why.empty()) return why;
+  check_same_everywhere(host, "NCCL", cuda::nccl_version());
   cuda::NcclId id{};
-  if (host->rank() == 0) id = cuda::make_nccl_id();
-  host->broadcast(std::span(id.data(), id.size()));
-  return std::make_unique<Nccl>(std::move(host), device, id);
+  if (host.rank() == 0) id = cuda::make_nccl_id();
+  host.broadcast(std::span(id.data(), id.size()));
+  NcclHandle nccl(
+      of_nccl(host, [&] { return cuda::nccl_init(id, host.size(), host.rank(), device.index); }));
+  poll(host, patience, "another rank", [&] { return cuda::nccl_ready(nccl.get()); });
+  ranks = std::make_unique<Nccl>(std::move(ranks), device, std::move(nccl), patience);
+  return "";
 }
 
 }  // namespace papilio::nn

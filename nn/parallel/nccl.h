@@ -8,11 +8,11 @@
 
 namespace papilio::nn {
 
-// Adds NCCL to `host`, which carries all exchanges but sums of the GPUs' memory, and NCCL's ids.
-// All ranks call it, each with the device that it computes on. If not all of them can (a CPU, a GPU
-// for two ranks, no NCCL in the build or on the machine), `host` comes back as it is, and `why`
-// says which rank and why: sums then go through the host's memory.
-std::unique_ptr<Communicator> with_nccl(std::unique_ptr<Communicator> host, Device device,
-                                        std::string& why);
+// Adds NCCL to `ranks`, which go on carrying all exchanges but sums of the GPUs' memory. All ranks
+// call it, each with the device that it computes on. Returns "", or, if not all of them can (a CPU,
+// a GPU for two ranks, no NCCL in the build or on the machine), which rank and why: then `ranks`
+// stay as they are, and sums go through the host's memory. patience: Communicator::set_patience's.
+// Throws Error if NCCL fails, at this rank alone or at all; `ranks` then can tell the others.
+std::string add_nccl(std::unique_ptr<Communicator>& ranks, Device device, double patience);
 
 }  // namespace papilio::nn

@@ -3,28 +3,29 @@
 #include <nccl.h>
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "kernels/cuda/nccl_functions.h"
+#include "kernels/cuda/runtime.h"
 #include "kernels/dtype.h"
 #include "kernels/error.h"
 #include "tests/emulator/device.h"
+#include "tests/emulator/streams.h"
+
+using emulator::NcclFault;
 
 namespace {
 
 std::mutex mutex;
-std::condition_variable changed;
-std::atomic<bool> hidden = false, broken = false;
+std::atomic<NcclFault> fault = NcclFault::none;
 std::atomic<int> alive = 0;
 
 // One sum: whose memory, until all have come; then what they will see.
@@ -39,7 +40,7 @@ struct Group {
   size_t size = 0;
   std::set<int> ranks, devices;
   std::map<int64_t, Sum> sums;
-  bool wrong = false;
+  bool wrong = false, ended = false;
 };
 std::map<std::string, std::weak_ptr<Group>> groups;
 
@@ -75,18 +76,21 @@ void compute(Sum& sum) {
 struct ncclComm {
   std::shared_ptr<Group> group;
   int rank, device;
+  cudaStream_t stream = nullptr;
+  std::optional<Sum> next;  // not on the stream yet
+  int looks = 0;            // at it
   int64_t begun = 0, seen = 0;
 };
 
 namespace {
 
-// The communicators of each thread; destroyed after all that main's thread may still have.
-std::map<std::thread::id, std::vector<ncclComm*>> communicators;
+// By the stream that each has sums on.
+std::map<cudaStream_t, ncclComm*> communicators;
 
 // Gives this rank its next sum if that is there.
 bool see_next(ncclComm& c) {
   Sum& sum = c.group->sums[c.seen];
-  if (sum.memory.size() < c.group->size) return false;
+  if (sum.memory.size() < c.group->size || c.group->ended) return false;
   const emulator::DeviceMemoryOpen open;
   if (!sum.result.empty()) std::memcpy(sum.memory[c.rank], sum.result.data(), sum.result.size());
   ++c.seen;
@@ -97,11 +101,8 @@ bool see_next(ncclComm& c) {
 
 namespace emulator {
 
-void hide_nccl(bool is_hidden) {
-  hidden = is_hidden;
-}
-void break_nccl(bool is_broken) {
-  broken = is_broken;
+void set_nccl_fault(NcclFault next) {
+  fault = next;
 }
 int nccl_communicators() {
   return alive;
@@ -113,6 +114,8 @@ const char* ncclGetErrorString(ncclResult_t result) {
   switch (result) {
     case ncclSuccess:
       return "no error";
+    case ncclSystemError:
+      return "unhandled system error (run with NCCL_DEBUG=INFO for details)";
     case ncclInvalidArgument:
       return "invalid argument";
     case ncclInvalidUsage:
@@ -130,6 +133,7 @@ ncclResult_t ncclGetVersion(int* version) {
 }
 
 ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
+  if (fault == NcclFault::id) return ncclSystemError;
   static std::atomic<int> count = 0;
   *id = {};
   const std::string text = "group " + std::to_string(++count);
@@ -137,69 +141,93 @@ ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
   return ncclSuccess;
 }
 
-ncclResult_t ncclCommInitRank(ncclComm_t* communicator, int size, ncclUniqueId id, int rank) {
+ncclResult_t ncclCommInitRankConfig(ncclComm_t* communicator, int size, ncclUniqueId id, int rank,
+                                    ncclConfig_t* config) {
+  if (config->blocking != 0) return ncclInvalidArgument;
+  if (fault == NcclFault::beginning && rank == 1) return ncclSystemError;
   int device = 0;
   cudaGetDevice(&device);
-  std::unique_lock lock(mutex);
+  const std::lock_guard lock(mutex);
   std::shared_ptr<Group> group = groups[id.internal].lock();
   if (group == nullptr) groups[id.internal] = group = std::make_shared<Group>();
   group->size = size_t(size);
-  // Two ranks of one GPU are refused at all ranks, as NCCL does.
-  group->wrong |= !group->ranks.insert(rank).second || !group->devices.insert(device).second;
-  changed.notify_all();
-  if (!changed.wait_for(lock, std::chrono::seconds(10),
-                        [&] { return group->wrong || group->ranks.size() == group->size; }))
-    return ncclSystemError;
-  if (group->wrong) return ncclInvalidUsage;
-  *communicator = new ncclComm{group, rank, device};
-  communicators[std::this_thread::get_id()].push_back(*communicator);
+  *communicator = new ncclComm{.group = group, .rank = rank, .device = device, .next = {}};
   ++alive;
-  return ncclSuccess;
+  if (fault == NcclFault::absent && rank == 1) return ncclInProgress;
+  // Two ranks of one GPU are refused at all ranks, as NCCL does.
+  group->wrong |= !group->ranks.insert(rank).second ||
+                  !group->devices.insert(emulator::device_of_machine(device)).second;
+  return ncclInProgress;
 }
 
 ncclResult_t ncclCommAbort(ncclComm_t communicator) {
   const std::lock_guard lock(mutex);
-  for (auto& [thread, own] : communicators) std::erase(own, communicator);
+  communicator->group->ended = true;
+  communicators.erase(communicator->stream);
   delete communicator;
   --alive;
   return ncclSuccess;
 }
 
-ncclResult_t ncclCommGetAsyncError(ncclComm_t, ncclResult_t* error) {
-  *error = broken ? ncclRemoteError : ncclSuccess;
+ncclResult_t ncclCommGetAsyncError(ncclComm_t communicator, ncclResult_t* error) {
+  const std::lock_guard lock(mutex);
+  ncclComm& c = *communicator;
+  Group& group = *c.group;
+  *error = ncclSuccess;
+  if (group.wrong) {
+    *error = ncclInvalidUsage;
+  } else if ((fault == NcclFault::connection || group.ended) && c.seen < c.begun) {
+    *error = ncclRemoteError;
+  } else if (group.ranks.size() < group.size || (c.next && c.looks++ == 0)) {
+    *error = ncclInProgress;
+  } else if (c.next) {
+    Sum& sum = group.sums[c.begun++];
+    if (!sum.memory.empty() && (sum.count != c.next->count || sum.type != c.next->type)) {
+      *error = ncclInvalidUsage;
+      return ncclSuccess;
+    }
+    c.next->memory.merge(sum.memory);
+    sum = *c.next;
+    c.next.reset();
+    emulator::ask(c.stream);
+    if (sum.memory.size() == group.size) compute(sum);
+  }
   return ncclSuccess;
 }
 
+// It is on the stream when the communicator is no more in progress.
 ncclResult_t ncclAllReduce(const void* from, void* to, size_t count, ncclDataType_t type,
                            ncclRedOp_t operation, ncclComm_t communicator, cudaStream_t stream) {
   int device = -1;
   cudaGetDevice(&device);
   if (from != to || operation != ncclSum) return ncclInvalidArgument;
-  if (device != communicator->device || stream == nullptr ||
-      emulator::device_of(stream) != communicator->device)
-    return ncclInvalidUsage;
+  ncclComm& c = *communicator;
   const std::lock_guard lock(mutex);
-  Group& group = *communicator->group;
-  Sum& sum = group.sums[communicator->begun++];
-  if (!sum.memory.empty() && (sum.count != count || sum.type != type)) return ncclInvalidUsage;
-  sum.count = count;
-  sum.type = type;
-  sum.memory[communicator->rank] = to;
-  if (sum.memory.size() == group.size) compute(sum);
-  return ncclSuccess;
+  if (device != c.device || stream == nullptr || emulator::device_of(stream) != device || c.next ||
+      c.group->ranks.size() < c.group->size)
+    return ncclInvalidUsage;
+  // What the device computes into `to` is there when the sum begins.
+  if (!emulator::waits_for_all_of(stream, papilio::cuda::stream())) return ncclInvalidUsage;
+  c.stream = stream;
+  communicators[stream] = communicator;
+  c.next = Sum{.memory = {{c.rank, to}}, .count = count, .type = type, .result = {}};
+  c.looks = 0;
+  return ncclInProgress;
 }
 
-cudaError_t cudaEventQuery(cudaEvent_t) {
+cudaError_t cudaEventQuery(cudaEvent_t event) {
   const std::lock_guard lock(mutex);
-  for (ncclComm* c : communicators[std::this_thread::get_id()])
-    while (c->seen < c->begun)
-      if (!see_next(*c)) return emulator::keep_error(cudaErrorNotReady);
+  const auto found = communicators.find(event->stream);
+  if (found == communicators.end()) return cudaSuccess;
+  ncclComm& c = *found->second;
+  while (c.seen < event->asked)
+    if (!see_next(c)) return emulator::keep_error(cudaErrorNotReady);
   return cudaSuccess;
 }
 
 // All of them are in the program itself.
 const papilio::cuda::NcclFunctions& papilio::cuda::nccl() {
-  if (hidden) throw Error("NCCL is not where the loader looks");
+  if (fault == NcclFault::hidden) throw Error("NCCL is not where the loader looks");
 #define PAPILIO_ADDRESS(name) &::nccl##name,
   static const NcclFunctions functions{PAPILIO_NCCL_FUNCTIONS(PAPILIO_ADDRESS)};
 #undef PAPILIO_ADDRESS

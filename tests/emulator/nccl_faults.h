@@ -3,10 +3,16 @@
 
 namespace emulator {
 
-// The library is not to be found, as long as this is so.
-void hide_nccl(bool hidden);
-// Sums that are not there yet fail from now on, as when a process of the group has ended.
-void break_nccl(bool broken);
+enum class NcclFault {
+  none,
+  hidden,      // the library is not to be found
+  id,          // no id can be made
+  beginning,   // rank 1 cannot begin to join
+  absent,      // rank 1 begins and never joins
+  connection,  // sums that are not there yet fail, as when a process of the group has ended
+};
+// From now on.
+void set_nccl_fault(NcclFault fault);
 // Communicators that were made and not taken down.
 int nccl_communicators();
 

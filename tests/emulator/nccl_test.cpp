@@ -3,12 +3,15 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17,13 +20,16 @@
 #include "nn/parallel/detail/gradient_buckets.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tests/emulator/device.h"
 #include "tests/emulator/nccl_faults.h"
+#include "tests/emulator/streams.h"
 #include "tests/emulator/thread_ranks.h"
 
 namespace papilio::test {
 
 namespace {
 
+using emulator::NcclFault;
 using nn::Collective;
 using nn::Communicator;
 
@@ -35,17 +41,17 @@ int64_t start_sum(Communicator& c, const Tensor& x) {
                   .to = x.raw_data(),
                   .count = x.numel(),
                   .dtype = x.dtype(),
-                  .device = x.device()});
+                  .device = x.device(),
+                  .keep = x.storage()});
 }
 
 // With NCCL, on device r of rank r.
 void on_devices(int size, const std::function<void(Communicator&, Device)>& f) {
   const std::string failure = in_thread_ranks(size, [&](std::unique_ptr<Communicator> host) {
     const Device device = Device::cuda(host->rank());
-    std::string why;
-    const auto ranks = nn::with_nccl(std::move(host), device, why);
+    const std::string why = nn::add_nccl(host, device, 60);
     check(why.empty(), why);
-    f(*ranks, device);
+    f(*host, device);
   });
   CHECK(failure == "");
   CHECK(emulator::nccl_communicators() == 0);
@@ -125,60 +131,153 @@ TEST_CASE("nccl: without it at one rank, sums of all go through the host, and wh
     std::string said;
     in_thread_ranks(size, [&](std::unique_ptr<Communicator> host) {
       const int rank = host->rank();
-      std::string why;
-      const auto ranks = nn::with_nccl(std::move(host), device_of(rank), why);
+      const std::string why = nn::add_nccl(host, device_of(rank), 60);
       const std::lock_guard lock(checking);
-      CHECK(ranks->engine() == "threads");
-      CHECK(!ranks->reaches(Device::cuda(0)));
+      CHECK(host->engine() == "threads");
+      CHECK(!host->reaches(Device::cuda(0)));
       if (rank == 0) said = why;
     });
     return said;
   };
-  CHECK(why_of(3, [](int) { return Device::cuda(0); }) == "rank 1 on here: has cuda:0 with rank 0");
+  CHECK(why_of(3, [](int) { return Device::cuda(0); }) == "rank 1 on here: has the GPU of rank 0");
   CHECK(why_of(2, [](int rank) { return rank == 0 ? Device::cuda(0) : Device::cpu(); }) ==
         "rank 1 on here: computes on the CPU");
-  emulator::hide_nccl(true);
+  emulator::set_nccl_fault(NcclFault::hidden);
   CHECK(why_of(2, [](int rank) { return Device::cuda(rank); }) ==
         "rank 0 on here: NCCL is not where the loader looks");
-  emulator::hide_nccl(false);
+  emulator::set_nccl_fault(NcclFault::none);
   CHECK(emulator::nccl_communicators() == 0);
 }
 
-TEST_CASE("nccl: a rank that does not come, that fails, or whose connection breaks ends the wait") {
-  // What rank 0 hears while it waits for a sum that rank 1 never begins.
-  const auto heard = [](const std::function<void(Communicator&)>& rank_1) {
-    std::string what;
-    in_thread_ranks(2, [&](std::unique_ptr<Communicator> host) {
+TEST_CASE("nccl: ranks that all see their GPU as the first have one each") {
+  const std::string failure = in_thread_ranks(3, [](std::unique_ptr<Communicator> host) {
+    emulator::see_devices_from(host->rank());
+    const std::string why = nn::add_nccl(host, Device::cuda(0), 60);
+    {
+      const std::lock_guard lock(checking);
+      CHECK(why == "");
+      CHECK(host->engine() == "threads, NCCL 2.21.5");
+    }
+    host->finish();
+  });
+  CHECK(failure == "");
+}
+
+TEST_CASE(
+    "nccl: when joining fails, the ranks still hear of each other, and nothing is left over") {
+  // The line that is printed.
+  const auto failure_of = [](NcclFault fault, double patience) {
+    emulator::set_nccl_fault(fault);
+    std::string failure = in_thread_ranks(2, [&](std::unique_ptr<Communicator> host) {
       const Device device = Device::cuda(host->rank());
-      std::string why;
-      const auto ranks = nn::with_nccl(std::move(host), device, why);
+      ones({3}, {.device = device}).to_vector();  // the device's own stream and events
+      try {
+        nn::add_nccl(host, device, patience);
+      } catch (const Error&) {
+        check(host != nullptr && host->engine() == "threads", "the ranks are gone");
+        throw;
+      }
+    });
+    emulator::set_nccl_fault(NcclFault::none);
+    return failure;
+  };
+  const std::string system_error =
+      ": unhandled system error (run with NCCL_DEBUG=INFO for details)";
+  CHECK(failure_of(NcclFault::id, 60) == "rank 0 of 2 on here: NCCL: an id" + system_error);
+  const int streams = emulator::streams_alive(), events = emulator::events_alive();
+  CHECK(failure_of(NcclFault::beginning, 60) ==
+        "rank 1 of 2 on here: NCCL: the beginning" + system_error);
+  CHECK(failure_of(NcclFault::absent, 0.3)
+            .ends_with(" of 2 on here: NCCL: another rank has not come in 0.3 seconds"));
+  CHECK(emulator::nccl_communicators() == 0);
+  CHECK(emulator::streams_alive() == streams);
+  CHECK(emulator::events_alive() == events);
+}
+
+TEST_CASE("nccl: a rank that does not come, that fails, or whose connection breaks ends the wait") {
+  // What is printed when rank 0 waits for a sum that rank 1 never begins.
+  const auto failure_of = [](const std::function<void(Communicator&)>& rank_1) {
+    std::latch heard(1);
+    return in_thread_ranks(2, [&](std::unique_ptr<Communicator> ranks) {
+      const Device device = Device::cuda(ranks->rank());
+      nn::add_nccl(ranks, device, 60);
       const Tensor x = ones({3}, {.device = device});
-      if (ranks->rank() == 1) return rank_1(*ranks);
+      if (ranks->rank() == 1) {
+        rank_1(*ranks);
+        return heard.wait();
+      }
       ranks->set_patience(0.3);
       try {
         ranks->wait(start_sum(*ranks, x));
-      } catch (const nn::RankError& e) {
-        what = e.what();
+      } catch (const Error&) {
+        heard.count_down();
+        throw;
       }
     });
-    return what;
   };
-  CHECK(heard([](Communicator&) {}) ==
+  CHECK(failure_of([](Communicator&) {}) ==
         "rank 0 of 2 on here: NCCL: a sum has not come in 0.3 seconds");
-  CHECK(heard([](Communicator& ranks) { ranks.fail("rank 1 of 2 on here: out of memory"); }) ==
+  CHECK(failure_of([](Communicator& ranks) { ranks.fail("out of memory"); }) ==
         "rank 1 of 2 on here: out of memory");
-  CHECK(heard([](Communicator&) { emulator::break_nccl(true); }) ==
+  CHECK(failure_of([](Communicator&) { emulator::set_nccl_fault(NcclFault::connection); }) ==
         "rank 0 of 2 on here: NCCL: a sum: remote process exited or there was a network error");
-  emulator::break_nccl(false);
+  emulator::set_nccl_fault(NcclFault::none);
   CHECK(emulator::nccl_communicators() == 0);
+}
+
+TEST_CASE("nccl: a rank that is busy is waited for, whatever the patience") {
+  on_devices(2, [&](Communicator& ranks, Device device) {
+    const Tensor x = ones({3}, {.device = device});
+    ranks.set_patience(0.2);
+    if (ranks.rank() == 1) ranks.set_busy(true);
+    ranks.barrier();
+    if (ranks.rank() == 1) std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    const int64_t ticket = start_sum(ranks, x);
+    ranks.set_busy(false);
+    ranks.wait(ticket);
+    {
+      const std::lock_guard lock(checking);
+      CHECK(x.to_vector() == std::vector<float>(3, 2));
+    }
+    ranks.finish();
+  });
+}
+
+TEST_CASE("nccl: a sum's memory is held until it is there, and the end waits for all ranks' sums") {
+  on_devices(2, [&](Communicator& ranks, Device device) {
+    Tensor gone = ones({3}, {.device = device});
+    const std::weak_ptr<const void> memory = gone.storage();
+    const int64_t first = start_sum(ranks, gone);
+    gone = {};
+    {
+      const std::lock_guard lock(checking);
+      CHECK(!memory.expired());
+    }
+    ranks.wait(first);
+    const Tensor x = ones({3}, {.device = device});
+    const int64_t last = start_sum(ranks, x);
+    if (ranks.rank() == 1) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    ranks.wait(last);
+    {
+      const std::lock_guard lock(checking);
+      CHECK(memory.expired());
+      CHECK(x.to_vector() == std::vector<float>(3, 2));
+    }
+    ranks.finish();
+  });
 }
 
 TEST_CASE("nccl: what it cannot sum is refused") {
   on_devices(1, [&](Communicator& ranks, Device device) {
     const Tensor whole = zeros({2}, {.dtype = DType::int64, .device = device});
     CHECK_THROWS_WITH_AS(start_sum(ranks, whole),
-                         "rank 0 of 1 on here: NCCL: expected sums of float32, float64 or bfloat16",
-                         nn::RankError);
+                         "NCCL: expected sums of float32, float64 or bfloat16", Error);
+    CHECK_THROWS_AS(ranks.start({.kind = Collective::Kind::all_reduce,
+                                 .to = whole.raw_data(),
+                                 .count = 1,
+                                 .dtype = DType::float32,
+                                 .device = device}),
+                    ArgumentError);
     CHECK_THROWS_AS(ranks.start({.kind = Collective::Kind::broadcast,
                                  .to = whole.raw_data(),
                                  .count = 1,

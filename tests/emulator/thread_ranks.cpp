@@ -22,6 +22,7 @@ struct Together {
   size_t waiting = 0;
   int64_t rounds = 0;
   std::string failure;
+  std::vector<bool> busy;
 
   // Returns when all have come.
   void meet() {
@@ -63,17 +64,24 @@ class ThreadRank : public nn::Communicator {
     return 0;
   }
   void wait(int64_t) override {}
-  void set_busy(bool) override {}
+  void set_busy(bool busy) override {
+    const std::lock_guard lock(all_.mutex);
+    all_.busy[size_t(rank_)] = busy;
+  }
   void set_patience(double) override {}
-  void check_others() override {
+  bool others_busy() override {
     const std::lock_guard lock(all_.mutex);
     check<RankError>(all_.failure.empty(), all_.failure);
+    for (size_t r = 0; r < all_.busy.size(); ++r)
+      if (all_.busy[r] && r != size_t(rank_)) return true;
+    return false;
   }
   std::string fail(const std::string& reason) override {
     const std::lock_guard lock(all_.mutex);
-    if (all_.failure.empty()) all_.failure = reason;
+    if (!all_.failure.empty()) return "";
+    all_.failure = str("rank ", rank_, " of ", size(), " on here: ", reason);
     all_.changed.notify_all();
-    return reason;
+    return all_.failure;
   }
   void leave(int) override { throw RankError("a thread has no end of its own"); }
   void finish() override { all_.meet(); }
@@ -89,6 +97,7 @@ std::string in_thread_ranks(int size,
                             const std::function<void(std::unique_ptr<nn::Communicator>)>& f) {
   Together all;
   all.given.resize(size_t(size));
+  all.busy.resize(size_t(size));
   std::vector<std::thread> threads;
   threads.reserve(size_t(size));
   for (int r = 0; r < size; ++r) {

@@ -10,7 +10,8 @@
 namespace papilio::test {
 
 // Calls f(communicator) in `size` threads, rank r's being of the r-th; returns when all have ended.
-// An Error that f throws is told to the others, as a program's main does; returns the first, or "".
+// An Error that f throws is told to the others, as a program's main does; returns the first as it
+// is to be printed, with its rank's name in front, or "".
 std::string in_thread_ranks(int size,
                             const std::function<void(std::unique_ptr<nn::Communicator>)>& f);
 

@@ -35,10 +35,11 @@ TEST_CASE("a build without nvcc or nccl.h: what would begin NCCL says what is mi
   const std::string missing = cuda::why_no_nccl();
   CHECK(missing ==
         "this build of Papilio has no NCCL: build it with -Dnccl=enabled, which needs "
-        "nvcc and nccl.h");
+        "nvcc and nccl.h of 2.14 or newer");
   CHECK_THROWS_WITH_AS(cuda::nccl_version(), missing.c_str(), Error);
   CHECK_THROWS_WITH_AS(cuda::make_nccl_id(), missing.c_str(), Error);
-  CHECK_THROWS_WITH_AS(cuda::join_nccl({}, 1, 0, 0), missing.c_str(), Error);
+  CHECK_THROWS_WITH_AS(cuda::pci_bus_id(0), missing.c_str(), Error);
+  CHECK_THROWS_WITH_AS(cuda::nccl_init({}, 1, 0, 0), missing.c_str(), Error);
 }
 
 }  // namespace papilio::test

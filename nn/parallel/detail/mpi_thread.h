@@ -37,7 +37,7 @@ class MpiThread {
   void wait(int64_t ticket);
   void set_busy(bool busy);
   void set_patience(double seconds);
-  void check_others();
+  bool others_busy();
   std::string fail(const std::string& reason);
   void leave(int code);
   void finish();
@@ -69,13 +69,16 @@ class MpiThread {
   void serve();
   // patient: the others may come when they like, as long as they answer.
   void exchange(const Collective& collective, bool patient);
-  void poll(bool patient);
+  // end_of_exchange: seconds that it may go on when a rank has ended behind it.
+  void poll(bool patient, double end_of_exchange);
   void travel(const PapilioMpiCollective& c, Clock::time_point begin) const;
   void check(int error, const char* what) const;
   void read_notices();
   void tell_end_of(int rank);
   void throw_end_of(int rank);
   void send(int to, Notice::Kind kind, int32_t flag = 0, const std::string& text = "");
+  // Between exchanges, while the caller asks for others_busy().
+  void watch_others();
   // Every second of waiting for others: `late` seconds so far.
   void look_after_others(double late, double seconds, bool patient);
   void end_together();
@@ -93,6 +96,7 @@ class MpiThread {
   std::deque<Collective> queue_;
   int64_t given_ = 0, finished_ = 0;  // exchanges
   bool waiting_ = false, busy_ = false, ready_ = false, answered_ = false;
+  bool watched_ = false, others_busy_ = false;  // asked since the last look; the answer
   Ask ask_ = Ask::nothing;
   int abort_code_ = 1;
   double patience_;
@@ -106,6 +110,7 @@ class MpiThread {
   int64_t begun_ = 0;
   std::vector<std::byte> from_, to_;  // copies of what an exchange takes and gives
   std::vector<Other> others_;
+  Clock::time_point watched_at_;
   bool exchanging_ = false;
   int ended_ = -1;  // the rank that ended behind the exchange that runs
   bool own_ = false, names_rank_ = false;

@@ -41,9 +41,7 @@ void add_overwrite(Options& options, bool& overwrite, const std::string& what) {
 
 Device device_of(const Common& common) {
   const auto launch = nn::find_launch();
-  const int gpus = cuda_device_count();
-  // Each rank of a host takes the next GPU.
-  if (common.device == "cuda" && launch && gpus > 0) return Device::cuda(launch->local_rank % gpus);
+  if (common.device == "cuda" && launch && cuda_device_count() > 0) return nn::gpu_of(launch);
   return device_named("--device", common.device);
 }
 

@@ -12,7 +12,6 @@
 #include <optional>
 #include <set>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "kernels/threads.h"
@@ -119,9 +118,9 @@ int fail_ranks(const std::string& who, const std::string& reason, int code) {
   return code;
 }
 
-void join_gpus(Device device) {
+void join_gpus(Device device, double patience) {
   if (ranks().size() == 1) return;
-  world = nn::with_nccl(std::move(world), device, why_no_gpu_sums);
+  why_no_gpu_sums = nn::add_nccl(world, device, patience);
   if (device.is_cpu()) why_no_gpu_sums.clear();
 }
 

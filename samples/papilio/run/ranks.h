@@ -22,9 +22,9 @@ void end_ranks();
 // says it and returns the code.
 int fail_ranks(const std::string& who, const std::string& reason, int code);
 
-// Before the run, with the device that this rank computes on: sums of gradients stay on the GPUs if
-// all ranks have one of their own, and NCCL.
-void join_gpus(Device device);
+// Before the run, with the device that this rank computes on and the seconds that another may come
+// later: sums of gradients stay on the GPUs if all ranks have one of their own, and NCCL.
+void join_gpus(Device device, double patience);
 
 // "4 ranks on 2 hosts (a, b), 1 thread each, Open MPI v4.1.4"
 std::string ranks_text();

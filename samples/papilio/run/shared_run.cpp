@@ -73,12 +73,10 @@ void check_kernels(const TrainingSettings& s, const Options& options) {
   std::string text = str("for ", cpu::compiled_for(), ", products by ", name(products()), ", ",
                          openblas_version());
   if (products() != Products::openblas) text += ", " + onednn_version();
-  try {
-    nn::check_same_everywhere(ranks(), "kernels", text);
-  } catch (const nn::RankError& e) {
-    check<nn::RankError>(s.reproducible == 0, "--reproducible promises bits, and ", e.what());
-    if (is_first_rank()) warn(options, {e.what()});
-  }
+  const std::string found = nn::difference_of_ranks(ranks(), "kernels", text);
+  if (found.empty()) return;
+  check<nn::RankError>(s.reproducible == 0, "--reproducible promises bits, and ", found);
+  if (is_first_rank()) warn(options, {found});
 }
 
 }  // namespace
@@ -119,7 +117,7 @@ void share_start(const TrainingSettings& training, const nn::TrainingParts& part
       all, "data", str(loader.samples, " samples to train on, their digest ", loader.data, '\n'));
   nn::broadcast_parameters(all, parts.model);
   if (training.resume) share_resumed(parts, step, record);
-  join_gpus(nn::device_of(parts.model));
+  join_gpus(nn::device_of(parts.model), training.rank_timeout);
 }
 
 }  // namespace papilio::cli

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "nn/parallel/mpi.h"
@@ -104,6 +106,25 @@ TEST_CASE("parallel: exchanges that were begun one after another are all there a
   c.wait(last);
   for (int b = 0; b < 20; ++b)
     CHECK(*buckets[size_t(b)] == std::vector<float>(size_t(5000 + b), float(b * c.size())));
+  c.barrier();
+}
+
+TEST_CASE("parallel: whoever waits by other means hears whether another rank is busy") {
+  Communicator& c = test::ranks();
+  const int last = c.size() - 1;
+  c.barrier();
+  if (c.rank() == last) c.set_busy(true);
+  c.barrier();
+  const auto wait_until = [&](bool busy) {
+    while (c.others_busy() != busy) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  };
+  // A failure is a wait without end.
+  if (c.rank() != last) wait_until(true);
+  CHECK((c.rank() != last || !c.others_busy()));
+  c.barrier();
+  if (c.rank() == last) c.set_busy(false);
+  c.barrier();
+  if (c.rank() != last) wait_until(false);
   c.barrier();
 }
 

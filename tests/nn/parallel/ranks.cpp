@@ -1,9 +1,9 @@
 #include "tests/nn/parallel/ranks.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "nn/parallel/mpi.h"
 #include "nn/parallel/nccl.h"
@@ -14,10 +14,15 @@ namespace {
 
 std::unique_ptr<nn::Communicator> begin() {
   const auto launch = nn::find_launch();
-  auto world = launch ? nn::mpi(*launch, 30) : nn::one_process();
-  std::string why;
-  return rank_device().is_cpu() ? std::move(world)
-                                : nn::with_nccl(std::move(world), rank_device(), why);
+  constexpr double kPatience = 30;
+  auto world = launch ? nn::mpi(*launch, kPatience) : nn::one_process();
+  if (rank_device().is_cpu()) return world;
+  const std::string why = nn::add_nccl(world, rank_device(), kPatience);
+  // tests/bench/gpu reads it.
+  if (world->rank() == 0)
+    std::printf("ranks: %s%s%s\n", world->engine().c_str(),
+                why.empty() ? "" : "; no NCCL: ", why.c_str());
+  return world;
 }
 
 }  // namespace
@@ -32,10 +37,9 @@ nn::Communicator& ranks() {
 
 Device rank_device() {
   const char* wanted = std::getenv("PAPILIO_TEST_DEVICE");
-  const int gpus = cuda_device_count();
-  if (wanted == nullptr || std::string(wanted) != "cuda" || gpus == 0) return Device::cpu();
-  const auto launch = nn::find_launch();
-  return Device::cuda(launch ? launch->local_rank % gpus : 0);
+  if (wanted == nullptr || std::string(wanted) != "cuda" || cuda_device_count() == 0)
+    return Device::cpu();
+  return nn::gpu_of(nn::find_launch());
 }
 
 }  // namespace papilio::test

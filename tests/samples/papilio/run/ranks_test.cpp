@@ -79,7 +79,7 @@ TEST_CASE("ranks: GPUs without NCCL between them learn the same through the host
   CHECK(loss("gpu") == doctest::Approx(loss("cpu")).epsilon(1e-3));
   const size_t why = gpu.out.find("; gradients go through the host's memory: rank 1 on ");
   REQUIRE_MESSAGE(why != std::string::npos, gpu.out);
-  CHECK(gpu.out.find(": has cuda:0 with rank 0\n", why) != std::string::npos);
+  CHECK(gpu.out.find(": has the GPU of rank 0\n", why) != std::string::npos);
   for (const char* n : {"1", "2"}) {
     const Outcome bits = at.run(words("-n " + std::string(n) + ' ' + emulated_program + line +
                                       "bits" + n + " --device cuda:0 --reproducible 2"));
