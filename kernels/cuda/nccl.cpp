@@ -20,7 +20,7 @@ void check_nccl(ncclResult_t status, const char* what) {
     throw Error(std::string("NCCL: ") + what + ": " + nccl().GetErrorString(status));
 }
 
-// Of a call that may go on: the communicator's state says how it ends.
+// The status of a call that may go on: the communicator's state says how it ends.
 void check_begun(ncclResult_t status, const char* what) {
   if (status != ncclInProgress) check_nccl(status, what);
 }
