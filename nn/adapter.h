@@ -130,7 +130,9 @@ struct AdaptableLayer : Module {
 
   std::string keeps_dtype() const override;
   int64_t coded_parameters() const override { return quantized ? quantized.numel() : 0; }
+  // Where the weight lies, as numbers or as codes.
   Device weight_device() const { return quantized ? quantized.device() : weight.device(); }
+  // The weight's dimensions; codes stand for a matrix.
   int weight_dim() const { return quantized ? 2 : weight.dim(); }
   // The matrix W (out, d) without its adapters, whatever the weight is kept as.
   Tensor matrix() const;

@@ -33,11 +33,15 @@ struct QuantizedMatrix {
   double nested_offset = 0;
   DType dtype = DType::float32;  // of the numbers that were quantised
 
+  // Is there a matrix?
   bool defined() const { return codes.defined(); }
+  // As defined().
   explicit operator bool() const { return defined(); }
+  // The numbers that it stands for, out * in.
   int64_t numel() const { return out * in; }
   // Its own tensors' memory.
   int64_t bytes() const;
+  // Where its tensors lie.
   Device device() const { return codes.device(); }
   // A copy there; itself if it is there already.
   QuantizedMatrix to(Device device) const;

@@ -14,8 +14,8 @@
 namespace papilio::nn {
 
 // Parameters lie in buckets in the order in which their gradients come: the first step of rank 0
-// finds it, and it stays. All ranks have the same buckets in all steps, and so the sums' bits are
-// the same, also in a run that goes on.
+// finds it, and it stays. All ranks have the same buckets in all steps, and so the same bits of
+// sums; so has a run that goes on, if rank 0 has images in its first step.
 class GradientBuckets {
  public:
   // travel: float32, or bfloat16, which halves what travels and rounds each sum.
