@@ -52,8 +52,9 @@ ImageProcessor parse_timm_processor(const std::string& text, const std::string& 
   const nlohmann::json document = parse_json(text, where);
   JsonFields fields(document, where);
   const std::vector<int64_t> input = fields.integers("input_size");
-  if (!input.empty() && (input.size() != 3 || input[0] < 1 || input[1] < 1 || input[2] < 1))
-    fields.fail("input_size", "[channels, height, width]");
+  if (!input.empty() &&
+      (input.size() != 3 || (input[0] != 1 && input[0] != 3) || input[1] < 1 || input[2] < 1))
+    fields.fail("input_size", "[channels, height, width] of 1 or 3 channels");
   ImageProcessor p;
   p.backend = ImageProcessor::Backend::timm;
   const int64_t channels = input.empty() ? 3 : input[0];

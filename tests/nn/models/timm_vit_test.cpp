@@ -226,6 +226,11 @@ TEST_CASE("pretrained_cfg is the image processor") {
       nn::parse_timm_processor(R"({"crop_mode": "border"})", "x"),
       "x: crop_mode: expected \"center\" or \"squash\" (not supported otherwise), got \"border\"",
       FileError);
+  // So many means and deviations would not fit into any memory.
+  CHECK_THROWS_WITH_AS(
+      nn::parse_timm_processor(R"({"input_size": [11111111110, 12, 12]})", "x"),
+      doctest::Contains("x: input_size: expected [channels, height, width] of 1 or 3 channels"),
+      FileError);
 }
 
 TEST_CASE("timm's init_values null and 0 are no layer scale, also where the architecture has one") {
