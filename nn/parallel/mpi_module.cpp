@@ -62,7 +62,7 @@ int copy_text(const std::string& from, char* text, int capacity) {
   return MPI_SUCCESS;
 }
 
-int library_version(char* text, int capacity) {
+int version_text(char* text, int capacity) {
   std::string whole(MPI_MAX_LIBRARY_VERSION_STRING, '\0');
   int length = 0;
   const int error = MPI_Get_library_version(whole.data(), &length);
@@ -139,7 +139,7 @@ int abort(int code) {
 
 const PapilioMpiFunctions functions = {sizeof(PapilioMpiFunctions),
                                        init,
-                                       library_version,
+                                       version_text,
                                        error_text,
                                        start_exchange,
                                        test_exchange,

@@ -165,7 +165,7 @@ void MpiThread::begin(const Launch& launch) {
   int funneled = 0;
   check(functions_.init(&rank_, &size_, &funneled), "the beginning");
   std::array<char, 8192> text{};
-  check(functions_.library_version(text.data(), int(text.size())), "its version");
+  check(functions_.version_text(text.data(), int(text.size())), "the version");
   engine_ = name_of_engine(text.data());
   if (size_ != launch.size) {
     throw RankError(str("started by ", launch.launcher, " as one of ", launch.size,

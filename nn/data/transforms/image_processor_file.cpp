@@ -60,7 +60,11 @@ std::vector<double> read_numbers(JsonFields& fields, const char* key,
                                  const std::vector<double>& otherwise, size_t channels) {
   const json& value = fields.value(key);
   if (value.is_null()) return otherwise;
-  if (value.is_number()) return std::vector<double>(channels, value.get<double>());
+  if (value.is_number()) {
+    if (channels > 3)
+      fields.fail(key, str("1 or 3 numbers (the model has ", channels, " channels)").c_str());
+    return std::vector<double>(channels, value.get<double>());
+  }
   const bool good =
       value.is_array() && std::ranges::all_of(value, [](const json& v) { return v.is_number(); });
   if (!good) fields.fail(key, "a number or a list of numbers");

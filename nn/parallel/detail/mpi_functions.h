@@ -19,7 +19,7 @@ struct PapilioMpiCollective {
 struct PapilioMpiFunctions {
   int size_of_this;  // another one is a module of another Papilio
   int (*init)(int* rank, int* size, int* funneled);
-  int (*library_version)(char* text, int capacity);
+  int (*version_text)(char* text, int capacity);
   int (*error_text)(int code, char* text, int capacity);
   // One exchange at a time; it goes on while test_exchange is called.
   int (*start_exchange)(const PapilioMpiCollective* collective);

@@ -156,6 +156,15 @@ TEST_CASE(
       FileError);
 }
 
+TEST_CASE("preprocessor_config.json: one number for more channels than pictures have is an error") {
+  const std::string text = R"({"image_processor_type": "ViTImageProcessor", "image_mean": 0.5})";
+  CHECK(nn::parse_image_processor(text, "x").processor.image_mean.size() == 3);
+  CHECK_THROWS_WITH_AS(
+      nn::parse_image_processor(text, "x", {.model_type = "vit", .channels = 11111111110}),
+      doctest::Contains("x: image_mean: expected 1 or 3 numbers (the model has 11111111110"),
+      FileError);
+}
+
 TEST_CASE("preprocessor_config.json: a bare number is a square or the shortest edge, by class") {
   for (const char* type : {"ViTImageProcessor", "ViTImageProcessorFast", "BeitImageProcessor",
                            "DeiTImageProcessorPil", "DeiTImageProcessor"}) {
