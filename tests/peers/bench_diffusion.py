@@ -13,11 +13,10 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from pathlib import Path
 
-from bench_peft import process_bytes
+from bench_peft import process_bytes, shortest
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 # PEFT's configurations, how many times faster Papilio wants to be, and at most what share of the memory's growth.
@@ -57,13 +56,7 @@ def report(seconds, call):
     Path("/proc/self/clear_refs").write_text("5")  # the largest so far becomes what it is now
     before = process_bytes("VmRSS")
     call()
-    best, spent = float("inf"), 0.0
-    while spent < seconds:
-        begin = time.perf_counter()
-        call()
-        one = time.perf_counter() - begin
-        best, spent = min(best, one), spent + one
-    print(best, process_bytes("VmHWM") - before)
+    print(shortest(seconds, call), process_bytes("VmHWM") - before)
 
 
 def child(words):

@@ -98,16 +98,21 @@ def process_bytes(key):
             return 1024 * int(line.split()[1])
 
 
-def report(before, seconds, call):
-    for _ in range(3):
-        call()
+def shortest(seconds, call):
+    """Seconds of the shortest call, of as many as begin within so many seconds."""
     best, spent = float("inf"), 0.0
     while spent < seconds:
         begin = time.perf_counter()
         call()
         one = time.perf_counter() - begin
         best, spent = min(best, one), spent + one
-    print(best, process_bytes("VmHWM") - before)
+    return best
+
+
+def report(before, seconds, call):
+    for _ in range(3):
+        call()
+    print(shortest(seconds, call), process_bytes("VmHWM") - before)
 
 
 def make_config(kind, **arguments):
