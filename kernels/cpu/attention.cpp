@@ -45,15 +45,26 @@ Rows<T> rows_of(const ConstView& x, int64_t head) {
   return {matrix<T>(x, head), x.strides[2]};
 }
 
+// 0, 1, ... kSimdLanes - 1
+template <class C>
+Simd<C> lane_numbers() {
+  Simd<C> lane;
+  for (int l = 0; l < kSimdLanes<C>; ++l) lane[l] = C(l);
+  return lane;
+}
+
 // Scores that the query may not see become -inf, and all behind the first `visible`, the padding
-// among them.
+// among them: by whole vectors, because the next to read them reads vectors.
 template <class C>
 void hide(C* s, int64_t visible, int64_t padded, const bool* mask, int64_t mask_stride) {
+  constexpr int L = kSimdLanes<C>;
   constexpr C kHidden = -std::numeric_limits<C>::infinity();
   visible = std::max<int64_t>(visible, 0);
   if (mask)
     for (int64_t j = 0; j < visible; ++j) s[j] = mask[j * mask_stride] ? s[j] : kHidden;
-  for (int64_t j = visible; j < padded; ++j) s[j] = kHidden;
+  const Simd<C> lane = lane_numbers<C>(), hidden = splat<C>(kHidden);
+  for (int64_t j = visible - visible % L; j < padded; j += L)
+    store<C>(s + j, lane < C(visible - j) ? load(s + j) : hidden);
 }
 
 template <class C>
