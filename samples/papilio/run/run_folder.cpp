@@ -197,7 +197,8 @@ void place(const fs::path& out, const Paths& files) {
   const fs::path fresh = fresh_in(out);
   Paths names = must_list(fresh);
   for (fs::path& name : names) name = name.lexically_relative(fresh);
-  std::ranges::stable_partition(names, [](const fs::path& name) { return !is_config(name); });
+  std::stable_partition(names.begin(), names.end(),
+                        [](const fs::path& name) { return !is_config(name); });
   std::string list;
   for (const fs::path& name : names) list += name.string() + '\n';
   make_folder(old_in(out));
@@ -233,8 +234,9 @@ void put_back(const fs::path& out) {
   }
   if (!is_there(old)) return;
   Paths files = must_list(old);
-  std::ranges::stable_partition(
-      files, [&](const fs::path& file) { return !is_config(file.lexically_relative(old)); });
+  std::stable_partition(files.begin(), files.end(), [&](const fs::path& file) {
+    return !is_config(file.lexically_relative(old));
+  });
   for (const fs::path& file : files) {
     const fs::path to = out / file.lexically_relative(old);
     make_folder(to.parent_path());
