@@ -68,7 +68,7 @@ void GradientBuckets::make_buckets(const std::vector<int64_t>& order) {
     buckets_.push_back(
         {.gradients = std::move(gradients), .flat = empty({numbers}, {.device = device_})});
     if (travel_ == DType::bfloat16)
-      buckets_.back().halves = empty({numbers}, {.dtype = travel_, .device = device_});
+      buckets_.back().bfloat16 = empty({numbers}, {.dtype = travel_, .device = device_});
     size = 0;
   };
   for (const int64_t i : order) {
@@ -123,8 +123,8 @@ void GradientBuckets::send_those_ready() {
 void GradientBuckets::send(Bucket& bucket) {
   Tensor travels = bucket.flat;
   if (travel_ == DType::bfloat16) {
-    copy_(bucket.halves, bucket.flat);
-    travels = bucket.halves;
+    copy_(bucket.bfloat16, bucket.flat);
+    travels = bucket.bfloat16;
   }
   bucket.ticket = ranks_.start({.kind = Collective::Kind::all_reduce,
                                 .to = travels.raw_data(),
@@ -161,7 +161,7 @@ void GradientBuckets::again() {
 void GradientBuckets::finish(double factor) {
   for (Bucket& bucket : buckets_) {
     ranks_.wait(bucket.ticket);
-    if (travel_ == DType::bfloat16) copy_(bucket.flat, bucket.halves);
+    if (travel_ == DType::bfloat16) copy_(bucket.flat, bucket.bfloat16);
     bucket.gradients.unpack(bucket.flat, factor);
   }
 }

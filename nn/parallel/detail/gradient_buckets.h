@@ -51,7 +51,7 @@ class GradientBuckets {
   struct Bucket {
     FlatGradients gradients;
     Tensor flat;
-    Tensor halves = {};  // if they travel so
+    Tensor bfloat16 = {};  // if they travel so
     size_t missing = 0;
     int64_t ticket = 0;
   };

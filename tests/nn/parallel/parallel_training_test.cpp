@@ -137,9 +137,9 @@ TEST_CASE("parallel: reproducible parts give the same bits on any number of rank
 
 TEST_CASE("parallel: gradients of bfloat16 learn, the same at all ranks") {
   const nn::DataParallel parallel{.ranks = ranks(), .gradients = DType::bfloat16};
-  const Learned halves = train({}, &parallel), alone = train({}, nullptr);
-  CHECK(std::abs(halves.losses.back() - alone.losses.back()) < 0.2);
-  const auto all = ranks().all_gather(str(halves.values[0][0], ' ', halves.losses.back()));
+  const Learned bfloat16 = train({}, &parallel), alone = train({}, nullptr);
+  CHECK(std::abs(bfloat16.losses.back() - alone.losses.back()) < 0.2);
+  const auto all = ranks().all_gather(str(bfloat16.values[0][0], ' ', bfloat16.losses.back()));
   for (const std::string& one : all) CHECK(one == all[0]);
 }
 

@@ -123,15 +123,15 @@ TEST_CASE("ranks: text, and products in bfloat16, give what one process does, an
       "--vocab-size 300 --epochs 2 --batch-size 8 --dropout 0.1 ";
   const std::string of_pictures = "train " + kModel + "--epochs 2 ";
   for (const std::string& line : {of_text, of_pictures}) {
-    for (const bool halves : {false, true}) {
-      const std::string precision = halves ? "--precision bfloat16 " : "";
-      const std::string out = (line == of_text ? "text" : "pictures") + std::to_string(halves);
+    for (const bool bfloat16 : {false, true}) {
+      const std::string precision = bfloat16 ? "--precision bfloat16 " : "";
+      const std::string out = (line == of_text ? "text" : "pictures") + std::to_string(bfloat16);
       CAPTURE(line + precision);
       const auto one = alone.json(words(line + precision + "--out " + out));
       const auto two = at.json_of(2, line + precision + "--out " + out);
       CHECK(two["steps"] == one["steps"]);
       CHECK(double(two["train_loss"]) ==
-            doctest::Approx(double(one["train_loss"])).epsilon(halves ? 1e-2 : 1e-4));
+            doctest::Approx(double(one["train_loss"])).epsilon(bfloat16 ? 1e-2 : 1e-4));
       const std::string bits = precision + "--reproducible 2 --out " + out + "bits";
       alone.json(words(line + bits));
       at.json_of(2, line + bits);
