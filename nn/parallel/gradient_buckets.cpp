@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "autograd/backward.h"
 #include "autograd/node.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -50,6 +51,17 @@ std::vector<int64_t> GradientBuckets::order_of_arrival() const {
   std::ranges::stable_sort(
       order, {}, [&](int64_t i) { return last[size_t(i)] < 0 ? arrivals_ : last[size_t(i)]; });
   return order;
+}
+
+bool GradientBuckets::agree_on_order() {
+  const bool any =
+      std::ranges::any_of(parameters_, [](const Tensor& p) { return grad(p).defined(); });
+  const int64_t before_end = ranks_.max(any ? ranks_.size() - ranks_.rank() : 0);
+  if (before_end == 0) return false;
+  std::vector<int64_t> order = order_of_arrival();
+  ranks_.broadcast(std::span(order), ranks_.size() - int(before_end));
+  make_buckets(order);
+  return true;
 }
 
 void GradientBuckets::make_buckets(const std::vector<int64_t>& order) {
@@ -135,11 +147,7 @@ void GradientBuckets::send(Bucket& bucket) {
 }
 
 bool GradientBuckets::send_rest() {
-  if (buckets_.empty()) {
-    std::vector<int64_t> order = order_of_arrival();
-    ranks_.broadcast(std::span(order));
-    make_buckets(order);
-  }
+  if (buckets_.empty() && !agree_on_order()) return true;
   early_ = next_;
   for (auto& [leaf, place] : places_) {
     if (watched_) place.expected = place.arrivals;

@@ -13,9 +13,9 @@
 
 namespace papilio::nn {
 
-// Parameters lie in buckets in the order in which their gradients come: the first step of rank 0
-// finds it, and it stays. All ranks have the same buckets in all steps, and so the same bits of
-// sums; so has a run that goes on, if rank 0 has images in its first step.
+// Parameters lie in buckets in the order in which their gradients come: the first step with
+// gradients finds it, at the first rank that has some, and it stays. All ranks have the same
+// buckets in all steps, and so the same bits of sums; so has a run that goes on.
 class GradientBuckets {
  public:
   // travel: float32, or bfloat16, which halves what travels and rounds each sum.
@@ -34,8 +34,8 @@ class GradientBuckets {
   // Waits for them: the gradients are the sums times `factor`, the same at all ranks.
   void finish(double factor);
 
-  // How many there are (0 before the first step), how many of the step are on their way, and how
-  // many the last step's watcher sent.
+  // How many there are (0 before the first step with gradients), how many of the step are on their
+  // way, and how many the last step's watcher sent.
   size_t count() const { return buckets_.size(); }
   size_t sent() const { return next_; }
   size_t sent_early() const { return early_; }
@@ -57,6 +57,8 @@ class GradientBuckets {
   };
 
   std::vector<int64_t> order_of_arrival() const;
+  // Makes the buckets; false if no rank has a gradient.
+  bool agree_on_order();
   void make_buckets(const std::vector<int64_t>& order);
   void arrived(const Node* leaf, const Tensor& sum, int64_t arrivals);
   void put(Place& place, const Tensor& one, const Tensor& two);

@@ -53,6 +53,30 @@ double sum_of_ranks() {
   return double(n * (n + 1)) / 2;
 }
 
+// The ranks, and what this one has given to their sums in the host's memory.
+struct Overheard : nn::Communicator {
+  nn::Communicator& all = test::ranks();
+  std::vector<std::vector<float>> sums;
+
+  int rank() const override { return all.rank(); }
+  int size() const override { return all.size(); }
+  std::string host(int rank) const override { return all.host(rank); }
+  std::string engine() const override { return all.engine(); }
+  bool reaches(Device device) const override { return device.is_cpu(); }
+  int64_t start(const nn::Collective& c) override {
+    const auto* const numbers = static_cast<const float*>(c.to);
+    if (c.kind == nn::Collective::Kind::all_reduce) sums.emplace_back(numbers, numbers + c.count);
+    return all.start(c);
+  }
+  void wait(int64_t ticket) override { all.wait(ticket); }
+  void set_busy(bool busy) override { all.set_busy(busy); }
+  void set_patience(double seconds) override { all.set_patience(seconds); }
+  bool others_busy() override { return all.others_busy(); }
+  std::string fail(const std::string& reason) override { return all.fail(reason); }
+  void leave(int code) override { all.leave(code); }
+  void finish() override {}
+};
+
 }  // namespace
 
 TEST_CASE("parallel: gradients are summed over the ranks, from the second step on in the pass") {
@@ -150,6 +174,42 @@ TEST_CASE("parallel: a rank without samples takes part, with no gradient of its 
     CHECK(buckets.send_rest());
     buckets.finish(1);
     for (const Tensor& one : w.all) CHECK(number(one) == 1);
+  }
+}
+
+TEST_CASE("parallel: a run that goes on sends the same messages, even without samples at rank 0") {
+  Overheard ranks;
+  // Several in each bucket, and not in the order in which their gradients come.
+  std::vector<Tensor> weights;
+  for (int i = 0; i < 12; ++i) weights.push_back(leaf(full({5'000}, 1, here())));
+  const auto step = [&](nn::GradientBuckets& buckets, uint64_t number, bool has_samples) {
+    for (const Tensor& w : weights) zero_grad(w);
+    ranks.sums.clear();
+    buckets.begin();
+    if (has_samples) {
+      const GradientWatch watch(buckets.watcher());
+      Generator generator(100 * number + uint64_t(ranks.rank()));
+      Tensor y = zeros({}, here());
+      for (size_t i = 0; i < weights.size(); ++i)
+        y = y + sum(weights[5 * i % 12] * uniform({5'000}, 0.1, 1, here(), generator));
+      backward(y);
+    }
+    CHECK(buckets.send_rest());
+    buckets.finish(1);
+    return ranks.sums;
+  };
+  nn::GradientBuckets whole(ranks, weights), resumed(ranks, weights);
+  CHECK(!step(whole, 0, true).empty());
+  CHECK(whole.count() > 1);
+  CHECK(whole.count() < weights.size());
+  // A step without samples at any rank has no order.
+  CHECK(step(resumed, 0, false).empty());
+  CHECK(resumed.count() == 0);
+  const bool has_samples = ranks.rank() == ranks.size() - 1;
+  // The same messages are summed.
+  for (const bool all : {false, true}) {
+    const auto want = step(whole, 1 + uint64_t(all), all || has_samples);
+    CHECK(step(resumed, 1 + uint64_t(all), all || has_samples) == want);
   }
 }
 
