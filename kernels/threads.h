@@ -13,5 +13,8 @@ void set_num_threads(int count);
 // The number for the calling thread alone, for good, whatever the others use: for one that works
 // beside them.
 void set_own_num_threads(int count);
+// That the calling thread can have `count` threads, itself among them: to ask before a parallel
+// region, whose runtime ends the process if the system refuses one. OutOfMemoryError if it does.
+void expect_threads(int count);
 
 }  // namespace papilio

@@ -25,6 +25,7 @@ void parallel_for(int64_t n, int64_t grain, F&& f) {
   if (n <= 0) return;
   const int threads = int(part_count(n, grain));
   if (threads == 1) return f(int64_t(0), n);
+  expect_threads(threads);
   std::exception_ptr error;
 #pragma omp parallel num_threads(threads)
   {

@@ -58,7 +58,8 @@ TEST_CASE("products of more and more threads for the test of memory limits" * do
 TEST_CASE("products under any memory limit end, with their result or an error" *
           doctest::skip(kAddressSanitizer)) {
   bool done = false, refused = false;
-  for (int megabytes = 450; megabytes <= 1850; megabytes += 100) {
+  // Closely where there is room for the buffers, but not for the threads' stacks.
+  for (int megabytes = 450; megabytes <= 1850; megabytes += megabytes < 600 ? 10 : 100) {
     CAPTURE(megabytes);
     const int code = run_child(megabytes);
     CHECK((code == 0 || code == 3));
