@@ -14,6 +14,7 @@
 #include "nn/diffusion/diffusion_loss.h"
 #include "nn/optim/optimizer.h"
 #include "tensor/copy.h"
+#include "tests/capture_bound.h"
 #include "tests/nn/models/golden_diffusion.h"
 #include "tests/peers/gradients.h"
 #include "tests/temporary_folder.h"
@@ -41,7 +42,7 @@ void expect_probes(const std::map<std::string, Tensor>& tensors,
                    double tolerance) {
   size_t seen = 0;
   for (const auto& [key, tensor] : tensors) {
-    CAPTURE(key);
+    CAPTURE_BOUND(key);
     REQUIRE(answers.contains(prefix + key));
     double size = 0;
     for (const double v : tensor.to_vector<double>()) size += v * v;

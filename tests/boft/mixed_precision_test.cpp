@@ -26,6 +26,7 @@
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/boft/one_layer.h"
+#include "tests/capture_bound.h"
 #include "tests/devices.h"
 #include "tests/nn/digits.h"
 
@@ -86,7 +87,8 @@ TEST_CASE("boft_linear with 16-bit x and a float32 rotation is its twin, and flo
           {3, 12, {2, 4, 4, 4}},     // fewer rows than outputs
           {4, 6, {3, 16, 2, 2}}}) {  // wide segments
       CAPTURE(device);
-      CAPTURE(str(rows, " ", factors));
+      CAPTURE_BOUND(rows);
+      CAPTURE_BOUND(factors);
       const std::vector<Tensor> in = random_layer(rows, out, factors, device);
       const Gradients mixed = pass(boft_linear, in, DType::bfloat16),
                       twin = pass(boft_linear_composed, in, DType::bfloat16),

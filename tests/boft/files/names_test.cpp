@@ -20,6 +20,7 @@
 #include "tensor/creation.h"
 #include "tensor/files/safetensors.h"
 #include "tests/boft/tiny_model.h"
+#include "tests/capture_bound.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
@@ -57,7 +58,7 @@ TEST_CASE("PEFT's adapters under the names of Transformers 5: logits, merged, wr
                                           {"lora_patterns", "vit"},
                                           {"lora_rslora", "vit"},
                                           {"backbone_lora", "vit"}}) {
-    CAPTURE(name);
+    CAPTURE_BOUND(name);
     const NoGrad no_grad;
     const auto expected =
         load_safetensors(golden("names/" + name) / "expected.safetensors").tensors;

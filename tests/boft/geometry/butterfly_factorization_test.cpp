@@ -17,6 +17,7 @@
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
+#include "tests/capture_bound.h"
 
 namespace papilio::test {
 
@@ -76,7 +77,7 @@ TEST_CASE(
 
 TEST_CASE("butterfly graph: edges, and who is reached, as the dense factors have it") {
   for (const auto& [d, b, m] : {std::tuple(16, 4, 3), {16, 2, 4}, {16, 4, 2}, {15, 5, 1}}) {
-    CAPTURE(b);
+    CAPTURE_BOUND(b);
     const ButterflyShape shape = butterfly_shape("test", d, b, 0, m);
     CHECK(butterfly_edges(shape) == m * d * b);
     for (int64_t factors = 0; factors <= m; ++factors) {

@@ -10,6 +10,7 @@
 #include "nn/models/detail/transformers_names.h"
 #include "nn/models/pretrained.h"
 #include "tensor/files/safetensors.h"
+#include "tests/capture_bound.h"
 #include "tests/nn/models/golden_models.h"
 #include "tests/temporary_folder.h"
 
@@ -31,7 +32,10 @@ TEST_CASE("DeiT, with one head and with two averaged, gives the same logits, als
     const auto theirs = load_safetensors(golden_model(name) / "model.safetensors").tensors,
                ours = load_safetensors(folder / name / "model.safetensors").tensors;
     CHECK(ours.size() == theirs.size());
-    for (const auto& [key, tensor] : theirs) CHECK_MESSAGE(ours.contains(key), key);
+    for (const auto& [key, tensor] : theirs) {
+      CAPTURE_BOUND(key);
+      CHECK(ours.contains(key));
+    }
   }
 }
 

@@ -15,6 +15,7 @@
 #include "tensor/copy.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
+#include "tests/capture_bound.h"
 #include "tests/nn/models/golden_models.h"
 #include "tests/temporary_folder.h"
 
@@ -51,8 +52,10 @@ TEST_CASE("DINOv3 gives the same logits at every size, also when written and rea
     expect_golden_logits(*again.model, name, 3);
     const auto ours = load_safetensors(folder / name / "model.safetensors").tensors;
     for (const auto& [key, tensor] :
-         load_safetensors(golden_model(name) / "model.safetensors").tensors)
-      CHECK_MESSAGE(ours.contains(key), key);
+         load_safetensors(golden_model(name) / "model.safetensors").tensors) {
+      CAPTURE_BOUND(key);
+      CHECK(ours.contains(key));
+    }
   }
 }
 

@@ -21,6 +21,7 @@
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/files/safetensors.h"
+#include "tests/capture_bound.h"
 #include "tests/nn/models/golden_models.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
@@ -65,7 +66,7 @@ void expect_gradients(const std::map<std::string, Tensor>& answers, const Named&
   for (const auto& [name, tensor] : parameters) {
     const auto want = answers.find("grad." + prefix + name);
     if (want == answers.end()) continue;
-    CAPTURE(std::string(name));
+    CAPTURE_BOUND(name);
     CHECK(largest_difference(grad(*tensor), want->second) < tolerance);
     ++seen;
   }
@@ -194,7 +195,8 @@ TEST_CASE(
                ours = load_safetensors(folder / "adapter_model.safetensors").tensors;
     CHECK(ours.size() == theirs.size());
     for (const auto& [key, tensor] : theirs) {
-      REQUIRE_MESSAGE(ours.contains(key), key);
+      CAPTURE_BOUND(key);
+      REQUIRE(ours.contains(key));
       CHECK(largest_difference(ours.at(key), tensor) == 0);
     }
     backward(loss_of(*loaded.model, answers.at("ids")));

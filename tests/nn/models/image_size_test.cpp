@@ -11,6 +11,7 @@
 #include "nn/data/transforms/image_processor.h"
 #include "nn/models/pretrained.h"
 #include "tensor/files/safetensors.h"
+#include "tests/capture_bound.h"
 #include "tests/nn/models/golden_models.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
@@ -49,7 +50,7 @@ TEST_CASE("a model of another image size answers as Transformers and timm do, re
                                    {"models", "timm_registers"},
                                    {"models", "timm_mean"}}) {
     for (const int64_t side : {8, 20}) {
-      CAPTURE(name);
+      CAPTURE_BOUND(name);
       CAPTURE(side);
       const nn::PretrainedClassifier loaded = golden_folder(room + '/' + name);
       nn::ImageClassifier& model = *loaded.model;

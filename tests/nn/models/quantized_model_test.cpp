@@ -28,6 +28,7 @@
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/files/safetensors.h"
+#include "tests/capture_bound.h"
 #include "tests/compare.h"
 #include "tests/nn/models/golden_models.h"
 #include "tests/paths.h"
@@ -155,7 +156,7 @@ TEST_CASE("quantised models of Transformers answer as there, and are written bac
     const SafetensorsReader was(golden(name) / "model.safetensors"),
         is(folder / "saved/model.safetensors");
     for (const auto& [key, entry] : was.entries()) {
-      CAPTURE(std::string(key));
+      CAPTURE_BOUND(key);
       REQUIRE(is.entries().contains(key));
       CHECK(is.entries().at(key).type->name == entry.type->name);
       if (key.find("quant_state") != key.npos) continue;  // JSON, whose spaces may differ

@@ -20,6 +20,7 @@
 #include "nn/module.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
+#include "tests/capture_bound.h"
 #include "tests/nn/models/golden_models.h"
 #include "tests/temporary_folder.h"
 
@@ -42,7 +43,7 @@ json config_of(const fs::path& folder) {
 
 TEST_CASE("timm's vision transformers give the same logits here") {
   for (const auto& [name, sizes] : kModels) {
-    CAPTURE(name);
+    CAPTURE_BOUND(name);
     const nn::PretrainedClassifier loaded = nn::from_pretrained(golden_model(name));
     CHECK(loaded.warnings.empty());
     CHECK(loaded.class_names == std::vector<std::string>{"cat", "dog", "owl"});
@@ -53,7 +54,7 @@ TEST_CASE("timm's vision transformers give the same logits here") {
 TEST_CASE("a model of timm's is written back in timm's form") {
   const TemporaryFolder folder;
   for (const auto& [name, sizes] : kModels) {
-    CAPTURE(name);
+    CAPTURE_BOUND(name);
     const fs::path out = folder / name;
     const nn::PretrainedClassifier loaded = nn::from_pretrained(golden_model(name));
     nn::save_pretrained(*loaded.model, {"a", "b", "c"}, out);
@@ -69,8 +70,10 @@ TEST_CASE("a model of timm's is written back in timm's form") {
     CHECK(config["label_names"] == json{"a", "b", "c"});
     CHECK_FALSE(config.contains("id2label"));
     CHECK(config["pretrained_cfg"] == before["pretrained_cfg"]);
-    for (const auto& [key, value] : before["model_args"].items())
-      CHECK_MESSAGE(config["model_args"][key] == value, key);
+    for (const auto& [key, value] : before["model_args"].items()) {
+      CAPTURE_BOUND(key);
+      CHECK(config["model_args"][key] == value);
+    }
     const nn::PretrainedClassifier again = nn::from_pretrained(out);
     CHECK(again.warnings.empty());
     CHECK(again.class_names == std::vector<std::string>{"a", "b", "c"});

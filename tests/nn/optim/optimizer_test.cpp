@@ -16,6 +16,7 @@
 #include "nn/optim/schedule.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
+#include "tests/capture_bound.h"
 #include "tests/nn/models/golden_models.h"
 #include "tests/nn/models/tiny_vit.h"
 
@@ -185,7 +186,7 @@ TEST_CASE("parameter groups: layer-wise rates and what decays") {
 TEST_CASE("parameter groups: layers by number, embeddings by name, in every model's names") {
   for (const auto& [name, layers] : std::map<std::string, int>{
            {"deit_teacher", 2}, {"dinov3", 2}, {"timm", 2}, {"timm_registers", 2}}) {
-    CAPTURE(name);
+    CAPTURE_BOUND(name);
     const auto loaded = nn::from_pretrained(golden_model(name));
     nn::set_trainable(*loaded.model, true);
     CHECK(loaded.model->shape().num_hidden_layers == layers);

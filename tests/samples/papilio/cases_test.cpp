@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "nn/data/formats/image.h"
+#include "tests/capture_bound.h"
 #include "tests/paths.h"
 #include "tests/samples/papilio/program.h"
 
@@ -58,7 +59,7 @@ Probabilities predicted(const Workplace& at, const std::string& model,
 void check_close(const Probabilities& got, const Probabilities& want, double tolerance = 5e-4) {
   REQUIRE(got.size() == want.size());
   for (const auto& [name, p] : want) {
-    CAPTURE(name);
+    CAPTURE_BOUND(name);
     CHECK(std::abs(got.at(name) - p) <= tolerance);
   }
 }

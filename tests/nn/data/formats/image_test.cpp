@@ -13,6 +13,7 @@
 
 #include "tensor/error.h"
 #include "tensor/files/safetensors.h"
+#include "tests/capture_bound.h"
 #include "tests/paths.h"
 #include "tests/temporary_folder.h"
 
@@ -44,7 +45,7 @@ TEST_CASE("images: every kind of JPEG and PNG gives Pillow's pixels") {
   const SafetensorsReader expected(kFolder / "expected.safetensors");
   CHECK(expected.entries().size() == 52);
   for (const auto& [name, entry] : expected.entries()) {
-    CAPTURE(name);
+    CAPTURE_BOUND(name);
     const nn::Image image = nn::read_image(kFolder / name);
     REQUIRE(Dims{image.height, image.width, image.channels} == entry.shape);
     CHECK(image.pixels == expected.tensor(name).to_vector<uint8_t>());

@@ -12,6 +12,7 @@
 
 #include "nn/data/sources/image_sources.h"
 #include "tensor/error.h"
+#include "tests/capture_bound.h"
 #include "tests/nn/data/files.h"
 #include "tests/temporary_folder.h"
 
@@ -85,7 +86,7 @@ TEST_CASE("parts are recognised under any of their names, and are never classes"
   for (const auto& [train, validation, test] :
        {std::tuple("training", "", "testing"), std::tuple("Train", "Val", "Test"),
         std::tuple("train", "dev", "TEST"), std::tuple("TRAIN", "Validation", "")}) {
-    CAPTURE(train);
+    CAPTURE_BOUND(train);
     TemporaryFolder folder;
     write_classes(folder / train, {"cat", "dog"}, 10);
     if (*validation != '\0') write_classes(folder / validation, {"cat", "dog"}, 2);

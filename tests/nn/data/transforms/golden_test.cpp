@@ -14,6 +14,7 @@
 #include "nn/data/transforms/rand_augment.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
+#include "tests/capture_bound.h"
 #include "tests/paths.h"
 
 namespace papilio::test {
@@ -76,7 +77,7 @@ TEST_CASE("image processors give the tensors of Transformers and timm") {
       load_safetensors(std::string(source_root) + "/tests/golden/transforms.safetensors");
   int compared = 0;
   for (const auto& [name, text] : file.metadata) {
-    CAPTURE(name);
+    CAPTURE_BOUND(name);
     const nn::ImageProcessor processor = name.starts_with("timm.")
                                              ? nn::parse_timm_processor(text, "golden")
                                              : nn::parse_image_processor(text, "golden").processor;

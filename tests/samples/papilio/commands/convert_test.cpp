@@ -10,6 +10,7 @@
 
 #include "tensor/creation.h"
 #include "tensor/files/safetensors.h"
+#include "tests/capture_bound.h"
 #include "tests/samples/papilio/program.h"
 
 using namespace papilio;
@@ -80,7 +81,7 @@ TEST_CASE("convert: boft, oft, compact, peft and merged; what cannot be said is 
            {"convert hra --to boft --base base --out x",
             "an adapter of HRA cannot be written as BOFT"},
            {"convert hra --to oft --out x", "an adapter of HRA cannot be written as OFT"}}) {
-    CAPTURE(line);
+    CAPTURE_BOUND(line);
     const auto refused = at.run(words(line));
     CHECK(refused.code == 2);
     CHECK(refused.err.find(message) != std::string::npos);
@@ -141,8 +142,10 @@ TEST_CASE("convert: a ViT to timm's form and back answers the same") {
       said.err.find("Transformers cuts a middle one pixel beside timm's") != std::string::npos,
       said.err);
   const auto theirs = load_safetensors(at / "back/model.safetensors").tensors;
-  for (const auto& [name, tensor] : load_safetensors(at / "base/model.safetensors").tensors)
-    CHECK_MESSAGE(theirs.at(name).to_vector() == tensor.to_vector(), name);
+  for (const auto& [name, tensor] : load_safetensors(at / "base/model.safetensors").tensors) {
+    CAPTURE_BOUND(name);
+    CHECK(theirs.at(name).to_vector() == tensor.to_vector());
+  }
 }
 
 TEST_CASE("adapters whose settings are out of range are named with their file") {
