@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "nn/parallel/all_values.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -35,19 +35,6 @@ class SomeSamples : public BatchSource {
   int64_t begin_, end_;
 };
 
-// The ranks' values one behind another.
-template <class T>
-std::vector<T> joined(Communicator& ranks, const std::vector<T>& own) {
-  const std::string bytes(reinterpret_cast<const char*>(own.data()), own.size() * sizeof(T));
-  std::vector<T> all;
-  for (const std::string& text : ranks.all_gather(bytes)) {
-    const size_t before = all.size();
-    all.resize(before + text.size() / sizeof(T));
-    std::memcpy(all.data() + before, text.data(), text.size());
-  }
-  return all;
-}
-
 // What each rank adds up.
 struct Sums {
   double accuracy = 0, top5 = 0, loss = 0, weight = 0, without_answer = 0;
@@ -74,15 +61,15 @@ Evaluation evaluate_together(Communicator& ranks, const std::function<Evaluation
   Evaluation own = has_share ? evaluate() : Evaluation();
   if (ranks.size() == 1) return own;
   Evaluation all;
-  all.predicted = joined(ranks, own.predicted);
-  all.probability = joined(ranks, own.probability);
-  all.labels = joined(ranks, own.labels);
-  all.losses = joined(ranks, own.losses);
-  all.positions = joined(ranks, own.positions);
+  all.predicted = all_values(ranks, own.predicted);
+  all.probability = all_values(ranks, own.probability);
+  all.labels = all_values(ranks, own.labels);
+  all.losses = all_values(ranks, own.losses);
+  all.positions = all_values(ranks, own.positions);
   const auto weight = double(own.labels.empty() ? own.counted : int64_t(own.labels.size()));
   const std::vector<Sums> sums =
-      joined<Sums>(ranks, {{own.accuracy * weight, own.top5 * weight, own.loss * weight, weight,
-                            double(own.without_answer)}});
+      all_values<Sums>(ranks, {{own.accuracy * weight, own.top5 * weight, own.loss * weight, weight,
+                                double(own.without_answer)}});
   Sums whole;
   for (const Sums& s : sums) {
     whole.accuracy += s.weight > 0 ? s.accuracy : 0;
