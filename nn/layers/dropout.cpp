@@ -6,9 +6,9 @@
 
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/dropout.h"
-#include "tensor/batch_rows.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/draw_for_rows.h"
 #include "tensor/random.h"
 
 namespace papilio::nn {
@@ -34,11 +34,10 @@ Tensor DropPath::operator()(const Tensor& x) {
   if (p == 0 || !training) return x;
   check(x.dim() >= 1, "DropPath: expected x of shape (B, ...), got a 0-d tensor");
   Dims one_a_sample = Dims::filled(x.dim(), 1);
-  const BatchRows rows = drawn_rows(x.size(0));
-  one_a_sample[0] = rows.of;
-  const Tensor all = bernoulli(one_a_sample, 1 - p, default_generator(), x.device());
-  const Tensor kept =
-      all.alias(all.layout().slice("DropPath", 0, rows.first, rows.first + rows.count));
+  one_a_sample[0] = x.size(0);
+  const Tensor kept = draw_for_rows(one_a_sample, [&](const Dims& shape) {
+    return bernoulli(shape, 1 - p, default_generator(), x.device());
+  });
   return x * (copy_of(kept, x.dtype()) / (1 - p));
 }
 
