@@ -110,6 +110,35 @@ TEST_CASE("ranks: SIGTERM to one: all stop after the same step, and another numb
   CHECK(at.bytes("run/model.safetensors") == at.bytes("whole/model.safetensors"));
 }
 
+TEST_CASE("ranks: as many go on to the same bits as if not stopped, other numbers to close ones") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  const std::string line = "train " + kModel + "--epochs 3 --mixup 0.2 --ema 0.9 ";
+  for (const bool bits : {false, true}) {
+    const std::string more = bits ? "--reproducible 3 " : "", out = bits ? "bits" : "run";
+    const auto whole =
+        at.json_of(3, line + more + "--checkpoint-steps 5 --keep-checkpoints 99 --out " + out);
+    for (const int n : {3, 2}) {
+      CAPTURE(n);
+      const std::string part = out + std::to_string(n);
+      fs::copy(at / out, at / part, fs::copy_options::recursive);
+      // As if it had been killed behind step 5.
+      fs::remove(at / (part + "/model.safetensors"));
+      int kept = 0;
+      for (const auto& entry : std::vector(fs::directory_iterator(at / (part + "/checkpoints")),
+                                           fs::directory_iterator()))
+        entry.path().filename() == "step-00000005.safetensors" ? ++kept : fs::remove(entry.path());
+      REQUIRE(kept == 1);
+      const auto resumed = at.json_of(n, line + more + "--resume --out " + part);
+      CHECK(resumed["steps"] == whole["steps"]);
+      if (bits || n == 3)
+        CHECK(at.bytes(part + "/model.safetensors") == at.bytes(out + "/model.safetensors"));
+      CHECK(double(resumed["train_loss"]) ==
+            doctest::Approx(double(whole["train_loss"])).epsilon(1e-3));
+    }
+  }
+}
+
 TEST_CASE("ranks: text, and products in bfloat16, give what one process does, and the same bits") {
   if (*mpirun == '\0') return;
   const Ranks at;
