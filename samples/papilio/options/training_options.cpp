@@ -1,5 +1,7 @@
 #include "samples/papilio/options/training_options.h"
 
+#include "samples/papilio/options/rank_options.h"
+
 namespace papilio::cli {
 
 void add_memory_options(Options& options, TrainingSettings& s) {
@@ -81,21 +83,7 @@ void add_training_options(Options& options, TrainingSettings& s) {
       .add("patience", &s.patience, "N",
            "stop after N epochs in a row without a better validation accuracy; 0: do not")
       .range(0, 1e6);
-  options.section("Several processes (mpirun -n N papilio ...)");
-  options
-      .add("reproducible", &s.reproducible, "N",
-           "cut each batch into N parts, each computed with one thread: the same bits on 1 to N "
-           "processes; 0: a part for each process")
-      .range(0, 1e6);
-  options
-      .add("gradients", &s.gradients, "DTYPE",
-           "as which gradients travel: float32, or bfloat16, which is half as much")
-      .choices({"float32", "bfloat16"});
-  options
-      .add("rank-timeout", &s.rank_timeout, "SECONDS",
-           "that the others wait for a process that does not come before the run ends")
-      .range(1, 1e6)
-      .line_only();
+  add_rank_options(options, s);
   add_checkpoint_options(options, s,
                          "save every N steps too, not at the end of an epoch only; 0: do not");
   options.add("save", &s.save, "WHICH", "weights of the last or the best epoch, by validation")
@@ -108,13 +96,11 @@ void check_training_options(Options& options, const TrainingSettings& s, Device 
   options.applies_when(s.accumulate == 1, {&s.cuda_graph}, "--accumulate 1");
   check<UsageError>(s.min_lr <= s.lr, "--min-lr: expected at most the rate ", s.lr, ", got ",
                     s.min_lr);
-  options.applies_when(s.reproducible == 0, {&s.gradients}, "--reproducible 0");
   options.applies_when(!device.is_cpu(), {&s.cuda_graph}, "--device cuda");
   // Runs from before these options go on: they stand in run.toml only if they were given.
   options.applies_when(options.given(&s.head_lr), {&s.head_lr}, "");
   options.applies_when(options.given(&s.patience), {&s.patience}, "");
-  options.applies_when(options.given(&s.reproducible), {&s.reproducible}, "");
-  options.applies_when(options.given(&s.gradients), {&s.gradients}, "");
+  settle_rank_options(options, s);
   check<UsageError>(s.lr > 0 || s.head_lr <= 0, "--head-lr: needs an --lr above 0");
 }
 

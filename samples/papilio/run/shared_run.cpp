@@ -81,7 +81,7 @@ void check_kernels(const TrainingSettings& s, const Options& options) {
 
 }  // namespace
 
-nn::DataParallel parallel_of(const TrainingSettings& s) {
+void check_ranks(const TrainingSettings& s) {
   const int size = ranks().size();
   check<UsageError>(s.reproducible == 0 || size <= s.reproducible, "--reproducible ",
                     s.reproducible, ": expected at most as many ranks, got ", size);
@@ -90,6 +90,12 @@ nn::DataParallel parallel_of(const TrainingSettings& s) {
                     parts, ", one for each ", s.reproducible > 0 ? "part" : "rank");
   check<UsageError>(size == 1 || !s.fit_memory, "--fit-memory: is for one process; here each of ",
                     size, " ranks takes its part of the batch");
+  check<UsageError>(!s.cuda_graph || (size == 1 && s.reproducible == 0),
+                    "--cuda-graph: a step of one process in one part alone is a graph");
+}
+
+nn::DataParallel parallel_of(const TrainingSettings& s) {
+  check_ranks(s);
   // A product's bits depend on the number of threads.
   if (s.reproducible > 0) set_num_threads(1);
   return {.ranks = ranks(),

@@ -12,8 +12,9 @@
 
 namespace papilio::cli {
 
-// How the settings divide batches among the ranks. Throws UsageError, at all ranks, if there are
-// more ranks than images in a batch or parts of it.
+// Throws UsageError, at all ranks, if there are more ranks than images in a batch or parts of it.
+void check_ranks(const TrainingSettings& settings);
+// How the settings divide batches among the ranks, which check_ranks has not refused.
 nn::DataParallel parallel_of(const TrainingSettings& settings);
 // Images that a rank computes at a time.
 int64_t images_at_a_time(const TrainingSettings& settings);

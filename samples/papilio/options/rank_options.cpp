@@ -1,0 +1,30 @@
+#include "samples/papilio/options/rank_options.h"
+
+namespace papilio::cli {
+
+void add_rank_options(Options& options, TrainingSettings& s) {
+  options.section("Several processes (mpirun -n N papilio ...)");
+  options
+      .add("reproducible", &s.reproducible, "N",
+           "cut each batch into N parts, each computed with one thread: the same bits on 1 to N "
+           "processes; 0: a part for each process")
+      .range(0, 1e6);
+  options
+      .add("gradients", &s.gradients, "DTYPE",
+           "as which gradients travel: float32, or bfloat16, which is half as much")
+      .choices({"float32", "bfloat16"});
+  options
+      .add("rank-timeout", &s.rank_timeout, "SECONDS",
+           "that the others wait for a process that does not come before the run ends")
+      .range(1, 1e6)
+      .line_only();
+}
+
+void settle_rank_options(Options& options, const TrainingSettings& s) {
+  options.applies_when(s.reproducible == 0, {&s.gradients}, "--reproducible 0");
+  // Runs from before these options go on: they stand in run.toml only if they were given.
+  options.applies_when(options.given(&s.reproducible), {&s.reproducible}, "");
+  options.applies_when(options.given(&s.gradients), {&s.gradients}, "");
+}
+
+}  // namespace papilio::cli
