@@ -71,10 +71,21 @@ class CaptionedBatches : public BatchSource {
   }
 
   Batch batch(const std::vector<int64_t>& positions, Generator& generator) const override {
+    return make(positions, 0, int64_t(positions.size()), generator);
+  }
+  Batch part(const std::vector<int64_t>& positions, int64_t begin, int64_t end,
+             Generator& generator) const override {
+    return make(positions, begin, end, generator);
+  }
+
+ private:
+  // The batch's samples begin, ..., end - 1.
+  Batch make(const std::vector<int64_t>& positions, int64_t begin, int64_t end,
+             Generator& generator) const {
     Pictures inputs, conditioning, class_inputs;
     std::vector<int64_t> input_ids, class_input_ids;
     Batch batch;
-    for (size_t k = 0; k < positions.size(); ++k) {
+    for (auto k = size_t(begin); k < size_t(end); ++k) {
       // A stream of its own: what one picture draws does not depend on the others.
       Generator each(generator.seed() + 0x9e3779b97f4a7c15u * uint64_t(k + 1));
       try {
@@ -114,7 +125,6 @@ class CaptionedBatches : public BatchSource {
     return batch;
   }
 
- private:
   static CaptionedImage sample(const CaptionedData& data, int64_t position) {
     return data->sample(position % data->size());
   }

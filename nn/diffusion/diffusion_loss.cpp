@@ -11,6 +11,7 @@
 #include "autograd/ops/shape.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/draw_for_rows.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -30,29 +31,53 @@ Tensor snr_weights(const NoiseSchedule& schedule, const Tensor& timesteps, doubl
   return copy_of(tensor<float>(weights), timesteps.device());
 }
 
+void check_options(const DiffusionLossOptions& options) {
+  check(options.snr_gamma >= 0 && options.prior_loss_weight >= 0, kName,
+        ": expected snr_gamma and prior_loss_weight of at least 0, got ", options.snr_gamma,
+        " and ", options.prior_loss_weight);
+}
+
+// Each sample's mean squared error, weighed by its timestep, (B).
+Tensor weighed_errors(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
+                      const Tensor& latents, const Tensor& context, const Noising& noising,
+                      double snr_gamma, const Tensor& control) {
+  const auto& [noise, t] = noising;
+  const Tensor said = unet(schedule.add_noise(latents, noise, t), t, context, control);
+  const Tensor error = mse_loss(said, schedule.target(latents, noise, t), Reduction::none);
+  const Tensor each = mean(error, {1, 2, 3});
+  return snr_gamma > 0 ? each * snr_weights(schedule, t, snr_gamma) : each;
+}
+
+// Each of the subject's samples with the class's behind it: random numbers belong to pairs, which
+// stay together on however many ranks. (B, ...), (B, ...) -> (2 B, ...).
+Tensor in_pairs(const Tensor& subject, const Tensor& of_class) {
+  Dims shape = subject.shape();
+  shape[0] *= 2;
+  return reshape(stack({subject, of_class}, 1), shape);
+}
+
 }  // namespace
 
 Noising draw_noising(const NoiseSchedule& schedule, const Tensor& latents, Generator& generator) {
   const TensorOptions like{.dtype = latents.dtype(), .device = latents.device()};
-  const Tensor noise = randn(latents.shape(), like, generator);
-  return {noise, randint(0, schedule.config.num_train_timesteps, {latents.size(0)}, DType::int64,
-                         generator, latents.device())};
+  const Tensor noise = draw_for_rows(
+      latents.shape(), [&](const Dims& shape) { return randn(shape, like, generator); });
+  const Tensor timesteps = draw_for_rows({latents.size(0)}, [&](const Dims& shape) {
+    return randint(0, schedule.config.num_train_timesteps, shape, DType::int64, generator,
+                   latents.device());
+  });
+  return {noise, timesteps};
 }
 
 Tensor diffusion_loss(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
                       const Tensor& latents, const Tensor& context, const Noising& noising,
                       const DiffusionLossOptions& options, const Tensor& control) {
-  check(options.snr_gamma >= 0 && options.prior_loss_weight >= 0, kName,
-        ": expected snr_gamma and prior_loss_weight of at least 0, got ", options.snr_gamma,
-        " and ", options.prior_loss_weight);
+  check_options(options);
   const int64_t B = latents.size(0), own = B - options.prior_samples;
   check(options.prior_samples >= 0 && own >= 1, kName, ": expected 0 to ", B - 1,
         " prior_samples of a batch of ", B, ", got ", options.prior_samples);
-  const auto& [noise, t] = noising;
-  const Tensor said = unet(schedule.add_noise(latents, noise, t), t, context, control);
-  const Tensor error = mse_loss(said, schedule.target(latents, noise, t), Reduction::none);
-  Tensor each = mean(error, {1, 2, 3});
-  if (options.snr_gamma > 0) each = each * snr_weights(schedule, t, options.snr_gamma);
+  const Tensor each =
+      weighed_errors(unet, schedule, latents, context, noising, options.snr_gamma, control);
   const Tensor subject = mean(slice(each, 0, 0, own));
   if (options.prior_samples == 0) return subject;
   return subject + mean(slice(each, 0, own)) * options.prior_loss_weight;
@@ -60,26 +85,28 @@ Tensor diffusion_loss(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
 
 Tensor pipeline_loss(DiffusionPipeline& pipeline, const Batch& batch,
                      const DiffusionLossOptions& options) {
-  DiffusionLossOptions o = options;
-  o.prior_samples = 0;
+  check_options(options);
   Tensor images = batch.inputs, ids = batch.more.at("input_ids");
-  if (batch.more.contains("class_inputs")) {
-    o.prior_samples = batch.size();
-    images = concat({images, batch.more.at("class_inputs")}, 0);
-    ids = concat({ids, batch.more.at("class_input_ids")}, 0);
+  const bool pairs = batch.more.contains("class_inputs");
+  if (pairs) {
+    images = in_pairs(images, batch.more.at("class_inputs"));
+    ids = in_pairs(ids, batch.more.at("class_input_ids"));
   }
   const Tensor latents = pipeline.encode_images(images);
   const Tensor context = (*pipeline.text_encoder)(ids);
   Tensor control;
   if (pipeline.control != nullptr) {
     const auto found = batch.more.find("conditioning");
-    check(found != batch.more.end() && o.prior_samples == 0,
+    check(found != batch.more.end() && !pairs,
           "pipeline_loss: a control needs a conditioning picture for each sample");
     control = (*pipeline.control)(found->second);
   }
   const NoiseSchedule& schedule = pipeline.scheduler->schedule;
-  return diffusion_loss(*pipeline.unet, schedule, latents, context, draw_noising(schedule, latents),
-                        o, control);
+  const Tensor each = weighed_errors(*pipeline.unet, schedule, latents, context,
+                                     draw_noising(schedule, latents), options.snr_gamma, control);
+  if (!pairs) return mean(each);
+  const Tensor both = mean(reshape(each, {batch.size(), 2}), {0});
+  return select(both, 0, 0) + select(both, 0, 1) * options.prior_loss_weight;
 }
 
 Tensor vae_loss(AutoencoderKL& vae, const Tensor& images, double kl_weight, Tensor* latents) {

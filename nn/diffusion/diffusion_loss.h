@@ -29,7 +29,7 @@ struct Noising {
   Tensor noise;      // like the latents
   Tensor timesteps;  // int64 (B)
 };
-// Noise and timesteps, all alike likely, of B latents.
+// Noise and timesteps, all alike likely, of B latents, drawn by sample (tensor/batch_rows.h).
 Noising draw_noising(const NoiseSchedule& schedule, const Tensor& latents,
                      Generator& generator = default_generator());
 
@@ -42,8 +42,8 @@ Tensor diffusion_loss(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
 
 // The same of a batch of captioned_batches, with draw_noising's noise: its pictures through the
 // VAE, its captions through the text encoder, which learns too if it trains; class_inputs, if there
-// are any, behind them in one pass (options.prior_samples says nothing here); its conditioning
-// pictures through the pipeline's control.
+// are any, in one pass with them, each behind its own (options.prior_samples says nothing here);
+// its conditioning pictures through the pipeline's control.
 Tensor pipeline_loss(DiffusionPipeline& pipeline, const Batch& batch,
                      const DiffusionLossOptions& options = {});
 

@@ -6,6 +6,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/cast.h"
 #include "autograd/ops/reduce.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
@@ -37,18 +38,37 @@ PipelinePretraining::PipelinePretraining(DiffusionPipeline& p)
 Tensor PipelinePretraining::loss(const Batch& batch) {
   Tensor latents;
   const Tensor reconstruction = vae_loss(*pipeline.vae, batch.inputs, kl_weight, &latents);
-  {
-    const NoGrad no_grad;
-    const Tensor centred = latents - mean(latents);
-    const Tensor now = mean(centred * centred);
-    copy_(latent_variance, latent_variance * 0.99 + now * 0.01);
-  }
+  if (grad_enabled()) note(latents);
   settle_scaling_factor();
   const Tensor context = (*pipeline.text_encoder)(batch.more.at("input_ids"));
   const NoiseSchedule& schedule = pipeline.scheduler->schedule;
   latents = latents * pipeline.vae->config.scaling_factor;
   return reconstruction + diffusion_loss(*pipeline.unet, schedule, latents, context,
                                          draw_noising(schedule, latents), options);
+}
+
+void PipelinePretraining::note(const Tensor& latents) {
+  const NoGrad no_grad;
+  const Tensor x = cast(latents, DType::float32), centred = x - mean(x);
+  parts_of_step_.push_back(
+      {double(x.numel()), mean(x).item(), double(x.numel()) * mean(centred * centred).item()});
+}
+
+void PipelinePretraining::end_step(const Everywhere& everywhere) {
+  std::vector<LatentMoments> parts = std::exchange(parts_of_step_, {});
+  if (everywhere) parts = everywhere(parts);
+  LatentMoments all;
+  for (const LatentMoments& part : parts) {
+    // Chan, Golub and LeVeque, 1979: moments of two samples together.
+    const double apart = part.mean - all.mean, count = all.count + part.count;
+    all.squares += part.squares + apart * apart * all.count * part.count / count;
+    all.mean += apart * part.count / count;
+    all.count = count;
+  }
+  if (all.count == 0) return;
+  const NoGrad no_grad;
+  copy_(latent_variance, latent_variance * 0.99 + 0.01 * (all.squares / all.count));
+  settle_scaling_factor();
 }
 
 void PipelinePretraining::settle_scaling_factor() {

@@ -15,6 +15,7 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "nn/models/detail/folder_config.h"
+#include "tensor/draw_for_rows.h"
 
 namespace papilio::nn {
 
@@ -132,8 +133,9 @@ void VaeDecoder::visit(Visitor& v) {
 }
 
 Tensor LatentDistribution::sample(Generator& generator) const {
+  const TensorOptions like{.dtype = mean.dtype(), .device = mean.device()};
   const Tensor noise =
-      randn(mean.shape(), {.dtype = mean.dtype(), .device = mean.device()}, generator);
+      draw_for_rows(mean.shape(), [&](const Dims& shape) { return randn(shape, like, generator); });
   return mean + exp(log_variance * 0.5) * noise;
 }
 

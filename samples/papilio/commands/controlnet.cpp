@@ -7,6 +7,7 @@
 
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/run/adapt_pipeline.h"
+#include "samples/papilio/run/shared_run.h"
 #include "tensor/random.h"
 
 namespace papilio::cli {
@@ -72,6 +73,7 @@ int controlnet(const Words& words) {
   RunSettings& run = p.run;
   const Device device = device_of(run.common);
   settle_diffusion_method(options, p.method, run.training);
+  check_ranks(run.training);
   check<UsageError>(method_of(p.method.method).config != nullptr, "--method ",
                     p.method.method.method, ": controlnet writes an adapter; expected ",
                     adapter_methods());

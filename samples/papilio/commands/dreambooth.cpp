@@ -11,6 +11,8 @@
 #include "samples/papilio/run/adapt_pipeline.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/picture_maker.h"
+#include "samples/papilio/run/ranks.h"
+#include "samples/papilio/run/shared_run.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/random.h"
 
@@ -90,8 +92,8 @@ int64_t pictures_in(const fs::path& folder) {
 }
 
 // Makes those that are missing, each from a seed of its own: a run that is stopped goes on with the
-// next one. False if a signal came.
-bool make_class_images(const Settings& s, nn::DiffusionPipeline& pipeline) {
+// next one. Returns the signal that stopped it, or 0.
+int make_class_images(const Settings& s, nn::DiffusionPipeline& pipeline) {
   make_folder(s.class_dir);
   const int64_t there = pictures_in(s.class_dir);
   std::vector<WantedPicture> wanted;
@@ -103,17 +105,16 @@ bool make_class_images(const Settings& s, nn::DiffusionPipeline& pipeline) {
     files.push_back(file);
     wanted.push_back({s.class_prompt, uint64_t(s.pipeline.run.training.seed + i)});
   }
-  if (wanted.empty()) return true;
+  if (wanted.empty()) return 0;
   if (s.pipeline.run.common.progress() != nullptr)
     std::fprintf(stderr, "%s: %zu pictures of \"%s\" are missing\n", s.class_dir.c_str(),
                  wanted.size(), printable(s.class_prompt).c_str());
-  const Interruptible interruptible;
   const size_t made =
       make_pictures(pipeline, wanted, {.steps = s.class_steps, .batch_size = s.class_batch},
                     s.pipeline.run.common.progress(), [&](size_t i, const nn::Image& image) {
                       write_file_atomically(files[i], nn::encode_png(image));
                     });
-  return made == wanted.size();
+  return made == wanted.size() ? 0 : Interruptible::signal();
 }
 
 // As many of them as are asked for, the first ones.
@@ -135,12 +136,17 @@ int dreambooth(const Words& words) {
   const Device device = device_of(run.common);
   check_prior(options, s);
   settle_diffusion_method(options, p.method, run.training);
+  check_ranks(run.training);
   set_threads(run.common);
   const nn::CaptionedData own = nn::pictures_with_caption(run.data.path, s.instance_prompt);
   LoadedPipeline loaded = load_pipeline({.model = p.model, .variant = p.variant});
   warn(options, loaded.warnings);
   nn::to(loaded.pipeline, device);
-  if (s.prior && !make_class_images(s, loaded.pipeline)) return 128 + Interruptible::signal();
+  if (s.prior) {
+    const Interruptible interruptible;
+    const int own = is_first_rank() ? make_class_images(s, loaded.pipeline) : 0;
+    if (const auto signal = int(ranks().max(own)); signal != 0) return 128 + signal;
+  }
   const nn::CaptionedData prior = s.prior ? class_images(s) : nullptr;
   const nn::Batches data = diffusion_batches(loaded.pipeline, own, p.diffusion, prior);
   manual_seed(uint64_t(run.training.seed));

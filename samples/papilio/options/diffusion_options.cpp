@@ -1,5 +1,6 @@
 #include "samples/papilio/options/diffusion_options.h"
 
+#include "samples/papilio/options/rank_options.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -52,6 +53,7 @@ void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSett
       .add("seed", &t.seed, "N",
            "of every random choice; the same seed and --threads give the same weights")
       .range(0);
+  add_rank_options(options, t);
   add_checkpoint_options(options, t, "save every N steps; 0: do not");
 }
 
@@ -76,6 +78,7 @@ void add_diffusion_method(Options& options, DiffusionMethod& s, const std::strin
 }
 
 void settle_diffusion_method(Options& options, DiffusionMethod& s, TrainingSettings& training) {
+  settle_rank_options(options, training);
   MethodSettings& m = s.method;
   const Method& method = method_of(m);
   check<UsageError>(method.config != nullptr || method.trains_backbone, "--method ", m.method,

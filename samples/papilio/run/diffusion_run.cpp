@@ -48,8 +48,19 @@ std::string DiffusionRun::settle() {
 }
 
 TrainingJob DiffusionRun::job() {
+  Fit fit = fit_by_loss(subject_.model, settings().training, subject_.loss);
+  if (subject_.end_step) {
+    fit = [fit, end_step = subject_.end_step](nn::Loader& loader, nn::Optimizer& optimizer,
+                                              nn::FitOptions options) {
+      options.on_step = [&end_step, after = options.on_step](const nn::StepReport& r) {
+        end_step();
+        return after(r);
+      };
+      fit(loader, optimizer, options);
+    };
+  }
   return {.model = subject_.model,
-          .fit = fit_by_loss(subject_.model, settings().training, subject_.loss),
+          .fit = fit,
           .evaluate = {},
           .operations = {},
           .data = parts_,

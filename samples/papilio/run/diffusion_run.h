@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
@@ -30,6 +31,7 @@ struct DiffusionSubject {
   nn::Batches data;
   nn::Loss loss;
   WriteFolder save;
+  std::function<void()> end_step = {};           // called after each step, at all ranks
   const boft::AdapterModel* adapters = nullptr;  // the UNet's, if it has any
 };
 

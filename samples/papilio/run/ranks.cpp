@@ -86,7 +86,7 @@ void begin_ranks(bool shared) {
   if (launch->size == 1 && !shared) return;
   said_by_first = !shared;
   check<UsageError>(shared, "runs in one process, and ", launch->launcher, " started ",
-                    launch->size, ": several can train and finetune");
+                    launch->size, ": several can train, finetune, dreambooth and controlnet");
   world = nn::mpi(*launch);
   world->set_busy(true);  // with reading data and models, until the run begins
   share_threads();

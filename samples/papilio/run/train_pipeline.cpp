@@ -11,10 +11,13 @@
 #include <vector>
 
 #include "nn/diffusion/pipeline_pretraining.h"
+#include "nn/parallel/all_values.h"
 #include "nn/text/train_bpe.h"
 #include "samples/papilio/options/number_ranges.h"
+#include "samples/papilio/options/rank_options.h"
 #include "samples/papilio/run/diffusion_run.h"
 #include "samples/papilio/run/ranks.h"
+#include "samples/papilio/run/shared_run.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/random.h"
 
@@ -182,8 +185,8 @@ int train_pipeline(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   RunSettings& run = s.run;
-  check<UsageError>(ranks().size() == 1,
-                    "pictures with captions are learned by one process, without mpirun");
+  settle_rank_options(options, run.training);
+  check_ranks(run.training);
   const Device device = device_of(run.common);
   set_threads(run.common);
   check<FileError>(nn::is_captioned_folder(run.data.path), run.data.path,
@@ -220,6 +223,12 @@ int train_pipeline(const Words& words) {
                            [&](const fs::path& out) {
                              pretraining.settle_scaling_factor();
                              nn::save_pipeline(pipeline, out);
+                           },
+                       .end_step =
+                           [&] {
+                             pretraining.end_step([](const std::vector<nn::LatentMoments>& own) {
+                               return nn::all_values(ranks(), own);
+                             });
                            }})
       .run();
 }

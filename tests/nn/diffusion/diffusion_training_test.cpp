@@ -13,6 +13,7 @@
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops/join.h"
+#include "autograd/ops/shape.h"
 #include "boft/model/model.h"
 #include "nn/diffusion/captioned_batches.h"
 #include "nn/diffusion/diffusion_loss.h"
@@ -123,18 +124,27 @@ TEST_CASE("pipeline_loss: latents, captions and class pictures make diffusion_lo
   manual_seed(1);
   const double loss = nn::pipeline_loss(pipeline, batch, {.prior_loss_weight = 0.25}).item();
   manual_seed(1);
-  const Tensor images = concat({batch.inputs, batch.more.at("class_inputs")}, 0);
+  // Pairs: one of the subject, one of the class.
+  const Tensor images =
+      reshape(stack({batch.inputs, batch.more.at("class_inputs")}, 1), {4, 3, 16, 16});
   const Tensor latents = pipeline.encode_images(images);
   CHECK(latents.shape() == Dims{4, 4, 8, 8});
   const Tensor context =
-      pipeline.encode_prompts({"a sks square", "a sks square", "a square", "a square"});
+      pipeline.encode_prompts({"a sks square", "a square", "a sks square", "a square"});
   const nn::NoiseSchedule& schedule = pipeline.scheduler->schedule;
   CHECK(schedule.config.prediction_type == nn::Prediction::v);
-  const double want = nn::diffusion_loss(*pipeline.unet, schedule, latents, context,
-                                         nn::draw_noising(schedule, latents),
-                                         {.prior_samples = 2, .prior_loss_weight = 0.25})
-                          .item();
+  const nn::Noising noising = nn::draw_noising(schedule, latents);
+  // diffusion_loss wants the class behind the subject.
+  const auto subject_first = [](const Tensor& x) {
+    return concat({slice(x, 0, 0, 4, 2), slice(x, 0, 1, 4, 2)}, 0);
+  };
+  const double want =
+      nn::diffusion_loss(*pipeline.unet, schedule, subject_first(latents), subject_first(context),
+                         {subject_first(noising.noise), subject_first(noising.timesteps)},
+                         {.prior_samples = 2, .prior_loss_weight = 0.25})
+          .item();
   CHECK(loss == doctest::Approx(want).epsilon(1e-6));
+  CHECK_THROWS_AS(nn::pipeline_loss(pipeline, batch, {.snr_gamma = -1}), ArgumentError);
 }
 
 TEST_CASE("pipeline_loss: a control learns, and wants a conditioning picture") {

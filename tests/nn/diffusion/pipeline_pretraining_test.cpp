@@ -6,54 +6,18 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "autograd/grad_mode.h"
 #include "nn/diffusion/captioned_batches.h"
 #include "nn/optim/parameter_groups.h"
-#include "nn/text/train_bpe.h"
 #include "nn/train/fit.h"
 #include "tensor/random.h"
 #include "tests/nn/diffusion/drawn_pictures.h"
+#include "tests/nn/diffusion/tiny_pipeline.h"
 #include "tests/nn/models/golden_diffusion.h"
 
 namespace papilio::test {
-
-namespace {
-
-nn::PipelineConfig tiny_config() {
-  return {.unet = {.sample_size = 4,
-                   .in_channels = 2,
-                   .out_channels = 2,
-                   .down_block_types = {"CrossAttnDownBlock2D", "DownBlock2D"},
-                   .up_block_types = {"UpBlock2D", "CrossAttnUpBlock2D"},
-                   .block_out_channels = {8, 8},
-                   .layers_per_block = {1, 1},
-                   .norm_num_groups = 1,
-                   .cross_attention_dim = {8, 8},
-                   .transformer_layers_per_block = {1, 1},
-                   .attention_head_dim = {2, 2}},
-          .vae = {.block_out_channels = {8, 8},
-                  .latent_channels = 2,
-                  .norm_num_groups = 1,
-                  .sample_size = 8,
-                  .scaling_factor = 1},
-          .text = {.vocab_size = 560,
-                   .hidden_size = 8,
-                   .intermediate_size = 16,
-                   .num_hidden_layers = 1,
-                   .num_attention_heads = 2,
-                   .max_position_embeddings = 8},
-          .scheduler = {.noise = {}, .clip_sample = false}};
-}
-
-nn::Tokenizer tiny_tokenizer() {
-  const std::vector<std::string_view> texts{"a red square", "a green square"};
-  return nn::train_clip_tokenizer(texts, 560);
-}
-
-}  // namespace
 
 TEST_CASE("make_pipeline: parts that do not go together are refused") {
   nn::PipelineConfig c = tiny_config();
@@ -100,7 +64,10 @@ TEST_CASE("PipelinePretraining: all three parts learn; the folder is read back w
   };
   const double vae = measured(true), all = measured(false);
   nn::fit(pretraining, [&](const nn::Batch& batch) { return pretraining.loss(batch); }, loader,
-          optimizer, {.steps = 200});
+          optimizer, {.steps = 200, .on_step = [&](const nn::StepReport&) {
+                        pretraining.end_step();
+                        return true;
+                      }});
   CHECK(measured(true) < 0.9 * vae);
   CHECK(measured(false) - measured(true) < 0.99 * (all - vae));
   for (const char* part : {"pipeline.unet.conv_in.weight", "pipeline.vae.encoder.conv_in.weight",

@@ -73,6 +73,15 @@ TEST_CASE("ranks: other options, data or programs are refused at the start, by n
   CHECK(options.starts_with("papilio train: rank 1 on "));
   CHECK(options.find("has other options than rank 0 on ") != std::string::npos);
   CHECK(options.ends_with("'lr = 0.02', there 'lr = 0.01'"));
+  // The same command of another program.
+  if (*emulated_program != '\0') {
+    const Outcome program = at.run(words("-n 1 " + line + ": -n 1 " + emulated_program +
+                                         line.substr(std::string(papilio_program).size())));
+    CHECK(program.code != 0);
+    const auto other = own_lines(program.err);
+    REQUIRE_MESSAGE(other.size() == 1, program.err);
+    CHECK(other[0].find(" has other program than rank 0 on ") != std::string::npos);
+  }
   // The same path on two machines, and not the same pictures.
   write_pictures(at / "a/photos/train", 12);
   write_pictures(at / "b/photos/train", 13);
@@ -85,6 +94,26 @@ TEST_CASE("ranks: other options, data or programs are refused at the start, by n
   REQUIRE_MESSAGE(said.size() == 1, data.err);
   CHECK(said[0].find("rank 1 on ") != std::string::npos);
   CHECK(said[0].find(" has other data than rank 0 on ") != std::string::npos);
+}
+
+TEST_CASE("ranks: another model at one rank is refused, by the first parameter that differs") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  for (const std::string folder : {"a", "b"})
+    at.json_of(1, "train " + kTinyModel + "--classes 0-1 --seed " + (folder == "a" ? "1" : "2") +
+                      " --out " + folder + "/base");
+  const std::string line = std::string(papilio_program) +
+                           " finetune base --classes 2-3 --method lora -r 2 --epochs 1 --quiet "
+                           "--out run";
+  const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line +
+                                       " : -n 1 --wdir " + (at / "b").string() + ' ' + line));
+  CHECK(outcome.code != 0);
+  const auto said = own_lines(outcome.err);
+  REQUIRE_MESSAGE(said.size() == 1, outcome.err);
+  CHECK(said[0].starts_with("papilio finetune: rank 1 on "));
+  CHECK(said[0].find(" has other parameters than rank 0 on ") != std::string::npos);
+  CHECK(said[0].find("vit.embeddings") != std::string::npos);
+  CHECK(!fs::exists(at / "a/run/log.csv"));
 }
 
 TEST_CASE("ranks: rank 0's disk is full: the last checkpoint is whole, and all end") {
@@ -169,14 +198,18 @@ TEST_CASE("ranks: wrong uses are one line of one rank") {
         "papilio train: --reproducible 2: expected at most as many ranks, got 3");
   CHECK(said(2, "train --epochs 0", 2).starts_with("papilio train: --epochs: "));
   CHECK(said(2, "inspect run", 2) ==
-        "papilio inspect: runs in one process, and Open MPI's mpirun started 2: several can train "
-        "and finetune");
-  for (const std::string command : {"dreambooth", "controlnet"})
+        "papilio inspect: runs in one process, and Open MPI's mpirun started 2: several can train, "
+        "finetune, dreambooth and controlnet");
+  for (const std::string command : {"generate", "evaluate", "demo"})
     CHECK(said(2, command + " sd", 2).starts_with("papilio " + command + ": runs in one process"));
+  CHECK(said(2, "dreambooth sd --instance-data-dir own --instance-prompt x", 2) ==
+        "papilio dreambooth: --batch-size 1: expected at least 2, one for each rank");
+  CHECK(said(5, "controlnet sd --data shapes", 2) ==
+        "papilio controlnet: --batch-size 4: expected at least 5, one for each rank");
   fs::create_directories(at / "shapes");
   write_bytes(at / "shapes/metadata.jsonl", R"({"file_name": "a.png", "text": "a circle"})");
-  CHECK(said(2, "train --data shapes --resolution 16", 2) ==
-        "papilio train: pictures with captions are learned by one process, without mpirun");
+  CHECK(said(3, "train --data shapes --resolution 16 --reproducible 2", 2) ==
+        "papilio train: --reproducible 2: expected at most as many ranks, got 3");
   CHECK(said(2, "train --fit-memory", 2).starts_with("papilio train: --fit-memory: "));
   CHECK(said(2, "finetune nowhere --out run", 1).starts_with("papilio finetune: nowhere"));
 }

@@ -48,7 +48,8 @@ inline std::vector<std::string> own_lines(const std::string& err) {
   std::vector<std::string> own;
   std::istringstream lines(err);
   for (std::string line; std::getline(lines, line);) {
-    for (const char* command : {"train", "finetune", "inspect", "dreambooth", "controlnet"})
+    for (const char* command : {"train", "finetune", "inspect", "dreambooth", "controlnet",
+                                "generate", "evaluate", "demo"})
       if (line.starts_with(std::string("papilio ") + command + ": ")) own.push_back(line);
   }
   return own;
