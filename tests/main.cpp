@@ -12,6 +12,11 @@ extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {
   return "allocator_may_return_null=1";
 }
+// Clang's OpenMP keeps something of each thread that computed and ended.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libomp.so";
+}
 
 // doctest's, but no run on a device that is not there: each case would be passed over.
 int main(int argc, char** argv) {
