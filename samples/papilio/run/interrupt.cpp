@@ -9,7 +9,7 @@ namespace papilio::cli {
 
 namespace {
 
-constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 
 volatile sig_atomic_t received = 0;
 struct sigaction before[std::size(kSignals)];

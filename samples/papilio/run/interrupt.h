@@ -3,8 +3,8 @@
 
 namespace papilio::cli {
 
-// While it lives, the first SIGINT, SIGTERM or SIGHUP (a terminal that closes) is only noted; the
-// second ends the program.
+// While it lives, the first SIGINT, SIGTERM, SIGHUP (a terminal that closes) or SIGUSR1 (which
+// mpirun hands on) is only noted; the second of its kind ends the program.
 class Interruptible {
  public:
   Interruptible();

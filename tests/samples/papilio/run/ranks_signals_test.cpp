@@ -53,9 +53,9 @@ void check_stopped(const Workplace& at, const std::string& err) {
 
 }  // namespace
 
-TEST_CASE("ranks: Ctrl-C at mpirun, or SIGTERM to it, leaves a checkpoint of the last step") {
+TEST_CASE("ranks: Ctrl-C, SIGTERM or SIGUSR1 at mpirun leaves a checkpoint of the last step") {
   if (*mpirun == '\0') return;
-  for (const int number : {SIGINT, SIGTERM}) {
+  for (const int number : {SIGINT, SIGTERM, SIGUSR1}) {
     CAPTURE(number);
     const Ranks at;
     const Outcome outcome = at.run(Ranks::line(2, kLong), [&](int launcher) {
