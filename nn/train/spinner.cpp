@@ -1,12 +1,12 @@
 #include "nn/train/spinner.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <system_error>
 #include <utility>
 
+#include "nn/train/detail/terminal.h"
 #include "nn/train/progress.h"
+#include "tensor/error.h"
 
 namespace papilio::nn {
 
@@ -17,7 +17,7 @@ constexpr const char* kTurns[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦
 }  // namespace
 
 Spinner::Spinner(std::FILE* out, std::string what)
-    : out_(out), terminal_(out != nullptr && isatty(fileno(out)) == 1), what_(std::move(what)) {
+    : out_(out), terminal_(is_terminal(out)), what_(std::move(what)) {
   if (out == nullptr) return;
   try {
     thread_ = std::thread([this] { run(); });
@@ -49,15 +49,15 @@ void Spinner::run() {
     until += terminal_ ? 100ms : 5000ms;
   }
   if (shown && terminal_) {
-    std::fputs("\r\033[2K", out_);
+    std::fputs(kRenewLine, out_);
     std::fflush(out_);
   }
 }
 
 void Spinner::show(double seconds, int turn) const {
   if (terminal_) {
-    std::fprintf(out_, "\r\033[2K%s %s  %s", kTurns[turn % 10], what_.c_str(),
-                 duration_text(seconds).c_str());
+    const std::string line = str(kTurns[turn % 10], ' ', what_, "  ", duration_text(seconds));
+    std::fprintf(out_, "%s%s", kRenewLine, cut_to(line, terminal_columns(out_) - 1).c_str());
   } else {
     std::fprintf(out_, "%s  %s\n", what_.c_str(), duration_text(seconds).c_str());
   }

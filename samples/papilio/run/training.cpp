@@ -107,7 +107,8 @@ class Training {
     progress_.set_done_before(first_step_);
     progress_.set_unit(job.samples);
     if (job.operations && common.progress() != nullptr && nn::device_of(job.model).is_cpu())
-      progress_.set_peak(nn::measured_peak(training_precision(s)), job.operations());
+      progress_.set_peak(double(ranks().size()) * nn::measured_peak(training_precision(s)),
+                         job.operations());
   }
 
   TrainingEnd run() {

@@ -135,6 +135,20 @@ TEST_CASE("progress: plain lines that end with the state, the rate and its share
   CHECK(text.find('\r') == std::string::npos);
 }
 
+TEST_CASE("progress: a peak that is exceeded was measured badly, and is not shown") {
+  const TemporaryFolder folder;
+  std::FILE* out = std::fopen((folder / "out").c_str(), "w+");
+  {
+    nn::Progress progress(out, "train", 10);
+    progress.set_peak(1e-30, 1);
+    progress.update(7, 96, "loss 0.5");
+  }
+  std::fclose(out);
+  const std::string text = read_bytes(folder / "out");
+  CHECK(text.find(" images/s  loss 0.5") != std::string::npos);
+  CHECK(text.find("peak") == std::string::npos);
+}
+
 TEST_CASE("a spinner that is over soon leaves no sign, and neither does one without a stream") {
   std::FILE* const out = std::tmpfile();
   REQUIRE(out != nullptr);
