@@ -146,6 +146,12 @@ void GradientBuckets::send(Bucket& bucket) {
                                 .keep = travels.storage()});
 }
 
+int64_t GradientBuckets::bytes() const {
+  int64_t numbers = 0;
+  for (const Bucket& bucket : buckets_) numbers += bucket.gradients.size();
+  return numbers * int64_t(size_of(travel_));
+}
+
 bool GradientBuckets::send_rest() {
   if (buckets_.empty() && !agree_on_order()) return true;
   early_ = next_;

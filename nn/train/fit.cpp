@@ -122,6 +122,7 @@ std::string cause_of_non_finite(const Loss& mean_loss, const std::vector<Batch>&
 struct StepResult {
   double loss = 0, norm = 0;
   int64_t samples = 0;  // 0: nothing else is said
+  int64_t gradient_messages = 0, gradient_bytes = 0;
 };
 
 // Makes the gradients of a step, alone, as a CUDA graph, which goes on to the parameters, or with
@@ -182,7 +183,8 @@ class StepMaker {
     ParallelStep::Result result = (*parallel_)(mean_loss_, batches, skipped);
     skipped = std::move(result.skipped);
     if (result.samples == 0) return {};
-    return {result.loss, clip_grad_norm(parameters_, options_.max_gradient_norm), result.samples};
+    return {result.loss, clip_grad_norm(parameters_, options_.max_gradient_norm), result.samples,
+            result.gradient_messages, result.gradient_bytes};
   }
 
   const Loss& mean_loss_;
@@ -237,8 +239,15 @@ int64_t run_steps(Module& model, const Loss& mean_loss, CapturedStep* captured, 
     if (captured == nullptr) optimizer.step();
     if (options.average != nullptr) options.average->update();
     const std::chrono::duration<double> seconds = Clock::now() - begin;
-    const StepReport report{step,           result.loss,     optimizer.lr(), result.norm,
-                            result.samples, seconds.count(), skipped};
+    const StepReport report{step,
+                            result.loss,
+                            optimizer.lr(),
+                            result.norm,
+                            result.samples,
+                            seconds.count(),
+                            skipped,
+                            result.gradient_messages,
+                            result.gradient_bytes};
     if (options.on_step && !options.on_step(report)) break;
   }
   return step;

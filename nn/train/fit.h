@@ -34,6 +34,9 @@ struct StepReport {
   int64_t samples;                   // in this step
   double seconds;                    // of this step
   std::vector<std::string> skipped;  // what was wrong with samples that are not in the batch
+  // In how many messages, of how many bytes in all, each rank's gradients travelled to the others;
+  // 0 with one rank, and if parts of the batch are added in order.
+  int64_t gradient_messages = 0, gradient_bytes = 0;
 };
 
 // How fit trains.

@@ -129,6 +129,10 @@ ParallelStep::Result ParallelStep::operator()(const Loss& mean_loss,
   add_gradients(all.stale, all.weight > 0 ? whole / double(all.weight) : 1);
   default_generator().set_state({begin.seed, all.offset});
   Result result{.samples = all.samples};
+  if (parallel_.ranks.size() > 1) {
+    result.gradient_messages = int64_t(buckets_.count());
+    result.gradient_bytes = buckets_.bytes();
+  }
   for (const double loss : all.losses) result.loss += loss;
   if (all.weight > 0) result.loss /= double(all.weight);
   if (all.skipped == 0) return result;

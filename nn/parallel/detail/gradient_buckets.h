@@ -39,6 +39,8 @@ class GradientBuckets {
   size_t count() const { return buckets_.size(); }
   size_t sent() const { return next_; }
   size_t sent_early() const { return early_; }
+  // How many bytes all buckets have, as they travel.
+  int64_t bytes() const;
 
  private:
   struct Place {

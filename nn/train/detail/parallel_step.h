@@ -20,6 +20,7 @@ class ParallelStep {
     double loss = 0;  // mean over the samples
     int64_t samples = 0;
     std::vector<std::string> skipped = {};
+    int64_t gradient_messages = 0, gradient_bytes = 0;
   };
 
   // The arguments outlive it.

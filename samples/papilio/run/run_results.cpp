@@ -7,6 +7,7 @@
 #include "kernels/threads.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/orthogonality.h"
+#include "samples/papilio/run/ranks.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/version.h"
@@ -27,6 +28,11 @@ nlohmann::json run_results(const Options& options, const RunSettings& s, nn::Mod
     const std::string name = adapters->active().front();
     if (boft::rotates_in_blocks(adapters->config(name)))
       results["orthogonality_error"] = orthogonality_error(*adapters, name).error;
+  }
+  if (ranks().size() > 1) {
+    results["ranks"] = ranks().size();
+    results["gradient_messages"] = end.gradient_messages;
+    results["gradient_bytes"] = end.gradient_bytes;
   }
   add_to_json(results, end);
   return results;

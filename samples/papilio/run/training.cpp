@@ -289,6 +289,8 @@ class Training {
     note_good_step(r.step);
     warn_once("left out: ", r.skipped);
     if (r.samples > 0) {
+      end_.gradient_messages = r.gradient_messages;
+      end_.gradient_bytes = r.gradient_bytes;
       ++record_.steps;
       record_.images += r.samples;
       record_.loss += r.loss;

@@ -37,12 +37,14 @@ struct TrainingEnd {
   double train_loss = 0, validation_accuracy = 0;  // of the last epoch; NaN without one
   double best_accuracy = 0;                        // of all epochs
   size_t peak_memory = 0;                          // bytes of tensors in the CPU's memory at once
-  int signal = 0;                                  // that stopped it, or 0
-  std::vector<std::string> failures = {};          // why it diverged or failed, or empty
-  std::string warning = {};                        // what else is to say, or empty
-  std::string checkpoint = {};                     // the newest of this run, or empty
-  bool old_result = false;                         // one from before is still there
-  bool ran_out_of_patience = false;                // finished before the last step (--patience)
+  // How each rank's gradients travel in a step (nn::StepReport).
+  int64_t gradient_messages = 0, gradient_bytes = 0;
+  int signal = 0;                          // that stopped it, or 0
+  std::vector<std::string> failures = {};  // why it diverged or failed, or empty
+  std::string warning = {};                // what else is to say, or empty
+  std::string checkpoint = {};             // the newest of this run, or empty
+  bool old_result = false;                 // one from before is still there
+  bool ran_out_of_patience = false;        // finished before the last step (--patience)
 
   std::string failure() const;  // all of them
   // Diverged if it was; else the run has failed, for this reason beside others.

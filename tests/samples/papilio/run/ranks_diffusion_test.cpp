@@ -74,6 +74,7 @@ TEST_CASE("ranks: diffusion models learn as in one process, in parts the same bi
     for (const int n : {2, 3}) {
       const auto many = at.json_of(n, line + "--out " + name + std::to_string(n));
       CHECK(many["steps"] == 4);
+      CHECK(many["ranks"] == n);
       CHECK(double(many["train_loss"]) == doctest::Approx(double(one["train_loss"])).epsilon(1e-3));
     }
     const std::string bits =

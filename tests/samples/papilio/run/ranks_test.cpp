@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <sstream>
 #include <string>
@@ -118,6 +119,9 @@ TEST_CASE("ranks: as many go on to the same bits as if not stopped, other number
     const std::string more = bits ? "--reproducible 3 " : "", out = bits ? "bits" : "run";
     const auto whole =
         at.json_of(3, line + more + "--checkpoint-steps 5 --keep-checkpoints 99 --out " + out);
+    CHECK(whole["ranks"] == 3);
+    CHECK((whole["gradient_messages"] > 0) == !bits);
+    CHECK((whole["gradient_bytes"] > 4 * whole["parameters"].get<int64_t>()) == !bits);
     for (const int n : {3, 2}) {
       CAPTURE(n);
       const std::string part = out + std::to_string(n);
