@@ -78,10 +78,7 @@ int controlnet(const Words& words) {
                     p.method.method.method, ": controlnet writes an adapter; expected ",
                     adapter_methods());
   set_threads(run.common);
-  check<FileError>(nn::is_captioned_folder(run.data.path), run.data.path,
-                   ": holds no metadata.jsonl or metadata.csv with captions (file_name, text)");
-  const nn::CaptionedData pictures =
-      nn::open_captioned_folder(run.data.path, {.validation = 0, .test = 0}).train;
+  const nn::CaptionedData pictures = open_captions(run.data.path);
   check<FileError>(nn::has_conditioning(pictures), run.data.path,
                    ": its metadata names no conditioning pictures (conditioning_image_file_name)");
   manual_seed(uint64_t(run.training.seed));

@@ -12,6 +12,12 @@
 
 namespace papilio::cli {
 
+nn::CaptionedData open_captions(const std::string& folder) {
+  check<FileError>(nn::is_captioned_folder(folder), folder,
+                   ": holds no metadata.jsonl or metadata.csv with captions (file_name, text)");
+  return nn::open_captioned_folder(folder, {.validation = 0, .test = 0}).train;
+}
+
 nn::Batches diffusion_batches(nn::DiffusionPipeline& pipeline, const nn::CaptionedData& data,
                               DiffusionSettings& s, const nn::CaptionedData& class_images) {
   if (s.resolution == 0) s.resolution = pipeline.default_side();

@@ -17,6 +17,10 @@
 
 namespace papilio::cli {
 
+// The folder's pictures with captions, of which none is held out. Throws FileError for a folder
+// without, and as nn::open_captioned_folder does.
+nn::CaptionedData open_captions(const std::string& folder);
+
 // Batches of captioned pictures for this pipeline. Throws UsageError for a resolution that its
 // latents do not divide, and FileError for a caption with too many tokens.
 nn::Batches diffusion_batches(nn::DiffusionPipeline& pipeline, const nn::CaptionedData& data,

@@ -189,10 +189,7 @@ int train_pipeline(const Words& words) {
   check_ranks(run.training);
   const Device device = device_of(run.common);
   set_threads(run.common);
-  check<FileError>(nn::is_captioned_folder(run.data.path), run.data.path,
-                   ": holds no metadata.jsonl or metadata.csv with captions (file_name, text)");
-  const nn::CaptionedData pictures =
-      nn::open_captioned_folder(run.data.path, {.validation = 0, .test = 0}).train;
+  const nn::CaptionedData pictures = open_captions(run.data.path);
   manual_seed(uint64_t(run.training.seed));
   nn::DiffusionPipeline pipeline = new_pipeline(s, pictures);
   nn::to(pipeline, device);
