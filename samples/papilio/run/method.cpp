@@ -22,6 +22,14 @@ std::vector<std::string> saved_modules(const MethodSettings& method, nn::ImageCl
   return saved;
 }
 
+void check_not_quantized(const MethodSettings& s, nn::Module& model) {
+  check<UsageError>(!method_of(s).trains_backbone || !nn::is_quantized(model), "--method ",
+                    s.method,
+                    ": the model's layers are quantised, which no training changes; adapt them "
+                    "(--method ",
+                    adapter_methods(), ")");
+}
+
 void attach_method(const Options& options, const MethodSettings& s, const std::string& base,
                    LoadedModel& loaded) {
   nn::ImageClassifier& model = *loaded.model;
@@ -37,10 +45,7 @@ void attach_method(const Options& options, const MethodSettings& s, const std::s
         config);
     warn(options, loaded.adapters->add_adapter("default", config));
   } else {
-    check<UsageError>(!method.trains_backbone || !nn::is_quantized(model), "--method ", s.method,
-                      ": the model's layers are quantised, which no training changes; adapt them "
-                      "(--method ",
-                      adapter_methods(), ")");
+    check_not_quantized(s, model);
     nn::set_trainable(model, method.trains_backbone);
     for (const nn::ImageClassifier::Head& head : model.heads()) {
       head.layer->dequantize_weight();

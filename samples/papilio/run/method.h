@@ -12,6 +12,9 @@ namespace papilio::cli {
 // --modules-to-save, in which `classifier` stands for the model's, whatever it calls it.
 std::vector<std::string> saved_modules(const MethodSettings& method, nn::ImageClassifier& model);
 
+// Throws UsageError if the method trains in full what the model keeps as codes.
+void check_not_quantized(const MethodSettings& method, nn::Module& model);
+
 // Freezes what the method does not train, and attaches its adapter; `base` is the model's folder.
 void attach_method(const Options& options, const MethodSettings& method, const std::string& base,
                    LoadedModel& loaded);

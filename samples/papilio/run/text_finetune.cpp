@@ -9,9 +9,9 @@
 #include <variant>
 
 #include "nn/layers/conv1d.h"
-#include "nn/models/quantized_model.h"
 #include "nn/text/tokenizer_files.h"
 #include "samples/papilio/options/default_targets.h"
+#include "samples/papilio/run/method.h"
 #include "samples/papilio/run/text_run.h"
 #include "tensor/random.h"
 
@@ -38,10 +38,7 @@ std::string attach(const Options& options, MethodSettings& s, const std::string&
   if (method.config == nullptr) {
     check<UsageError>(method.trains_backbone, "--method ", s.method,
                       ": a language model has no classifier to train alone");
-    check<UsageError>(!nn::is_quantized(model), "--method ", s.method,
-                      ": the model's layers are quantised, which no training changes; adapt them "
-                      "(--method ",
-                      adapter_methods(), ")");
+    check_not_quantized(s, model);
     nn::set_trainable(model, true);
     return method.label;
   }
