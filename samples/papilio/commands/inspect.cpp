@@ -91,11 +91,8 @@ void check_subject(const Options& options, const Settings& s) {
 
 // Which options mean something beside --plan.
 void settle_plan(Options& options, Settings& s) {
-  TrainingSettings& t = s.planned.training;
-  options.applies_when(s.plan,
-                       {&s.planned.image_size, &t.batch_size, &t.accumulate, &t.precision,
-                        &t.recompute, &t.optimizer, &t.ema, &t.memory, &s.planned.method.method},
-                       "--plan");
+  options.applies_when(s.plan, {&s.planned.image_size, &s.planned.method.method}, "--plan");
+  options.applies_when(s.plan, memory_options(s.planned.training), "--plan");
   check<UsageError>(!s.plan || s.would_adapt.empty(), "--plan: give it or --would-adapt, not both");
   if (s.plan) settle_method_options(options, s.planned.method);
 }

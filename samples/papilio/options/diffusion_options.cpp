@@ -1,6 +1,7 @@
 #include "samples/papilio/options/diffusion_options.h"
 
 #include "samples/papilio/options/rank_options.h"
+#include "samples/papilio/options/text_options.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -27,34 +28,14 @@ void add_diffusion_data(Options& options, DiffusionSettings& s) {
 void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSettings& t) {
   options.section("Training");
   options.add("max-train-steps", &s.steps, "N", "steps of the optimiser").range(1, 1e9);
-  options.add("batch-size", &t.batch_size, "N", "pictures in a step").range(1, 1e6);
-  options.add("accumulate", &t.accumulate, "N", "batches whose gradients make one step")
-      .range(1, 1e6);
-  options.add("lr", &t.lr, "RATE", "highest learning rate").range(0);
-  options.add("weight-decay", &t.weight_decay, "W", "decoupled; not on biases, norms and scales")
-      .range(0);
-  options.add("schedule", &t.schedule, "NAME", "of the rate: constant, cosine or linear")
-      .choices({"constant", "cosine", "linear"});
-  options.add("warmup", &t.warmup, "SHARE", "of all steps, in which the rate rises").below(0, 1);
-  options.add("clip", &t.clip, "NORM", "largest norm of the gradient; 0 for any").range(0);
+  add_batch_options(options, t);
+  add_rate_options(options, t);
   options
       .add("snr-gamma", &s.snr_gamma, "G",
            "weigh each timestep's error by min(SNR, G) / SNR (arXiv 2303.09556); 0: all alike")
       .range(0);
-  options
-      .add("precision", &t.precision, "DTYPE",
-           "of matrix products: float32 or bfloat16 (mixed precision)")
-      .choices({"float32", "bfloat16"});
-  options
-      .add("ema", &t.ema, "D",
-           "average the weights over the steps with this decay, and use the average; 0: do not")
-      .below(0, 1);
-  options
-      .add("seed", &t.seed, "N",
-           "of every random choice; the same seed and --threads give the same weights")
-      .range(0);
   add_rank_options(options, t);
-  add_checkpoint_options(options, t, "save every N steps; 0: do not");
+  add_checkpoint_options(options, t);
 }
 
 void add_diffusion_method(Options& options, DiffusionMethod& s, const std::string& targets,
@@ -89,8 +70,7 @@ void settle_diffusion_method(Options& options, DiffusionMethod& s, TrainingSetti
   if (!boft && !options.given(&m.dropout)) m.dropout = 0;
   if (boft && !options.given(&m.bias)) m.bias = "boft_only";
   settle_method_options(options, m);
-  const char* const kClassifier = "an image classifier";
-  options.applies_when(false, {&m.layers_to_transform, &m.drop_path}, kClassifier);
+  options.applies_when(false, {&m.layers_to_transform, &m.drop_path}, kImageModel);
   options.applies_when(s.train_text_encoder && method.config != nullptr, {&s.text_encoder_targets},
                        "--train-text-encoder and an adapter");
   if (method.trains_backbone && !options.given(&training.lr)) training.lr /= 6;

@@ -4,8 +4,8 @@
 
 namespace papilio::cli {
 
-void add_memory_options(Options& options, TrainingSettings& s) {
-  options.add("batch-size", &s.batch_size, "N", "images in a step").range(1, 1e6);
+void add_batch_options(Options& options, TrainingSettings& s) {
+  options.add("batch-size", &s.batch_size, "N", "samples in a batch").range(1, 1e6);
   options.add("accumulate", &s.accumulate, "N", "batches whose gradients make one step")
       .range(1, 1e6);
   options
@@ -14,15 +14,47 @@ void add_memory_options(Options& options, TrainingSettings& s) {
            "rotations and the optimiser stay float32)")
       .choices({"float32", "bfloat16"});
   options
+      .add("ema", &s.ema, "D",
+           "average the weights over the steps with this decay, and use the average; 0: do not")
+      .below(0, 1);
+}
+
+void add_rate_options(Options& options, TrainingSettings& s) {
+  options.add("lr", &s.lr, "RATE", "highest learning rate").range(0);
+  options
+      .add("weight-decay", &s.weight_decay, "W",
+           "adamw: decoupled; sgd: added to the gradient; not on biases, norms and scales")
+      .range(0);
+  options.add("schedule", &s.schedule, "NAME", "of the rate: cosine, linear or constant")
+      .choices({"cosine", "linear", "constant"});
+  options.add("warmup", &s.warmup, "SHARE", "of all steps, in which the rate rises").below(0, 1);
+  options.add("clip", &s.clip, "NORM", "largest norm of the gradient; 0 for any").range(0);
+  options
+      .add("seed", &s.seed, "N",
+           "of every random choice; the same seed and --threads give the same weights")
+      .range(0);
+}
+
+void add_checkpoint_options(Options& options, TrainingSettings& s) {
+  options.section("Checkpoints");
+  options.flag("resume", s.resume, "go on from the newest checkpoint in the folder to write")
+      .line_only();
+  options
+      .add("checkpoint-steps", &s.checkpoint_steps, "N",
+           "save every N steps too; 0: only at the end of an epoch, or of a run that counts steps")
+      .range(0);
+  options.add("keep-checkpoints", &s.keep_checkpoints, "N", "the newest ones that stay")
+      .range(1, 1e6);
+}
+
+void add_memory_options(Options& options, TrainingSettings& s) {
+  add_batch_options(options, s);
+  options
       .add("recompute", &s.recompute, "WHAT",
            "to compute again in the backward pass instead of keeping it: off, blocks (least "
            "memory, a third more time) or selective (each block's MLP); the bits are the same")
       .choices({"off", "blocks", "selective"});
   options.add("optimizer", &s.optimizer, "NAME", "adamw or sgd").choices({"adamw", "sgd"});
-  options
-      .add("ema", &s.ema, "D",
-           "average the weights over the steps with this decay, and use the average; 0: do not")
-      .below(0, 1);
   options
       .add("memory", &s.memory, "GB",
            "that the run may take at most; one that would take more does not begin, and says what "
@@ -32,31 +64,20 @@ void add_memory_options(Options& options, TrainingSettings& s) {
       .line_only();
 }
 
-void add_checkpoint_options(Options& options, TrainingSettings& s, const char* every) {
-  options.section("Checkpoints");
-  options.flag("resume", s.resume, "go on from the newest checkpoint in the folder to write")
-      .line_only();
-  options.add("checkpoint-steps", &s.checkpoint_steps, "N", every).range(0);
-  options.add("keep-checkpoints", &s.keep_checkpoints, "N", "the newest ones that stay")
-      .range(1, 1e6);
+std::vector<Options::Handle> memory_options(const TrainingSettings& s) {
+  return {&s.batch_size, &s.accumulate, &s.precision, &s.ema,
+          &s.recompute,  &s.optimizer,  &s.memory};
 }
 
 void add_training_options(Options& options, TrainingSettings& s) {
   options.section("Training");
-  options.add("epochs", &s.epochs, "N", "passes over the training images").range(1, 1e6);
+  options.add("epochs", &s.epochs, "N", "passes over the training samples").range(1, 1e6);
   add_memory_options(options, s);
-  options.add("lr", &s.lr, "RATE", "highest learning rate").range(0);
+  add_rate_options(options, s);
   options.add("head-lr", &s.head_lr, "RATE", "highest rate of the classifier; 0: it stays")
       .range(0)
       .default_is("--lr");
   options.add("momentum", &s.momentum, "M", "of sgd").below(0, 1);
-  options
-      .add("weight-decay", &s.weight_decay, "W",
-           "adamw: decoupled; sgd: added to the gradient; not on biases, norms and scales")
-      .range(0);
-  options.add("schedule", &s.schedule, "NAME", "of the rate: cosine, linear or constant")
-      .choices({"cosine", "linear", "constant"});
-  options.add("warmup", &s.warmup, "SHARE", "of all steps, in which the rate rises").below(0, 1);
   options.add("min-lr", &s.min_lr, "RATE", "where the schedule ends").range(0);
   options
       .add("layer-decay", &s.layer_decay, "D",
@@ -64,7 +85,6 @@ void add_training_options(Options& options, TrainingSettings& s) {
       .range(0.01, 1);
   options.add("label-smoothing", &s.label_smoothing, "E", "share spread over all classes")
       .below(0, 1);
-  options.add("clip", &s.clip, "NORM", "largest norm of the gradient; 0 for any").range(0);
   options
       .flag("fit-memory", s.fit_memory,
             "if a batch would take more memory than there is, take fewer images at a time, "
@@ -74,18 +94,13 @@ void add_training_options(Options& options, TrainingSettings& s) {
   options.flag("cuda-graph", s.cuda_graph,
                "on a GPU: launch each step as one CUDA graph; for small models, whose steps are "
                "mostly launches");
-  options
-      .add("seed", &s.seed, "N",
-           "of every random choice; the same seed and --threads give the same weights")
-      .range(0);
   add_augmentation(options, s.augment);
   options
       .add("patience", &s.patience, "N",
            "stop after N epochs in a row without a better validation accuracy; 0: do not")
       .range(0, 1e6);
   add_rank_options(options, s);
-  add_checkpoint_options(options, s,
-                         "save every N steps too, not at the end of an epoch only; 0: do not");
+  add_checkpoint_options(options, s);
   options.add("save", &s.save, "WHICH", "weights of the last or the best epoch, by validation")
       .choices({"last", "best"});
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "samples/papilio/options/augmentation_options.h"
 #include "samples/papilio/options/common.h"
@@ -27,11 +28,16 @@ struct TrainingSettings {
   bool fit_memory = false;  // divide the batch if it would take more
 };
 
-// The options that memory depends on: the batch, its precision, the optimiser.
+// What every training has: the batch, its precision, the average of weights;
+void add_batch_options(Options& options, TrainingSettings& settings);
+// the rate and what else makes a step of a gradient, and the seed;
+void add_rate_options(Options& options, TrainingSettings& settings);
+// the section on checkpoints.
+void add_checkpoint_options(Options& options, TrainingSettings& settings);
+// The options that memory depends on: the batch's, recomputation, the optimiser.
 void add_memory_options(Options& options, TrainingSettings& settings);
-// The section on checkpoints; `every` is the help of --checkpoint-steps.
-void add_checkpoint_options(Options& options, TrainingSettings& settings, const char* every);
-// All of them.
+std::vector<Options::Handle> memory_options(const TrainingSettings& settings);
+// All that a classifier or a language model is trained by.
 void add_training_options(Options& options, TrainingSettings& settings);
 // Throws UsageError for options that say nothing together with the others or on this device.
 void check_training_options(Options& options, const TrainingSettings& settings, Device device);
