@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -168,22 +167,15 @@ int finetune(const Words& words) {
   }
   const std::string label =
       loaded.adapters != nullptr ? boft::label(loaded.adapters->config("default")) : method.label;
-  const nn::ParameterCount count = nn::count_parameters(*loaded.model);
   return ImageRun({.options = options,
                    .words = words,
                    .settings = run,
-                   .title = s.method.method,
+                   .model = s.model,
+                   .method = s.method.method,
                    .intro = nn::trainable_parameters_line(*loaded.model),
                    .report_title = label + " on " + data_title(run.data),
                    .report_subject = str(label, " adapted the model in ", s.model, " to ",
-                                         data.class_names.size(), " classes."),
-                   .add_to_json =
-                       [&](nlohmann::json& result) {
-                         result["method"] = s.method.method;
-                         result["model"] = s.model;
-                         result["trainable_parameters"] = count.trainable;
-                         result["all_parameters"] = count.all;
-                       }},
+                                         data.class_names.size(), " classes.")},
                   {.data = data,
                    .processor = processor,
                    .model = *loaded.model,

@@ -105,7 +105,6 @@ int train(const Words& words) {
              {.options = options,
               .words = words,
               .settings = run,
-              .title = "train",
               .intro = intro(opened, config, parameters),
               .report_title = "Training on " + data_title(run.data),
               .report_subject = str("A vision transformer of ", config.num_hidden_layers,

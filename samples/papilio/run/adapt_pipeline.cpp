@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "boft/files/checkpoint.h"
@@ -76,14 +75,10 @@ int adapt_pipeline(const PipelineAdaptation& a) {
   return DiffusionRun({.options = a.options,
                        .words = a.words,
                        .settings = s.run,
-                       .title = s.method.method.method,
+                       .model = s.model,
+                       .method = s.method.method.method,
                        .intro = a.intro,
-                       .add_to_json =
-                           [&](nlohmann::json& result) {
-                             result["model"] = s.model;
-                             result["method"] = s.method.method.method;
-                             a.add_to_json(result);
-                           }},
+                       .add_to_json = a.add_to_json},
                       {.model = pipeline,
                        .pipeline = pipeline,
                        .settings = s.diffusion,

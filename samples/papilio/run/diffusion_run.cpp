@@ -89,10 +89,7 @@ bool DiffusionRun::gives_numbers() {
 }
 
 void DiffusionRun::add_results(nlohmann::json& results) {
-  const nn::ParameterCount count = nn::count_parameters(subject_.model);
   results["samples"] = subject_.data->size();
-  results["trainable_parameters"] = count.trainable;
-  results["all_parameters"] = count.all;
 }
 
 }  // namespace papilio::cli

@@ -17,13 +17,16 @@ namespace papilio::cli {
 
 nlohmann::json run_results(const Options& options, const RunSettings& s, nn::Module& model,
                            const boft::AdapterModel* adapters, const TrainingEnd& end) {
+  const nn::ParameterCount count = nn::count_parameters(model);
   nlohmann::json results{{"command", options.command()},
                          {"version", kVersion},
                          {"device", str(nn::device_of(model))},
                          {"threads", num_threads()},
                          {"seed", s.training.seed},
                          {"out", s.out},
-                         {"data", s.data.path}};
+                         {"data", s.data.path},
+                         {"trainable_parameters", count.trainable},
+                         {"all_parameters", count.all}};
   if (adapters != nullptr && !adapters->active().empty()) {
     const std::string name = adapters->active().front();
     if (boft::rotates_in_blocks(adapters->config(name)))

@@ -11,8 +11,8 @@
 
 namespace papilio::cli {
 
-// Command, version, device, threads, seed, data, how the training ended, and how far the adapter's
-// blocks are from rotations. `adapters` may be null.
+// Command, version, device, threads, seed, data, the model's parameters, how the training ended,
+// and how far the adapter's blocks are from rotations. `adapters` may be null.
 nlohmann::json run_results(const Options& options, const RunSettings& settings, nn::Module& model,
                            const boft::AdapterModel* adapters, const TrainingEnd& end);
 

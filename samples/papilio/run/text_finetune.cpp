@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <variant>
@@ -73,23 +72,16 @@ int finetune_text(const TextCommand& c, RunSettings& settings, MethodSettings& m
   loaded.to(device);
   TrainingData parts = text_parts(c, loaded.model->shape().max_positions, *loaded.tokenizer);
   const std::string label = attach(c.options, method, folder, loaded);
-  const nn::ParameterCount count = nn::count_parameters(*loaded.model);
   const std::string intro = str(parts.train->size(), " sequences of at most ", c.text.length,
                                 " tokens to train\n", nn::trainable_parameters_line(*loaded.model));
   return TextRun({.options = c.options,
                   .words = c.words,
                   .settings = settings,
-                  .title = method.method,
+                  .model = folder,
+                  .method = method.method,
                   .intro = intro,
                   .report_title = label + " on " + fs::path(c.data.path).filename().string(),
-                  .report_subject = str(label, " adapted the language model in ", folder, "."),
-                  .add_to_json =
-                      [&](nlohmann::json& result) {
-                        result["model"] = folder;
-                        result["method"] = method.method;
-                        result["trainable_parameters"] = count.trainable;
-                        result["all_parameters"] = count.all;
-                      }},
+                  .report_subject = str(label, " adapted the language model in ", folder, ".")},
                  {.loaded = loaded,
                   .parts = std::move(parts),
                   .length = c.text.length,

@@ -63,7 +63,6 @@ int train_text(const TextCommand& c, RunSettings& settings, ModelSettings& m) {
   return TextRun({.options = c.options,
                   .words = c.words,
                   .settings = settings,
-                  .title = "train",
                   .intro = intro,
                   .report_title = "Training on " + fs::path(c.data.path).filename().string(),
                   .report_subject = str("A GPT-2 of ", size, " learned the text from scratch."),

@@ -201,7 +201,6 @@ int train_pipeline(const Words& words) {
   return DiffusionRun({.options = options,
                        .words = words,
                        .settings = run,
-                       .title = "train",
                        .intro = str(pictures->size(), " pictures with captions; parameters: UNet ",
                                     count(*pipeline.unet), ", VAE ", count(*pipeline.vae),
                                     ", text encoder ", count(*pipeline.text_encoder), ", ",

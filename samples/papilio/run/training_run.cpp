@@ -51,7 +51,8 @@ int TrainingRun::run() {
 TrainingEnd TrainingRun::train_and_save(const std::optional<RunLock>& lock) {
   const RunSettings& s = settings();
   TrainingJob made = job();
-  made.out = s.out, made.title = command_.title, made.settings = options().toml();
+  made.out = s.out, made.settings = options().toml();
+  made.title = command_.method.empty() ? options().command() : command_.method;
   TrainingEnd end = run_training(made, s.training, options(), s.common);
   if (!lock) return end;
   if (!lock->is_there()) {
@@ -77,7 +78,11 @@ TrainingEnd TrainingRun::train_and_save(const std::optional<RunLock>& lock) {
 
 nlohmann::json TrainingRun::results_of(const TrainingEnd& end) {
   nlohmann::json results = run_results(options(), settings(), model(), adapters(), end);
-  command_.add_to_json(results);
+  if (!command_.method.empty()) {
+    results["model"] = command_.model;
+    results["method"] = command_.method;
+  }
+  if (command_.add_to_json) command_.add_to_json(results);
   add_results(results);
   return results;
 }

@@ -33,9 +33,10 @@ struct TrainingCommand {
   const Options& options;
   const Words& words;
   RunSettings& settings;
-  std::string title, intro;  // before the progress bar; before the first step
-  std::string report_title = {}, report_subject = {};  // empty: there is no report.html
-  std::function<void(nlohmann::json&)> add_to_json;    // what it says beside the figures
+  std::string model = {}, method = {};  // what is adapted and how; empty: it trains from scratch
+  std::string intro;                    // before the first step
+  std::string report_title = {}, report_subject = {};     // empty: there is no report.html
+  std::function<void(nlohmann::json&)> add_to_json = {};  // what it says beside; may be null
 };
 
 // The one script of every training, with what images, text and pictures with captions do
