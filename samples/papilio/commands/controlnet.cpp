@@ -89,7 +89,8 @@ int controlnet(const Words& words) {
   if (pipeline.control == nullptr)
     pipeline.control = std::make_unique<nn::LightControlNet>(control_for(pipeline));
   nn::to(pipeline, device);
-  const nn::Batches data = diffusion_batches(pipeline, pictures, p.diffusion);
+  const nn::Batches data =
+      diffusion_batches(pipeline, pictures, p.diffusion, run.data.on_corrupt());
   attach_pipeline_method(options, p, loaded);
   nn::set_trainable(*pipeline.control, true);
   return adapt_pipeline(

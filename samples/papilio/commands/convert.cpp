@@ -54,7 +54,7 @@ Options declare(Settings& s) {
   options.add(
       "base", &s.base, "MODEL",
       "model folder the adapter is for; boft, merged, transformers4 and transformers5 need it");
-  options.add("o,out", &s.out, "DIR", "folder to write").required();
+  add_out(options, s.out).required();
   add_overwrite(options, s.overwrite, "a model or adapter");
   add_common(options, s.common);
   options.example("papilio convert runs/boft --to compact --out runs/small");

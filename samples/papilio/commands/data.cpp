@@ -34,7 +34,7 @@ Options declare(Settings& s) {
   options.add("PATH", &s.data.path, "", "folder or file").required();
   options.add("sheet", &s.sheet, "FILE", "contact sheet to write: a page of HTML");
   options.add("per-class", &s.per_class, "N", "pictures of each class on the sheet").range(1, 100);
-  options.add("workers", &s.data.workers, "N", "threads that read images").range(1, 256);
+  add_workers(options, s.data.workers).range(1, 256);
   add_common(options, s.common);
   options.example("papilio data photos --sheet photos.html");
   options.example("papilio data cifar-10-binary.tar.gz --json");

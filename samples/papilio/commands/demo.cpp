@@ -27,7 +27,7 @@ int demo(const Words& words) {
       "every method over rates and steps.");
   options.section("Demo");
   options.add("WHAT", &what, "", "digits or language").choices({"digits", "language"});
-  options.add("o,out", &out, "DIR", "folder to write");
+  add_out(options, out);
   options.add("seeds", &seeds, "N", "adaptations of each method").range(1, 100);
   options.flag("quick", quick, "few steps: shows that everything runs, measures nothing");
   options.flag("curve", curve,

@@ -148,7 +148,8 @@ int dreambooth(const Words& words) {
     if (const auto signal = int(ranks().max(own)); signal != 0) return 128 + signal;
   }
   const nn::CaptionedData prior = s.prior ? class_images(s) : nullptr;
-  const nn::Batches data = diffusion_batches(loaded.pipeline, own, p.diffusion, prior);
+  const nn::Batches data =
+      diffusion_batches(loaded.pipeline, own, p.diffusion, run.data.on_corrupt(), prior);
   manual_seed(uint64_t(run.training.seed));
   attach_pipeline_method(options, p, loaded);
   return adapt_pipeline(

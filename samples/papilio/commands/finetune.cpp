@@ -56,7 +56,7 @@ Options declare(Settings& s) {
       .choices({"auto", "new", "fitted", "keep"});
   add_image_size(options, s.image_size);
   options.option(&s.image_size).default_is("the model's own");
-  options.add("o,out", &s.run.out, "DIR", "folder to write").default_is("runs/METHOD");
+  add_out(options, s.run.out).default_is("runs/METHOD");
   options
       .flag("kept", s.kept,
             "measure what the old head still reads of the model's own classes, before and after, "

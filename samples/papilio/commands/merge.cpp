@@ -50,7 +50,7 @@ Options declare(Settings& s) {
   options.section("What to merge");
   options.add("MODEL", &s.model, "", "model folder").required();
   options.add("ADAPTER", &s.adapter, "", "adapter folder made for it").required();
-  options.add("o,out", &s.out, "DIR", "folder to write").required();
+  add_out(options, s.out).required();
   options.add("strength", &s.strength, "T",
               "how much of the adapter: rotations turn by T times their angles, other methods' "
               "difference counts T times; 0: the base under the new head. ADAPTER may then be the "

@@ -42,7 +42,7 @@ Options declare(Settings& s) {
                   "every setting of this run, beside them.");
   options.section("Data and results");
   add_data(options, s.run.data);
-  options.add("o,out", &s.run.out, "DIR", "folder to write");
+  add_out(options, s.run.out);
   add_overwrite(options, s.run.overwrite, "a model");
   add_model_options(options, s.model);
   add_text(options, s.text);

@@ -46,7 +46,7 @@ void add_data(Options& options, DataSettings& s) {
       .below(0, 1);
   options.add("split-seed", &s.split_seed, "N", "which images are held out").range(0);
   add_corrupt(options, &s.corrupt);
-  options.add("workers", &s.workers, "N", "threads that read and prepare images").range(0, 256);
+  add_workers(options, s.workers);
 }
 
 void add_corrupt(Options& options, std::string* way) {
@@ -54,6 +54,11 @@ void add_corrupt(Options& options, std::string* way) {
       .add("corrupt", way, "WAY",
            "images that cannot be read: fail (stop with the file's name) or skip (with a warning)")
       .choices({"fail", "skip"});
+}
+
+Option& add_workers(Options& options, int64_t& workers) {
+  return options.add("workers", &workers, "N", "threads that read and prepare images")
+      .range(0, 1024);
 }
 
 void check_data_options(Options& options, const DataSettings& s) {

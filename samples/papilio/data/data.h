@@ -26,6 +26,8 @@ struct DataSettings {
 void add_data(Options& options, DataSettings& settings);
 // --corrupt fail or skip, as OnCorrupt has it.
 void add_corrupt(Options& options, std::string* way);
+// --workers
+Option& add_workers(Options& options, int64_t& workers);
 // Throws UsageError for options that say nothing about these data.
 void check_data_options(Options& options, const DataSettings& settings);
 

@@ -34,6 +34,10 @@ void add_device(Options& options, Common& common) {
   options.add("device", &common.device, "NAME", "where to compute: cpu, cuda or cuda:N, a GPU");
 }
 
+Option& add_out(Options& options, std::string& out) {
+  return options.add("o,out", &out, "DIR", "folder to write");
+}
+
 void add_overwrite(Options& options, bool& overwrite, const std::string& what) {
   options.flag("overwrite", overwrite, "write into a folder that holds " + what + " already")
       .line_only();

@@ -24,6 +24,8 @@ struct Common {
 void add_common(Options& options, Common& common);
 // --device, for commands that compute.
 void add_device(Options& options, Common& common);
+// --out, a folder.
+Option& add_out(Options& options, std::string& out);
 // --overwrite: write into a folder that holds `what` already.
 void add_overwrite(Options& options, bool& overwrite, const std::string& what);
 // What --device names; throws as device_named does.

@@ -6,25 +6,6 @@
 
 namespace papilio::cli {
 
-void add_diffusion_data(Options& options, DiffusionSettings& s) {
-  options
-      .add("resolution", &s.resolution, "PIXELS",
-           "side of the square that each picture is resized and cut to")
-      .range(0, 16384)
-      .default_is("the model's own");
-  options.flag("center-crop", s.center_crop, "cut the middle, not a place drawn anew each time");
-  options.add("hflip", &s.hflip, "P", "probability that a picture is mirrored").range(0, 1);
-  options
-      .add("caption-dropout", &s.caption_dropout, "P",
-           "probability that a caption is left out, so that guidance learns what no caption means")
-      .range(0, 1);
-  options
-      .add("corrupt", &s.corrupt, "WAY",
-           "what a picture that cannot be read does: fail, or skip, which leaves it out")
-      .choices({"fail", "skip"});
-  options.add("workers", &s.workers, "N", "threads that read pictures").range(0, 1024);
-}
-
 void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSettings& t) {
   options.section("Training");
   options.add("max-train-steps", &s.steps, "N", "steps of the optimiser").range(1, 1e9);

@@ -14,12 +14,8 @@ struct DiffusionSettings {
   int64_t resolution = 0;  // pixels of a side; 0: the pipeline's own
   bool center_crop = false;
   double hflip = 0, caption_dropout = 0, snr_gamma = 0;
-  std::string corrupt = "fail";
-  int64_t workers = 2;
 };
 
-// The options of pictures and captions.
-void add_diffusion_data(Options& options, DiffusionSettings& settings);
 // The options of training; the defaults are those that the settings have.
 void add_diffusion_training(Options& options, DiffusionSettings& settings,
                             TrainingSettings& training);

@@ -34,16 +34,13 @@ void save_trained(LoadedPipeline& loaded, const fs::path& folder, const fs::path
 }  // namespace
 
 void add_pipeline(Options& options, PipelineSettings& s) {
-  s.run.data.path.clear();  // nothing is built in
   options.section("Model and data");
   options.add("PIPELINE", &s.model, "", "folder with model_index.json").required();
   options.add("variant", &s.variant, "NAME", "of the weights' files: fp16");
 }
 
 void add_pipeline_training(Options& options, PipelineSettings& s, const std::string& targets) {
-  add_diffusion_data(options, s.diffusion);
-  options.add("o,out", &s.run.out, "DIR", "folder to write");
-  add_overwrite(options, s.run.overwrite, "a result");
+  add_diffusion_data(options, s.run, s.diffusion);
   add_diffusion_training(options, s.diffusion, s.run.training);
   add_diffusion_method(options, s.method, targets, s.run.training);
   add_device(options, s.run.common);

@@ -12,6 +12,25 @@
 
 namespace papilio::cli {
 
+void add_diffusion_data(Options& options, RunSettings& run, DiffusionSettings& s) {
+  run.data.path.clear();  // nothing is built in
+  options
+      .add("resolution", &s.resolution, "PIXELS",
+           "side of the square that each picture is resized and cut to")
+      .range(0, 16384)
+      .default_is("the model's own");
+  options.flag("center-crop", s.center_crop, "cut the middle, not a place drawn anew each time");
+  options.add("hflip", &s.hflip, "P", "probability of mirroring left and right").range(0, 1);
+  options
+      .add("caption-dropout", &s.caption_dropout, "P",
+           "probability that a caption is left out, so that guidance learns what no caption means")
+      .range(0, 1);
+  add_corrupt(options, &run.data.corrupt);
+  add_workers(options, run.data.workers);
+  add_out(options, run.out);
+  add_overwrite(options, run.overwrite, "a result");
+}
+
 nn::CaptionedData open_captions(const std::string& folder) {
   check<FileError>(nn::is_captioned_folder(folder), folder,
                    ": holds no metadata.jsonl or metadata.csv with captions (file_name, text)");
@@ -19,7 +38,8 @@ nn::CaptionedData open_captions(const std::string& folder) {
 }
 
 nn::Batches diffusion_batches(nn::DiffusionPipeline& pipeline, const nn::CaptionedData& data,
-                              DiffusionSettings& s, const nn::CaptionedData& class_images) {
+                              DiffusionSettings& s, nn::OnCorrupt on_corrupt,
+                              const nn::CaptionedData& class_images) {
   if (s.resolution == 0) s.resolution = pipeline.default_side();
   const int64_t step = pipeline.vae->config.pixels_of_latent();
   check<UsageError>(s.resolution % step == 0, "--resolution: expected a multiple of ", step,
@@ -40,13 +60,13 @@ nn::Batches diffusion_batches(nn::DiffusionPipeline& pipeline, const nn::Caption
        .hflip = s.hflip,
        .caption_dropout = s.caption_dropout,
        .class_images = class_images,
-       .on_corrupt = s.corrupt == "skip" ? nn::OnCorrupt::skip : nn::OnCorrupt::fail});
+       .on_corrupt = on_corrupt});
 }
 
 DiffusionRun::DiffusionRun(TrainingCommand command, DiffusionSubject subject)
     : TrainingRun(std::move(command)), subject_(std::move(subject)) {
   parts_.train = subject_.data;
-  parts_.workers = subject_.settings.workers;
+  parts_.workers = settings().data.workers;
 }
 
 std::string DiffusionRun::settle() {

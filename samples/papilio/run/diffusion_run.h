@@ -17,6 +17,9 @@
 
 namespace papilio::cli {
 
+// The options of pictures and captions, and of the folder to write.
+void add_diffusion_data(Options& options, RunSettings& run, DiffusionSettings& settings);
+
 // The folder's pictures with captions, of which none is held out. Throws FileError for a folder
 // without, and as nn::open_captioned_folder does.
 nn::CaptionedData open_captions(const std::string& folder);
@@ -24,7 +27,7 @@ nn::CaptionedData open_captions(const std::string& folder);
 // Batches of captioned pictures for this pipeline. Throws UsageError for a resolution that its
 // latents do not divide, and FileError for a caption with too many tokens.
 nn::Batches diffusion_batches(nn::DiffusionPipeline& pipeline, const nn::CaptionedData& data,
-                              DiffusionSettings& settings,
+                              DiffusionSettings& settings, nn::OnCorrupt on_corrupt,
                               const nn::CaptionedData& class_images = nullptr);
 
 // What a command makes ready.

@@ -70,7 +70,6 @@ void add_sizes(Options& options, Sizes& s) {
 }
 
 Options declare(Settings& s) {
-  s.run.data.path.clear();  // nothing is built in
   Options options(
       "train", "--data FOLDER [options]",
       "Trains a small Stable Diffusion from scratch on pictures with captions: VAE, UNet and text "
@@ -82,9 +81,7 @@ Options declare(Settings& s) {
       .add("data", &s.run.data.path, "FOLDER",
            "pictures and a metadata.jsonl or .csv with file_name and text")
       .required();
-  add_diffusion_data(options, s.diffusion);
-  options.add("o,out", &s.run.out, "DIR", "folder to write");
-  add_overwrite(options, s.run.overwrite, "a result");
+  add_diffusion_data(options, s.run, s.diffusion);
   add_sizes(options, s.sizes);
   add_diffusion_training(options, s.diffusion, s.run.training);
   options.add("kl-weight", &s.kl_weight, "W", "of the divergence of latents from N(0, 1)").range(0);
@@ -193,7 +190,8 @@ int train_pipeline(const Words& words) {
   manual_seed(uint64_t(run.training.seed));
   nn::DiffusionPipeline pipeline = new_pipeline(s, pictures);
   nn::to(pipeline, device);
-  const nn::Batches data = diffusion_batches(pipeline, pictures, s.diffusion);
+  const nn::Batches data =
+      diffusion_batches(pipeline, pictures, s.diffusion, run.data.on_corrupt());
   nn::PipelinePretraining pretraining(pipeline);
   pretraining.kl_weight = s.kl_weight;
   pretraining.options.snr_gamma = s.diffusion.snr_gamma;
