@@ -7,8 +7,6 @@
 
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/run/adapt_pipeline.h"
-#include "samples/papilio/run/shared_run.h"
-#include "tensor/random.h"
 
 namespace papilio::cli {
 
@@ -17,7 +15,6 @@ namespace {
 constexpr const char* kTargets = "to_q,to_k,to_v";
 
 struct Settings {
-  std::string controlnet;
   PipelineSettings pipeline = {.run = {.out = "runs/controlnet",
                                        .training = {.batch_size = 4,
                                                     .lr = 1e-5,
@@ -36,13 +33,14 @@ Options declare(Settings& s) {
       "output is added once behind the UNet's first convolution, and an adapter on the UNet learn "
       "together. Writes folders controlnet and unet; papilio generate PIPELINE --adapter OUT "
       "--control PICTURE makes pictures with them.");
-  add_pipeline(options, s.pipeline);
+  options.section("Model and data");
+  add_pipeline(options, s.pipeline.folders);
   options
       .add("data", &s.pipeline.run.data.path, "FOLDER",
            "pictures and a metadata.jsonl or .csv with file_name, text and "
            "conditioning_image_file_name")
       .required();
-  options.add("controlnet", &s.controlnet, "DIR",
+  options.add("controlnet", &s.pipeline.folders.controlnet, "DIR",
               "folder controlnet of a run before, to begin with");
   add_pipeline_training(options, s.pipeline, kTargets);
   options.example("papilio controlnet sd15 --data outlines --out runs/outlines");
@@ -70,35 +68,26 @@ int controlnet(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   PipelineSettings& p = s.pipeline;
-  RunSettings& run = p.run;
-  const Device device = device_of(run.common);
-  settle_diffusion_method(options, p.method, run.training);
-  check_ranks(run.training);
+  settle_pipeline(options, p);
   check<UsageError>(method_of(p.method.method).config != nullptr, "--method ",
                     p.method.method.method, ": controlnet writes an adapter; expected ",
                     adapter_methods());
-  set_threads(run.common);
-  const nn::CaptionedData pictures = open_captions(run.data.path);
-  check<FileError>(nn::has_conditioning(pictures), run.data.path,
+  const std::string& folder = p.run.data.path;
+  const nn::CaptionedData pictures = open_captions(folder);
+  check<FileError>(nn::has_conditioning(pictures), folder,
                    ": its metadata names no conditioning pictures (conditioning_image_file_name)");
-  manual_seed(uint64_t(run.training.seed));
-  LoadedPipeline loaded =
-      load_pipeline({.model = p.model, .controlnet = s.controlnet, .variant = p.variant});
-  warn(options, loaded.warnings);
+  LoadedPipeline loaded = open_pipeline(options, p);
   nn::DiffusionPipeline& pipeline = loaded.pipeline;
-  if (pipeline.control == nullptr)
+  if (pipeline.control == nullptr) {
     pipeline.control = std::make_unique<nn::LightControlNet>(control_for(pipeline));
-  nn::to(pipeline, device);
-  const nn::Batches data =
-      diffusion_batches(pipeline, pictures, p.diffusion, run.data.on_corrupt());
-  attach_pipeline_method(options, p, loaded);
-  nn::set_trainable(*pipeline.control, true);
+    nn::to(*pipeline.control, pipeline.device());
+  }
   return adapt_pipeline(
       {.options = options,
        .words = words,
        .settings = p,
        .loaded = loaded,
-       .data = data,
+       .pictures = pictures,
        .intro = str(pictures->size(), " pictures with captions and conditioning pictures"),
        .add_to_json = [&](nlohmann::json& result) {
          result["control_parameters"] = nn::count_parameters(*pipeline.control).all;

@@ -12,9 +12,7 @@
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/picture_maker.h"
 #include "samples/papilio/run/ranks.h"
-#include "samples/papilio/run/shared_run.h"
 #include "tensor/files/atomic_file.h"
-#include "tensor/random.h"
 
 namespace papilio::cli {
 
@@ -47,7 +45,8 @@ Options declare(Settings& s) {
           adapter_methods() +
           " write folders unet and text_encoder, which PEFT puts on Diffusers' models; full writes "
           "the pipeline. papilio generate PIPELINE --adapter OUT makes pictures with it.");
-  add_pipeline(options, s.pipeline);
+  options.section("Model and data");
+  add_pipeline(options, s.pipeline.folders);
   options.add("instance-data-dir", &s.pipeline.run.data.path, "DIR", "pictures of the subject")
       .required();
   options
@@ -132,32 +131,23 @@ int dreambooth(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   PipelineSettings& p = s.pipeline;
-  RunSettings& run = p.run;
-  const Device device = device_of(run.common);
   check_prior(options, s);
-  settle_diffusion_method(options, p.method, run.training);
-  check_ranks(run.training);
-  set_threads(run.common);
-  const nn::CaptionedData own = nn::pictures_with_caption(run.data.path, s.instance_prompt);
-  LoadedPipeline loaded = load_pipeline({.model = p.model, .variant = p.variant});
-  warn(options, loaded.warnings);
-  nn::to(loaded.pipeline, device);
+  settle_pipeline(options, p);
+  const nn::CaptionedData own = nn::pictures_with_caption(p.run.data.path, s.instance_prompt);
+  LoadedPipeline loaded = open_pipeline(options, p);
   if (s.prior) {
     const Interruptible interruptible;
-    const int own = is_first_rank() ? make_class_images(s, loaded.pipeline) : 0;
-    if (const auto signal = int(ranks().max(own)); signal != 0) return 128 + signal;
+    const int own_signal = is_first_rank() ? make_class_images(s, loaded.pipeline) : 0;
+    if (const auto signal = int(ranks().max(own_signal)); signal != 0) return 128 + signal;
   }
   const nn::CaptionedData prior = s.prior ? class_images(s) : nullptr;
-  const nn::Batches data =
-      diffusion_batches(loaded.pipeline, own, p.diffusion, run.data.on_corrupt(), prior);
-  manual_seed(uint64_t(run.training.seed));
-  attach_pipeline_method(options, p, loaded);
   return adapt_pipeline(
       {.options = options,
        .words = words,
        .settings = p,
        .loaded = loaded,
-       .data = data,
+       .pictures = own,
+       .class_images = prior,
        .prior_loss_weight = s.prior_loss_weight,
        .intro = str(own->size(), " pictures of \"", printable(s.instance_prompt), "\"",
                     prior == nullptr

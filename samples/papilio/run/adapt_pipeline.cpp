@@ -1,11 +1,14 @@
 #include "samples/papilio/run/adapt_pipeline.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <utility>
 
 #include "boft/files/checkpoint.h"
 #include "nn/diffusion/diffusion_loss.h"
+#include "samples/papilio/run/shared_run.h"
+#include "tensor/random.h"
 
 namespace papilio::cli {
 
@@ -31,28 +34,13 @@ void save_trained(LoadedPipeline& loaded, const fs::path& folder, const fs::path
     boft::save_adapter(*loaded.text_encoder, out / "text_encoder");
 }
 
-}  // namespace
-
-void add_pipeline(Options& options, PipelineSettings& s) {
-  options.section("Model and data");
-  options.add("PIPELINE", &s.model, "", "folder with model_index.json").required();
-  options.add("variant", &s.variant, "NAME", "of the weights' files: fp16");
-}
-
-void add_pipeline_training(Options& options, PipelineSettings& s, const std::string& targets) {
-  add_diffusion_data(options, s.run, s.diffusion);
-  add_diffusion_training(options, s.diffusion, s.run.training);
-  add_diffusion_method(options, s.method, targets, s.run.training);
-  add_device(options, s.run.common);
-  add_common(options, s.run.common);
-}
-
-void attach_pipeline_method(const Options& options, const PipelineSettings& settings,
-                            LoadedPipeline& loaded) {
+void attach_method(const Options& options, const PipelineSettings& settings,
+                   LoadedPipeline& loaded) {
   const DiffusionMethod& s = settings.method;
-  const std::string& folder = settings.model;
+  const std::string& folder = settings.folders.model;
   nn::DiffusionPipeline& pipeline = loaded.pipeline;
   nn::set_trainable(pipeline, false);
+  if (pipeline.control != nullptr) nn::set_trainable(*pipeline.control, true);
   if (method_of(s.method).config == nullptr) {
     nn::set_trainable(*pipeline.unet, true);
     nn::set_trainable(*pipeline.text_encoder, s.train_text_encoder);
@@ -66,28 +54,57 @@ void attach_pipeline_method(const Options& options, const PipelineSettings& sett
   loaded.text_encoder = attached(options, text, folder, *pipeline.text_encoder);
 }
 
+}  // namespace
+
+void add_pipeline_training(Options& options, PipelineSettings& s, const std::string& targets) {
+  add_diffusion_data(options, s.run, s.diffusion);
+  add_diffusion_training(options, s.diffusion, s.run.training);
+  add_diffusion_method(options, s.method, targets, s.run.training);
+  add_device(options, s.run.common);
+  add_common(options, s.run.common);
+}
+
+void settle_pipeline(Options& options, PipelineSettings& s) {
+  static_cast<void>(device_of(s.run.common));  // one that is not there is said first
+  settle_diffusion_method(options, s.method, s.run.training);
+  check_ranks(s.run.training);
+  set_threads(s.run.common);
+}
+
+LoadedPipeline open_pipeline(const Options& options, const PipelineSettings& s) {
+  LoadedPipeline loaded = load_pipeline(s.folders);
+  warn(options, loaded.warnings);
+  nn::to(loaded.pipeline, device_of(s.run.common));
+  manual_seed(uint64_t(s.run.training.seed));
+  return loaded;
+}
+
 int adapt_pipeline(const PipelineAdaptation& a) {
   PipelineSettings& s = a.settings;
   nn::DiffusionPipeline& pipeline = a.loaded.pipeline;
-  return DiffusionRun({.options = a.options,
-                       .words = a.words,
-                       .settings = s.run,
-                       .model = s.model,
-                       .method = s.method.method.method,
-                       .intro = a.intro,
-                       .add_to_json = a.add_to_json},
-                      {.model = pipeline,
-                       .pipeline = pipeline,
-                       .settings = s.diffusion,
-                       .data = a.data,
-                       .loss =
-                           [&](const nn::Batch& batch) {
-                             return nn::pipeline_loss(pipeline, batch,
-                                                      {.snr_gamma = s.diffusion.snr_gamma,
-                                                       .prior_loss_weight = a.prior_loss_weight});
-                           },
-                       .save = [&](const fs::path& out) { save_trained(a.loaded, s.model, out); },
-                       .adapters = a.loaded.unet.get()})
+  const nn::Batches data =
+      diffusion_batches(pipeline, a.pictures, s.diffusion, s.run.data.on_corrupt(), a.class_images);
+  attach_method(a.options, s, a.loaded);
+  return DiffusionRun(
+             {.options = a.options,
+              .words = a.words,
+              .settings = s.run,
+              .model = s.folders.model,
+              .method = s.method.method.method,
+              .intro = a.intro,
+              .add_to_json = a.add_to_json},
+             {.model = pipeline,
+              .pipeline = pipeline,
+              .settings = s.diffusion,
+              .data = data,
+              .loss =
+                  [&](const nn::Batch& batch) {
+                    return nn::pipeline_loss(pipeline, batch,
+                                             {.snr_gamma = s.diffusion.snr_gamma,
+                                              .prior_loss_weight = a.prior_loss_weight});
+                  },
+              .save = [&](const fs::path& out) { save_trained(a.loaded, s.folders.model, out); },
+              .adapters = a.loaded.unet.get()})
       .run();
 }
 

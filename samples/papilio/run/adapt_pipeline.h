@@ -11,21 +11,19 @@
 namespace papilio::cli {
 
 struct PipelineSettings {
-  std::string model = {}, variant = {};
+  PipelineFolders folders = {};
   RunSettings run = {};
   DiffusionSettings diffusion = {};
   DiffusionMethod method = {};
 };
-// The options, around those of a command's own data: the folder ...
-void add_pipeline(Options& options, PipelineSettings& settings);
-// ... and what becomes of it, by adapters on the UNet's layers of these names.
+// The options of what becomes of the folder, by adapters on the UNet's layers of these names.
 void add_pipeline_training(Options& options, PipelineSettings& settings,
                            const std::string& targets);
+// Settles them. Throws UsageError for what means nothing here.
+void settle_pipeline(Options& options, PipelineSettings& settings);
 
-// Freezes the pipeline but for what the method trains: adapters on its UNet and, if asked, its text
-// encoder, or these in full.
-void attach_pipeline_method(const Options& options, const PipelineSettings& settings,
-                            LoadedPipeline& loaded);
+// The pipeline on the run's device; what is drawn from here on is drawn by --seed.
+LoadedPipeline open_pipeline(const Options& options, const PipelineSettings& settings);
 
 // What a command makes ready.
 struct PipelineAdaptation {
@@ -33,12 +31,14 @@ struct PipelineAdaptation {
   const Words& words;
   PipelineSettings& settings;
   LoadedPipeline& loaded;
-  nn::Batches data;
+  nn::CaptionedData pictures, class_images = nullptr;
   double prior_loss_weight = 1;  // of pictures of the class
-  std::string intro = {};
-  std::function<void(nlohmann::json&)> add_to_json = {};
+  std::string intro;
+  std::function<void(nlohmann::json&)> add_to_json = {};  // may be null
 };
-// Trains, saves, and says all this. Returns the exit code.
+// Freezes the pipeline but for its control and what the method trains: adapters on the UNet and, if
+// asked, the text encoder, or these in full. Trains, saves, and says all this. Returns the exit
+// code.
 int adapt_pipeline(const PipelineAdaptation& adaptation);
 
 }  // namespace papilio::cli

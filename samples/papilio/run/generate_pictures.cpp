@@ -41,7 +41,7 @@ Options declare(Settings& s) {
       "2.1: model_index.json, unet, vae, text_encoder, tokenizer, scheduler). The same "
       "seed gives the same picture.");
   options.section("What to generate");
-  options.add("PIPELINE", &s.folders.model, "", "folder with model_index.json").required();
+  add_pipeline(options, s.folders);
   options.add("p,prompt", &s.prompts, "TEXT", "what the picture shows; may be given several times")
       .required();
   options.add("negative-prompt", &s.how.negative_prompt, "TEXT", "what it does not show");
@@ -65,7 +65,6 @@ Options declare(Settings& s) {
            "folder with what was trained to read --control")
       .default_is("controlnet in the folder of --adapter");
   add_ignore_unused(options, s.folders.ignore_unused);
-  options.add("variant", &s.folders.variant, "NAME", "of the weights' files: fp16");
   options.section("How it is made");
   options.add("steps", &s.how.steps, "N", "of the scheduler").range(1, 1e5);
   options

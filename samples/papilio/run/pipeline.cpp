@@ -59,6 +59,11 @@ void check_memory(const fs::path& folder, const std::string& variant) {
 
 }  // namespace
 
+void add_pipeline(Options& options, PipelineFolders& folders) {
+  options.add("PIPELINE", &folders.model, "", "folder with model_index.json").required();
+  options.add("variant", &folders.variant, "NAME", "of the weights' files: fp16");
+}
+
 bool is_pipeline_adapter_folder(const fs::path& folder) {
   return is_adapter_folder(folder / "unet") || is_adapter_folder(folder / "text_encoder");
 }

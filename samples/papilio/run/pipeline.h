@@ -8,17 +8,21 @@
 
 #include "boft/model/model.h"
 #include "nn/diffusion/pipeline.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 
 // Where its parts are; "" of those that are not asked for.
 struct PipelineFolders {
-  std::string model;
+  std::string model = {};
   std::string adapter = {};  // the UNet's, or a folder with unet, text_encoder and controlnet in it
   std::string text_encoder_adapter = {}, controlnet = {};
   std::string variant = {}, scheduler = {};  // nn::PipelineOptions
   bool ignore_unused = false;
 };
+
+// The options PIPELINE and --variant.
+void add_pipeline(Options& options, PipelineFolders& folders);
 
 struct LoadedPipeline {
   nn::DiffusionPipeline pipeline;
