@@ -61,13 +61,17 @@ Option& add_workers(Options& options, int64_t& workers) {
       .range(0, 1024);
 }
 
+void check_shares(const DataSettings& s) {
+  check<UsageError>(s.validation_share + s.test_share < 1,
+                    "--validation-share, --test-share: ", s.validation_share, " and ", s.test_share,
+                    " leave nothing to train on");
+}
+
 void check_data_options(Options& options, const DataSettings& s) {
   options.applies_when(!s.source().processor,
                        {&s.validation_share, &s.test_share, &s.split_seed, &s.corrupt, &s.workers},
                        kOtherData);
-  check<UsageError>(s.validation_share + s.test_share < 1,
-                    "--validation-share, --test-share: ", s.validation_share, " and ", s.test_share,
-                    " leave nothing to train on");
+  check_shares(s);
 }
 
 int64_t Data::size(const std::string& part) const {

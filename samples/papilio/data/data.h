@@ -28,7 +28,9 @@ void add_data(Options& options, DataSettings& settings);
 void add_corrupt(Options& options, std::string* way);
 // --workers
 Option& add_workers(Options& options, int64_t& workers);
-// Throws UsageError for options that say nothing about these data.
+// Throws UsageError for shares held out that leave nothing to train on.
+void check_shares(const DataSettings& settings);
+// The same, and for options that say nothing about these data.
 void check_data_options(Options& options, const DataSettings& settings);
 
 // Prepared data (Data::prepared) and all others, as errors name them.

@@ -13,9 +13,7 @@ void check_text_options(const TextCommand& c, const std::vector<std::string>& fo
       c.options.given(&data.path),
       "--data: a language model wants a text: a file, a folder of .txt and .jsonl, or "
       "a .safetensors file of tokens");
-  check<UsageError>(data.validation_share + data.test_share < 1,
-                    "--validation-share, --test-share: ", data.validation_share, " and ",
-                    data.test_share, " leave nothing to train on");
+  check_shares(data);
   warn(c.options, take_known_split(c.options, c.data, folders, &c.text.length));
 }
 

@@ -43,8 +43,7 @@ void settle_diffusion_method(Options& options, DiffusionMethod& s, TrainingSetti
   settle_rank_options(options, training);
   MethodSettings& m = s.method;
   const Method& method = method_of(m);
-  check<UsageError>(method.config != nullptr || method.trains_backbone, "--method ", m.method,
-                    ": a pipeline has no classifier to train alone");
+  check_needs_no_classifier(m, "a pipeline");
   const bool boft = m.method == "boft";
   if ((boft || m.method == "oft") && !options.given(&m.block_size) && !options.given(&m.block_num))
     m.block_num = 8;

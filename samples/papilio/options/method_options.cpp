@@ -298,6 +298,12 @@ void settle_method_options(Options& options, MethodSettings& s) {
   options.applies_when(options.given(&s.scale), {&s.scale}, "");
 }
 
+void check_needs_no_classifier(const MethodSettings& s, const char* what) {
+  const Method& method = method_of(s);
+  check<UsageError>(method.config != nullptr || method.trains_backbone, "--method ", s.method, ": ",
+                    what, " has no classifier to train alone");
+}
+
 void settle_method_rates(const Options& options, const MethodSettings& s,
                          TrainingSettings& training) {
   const Method& method = method_of(s);

@@ -66,6 +66,8 @@ void add_method_examples(Options& options);
 void show_method_defaults(Options& options, const TrainingSettings& training);
 // Settles the method's defaults, and which options apply to it. Throws UsageError for others.
 void settle_method_options(Options& options, MethodSettings& settings);
+// Throws UsageError if the method trains a classifier alone, which `what` ("a pipeline") has not.
+void check_needs_no_classifier(const MethodSettings& settings, const char* what);
 // And the rate and the weight decay that it trains with if they are not given.
 void settle_method_rates(const Options& options, const MethodSettings& settings,
                          TrainingSettings& training);

@@ -2,11 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <utility>
 
 #include "boft/files/checkpoint.h"
 #include "nn/diffusion/diffusion_loss.h"
+#include "samples/papilio/run/method.h"
 #include "samples/papilio/run/shared_run.h"
 #include "tensor/random.h"
 
@@ -15,13 +15,6 @@ namespace papilio::cli {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::unique_ptr<boft::AdapterModel> attached(const Options& options, const MethodSettings& method,
-                                             const std::string& folder, nn::Module& part) {
-  auto adapters = std::make_unique<boft::AdapterModel>(part);
-  warn(options, adapters->add_adapter("default", adapter_config(method, folder, 0)));
-  return adapters;
-}
 
 // What was attached: unet and text_encoder with PEFT's files, and the control's folder, if there is
 // one; without adapters the whole pipeline as it was read from `folder`.
@@ -46,12 +39,13 @@ void attach_method(const Options& options, const PipelineSettings& settings,
     nn::set_trainable(*pipeline.text_encoder, s.train_text_encoder);
     return;
   }
-  loaded.unet = attached(options, s.method, folder, *pipeline.unet);
+  loaded.unet = attach_adapter(options, *pipeline.unet, adapter_config(s.method, folder, 0));
   if (!s.train_text_encoder) return;
   MethodSettings text = s.method;
   text.target_modules = s.text_encoder_targets;
   text.exclude_modules.clear();
-  loaded.text_encoder = attached(options, text, folder, *pipeline.text_encoder);
+  loaded.text_encoder =
+      attach_adapter(options, *pipeline.text_encoder, adapter_config(text, folder, 0));
 }
 
 }  // namespace

@@ -1,9 +1,7 @@
 #include "samples/papilio/run/method.h"
 
-#include <memory>
 #include <variant>
 
-#include "boft/model/model.h"
 #include "nn/models/quantized_model.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/default_targets.h"
@@ -22,6 +20,13 @@ std::vector<std::string> saved_modules(const MethodSettings& method, nn::ImageCl
   return saved;
 }
 
+std::unique_ptr<boft::AdapterModel> attach_adapter(const Options& options, nn::Module& model,
+                                                   const boft::AdapterConfig& config) {
+  auto adapters = std::make_unique<boft::AdapterModel>(model);
+  warn(options, adapters->add_adapter("default", config));
+  return adapters;
+}
+
 void check_not_quantized(const MethodSettings& s, nn::Module& model) {
   check<UsageError>(!method_of(s).trains_backbone || !nn::is_quantized(model), "--method ",
                     s.method,
@@ -35,7 +40,6 @@ void attach_method(const Options& options, const MethodSettings& s, const std::s
   nn::ImageClassifier& model = *loaded.model;
   const Method& method = method_of(s);
   if (method.config != nullptr) {
-    loaded.adapters = std::make_unique<boft::AdapterModel>(model);
     boft::AdapterConfig config = adapter_config(s, base, model.shape().num_hidden_layers);
     std::visit(
         [&](auto& c) {
@@ -43,7 +47,7 @@ void attach_method(const Options& options, const MethodSettings& s, const std::s
           if (!c.layers_to_transform.empty()) c.layers_pattern = lists_at_the_top(model);
         },
         config);
-    warn(options, loaded.adapters->add_adapter("default", config));
+    loaded.adapters = attach_adapter(options, model, config);
   } else {
     check_not_quantized(s, model);
     nn::set_trainable(model, method.trains_backbone);

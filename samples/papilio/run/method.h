@@ -1,9 +1,11 @@
 // A loaded model made ready for the method that adapts it.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "boft/model/model.h"
 #include "samples/papilio/options/method_options.h"
 #include "samples/papilio/run/model.h"
 
@@ -11,6 +13,10 @@ namespace papilio::cli {
 
 // --modules-to-save, in which `classifier` stands for the model's, whatever it calls it.
 std::vector<std::string> saved_modules(const MethodSettings& method, nn::ImageClassifier& model);
+
+// Puts this adapter on the model, and says what there is to warn of.
+std::unique_ptr<boft::AdapterModel> attach_adapter(const Options& options, nn::Module& model,
+                                                   const boft::AdapterConfig& config);
 
 // Throws UsageError if the method trains in full what the model keeps as codes.
 void check_not_quantized(const MethodSettings& method, nn::Module& model);

@@ -35,8 +35,7 @@ std::string attach(const Options& options, MethodSettings& s, const std::string&
   nn::LanguageModel& model = *loaded.model;
   const Method& method = method_of(s);
   if (method.config == nullptr) {
-    check<UsageError>(method.trains_backbone, "--method ", s.method,
-                      ": a language model has no classifier to train alone");
+    check_needs_no_classifier(s, "a language model");
     check_not_quantized(s, model);
     nn::set_trainable(model, true);
     return method.label;
@@ -50,8 +49,7 @@ std::string attach(const Options& options, MethodSettings& s, const std::string&
         if constexpr (requires { a.fan_in_fan_out; }) a.fan_in_fan_out = stores_in_out(model);
       },
       config);
-  loaded.adapters = std::make_unique<boft::AdapterModel>(model);
-  warn(options, loaded.adapters->add_adapter("default", config));
+  loaded.adapters = attach_adapter(options, model, config);
   return boft::label(config);
 }
 
