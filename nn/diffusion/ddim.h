@@ -26,12 +26,8 @@ struct DDIMScheduler : Scheduler {
   explicit DDIMScheduler(const DDIMConfig& config);
   std::string class_name() const override { return "DDIMScheduler"; }
   ConfigFields config_fields() const override;
-  void set_timesteps(int64_t steps) override;
-  Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
-              const DrawNoise& draw, double eta) override;
-
- private:
-  int64_t distance_ = 1;  // of two timesteps
+  Tensor step(const Tensor& model_output, size_t i, const Tensor& sample, const DrawNoise& draw,
+              double eta) override;
 };
 
 // That of a scheduler_config.json. Throws FileError that names the key.

@@ -7,7 +7,6 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
-#include "autograd/ops/extrema.h"
 #include "nn/models/detail/vision_config.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
@@ -25,11 +24,8 @@ Tensor DDPMScheduler::step(const Tensor& output, size_t i, const Tensor& sample,
   const float before =
       i + 1 < timesteps_.size() ? schedule.alphas_cumprod[size_t(timesteps_[i + 1])] : 1.f;
   const float b = 1 - a, b_before = 1 - before, alpha = a / before, beta = 1 - alpha;
-  Tensor x0 = predicted_sample(output, sample, a);
-  if (schedule.config.thresholding)
-    x0 = schedule.threshold(x0);
-  else if (config.clip_sample)
-    x0 = clamp(x0, -config.clip_sample_range, config.clip_sample_range);
+  const Tensor x0 =
+      limited(predicted_sample(output, sample, a), config.clip_sample, config.clip_sample_range);
   const Tensor mean =
       x0 * (std::sqrt(before) * beta / b) + sample * (std::sqrt(alpha) * b_before / b);
   if (t == 0) return mean;

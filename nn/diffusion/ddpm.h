@@ -25,8 +25,8 @@ struct DDPMScheduler : Scheduler {
   explicit DDPMScheduler(const DDPMConfig& config);
   std::string class_name() const override { return "DDPMScheduler"; }
   ConfigFields config_fields() const override;
-  Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
-              const DrawNoise& draw, double eta) override;
+  Tensor step(const Tensor& model_output, size_t i, const Tensor& sample, const DrawNoise& draw,
+              double eta) override;
 };
 
 // That of a scheduler_config.json. Throws FileError that names the key.

@@ -36,8 +36,8 @@ struct DPMSolverMultistepScheduler : Scheduler {
   std::string class_name() const override { return "DPMSolverMultistepScheduler"; }
   ConfigFields config_fields() const override;
   void set_timesteps(int64_t steps) override;
-  Tensor step(const Tensor& model_output, size_t i, const Tensor& sample,
-              const DrawNoise& draw, double eta) override;
+  Tensor step(const Tensor& model_output, size_t i, const Tensor& sample, const DrawNoise& draw,
+              double eta) override;
 
  private:
   struct Level;  // alpha, sigma and log(alpha / sigma)

@@ -17,7 +17,6 @@ PNDMScheduler::PNDMScheduler(const PNDMConfig& c) : Scheduler(c.noise), config(c
 
 void PNDMScheduler::set_timesteps(int64_t steps) {
   Scheduler::set_timesteps(steps);
-  distance_ = schedule.config.num_train_timesteps / steps;
   if (timesteps_.size() > 1) timesteps_.insert(timesteps_.begin() + 1, timesteps_[1]);
   outputs_.clear();
   first_ = {};
@@ -25,13 +24,10 @@ void PNDMScheduler::set_timesteps(int64_t steps) {
 
 Tensor PNDMScheduler::transfer(const Tensor& output, const Tensor& sample, int64_t from,
                                int64_t to) const {
-  const std::vector<float>& alphas = schedule.alphas_cumprod;
-  const float last = config.set_alpha_to_one ? 1.f : alphas[0];
-  const float a = alphas.at(size_t(from)), a_to = to >= 0 ? alphas[size_t(to)] : last;
+  const float a = alpha_bar(from, config.set_alpha_to_one),
+              a_to = alpha_bar(to, config.set_alpha_to_one);
   const float b = 1 - a, b_to = 1 - a_to;
-  const Tensor noise = schedule.config.prediction_type == Prediction::v
-                           ? output * std::sqrt(a) + sample * std::sqrt(b)
-                           : output;
+  const Tensor noise = predicted_noise(output, sample, a);
   const float divisor = a * std::sqrt(b_to) + std::sqrt(a * b * a_to);
   return sample * std::sqrt(a_to / a) - noise * (a_to - a) / divisor;
 }

@@ -36,7 +36,6 @@ struct PNDMScheduler : Scheduler {
  private:
   Tensor transfer(const Tensor& output, const Tensor& sample, int64_t from, int64_t to) const;
 
-  int64_t distance_ = 1;         // of two timesteps
   std::vector<Tensor> outputs_;  // the last one last
   Tensor first_;                 // the sample that the run began with
 };

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/extrema.h"
 #include "nn/detail/text_table.h"
 #include "nn/diffusion/ddim.h"
 #include "nn/diffusion/ddpm.h"
@@ -44,6 +45,7 @@ void Scheduler::set_timesteps(int64_t steps) {
   const int64_t n = schedule.config.num_train_timesteps;
   check(steps >= 1 && steps <= n, class_name(), ": expected 1 to ", n, " steps, got ", steps);
   timesteps_ = spaced(steps, 0, n);
+  distance_ = n / steps;
   const int64_t last = int64_t(schedule.alphas_cumprod.size()) - 1;
   check(timesteps_.front() <= last, class_name(), ": ", steps, " steps with steps_offset ",
         schedule.config.steps_offset, " begin at timestep ", timesteps_.front(),
@@ -56,6 +58,24 @@ Tensor Scheduler::predicted_sample(const Tensor& output, const Tensor& sample, f
   if (schedule.config.prediction_type == Prediction::epsilon)
     return (sample - output * noise) / root;
   return sample * root - output * noise;
+}
+
+Tensor Scheduler::predicted_noise(const Tensor& output, const Tensor& sample, float a) const {
+  const float root = std::sqrt(a), noise = std::sqrt(1 - a);
+  if (schedule.config.prediction_type == Prediction::epsilon) return output;
+  if (schedule.config.prediction_type == Prediction::sample)
+    return (sample - output * root) / noise;
+  return output * root + sample * noise;
+}
+
+Tensor Scheduler::limited(const Tensor& predicted, bool clip, double range) const {
+  if (schedule.config.thresholding) return schedule.threshold(predicted);
+  return clip ? clamp(predicted, -range, range) : predicted;
+}
+
+float Scheduler::alpha_bar(int64_t t, bool ends_without_noise) const {
+  if (t < 0) return ends_without_noise ? 1.f : schedule.alphas_cumprod[0];
+  return schedule.alphas_cumprod.at(size_t(t));
 }
 
 namespace {

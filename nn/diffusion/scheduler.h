@@ -46,10 +46,16 @@ struct Scheduler {
   // `steps` timesteps below `last`, spaced as timestep_spacing says; of `more` further ones, at the
   // end of the run, none is kept.
   std::vector<int64_t> spaced(int64_t steps, int64_t more, int64_t last) const;
-  // What the model says of the sample without noise, given alpha_bar.
+  // What the model says of the sample without noise, and of the noise, given alpha_bar.
   Tensor predicted_sample(const Tensor& model_output, const Tensor& sample, float alpha_bar) const;
+  Tensor predicted_noise(const Tensor& model_output, const Tensor& sample, float alpha_bar) const;
+  // A predicted sample within its dynamic threshold, else, if `clip`, within [-range, range].
+  Tensor limited(const Tensor& predicted, bool clip, double range) const;
+  // alpha_bar at timestep t; behind the last one, t < 0, that of no noise or of timestep 0.
+  float alpha_bar(int64_t t, bool ends_without_noise) const;
 
   std::vector<int64_t> timesteps_;
+  int64_t distance_ = 1;  // of two timesteps, where each step is as long
 };
 
 // The scheduler that a scheduler_config.json describes: DDPMScheduler, DDIMScheduler,
