@@ -15,7 +15,6 @@
 
 #include "kernels/cuda.h"
 #include "tensor/available_memory.h"
-#include "tensor/detail/allocation_fault.h"
 #include "tensor/detail/dry_block.h"
 #include "tensor/dry_run.h"
 #include "tensor/error.h"
@@ -191,6 +190,8 @@ void empty_cache() {
 void keep_memory_below(size_t bytes) {
   cache().keep_below(bytes);
 }
+
+// For tests: tests/tensor/faults.h declares them.
 void fail_allocation(uint64_t k) {
   cache().fail_in(k);
 }

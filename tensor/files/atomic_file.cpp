@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "tensor/error.h"
-#include "tensor/files/detail/file_fault.h"
 
 namespace papilio {
 namespace {
@@ -24,6 +23,7 @@ std::function<int(std::string_view)>& file_fault() {
 
 }  // namespace
 
+// For tests: tests/tensor/faults.h declares it.
 void set_file_fault(std::function<int(std::string_view step)> fault) {
   file_fault() = std::move(fault);
 }

@@ -30,7 +30,7 @@ class AtomicFile {
  private:
   void open_temporary();
   [[noreturn]] void fail(const char* step, int error) const;
-  // Throws what a test asks for at this step (tensor/files/detail/file_fault.h).
+  // Throws what a test asks for at this step.
   void reach(const char* step) const;
 
   std::filesystem::path path_, temporary_;

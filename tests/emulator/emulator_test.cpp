@@ -15,8 +15,8 @@
 #include "kernels/error.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
-#include "tensor/detail/allocation_fault.h"
 #include "tests/emulator/device.h"
+#include "tests/tensor/faults.h"
 
 namespace papilio::cuda {
 namespace {

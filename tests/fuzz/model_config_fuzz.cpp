@@ -8,9 +8,9 @@
 
 #include "nn/init.h"
 #include "nn/models/pretrained.h"
-#include "tensor/detail/allocation_fault.h"
 #include "tensor/error.h"
 #include "tests/fuzz/memory_file.h"
+#include "tests/tensor/faults.h"
 
 namespace {
 

@@ -15,10 +15,10 @@
 
 #include "tensor/copy.h"
 #include "tensor/creation.h"
-#include "tensor/detail/allocation_fault.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
 #include "tests/temporary_folder.h"
+#include "tests/tensor/faults.h"
 
 using namespace papilio;
 

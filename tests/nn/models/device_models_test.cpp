@@ -16,7 +16,6 @@
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
 #include "tensor/copy.h"
-#include "tensor/detail/allocation_fault.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
 #include "tests/autograd/op_case.h"
@@ -25,6 +24,7 @@
 #include "tests/nn/digits.h"
 #include "tests/nn/models/tiny_vit.h"
 #include "tests/temporary_folder.h"
+#include "tests/tensor/faults.h"
 
 namespace papilio::test {
 

@@ -23,10 +23,10 @@
 #include "nn/summary.h"
 #include "nn/train/fit.h"
 #include "nn/train/speed.h"
-#include "tensor/detail/allocation_fault.h"
 #include "tensor/random.h"
 #include "tests/nn/digits.h"
 #include "tests/temporary_folder.h"
+#include "tests/tensor/faults.h"
 
 namespace papilio::test {
 

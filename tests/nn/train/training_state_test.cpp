@@ -26,10 +26,10 @@
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/files/atomic_file.h"
-#include "tensor/files/detail/file_fault.h"
 #include "tests/in_child.h"
 #include "tests/nn/digits.h"
 #include "tests/temporary_folder.h"
+#include "tests/tensor/faults.h"
 
 namespace papilio::test {
 

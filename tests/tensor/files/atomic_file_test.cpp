@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "tensor/error.h"
-#include "tensor/files/detail/file_fault.h"
 #include "tests/in_child.h"
 #include "tests/temporary_folder.h"
+#include "tests/tensor/faults.h"
 
 using namespace papilio;
 using namespace papilio::test;

@@ -16,12 +16,12 @@
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/files/atomic_file.h"
-#include "tensor/files/detail/file_fault.h"
 #include "tensor/files/detail/safetensors_header.h"
 #include "tensor/random.h"
 #include "tests/capture_bound.h"
 #include "tests/in_child.h"
 #include "tests/temporary_folder.h"
+#include "tests/tensor/faults.h"
 
 using namespace papilio;
 using namespace papilio::test;
