@@ -110,7 +110,7 @@ nlohmann::json json_of(const Settings& s, const Data& data, const std::vector<Pa
           {"colour", survey.readable - survey.grey},
           {"corrupt", corrupt},
           {"notes", data.images.notes},
-          {"sheet", s.sheet.empty() ? nlohmann::json(nullptr) : nlohmann::json(s.sheet)}};
+          {"sheet", or_null(s.sheet)}};
 }
 
 void print_text(const Data& data, const std::vector<Part>& parts, const nn::ImageSurvey& survey) {

@@ -171,7 +171,7 @@ int evaluate(const Words& words) {
   if (!options.parse(words)) return 0;
   const Device device = device_of(s.common);
   if (holds_language_model(s.model)) return evaluate_as_text(options, words, s);
-  options.applies_when(false, {&s.text.length, &s.text.no_pack}, kLanguageModel);
+  refuse_text(options, s.text);
   check_data_options(options, s.data);
   check_can_be_written(s.report);
   warn(options, take_known_split(options, s.data, {s.adapter, s.model}));
@@ -210,24 +210,22 @@ int evaluate(const Words& words) {
                " of ", result.labels.size(), " images: weights or activations are not finite");
   const Confusion confusion = nn::confusion_matrix(result, int64_t(loaded.class_names.size()));
   if (s.common.json) {
-    print_json(
-        {{"command", "evaluate"},
-         {"device", str(nn::device_of(*loaded.model))},
-         {"model", s.model},
-         {"adapter", s.adapter.empty() ? nlohmann::json(nullptr) : nlohmann::json(s.adapter)},
-         {"classifier",
-          s.classifier.empty() ? nlohmann::json(nullptr) : nlohmann::json(s.classifier)},
-         {"data", s.data.path},
-         {"split", s.split},
-         {"images", result.labels.size()},
-         {"skipped", result.skipped},
-         {"left_out", {{"classes", rest.classes}, {"images", rest.images}}},
-         {"accuracy", result.accuracy},
-         {"top5", result.top5},
-         {"loss", result.loss},
-         {"classes", loaded.class_names},
-         {"per_class", classes_json(report::class_rows(confusion, loaded.class_names))},
-         {"confusion", confusion}});
+    print_json({{"command", "evaluate"},
+                {"device", str(nn::device_of(*loaded.model))},
+                {"model", s.model},
+                {"adapter", or_null(s.adapter)},
+                {"classifier", or_null(s.classifier)},
+                {"data", s.data.path},
+                {"split", s.split},
+                {"images", result.labels.size()},
+                {"skipped", result.skipped},
+                {"left_out", {{"classes", rest.classes}, {"images", rest.images}}},
+                {"accuracy", result.accuracy},
+                {"top5", result.top5},
+                {"loss", result.loss},
+                {"classes", loaded.class_names},
+                {"per_class", classes_json(report::class_rows(confusion, loaded.class_names))},
+                {"confusion", confusion}});
   } else {
     print_result(s, result, confusion, loaded.class_names, rest);
   }

@@ -137,13 +137,13 @@ int finetune(const Words& words) {
     return finetune_text({options, words, run.data, s.text, run.common, run.training.batch_size},
                          run, s.method, s.model);
   }
-  options.applies_when(false, {&s.text.length, &s.text.no_pack}, kLanguageModel);
+  refuse_text(options, s.text);
   const RunData opened = open_run_data(options, run, device, {s.model});
   set_threads(run.common);
 
   manual_seed(uint64_t(run.training.seed));
   options.applies_when(!opened.data.prepared(), {&s.image_size}, kOtherData);
-  options.applies_when(options.given(&s.image_size), {&s.image_size}, "");
+  options.name_if_given({&s.image_size});
   LoadedModel loaded = load_model(s.model, {.image_size = s.image_size});
   warn(options, loaded.warnings);
   if (!options.given(&s.method.target_modules))

@@ -153,7 +153,7 @@ int generate(const Words& words) {
     print_json({{"command", "generate"},
                 {"device", str(device)},
                 {"model", s.model},
-                {"adapter", s.adapter.empty() ? nlohmann::json() : nlohmann::json(s.adapter)},
+                {"adapter", or_null(s.adapter)},
                 {"prompt", s.prompt},
                 {"prompt_tokens", prompt.size()},
                 {"texts", texts},

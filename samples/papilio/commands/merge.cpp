@@ -181,7 +181,7 @@ void say(const Settings& s, const Subject& subject, const Merged& merged) {
 }
 
 int merge(const Settings& s, Options& options, const Subject& subject) {
-  options.applies_when(options.given(&s.strength), {&s.strength}, "");
+  options.name_if_given({&s.strength});
   const std::string settings = options.toml() + trained_on(s.model, s.adapter);
   const RunLock lock = prepare_result_folder(s.out, ResultKind::model, s.overwrite);
   Merged merged;

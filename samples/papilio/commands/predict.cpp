@@ -219,7 +219,7 @@ nlohmann::json as_json(const std::vector<Prediction>& predictions, nn::AnswerKin
     for (const auto& [name, probability] : p.top)
       top.push_back({{"class", name}, {measure(kind), probability}});
     list.push_back({{"image", p.image},
-                    {"label", p.label.empty() ? nlohmann::json(nullptr) : nlohmann::json(p.label)},
+                    {"label", or_null(p.label)},
                     {"class", p.top[0].name},
                     {measure(kind), p.top[0].probability},
                     {"top", top}});

@@ -89,7 +89,7 @@ int train(const Words& words) {
   if (s.model.model_type == "gpt2")
     return train_text({options, words, run.data, s.text, run.common, run.training.batch_size}, run,
                       s.model);
-  options.applies_when(false, {&s.text.length, &s.text.no_pack}, kLanguageModel);
+  refuse_text(options, s.text);
   const RunData opened = open_run_data(options, run, device, {});
   const Data& data = opened.data;
   const nn::ImageProcessor processor = fit_model_to_data(options, s.model, data);

@@ -82,6 +82,10 @@ std::string json_text(const nlohmann::json& object) {
   return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
+nlohmann::json or_null(const std::string& text) {
+  return text.empty() ? nlohmann::json() : nlohmann::json(text);
+}
+
 void print_json(const nlohmann::json& object) {
   std::printf("%s", json_text(object).c_str());
 }

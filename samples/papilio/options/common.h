@@ -42,6 +42,8 @@ void make_folder(const std::filesystem::path& folder);
 
 // One object on standard output; bytes that are no UTF-8 are replaced, NaN and infinity are null.
 std::string json_text(const nlohmann::json& object);
+// The text, or null for an empty one.
+nlohmann::json or_null(const std::string& text);
 void print_json(const nlohmann::json& object);
 // "papilio evaluate: warning: ..." on standard error.
 void warn(const Options& options, const std::vector<std::string>& warnings);

@@ -294,8 +294,7 @@ void settle_method_options(Options& options, MethodSettings& s) {
     s.block_size = 0;
     options.applies_when(false, {&s.block_size}, "");
   }
-  options.applies_when(options.given(&s.drop_path), {&s.drop_path}, "");
-  options.applies_when(options.given(&s.scale), {&s.scale}, "");
+  options.name_if_given({&s.drop_path, &s.scale});
 }
 
 void check_needs_no_classifier(const MethodSettings& s, const char* what) {

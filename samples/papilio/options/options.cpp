@@ -133,6 +133,11 @@ void Options::applies_when(bool condition, const std::vector<Handle>& variables,
   }
 }
 
+void Options::name_if_given(const std::vector<Handle>& variables) {
+  for (const Handle variable : variables)
+    if (!given(variable)) option(variable).applies = false;
+}
+
 std::string Options::usage_line() const {
   return "papilio " + command_ + ' ' + usage_;
 }

@@ -51,6 +51,9 @@ class Options {
   // giving one on the line is an error, and run.toml leaves it out.
   void applies_when(bool condition, const std::vector<Handle>& variables, const std::string& why);
 
+  // run.toml names these if they were given, as runs from before them do not.
+  void name_if_given(const std::vector<Handle>& variables);
+
   const std::string& command() const { return command_; }
   std::string usage_line() const;  // "papilio inspect PATH [options]"
   std::string help() const;

@@ -22,9 +22,7 @@ void add_rank_options(Options& options, TrainingSettings& s) {
 
 void settle_rank_options(Options& options, const TrainingSettings& s) {
   options.applies_when(s.reproducible == 0, {&s.gradients}, "--reproducible 0");
-  // Runs from before these options go on: they stand in run.toml only if they were given.
-  options.applies_when(options.given(&s.reproducible), {&s.reproducible}, "");
-  options.applies_when(options.given(&s.gradients), {&s.gradients}, "");
+  options.name_if_given({&s.reproducible, &s.gradients});
 }
 
 }  // namespace papilio::cli

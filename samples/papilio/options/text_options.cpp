@@ -13,4 +13,8 @@ void add_text(Options& options, TextSettings& s) {
                "in pieces of one length");
 }
 
+void refuse_text(Options& options, const TextSettings& s) {
+  options.applies_when(false, {&s.length, &s.no_pack}, kLanguageModel);
+}
+
 }  // namespace papilio::cli

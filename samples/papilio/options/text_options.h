@@ -18,5 +18,7 @@ struct TextSettings {
   bool no_pack = false;
 };
 void add_text(Options& options, TextSettings& settings);
+// For a command on images: throws UsageError for those that were given.
+void refuse_text(Options& options, const TextSettings& settings);
 
 }  // namespace papilio::cli

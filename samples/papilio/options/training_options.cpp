@@ -112,9 +112,7 @@ void check_training_options(Options& options, const TrainingSettings& s, Device 
   check<UsageError>(s.min_lr <= s.lr, "--min-lr: expected at most the rate ", s.lr, ", got ",
                     s.min_lr);
   options.applies_when(!device.is_cpu(), {&s.cuda_graph}, "--device cuda");
-  // Runs from before these options go on: they stand in run.toml only if they were given.
-  options.applies_when(options.given(&s.head_lr), {&s.head_lr}, "");
-  options.applies_when(options.given(&s.patience), {&s.patience}, "");
+  options.name_if_given({&s.head_lr, &s.patience});
   settle_rank_options(options, s);
   check<UsageError>(s.lr > 0 || s.head_lr <= 0, "--head-lr: needs an --lr above 0");
 }

@@ -156,17 +156,16 @@ int generate_pictures(const Words& words) {
     write_file_atomically(fs::path(s.out) / "grid.png",
                           nn::encode_png(nn::picture_grid(images, s.images > 1 ? s.images : 4)));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  const nlohmann::json object{
-      {"command", "generate"},
-      {"device", str(device)},
-      {"model", s.folders.model},
-      {"scheduler", pipeline.scheduler->class_name()},
-      {"steps", s.how.steps},
-      {"guidance_scale", s.how.guidance_scale},
-      {"negative_prompt", s.how.negative_prompt},
-      {"control", s.control.empty() ? nlohmann::json() : nlohmann::json(s.control)},
-      {"pictures", list},
-      {"seconds", seconds.count()}};
+  const nlohmann::json object{{"command", "generate"},
+                              {"device", str(device)},
+                              {"model", s.folders.model},
+                              {"scheduler", pipeline.scheduler->class_name()},
+                              {"steps", s.how.steps},
+                              {"guidance_scale", s.how.guidance_scale},
+                              {"negative_prompt", s.how.negative_prompt},
+                              {"control", or_null(s.control)},
+                              {"pictures", list},
+                              {"seconds", seconds.count()}};
   write_file_atomically(fs::path(s.out) / "pictures.json", json_text(object));
   if (s.common.json)
     print_json(object);

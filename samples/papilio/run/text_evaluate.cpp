@@ -24,12 +24,8 @@ int evaluate_text(const TextCommand& c, const std::string& model, const std::str
   check<UsageError>(data != nullptr, "the data have no ", part, " part");
   const nn::TextEvaluation e = evaluated(*loaded.model, *loaded.tokenizer, data, parts);
   if (c.common.json) {
-    nlohmann::json result{{"command", "evaluate"},
-                          {"device", str(device)},
-                          {"model", model},
-                          {"adapter", adapter.empty() ? nlohmann::json() : nlohmann::json(adapter)},
-                          {"data", c.data.path},
-                          {"split", part},
+    nlohmann::json result{{"command", "evaluate"},       {"device", str(device)}, {"model", model},
+                          {"adapter", or_null(adapter)}, {"data", c.data.path},   {"split", part},
                           {"sequences", e.sequences}};
     add_to_json(result, "", e);
     print_json(result);

@@ -80,8 +80,7 @@ void add_to_json(nlohmann::json& object, const TrainingEnd& end) {
   object["best_validation_accuracy"] = end.best_accuracy;
   object["interrupted"] = end.signal != 0;
   object["stopped_early"] = end.ran_out_of_patience;
-  object["failure"] =
-      end.failures.empty() ? nlohmann::json(nullptr) : nlohmann::json(end.failure());
+  object["failure"] = or_null(end.failure());
 }
 
 }  // namespace papilio::cli
