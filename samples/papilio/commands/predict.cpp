@@ -33,7 +33,6 @@
 #include "samples/papilio/run/predictions_file.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/text_predict.h"
-#include "tensor/files/atomic_file.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -292,28 +291,12 @@ int predict(const Words& words) {
                               {"model", s.model},
                               {"predictions", as_json(predictions, kind)},
                               {"skipped", skipped}};
-  const auto print = [&] {
-    if (s.common.json)
-      print_json(object);
-    else
-      std::printf("%s", as_table(predictions, kind).c_str());
-  };
-  if (s.out.empty()) {
-    print();
-    return 0;
-  }
-  try {
-    write_file_atomically(s.out,
-                          csv ? predictions_csv(predictions, measure(kind)) : json_text(object));
-  } catch (const FileError&) {  // nothing is lost
-    print();
-    throw;
-  }
-  if (s.common.json)
-    print();
-  else
-    std::printf("%s: %s %s\n", s.out.c_str(), with_commas(int64_t(predictions.size())).c_str(),
-                predictions.size() == 1 ? "image" : "images");
+  show_answers({.object = object,
+                .table = as_table(predictions, kind),
+                .file = csv ? predictions_csv(predictions, measure(kind)) : json_text(object),
+                .count = str(with_commas(int64_t(predictions.size())),
+                             predictions.size() == 1 ? " image" : " images")},
+               s.out, s.common.json);
   return 0;
 }
 

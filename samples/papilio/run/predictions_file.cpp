@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
+#include <nlohmann/json.hpp>
 
+#include "samples/papilio/options/common.h"
 #include "tensor/error.h"
+#include "tensor/files/atomic_file.h"
 
 namespace papilio::cli {
 
@@ -34,6 +38,26 @@ std::string predictions_csv(const std::vector<Prediction>& predictions,
     text += '\n';
   }
   return text;
+}
+
+void show_answers(const Answers& a, const std::string& out, bool json) {
+  const auto show = [&] {
+    if (json)
+      print_json(a.object);
+    else
+      std::printf("%s", a.table.c_str());
+  };
+  if (out.empty()) return show();
+  try {
+    write_file_atomically(out, a.file);
+  } catch (const FileError&) {
+    show();
+    throw;
+  }
+  if (json)
+    show();
+  else
+    std::printf("%s: %s\n", out.c_str(), a.count.c_str());
 }
 
 }  // namespace papilio::cli

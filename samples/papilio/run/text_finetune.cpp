@@ -59,11 +59,8 @@ int finetune_text(const TextCommand& c, RunSettings& settings, MethodSettings& m
                   const std::string& folder) {
   const Device device = device_of(c.common);
   TrainingSettings& t = settings.training;
-  settle_text_training(c, t, kFinetuneText);
   c.options.applies_when(false, {&method.drop_path}, kImageModel);
-  check_training_options(c.options, t, device);
-  check_text_options(c, {folder});
-  set_threads(c.common);
+  settle_text_training(c, t, kFinetuneText, {folder});
   manual_seed(uint64_t(t.seed));
   LoadedLanguageModel loaded = load_language_model(folder);
   warn(c.options, loaded.warnings);

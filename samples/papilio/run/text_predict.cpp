@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -21,9 +20,9 @@
 #include "nn/text/utf8.h"
 #include "samples/papilio/options/output_file.h"
 #include "samples/papilio/run/language_model.h"
+#include "samples/papilio/run/predictions_file.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/creation.h"
-#include "tensor/files/atomic_file.h"
 
 namespace papilio::cli {
 
@@ -122,14 +121,11 @@ int predict_text(const Options& options, const TextQuestion& q, Common& common) 
                               {"device", str(device)},
                               {"model", q.model},
                               {"predictions", as_json(answers)}};
-  if (!q.out.empty()) write_file_atomically(q.out, json_text(object));
-  if (common.json)
-    print_json(object);
-  else if (q.out.empty())
-    std::printf("%s", as_table(answers).c_str());
-  else
-    std::printf("%s: %zu %s\n", q.out.c_str(), answers.size(),
-                answers.size() == 1 ? "text" : "texts");
+  show_answers({.object = object,
+                .table = as_table(answers),
+                .file = json_text(object),
+                .count = str(answers.size(), answers.size() == 1 ? " text" : " texts")},
+               q.out, common.json);
   return 0;
 }
 

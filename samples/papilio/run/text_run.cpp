@@ -124,13 +124,17 @@ void show_text_defaults(Options& options, const TrainingSettings& t, const TextD
   show(t.label_smoothing, "0");
 }
 
-void settle_text_training(const TextCommand& c, TrainingSettings& t, const TextDefaults& d) {
+void settle_text_training(const TextCommand& c, TrainingSettings& t, const TextDefaults& d,
+                          const std::vector<std::string>& folders) {
   c.options.applies_when(false, {&c.data.classes, &c.data.corrupt}, kImageModel);
   c.options.applies_when(false, augmentation_options(t.augment), kImageModel);
   c.options.applies_when(false, {&t.cuda_graph, &t.memory, &t.fit_memory}, kImageModel);
   if (!c.options.given(&t.epochs)) t.epochs = d.epochs;
   if (!c.options.given(&t.batch_size)) t.batch_size = d.batch_size;
   if (!c.options.given(&t.label_smoothing)) t.label_smoothing = 0;
+  check_training_options(c.options, t, device_of(c.common));
+  check_text_options(c, folders);
+  set_threads(c.common);
 }
 
 }  // namespace papilio::cli

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "nn/train/evaluate_text.h"
 #include "samples/papilio/data/text_data.h"
@@ -60,8 +61,9 @@ inline constexpr TextDefaults kTrainText{.epochs = 10, .batch_size = 16},
 // The defaults in --help, after add_training_options.
 void show_text_defaults(Options& options, const TrainingSettings& settings,
                         const TextDefaults& defaults);
-// Settles which options of training mean something for text, and what they are if not given.
+// Settles the options of training and of the text, and what they are if not given; the models in
+// `folders` as in check_text_options. Throws UsageError for what means nothing for text.
 void settle_text_training(const TextCommand& command, TrainingSettings& settings,
-                          const TextDefaults& defaults);
+                          const TextDefaults& defaults, const std::vector<std::string>& folders);
 
 }  // namespace papilio::cli

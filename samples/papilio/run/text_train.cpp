@@ -36,11 +36,8 @@ nn::Tokenizer make_tokenizer(const std::string& text, const ModelSettings& m) {
 int train_text(const TextCommand& c, RunSettings& settings, ModelSettings& m) {
   const Device device = device_of(c.common);
   TrainingSettings& t = settings.training;
-  settle_text_training(c, t, kTrainText);
-  check_training_options(c.options, t, device);
-  check_text_options(c, {});
+  settle_text_training(c, t, kTrainText, {});
   if (!c.options.given(&c.text.length)) c.text.length = m.context;
-  set_threads(c.common);
   auto tokenizer = std::make_unique<nn::Tokenizer>(make_tokenizer(c.data.path, m));
   TrainingData parts = text_parts(c, m.context, *tokenizer);
   manual_seed(uint64_t(t.seed));

@@ -77,6 +77,11 @@ TEST_CASE("a disk that is full at the end: the answers are shown, and the exit c
   const Outcome json = at.run(words("predict base --digit 0-2 --json --out made.json"));
   CHECK(json.code == 1);
   CHECK(nlohmann::json::parse(json.out)["predictions"].size() == 3);
+  const std::string text = "predict " + std::string(source_root) + "/tests/golden/gpt2/gpt2 The";
+  const Outcome answered = at.run(words(text + " --out made.json"));
+  CHECK(answered.code == 1);
+  CHECK(answered.out.find("bits a byte") != std::string::npos);
+  CHECK(answered.out == at.run(words(text)).out);
   const Outcome page = at.run(words("evaluate base --classes 0-1 --report made.html"));
   CHECK(page.code == 1);
   CHECK(page.out == evaluated.out);
