@@ -9,6 +9,7 @@
 #include "samples/papilio/data/contact_sheet.h"
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/output_file.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/files/atomic_file.h"
@@ -134,6 +135,7 @@ int data(const Words& words) {
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;
+  check_can_be_written(s.sheet);
   set_threads(s.common);
   const Data data = open_data(s.data);
   warn(options, data.images.notes);
@@ -155,14 +157,13 @@ int data(const Words& words) {
     std::fprintf(stderr, "papilio data: interrupted\n");
     return 128 + Interruptible::signal();
   }
-  if (!s.sheet.empty())
-    write_file_atomically(s.sheet, contact_sheet(s.data.path, *all, s.per_class));
-  if (s.common.json) {
+  if (s.common.json)
     print_json(json_of(s, data, parts, survey));
-  } else {
+  else
     print_text(data, parts, survey);
-    if (!s.sheet.empty()) std::printf("%s: contact sheet\n", s.sheet.c_str());
-  }
+  if (s.sheet.empty()) return 0;
+  write_file_atomically(s.sheet, contact_sheet(s.data.path, *all, s.per_class));
+  if (!s.common.json) std::printf("%s: contact sheet\n", s.sheet.c_str());
   return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/median.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/output_file.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/report_data.h"
 #include "samples/papilio/run/table.h"
@@ -174,6 +175,7 @@ int explain(const Words& words) {
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;
+  check_can_be_written(s.out);
   set_threads(s.common);
   const NoGrad no_grad;
   options.applies_when(s.adapter.empty(), {&s.d, &s.block_size, &s.factors}, "no ADAPTER");
@@ -197,7 +199,6 @@ int explain(const Words& words) {
                        s.layer.empty() ? ", which turned most of all layers." : ".");
     if (!s.model.empty()) add_singular_values(page, s);
   }
-  write_file_atomically(s.out, report::render(page));
   if (s.common.json) {
     nlohmann::json facts = nlohmann::json::object();
     for (const report::Setting& fact : page.facts) facts[fact.name] = fact.value;
@@ -205,8 +206,9 @@ int explain(const Words& words) {
   } else {
     for (const report::Setting& fact : page.facts)
       std::printf("%s: %s\n", fact.name.c_str(), fact.value.c_str());
-    std::printf("%s: pictures of all this\n", s.out.c_str());
   }
+  write_file_atomically(s.out, report::render(page));
+  if (!s.common.json) std::printf("%s: pictures of all this\n", s.out.c_str());
   return 0;
 }
 

@@ -17,14 +17,18 @@ TEST_CASE("a file that cannot be written is refused before the work") {
   const Workplace at;
   train_base(at);
   fs::create_directory(at / "folder.csv");
-  check_refused(at, {{"predict base --digit 0 --out nowhere/p.csv", 1,
-                      "papilio predict: cannot write nowhere/p.csv: there is no folder nowhere"},
-                     {"predict base --digit 0 --out folder.csv", 1,
-                      "papilio predict: cannot write folder.csv: it is a folder"},
-                     {"evaluate base --report nowhere/r.html", 1,
-                      "papilio evaluate: cannot write nowhere/r.html: there is no folder nowhere"},
-                     {"evaluate base --report base", 1,
-                      "papilio evaluate: cannot write base: it is a folder"}});
+  check_refused(
+      at,
+      {{"predict base --digit 0 --out nowhere/p.csv", 1,
+        "papilio predict: cannot write nowhere/p.csv: there is no folder nowhere"},
+       {"predict base --digit 0 --out folder.csv", 1,
+        "papilio predict: cannot write folder.csv: it is a folder"},
+       {"evaluate base --report nowhere/r.html", 1,
+        "papilio evaluate: cannot write nowhere/r.html: there is no folder nowhere"},
+       {"evaluate base --report base", 1, "papilio evaluate: cannot write base: it is a folder"},
+       {"data digits --sheet nowhere/s.html", 1,
+        "papilio data: cannot write nowhere/s.html: there is no folder nowhere"},
+       {"explain --out base", 1, "papilio explain: cannot write base: it is a folder"}});
 }
 
 TEST_CASE("folders that may not be read or written are said to be that, and stay as they are") {
@@ -86,6 +90,13 @@ TEST_CASE("a disk that is full at the end: the answers are shown, and the exit c
   CHECK(page.code == 1);
   CHECK(page.out == evaluated.out);
   CHECK(page.err == "papilio evaluate: cannot write made.html: No space left on device (write)\n");
+  for (const std::string command : {"data digits --sheet", "explain --out"}) {
+    const Outcome found = at.run(words(command + " kept.html")),
+                  unkept = at.run(words(command + " made.html"));
+    CHECK(unkept.code == 1);
+    CHECK(!unkept.out.empty());
+    CHECK(found.out.starts_with(unkept.out));
+  }
   CHECK(!fs::exists(at / "made.csv"));
   CHECK(!fs::exists(at / "made.html"));
 }
