@@ -16,6 +16,7 @@
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/pipeline.h"
+#include "samples/papilio/run/run_files.h"
 #include "tensor/files/atomic_file.h"
 
 namespace papilio::cli {
@@ -23,25 +24,6 @@ namespace papilio::cli {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* kResultFiles[] = {"config.json",
-                                        "adapter_config.json",
-                                        "model_index.json",
-                                        "model.safetensors",
-                                        "model.safetensors.index.json",
-                                        "adapter_model.safetensors",
-                                        "adapter_model.compact.safetensors",
-                                        "id2label.json",
-                                        "preprocessor_config.json",
-                                        "processor_config.json",
-                                        kResults,
-                                        "report.html",
-                                        kResultSettings};
-// Folders of a pipeline, or of adapters for its parts: all their files belong to the result.
-constexpr const char* kResultFolders[] = {
-    "unet",      "vae",        "text_encoder",   "tokenizer",
-    "scheduler", "controlnet", "safety_checker", "feature_extractor"};
-constexpr const char* kRunFiles[] = {"log.csv", "steps.csv", kRunSettings};
 
 constexpr size_t kLargestConfig = 100'000'000;
 // What makes a folder a result.
@@ -56,70 +38,8 @@ void must_remove(const fs::path& path) {
   check<FileError>(!error, path.string(), ": cannot be removed: ", error.message());
 }
 
-// Files of a folder, which may be missing, by the beginning of their names.
-std::vector<fs::path> beginning_with(const fs::path& folder, const std::string& begin) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (it->path().filename().string().starts_with(begin)) files.push_back(it->path());
-  }
-  return files;
-}
-
 bool holds_checkpoints(const fs::path& out) {
   return !nn::Checkpoints(out / "checkpoints").empty();
-}
-
-using Paths = std::vector<fs::path>;
-
-void add_file(Paths& files, const fs::path& path) {
-  std::error_code ignored;
-  const fs::file_status status = fs::symlink_status(path, ignored);
-  if (fs::exists(status) && !fs::is_directory(status)) files.push_back(path);
-}
-
-// The files in a folder and those below it.
-Paths must_list(const fs::path& folder) {
-  Paths files;
-  std::error_code error;
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
-       it.increment(error)) {
-    if (!fs::is_directory(it->symlink_status())) files.push_back(it->path());
-  }
-  check<FileError>(!error, folder.string(), ": cannot be read: ", error.message());
-  return files;
-}
-
-// The files of a result, its configurations first.
-Paths result_in(const fs::path& out) {
-  Paths files;
-  for (const char* name : kResultFiles) add_file(files, out / name);
-  for (const fs::path& shard : beginning_with(out, "model-0")) add_file(files, shard);
-  if (!nn::is_pipeline_folder(out) && !is_pipeline_adapter_folder(out)) return files;
-  for (const char* name : kResultFolders) {
-    std::error_code ignored;
-    if (!fs::is_directory(out / name, ignored)) continue;
-    for (const fs::path& file : must_list(out / name)) add_file(files, file);
-  }
-  return files;
-}
-
-// What else a run leaves.
-Paths run_files_in(const fs::path& out) {
-  Paths files;
-  for (const char* name : kRunFiles) add_file(files, out / name);
-  for (const fs::path& events : beginning_with(out / "tensorboard", "events.out.tfevents."))
-    add_file(files, events);
-  const nn::Checkpoints checkpoints(out / "checkpoints");
-  for (const fs::path& file : checkpoints.files()) add_file(files, file);
-  add_file(files, checkpoints.best());
-  return files;
-}
-
-Paths all_in(const fs::path& out) {
-  Paths files = result_in(out), more = run_files_in(out);
-  files.insert(files.end(), more.begin(), more.end());
-  return files;
 }
 
 // While a result is replaced: the new files, the old ones, and a list of the new ones, which is
@@ -147,8 +67,7 @@ void must_remove_all(const fs::path& folder) {
 
 // What a process that was killed left.
 void remove_half_written(const fs::path& out) {
-  for (const char* name : kResultFiles) must_remove(out / ('.' + std::string(name) + ".tmp"));
-  for (const char* name : kRunFiles) must_remove(out / ('.' + std::string(name) + ".tmp"));
+  for (const std::string& name : file_names()) must_remove(out / ('.' + name + ".tmp"));
   must_remove(out / "..new.list.tmp");
   must_remove_all(fresh_in(out));
 }
@@ -195,7 +114,7 @@ Paths listed(const fs::path& out) {
 // Half a model is no model: configurations go first and come last.
 void place(const fs::path& out, const Paths& files) {
   const fs::path fresh = fresh_in(out);
-  Paths names = must_list(fresh);
+  Paths names = files_in(fresh);
   for (fs::path& name : names) name = name.lexically_relative(fresh);
   std::stable_partition(names.begin(), names.end(),
                         [](const fs::path& name) { return !is_config(name); });
@@ -233,7 +152,7 @@ void put_back(const fs::path& out) {
     must_remove(list_in(out));
   }
   if (!is_there(old)) return;
-  Paths files = must_list(old);
+  Paths files = files_in(old);
   std::stable_partition(files.begin(), files.end(), [&](const fs::path& file) {
     return !is_config(file.lexically_relative(old));
   });
@@ -329,7 +248,7 @@ RunLock prepare_result_folder(const fs::path& out, ResultKind kind, bool overwri
 }
 
 bool holds_run(const fs::path& out) {
-  return half_replaced(out) || is_there(fresh_in(out)) || !all_in(out).empty();
+  return half_replaced(out) || is_there(fresh_in(out)) || !all_files(out).empty();
 }
 
 bool holds_result(const fs::path& out) {
@@ -351,23 +270,23 @@ void check_not_half_replaced(const fs::path& folder) {
 void begin_run_folder(const fs::path& out) {
   std::error_code ignored;
   if (!holds_result(out)) {
-    for (const fs::path& file : result_in(out)) must_remove(file);
+    for (const fs::path& file : result_files(out)) must_remove(file);
   } else if (!fs::exists(out / kResultSettings, ignored) &&
              fs::exists(out / kRunSettings, ignored)) {
     must_rename(out / kRunSettings, out / kResultSettings);
   }
-  for (const fs::path& file : run_files_in(out)) must_remove(file);
+  for (const fs::path& file : run_files(out)) must_remove(file);
   remove_half_written(out);
   nn::Checkpoints(out / "checkpoints").clear();
 }
 
 void write_result(const fs::path& out, const WriteFolder& write) {
-  if (holds_result(out)) return swap_in(out, result_in(out), write);
+  if (holds_result(out)) return swap_in(out, result_files(out), write);
   write(out);
 }
 
 void replace_run_folder(const fs::path& out, const WriteFolder& write) {
-  swap_in(out, all_in(out), write);
+  swap_in(out, all_files(out), write);
   try {  // the result is whole; what else lies there does no harm
     remove_half_written(out);
     nn::Checkpoints(out / "checkpoints").clear();

@@ -8,9 +8,6 @@
 
 namespace papilio::cli {
 
-// The figures of a run beside its result.
-inline constexpr const char* kResults = "results.json";
-
 // What a folder is for: it holds a model or an adapter, never both.
 enum class ResultKind { model, adapter };
 

@@ -1,14 +1,12 @@
 #include "samples/papilio/run/run_results.h"
 
 #include <nlohmann/json.hpp>
-#include <system_error>
-#include <vector>
 
 #include "kernels/threads.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/orthogonality.h"
 #include "samples/papilio/run/ranks.h"
-#include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/run_files.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/version.h"
 #include "tensor/files/atomic_file.h"
@@ -48,36 +46,6 @@ void write_results_or_warn(const Options& options, const std::filesystem::path& 
   } catch (const FileError& e) {
     warn(options, {str("no ", kResults, ": ", e.what())});
   }
-}
-
-std::string written_in(const std::filesystem::path& out) {
-  std::vector<std::string> names;
-  for (const char* name : {"config.json",
-                           "model.safetensors",
-                           "model.safetensors.index.json",
-                           "adapter_config.json",
-                           "adapter_model.safetensors",
-                           "tokenizer.json",
-                           "id2label.json",
-                           "preprocessor_config.json",
-                           "model_index.json",
-                           "unet/",
-                           "vae/",
-                           "text_encoder/",
-                           "tokenizer/",
-                           "scheduler/",
-                           "controlnet/",
-                           kResults,
-                           "report.html",
-                           "log.csv",
-                           "steps.csv",
-                           "tensorboard/",
-                           "checkpoints/",
-                           "run.toml"}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(out / name, ignored)) names.emplace_back(name);
-  }
-  return joined(names, ", ");
 }
 
 }  // namespace papilio::cli

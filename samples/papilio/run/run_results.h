@@ -20,7 +20,4 @@ nlohmann::json run_results(const Options& options, const RunSettings& settings, 
 void write_results_or_warn(const Options& options, const std::filesystem::path& out,
                            const nlohmann::json& results);
 
-// The files and folders of a run that there are: "config.json, model.safetensors, ...".
-std::string written_in(const std::filesystem::path& out);
-
 }  // namespace papilio::cli

@@ -12,6 +12,7 @@
 #include "samples/papilio/run/report_adapter.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/report_training.h"
+#include "samples/papilio/run/run_files.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/run_results.h"
 

@@ -1,0 +1,132 @@
+#include "samples/papilio/run/run_files.h"
+
+#include <iterator>
+#include <system_error>
+
+#include "nn/diffusion/pipeline.h"
+#include "nn/train/checkpoints.h"
+#include "samples/papilio/options/settings_file.h"
+#include "samples/papilio/run/pipeline.h"
+#include "tensor/error.h"
+#include "tensor/text.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kModelFiles[] = {"config.json",
+                                       "adapter_config.json",
+                                       "model_index.json",
+                                       "model.safetensors",
+                                       "model.safetensors.index.json",
+                                       "adapter_model.safetensors",
+                                       "adapter_model.compact.safetensors",
+                                       "id2label.json",
+                                       "preprocessor_config.json",
+                                       "processor_config.json"};
+// Folders of a pipeline, or of adapters for its parts: all their files belong to the result.
+constexpr const char* kModelFolders[] = {
+    "unet",      "vae",        "text_encoder",   "tokenizer",
+    "scheduler", "controlnet", "safety_checker", "feature_extractor"};
+constexpr const char* kFigures[] = {kResults, "report.html", kResultSettings};
+constexpr const char *kLogs[] = {"log.csv", "steps.csv"}, *kTensorboard = "tensorboard",
+                     *kCheckpoints = "checkpoints";
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+void add_file(Paths& files, const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::symlink_status(path, ignored);
+  if (fs::exists(status) && !fs::is_directory(status)) files.push_back(path);
+}
+
+// Files of a folder, which may be missing, by the beginning of their names.
+Paths beginning_with(const fs::path& folder, const std::string& begin) {
+  Paths files;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().filename().string().starts_with(begin)) files.push_back(it->path());
+  }
+  return files;
+}
+
+// The folders of a pipeline that there are; none of something else.
+Paths model_folders(const fs::path& out) {
+  Paths folders;
+  if (!nn::is_pipeline_folder(out) && !is_pipeline_adapter_folder(out)) return folders;
+  for (const char* name : kModelFolders) {
+    std::error_code ignored;
+    if (fs::is_directory(out / name, ignored)) folders.push_back(out / name);
+  }
+  return folders;
+}
+
+}  // namespace
+
+Paths files_in(const fs::path& folder) {
+  Paths files;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (!fs::is_directory(it->symlink_status())) files.push_back(it->path());
+  }
+  check<FileError>(!error, folder.string(), ": cannot be read: ", error.message());
+  return files;
+}
+
+Paths result_files(const fs::path& out) {
+  Paths files;
+  for (const char* name : kModelFiles) add_file(files, out / name);
+  for (const char* name : kFigures) add_file(files, out / name);
+  for (const fs::path& shard : beginning_with(out, "model-0")) add_file(files, shard);
+  for (const fs::path& folder : model_folders(out))
+    for (const fs::path& file : files_in(folder)) add_file(files, file);
+  return files;
+}
+
+Paths run_files(const fs::path& out) {
+  Paths files;
+  for (const char* name : kLogs) add_file(files, out / name);
+  add_file(files, out / kRunSettings);
+  for (const fs::path& events : beginning_with(out / kTensorboard, "events.out.tfevents."))
+    add_file(files, events);
+  const nn::Checkpoints checkpoints(out / kCheckpoints);
+  for (const fs::path& file : checkpoints.files()) add_file(files, file);
+  add_file(files, checkpoints.best());
+  return files;
+}
+
+Paths all_files(const fs::path& out) {
+  Paths files = result_files(out), more = run_files(out);
+  files.insert(files.end(), more.begin(), more.end());
+  return files;
+}
+
+std::vector<std::string> file_names() {
+  std::vector<std::string> names(std::begin(kModelFiles), std::end(kModelFiles));
+  names.insert(names.end(), std::begin(kFigures), std::end(kFigures));
+  names.insert(names.end(), std::begin(kLogs), std::end(kLogs));
+  names.emplace_back(kRunSettings);
+  return names;
+}
+
+std::string written_in(const fs::path& out) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& name) {
+    if (is_there(out / name) && !name.starts_with('.')) names.push_back(name);
+  };
+  for (const char* name : kModelFiles) add(name);
+  for (const fs::path& folder : model_folders(out)) add(folder.filename().string() + '/');
+  for (const char* name : kFigures) add(name);
+  for (const char* name : kLogs) add(name);
+  for (const char* name : {kTensorboard, kCheckpoints}) add(name + std::string("/"));
+  add(kRunSettings);
+  return joined(names, ", ");
+}
+
+}  // namespace papilio::cli

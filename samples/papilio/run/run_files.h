@@ -1,0 +1,29 @@
+// Which files in a folder are a run's: its result, and what else it leaves.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace papilio::cli {
+
+using Paths = std::vector<std::filesystem::path>;
+
+// The figures of a run beside its result.
+inline constexpr const char* kResults = "results.json";
+
+// A result's files that are there, its configurations first; what else a run leaves; both.
+Paths result_files(const std::filesystem::path& out);
+Paths run_files(const std::filesystem::path& out);
+Paths all_files(const std::filesystem::path& out);
+
+// The files in a folder and those below it. Throws FileError.
+Paths files_in(const std::filesystem::path& folder);
+
+// What the files beside each other in the folder are called, whether they are there or not.
+std::vector<std::string> file_names();
+
+// The files and folders of a run that there are: "config.json, model.safetensors, ...".
+std::string written_in(const std::filesystem::path& out);
+
+}  // namespace papilio::cli
