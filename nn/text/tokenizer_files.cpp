@@ -295,6 +295,10 @@ void read_roles(const fs::path& folder, Tokenizer::Parts& parts) {
 
 }  // namespace
 
+std::vector<std::string> tokenizer_file_names() {
+  return {kFiles.begin(), kFiles.end()};
+}
+
 bool has_tokenizer(const fs::path& folder) {
   return is_there(folder / kTokenizer) ||
          (is_there(folder / kVocabulary) && is_there(folder / kMerges));

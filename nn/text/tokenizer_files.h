@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "nn/text/tokenizer.h"
 
@@ -10,6 +12,9 @@ namespace papilio::nn {
 // Does the folder have tokenizer.json, or vocab.json and merges.txt?
 bool has_tokenizer(const std::filesystem::path& folder);
 
+// What the files of a tokenizer are called; a folder has some of them.
+std::vector<std::string> tokenizer_file_names();
+
 // The tokenizer of a model's folder: tokenizer.json, else vocab.json with merges.txt; which tokens
 // play a part from tokenizer_config.json and special_tokens_map.json. Throws FileError that names
 // the file and the place for what is broken, and the setting for what would give other ids than
@@ -17,8 +22,8 @@ bool has_tokenizer(const std::filesystem::path& folder);
 Tokenizer load_tokenizer(const std::filesystem::path& folder);
 
 // Writes tokenizer.json and tokenizer_config.json, and for older programs vocab.json and
-// merges.txt; of one that reads as CLIP's the latter two and its configuration. The folder is there.
-// Throws ArgumentError for a tokenizer that normalises in another way.
+// merges.txt; of one that reads as CLIP's the latter two and its configuration. The folder is
+// there. Throws ArgumentError for a tokenizer that normalises in another way.
 void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder);
 
 // Copies the tokenizer's files of a model's folder, as they are, into another folder.

@@ -4,8 +4,10 @@
 #include <system_error>
 
 #include "nn/diffusion/pipeline.h"
+#include "nn/text/tokenizer_files.h"
 #include "nn/train/checkpoints.h"
 #include "samples/papilio/options/settings_file.h"
+#include "samples/papilio/run/model.h"
 #include "samples/papilio/run/pipeline.h"
 #include "tensor/error.h"
 #include "tensor/text.h"
@@ -55,6 +57,14 @@ Paths beginning_with(const fs::path& folder, const std::string& begin) {
   return files;
 }
 
+// A language model's tokenizer; without a model it is not a run's, which may be about to read it.
+Paths tokenizer_files(const fs::path& out) {
+  Paths files;
+  if (!is_model_folder(out)) return files;
+  for (const std::string& name : nn::tokenizer_file_names()) add_file(files, out / name);
+  return files;
+}
+
 // The folders of a pipeline that there are; none of something else.
 Paths model_folders(const fs::path& out) {
   Paths folders;
@@ -82,6 +92,7 @@ Paths files_in(const fs::path& folder) {
 Paths result_files(const fs::path& out) {
   Paths files;
   for (const char* name : kModelFiles) add_file(files, out / name);
+  for (const fs::path& file : tokenizer_files(out)) files.push_back(file);
   for (const char* name : kFigures) add_file(files, out / name);
   for (const fs::path& shard : beginning_with(out, "model-0")) add_file(files, shard);
   for (const fs::path& folder : model_folders(out))
@@ -109,6 +120,7 @@ Paths all_files(const fs::path& out) {
 
 std::vector<std::string> file_names() {
   std::vector<std::string> names(std::begin(kModelFiles), std::end(kModelFiles));
+  for (const std::string& name : nn::tokenizer_file_names()) names.push_back(name);
   names.insert(names.end(), std::begin(kFigures), std::end(kFigures));
   names.insert(names.end(), std::begin(kLogs), std::end(kLogs));
   names.emplace_back(kRunSettings);
@@ -121,6 +133,7 @@ std::string written_in(const fs::path& out) {
     if (is_there(out / name) && !name.starts_with('.')) names.push_back(name);
   };
   for (const char* name : kModelFiles) add(name);
+  for (const fs::path& file : tokenizer_files(out)) add(file.filename().string());
   for (const fs::path& folder : model_folders(out)) add(folder.filename().string() + '/');
   for (const char* name : kFigures) add(name);
   for (const char* name : kLogs) add(name);

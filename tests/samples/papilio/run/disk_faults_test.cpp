@@ -50,8 +50,9 @@ std::string said(const Workplace& at, const std::string& folder) {
   std::string all;
   const bool adapter = fs::exists(at / (folder + "/adapter_config.json"));
   if (!adapter && !fs::exists(at / (folder + "/config.json"))) return "";
-  for (const char* file : {"config.json", "model.safetensors", "preprocessor_config.json",
-                           "adapter_config.json", "adapter_model.safetensors", "id2label.json"})
+  for (const char* file :
+       {"config.json", "model.safetensors", "preprocessor_config.json", "adapter_config.json",
+        "adapter_model.safetensors", "id2label.json", "tokenizer.json"})
     all += std::string(file) + '\n' + at.bytes(folder + '/' + file);
   return all;
 }
@@ -72,6 +73,10 @@ TEST_CASE(
   }
   at.json(words("merge old a --out merged"));
   at.json(words("convert b --to compact --out compact"));
+  const std::string gpt2 = std::string(source_root) + "/tests/golden/gpt2/gpt2";
+  at.json(words("convert " + gpt2 + " --to nf4 --out nf4"));
+  fs::copy(gpt2, at / "text");
+  write_bytes(at / "text/tokenizer.json", "another one");
   const struct {
     std::string line, before, after;
   } cases[] = {
@@ -80,6 +85,7 @@ TEST_CASE(
        "--quiet --out out",
        "a", "b"},
       {"merge old a --overwrite --quiet --out out", "new", "merged"},
+      {"convert " + gpt2 + " --to nf4 --overwrite --quiet --out out", "text", "nf4"},
   };
   for (const auto& c : cases) {
     CAPTURE(c.line);

@@ -68,6 +68,11 @@ TEST_CASE("--overwrite leaves nothing of the run before") {
   CHECK(names_in(at / "m/checkpoints") == names_in(at / "fresh/checkpoints"));
   CHECK(names_in(at / "m/tensorboard").size() == 1);
   at.json(words("evaluate m"));
+  at.json(
+      words("convert " + std::string(source_root) + "/tests/golden/gpt2/gpt2 --to nf4 --out t"));
+  CHECK(fs::exists(at / "t/tokenizer.json"));
+  at.json(words(digits + "t --overwrite"));
+  CHECK(names_in(at / "t") == names_in(at / "fresh"));
   // An adapter without names over one that has some.
   at.json(words("finetune m --classes 5-6 --epochs 1 -b 4 -m 2 --out foreign"));
   at.json(words("finetune m --classes 8-9 --epochs 1 -b 4 -m 2 --out named"));
