@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
@@ -31,6 +32,8 @@ namespace papilio {
 
 namespace {
 constexpr size_t kAlignment = 64;
+// Where tensors without elements lie: an offset from null would be undefined.
+alignas(kAlignment) std::byte nowhere[kAlignment];
 }  // namespace
 
 // Rounds up to one of eight sizes between powers of two: at most 12.5 % is wasted and sizes meet
@@ -144,7 +147,10 @@ Cache& cache() {
 
 Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
   check_available("allocate", device);
-  if (bytes == 0) return;
+  if (bytes == 0) {
+    data_ = nowhere;
+    return;
+  }
   if (DryRun::active()) {
     dry_ = std::make_unique<DryBlock>(bytes, device);
     return;
@@ -167,7 +173,7 @@ Storage::Storage(void* data, size_t bytes, std::shared_ptr<void> owner)
     : data_(data), bytes_(bytes), owner_(std::move(owner)) {}
 
 Storage::~Storage() {
-  if (data_ == nullptr || owner_ != nullptr) return;
+  if (bytes_ == 0 || data_ == nullptr || owner_ != nullptr) return;
   if (device_.is_cpu())
     cache().give(data_, bytes_);
   else

@@ -35,12 +35,10 @@ struct Sizes {
   int64_t grain() const { return 1 + (1 << 16) / (1 + T * S * (D + E)); }
 };
 
-// Matrix number `head` of a (B, H, rows, columns) view; null of one without elements.
+// Matrix number `head` of a (B, H, rows, columns) view.
 template <class T, class AnyView>
 auto* matrix(const AnyView& x, int64_t head) {
-  auto* const data = x.template as<T>();
-  if (!data) return data;
-  return data + head / x.shape[1] * x.strides[0] + head % x.shape[1] * x.strides[1];
+  return x.template as<T>() + head / x.shape[1] * x.strides[0] + head % x.shape[1] * x.strides[1];
 }
 template <class T>
 Rows<T> rows_of(const ConstView& x, int64_t head) {

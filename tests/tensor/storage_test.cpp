@@ -51,7 +51,7 @@ TEST_CASE("storage: blocks are aligned to 64 bytes and separate") {
 TEST_CASE("storage: an empty block takes no memory") {
   const MemoryStats before = memory_stats();
   const Storage none(0, Device::cpu());
-  CHECK(none.data() == nullptr);
+  CHECK(none.data() != nullptr);  // offsets from it are no offsets from null
   CHECK(memory_stats().allocations == before.allocations);
   CHECK(memory_stats().in_use == before.in_use);
 }
