@@ -1,4 +1,4 @@
-// A file has at most 400 lines, a function at most 80.
+// A file has at most 400 lines, scripts too; a function at most 80.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -101,11 +101,15 @@ std::vector<Function> functions_of(const std::string& text) {
   return found;
 }
 
+// "file: lines", or nothing.
+std::string too_long(const std::string& file, const std::string& text) {
+  const auto lines = std::ranges::count(text, '\n');
+  return lines > kMostFileLines ? file + ": " + std::to_string(lines) + " lines\n" : "";
+}
+
 // "file:line: what is too long", one line each.
 std::string complaints(const std::string& file, const std::string& text) {
-  std::string all;
-  const auto lines = std::ranges::count(text, '\n');
-  if (lines > kMostFileLines) all += file + ": " + std::to_string(lines) + " lines\n";
+  std::string all = too_long(file, text);
   for (const Function& f : functions_of(text)) {
     if (f.lines > kMostFunctionLines)
       all += file + ":" + std::to_string(f.line) + ": " + f.head + ": " + std::to_string(f.lines) +
@@ -139,6 +143,28 @@ TEST_CASE("no file has more than 400 lines, no function more than 80") {
     }
   }
   CHECK(functions > 1000);
+}
+
+// Python's and the shell's: by their names' ends, or by a first line "#!".
+TEST_CASE("no script has more than 400 lines") {
+  const fs::path top = papilio::test::source_root;
+  int scripts = 0;
+  const auto look = [&](const fs::path& path) {
+    const std::string extension = path.extension();
+    if (!fs::is_regular_file(path) || (extension != ".py" && extension != ".sh" && extension != ""))
+      return;
+    std::ifstream in(path);
+    const std::string text((std::istreambuf_iterator<char>(in)), {});
+    if (extension.empty() && !text.starts_with("#!")) return;
+    ++scripts;
+    const std::string wrong = too_long(fs::relative(path, top), text);
+    CHECK_MESSAGE(wrong.empty(), wrong);
+  };
+  look(top / "dev");
+  look(top / ".ci/run");
+  for (const char* room : {"kernels", "nn", "boft", "samples", "tests", "findings"})
+    for (const auto& entry : fs::recursive_directory_iterator(top / room)) look(entry.path());
+  CHECK(scripts > 50);
 }
 
 TEST_CASE("what is too long is found") {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "samples/report/svg/text.h"
+#include "tensor/text.h"
 
 namespace papilio::report {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "samples/report/svg/palette.h"
 #include "samples/report/svg/text.h"
+#include "tensor/text.h"
 
 namespace papilio::report {
 namespace {

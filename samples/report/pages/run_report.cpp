@@ -9,6 +9,7 @@
 #include "samples/report/pages/run_adapter.h"
 #include "samples/report/pages/run_classes.h"
 #include "samples/report/svg/text.h"
+#include "tensor/text.h"
 
 namespace papilio::report {
 namespace {

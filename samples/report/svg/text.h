@@ -12,8 +12,7 @@ namespace papilio::report {
 // that XML forbids and bytes that are not UTF-8 become U+FFFD, so that no label can break the page.
 std::string escape(std::string_view text);
 
-// The parts with the separator between two; and a text's parts, at least one.
-std::string joined(const std::vector<std::string>& parts, std::string_view separator);
+// A text's parts between separators, at least one.
 std::vector<std::string> split(std::string_view text, char separator);
 
 // RFC 4648's, with padding.
