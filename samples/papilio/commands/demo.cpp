@@ -13,7 +13,7 @@ namespace papilio::cli {
 
 int demo(const Words& words) {
   std::string what = "digits", out = "demo";
-  int64_t seeds = papilio::demo::Schedule{}.seeds, seed = 0;
+  int64_t seeds = papilio::demo::Hyperparameters{}.seeds, seed = 0;
   int64_t pretrainings = 3;
   std::string epochs = "20,60", heads = "both";
   bool quick = false, tune = false, curve = false;

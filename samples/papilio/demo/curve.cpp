@@ -59,12 +59,12 @@ struct Base {
   double energy = 0;
 };
 
-Pretrained pretrained_with(const Task& task, const Schedule& schedule, uint64_t seed, Device device,
-                           std::FILE* progress) {
+Pretrained pretrained_with(const Task& task, const Hyperparameters& hyperparameters, uint64_t seed,
+                           Device device, std::FILE* progress) {
   const int64_t batches =
-      (task.old_digits.train->size() + schedule.batch_size - 1) / schedule.batch_size;
-  nn::Progress bar(progress, str("pretraining ", seed), schedule.pretrain_epochs * batches);
-  return pretrain(task, schedule, seed, device, [&](int64_t step, double, int64_t images) {
+      (task.old_digits.train->size() + hyperparameters.batch_size - 1) / hyperparameters.batch_size;
+  nn::Progress bar(progress, str("pretraining ", seed), hyperparameters.pretrain_epochs * batches);
+  return pretrain(task, hyperparameters, seed, device, [&](int64_t step, double, int64_t images) {
     bar.update(step, images, "");
     return cli::Interruptible::signal() == 0;
   });
@@ -72,7 +72,7 @@ Pretrained pretrained_with(const Task& task, const Schedule& schedule, uint64_t 
 
 Base base_of(Pretrained pretrained) {
   Base base{std::move(pretrained), {}};
-  Run run(base.pretrained, {"base", "base", DemoMethod::Kind::probe, {}, 0}, 0);
+  Run run(base.pretrained, {.name = "base", .label = "base", .kind = DemoMethod::Kind::probe}, 0);
   base.weights = run.weights();
   base.energy = total_energy(base.weights);
   return base;
@@ -89,17 +89,17 @@ void measure(CurvePoint& point, Run& run, const Base& base, const Task& task) {
 
 // The finished run, then the same part of the way back; nothing if a signal ended it.
 std::vector<CurvePoint> points_of(const CurvePoint& at, const DemoMethod& method, const Base& base,
-                                  const Task& task, Schedule schedule) {
-  schedule.adapt_epochs = at.epochs;
+                                  const Task& task, Hyperparameters hyperparameters) {
+  hyperparameters.adapt_epochs = at.epochs;
   Run run(base.pretrained, method, at.seed);
-  if (at.fitted_head) run.fit_head(task, schedule);
-  run.train(task, schedule, std::numeric_limits<int64_t>::max(),
+  if (at.fitted_head) run.fit_head(task, hyperparameters);
+  run.train(task, hyperparameters, std::numeric_limits<int64_t>::max(),
             [](int64_t, double, int64_t) { return cli::Interruptible::signal() == 0; });
   if (cli::Interruptible::signal() != 0) return {};
   CurvePoint point = at;
   point.before = base.pretrained.accuracy;
   measure(point, run, base, task);
-  point.probed = run.probe_old(task, schedule);
+  point.probed = run.probe_old(task, hyperparameters);
   std::vector<CurvePoint> points{point};
   if (method.kind == DemoMethod::Kind::probe) return points;
   for (const double strength : kPartsOfTheWay) {
@@ -142,7 +142,7 @@ std::vector<std::pair<CurvePoint, const DemoMethod*>> runs_of(const CurvePlan& p
 }  // namespace
 
 std::vector<CurvePoint> draw_curve(const CurvePlan& plan, const Task& task,
-                                   const Schedule& schedule, Device device,
+                                   const Hyperparameters& hyperparameters, Device device,
                                    const std::filesystem::path& out, std::FILE* progress,
                                    const std::map<uint64_t, Pretrained>& known) {
   PointFile file(out / "points.jsonl");
@@ -156,13 +156,14 @@ std::vector<CurvePoint> draw_curve(const CurvePlan& plan, const Task& task,
     if (found.empty()) {
       if (!bases.contains(at.pretraining)) {
         const auto made = known.find(at.pretraining);
-        bases.emplace(at.pretraining,
-                      base_of(made != known.end() ? made->second
-                                                  : pretrained_with(task, schedule, at.pretraining,
-                                                                    device, progress)));
+        bases.emplace(
+            at.pretraining,
+            base_of(made != known.end() ? made->second
+                                        : pretrained_with(task, hyperparameters, at.pretraining,
+                                                          device, progress)));
         if (cli::Interruptible::signal() != 0) break;
       }
-      found = points_of(at, *method, bases.at(at.pretraining), task, schedule);
+      found = points_of(at, *method, bases.at(at.pretraining), task, hyperparameters);
       file.add(found);
     }
     points.insert(points.end(), found.begin(), found.end());

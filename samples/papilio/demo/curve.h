@@ -37,7 +37,7 @@ CurvePlan whole_curve(int64_t seeds);
 CurvePlan quick_curve(uint64_t seed);
 
 // One adapted model, all of it or a part of the way back (strength < 1). Figures are shares of the
-// test digits, of energy and of |W|, and degrees; NaN where there is none.
+// test digits, of energy and of |W|, and degrees; NaN if there is none.
 struct CurvePoint {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
@@ -61,7 +61,7 @@ struct CurvePoint {
 // that belongs to the plan. A signal ends it early. `progress`: null is silent. `known`: models
 // that are pretrained already, by seed.
 std::vector<CurvePoint> draw_curve(const CurvePlan& plan, const Task& task,
-                                   const Schedule& schedule, Device device,
+                                   const Hyperparameters& hyperparameters, Device device,
                                    const std::filesystem::path& out, std::FILE* progress,
                                    const std::map<uint64_t, Pretrained>& known = {});
 

@@ -111,7 +111,8 @@ report::CurveReport curve_report(const std::vector<CurvePoint>& points) {
   return page;
 }
 
-int run_curve(const DemoOptions& options, const Task& task, const Schedule& schedule) {
+int run_curve(const DemoOptions& options, const Task& task,
+              const Hyperparameters& hyperparameters) {
   CurvePlan plan = whole_curve(options.seeds);
   if (options.quick) plan.settings = curve_settings(true);
   plan.epochs = options.quick ? std::vector<int64_t>{1} : options.curve_epochs;
@@ -119,7 +120,7 @@ int run_curve(const DemoOptions& options, const Task& task, const Schedule& sche
   plan.pretrainings.clear();
   for (int64_t i = 0; i < options.pretrainings; ++i)
     plan.pretrainings.push_back(options.seed + uint64_t(i));
-  const std::vector<CurvePoint> points = draw_curve(plan, task, schedule, options.device,
+  const std::vector<CurvePoint> points = draw_curve(plan, task, hyperparameters, options.device,
                                                     options.out, options.quiet ? nullptr : stderr);
   if (!points.empty()) {
     report::CurveReport page = curve_report(points);

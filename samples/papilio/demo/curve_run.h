@@ -13,6 +13,6 @@ report::CurveReport curve_report(const std::vector<CurvePoint>& points);
 
 // Draws all curves, or goes on with those that are begun; writes curve.json and curve.html of what
 // there is, and prints the table. Returns the exit code.
-int run_curve(const DemoOptions& options, const Task& task, const Schedule& schedule);
+int run_curve(const DemoOptions& options, const Task& task, const Hyperparameters& hyperparameters);
 
 }  // namespace papilio::demo

@@ -33,11 +33,11 @@ using Clock = std::chrono::steady_clock;
 // The layer that the pictures of one layer show.
 constexpr const char* kPictureLayer = "vit.encoder.layer.3.attention.attention.query";
 
-Schedule schedule_of(const DemoOptions& options) {
-  Schedule schedule;
-  schedule.seeds = options.seeds;
-  if (options.quick) schedule.pretrain_epochs = schedule.adapt_epochs = 2;
-  return schedule;
+Hyperparameters hyperparameters_of(const DemoOptions& options) {
+  Hyperparameters hyperparameters;
+  hyperparameters.seeds = options.seeds;
+  if (options.quick) hyperparameters.pretrain_epochs = hyperparameters.adapt_epochs = 2;
+  return hyperparameters;
 }
 
 // A step's line in the progress; the run goes on until a signal comes.
@@ -48,12 +48,12 @@ bool show(nn::Progress& progress, int64_t step, double loss, int64_t images) {
   return cli::Interruptible::signal() == 0;
 }
 
-Pretrained pretrained_model(const Task& task, const Schedule& schedule, const DemoOptions& options,
-                            std::FILE* out) {
+Pretrained pretrained_model(const Task& task, const Hyperparameters& hyperparameters,
+                            const DemoOptions& options, std::FILE* out) {
   const int64_t batches =
-      (task.old_digits.train->size() + schedule.batch_size - 1) / schedule.batch_size;
-  nn::Progress progress(out, "pretrain on digits 0-4", schedule.pretrain_epochs * batches);
-  return pretrain(task, schedule, options.seed, options.device,
+      (task.old_digits.train->size() + hyperparameters.batch_size - 1) / hyperparameters.batch_size;
+  nn::Progress progress(out, "pretrain on digits 0-4", hyperparameters.pretrain_epochs * batches);
+  return pretrain(task, hyperparameters, options.seed, options.device,
                   [&](int64_t step, double loss, int64_t images) {
                     return show(progress, step, loss, images);
                   });
@@ -61,15 +61,16 @@ Pretrained pretrained_model(const Task& task, const Schedule& schedule, const De
 
 // One run a seed; fewer, the last unfinished, if a signal came.
 std::vector<Run> adapt(const Pretrained& pretrained, const DemoMethod& method, const Task& task,
-                       const Schedule& schedule, uint64_t first_seed, std::FILE* out) {
+                       const Hyperparameters& hyperparameters, uint64_t first_seed,
+                       std::FILE* out) {
   std::vector<Run> runs;
   const int64_t batches =
-      (task.new_digits.train->size() + schedule.batch_size - 1) / schedule.batch_size;
-  const int64_t steps = schedule.adapt_epochs * batches;
-  nn::Progress progress(out, method.label, schedule.seeds * steps);
-  for (int64_t i = 0; i < schedule.seeds && cli::Interruptible::signal() == 0; ++i) {
+      (task.new_digits.train->size() + hyperparameters.batch_size - 1) / hyperparameters.batch_size;
+  const int64_t steps = hyperparameters.adapt_epochs * batches;
+  nn::Progress progress(out, method.label, hyperparameters.seeds * steps);
+  for (int64_t i = 0; i < hyperparameters.seeds && cli::Interruptible::signal() == 0; ++i) {
     runs.emplace_back(pretrained, method, first_seed + uint64_t(i));
-    runs.back().train(task, schedule, std::max<int64_t>(1, steps / 8),
+    runs.back().train(task, hyperparameters, std::max<int64_t>(1, steps / 8),
                       [&](int64_t step, double loss, int64_t images) {
                         return show(progress, i * steps + step, loss, images);
                       });
@@ -137,14 +138,15 @@ report::MethodReport method_report(const MethodResult& r, size_t seeds) {
 
 std::string command_of(const DemoOptions& options) {
   std::string text = "papilio demo";
-  if (options.seeds != Schedule{}.seeds) text += str(" --seeds ", options.seeds);
+  if (options.seeds != Hyperparameters{}.seeds) text += str(" --seeds ", options.seeds);
   if (options.seed != 0) text += str(" --seed ", options.seed);
   if (!options.device.is_cpu()) text += str(" --device ", options.device);
   return options.quick ? text + " --quick" : text;
 }
 
 // What the report says about the run beside its figures.
-void describe(report::DemoReport& page, const Schedule& schedule, const DemoOptions& options) {
+void describe(report::DemoReport& page, const Hyperparameters& hyperparameters,
+              const DemoOptions& options) {
   const nn::ViTConfig c = model_config();
   const nn::RandomAffine a = augmentation();
   page.data_note =
@@ -155,30 +157,30 @@ void describe(report::DemoReport& page, const Schedule& schedule, const DemoOpti
       str("Vision transformer: ", c.num_hidden_layers, " layers, width ", c.hidden_size, ", ",
           c.num_attention_heads, " heads, MLP width ", c.intermediate_size, ", patches of ",
           c.patch_size, "x", c.patch_size, " pixels.");
-  page.seeds = int(schedule.seeds);
+  page.seeds = int(hyperparameters.seeds);
   page.learning_rate_rule = kRateRule;
   page.settings = {
       {"optimiser", "AdamW, cosine schedule with 5 % warm-up, gradient norm at most 1"},
-      {"batch", str(schedule.batch_size)},
-      {"epochs",
-       str(schedule.pretrain_epochs, " pretraining, ", schedule.adapt_epochs, " adapting")},
-      {"pretraining rate", str(schedule.pretrain_lr)},
-      {"label smoothing", str(schedule.label_smoothing)},
-      {"weight decay", str(schedule.weight_decay, " on layer weights, 0 on adapters")},
+      {"batch", str(hyperparameters.batch_size)},
+      {"epochs", str(hyperparameters.pretrain_epochs, " pretraining, ",
+                     hyperparameters.adapt_epochs, " adapting")},
+      {"pretraining rate", str(hyperparameters.pretrain_lr)},
+      {"label smoothing", str(hyperparameters.label_smoothing)},
+      {"weight decay", str(hyperparameters.weight_decay, " on layer weights, 0 on adapters")},
       {"augmentation", str("shift up to ", a.shift_pixels, " pixel, rotation up to ",
                            a.rotation_degrees, " degrees")}};
   page.environment = {{"device", str(options.device)},
                       {"threads", str(num_threads())},
                       {"compiler", __VERSION__},
                       {"seeds", str("pretraining ", options.seed, ", adapting ", options.seed,
-                                    " to ", options.seed + uint64_t(schedule.seeds) - 1)},
+                                    " to ", options.seed + uint64_t(hyperparameters.seeds) - 1)},
                       {"command", command_of(options)}};
 }
 
 // The pretrained model as it is, before anything is adapted: its folder, and its energy.
 double add_base(report::DemoReport& page, const Pretrained& pretrained, const Task& task,
                 const std::filesystem::path& folder) {
-  Run base(pretrained, {"base", "base", DemoMethod::Kind::probe, {}, 0}, 0);
+  Run base(pretrained, {.name = "base", .label = "base", .kind = DemoMethod::Kind::probe}, 0);
   page.row_angles_layer = kPictureLayer;
   page.base_row_angles = row_angles(base.weights().at(kPictureLayer));
   page.model_parameters = nn::count_parameters(base.model()).all;
@@ -197,13 +199,13 @@ void finish_boft(Run& boft, Results& results, report::DemoReport& page, const Ta
   add_rotation(page, boft, kPictureLayer);
 }
 
-void print_results(const Results& results, const report::DemoReport& page, const Schedule& schedule,
-                   const std::filesystem::path& out) {
+void print_results(const Results& results, const report::DemoReport& page,
+                   const Hyperparameters& hyperparameters, const std::filesystem::path& out) {
   std::printf(
       "\npretrained on digits 0-4: %.1f %% of the test digits; then adapted to 5-9, %lld seed%s "
       "each\n\n%s\n",
-      100 * results.pretrain_accuracy, (long long)schedule.seeds, schedule.seeds == 1 ? "" : "s",
-      table(results).c_str());
+      100 * results.pretrain_accuracy, static_cast<long long>(hyperparameters.seeds),
+      hyperparameters.seeds == 1 ? "" : "s", table(results).c_str());
   std::printf(
       "old digits: the adapted backbone under the pretrained head. energy: change of the adapted "
       "layers' hyperspherical energy.\nx frozen: a training step against the same with adapters "
@@ -233,33 +235,35 @@ int interrupted(size_t finished, const std::filesystem::path& out) {
 int run(const DemoOptions& options) {
   const auto begin = Clock::now();
   const cli::Interruptible interruptible;
-  const Schedule schedule = schedule_of(options);
+  const Hyperparameters hyperparameters = hyperparameters_of(options);
   std::FILE* const progress = options.quiet ? nullptr : stderr;
   if (!options.tune) cli::make_folder(options.out);
   const Task task = make_task(cli::all_digits());
-  if (options.curve) return run_curve(options, task, schedule);
-  const Pretrained pretrained = pretrained_model(task, schedule, options, progress);
+  if (options.curve) return run_curve(options, task, hyperparameters);
+  const Pretrained pretrained = pretrained_model(task, hyperparameters, options, progress);
   if (cli::Interruptible::signal() != 0) return interrupted(0, options.out);
-  if (options.tune) return tune(task, schedule, pretrained, options.json);
+  if (options.tune) return tune(task, hyperparameters, pretrained, options.json);
 
   Results results{.device = options.device, .pretrain_accuracy = pretrained.accuracy};
   report::DemoReport page;
-  describe(page, schedule, options);
+  describe(page, hyperparameters, options);
   page.pretrain_accuracy = pretrained.accuracy;
   std::vector<std::vector<Run>> runs;
   double energy_before = 0;
   for (const DemoMethod& method : methods()) {
-    std::vector<Run> adapted = adapt(pretrained, method, task, schedule, options.seed, progress);
+    std::vector<Run> adapted =
+        adapt(pretrained, method, task, hyperparameters, options.seed, progress);
     results.interrupted = cli::Interruptible::signal() != 0;
     if (results.interrupted) break;
     if (runs.empty()) energy_before = add_base(page, pretrained, task, options.out / "pretrained");
     runs.push_back(std::move(adapted));
     MethodResult result = measure(runs.back(), energy_before);
-    const StepTime time = time_step(pretrained, method, task, schedule, options.quick ? 3 : 40);
+    const StepTime time =
+        time_step(pretrained, method, task, hyperparameters, options.quick ? 3 : 40);
     result.step_seconds = time.seconds;
     result.step_ratio = time.ratio;
     results.methods.push_back(result);
-    page.methods.push_back(method_report(result, size_t(schedule.seeds)));
+    page.methods.push_back(method_report(result, size_t(hyperparameters.seeds)));
     add_curves(page.methods.back(), runs.back());
     add_inside(page.methods.back(), runs.back().front(), task, kPictureLayer);
   }
@@ -267,7 +271,7 @@ int run(const DemoOptions& options) {
   if (!results.interrupted) {
     CurvePlan plan = quick_curve(options.seed);
     if (options.quick) plan.epochs = {1};
-    results.curve = draw_curve(plan, task, schedule, options.device, options.out, progress,
+    results.curve = draw_curve(plan, task, hyperparameters, options.device, options.out, progress,
                                {{options.seed, pretrained}});
     page.curve = curve_report(results.curve);
   }
@@ -287,7 +291,7 @@ int run(const DemoOptions& options) {
   if (options.json) {
     std::fputs(to_json(results).c_str(), stdout);
   } else {
-    print_results(results, page, schedule, options.out);
+    print_results(results, page, hyperparameters, options.out);
   }
   return results.interrupted ? interrupted(runs.size(), options.out) : 0;
 }

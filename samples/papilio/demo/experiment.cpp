@@ -26,18 +26,19 @@ std::unique_ptr<nn::ViTForImageClassification> model_from(const Pretrained& pret
   return model;
 }
 
-nn::FitOptions fit_options(const Schedule& schedule, int64_t steps) {
+nn::FitOptions fit_options(const Hyperparameters& hyperparameters, int64_t steps) {
   return {.steps = steps,
           .schedule = {.kind = nn::Schedule::Kind::cosine,
                        .warmup_steps = steps / 20,
                        .total_steps = steps},
-          .label_smoothing = schedule.label_smoothing};
+          .label_smoothing = hyperparameters.label_smoothing};
 }
 
-nn::Loader make_loader(const nn::ImageData& data, const Schedule& schedule, uint64_t seed) {
+nn::Loader make_loader(const nn::ImageData& data, const Hyperparameters& hyperparameters,
+                       uint64_t seed) {
   const nn::Batches batches = nn::batches_of(
       data, {.transform = {.processor = nn::digits_processor()}, .affine = augmentation()});
-  return nn::Loader(batches, {.batch_size = schedule.batch_size, .seed = seed});
+  return nn::Loader(batches, {.batch_size = hyperparameters.batch_size, .seed = seed});
 }
 
 }  // namespace
@@ -51,16 +52,16 @@ nn::Batches digit_batches(const nn::ImageData& data) {
   return nn::plain_batches(data, nn::digits_processor());
 }
 
-Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, Device device,
-                    const OnStep& on_step) {
+Pretrained pretrain(const Task& task, const Hyperparameters& hyperparameters, uint64_t seed,
+                    Device device, const OnStep& on_step) {
   manual_seed(seed);
   nn::ViTForImageClassification model(model_config());
   nn::to(model, device);
-  nn::Loader loader = make_loader(task.old_digits.train, schedule, seed);
-  const int64_t steps = schedule.pretrain_epochs * loader.batches_per_epoch();
-  nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = schedule.weight_decay}),
-                      {.lr = schedule.pretrain_lr});
-  nn::FitOptions options = fit_options(schedule, steps);
+  nn::Loader loader = make_loader(task.old_digits.train, hyperparameters, seed);
+  const int64_t steps = hyperparameters.pretrain_epochs * loader.batches_per_epoch();
+  nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = hyperparameters.weight_decay}),
+                      {.lr = hyperparameters.pretrain_lr});
+  nn::FitOptions options = fit_options(hyperparameters, steps);
   options.on_step = [&](const nn::StepReport& r) {
     return !on_step || on_step(r.step, r.loss, r.samples);
   };
@@ -100,19 +101,20 @@ Run::Run(const Pretrained& pretrained, const DemoMethod& method, uint64_t seed)
   nn::to(*old_head_, pretrained.device);
 }
 
-void Run::train(const Task& task, const Schedule& schedule, int64_t every, const OnStep& on_step) {
-  nn::Loader loader = make_loader(task.new_digits.train, schedule, seed_);
-  const int64_t steps = schedule.adapt_epochs * loader.batches_per_epoch();
+void Run::train(const Task& task, const Hyperparameters& hyperparameters, int64_t every,
+                const OnStep& on_step) {
+  nn::Loader loader = make_loader(task.new_digits.train, hyperparameters, seed_);
+  const int64_t steps = hyperparameters.adapt_epochs * loader.batches_per_epoch();
   // Adapters begin at the identity, and decay would pull a scale to 0 instead of 1: only weights of
   // layers decay.
-  const double decay = method_.kind == DemoMethod::Kind::full ? schedule.weight_decay : 0;
+  const double decay = method_.kind == DemoMethod::Kind::full ? hyperparameters.weight_decay : 0;
   nn::AdamW optimizer(nn::parameter_groups(*model_, {.weight_decay = decay}), {.lr = method_.lr});
   const auto measure = [&](int64_t step) {
     accuracies_.push_back(
         {step, evaluate_new(task.new_digits.test).accuracy, accuracy_old(task.old_digits.test)});
   };
   measure(0);
-  nn::FitOptions options = fit_options(schedule, steps);
+  nn::FitOptions options = fit_options(hyperparameters, steps);
   options.on_step = [&](const nn::StepReport& r) {
     losses_.push_back({r.step, r.loss});
     if (r.step % every == 0 || r.step == steps) measure(r.step);
@@ -123,19 +125,19 @@ void Run::train(const Task& task, const Schedule& schedule, int64_t every, const
       options);
 }
 
-void Run::fit_head(const Task& task, const Schedule& schedule) {
+void Run::fit_head(const Task& task, const Hyperparameters& hyperparameters) {
   nn::Loader images(digit_batches(task.new_digits.train),
-                    {.batch_size = schedule.batch_size, .seed = seed_, .epochs = 1});
-  cli::fit_head(*model_, images, schedule.label_smoothing);
+                    {.batch_size = hyperparameters.batch_size, .seed = seed_, .epochs = 1});
+  cli::fit_head(*model_, images, hyperparameters.label_smoothing);
 }
 
-double Run::probe_old(const Task& task, const Schedule& schedule) {
+double Run::probe_old(const Task& task, const Hyperparameters& hyperparameters) {
   nn::Linear& head = model_->classifier;
   const Tensor weight = head.weight, bias = head.bias;
   head.weight = leaf(zeros_like(weight)), head.bias = leaf(zeros_like(bias));
   nn::Loader images(digit_batches(task.old_digits.train),
-                    {.batch_size = schedule.batch_size, .seed = seed_, .epochs = 1});
-  cli::fit_head(*model_, images, schedule.label_smoothing);
+                    {.batch_size = hyperparameters.batch_size, .seed = seed_, .epochs = 1});
+  cli::fit_head(*model_, images, hyperparameters.label_smoothing);
   const double accuracy = evaluate_new(task.old_digits.test).accuracy;
   head.weight = weight, head.bias = bias;
   return accuracy;
@@ -212,14 +214,15 @@ double timed_step(nn::ViTForImageClassification& model, const nn::Batch& batch,
 }  // namespace
 
 StepTime time_step(const Pretrained& pretrained, const DemoMethod& method, const Task& task,
-                   const Schedule& schedule, int64_t repeats) {
+                   const Hyperparameters& hyperparameters, int64_t repeats) {
   Run with(pretrained, method, 0);
-  Run without(pretrained, {"frozen", "frozen", DemoMethod::Kind::probe, {}, 0}, 0);
+  Run without(pretrained, {.name = "frozen", .label = "frozen", .kind = DemoMethod::Kind::probe},
+              0);
   nn::AdamW optimizer(nn::parameter_groups(with.model(), {}));
   nn::AdamW head_optimizer(nn::parameter_groups(without.model(), {}));
   nn::train(with.model());
   nn::train(without.model());
-  nn::Batch batch = make_loader(task.new_digits.train, schedule, 0).next();
+  nn::Batch batch = make_loader(task.new_digits.train, hyperparameters, 0).next();
   batch.inputs = to(batch.inputs, pretrained.device);
   batch.labels = to(batch.labels, pretrained.device);
   std::vector<double> seconds, ratios;

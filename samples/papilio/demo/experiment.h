@@ -34,8 +34,8 @@ struct Pretrained {
 // What a run says while it goes: the step, its loss, images in it. False ends the run.
 using OnStep = std::function<bool(int64_t step, double loss, int64_t images)>;
 
-Pretrained pretrain(const Task& task, const Schedule& schedule, uint64_t seed, Device device,
-                    const OnStep& on_step);
+Pretrained pretrain(const Task& task, const Hyperparameters& hyperparameters, uint64_t seed,
+                    Device device, const OnStep& on_step);
 
 // One adaptation: a model with its adapter (if the method has one) and the pretrained head beside
 // it.
@@ -53,13 +53,14 @@ class Run {
   };
   // Trains; measures accuracy on the test digits at the start, every `every` steps and at the end
   // (which a run that was ended does not reach).
-  void train(const Task& task, const Schedule& schedule, int64_t every, const OnStep& on_step);
+  void train(const Task& task, const Hyperparameters& hyperparameters, int64_t every,
+             const OnStep& on_step);
 
   // Before training: the new head is fitted to the features of the frozen backbone.
-  void fit_head(const Task& task, const Schedule& schedule);
+  void fit_head(const Task& task, const Hyperparameters& hyperparameters);
   // A head fitted afresh to what the features are now, on the old digits: its test accuracy. The
   // model's own head stays.
-  double probe_old(const Task& task, const Schedule& schedule);
+  double probe_old(const Task& task, const Hyperparameters& hyperparameters);
   // After training: so much of what was trained; see AdapterModel::set_strength. Of full finetuning
   // so much of the difference to the pretrained weights, each time of what was trained. The new
   // head stays.
@@ -98,6 +99,6 @@ struct StepTime {
                    // alternating with it
 };
 StepTime time_step(const Pretrained& pretrained, const DemoMethod& method, const Task& task,
-                   const Schedule& schedule, int64_t repeats);
+                   const Hyperparameters& hyperparameters, int64_t repeats);
 
 }  // namespace papilio::demo

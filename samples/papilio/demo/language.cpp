@@ -67,8 +67,8 @@ nn::TextEvaluation measured(nn::LanguageModel& model, const nn::Batches& part,
 // What trains beside nothing, and the rates that it is tried with.
 struct Way {
   const char *name, *label;
-  std::optional<boft::AdapterConfig> adapter;
-  std::vector<double> rates;
+  std::optional<boft::AdapterConfig> adapter = {};
+  std::vector<double> rates = {};
 };
 
 std::vector<Way> ways() {
@@ -80,11 +80,11 @@ std::vector<Way> ways() {
   boft.target_modules = oft.target_modules = hra.target_modules =
       lora.target_modules = {"c_attn", "c_proj", "c_fc"};
   boft.fan_in_fan_out = oft.fan_in_fan_out = lora.fan_in_fan_out = true;
-  return {{"boft", "BOFT b=4 m=2", boft, {3e-3, 1e-2, 3e-2}},
-          {"oft", "OFT b=8", oft, {3e-3, 1e-2, 3e-2}},
-          {"hra", "HRA r=8", hra, {1e-2, 3e-2, 1e-1}},
-          {"lora", "LoRA r=4", lora, {3e-3, 1e-2, 3e-2}},
-          {"full", "full finetuning", {}, {3e-4, 1e-3, 3e-3}}};
+  return {{.name = "boft", .label = "BOFT b=4 m=2", .adapter = boft, .rates = {3e-3, 1e-2, 3e-2}},
+          {.name = "oft", .label = "OFT b=8", .adapter = oft, .rates = {3e-3, 1e-2, 3e-2}},
+          {.name = "hra", .label = "HRA r=8", .adapter = hra, .rates = {1e-2, 3e-2, 1e-1}},
+          {.name = "lora", .label = "LoRA r=4", .adapter = lora, .rates = {3e-3, 1e-2, 3e-2}},
+          {.name = "full", .label = "full finetuning", .rates = {3e-4, 1e-3, 3e-3}}};
 }
 
 // Trains with a cosine schedule; `on_step` as in fit.

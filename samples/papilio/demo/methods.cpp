@@ -51,12 +51,12 @@ boft::HraConfig hra(int64_t r) {
 
 std::vector<DemoMethod> methods() {
   using Kind = DemoMethod::Kind;
-  return {{"boft_b4_m2", "BOFT b=4 m=2", Kind::adapter, boft(4, 2), 3e-2},
-          {"boft_b2_m4", "BOFT b=2 m=4", Kind::adapter, boft(2, 4), 3e-2},
-          {"oft", "OFT b=8", Kind::adapter, oft(0), 1e-1},
-          {"lora", "LoRA r=4", Kind::adapter, lora(4), 1e-2},
-          {"probe", "linear probe", Kind::probe, {}, 1e-1},
-          {"full", "full finetuning", Kind::full, {}, 1e-3}};
+  return {{.name = "boft_b4_m2", .label = "BOFT b=4 m=2", .adapter = boft(4, 2), .lr = 3e-2},
+          {.name = "boft_b2_m4", .label = "BOFT b=2 m=4", .adapter = boft(2, 4), .lr = 3e-2},
+          {.name = "oft", .label = "OFT b=8", .adapter = oft(0), .lr = 1e-1},
+          {.name = "lora", .label = "LoRA r=4", .adapter = lora(4), .lr = 1e-2},
+          {.name = "probe", .label = "linear probe", .kind = Kind::probe, .lr = 1e-1},
+          {.name = "full", .label = "full finetuning", .kind = Kind::full, .lr = 1e-3}};
 }
 
 std::vector<CurveSetting> curve_settings(bool few) {
@@ -65,25 +65,30 @@ std::vector<CurveSetting> curve_settings(bool few) {
   const auto over_rates = [&](const DemoMethod& method, const std::vector<double>& rates) {
     for (size_t i = 0; i < rates.size(); ++i) {
       if (few && i != 1 && i + 1 != rates.size()) continue;
-      settings.push_back({cli::short_number(rates[i]), method});
+      settings.push_back({.setting = cli::short_number(rates[i]), .method = method});
       settings.back().method.lr = rates[i];
     }
   };
   const std::vector<double> rates{1e-3, 3e-3, 1e-2, 3e-2};
   boft::BoftConfig positive = boft(4, 2);
   positive.scale = boft::BoftScale::positive;
-  over_rates({"boft_b4_m2", "BOFT b=4 m=2", Kind::adapter, boft(4, 2), 0}, rates);
-  if (!few) over_rates({"boft_positive", "BOFT b=4 m=2 s>0", Kind::adapter, positive, 0}, rates);
-  over_rates({"oft", "OFT b=8", Kind::adapter, oft(0), 0}, rates);
+  over_rates({.name = "boft_b4_m2", .label = "BOFT b=4 m=2", .adapter = boft(4, 2)}, rates);
+  if (!few)
+    over_rates({.name = "boft_positive", .label = "BOFT b=4 m=2 s>0", .adapter = positive}, rates);
+  over_rates({.name = "oft", .label = "OFT b=8", .adapter = oft(0)}, rates);
   for (const double eps : {0.3, 1., 3.}) {
     if (few && eps != 1) continue;
     settings.push_back(
-        {"eps " + cli::short_number(eps), {"coft", "COFT b=8", Kind::adapter, oft(eps), 3e-2}});
+        {.setting = "eps " + cli::short_number(eps),
+         .method = {.name = "coft", .label = "COFT b=8", .adapter = oft(eps), .lr = 3e-2}});
   }
-  if (!few) over_rates({"hra", "HRA r=8", Kind::adapter, hra(8), 0}, rates);
-  over_rates({"lora", "LoRA r=4", Kind::adapter, lora(4), 0}, rates);
-  over_rates({"full", "full finetuning", Kind::full, {}, 0}, {1e-4, 3e-4, 1e-3, 3e-3});
-  settings.push_back({"0.1", {"probe", "linear probe", Kind::probe, {}, 1e-1}});
+  if (!few) over_rates({.name = "hra", .label = "HRA r=8", .adapter = hra(8)}, rates);
+  over_rates({.name = "lora", .label = "LoRA r=4", .adapter = lora(4)}, rates);
+  over_rates({.name = "full", .label = "full finetuning", .kind = Kind::full},
+             {1e-4, 3e-4, 1e-3, 3e-3});
+  settings.push_back(
+      {.setting = "0.1",
+       .method = {.name = "probe", .label = "linear probe", .kind = Kind::probe, .lr = 1e-1}});
   return settings;
 }
 

@@ -18,8 +18,8 @@ struct DemoMethod {
   std::string name;   // as in results.json
   std::string label;  // for people
   enum class Kind { adapter, probe, full } kind = Kind::adapter;
-  std::optional<boft::AdapterConfig> adapter;
-  double lr;  // chosen by kRateRule
+  std::optional<boft::AdapterConfig> adapter = {};
+  double lr = 0;  // chosen by kRateRule
 };
 
 // Grid of learning rates that every method is tried with on the validation digits (papilio demo
@@ -40,7 +40,7 @@ nn::RandomAffine augmentation();
 
 // As train and finetune have them. 40 epochs teach the digits 0-4; more make the backbone forget
 // what five others need, and cost every adapter that must work with it about a point.
-struct Schedule {
+struct Hyperparameters {
   int64_t pretrain_epochs = cli::TrainingSettings{}.epochs, adapt_epochs = cli::kFinetuneEpochs;
   int64_t batch_size = cli::TrainingSettings{}.batch_size;
   double pretrain_lr = cli::TrainingSettings{}.lr;

@@ -39,7 +39,7 @@ std::string table(const Results& results) {
     const Estimate now = estimate(r.new_digits), old = estimate(r.old_digits);
     text +=
         format("%-18s %10lld %8.0e %8.1f ± %-4.1f %8.1f ± %-4.1f %+11.3f%% %9.2f %8.2f\n",
-               r.method.label.c_str(), (long long)r.trainable_parameters, r.method.lr,
+               r.method.label.c_str(), static_cast<long long>(r.trainable_parameters), r.method.lr,
                100 * now.mean, 100 * now.std, 100 * old.mean, 100 * old.std,
                100 * (r.energy_after / r.energy_before - 1), 1000 * r.step_seconds, r.step_ratio);
   }

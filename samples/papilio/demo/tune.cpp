@@ -25,10 +25,10 @@ struct Trial {
 
 // One method with one rate; nothing if a signal ended it.
 std::optional<Trial> attempt(DemoMethod method, double lr, const Task& task,
-                             const Schedule& schedule, const Pretrained& pretrained) {
+                             const Hyperparameters& hyperparameters, const Pretrained& pretrained) {
   method.lr = lr;
   Run run(pretrained, method, kTuneSeed);
-  run.train(task, schedule, std::numeric_limits<int64_t>::max(),
+  run.train(task, hyperparameters, std::numeric_limits<int64_t>::max(),
             [](int64_t, double, int64_t) { return cli::Interruptible::signal() == 0; });
   if (cli::Interruptible::signal() != 0) return {};
   return Trial{lr, run.evaluate_new(task.new_digits.validation)};
@@ -46,7 +46,8 @@ nlohmann::json as_json(const DemoMethod& method, const std::vector<Trial>& trial
 
 }  // namespace
 
-int tune(const Task& task, const Schedule& schedule, const Pretrained& pretrained, bool json) {
+int tune(const Task& task, const Hyperparameters& hyperparameters, const Pretrained& pretrained,
+         bool json) {
   const auto say = [json](const std::string& text) {
     if (!json) std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
@@ -59,7 +60,7 @@ int tune(const Task& task, const Schedule& schedule, const Pretrained& pretraine
     say(str(std::left, std::setw(18), method.label));
     std::vector<Trial> trials;
     for (double lr : kRates) {
-      const auto trial = attempt(method, lr, task, schedule, pretrained);
+      const auto trial = attempt(method, lr, task, hyperparameters, pretrained);
       if (!trial) return 128 + cli::Interruptible::signal();
       say(str(std::setw(18), cli::short_number(trial->validation.loss) + " (" +
                                  cli::percent(trial->validation.accuracy) + ')'));

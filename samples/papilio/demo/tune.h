@@ -8,6 +8,7 @@ namespace papilio::demo {
 // Trains every method with every rate by kRateRule and prints, on standard output, what the
 // validation digits say: a table, or JSON. Returns the exit code: 0, or 128 + the signal that ended
 // it.
-int tune(const Task& task, const Schedule& schedule, const Pretrained& pretrained, bool json);
+int tune(const Task& task, const Hyperparameters& hyperparameters, const Pretrained& pretrained,
+         bool json);
 
 }  // namespace papilio::demo
