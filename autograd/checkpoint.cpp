@@ -20,18 +20,18 @@ namespace {
 
 constexpr const char* kName = "checkpoint";
 
-thread_local bool again = false;
+thread_local bool in_recomputation = false;
 
 // While it lives, f is computed again, and the default generator is at `start`.
 class Recomputing {
  public:
   explicit Recomputing(const GeneratorState& start)
-      : before_(std::exchange(again, true)), random_(default_generator().state()) {
+      : before_(std::exchange(in_recomputation, true)), random_(default_generator().state()) {
     default_generator().set_state(start);
   }
   ~Recomputing() {
     default_generator().set_state(random_);
-    again = before_;
+    in_recomputation = before_;
   }
   Recomputing(const Recomputing&) = delete;
   Recomputing& operator=(const Recomputing&) = delete;
@@ -62,7 +62,7 @@ void check_same_steps(const Outline& first, const Outline& second) {
 // f(x), and all that must be as it was the first time.
 struct Replay {
   std::function<Tensor(const Tensor&)> f;
-  Saved x;
+  Saved x = {};
   std::shared_ptr<Node> x_node;
   DType product_dtype;
   GeneratorState begin, end = {};  // of the random numbers that f takes
@@ -89,14 +89,17 @@ struct Replay {
 }  // namespace
 
 bool recomputing() {
-  return again;
+  return in_recomputation;
 }
 
 Tensor checkpoint(const std::function<Tensor(const Tensor&)>& f, const Tensor& x) {
   check(f != nullptr, kName, ": there is no f");
   check(x.defined(), kName, ": x is undefined");
   if (!grad_enabled()) return f(x);
-  Replay replay{f, {}, x.node(), autocast_dtype(), default_generator().state()};
+  Replay replay{.f = f,
+                .x_node = x.node(),
+                .product_dtype = autocast_dtype(),
+                .begin = default_generator().state()};
   Tensor y;
   {
     const Outlining outlining(replay.outline, true);

@@ -41,8 +41,8 @@ Tensor AdaptedWeight::weight(bool training) const {
 }
 
 Tensor Adapter::linear(const Tensor& x, const AdaptedWeight& inside, const Tensor& bias) {
-  const auto product = [](const Tensor& x_, const Tensor& w, const Tensor& bias_) {
-    return papilio::linear(x_, w, bias_);
+  const auto product = [](const Tensor& rows, const Tensor& w, const Tensor& b) {
+    return papilio::linear(rows, w, b);
   };
   return Adapter::convolve(product, x, inside, bias);
 }
@@ -51,8 +51,8 @@ Tensor Adapter::linear(const Tensor& x, const AdaptedWeight& inside, const Tenso
 // adapted.
 Tensor Adapter::convolve(const Convolution& conv, const Tensor& x, const AdaptedWeight& inside,
                          const Tensor& bias) {
-  const auto adapted = [&](const Tensor& x_, const Tensor& w, const Tensor& bias_) {
-    return conv(x_, weight(w, training), bias_);
+  const auto adapted = [&](const Tensor& input, const Tensor& w, const Tensor& b) {
+    return conv(input, weight(w, training), b);
   };
   return inside.convolve(adapted, x, bias);
 }

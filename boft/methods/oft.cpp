@@ -143,9 +143,9 @@ OftShape oft_shape(const std::string& path, int64_t d, const OftConfig& config, 
 }
 
 OftLayer::OftLayer(const std::string& path, const nn::AdaptableLayer& layer,
-                   const OftConfig& config_, Lines& warnings)
-    : config(config_),
-      shape_(oft_shape(path, layer.adapted_inputs(), config_, warnings)),
+                   const OftConfig& config, Lines& warnings)
+    : config(config),
+      shape_(oft_shape(path, layer.adapted_inputs(), config, warnings)),
       embedding_(dynamic_cast<const nn::Embedding*>(&layer) != nullptr) {
   const int64_t b = shape_.block_size;
   const Dims shape{config.block_share ? 1 : shape_.blocks, b * (b - 1) / 2};

@@ -122,16 +122,16 @@ bool is_excluded(const TargetRules& rules, const std::string& path) {
 }
 
 bool is_saved(const TargetRules& rules, const std::string& path) {
-  const auto saves = [&](const std::string& path_) {
+  const auto saves = [&](const std::string& candidate) {
     return std::ranges::any_of(rules.modules_to_save, [&](const std::string& name) {
-      return full_match("modules_to_save", R"((^|.*\.))" + name + R"(($|\..*))", path_);
+      return full_match("modules_to_save", R"((^|.*\.))" + name + R"(($|\..*))", candidate);
     });
   };
   return match(path, saves) != Match::no;
 }
 
 bool names_path(const std::string& name, const std::string& path) {
-  return match(path, [&](const std::string& path_) { return is_name_or_suffix(name, path_); }) !=
+  return match(path, [&](const std::string& own) { return is_name_or_suffix(name, own); }) !=
          Match::no;
 }
 

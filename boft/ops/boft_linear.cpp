@@ -144,13 +144,13 @@ Tensor composed(const Tensor& x, const Tensor& weight, const Tensor& bias, const
 struct Arguments {
   Tensor x, weight, bias, q, s;
 
-  Arguments(const Tensor& x_, const Tensor& weight_, const Tensor& bias_, const Tensor& q_,
-            const Tensor& s_)
-      : x(autocast::to_product(x_)),
-        weight(autocast::to_float32(weight_)),
-        bias(autocast::to_product(bias_)),
-        q(settled::as_wide(autocast::to_float32(q_), weight)),
-        s(autocast::to_float32(s_)) {
+  Arguments(const Tensor& input, const Tensor& w, const Tensor& b, const Tensor& factors,
+            const Tensor& scale)
+      : x(autocast::to_product(input)),
+        weight(autocast::to_float32(w)),
+        bias(autocast::to_product(b)),
+        q(settled::as_wide(autocast::to_float32(factors), weight)),
+        s(autocast::to_float32(scale)) {
     check_arguments(x, weight, bias, q, s);
   }
 };

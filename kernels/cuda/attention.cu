@@ -38,8 +38,8 @@ struct Mask {
   Heads<const bool> rows;
   int64_t stride, T, S;
   bool causal;
-  Mask(const ConstView& v, bool causal_, int64_t T_, int64_t S_)
-      : rows(v), stride(v.strides[3]), T(T_), S(S_), causal(causal_) {}
+  Mask(const ConstView& v, bool causal, int64_t T, int64_t S)
+      : rows(v), stride(v.strides[3]), T(T), S(S), causal(causal) {}
   // Query i sees some of the first so many keys; key j is seen by none of the first so many
   // queries.
   __device__ int64_t keys(int64_t i) const { return visible_keys(causal, i, T, S); }
@@ -159,7 +159,7 @@ __global__ void row_dots(C* delta, Heads<const T> dout, Heads<const T> out, int6
   }
 }
 
-// y_r = sum_o w(r, o) x_o: dq from k; with `by_key`, where w is asked for (o, r), dk from q and dv
+// y_r = sum_o w(r, o) x_o: dq from k; with `by_key`, w is asked for (o, r): dk from q and dv
 // from dout.
 template <class T, class Weight>
 __global__ void weighted_rows(Heads<T> y, Weight weight, Mask mask, bool by_key, Heads<const T> x,

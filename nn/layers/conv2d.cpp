@@ -44,8 +44,8 @@ Tensor padded(const Tensor& x, int dim, int64_t amount, PaddingMode mode) {
 }  // namespace
 
 Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, std::array<int64_t, 2> kernel_size,
-               const Conv2dOptions& options_, bool with_bias, PaddingMode padding_mode_)
-    : options(options_), padding_mode(padding_mode_) {
+               const Conv2dOptions& options, bool with_bias, PaddingMode padding_mode)
+    : options(options), padding_mode(padding_mode) {
   check(options.groups >= 1 && in_channels % options.groups == 0 &&
             out_channels % options.groups == 0,
         "Conv2d: ", in_channels, " input and ", out_channels,
@@ -59,8 +59,8 @@ Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, std::array<int64_t, 2>
 Tensor Conv2d::operator()(const Tensor& x) {
   const std::vector<Adapter*> working = adapters.working();
   if (working.empty()) return convolve(x, weight, bias);
-  const auto conv = [this](const Tensor& x_, const Tensor& matrix, const Tensor& bias_) {
-    return convolve(x_, from_matrix(matrix), bias_);
+  const auto conv = [this](const Tensor& input, const Tensor& matrix, const Tensor& b) {
+    return convolve(input, from_matrix(matrix), b);
   };
   return AdaptedWeight(to_matrix(weight), working).convolve(conv, x, bias);
 }

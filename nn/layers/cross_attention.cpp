@@ -4,9 +4,9 @@
 
 namespace papilio::nn {
 
-CrossAttention::CrossAttention(int64_t features, int64_t context_features, int64_t heads_,
-                               bool bias, double dropout_)
-    : Attention(features, heads_, {.dropout = dropout_}),
+CrossAttention::CrossAttention(int64_t features, int64_t context_features, int64_t heads, bool bias,
+                               double dropout)
+    : Attention(features, heads, {.dropout = dropout}),
       to_q(features, features, bias),
       to_k(context_features, features, bias),
       to_v(context_features, features, bias),

@@ -22,13 +22,13 @@ double probability(const char* layer, double p) {
 
 }  // namespace
 
-Dropout::Dropout(double p_) : p(probability("Dropout", p_)) {}
+Dropout::Dropout(double p) : p(probability("Dropout", p)) {}
 
 Tensor Dropout::operator()(const Tensor& x) {
   return dropout(x, p, training, default_generator());
 }
 
-DropPath::DropPath(double p_) : p(probability("DropPath", p_)) {}
+DropPath::DropPath(double p) : p(probability("DropPath", p)) {}
 
 Tensor DropPath::operator()(const Tensor& x) {
   if (p == 0 || !training) return x;

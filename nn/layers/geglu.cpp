@@ -20,8 +20,8 @@ void Geglu::visit(Visitor& v) {
   v("proj", proj);
 }
 
-GegluFeedForward::GegluFeedForward(int64_t features, double dropout_)
-    : geglu(features, 4 * features), dropout(dropout_), output(4 * features, features) {}
+GegluFeedForward::GegluFeedForward(int64_t features, double dropout)
+    : geglu(features, 4 * features), dropout(dropout), output(4 * features, features) {}
 
 Tensor GegluFeedForward::operator()(const Tensor& x) {
   return output(dropout(geglu(x)));

@@ -9,7 +9,7 @@
 
 namespace papilio::nn {
 
-GroupNorm::GroupNorm(int64_t groups_, int64_t channels, double eps_) : groups(groups_), eps(eps_) {
+GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps) : groups(groups), eps(eps) {
   check(groups >= 1 && channels % groups == 0, "GroupNorm: ", channels,
         " channels do not divide into ", groups, " groups");
   weight = leaf(ones({channels}));

@@ -9,8 +9,8 @@
 
 namespace papilio::nn {
 
-LayerNorm::LayerNorm(int64_t features, double eps_)
-    : weight(leaf(ones({features}))), bias(leaf(zeros({features}))), eps(eps_) {}
+LayerNorm::LayerNorm(int64_t features, double eps)
+    : weight(leaf(ones({features}))), bias(leaf(zeros({features}))), eps(eps) {}
 
 Tensor LayerNorm::operator()(const Tensor& x) {
   return layer_norm(x, weight, bias, eps);

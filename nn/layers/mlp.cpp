@@ -4,8 +4,8 @@
 
 namespace papilio::nn {
 
-Mlp::Mlp(int64_t features, int64_t hidden, double dropout_, HiddenAct act_)
-    : fc1(features, hidden), fc2(hidden, features), dropout(dropout_), act(act_) {}
+Mlp::Mlp(int64_t features, int64_t hidden, double dropout, HiddenAct act)
+    : fc1(features, hidden), fc2(hidden, features), dropout(dropout), act(act) {}
 
 Tensor Mlp::operator()(const Tensor& x) {
   return dropout(fc2(dropout(activate(fc1, x, act))));

@@ -34,8 +34,8 @@ struct Picture {
 };
 
 struct Tile {
-  Tile(const Picture& picture_, const Matrix& overlay_, std::string caption_)
-      : picture(picture_), overlay(overlay_), caption(std::move(caption_)) {}
+  Tile(const Picture& picture, const Matrix& overlay, std::string caption)
+      : picture(picture), overlay(overlay), caption(std::move(caption)) {}
 
   Picture picture;
   // A grid of any size, stretched over the picture; may be empty. Under ink it is a colour, full at
