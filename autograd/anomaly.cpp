@@ -24,7 +24,7 @@ bool any_element(const Tensor& x, F&& f) {
   return found;
 }
 
-// On a device: the sum of all squares there, where a NaN leaves a NaN and an infinity an infinity.
+// On a device: the sum of all squares there: a NaN leaves a NaN, an infinity an infinity.
 double sum_of_squares(const Tensor& x) {
   const Tensor dense = contiguous_data(x);
   const ConstView values = view(dense);

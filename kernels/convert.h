@@ -22,7 +22,7 @@ PAPILIO_HOST_DEVICE inline To convert(From value) {
     return value != From(0);
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     using Limits = std::numeric_limits<To>;
-    // 2^bits is exact in From where max() itself is not.
+    // 2^bits is exact in From even if max() is not.
     constexpr From end = From(Limits::max() / 2 + 1) * From(2);
     const bool low = !(value >= From(Limits::min())), high = value >= end;
     const To inside = static_cast<To>(low || high ? From(0) : value);

@@ -141,7 +141,7 @@ struct Reciprocal : FromOutput {
   PAPILIO_FUNCTION C forward(C x) const { return C(1) / x; }
   PAPILIO_FUNCTION C derivative(C y) const { return -y * y; }
 };
-// a^b. The derivatives are 0 where b is 0 (by a) and where a is 0 and b is not negative (by b).
+// a^b. The derivatives are 0 if b is 0 (by a) and if a is 0 and b is not negative (by b).
 struct Pow {
   static constexpr Domain kDomain = Domain::floating;
   PAPILIO_FUNCTION C forward(C a, C b) const { return std::pow(a, b); }

@@ -98,7 +98,7 @@ struct Normal {
 };
 
 // With t = |x| / sqrt 2, s = 1 / (1 + t / 3): erfc(t) = exp(-t^2) s P(s - 5/8). One exponential for
-// both; no cancellation where Phi is small.
+// both; no cancellation if Phi is small.
 PAPILIO_INLINE Normal<float> normal_fast(float x) {
   const float e = exp_fast(-0.5f * x * x);
   const float s = 1.f / (1.f + 0.235702260f * std::fabs(x));

@@ -26,7 +26,7 @@ PAPILIO_HOST_DEVICE inline int64_t exchanged_with(uint64_t seed, uint64_t offset
 }
 
 // y = low + (high - low) u, u = k / 2^p with p = 53, 24, 11, 8 bits (float64, float32, float16,
-// bfloat16): u < 1 exactly. Where rounding would reach `high`, y is the largest value below it (low
+// bfloat16): u < 1 exactly. If rounding would reach `high`, y is the largest value below it (low
 // = high gives low).
 PAPILIO_KERNEL(void uniform(View y, uint64_t seed, uint64_t offset, double low, double high));
 // Box-Muller: from words (w0, w1), with u = (w0 + 1/2) / 2^32 and t = 2 pi w1 / 2^32, the elements

@@ -10,8 +10,8 @@ namespace papilio {
 
 struct AvailableMemory {
   size_t bytes = 0;  // beside what this process has already
-  std::string
-      bound;  // what the bound is: "free memory", "cgroup limit", "ulimit -v", "free on cuda:0"
+  // What the bound is: "free memory", "cgroup limit", "ulimit -v", "free on cuda:0".
+  std::string bound;
 };
 
 // What a device has. The CPU has the least of what the kernel can give without swapping

@@ -186,8 +186,9 @@ void check_adapter_folder(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_regular_file(path, ignored)) {
     if (path.extension() == ".safetensors") check_has_config(path);
-    throw FileError(path.string() + ": is a file; an adapter is a folder with " +
-                    "adapter_config.json and adapter_model.safetensors");
+    throw FileError(path.string() +
+                    ": is a file; an adapter is a folder with adapter_config.json and "
+                    "adapter_model.safetensors");
   }
   check<FileError>(!fs::exists(path / "adapter_model.bin", ignored) ||
                        fs::exists(path / file_name(FolderForm::peft), ignored),

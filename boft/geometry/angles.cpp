@@ -50,8 +50,8 @@ std::vector<double> rotation_angles(const Tensor& q) {
   std::vector<double> angles;
   for (int64_t start = 0; start < x.numel(); start += n * n) {
     // I - Q has the singular value 2 sin(angle / 2) twice for every eigen-plane, I + Q has
-    // 2 cos(angle / 2): one of the two is exact enough at every angle, where a cosine alone sees
-    // nothing below 5e-4 in a float32 Q.
+    // 2 cos(angle / 2): one of the two is exact enough at every angle; a cosine alone sees nothing
+    // below 5e-4 in a float32 Q.
     const Tensor one = x.alias({{n, n}, {n, 1}, start});
     const Tensor identity = eye(n, {.dtype = DType::float64});
     const std::vector<double> sines = singular_values(identity - one),

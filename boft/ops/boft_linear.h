@@ -18,7 +18,7 @@ namespace papilio {
 //   u = dL/d(x R) = (g o s) W = dx R,     dL/dR = x^T u = (x^T dx) R,
 // and R mixes only segments of w = b 2^(m-1) columns: of x^T dx the (w, w) blocks on the diagonal
 // suffice, 2 w operations for each element of x, and no row is rotated. dL/dR becomes dL/dq through
-// the factors of each segment once, not once a row. Where w is large, or rows are few, u = (g o s)
+// the factors of each segment once, not once a row. If w is large, or rows are few, u = (g o s)
 // W is walked back through the factors instead.
 //   ds_j = sum_r g_rj z_rj,  z = x R W^T = (y - bias) / s,
 // from the saved y, but in columns in which bias swamps y (or s = 0) z is computed again.

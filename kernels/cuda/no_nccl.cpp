@@ -1,4 +1,4 @@
-// Stands in for nccl.cpp where CUDA or NCCL's header is missing.
+// Stands in for nccl.cpp if CUDA or NCCL's header is missing.
 #include <cstdint>
 #include <string>
 

@@ -6,7 +6,7 @@
 namespace papilio::cuda {
 
 // Seconds from the moment the stream of device `index` reaches what `work` asks for until it is
-// done with that; waits for it. Where the host asks more slowly than the device works, the host's
+// done with that; waits for it. If the host asks more slowly than the device works, the host's
 // time. An emulated device has no clock: 0.
 double seconds_on_device(const std::function<void()>& work, int index);
 

@@ -16,7 +16,7 @@ namespace papilio::nn {
 // The options of Diffusers' training scripts.
 struct DiffusionLossOptions {
   // Min-SNR weighting (Hang and others, arXiv 2303.09556): each sample's error times min(snr,
-  // gamma) / snr where noise is predicted, / (snr + 1) where velocity is; 0: all alike.
+  // gamma) / snr if noise is predicted, / (snr + 1) if velocity is; 0: all alike.
   double snr_gamma = 0;
   // The last so many samples are of the class rather than the subject, and their mean error counts
   // prior_loss_weight (Ruiz and others, arXiv 2208.12242, section 3.2).

@@ -12,6 +12,8 @@
 
 namespace papilio::nn {
 
+struct Renamings;  // nn/models/detail/model_table.h
+
 // Fields and defaults as in Transformers' DeiTConfig, which are ViTConfig's.
 struct DeiTConfig : ViTConfig {
   // ...WithTeacher: a classifier for each of the two tokens, whose logits are averaged.

@@ -20,6 +20,8 @@
 
 namespace papilio::nn {
 
+struct Renamings;  // nn/models/detail/model_table.h
+
 // Fields as in Transformers' Dinov2Config; the defaults are DINOv2-base's. Sizes are in pixels.
 struct Dinov2Config {
   int64_t image_size = 518;

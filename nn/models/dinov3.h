@@ -20,6 +20,8 @@
 
 namespace papilio::nn {
 
+struct Renamings;  // nn/models/detail/model_table.h
+
 // Fields and defaults as in Transformers. Sizes are in pixels.
 struct DINOv3Config {
   int64_t image_size = 224;

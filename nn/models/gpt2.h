@@ -18,8 +18,6 @@
 
 namespace papilio::nn {
 
-struct Renamings;  // nn/models/detail/model_table.h
-
 // Fields as in Transformers' GPT2Config; the defaults are those of the smallest GPT-2.
 struct GPT2Config {
   int64_t vocab_size = 50257;

@@ -11,8 +11,6 @@
 
 namespace papilio::nn {
 
-struct Renamings;  // nn/models/detail/model_table.h
-
 // Told about the attention of one layer after the other: probabilities (B, heads, T, T).
 using OnAttention = std::function<void(const Tensor& probabilities)>;
 

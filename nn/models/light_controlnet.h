@@ -1,5 +1,5 @@
 // What turns a picture into something that steers a UNet: a part of ControlNet (Zhang and others,
-// arXiv 2302.05543), enough where the UNet itself is adapted (Qiu and others, arXiv 2306.07280,
+// arXiv 2302.05543), enough if the UNet itself is adapted (Qiu and others, arXiv 2306.07280,
 // section 4.2).
 #pragma once
 

@@ -20,6 +20,8 @@
 
 namespace papilio::nn {
 
+struct Renamings;  // nn/models/detail/model_table.h
+
 // How the tokens become one: the class token, their mean, or (CCT, arXiv 2104.05704) their mean
 // weighted by softmax(attention_pool(x)) over the tokens.
 enum class Pooling { class_token, mean, sequence };

@@ -20,7 +20,7 @@ namespace papilio::nn {
 struct AddedToken {
   int64_t id = 0;
   std::string content;
-  bool special = false;  // left out where text is for people
+  bool special = false;  // left out if the text is for people
   bool lstrip = false;   // takes white space on its left, on its right, with it
   bool rstrip = false;
   bool normalized = false;  // is looked for in the normalised text

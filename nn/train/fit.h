@@ -64,13 +64,13 @@ struct NonFiniteError : Error {
   using Error::Error;
 };
 
-// The model may be on any device; batches follow it.
 // Runs optimiser steps of cross-entropy until options.steps are made, the module in training mode
-// (it is in evaluation mode afterwards). A step's gradient is that of the mean loss over all its
-// samples, or tokens (Batch::counted). A step all of whose samples are skipped changes nothing but
-// counts, so that steps and places in the data stay together; an epoch of them throws FileError. A
-// loss or gradient that is not finite throws NonFiniteError with the step and the first operation
-// that made it. Returns the steps made, those before included.
+// (it is in evaluation mode afterwards). The model may be on any device; batches follow it. A
+// step's gradient is that of the mean loss over all its samples, or tokens (Batch::counted). A step
+// all of whose samples are skipped changes nothing but counts, so that steps and places in the data
+// stay together; an epoch of them throws FileError. A loss or gradient that is not finite throws
+// NonFiniteError with the step and the first operation that made it. Returns the steps made, those
+// before included.
 int64_t fit(Module& model, const Forward& forward, Loader& loader, Optimizer& optimizer,
             const FitOptions& options);
 // The same with a loss of one's own in cross-entropy's place. Throws ArgumentError for

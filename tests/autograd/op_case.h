@@ -41,7 +41,7 @@ struct OpCase {
 };
 
 // For every sample: the reference; every dtype against float64; strided and offset inputs;
-// gradcheck (contiguous and strided); the same bits twice; NaN; then the wrong uses. Where there is
+// gradcheck (contiguous and strided); the same bits twice; NaN; then the wrong uses. If there is
 // a GPU (or the emulator), all of these there, and the gradients of every dtype against the CPU's.
 // Called inside a doctest TEST_CASE.
 void run(const OpCase& c);

@@ -71,7 +71,7 @@ std::string gunzip(std::string_view data, const std::string& name, size_t limit)
       inflateReset(&z);  // a further member
     }
     input.more();
-    // Where all is full, the member's end may be all that is to come: one byte tells.
+    // If all is full, the member's end may be all that is to come: one byte tells.
     const size_t room = std::min<size_t>(out.size() - used, size_t(1) << 30);
     char next = 0;
     z.next_out = reinterpret_cast<Bytef*>(room > 0 ? out.data() + used : &next);

@@ -29,7 +29,7 @@ struct DiffusionMethod {
 // --method and its options, for a UNet whose layers of these names are adapted.
 void add_diffusion_method(Options& options, DiffusionMethod& settings, const std::string& targets,
                           const TrainingSettings& training);
-// Settles them, as PEFT's examples have them where nothing is given: eight blocks, one factor,
+// Settles them, as PEFT's examples have them if nothing is given: eight blocks, one factor,
 // dropout 0.1, the biases of adapted layers; the whole model learns a sixth as fast. Throws
 // UsageError for what means nothing here.
 void settle_diffusion_method(Options& options, DiffusionMethod& settings,

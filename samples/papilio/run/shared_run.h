@@ -20,7 +20,7 @@ nn::DataParallel parallel_of(const TrainingSettings& settings);
 int64_t images_at_a_time(const TrainingSettings& settings);
 
 // Throws RankError, at all ranks, if programs, settings, data (by their digest) or frozen
-// parameters differ, and names the difference; kernels of products that differ are refused where
+// parameters differ, and names the difference; kernels of products that differ are refused if
 // bits are promised, and said otherwise. Then all ranks have rank 0's parameters and what
 // else it may have read from a checkpoint: no other needs its files.
 void share_start(const TrainingSettings& training, const nn::TrainingParts& parts, int64_t& step,

@@ -122,8 +122,8 @@ nn::PipelineConfig config_of(const Sizes& s, int64_t resolution, int64_t tokens)
            .norm_num_groups = groups_of(vae),
            .sample_size = resolution,
            .scaling_factor = 1};
-  const int64_t side = resolution / c.vae.pixels_of_latent(), last = int64_t(1)
-                                                                     << (unet.size() - 1);
+  const int64_t side = resolution / c.vae.pixels_of_latent();
+  const int64_t last = int64_t(1) << (unet.size() - 1);
   check<UsageError>(resolution % (c.vae.pixels_of_latent() * last) == 0,
                     "--resolution: expected a multiple of ", c.vae.pixels_of_latent() * last,
                     " for these blocks, got ", resolution);

@@ -301,7 +301,7 @@ class Training {
     end_.seconds += r.seconds;
     if (logs_) logs_->step(r);
     const bool epoch_ends = ends_epoch(r.step);
-    // Where steps are counted an epoch may be short.
+    // If steps are counted, an epoch may be short.
     if ((job_.steps > 0 ? r.step == total_ : epoch_ends) ||
         (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0))
       save(r.step);

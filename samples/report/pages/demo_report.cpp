@@ -70,9 +70,9 @@ void add_summary(Document& page, const DemoView& view) {
   const MethodReport* const boft = view.find("boft");
   const MethodReport* const full = view.find("full");
   if (boft != nullptr && std::isfinite(boft->accuracy_new.mean)) {
-    text += escape(boft->label) +
-            ", which leaves every weight frozen and learns a rotation in front " +
-            "of it, recognises <b>" + share(boft->accuracy_new) + "</b> of the new digits with " +
+    text += escape(boft->label);
+    text += ", which leaves every weight frozen and learns a rotation in front of it, ";
+    text += "recognises <b>" + share(boft->accuracy_new) + "</b> of the new digits with " +
             grouped(boft->trainable_parameters) + " trained parameters" +
             compared_with_full(*boft, full) + ". ";
     text += kept_sentence(view, *boft);

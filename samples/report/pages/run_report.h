@@ -51,8 +51,8 @@ struct AdapterReport {
   std::string label = {};                       // "BOFT b=4 m=2"
   std::vector<AdaptedLayerReport> layers = {};
   int64_t energy_rows = 0;  // that an energy counts at most; 0: all
-  int64_t layers_in_model =
-      0;  // all that are adapted; if more than `layers`, those are evenly chosen
+  // All that are adapted; if more than `layers`, those are evenly chosen.
+  int64_t layers_in_model = 0;
 
   ButterflyPicture butterfly = {};  // of the layer below; d = 0: not shown
   std::string picture_layer = {};
