@@ -227,4 +227,9 @@ void AdaptableLayer::visit_weight(Visitor& v) {
   v.buffer(quant_state_name(q.kind), state_);
 }
 
+AdaptableLayer* linear_layer(Module& module) {
+  auto* const layer = dynamic_cast<AdaptableLayer*>(&module);
+  return layer != nullptr && layer->kind() == AdaptableLayer::Kind::linear ? layer : nullptr;
+}
+
 }  // namespace papilio::nn

@@ -122,11 +122,18 @@ class AdapterSocket {
 
 // A layer with a weight that adapters can plug into.
 struct AdaptableLayer : Module {
+  // What it does with the weight: y = x W^T + b, a convolution by it, looking up its rows.
+  enum class Kind { linear, convolution, embedding };
+
   Tensor weight;  // undefined if it is quantised
   // In the weight's place (Linear, Conv1D): the adapters' matrix W (out, d) in codes, which nothing
   // trains.
   QuantizedMatrix quantized;
   AdapterSocket adapters;
+
+  virtual Kind kind() const = 0;  // which of these this layer is
+  // Whether it keeps its weight (in, out), which PEFT calls fan_in_fan_out.
+  virtual bool is_stored_in_out() const { return false; }
 
   std::string keeps_dtype() const override;
   int64_t coded_parameters() const override { return quantized ? quantized.numel() : 0; }
@@ -171,5 +178,8 @@ struct AdaptableLayer : Module {
   // The tensors of a file that are made of numbers: quant_state, weight_format.
   Tensor state_;
 };
+
+// The module as a layer y = x W^T + b (Linear, Conv1D), which can be quantised; null for others.
+AdaptableLayer* linear_layer(Module& module);
 
 }  // namespace papilio::nn

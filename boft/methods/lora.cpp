@@ -103,7 +103,7 @@ LoraLayer::LoraLayer(const std::string& path, const nn::AdaptableLayer& layer,
   check_lora(path, layer, config);
   const int64_t r = config.rank_at(path);
   Dims a{r, layer.adapted_inputs()}, b{layer.adapted_outputs(), r};
-  if (dynamic_cast<const nn::Conv2d*>(&layer) != nullptr) {
+  if (layer.kind() == nn::AdaptableLayer::Kind::convolution) {
     a = layer.weight.shape();
     a[0] = r;
     b = {layer.adapted_outputs(), r, 1, 1};

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "nn/layers/conv1d.h"
-#include "nn/layers/embedding.h"
 #include "tensor/text.h"
 
 namespace papilio::boft {
@@ -26,7 +24,7 @@ template <class Config>
 using LayerOf = typename Config::Layer;
 
 bool is_embedding(const nn::AdaptableLayer& layer) {
-  return dynamic_cast<const nn::Embedding*>(&layer) != nullptr;
+  return layer.kind() == nn::AdaptableLayer::Kind::embedding;
 }
 
 // Those that adapt embeddings.
@@ -144,7 +142,7 @@ std::string storage_warning(const std::string& path, const nn::AdaptableLayer& l
   return std::visit(
       [&]<class C>(const C& c) -> std::string {
         if constexpr (has_fan_in_fan_out<C>) {
-          const bool transposed = nn::is_stored_in_out(layer);
+          const bool transposed = layer.is_stored_in_out();
           if (transposed == c.fan_in_fan_out) return "";
           return str("fan_in_fan_out is ", c.fan_in_fan_out ? "true" : "false", ", but ", path,
                      " is a ", layer.describe(), ", whose weight is stored ",

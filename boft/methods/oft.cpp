@@ -20,7 +20,6 @@
 #include "boft/ops/multiplicative_dropout.h"
 #include "boft/ops/rotation_power.h"
 #include "boft/ops/skew_symmetric.h"
-#include "nn/layers/embedding.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/files/detail/json.h"
@@ -146,7 +145,7 @@ OftLayer::OftLayer(const std::string& path, const nn::AdaptableLayer& layer,
                    const OftConfig& config, Lines& warnings)
     : config(config),
       shape_(oft_shape(path, layer.adapted_inputs(), config, warnings)),
-      embedding_(dynamic_cast<const nn::Embedding*>(&layer) != nullptr) {
+      embedding_(layer.kind() == nn::AdaptableLayer::Kind::embedding) {
   const int64_t b = shape_.block_size;
   const Dims shape{config.block_share ? 1 : shape_.blocks, b * (b - 1) / 2};
   oft_R = leaf(config.init_weights ? zeros(shape) : normal(shape, 0, 0.1));

@@ -5,9 +5,9 @@
 
 #include "boft/methods/detail/path_pattern.h"
 #include "boft/model/detail/target_match.h"
+#include "nn/adapter.h"
 #include "nn/detail/layer_places.h"
 #include "nn/detail/text_table.h"
-#include "nn/layers/embedding.h"
 #include "nn/models/detail/transformers_names.h"
 #include "nn/models/pretrained_model.h"
 
@@ -47,13 +47,12 @@ bool is_saved_by_any(const TargetRules& rules, const std::string& path, bool& tr
   return saved;
 }
 
-// Every linear map (2-d weight) but the head.
+// Every linear map but the head.
 bool is_of_all_linear(nn::PretrainedModel* whole, const std::string& path,
                       const nn::AdaptableLayer* layer) {
   const bool head = whole != nullptr ? whole->in_head(path)
                                      : path == "classifier" || path.ends_with(".classifier");
-  return layer != nullptr && layer->weight_dim() == 2 && !head &&
-         dynamic_cast<const nn::Embedding*>(layer) == nullptr;
+  return layer != nullptr && layer->kind() == nn::AdaptableLayer::Kind::linear && !head;
 }
 
 bool layers_are_filtered(const TargetRules& rules) {

@@ -19,6 +19,8 @@ struct Conv1D : AdaptableLayer {
   int64_t in_features() const { return adapted_inputs(); }
   int64_t out_features() const { return adapted_outputs(); }
   Tensor operator()(const Tensor& x);
+  Kind kind() const override { return Kind::linear; }
+  bool is_stored_in_out() const override { return true; }
   Tensor to_matrix(const Tensor& w) const override;
   Tensor from_matrix(const Tensor& w) const override;
   void visit(Visitor& v) override;
@@ -27,10 +29,5 @@ struct Conv1D : AdaptableLayer {
   }
   std::string describe() const override;
 };
-
-// Whether a layer keeps its weight (in, out), which PEFT calls fan_in_fan_out.
-inline bool is_stored_in_out(const Module& layer) {
-  return dynamic_cast<const Conv1D*>(&layer) != nullptr;
-}
 
 }  // namespace papilio::nn

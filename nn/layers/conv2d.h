@@ -27,6 +27,7 @@ struct Conv2d : AdaptableLayer {
          const Conv2dOptions& options = {}, bool with_bias = true,
          PaddingMode padding_mode = PaddingMode::zeros);
   Tensor operator()(const Tensor& x);
+  Kind kind() const override { return Kind::convolution; }
   void visit(Visitor& v) override;
   double multiply_adds(const Extent& extent) const override {
     return double(weight.numel()) * extent.pixels;

@@ -13,6 +13,7 @@ namespace papilio::nn {
 struct Embedding : AdaptableLayer {
   Embedding(int64_t count, int64_t dim);
   Tensor operator()(const Tensor& indices);
+  Kind kind() const override { return Kind::embedding; }
   void visit(Visitor& v) override;
   std::string describe() const override;
 };

@@ -19,6 +19,7 @@ struct Linear : AdaptableLayer {
   int64_t out_features() const { return adapted_outputs(); }
   Tensor operator()(const Tensor& x);
   Tensor product(const Tensor& x);  // without the bias, for what adds it later
+  Kind kind() const override { return Kind::linear; }
   void visit(Visitor& v) override;
   double multiply_adds(const Extent& extent) const override {
     return double(in_features()) * double(out_features()) * extent.tokens;

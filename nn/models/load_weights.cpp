@@ -6,10 +6,9 @@
 #include <string_view>
 #include <utility>
 
+#include "nn/adapter.h"
 #include "nn/detail/quant_state.h"
 #include "nn/detail/text_table.h"
-#include "nn/layers/conv1d.h"
-#include "nn/layers/linear.h"
 #include "nn/models/detail/checkpoint_weights.h"
 #include "nn/models/detail/transformers_names.h"
 #include "tensor/error.h"
@@ -60,10 +59,8 @@ std::vector<std::string> take_quantized(PretrainedModel& model, StateDict& tenso
   std::vector<std::string> paths;
   for_each_module(model, [&](const std::string& path, Module& module) {
     if (!has_codes(tensors, path)) return;
-    auto* const layer = dynamic_cast<AdaptableLayer*>(&module);
-    const bool takes =
-        dynamic_cast<Linear*>(layer) != nullptr || dynamic_cast<Conv1D*>(layer) != nullptr;
-    if (!takes)
+    AdaptableLayer* const layer = linear_layer(module);
+    if (layer == nullptr)
       throw FileError(str(source.place(path + ".weight"),
                           ": is quantised, which is read of linear layers, not of ",
                           module.describe()));

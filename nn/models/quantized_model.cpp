@@ -10,18 +10,13 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/reduce.h"
+#include "nn/adapter.h"
 #include "nn/detail/layer_places.h"
-#include "nn/layers/conv1d.h"
-#include "nn/layers/linear.h"
 #include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 
 namespace {
-
-bool takes_codes(Module& module) {
-  return dynamic_cast<Linear*>(&module) != nullptr || dynamic_cast<Conv1D*>(&module) != nullptr;
-}
 
 nlohmann::json fresh_config(Quantization kind) {
   const bool int8 = kind == Quantization::int8;
@@ -60,12 +55,12 @@ void set_quantization_config(PretrainedModel& model) {
   std::optional<Quantization> kind;
   std::vector<std::string> numbers;  // linear maps that are no codes
   for_each_module(model, [&](const std::string& path, Module& module) {
-    if (!takes_codes(module)) return;
-    const auto& layer = dynamic_cast<AdaptableLayer&>(module);
-    if (!layer.quantized)
+    const AdaptableLayer* const layer = linear_layer(module);
+    if (layer == nullptr) return;
+    if (!layer->quantized)
       numbers.push_back(path);
     else if (!kind)
-      kind = layer.quantized.kind;
+      kind = layer->quantized.kind;
   });
   if (!kind) {
     model.other_config.erase(kField);
@@ -88,11 +83,12 @@ QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind) {
   const NoGrad no_grad;
   QuantizationResult result;
   for_each_module(model, [&](const std::string& path, Module& module) {
-    if (!takes_codes(module)) return;
-    auto& layer = dynamic_cast<AdaptableLayer&>(module);
-    check(layer.adapters.empty(), "quantize_layers: ", path, " carries adapters; merge them first");
+    AdaptableLayer* const layer = linear_layer(module);
+    if (layer == nullptr) return;
+    check(layer->adapters.empty(), "quantize_layers: ", path,
+          " carries adapters; merge them first");
     if (model.in_head(path) || layer_places(path).empty()) return;
-    const Tensor w = layer.matrix();
+    const Tensor w = layer->matrix();
     QuantizedMatrix codes = quantize(w, kind);
     const double size = norm(w), error = size > 0 ? norm(dequantize(codes) - w) / size : 0;
     ++result.layers;
@@ -101,7 +97,7 @@ QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind) {
     result.error += error;
     if (error > result.largest_error || result.worst.empty())
       result.largest_error = error, result.worst = path;
-    layer.set_quantized(std::move(codes));
+    layer->set_quantized(std::move(codes));
   });
   check(result.layers > 0, "quantize_layers: the model has no linear map in a list of layers");
   result.error /= double(result.layers);

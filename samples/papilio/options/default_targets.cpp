@@ -4,9 +4,8 @@
 #include <vector>
 
 #include "boft/model/detail/target_match.h"
+#include "nn/adapter.h"
 #include "nn/detail/layer_places.h"
-#include "nn/layers/conv1d.h"
-#include "nn/layers/linear.h"
 #include "nn/models/detail/transformers_names.h"
 #include "samples/papilio/options/method_options.h"
 #include "tensor/text.h"
@@ -26,9 +25,7 @@ std::string name_in_layer(const std::string& path) {
 std::string default_targets(nn::Module& model, const std::string& usual) {
   std::vector<std::string> paths;
   nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
-    const bool linear = dynamic_cast<nn::Linear*>(&module) != nullptr ||
-                        dynamic_cast<nn::Conv1D*>(&module) != nullptr;
-    if (linear && !name_in_layer(path).empty()) paths.push_back(path);
+    if (nn::linear_layer(module) != nullptr && !name_in_layer(path).empty()) paths.push_back(path);
   });
   const auto names_any = [&](const std::string& name) {
     return std::ranges::any_of(

@@ -7,7 +7,7 @@
 #include <utility>
 #include <variant>
 
-#include "nn/layers/conv1d.h"
+#include "nn/adapter.h"
 #include "nn/text/tokenizer_files.h"
 #include "samples/papilio/options/default_targets.h"
 #include "samples/papilio/run/method.h"
@@ -24,7 +24,8 @@ namespace {
 bool stores_in_out(nn::Module& model) {
   bool found = false;
   nn::for_each_module(model, [&](const std::string&, nn::Module& module) {
-    found |= nn::is_stored_in_out(module);
+    const auto* const layer = dynamic_cast<nn::AdaptableLayer*>(&module);
+    found |= layer != nullptr && layer->is_stored_in_out();
   });
   return found;
 }
