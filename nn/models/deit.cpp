@@ -102,6 +102,8 @@ ImageClassifier::Shape DeiTForImageClassification::shape() const {
   shape.intermediate_size = config().intermediate_size;
   shape.prefix_tokens = 2;
   shape.registers = 1;  // the distillation token
+  shape.image_processor = "DeiTImageProcessor";
+  shape.imagenet_statistics = true;
   return shape;
 }
 

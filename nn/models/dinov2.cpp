@@ -144,6 +144,10 @@ ImageClassifier::Shape Dinov2ForImageClassification::shape() const {
   shape.intermediate_size = c.intermediate_size();
   shape.registers = std::max<int64_t>(c.num_register_tokens, 0);
   shape.prefix_tokens = 1 + shape.registers;
+  shape.image_processor = "BitImageProcessor";
+  shape.imagenet_statistics = true;
+  // It takes any size, and its files ask for 224 of 256 although its models say 518.
+  shape.picture_side = std::min<int64_t>(c.image_size, 224);
   return shape;
 }
 

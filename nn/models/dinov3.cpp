@@ -205,6 +205,7 @@ ImageClassifier::Shape DINOv3ForImageClassification::shape() const {
   shape.intermediate_size = config.intermediate_size;
   shape.registers = config.num_register_tokens;
   shape.prefix_tokens = 1 + shape.registers;
+  shape.image_processor = "DINOv3ViTImageProcessor";
   return shape;
 }
 

@@ -40,6 +40,12 @@ struct ImageClassifier : PretrainedModel {
     int64_t num_labels = 0;
     bool any_size = true;        // takes images of other sizes too, and resizes its positions
     double stem_operations = 0;  // of one image before the first layer; a multiply-add is two
+    // How pictures are prepared for it if no file says so: what Transformers' class of this name
+    // does by itself, with ImageNet's mean and deviation instead of the class's or not, for
+    // pictures of this side (0: image_size).
+    std::string image_processor = "ViTImageProcessor";
+    bool imagenet_statistics = false;
+    int64_t picture_side = 0;
 
     // Whether one of the first tokens is a class token.
     bool class_token() const { return prefix_tokens > registers; }

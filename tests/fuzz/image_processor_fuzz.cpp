@@ -17,7 +17,9 @@ namespace {
 
 using namespace papilio;
 
-constexpr const char* kModels[] = {"vit", "deit", "dinov2", "dinov3_vit", "convnext", "poolformer"};
+constexpr const char* kClasses[] = {"ViTImageProcessor",      "DeiTImageProcessor",
+                                    "BitImageProcessor",      "DINOv3ViTImageProcessor",
+                                    "ConvNextImageProcessor", "PoolFormerImageProcessor"};
 
 nn::ImageProcessor parsed(int kind, const std::string& text) {
   static fuzz::MemoryFile file;
@@ -29,7 +31,7 @@ nn::ImageProcessor parsed(int kind, const std::string& text) {
     return nn::parse_image_processor(found ? found->text : "{}", "fuzz").processor;
   }
   if (kind == 7) return nn::parse_timm_processor(text, "fuzz");
-  return nn::parse_image_processor(text, "fuzz", {.model_type = kModels[kind]}).processor;
+  return nn::parse_image_processor(text, "fuzz", {.processor_class = kClasses[kind]}).processor;
 }
 
 void process(const nn::ImageProcessor& p) {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "tensor/error.h"
 #include "tensor/text.h"
 
 namespace papilio::nn {
@@ -112,35 +114,6 @@ constexpr std::string_view kOthers =
     "SuperPoint Swin2SR TextNet TimmWrapper Tvp UltraVBert UnlimitedOcr UVDoc VideoLlama3 "
     "VideoLlava VideoMAE Vilt VitMatte VitPose Vivit Yolos ZoeDepth ";
 
-constexpr std::pair<std::string_view, std::string_view> kModels[] = {
-    {"deit", "DeiTImageProcessor"},
-    {"beit", "BeitImageProcessor"},
-    {"data2vec-vision", "BeitImageProcessor"},
-    {"bit", "BitImageProcessor"},
-    {"dinov2", "BitImageProcessor"},
-    {"dinov2_with_registers", "BitImageProcessor"},
-    {"dinov3_vit", "DINOv3ViTImageProcessor"},
-    {"hiera", "BitImageProcessor"},
-    {"pixio", "BitImageProcessor"},
-    {"clip", "CLIPImageProcessor"},
-    {"chinese_clip", "ChineseCLIPImageProcessor"},
-    {"siglip", "SiglipImageProcessor"},
-    {"blip", "BlipImageProcessor"},
-    {"flava", "FlavaImageProcessor"},
-    {"pvt", "PvtImageProcessor"},
-    {"pvt_v2", "PvtImageProcessor"},
-    {"tipsv2", "Tipsv2ImageProcessor"},
-    {"tipsv2_dpt", "Tipsv2DptImageProcessor"},
-    {"owlvit", "OwlViTImageProcessor"},
-    {"segformer", "SegformerImageProcessor"},
-    {"mobilenet_v1", "MobileNetV1ImageProcessor"},
-    {"mobilenet_v2", "MobileNetV2ImageProcessor"},
-    {"poolformer", "PoolFormerImageProcessor"},
-    {"levit", "LevitImageProcessor"},
-    {"convnext", "ConvNextImageProcessor"},
-    {"convnextv2", "ConvNextImageProcessor"},
-};
-
 constexpr std::string_view kEnding = "ImageProcessor";
 
 // Without "Fast" and "Pil", and in today's words.
@@ -174,27 +147,25 @@ std::string image_processor_class_names() {
   return joined(names, ", ");
 }
 
-const ImageProcessorClass& image_processor_class_of_model(std::string_view model_type) {
-  const auto* const found =
-      std::ranges::find(kModels, model_type, &std::pair<std::string_view, std::string_view>::first);
-  return found == std::end(kModels) ? classes()[0] : *find_image_processor_class(found->second);
+const ImageProcessorClass& image_processor_class(std::string_view type) {
+  const ImageProcessorClass* const found = find_image_processor_class(type);
+  check(found != nullptr, "image_processor_class: expected one of ", image_processor_class_names(),
+        ", got ", type);
+  return *found;
 }
 
-ImageProcessor default_image_processor(std::string_view model_type, int64_t image_size,
-                                       int64_t channels) {
-  ImageProcessor p = image_processor_class_of_model(model_type).defaults;
-  const bool dinov2 = model_type.starts_with("dinov2");
-  if (dinov2 || model_type == "deit") {
+ImageProcessor default_image_processor(const ImageProcessorModel& model) {
+  ImageProcessor p = image_processor_class(model.processor_class).defaults;
+  if (model.imagenet_statistics) {
     p.image_mean = kImageNetMean;
     p.image_std = kImageNetStd;
   }
-  // DINOv2 takes any size, and its files ask for 224 of 256 although its models say 518.
-  const int64_t side = dinov2 ? std::min<int64_t>(image_size, 224) : image_size;
+  const int64_t side = model.side;
   p.crop_height = p.crop_width = side;
   p.height = p.width = p.do_center_crop ? side * 256 / 224 : side;
   if (p.shortest_edge > 0) p.shortest_edge = p.height;
-  if (channels != p.channels())
-    p.image_mean = p.image_std = std::vector<double>(size_t(channels), 0.5);
+  if (model.channels != p.channels())
+    p.image_mean = p.image_std = std::vector<double>(size_t(model.channels), 0.5);
   return p;
 }
 

@@ -88,18 +88,18 @@ void read_normalization(JsonFields& fields, const json& document, ImageProcessor
 }
 
 // The class that the file names, or the model's with a warning if it is not known.
-const ImageProcessorClass& read_class(JsonFields& fields, const std::string& model_type,
+const ImageProcessorClass& read_class(JsonFields& fields, const std::string& own_class,
                                       const std::string& where,
                                       std::vector<std::string>& warnings) {
   const std::string older = fields.string("feature_extractor_type", ""),
                     type = fields.string("image_processor_type", older);
-  if (type.empty()) return image_processor_class_of_model(model_type);
+  if (type.empty()) return image_processor_class(own_class);
   if (const ImageProcessorClass* found = find_image_processor_class(type)) return *found;
   if (is_other_image_processor(type)) {
     const char* key = older == type ? "feature_extractor_type" : "image_processor_type";
     fields.fail(key, image_processor_class_names().c_str());
   }
-  const ImageProcessorClass& other = image_processor_class_of_model(model_type);
+  const ImageProcessorClass& other = image_processor_class(own_class);
   warnings.push_back(str(where, ": image_processor_type \"", type, "\" is not known and read as ",
                          other.name, "; its pictures may come out otherwise"));
   return other;
@@ -194,7 +194,7 @@ ImageProcessorFile parse_image_processor(const std::string& text, const std::str
   const json document = parse_json(text, where);
   JsonFields fields(document, where);
   ImageProcessorFile file;
-  const ImageProcessorClass& c = read_class(fields, model.model_type, where, file.warnings);
+  const ImageProcessorClass& c = read_class(fields, model.processor_class, where, file.warnings);
   ImageProcessor& p = file.processor;
   p = c.defaults;
   read_geometry(fields, document, p, c, where);

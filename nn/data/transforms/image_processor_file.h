@@ -13,8 +13,12 @@ namespace papilio::nn {
 
 // The model that the file lies beside: it decides what the file leaves out.
 struct ImageProcessorModel {
-  std::string model_type = "vit";  // names the class if the file does not
-  int64_t channels = 3;            // of a mean and a deviation that are one number each
+  std::string processor_class = "ViTImageProcessor";  // Transformers', if the file names none
+  int64_t channels = 3;  // of a mean and a deviation that are one number each
+  // If there is no file: the pictures' side, and whether mean and deviation are ImageNet's
+  // rather than the class's.
+  int64_t side = 224;
+  bool imagenet_statistics = false;
 };
 
 // What a preprocessor_config.json holds.

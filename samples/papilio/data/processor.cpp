@@ -18,6 +18,13 @@ namespace {
 
 constexpr const char* kProcessorFile = "preprocessor_config.json";
 
+nn::ImageProcessorModel processor_model(const nn::ImageClassifier::Shape& shape) {
+  return {.processor_class = shape.image_processor,
+          .channels = shape.num_channels,
+          .side = shape.picture_side > 0 ? shape.picture_side : shape.image_size,
+          .imagenet_statistics = shape.imagenet_statistics};
+}
+
 nn::ImageProcessorFile processor_without_file(const std::filesystem::path& folder,
                                               const nn::ImageClassifier& model) {
   const auto timm = model.other_config.find("pretrained_cfg");
@@ -25,9 +32,7 @@ nn::ImageProcessorFile processor_without_file(const std::filesystem::path& folde
     const std::string where = (folder / "config.json").string() + ": pretrained_cfg";
     return {nn::parse_timm_processor(timm->second, where), {}};
   }
-  const nn::ImageClassifier::Shape shape = model.shape();
-  const nn::ImageProcessor p =
-      nn::default_image_processor(shape.model_type, shape.image_size, shape.num_channels);
+  const nn::ImageProcessor p = nn::default_image_processor(processor_model(model.shape()));
   const std::string crop =
       p.do_center_crop ? str(", the middle ", p.crop_height, 'x', p.crop_width) : "";
   return {p,
@@ -48,7 +53,7 @@ nn::ImageProcessorFile read_processor(const std::filesystem::path& folder,
   const auto found = nn::image_processor_in(folder);
   const std::string where = found ? found->where : folder.string();
   const auto [read, warnings] =
-      found ? nn::parse_image_processor(found->text, where, {shape.model_type, shape.num_channels})
+      found ? nn::parse_image_processor(found->text, where, processor_model(shape))
             : processor_without_file(folder, model);
   const nn::ImageProcessor p = image_size > 0 ? read.at_size(image_size) : read;
   check<FileError>(p.channels() == shape.num_channels, where, ": has ", p.channels(),

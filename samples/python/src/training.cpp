@@ -48,8 +48,9 @@ nn::ImageProcessor processor_for(const Classifier& c, const std::optional<std::s
   const nn::ImageClassifier::Shape s = c.model->shape();
   if (folder) {
     if (const auto found = nn::image_processor_in(*folder))
-      return nn::parse_image_processor(found->text, found->where,
-                                       {.model_type = s.model_type, .channels = s.num_channels})
+      return nn::parse_image_processor(
+                 found->text, found->where,
+                 {.processor_class = s.image_processor, .channels = s.num_channels})
           .processor;
   }
   return nn::image_processor_for(s.image_size, s.image_size, s.num_channels);

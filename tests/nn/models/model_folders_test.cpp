@@ -16,6 +16,7 @@
 
 #include "boft/files/adapter_folder.h"
 #include "nn/models/detail/transformers_names.h"
+#include "nn/models/dinov2.h"
 #include "nn/models/pretrained.h"
 #include "tensor/files/safetensors.h"
 #include "tests/nn/models/golden_models.h"
@@ -185,6 +186,31 @@ TEST_CASE("label2id that contradicts id2label, or stands alone, is told") {
   config.erase("id2label");
   CHECK(read({{"cat", 1}, {"dog", 0}}).warnings ==
         Names{path.string() + ": has label2id and no id2label: outputs go by their numbers"});
+}
+
+TEST_CASE("every model says how its pictures are prepared if no file does") {
+  const auto shape_of = [](const char* name) {
+    return nn::from_pretrained(golden_model(name)).model->shape();
+  };
+  CHECK(shape_of("timm").image_processor == "ViTImageProcessor");
+  CHECK(!shape_of("timm").imagenet_statistics);
+  CHECK(shape_of("deit").image_processor == "DeiTImageProcessor");
+  CHECK(shape_of("deit").imagenet_statistics);
+  CHECK(shape_of("deit").picture_side == 0);
+  CHECK(shape_of("dinov3").image_processor == "DINOv3ViTImageProcessor");
+  for (const int64_t registers : {-1, 4}) {
+    nn::Dinov2Config config{.image_size = 42,
+                            .hidden_size = 4,
+                            .num_hidden_layers = 1,
+                            .num_attention_heads = 1,
+                            .num_register_tokens = registers};
+    const auto shape = [&] { return nn::Dinov2ForImageClassification(config).shape(); };
+    CHECK(shape().image_processor == "BitImageProcessor");
+    CHECK(shape().imagenet_statistics);
+    CHECK(shape().picture_side == 42);
+    config.image_size = 518;
+    CHECK(shape().picture_side == 224);
+  }
 }
 
 TEST_CASE("of images that are no multiple of the patch the remainder is dropped") {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "nn/data/transforms/image_processor.h"
+#include "nn/data/transforms/image_processor_file.h"
 
 namespace papilio::nn {
 
@@ -35,14 +36,10 @@ const ImageProcessorClass* find_image_processor_class(std::string_view type);
 bool is_other_image_processor(std::string_view type);
 // "ViTImageProcessor, DeiTImageProcessor, ...": those that are computed here.
 std::string image_processor_class_names();
-// The one that Transformers takes for a model whose file names none; ViTImageProcessor's for models
-// that are not known.
-const ImageProcessorClass& image_processor_class_of_model(std::string_view model_type);
+// The same; throws ArgumentError for one that is not computed here.
+const ImageProcessorClass& image_processor_class(std::string_view type);
 
-// What a folder of this kind of model would say that has no preprocessor_config.json: the class's
-// defaults at the model's size, with ImageNet's mean and deviation for the models that were trained
-// so (DeiT, DINOv2).
-ImageProcessor default_image_processor(std::string_view model_type, int64_t image_size,
-                                       int64_t channels);
+// What the model's folder would say if it had a preprocessor_config.json.
+ImageProcessor default_image_processor(const ImageProcessorModel& model);
 
 }  // namespace papilio::nn

@@ -160,7 +160,7 @@ TEST_CASE("preprocessor_config.json: one number for more channels than pictures 
   const std::string text = R"({"image_processor_type": "ViTImageProcessor", "image_mean": 0.5})";
   CHECK(nn::parse_image_processor(text, "x").processor.image_mean.size() == 3);
   CHECK_THROWS_WITH_AS(
-      nn::parse_image_processor(text, "x", {.model_type = "vit", .channels = 11111111110}),
+      nn::parse_image_processor(text, "x", {.channels = 11111111110}),
       doctest::Contains("x: image_mean: expected 1 or 3 numbers (the model has 11111111110"),
       FileError);
 }
@@ -190,8 +190,8 @@ TEST_CASE("preprocessor_config.json: a bare number is a square or the shortest e
   // Without a type the model's decides.
   const std::string untyped = R"({"size": 40, "crop_size": 32, "do_center_crop": true})";
   CHECK(parsed(untyped).shortest_edge == 0);
-  CHECK(parsed(untyped, {.model_type = "deit"}).shortest_edge == 0);
-  CHECK(parsed(untyped, {.model_type = "dinov2"}).shortest_edge == 40);
+  CHECK(parsed(untyped, {.processor_class = "DeiTImageProcessor"}).shortest_edge == 0);
+  CHECK(parsed(untyped, {.processor_class = "BitImageProcessor"}).shortest_edge == 40);
 }
 
 TEST_CASE("preprocessor_config.json: what a file leaves out is the class's own") {
@@ -255,11 +255,15 @@ TEST_CASE(
             .empty());
 }
 
-TEST_CASE("no preprocessor_config.json: the model type's own numbers at the model's size") {
-  const nn::ImageProcessor vit = nn::default_image_processor("vit", 32, 3),
-                           dino = nn::default_image_processor("dinov2", 518, 3),
-                           deit = nn::default_image_processor("deit", 224, 3),
-                           grey = nn::default_image_processor("vit", 28, 1);
+TEST_CASE("no preprocessor_config.json: the class's own numbers at the model's size") {
+  const nn::ImageProcessor vit = nn::default_image_processor({.side = 32}),
+                           dino =
+                               nn::default_image_processor({.processor_class = "BitImageProcessor",
+                                                            .imagenet_statistics = true}),
+                           deit =
+                               nn::default_image_processor({.processor_class = "DeiTImageProcessor",
+                                                            .imagenet_statistics = true}),
+                           grey = nn::default_image_processor({.channels = 1, .side = 28});
   CHECK(vit.out_height() == 32);
   CHECK(vit.image_mean == Numbers(3, 0.5));
   CHECK(dino.shortest_edge == 256);
@@ -271,6 +275,8 @@ TEST_CASE("no preprocessor_config.json: the model type's own numbers at the mode
   CHECK(deit.image_std == Numbers{0.229, 0.224, 0.225});
   CHECK(grey.image_mean == Numbers{0.5});
   for (const nn::ImageProcessor& p : {vit, dino, deit, grey}) p.validate();
+  CHECK_THROWS_AS(nn::default_image_processor({.processor_class = "SamImageProcessor"}),
+                  ArgumentError);
 }
 
 }  // namespace papilio::test
