@@ -8,7 +8,6 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/cast.h"
-#include "autograd/ops/shape.h"
 #include "boft/files/config_json.h"
 #include "boft/ops/skew_symmetric.h"
 #include "nn/models/detail/transformers_names.h"
@@ -22,7 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "adapter_config.json";
-constexpr std::string_view kFull = ".boft_R", kUpper = ".boft_R_upper";
 
 const char* file_name(FolderForm form) {
   return form == FolderForm::peft ? "adapter_model.safetensors"
@@ -50,44 +48,6 @@ void check_has_config(const fs::path& file) {
   for (const auto& [key, tensor] : tensors)
     check<FileError>(!is_adapter_key(key), file.string(), ": ", key, " is of an adapter without ",
                      kConfig, ", which says what its numbers mean");
-}
-
-std::string with_ending(const std::string& key, std::string_view from, std::string_view to) {
-  return key.substr(0, key.size() - from.size()) + std::string(to);
-}
-
-Tensors compacted(const Tensors& tensors) {
-  const NoGrad no_grad;
-  Tensors result;
-  for (const auto& [key, tensor] : tensors) {
-    if (!key.ends_with(kFull)) {
-      result[key] = tensor;
-      continue;
-    }
-    const bool blocks = tensor.dim() == 4 && tensor.size(2) == tensor.size(3);
-    check(blocks && is_floating(tensor.dtype()), "compact form: ", key,
-          ": expected numbers of shape (m, N, b, b), got ", tensor.dtype(), tensor.shape());
-    // 16-bit numbers would be rounded once more.
-    const Tensor r = cast(tensor, working_dtype(tensor.dtype(), DType::float32));
-    result[with_ending(key, kFull, kUpper)] = upper_triangle((r - transpose(r, -2, -1)) * 0.5);
-  }
-  return result;
-}
-
-Tensors expanded(const Tensors& tensors, const std::string& where) {
-  const NoGrad no_grad;
-  Tensors result;
-  for (const auto& [key, tensor] : tensors) {
-    if (!key.ends_with(kUpper)) {
-      result[key] = tensor;
-      continue;
-    }
-    const int64_t b = tensor.dim() == 3 ? block_size_of_triangle(tensor.size(-1)) : 0;
-    check<FileError>(b > 0 && is_floating(tensor.dtype()), where, ": ", key,
-                     ": expected numbers of shape (m, N, b (b - 1) / 2), got ", tensor.shape());
-    result[with_ending(key, kUpper, kFull)] = skew_symmetric(tensor, b);
-  }
-  return result;
 }
 
 }  // namespace
@@ -211,7 +171,7 @@ AdapterFolder read_adapter_folder(const fs::path& folder) {
   const fs::path file = folder / file_name(compact ? FolderForm::compact : FolderForm::peft);
   auto [tensors, metadata, unsupported] = load_safetensors(file);
   check_known_format(file, tensors);
-  if (compact) tensors = expanded(tensors, file.string());
+  if (compact) tensors = expanded(config.config, tensors, file.string());
   AdapterFolder result{config.config, std::move(tensors), config.warnings, file, unsupported};
   unwrap(result);
   take_scaled_oft(result);
@@ -230,7 +190,8 @@ void write_adapter_folder(const fs::path& folder, const AdapterConfig& config,
   check<FileError>(!error, folder.string(), ": cannot be made: ", error.message());
   const FolderForm other = form == FolderForm::peft ? FolderForm::compact : FolderForm::peft;
   save_safetensors(folder / file_name(form),
-                   form == FolderForm::peft ? tensors : compacted(tensors), {{"format", "pt"}});
+                   form == FolderForm::peft ? tensors : compacted(config, tensors),
+                   {{"format", "pt"}});
   write_file_atomically(folder / kConfig, text);
   fs::remove(folder / file_name(other), error);
 }

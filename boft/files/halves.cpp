@@ -1,29 +1,21 @@
 #include "boft/files/detail/halves.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <string_view>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/cast.h"
 #include "autograd/ops/join.h"
 #include "autograd/ops/shape.h"
+#include "boft/methods/methods.h"
 #include "nn/models/detail/transformers_names.h"
 #include "tensor/creation.h"
 
 namespace papilio::boft {
 
 namespace {
-
-// Whether a parameter acts on the layer's inputs, which the halves share.
-bool is_of_inputs(const std::string& key) {
-  constexpr std::array<std::string_view, 4> kOfInputs{".boft_R", ".oft_R.weight", ".lora_A.weight",
-                                                      ".hra_u"};
-  return std::ranges::any_of(kOfInputs, [&](std::string_view end) { return key.ends_with(end); });
-}
 
 std::string path_of(const std::string& key) {
   return key.starts_with(kKeyPrefix) ? key.substr(kKeyPrefix.size()) : std::string();
@@ -51,7 +43,7 @@ Tensors join_halves(const Tensors& tensors, const std::string& where) {
                        " is of one half of a layer whose other half has none; here both are one "
                        "layer, which cannot be adapted by halves");
     const Tensor &first = tensors.at(keys[0]), &second = tensors.at(keys[1]);
-    if (is_of_inputs(whole)) {
+    if (acts_on_inputs(whole)) {  // which the halves share
       check<FileError>(equal(first, second), where, ": ", keys[0], " and ", keys[1],
                        " differ: they act on the same inputs of what is one layer here, which has "
                        "one adapter; merge them into the model with PEFT and use its weights");
@@ -78,7 +70,7 @@ Tensors split_halves(const Tensors& tensors) {
     const int64_t rows = tensor.size(0);
     for (const int64_t i : {0, 1})
       result[std::string(kKeyPrefix) + (*names)[size_t(i)]] =
-          is_of_inputs(key) ? tensor : slice(tensor, 0, i * rows / 2, (i + 1) * rows / 2);
+          acts_on_inputs(key) ? tensor : slice(tensor, 0, i * rows / 2, (i + 1) * rows / 2);
   }
   return result;
 }

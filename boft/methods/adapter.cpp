@@ -27,6 +27,10 @@ std::string layer_of_key(std::string_view key, std::string_view ending) {
   return key.size() > ending.size() ? std::string(key.substr(0, key.size() - ending.size())) : "";
 }
 
+std::string with_ending(std::string_view key, std::string_view from, std::string_view to) {
+  return std::string(key.substr(0, key.size() - from.size())).append(to);
+}
+
 std::string dropout_warning(const char* field, double p, const std::vector<int64_t>& block_nums) {
   if (p == 0 || block_nums.empty()) return "";
   const int64_t most = *std::ranges::max_element(block_nums);

@@ -29,12 +29,14 @@ inline DType working_dtype(DType layer, DType own) {
 
 // A method's nn::Adapter answers for itself. The struct of each method, its configuration's Layer,
 // has beside it
-//   main_parameter, no_compact_form, in_blocks, adapts_embeddings, keeps_angles, has_scale:
+//   main_parameter, input_parameter, no_compact_form, in_blocks, adapts_embeddings, keeps_angles:
 //     facts, which methods.h explains;
+//   bool has_scale(const Config&): one more, which may depend on the configuration;
 //   void plan(LayerPlan&, const nn::AdaptableLayer&, const Config&, Lines& warnings): what the
 //     method would do to a layer, without doing it. Throws ArgumentError if it does not fit;
 //   std::vector<StoredLayer> stored(const Tensors&, const Config&, const std::string& where): the
 //     layers that an adapter's tensors hold. Throws FileError, which begins with `where`.
+// What only some methods have to say is among the configuration's Hooks, below.
 struct LayerAdapter : nn::Adapter {
   // How much of what was trained the layer does: rotations turn by `strength` times their angles,
   // scales go that far from 1, and of other methods' W' - W so much is added. 0: nothing. Other
@@ -56,6 +58,30 @@ struct LayerAdapter : nn::Adapter {
  protected:
   // Throws unless the layer may compute so: `training` with another strength than 1 may not.
   void check_strength(bool training) const;
+};
+
+// What only some methods say or do, as functions of the method's source; every configuration has
+// `static const Hooks<Config> hooks`. One that is left out says nothing and changes nothing.
+template <class Config>
+struct Hooks {
+  // One line: why a new adapter does not begin as the identity, or learns nothing.
+  std::string (*start_warning)(const Config& config) = nullptr;
+  // One line, if blocks whose max |Q Q^T - I| is `error` should be nearer to rotations.
+  std::string (*orthogonality_warning)(const Config& config, double error) = nullptr;
+  // One line: dropout that drops nothing. block_nums: N of each layer.
+  std::string (*dropout_warning)(const Config& config,
+                                 const std::vector<int64_t>& block_nums) = nullptr;
+  // Differences between releases, before the fields are read.
+  void (*read_older)(Config& config, JsonFields& fields, const std::string& where,
+                     Lines& warnings) = nullptr;
+  // Whether the configuration means what only a file without peft_version says.
+  bool (*is_from_before_0_18)(const Config& config) = nullptr;
+  // What the tensors know better than the configuration.
+  void (*trust_tensors)(Config& config, const Tensors& tensors, const std::string& where,
+                        Lines& warnings) = nullptr;
+  // A file's tensors in the compact form, and such ones in full again. Both or none.
+  Tensors (*compacted)(const Tensors& tensors) = nullptr;
+  Tensors (*expanded)(const Tensors& tensors, const std::string& where) = nullptr;
 };
 
 // What a configuration would do to one layer.
@@ -84,6 +110,8 @@ struct StoredLayer {
 
 // The layer's path in "base_model.model.<path><ending>"; empty for another key.
 std::string layer_of_key(std::string_view key, std::string_view ending);
+// A key that ends with `from`, with another ending.
+std::string with_ending(std::string_view key, std::string_view from, std::string_view to);
 
 // One line, or nothing: multiplicative dropout of rate p that drops nothing, because int(p N) is 0
 // at every layer. block_nums: N of each layer.

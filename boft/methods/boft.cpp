@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autograd/backward.h"
+#include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/ops/boft_linear.h"
 #include "boft/ops/butterfly_rotation.h"
@@ -12,11 +14,76 @@
 #include "boft/ops/cayley.h"
 #include "boft/ops/multiplicative_dropout.h"
 #include "boft/ops/rotation_power.h"
+#include "boft/ops/skew_symmetric.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 
 namespace papilio::boft {
+
+namespace {
+
+// A file's blocks, and their upper triangles in the compact form.
+constexpr std::string_view kFull = ".boft_R", kUpper = ".boft_R_upper";
+
+Tensors compacted(const Tensors& tensors) {
+  const NoGrad no_grad;
+  Tensors result;
+  for (const auto& [key, tensor] : tensors) {
+    if (!key.ends_with(kFull)) {
+      result[key] = tensor;
+      continue;
+    }
+    const bool blocks = tensor.dim() == 4 && tensor.size(2) == tensor.size(3);
+    check(blocks && is_floating(tensor.dtype()), "compact form: ", key,
+          ": expected numbers of shape (m, N, b, b), got ", tensor.dtype(), tensor.shape());
+    // 16-bit numbers would be rounded once more.
+    const Tensor r = cast(tensor, working_dtype(tensor.dtype(), DType::float32));
+    result[with_ending(key, kFull, kUpper)] = upper_triangle((r - transpose(r, -2, -1)) * 0.5);
+  }
+  return result;
+}
+
+Tensors expanded(const Tensors& tensors, const std::string& where) {
+  const NoGrad no_grad;
+  Tensors result;
+  for (const auto& [key, tensor] : tensors) {
+    if (!key.ends_with(kUpper)) {
+      result[key] = tensor;
+      continue;
+    }
+    const int64_t b = tensor.dim() == 3 ? block_size_of_triangle(tensor.size(-1)) : 0;
+    check<FileError>(b > 0 && is_floating(tensor.dtype()), where, ": ", key,
+                     ": expected numbers of shape (m, N, b (b - 1) / 2), got ", tensor.shape());
+    result[with_ending(key, kUpper, kFull)] = skew_symmetric(tensor, b);
+  }
+  return result;
+}
+
+std::string dropout_warning(const BoftConfig& config, const std::vector<int64_t>& block_nums) {
+  return boft::dropout_warning("boft_dropout", config.boft_dropout, block_nums);
+}
+
+// PEFT without its CUDA extension trains one factor, whatever the configuration says, and leaves
+// the configuration as it is. Then the tensors are right.
+void trust_tensors(BoftConfig& config, const Tensors& tensors, const std::string& where,
+                   Lines& warnings) {
+  if (config.boft_n_butterfly_factor <= 1) return;
+  bool any = false;
+  for (const auto& [key, tensor] : tensors) {
+    if (!key.ends_with(kFull)) continue;
+    if (tensor.dim() != 4 || tensor.size(0) != 1) return;
+    any = true;
+  }
+  if (!any) return;
+  warnings.push_back(str(where,
+                         ": trained with one butterfly factor, not boft_n_butterfly_factor = ",
+                         config.boft_n_butterfly_factor,
+                         " (PEFT does so without its CUDA extension); loaded with one"));
+  config.boft_n_butterfly_factor = 1;
+}
+
+}  // namespace
 
 void BoftConfig::fields(FieldVisitor& v) {
   v.integer("boft_block_size", boft_block_size, 0);
@@ -42,24 +109,10 @@ std::string BoftConfig::label() const {
              scale == BoftScale::none ? " s=1" : (scale == BoftScale::positive ? " s>0" : ""));
 }
 
-std::string BoftConfig::dropout_warning(const std::vector<int64_t>& block_nums) const {
-  return boft::dropout_warning("boft_dropout", boft_dropout, block_nums);
-}
-
-void BoftConfig::trust_tensors(const Tensors& tensors, const std::string& where, Lines& warnings) {
-  if (boft_n_butterfly_factor <= 1) return;
-  bool any = false;
-  for (const auto& [key, tensor] : tensors) {
-    if (!key.ends_with(".boft_R")) continue;
-    if (tensor.dim() != 4 || tensor.size(0) != 1) return;
-    any = true;
-  }
-  if (!any) return;
-  warnings.push_back(
-      str(where, ": trained with one butterfly factor, not boft_n_butterfly_factor = ",
-          boft_n_butterfly_factor, " (PEFT does so without its CUDA extension); loaded with one"));
-  boft_n_butterfly_factor = 1;
-}
+const Hooks<BoftConfig> BoftConfig::hooks = {.dropout_warning = dropout_warning,
+                                             .trust_tensors = trust_tensors,
+                                             .compacted = compacted,
+                                             .expanded = expanded};
 
 BoftLayer::BoftLayer(const std::string& path, const nn::AdaptableLayer& layer,
                      const BoftConfig& config)

@@ -45,19 +45,17 @@ struct BoftConfig {
   // layers_to_transform, an unknown bias, and numbers out of range.
   void validate() const;
   std::string label() const;  // "BOFT b=4 m=2", behind it "s=1" or "s>0" of a scale not free
-  bool has_free_scale() const { return scale == BoftScale::free; }
-  std::string dropout_warning(const std::vector<int64_t>& block_nums) const;
-  // PEFT without its CUDA extension trains one factor, whatever the configuration says, and leaves
-  // the configuration as it is. Then the tensors are right.
-  void trust_tensors(const Tensors& tensors, const std::string& where, Lines& warnings);
+
+  // Dropout that drops nothing, tensors of PEFT without its CUDA extension, the compact form.
+  static const Hooks<BoftConfig> hooks;
 };
 
 // W' = s * (W R_total^T), so that y = s * ((x R_total) W^T) + bias: BOFT's forward pass (arXiv
 // 2311.06243, section 4) with a scale for each output (arXiv 2306.07280, section 3.5). W: (out, d).
 struct BoftLayer : LayerAdapter {
-  static constexpr const char *main_parameter = "boft_R", *no_compact_form = nullptr;
-  static constexpr bool in_blocks = true, adapts_embeddings = false;
-  static constexpr bool keeps_angles = true, has_scale = true;
+  static constexpr const char *main_parameter = "boft_R", *input_parameter = "boft_R";
+  static constexpr const char* no_compact_form = nullptr;
+  static constexpr bool in_blocks = true, adapts_embeddings = false, keeps_angles = true;
 
   Tensor boft_R;   // (m, N, b, b) float32, zero at the start; only its skew-symmetric part acts
   Tensor boft_s;   // (out, 1), or (1, out) at a convolution as PEFT stores it
@@ -87,6 +85,7 @@ struct BoftLayer : LayerAdapter {
   std::string describe() const override;
 
   // What adapter.h asks of every method.
+  static bool has_scale(const BoftConfig& config) { return config.scale == BoftScale::free; }
   static void plan(LayerPlan& plan, const nn::AdaptableLayer&, const BoftConfig& config, Lines&);
   static std::vector<StoredLayer> stored(const Tensors& tensors, const BoftConfig& config,
                                          const std::string& where);

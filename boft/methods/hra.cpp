@@ -28,6 +28,18 @@ int64_t degrees_of_freedom(int64_t d, int64_t r, bool apply_GS) {
   return apply_GS ? r * (d - r) : r * d - r * (r + 1) / 2;
 }
 
+std::string start_warning(const HraConfig& config) {
+  if (!config.init_weights) return "";
+  if (config.apply_GS)
+    return "apply_GS: reflections by orthonormal vectors are never the identity, so the adapter "
+           "changes the model from its first step";
+  if (config.r % 2 != 0)
+    return str("r = ", config.r,
+               " is odd, so the reflections do not cancel two by two and the adapter changes the "
+               "model from its first step");
+  return "";
+}
+
 }  // namespace
 
 void HraConfig::fields(FieldVisitor& v) {
@@ -45,24 +57,14 @@ std::string HraConfig::label() const {
   return str("HRA r=", r, apply_GS ? " GS" : "");
 }
 
-std::string HraConfig::start_warning() const {
-  if (!init_weights) return "";
-  if (apply_GS)
-    return "apply_GS: reflections by orthonormal vectors are never the identity, so the adapter "
-           "changes the model from its first step";
-  if (r % 2 != 0)
-    return str("r = ", r,
-               " is odd, so the reflections do not cancel two by two and the adapter changes the "
-               "model from its first step");
-  return "";
-}
+const Hooks<HraConfig> HraConfig::hooks = {.start_warning = start_warning};
 
 HraLayer::HraLayer(const std::string& path, const nn::AdaptableLayer& layer,
                    const HraConfig& config, Lines&)
     : apply_GS(config.apply_GS) {
   const int64_t d = layer.adapted_inputs(), r = config.r;
   check_hra(path, d, config);
-  const bool paired = config.init_weights && config.start_warning().empty();
+  const bool paired = config.init_weights && start_warning(config).empty();
   const Tensor columns = empty({d, paired ? r / 2 : r});
   nn::kaiming_uniform_(columns);
   hra_u = leaf(paired ? contiguous(reshape(expand(unsqueeze(columns, -1), {d, r / 2, 2}), {d, r}))

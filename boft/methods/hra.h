@@ -35,15 +35,16 @@ struct HraConfig {
   // Throws ArgumentError for fields out of their range, as PEFT does.
   void validate() const;
   std::string label() const;  // "HRA r=8"
-  // Why the adapter does not begin as the identity; empty if it does, or is not meant to.
-  std::string start_warning() const;
+
+  // Reflections that do not begin as the identity.
+  static const Hooks<HraConfig> hooks;
 };
 
 // y = x (W R)^T + bias = (x R^T) W^T + bias with R = H_1 ... H_r. W: (out, d).
 struct HraLayer : LayerAdapter {
-  static constexpr const char *main_parameter = "hra_u", *no_compact_form = " has no blocks";
-  static constexpr bool in_blocks = false, adapts_embeddings = false;
-  static constexpr bool keeps_angles = true, has_scale = false;
+  static constexpr const char *main_parameter = "hra_u", *input_parameter = "hra_u";
+  static constexpr const char* no_compact_form = " has no blocks";
+  static constexpr bool in_blocks = false, adapts_embeddings = false, keeps_angles = true;
 
   Tensor hra_u;  // (d, r) float32, Kaiming-uniform; only the columns' directions act
   bool apply_GS;
@@ -58,6 +59,7 @@ struct HraLayer : LayerAdapter {
   std::string describe() const override;
 
   // What adapter.h asks of every method.
+  static bool has_scale(const HraConfig&) { return false; }
   static void plan(LayerPlan& plan, const nn::AdaptableLayer&, const HraConfig& config, Lines&);
   static std::vector<StoredLayer> stored(const Tensors& tensors, const HraConfig& config,
                                          const std::string& where);

@@ -60,6 +60,8 @@ std::string LoraConfig::label() const {
   return str("LoRA r=", r);
 }
 
+const Hooks<LoraConfig> LoraConfig::hooks = {};
+
 namespace {
 
 // PEFT's get_pattern_key: the first entry, in alphabetical order, whose expression matches the end

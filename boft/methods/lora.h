@@ -44,6 +44,9 @@ struct LoraConfig {
   // r, and the factor of B A, of the layer at `path`, under either of Transformers' names.
   int64_t rank_at(const std::string& path) const;
   double scaling_at(const std::string& path) const;
+
+  // It has none of them.
+  static const Hooks<LoraConfig> hooks;
 };
 
 // Throws ArgumentError, which begins with the layer's path, for a convolution in groups.
@@ -51,9 +54,9 @@ void check_lora(const std::string& path, const nn::AdaptableLayer& layer, const 
 
 // y = x W^T + lora_alpha / r * (dropout(x) A^T) B^T (arXiv 2106.09685, equation 3). W: (out, d).
 struct LoraLayer : LayerAdapter {
-  static constexpr const char *main_parameter = "lora_A", *no_compact_form = " has no blocks";
-  static constexpr bool in_blocks = false, adapts_embeddings = false;
-  static constexpr bool keeps_angles = false, has_scale = false;
+  static constexpr const char *main_parameter = "lora_A", *input_parameter = "lora_A.weight";
+  static constexpr const char* no_compact_form = " has no blocks";
+  static constexpr bool in_blocks = false, adapts_embeddings = false, keeps_angles = false;
 
   Tensor lora_A;  // (r, d), Kaiming-uniform; at a convolution (r, in_channels, kh, kw)
   Tensor lora_B;  // (out, r), zero at the start; at a convolution (out, r, 1, 1)
@@ -77,6 +80,7 @@ struct LoraLayer : LayerAdapter {
   Tensor delta() const;  // W' - W = strength * scaling * B A, (out, d)
 
   // What adapter.h asks of every method.
+  static bool has_scale(const LoraConfig&) { return false; }
   static void plan(LayerPlan& plan, const nn::AdaptableLayer& layer, const LoraConfig& config,
                    Lines&);
   static std::vector<StoredLayer> stored(const Tensors& tensors, const LoraConfig& config,

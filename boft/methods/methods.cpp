@@ -20,6 +20,12 @@ void for_each_method(F&& f) {
   for_each_method(static_cast<const AdapterConfig*>(nullptr), f);
 }
 
+// hook(args...); nothing (no text, false) if the method has no such hook.
+template <class Result, class... Parameters, class... Args>
+Result call(Result (*hook)(Parameters...), Args&&... args) {
+  return hook != nullptr ? hook(args...) : Result();
+}
+
 template <class Config>
 using LayerOf = typename Config::Layer;
 
@@ -88,12 +94,7 @@ bool keeps_angles(const AdapterConfig& config) {
 }
 
 bool has_scale(const AdapterConfig& config) {
-  return std::visit(
-      []<class C>(const C& c) {
-        if constexpr (requires { c.has_free_scale(); }) return c.has_free_scale();
-        return LayerOf<C>::has_scale;
-      },
-      config);
+  return std::visit([]<class C>(const C& c) { return LayerOf<C>::has_scale(c); }, config);
 }
 
 const char* main_parameter(const AdapterConfig& config) {
@@ -106,6 +107,13 @@ bool is_adapter_key(const std::string& key) {
     const std::string_view parameter = LayerOf<C>::main_parameter;  // "boft_R" -> ".boft_"
     any |= key.find('.' + std::string(parameter.substr(0, parameter.find('_') + 1))) != key.npos;
   });
+  return any;
+}
+
+bool acts_on_inputs(const std::string& key) {
+  bool any = false;
+  for_each_method(
+      [&]<class C>(const C&) { any |= key.ends_with(str('.', LayerOf<C>::input_parameter)); });
   return any;
 }
 
@@ -154,60 +162,33 @@ std::string storage_warning(const std::string& path, const nn::AdaptableLayer& l
 }
 
 std::string start_warning(const AdapterConfig& config) {
-  return std::visit(
-      [](const auto& c) -> std::string {
-        if constexpr (requires { c.start_warning(); }) return c.start_warning();
-        return "";
-      },
-      config);
+  return std::visit([]<class C>(const C& c) { return call(C::hooks.start_warning, c); }, config);
 }
 
 std::string orthogonality_warning(const AdapterConfig& config, double error) {
   return std::visit(
-      [&](const auto& c) -> std::string {
-        if constexpr (requires { c.orthogonality_warning(error); })
-          return c.orthogonality_warning(error);
-        return "";
-      },
-      config);
+      [&]<class C>(const C& c) { return call(C::hooks.orthogonality_warning, c, error); }, config);
 }
 
 std::string dropout_warning(const AdapterConfig& config, const std::vector<int64_t>& block_nums) {
   return std::visit(
-      [&]<class C>(const C& c) -> std::string {
-        if constexpr (LayerOf<C>::in_blocks) return c.dropout_warning(block_nums);
-        return "";
-      },
-      config);
+      [&]<class C>(const C& c) { return call(C::hooks.dropout_warning, c, block_nums); }, config);
 }
 
 void read_older(AdapterConfig& config, JsonFields& fields, const std::string& where,
                 Lines& warnings) {
-  std::visit(
-      [&](auto& c) {
-        if constexpr (requires { c.read_older(fields, where, warnings); })
-          c.read_older(fields, where, warnings);
-      },
-      config);
+  std::visit([&]<class C>(C& c) { call(C::hooks.read_older, c, fields, where, warnings); }, config);
 }
 
 bool is_from_before_0_18(const AdapterConfig& config) {
-  return std::visit(
-      [](const auto& c) {
-        if constexpr (requires { c.is_from_before_0_18(); }) return c.is_from_before_0_18();
-        return false;
-      },
-      config);
+  return std::visit([]<class C>(const C& c) { return call(C::hooks.is_from_before_0_18, c); },
+                    config);
 }
 
 void trust_tensors(AdapterConfig& config, const Tensors& tensors, const std::string& where,
                    Lines& warnings) {
-  std::visit(
-      [&](auto& c) {
-        if constexpr (requires { c.trust_tensors(tensors, where, warnings); })
-          c.trust_tensors(tensors, where, warnings);
-      },
-      config);
+  std::visit([&]<class C>(C& c) { call(C::hooks.trust_tensors, c, tensors, where, warnings); },
+             config);
 }
 
 std::vector<StoredLayer> stored_layers(const AdapterConfig& config, const Tensors& tensors,
@@ -224,6 +205,22 @@ std::vector<StoredLayer> stored_layers(const AdapterConfig& config, const Tensor
 
 const char* no_compact_form(const AdapterConfig& config) {
   return std::visit([]<class C>(const C&) { return LayerOf<C>::no_compact_form; }, config);
+}
+
+Tensors compacted(const AdapterConfig& config, const Tensors& tensors) {
+  return std::visit(
+      [&]<class C>(const C&) {
+        return C::hooks.compacted != nullptr ? C::hooks.compacted(tensors) : tensors;
+      },
+      config);
+}
+
+Tensors expanded(const AdapterConfig& config, const Tensors& tensors, const std::string& where) {
+  return std::visit(
+      [&]<class C>(const C&) {
+        return C::hooks.expanded != nullptr ? C::hooks.expanded(tensors, where) : tensors;
+      },
+      config);
 }
 
 }  // namespace papilio::boft

@@ -15,7 +15,8 @@
 namespace papilio::boft {
 
 // One name a method. Its configuration says the rest: peft_type, name, own_bias, the fields, what
-// is valid, the label, and the Layer that adapts; its Layer makes, plans and reads one layer.
+// is valid, the label, hooks, and the Layer that adapts; its Layer makes, plans and reads one
+// layer.
 using AdapterConfig = std::variant<BoftConfig, OftConfig, LoraConfig, HraConfig>;
 
 // PEFT's peft_type, "BOFT"; of every method, in the table's order.
@@ -41,8 +42,9 @@ bool keeps_angles(const AdapterConfig& config);
 bool has_scale(const AdapterConfig& config);
 // The parameter that names the method in a file: "boft_R".
 const char* main_parameter(const AdapterConfig& config);
-// Whether a key is of a parameter of one of the methods.
+// Whether a key is of a parameter of one of the methods; of one that acts on a layer's inputs.
 bool is_adapter_key(const std::string& key);
+bool acts_on_inputs(const std::string& key);
 
 // Throws ArgumentError for a layer that the method cannot adapt.
 std::unique_ptr<LayerAdapter> make_adapter(const std::string& path, const nn::AdaptableLayer& layer,
@@ -74,5 +76,10 @@ std::vector<StoredLayer> stored_layers(const AdapterConfig& config, const Tensor
                                        const std::string& where);
 // Why the method has no compact form; nullptr if it has one.
 const char* no_compact_form(const AdapterConfig& config);
+// A file's tensors in the compact form, and such ones in full again; of a method without it, as
+// they are. Throws ArgumentError, and FileError that begins with `where`, for shapes that are not
+// the method's.
+Tensors compacted(const AdapterConfig& config, const Tensors& tensors);
+Tensors expanded(const AdapterConfig& config, const Tensors& tensors, const std::string& where);
 
 }  // namespace papilio::boft

@@ -53,6 +53,52 @@ Tensor blocks_of(const Tensor& upper, int64_t b, const OftConfig& config) {
                                   : cayley_neumann(a, config.num_cayley_neumann_terms);
 }
 
+std::string start_warning(const OftConfig& config) {
+  if (!config.use_cayley_neumann || config.num_cayley_neumann_terms > 1) return "";
+  return "num_cayley_neumann_terms = 1: the series ends at I, which no parameter changes, so the "
+         "adapter learns nothing; use two terms or more";
+}
+
+std::string orthogonality_warning(const OftConfig& config, double error) {
+  constexpr double kNearly = 1e-3;
+  if (!config.use_cayley_neumann || error <= kNearly) return "";
+  char number[32];
+  std::snprintf(number, sizeof number, "%.2g", error);
+  return str("the Cayley-Neumann series of ", config.num_cayley_neumann_terms,
+             " terms has left the rotations: max |QQ' - I| = ", number,
+             ", so angles and energy of the weights change; the exact Cayley transform keeps them");
+}
+
+std::string dropout_warning(const OftConfig& config, const std::vector<int64_t>& block_nums) {
+  if (config.module_dropout > 0 && config.block_share && !block_nums.empty())
+    return "module_dropout drops nothing: the block is shared";
+  return boft::dropout_warning("module_dropout", config.module_dropout, block_nums);
+}
+
+void read_older(OftConfig& config, JsonFields& fields, const std::string& where, Lines& warnings) {
+  check<FileError>(
+      !fields.value("oft_block_size").is_null(), where,
+      ": no oft_block_size: an OFT adapter from before PEFT 0.14, whose parameters mean "
+      "something else; train it again, or merge it with PEFT 0.13 and use the result");
+  if (since_0_18(fields)) return;
+  if (fields.value("use_cayley_neumann").is_null()) {
+    config.use_cayley_neumann = false;
+    warnings.push_back(str(where,
+                           ": no use_cayley_neumann: read as the exact Cayley transform, the only "
+                           "one that releases of PEFT without this key had"));
+  } else if (fields.boolean("use_cayley_neumann", config.use_cayley_neumann)) {
+    config.doubled_last_term = true;
+    warnings.push_back(
+        str(where,
+            ": written by a PEFT before 0.18: its rotations are computed by the Cayley-Neumann "
+            "series of that release, which newer ones of PEFT would read by another"));
+  }
+}
+
+bool is_from_before_0_18(const OftConfig& config) {
+  return config.doubled_last_term;
+}
+
 }  // namespace
 
 void OftConfig::fields(FieldVisitor& v) {
@@ -80,52 +126,11 @@ std::string OftConfig::label() const {
   return str("OFT ", oft_block_size > 0 ? str("b=", oft_block_size) : str("N=", r));
 }
 
-std::string OftConfig::start_warning() const {
-  if (!use_cayley_neumann || num_cayley_neumann_terms > 1) return "";
-  return "num_cayley_neumann_terms = 1: the series ends at I, which no parameter changes, so the "
-         "adapter learns nothing; use two terms or more";
-}
-
-std::string OftConfig::orthogonality_warning(double error) const {
-  constexpr double kNearly = 1e-3;
-  if (!use_cayley_neumann || error <= kNearly) return "";
-  char number[32];
-  std::snprintf(number, sizeof number, "%.2g", error);
-  return str("the Cayley-Neumann series of ", num_cayley_neumann_terms,
-             " terms has left the rotations: max |QQ' - I| = ", number,
-             ", so angles and energy of the weights change; the exact Cayley transform keeps them");
-}
-
-std::string OftConfig::dropout_warning(const std::vector<int64_t>& block_nums) const {
-  if (module_dropout > 0 && block_share && !block_nums.empty())
-    return "module_dropout drops nothing: the block is shared";
-  return boft::dropout_warning("module_dropout", module_dropout, block_nums);
-}
-
-void OftConfig::read_older(JsonFields& fields, const std::string& where, Lines& warnings) {
-  check<FileError>(
-      !fields.value("oft_block_size").is_null(), where,
-      ": no oft_block_size: an OFT adapter from before PEFT 0.14, whose parameters mean "
-      "something else; train it again, or merge it with PEFT 0.13 and use the result");
-  if (since_0_18(fields)) return;
-  if (fields.value("use_cayley_neumann").is_null()) {
-    use_cayley_neumann = false;
-    warnings.push_back(str(where,
-                           ": no use_cayley_neumann: read as the exact Cayley transform, the only "
-                           "one that releases of PEFT without this key had"));
-  } else if (fields.boolean("use_cayley_neumann", use_cayley_neumann)) {
-    doubled_last_term = true;
-    warnings.push_back(
-        str(where,
-            ": written by a PEFT before 0.18: its rotations are computed by the Cayley-Neumann "
-            "series of that release, which newer ones of PEFT would read by another"));
-  }
-}
-
-int64_t block_size_of_triangle(int64_t n) {
-  const auto b = int64_t(std::llround((1 + std::sqrt(1 + 8 * double(n))) / 2));
-  return b * (b - 1) / 2 == n ? b : 0;
-}
+const Hooks<OftConfig> OftConfig::hooks = {.start_warning = start_warning,
+                                           .orthogonality_warning = orthogonality_warning,
+                                           .dropout_warning = dropout_warning,
+                                           .read_older = read_older,
+                                           .is_from_before_0_18 = is_from_before_0_18};
 
 OftShape oft_shape(const std::string& path, int64_t d, const OftConfig& config, Lines& warnings) {
   config.validate();

@@ -46,15 +46,10 @@ struct OftConfig {
   // Throws ArgumentError for fields out of their range, as PEFT does.
   void validate() const;
   std::string label() const;  // "OFT b=32"
-  // Why the adapter learns nothing; empty if it does.
-  std::string start_warning() const;
-  // What is to say of blocks with this max |Q Q^T - I|; empty if they are rotations within 1e-3.
-  std::string orthogonality_warning(double error) const;
-  // What is to say about dropout with so many blocks; empty if nothing is.
-  std::string dropout_warning(const std::vector<int64_t>& block_nums) const;
-  // Files of PEFT before 0.18, whose fields meant something else or were not there.
-  void read_older(JsonFields& fields, const std::string& where, Lines& warnings);
-  bool is_from_before_0_18() const { return doubled_last_term; }
+
+  // A series of one term, blocks that are no rotations within 1e-3, dropout that drops nothing,
+  // files of PEFT before 0.18.
+  static const Hooks<OftConfig> hooks;
 };
 
 // The blocks of a layer with d inputs: N of size b.
@@ -64,16 +59,13 @@ struct OftShape {
 // Exactly one of r and oft_block_size is not 0; if it does not divide d it moves to the nearest
 // divisor (the lower of two), and `warnings` gets a line that begins with the layer's path.
 OftShape oft_shape(const std::string& path, int64_t d, const OftConfig& config, Lines& warnings);
-// b of b (b - 1) / 2 = n, or 0.
-int64_t block_size_of_triangle(int64_t n);
 
 // W' = W R^T with R = diag(Q_1, ..., Q_N), so that y = (x R) W^T + bias (arXiv 2306.07280, section
 // 3.3); at an embedding the rows looked up turn, W' = W R. W: (out, d).
 struct OftLayer : LayerAdapter {
-  static constexpr const char* main_parameter = "oft_R";
+  static constexpr const char *main_parameter = "oft_R", *input_parameter = "oft_R.weight";
   static constexpr const char* no_compact_form = " stores upper triangles already";
-  static constexpr bool in_blocks = true, adapts_embeddings = true;
-  static constexpr bool keeps_angles = true, has_scale = false;
+  static constexpr bool in_blocks = true, adapts_embeddings = true, keeps_angles = true;
 
   // (N, b (b - 1) / 2), or (1, ...) if one block is shared; float32, 0 at the start.
   Tensor oft_R;
@@ -101,6 +93,7 @@ struct OftLayer : LayerAdapter {
   std::string peft_difference(const nn::AdaptableLayer& layer) const override;
 
   // What adapter.h asks of every method.
+  static bool has_scale(const OftConfig&) { return false; }
   static void plan(LayerPlan& plan, const nn::AdaptableLayer&, const OftConfig& config,
                    Lines& warnings);
   static std::vector<StoredLayer> stored(const Tensors& tensors, const OftConfig& config,

@@ -1,5 +1,6 @@
 #include "boft/ops/skew_symmetric.h"
 
+#include <cmath>
 #include <cstdint>
 
 #include "autograd/ops/detail/check.h"
@@ -73,6 +74,11 @@ Tensor upper_triangle(const Tensor& a) {
   return record(name, packed(a, false), {a}, [b = a.size(-1)](const Tensor& du, Needs) {
     return Grads{unpacked(du, b, false)};
   });
+}
+
+int64_t block_size_of_triangle(int64_t n) {
+  const auto b = int64_t(std::llround((1 + std::sqrt(1 + 8 * double(n))) / 2));
+  return b * (b - 1) / 2 == n ? b : 0;
 }
 
 }  // namespace papilio

@@ -14,5 +14,7 @@ Tensor skew_symmetric(const Tensor& upper, int64_t b);
 
 // The strict upper triangle of a: (..., b, b) row by row: (..., b (b - 1) / 2).
 Tensor upper_triangle(const Tensor& a);
+// b of b (b - 1) / 2 = n numbers, or 0.
+int64_t block_size_of_triangle(int64_t n);
 
 }  // namespace papilio

@@ -68,8 +68,11 @@ TEST_CASE("methods: an adapter's label, blocks and keys") {
     CHECK(q.defined() == rotates_in_blocks(configs[i]));
     CHECK((adapter.block_num() > 0) == q.defined());
     if (q.defined()) CHECK(q.size(1) == adapter.block_num());
-    for (const std::string& key : found)
-      CHECK(is_adapter_key("base_model.model.encoder.layer.0.attention.query." + key));
+    for (const std::string& key : found) {
+      const std::string whole = "base_model.model.encoder.layer.0.attention.query." + key;
+      CHECK(is_adapter_key(whole));
+      CHECK(acts_on_inputs(whole) == (key == found.front()));
+    }
   }
   CHECK(!is_adapter_key("base_model.model.classifier.weight"));
   CHECK(is_adapter_key("base_model.model.table.oft_embedding_R.weight"));
