@@ -2,6 +2,7 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops/detail/reduce_plan.h"
+#include "kernels/reduce.h"
 #include "tensor/copy.h"
 
 namespace papilio {

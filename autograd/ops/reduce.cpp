@@ -9,6 +9,7 @@
 #include "autograd/ops/detail/operands.h"
 #include "autograd/ops/detail/reduce_plan.h"
 #include "autograd/record.h"
+#include "kernels/reduce.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/pick.h"

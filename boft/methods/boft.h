@@ -7,6 +7,8 @@
 
 #include "boft/methods/adapter.h"
 #include "boft/methods/config.h"
+#include "boft/methods/fields.h"
+#include "nn/adapter.h"
 
 namespace papilio::boft {
 

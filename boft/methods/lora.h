@@ -8,6 +8,8 @@
 
 #include "boft/methods/adapter.h"
 #include "boft/methods/config.h"
+#include "boft/methods/fields.h"
+#include "nn/adapter.h"
 #include "nn/layers/dropout.h"
 
 namespace papilio::boft {

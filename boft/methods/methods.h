@@ -11,6 +11,7 @@
 #include "boft/methods/hra.h"
 #include "boft/methods/lora.h"
 #include "boft/methods/oft.h"
+#include "nn/adapter.h"
 
 namespace papilio::boft {
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "boft/model/detail/activate.h"
+#include "nn/adapter.h"
 
 namespace papilio::boft {
 

@@ -5,6 +5,8 @@
 #include <utility>
 #include <variant>
 
+#include "nn/adapter.h"
+
 namespace papilio::boft {
 
 int64_t AdapterPlan::trainable_parameters() const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "nn/adapter.h"
 #include "nn/detail/text_table.h"
 #include "tensor/text.h"
 

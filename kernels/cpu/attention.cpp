@@ -8,6 +8,7 @@
 #include "kernels/cpu/pack.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/scratch.h"
+#include "kernels/cpu/simd.h"
 #include "kernels/cpu/small_gemm.h"
 #include "kernels/math.h"
 

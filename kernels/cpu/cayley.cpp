@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/small_matrix.h"
 
 namespace papilio::cpu {

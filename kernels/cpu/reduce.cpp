@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/reduction.h"
+#include "kernels/detail/reducers.h"
 #include "kernels/rows.h"
 
 namespace papilio::cpu {

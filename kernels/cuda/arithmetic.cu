@@ -1,6 +1,7 @@
 #include <cstdint>
 
 #include "kernels/cuda/elementwise.h"
+#include "kernels/cuda/strided.h"
 #include "kernels/detail/elementwise_instances.h"
 
 namespace papilio::cuda {

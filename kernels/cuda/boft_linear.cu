@@ -6,6 +6,7 @@
 #include "kernels/cuda/butterfly.h"
 #include "kernels/cuda/parts.h"
 #include "kernels/cuda/row.h"
+#include "kernels/detail/butterfly_blocks.h"
 
 namespace papilio::cuda {
 namespace {

@@ -7,6 +7,7 @@
 #include "kernels/cuda/butterfly.h"
 #include "kernels/cuda/mma_tile.h"
 #include "kernels/cuda/parts.h"
+#include "kernels/detail/butterfly_blocks.h"
 #include "kernels/gemm.h"
 
 namespace papilio::cuda {

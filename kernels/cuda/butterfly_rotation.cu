@@ -11,6 +11,7 @@
 
 #include "kernels/cuda/butterfly_mma.h"
 #include "kernels/cuda/butterfly_segments.h"
+#include "kernels/detail/butterfly_blocks.h"
 #include "kernels/segment_outer.h"
 
 namespace papilio::cuda {

@@ -9,6 +9,7 @@
 #include "kernels/cuda/butterfly.h"
 #include "kernels/cuda/pack.h"
 #include "kernels/cuda/parts.h"
+#include "kernels/detail/butterfly_blocks.h"
 
 namespace papilio::cuda {
 

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "kernels/cuda/cayley_registers.h"
+#include "kernels/cuda/row.h"
 #include "kernels/cuda/small_matrix.h"
 
 namespace papilio::cuda {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/cuda/row.h"
 #include "kernels/cuda/row_registers.h"
 #include "kernels/math.h"
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kernels/copy.h"
+#include "kernels/cuda.h"
 #include "kernels/cuda/blas.h"
 #include "kernels/error.h"
 #include "kernels/gemm.h"

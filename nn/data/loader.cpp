@@ -16,6 +16,7 @@
 
 #include "kernels/threads.h"
 #include "nn/data/detail/start_threads.h"
+#include "tensor/batch_rows.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "nn/data/detail/start_threads.h"
+#include "nn/data/formats/image.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

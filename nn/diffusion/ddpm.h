@@ -6,7 +6,9 @@
 #include <memory>
 #include <string>
 
+#include "nn/diffusion/noise_schedule.h"
 #include "nn/diffusion/scheduler.h"
+#include "nn/models/pretrained_model.h"
 
 namespace papilio::nn {
 

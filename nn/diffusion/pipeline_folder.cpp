@@ -9,7 +9,11 @@
 #include <vector>
 
 #include "nn/diffusion/pipeline.h"
+#include "nn/models/clip_text.h"
 #include "nn/models/pretrained.h"
+#include "nn/models/pretrained_model.h"
+#include "nn/models/unet_2d_condition.h"
+#include "nn/text/tokenizer.h"
 #include "nn/text/tokenizer_files.h"
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "nn/diffusion/noise_schedule.h"
 #include "nn/diffusion/scheduler.h"
+#include "nn/models/pretrained_model.h"
 
 namespace papilio::nn {
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nn/diffusion/noise_schedule.h"
+#include "nn/models/pretrained_model.h"
 
 namespace papilio::nn {
 

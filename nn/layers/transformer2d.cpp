@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/layer_norm.h"
 #include "autograd/ops/shape.h"
 
 namespace papilio::nn {

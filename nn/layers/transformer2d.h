@@ -11,6 +11,7 @@
 #include "nn/layers/geglu.h"
 #include "nn/layers/group_norm.h"
 #include "nn/layers/layer_norm.h"
+#include "nn/layers/linear.h"
 
 namespace papilio::nn {
 

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "nn/layers/conv2d.h"
+#include "nn/layers/cross_attention.h"
+#include "nn/layers/resnet_block2d.h"
 #include "nn/models/pretrained_model.h"
 #include "nn/models/unet_2d_blocks.h"
 #include "tensor/random.h"

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/layer_norm.h"
 #include "nn/models/detail/folder_config.h"
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/vision_config.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 

@@ -11,6 +11,7 @@
 #include "nn/layers/attention.h"
 #include "nn/layers/embedding.h"
 #include "nn/layers/layer_norm.h"
+#include "nn/layers/linear.h"
 #include "nn/layers/mlp.h"
 #include "nn/models/pretrained_model.h"
 

@@ -10,6 +10,7 @@
 #include "nn/models/detail/model_table.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 

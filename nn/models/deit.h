@@ -8,6 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "nn/layers/dropout.h"
+#include "nn/layers/layer_norm.h"
+#include "nn/layers/linear.h"
+#include "nn/layers/patch_embed.h"
+#include "nn/models/image_classifier.h"
+#include "nn/models/pretrained_model.h"
 #include "nn/models/vit.h"
 
 namespace papilio::nn {

@@ -16,6 +16,7 @@
 #include "nn/models/detail/transformers_names.h"
 #include "nn/models/detail/vision_config.h"
 #include "tensor/copy.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 

@@ -17,6 +17,7 @@
 #include "nn/layers/patch_embed.h"
 #include "nn/layers/swiglu.h"
 #include "nn/models/image_classifier.h"
+#include "nn/models/pretrained_model.h"
 
 namespace papilio::nn {
 

@@ -15,6 +15,7 @@
 #include "nn/models/detail/vision_config.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/files/detail/json.h"
 #include "tensor/random.h"
 
 namespace papilio::nn {

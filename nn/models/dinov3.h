@@ -14,9 +14,11 @@
 #include "nn/layers/hidden_act.h"
 #include "nn/layers/layer_norm.h"
 #include "nn/layers/layer_scale.h"
+#include "nn/layers/linear.h"
 #include "nn/layers/patch_embed.h"
 #include "nn/layers/rotary_attention.h"
 #include "nn/models/image_classifier.h"
+#include "nn/models/pretrained_model.h"
 
 namespace papilio::nn {
 

@@ -11,6 +11,7 @@
 #include "nn/init.h"
 #include "nn/models/detail/vision_config.h"
 #include "tensor/creation.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 

@@ -13,8 +13,11 @@
 #include "nn/layers/dropout.h"
 #include "nn/layers/embedding.h"
 #include "nn/layers/hidden_act.h"
+#include "nn/layers/kv_cache.h"
 #include "nn/layers/layer_norm.h"
+#include "nn/layers/linear.h"
 #include "nn/models/language_model.h"
+#include "nn/models/pretrained_model.h"
 
 namespace papilio::nn {
 

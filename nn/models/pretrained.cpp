@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "autograd/ops/quantized_linear.h"
+#include "nn/adapter.h"
 #include "nn/detail/text_table.h"
 #include "nn/init.h"
 #include "nn/models/detail/folder_config.h"

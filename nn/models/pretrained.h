@@ -9,6 +9,7 @@
 
 #include "nn/models/image_classifier.h"
 #include "nn/models/language_model.h"
+#include "nn/models/pretrained_model.h"
 
 namespace papilio::nn {
 

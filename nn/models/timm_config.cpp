@@ -9,7 +9,10 @@
 #include "nn/detail/text_table.h"
 #include "nn/models/detail/timm_architecture.h"
 #include "nn/models/detail/vision_config.h"
+#include "nn/models/image_classifier.h"
+#include "nn/models/pretrained_model.h"
 #include "nn/models/timm_vit.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 

@@ -8,6 +8,7 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
+#include "nn/layers/hidden_act.h"
 #include "nn/models/detail/encoder.h"
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/vision_config.h"

@@ -13,6 +13,7 @@
 #include "autograd/ops/cast.h"
 #include "autograd/ops/shape.h"
 #include "nn/models/detail/folder_config.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/layers/conv2d.h"
 #include "nn/layers/timestep_embedding.h"
 #include "nn/models/pretrained_model.h"
 #include "nn/models/unet_2d_blocks.h"

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "autograd/backward.h"
+#include "kernels/optim.h"
 #include "nn/optim/detail/check_state.h"
 #include "nn/optim/detail/update_rule.h"
 #include "tensor/copy.h"

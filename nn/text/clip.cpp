@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "nn/text/normalize.h"
+#include "nn/text/split_pattern.h"
 #include "nn/text/utf8.h"
 
 namespace papilio::nn {

@@ -10,6 +10,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops/shape.h"
 #include "nn/eval_mode.h"
+#include "nn/layers/kv_cache.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"

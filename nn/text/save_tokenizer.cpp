@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "nn/text/bpe.h"
 #include "nn/text/clip.h"
+#include "nn/text/tokenizer.h"
 #include "nn/text/tokenizer_files.h"
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"

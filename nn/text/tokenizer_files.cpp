@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "nn/text/bpe.h"
 #include "nn/text/clip.h"
 #include "nn/text/utf8.h"
 #include "tensor/error.h"

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "nn/text/bpe.h"
 #include "nn/text/byte_level.h"
 #include "nn/text/clip.h"
 #include "nn/text/detail/pair_key.h"

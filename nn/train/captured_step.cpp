@@ -9,6 +9,7 @@
 #include "autograd/ops.h"
 #include "kernels/cuda.h"
 #include "kernels/cuda_graph.h"
+#include "kernels/optim.h"
 #include "nn/optim/detail/update_rule.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"

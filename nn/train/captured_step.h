@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "nn/data/batch_source.h"
 #include "nn/train/fit.h"
 
 namespace papilio::nn {

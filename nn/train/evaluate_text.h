@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "nn/data/batch_source.h"
 #include "nn/data/loader.h"
 #include "nn/models/language_model.h"
 #include "nn/text/tokenizer.h"

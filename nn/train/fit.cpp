@@ -20,6 +20,7 @@
 #include "nn/train/captured_step.h"
 #include "nn/train/detail/accumulate.h"
 #include "nn/train/detail/parallel_step.h"
+#include "tensor/batch_rows.h"
 
 namespace papilio::nn {
 

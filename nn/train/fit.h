@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/batch_source.h"
 #include "nn/data/loader.h"
 #include "nn/models/answers.h"
 #include "nn/module.h"

@@ -6,10 +6,13 @@
 #include <sstream>
 
 #include "autograd/backward.h"
+#include "autograd/gradient_watch.h"
 #include "autograd/ops/arithmetic.h"
 #include "kernels/threads.h"
+#include "nn/parallel/communicator.h"
 #include "nn/parallel/detail/sum_in_order.h"
 #include "nn/train/detail/accumulate.h"
+#include "tensor/batch_rows.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 

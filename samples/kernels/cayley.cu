@@ -11,6 +11,7 @@
 #include "samples/kernels/cayley/v5.h"
 #include "samples/kernels/contiguous_view.h"
 #include "samples/kernels/measure.h"
+#include "samples/kernels/study.h"
 
 namespace papilio::cuda::study {
 namespace {

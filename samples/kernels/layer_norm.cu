@@ -10,6 +10,7 @@
 #include "samples/kernels/layer_norm/v4.h"
 #include "samples/kernels/layer_norm/v5.h"
 #include "samples/kernels/measure.h"
+#include "samples/kernels/study.h"
 
 namespace papilio::cuda::study {
 namespace {

@@ -10,6 +10,7 @@
 #include "kernels/cuda.h"
 #include "kernels/error.h"
 #include "samples/kernels/measure.h"
+#include "samples/kernels/study.h"
 
 namespace papilio::cuda::study {
 namespace {

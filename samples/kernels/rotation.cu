@@ -12,6 +12,7 @@
 #include "samples/kernels/rotation/v3.h"
 #include "samples/kernels/rotation/v4.h"
 #include "samples/kernels/rotation/v5.h"
+#include "samples/kernels/study.h"
 
 namespace papilio::cuda::study {
 namespace {

@@ -8,10 +8,14 @@
 #include <vector>
 
 #include "autograd/ops.h"
+#include "nn/data/batch_source.h"
 #include "nn/data/image_batches.h"
+#include "nn/data/loader.h"
 #include "nn/data/sources/digits.h"
+#include "nn/data/sources/image_dataset.h"
 #include "nn/layers/linear.h"
 #include "nn/optim/optimizer.h"
+#include "nn/optim/schedule.h"
 #include "nn/train/fit.h"
 
 #ifndef PAPILIO_DIGITS  // the build says where the repository is

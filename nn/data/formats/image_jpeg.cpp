@@ -12,6 +12,7 @@
 
 #include "nn/data/formats/detail/image_codec.h"
 #include "nn/data/formats/detail/orientation.h"
+#include "nn/data/formats/image.h"
 #include "tensor/error.h"
 
 namespace papilio::nn::codec {

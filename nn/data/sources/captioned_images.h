@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "nn/data/dataset.h"
 #include "nn/data/formats/image.h"
 #include "nn/data/splits.h"
 

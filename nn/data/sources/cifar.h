@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nn/data/sources/image_dataset.h"
+#include "nn/data/splits.h"
 
 namespace papilio::nn {
 

@@ -11,6 +11,7 @@
 
 #include "nn/data/detail/file_errors.h"
 #include "nn/data/formats/detail/file.h"
+#include "nn/data/formats/image.h"
 #include "nn/data/sources/detail/folder_files.h"
 #include "nn/data/sources/detail/part_names.h"
 #include "nn/data/sources/metadata_folder.h"

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "nn/data/sources/image_dataset.h"
+#include "nn/data/splits.h"
 
 namespace papilio::nn {
 

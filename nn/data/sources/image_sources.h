@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nn/data/sources/image_dataset.h"
+#include "nn/data/splits.h"
 #include "nn/data/transforms/image_processor.h"
 
 namespace papilio::nn {

@@ -9,6 +9,7 @@
 #include "nn/data/detail/file_errors.h"
 #include "nn/data/sources/detail/labelled_images.h"
 #include "nn/data/sources/detail/metadata_rows.h"
+#include "nn/data/sources/detail/part_names.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

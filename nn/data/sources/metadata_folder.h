@@ -6,6 +6,7 @@
 #include <string>
 
 #include "nn/data/sources/image_dataset.h"
+#include "nn/data/splits.h"
 
 namespace papilio::nn {
 

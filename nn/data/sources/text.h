@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/dataset.h"
 #include "nn/data/splits.h"
 #include "nn/text/tokenizer.h"
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "nn/data/formats/image.h"
 #include "nn/data/transforms/draw.h"
 #include "nn/data/transforms/resize.h"
 

@@ -10,6 +10,7 @@
 #include "nn/data/transforms/crop.h"
 #include "nn/data/transforms/detail/cut_out.h"
 #include "nn/data/transforms/detail/resize_torch.h"
+#include "nn/data/transforms/draw.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {

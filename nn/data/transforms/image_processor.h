@@ -11,6 +11,7 @@
 #include "nn/data/transforms/crop.h"
 #include "nn/data/transforms/rand_augment.h"
 #include "nn/data/transforms/random_erasing.h"
+#include "nn/data/transforms/resize.h"
 
 namespace papilio::nn {
 

@@ -8,6 +8,7 @@
 
 #include "nn/data/formats/detail/file.h"
 #include "nn/data/transforms/detail/image_processor_class.h"
+#include "nn/data/transforms/resize.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
 

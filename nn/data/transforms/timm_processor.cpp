@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/transforms/image_processor.h"
 #include "nn/data/transforms/image_processor_file.h"
+#include "nn/data/transforms/resize.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
 

@@ -8,6 +8,7 @@
 
 #include "nn/layers/hidden_act.h"
 #include "nn/models/image_classifier.h"
+#include "nn/models/pretrained_model.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
 

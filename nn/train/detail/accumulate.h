@@ -3,7 +3,9 @@
 
 #include <vector>
 
+#include "nn/data/batch_source.h"
 #include "nn/train/fit.h"
+#include "tensor/batch_rows.h"
 
 namespace papilio::nn {
 

@@ -7,7 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/batch_source.h"
+#include "nn/data/loader.h"
 #include "nn/parallel/data_parallel.h"
+#include "nn/parallel/detail/flat_gradients.h"
 #include "nn/parallel/detail/gradient_buckets.h"
 #include "nn/train/fit.h"
 

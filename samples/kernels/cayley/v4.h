@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/pack.h"
 #include "samples/kernels/cayley/v3.h"
+#include "samples/kernels/study.h"
 
 namespace papilio::cuda::study {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/butterfly.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/detail/butterfly_blocks.h"
 #include "samples/kernels/study.h"
 
 namespace papilio::cuda::study {

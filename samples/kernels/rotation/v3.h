@@ -5,7 +5,9 @@
 
 #include <cstdint>
 
+#include "kernels/detail/butterfly_blocks.h"
 #include "samples/kernels/rotation/v2.h"
+#include "samples/kernels/study.h"
 
 namespace papilio::cuda::study {
 namespace {

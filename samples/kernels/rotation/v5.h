@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/cuda/butterfly.h"
 #include "kernels/cuda/pack.h"
 #include "samples/kernels/rotation/v4.h"
+#include "samples/kernels/study.h"
 
 namespace papilio::cuda::study {
 namespace {

@@ -9,6 +9,7 @@
 #include "autograd/ops.h"
 #include "boft/geometry/singular_values.h"
 #include "tensor/copy.h"
+#include "tensor/creation.h"
 #include "tensor/device_named.h"
 #include "tensor/print.h"
 #include "tensor/random.h"

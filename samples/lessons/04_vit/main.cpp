@@ -8,8 +8,11 @@
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
+#include "nn/data/batch_source.h"
 #include "nn/data/image_batches.h"
+#include "nn/data/loader.h"
 #include "nn/data/sources/digits.h"
+#include "nn/data/sources/image_dataset.h"
 #include "nn/models/vit.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/parameter_groups.h"

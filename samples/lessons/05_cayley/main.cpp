@@ -14,6 +14,7 @@
 #include "boft/geometry/angles.h"
 #include "boft/geometry/singular_values.h"
 #include "boft/ops.h"
+#include "tensor/creation.h"
 #include "tensor/device_named.h"
 #include "tensor/print.h"
 #include "tensor/random.h"

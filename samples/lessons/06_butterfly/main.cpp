@@ -11,6 +11,7 @@
 #include "autograd/ops.h"
 #include "boft/geometry/angles.h"
 #include "boft/ops.h"
+#include "boft/ops/butterfly_shape.h"
 #include "tensor/device_named.h"
 #include "tensor/random.h"
 

@@ -11,6 +11,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "boft/files/checkpoint.h"
+#include "boft/methods/boft.h"
 #include "boft/model/model.h"
 #include "nn/models/dinov2.h"
 #include "nn/optim/optimizer.h"

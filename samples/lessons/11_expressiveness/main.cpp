@@ -14,7 +14,9 @@
 #include "boft/geometry/butterfly_factorization.h"
 #include "boft/ops.h"
 #include "boft/ops/butterfly_graph.h"
+#include "boft/ops/butterfly_shape.h"
 #include "nn/optim/optimizer.h"
+#include "tensor/creation.h"
 #include "tensor/device_named.h"
 #include "tensor/random.h"
 

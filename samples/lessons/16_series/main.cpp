@@ -12,6 +12,7 @@
 #include "autograd/ops.h"
 #include "boft/geometry/angles.h"
 #include "boft/geometry/energy.h"
+#include "boft/methods/oft.h"
 #include "boft/model/model.h"
 #include "boft/ops.h"
 #include "nn/layers/linear.h"

@@ -9,10 +9,12 @@
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
 #include "boft/geometry/energy.h"
+#include "boft/methods/boft.h"
 #include "boft/model/model.h"
 #include "boft/ops.h"
 #include "nn/layers/conv2d.h"
 #include "tensor/copy.h"
+#include "tensor/creation.h"
 #include "tensor/device_named.h"
 #include "tensor/random.h"
 

@@ -14,6 +14,7 @@
 #include "autograd/ops.h"
 #include "boft/ops.h"
 #include "tensor/copy.h"
+#include "tensor/creation.h"
 #include "tensor/device_named.h"
 #include "tensor/random.h"
 

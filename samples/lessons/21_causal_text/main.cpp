@@ -15,6 +15,7 @@
 #include "autograd/ops.h"
 #include "boft/methods/boft.h"
 #include "boft/model/model.h"
+#include "nn/adapter.h"
 #include "nn/layers/conv1d.h"
 #include "nn/layers/kv_cache.h"
 #include "nn/layers/linear.h"

@@ -12,6 +12,8 @@
 #include "boft/files/adapter_folder.h"
 #include "boft/files/checkpoint.h"
 #include "boft/files/config_json.h"
+#include "boft/methods/methods.h"
+#include "boft/model/model.h"
 #include "boft/model/status.h"
 #include "samples/python/src/bindings.h"
 #include "samples/python/src/models.h"

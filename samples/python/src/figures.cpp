@@ -15,6 +15,10 @@
 
 #include "nn/data/formats/image.h"
 #include "samples/python/src/bindings.h"
+#include "samples/report/svg/bars.h"
+#include "samples/report/svg/confusion.h"
+#include "samples/report/svg/grids.h"
+#include "samples/report/svg/lines.h"
 #include "samples/report/svg/palette.h"
 #include "samples/report/svg/svg.h"
 #include "tensor/error.h"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "autograd/ops.h"
+#include "autograd/ops/cross_entropy.h"
 #include "kernels/conv2d.h"
 #include "kernels/max_pool2d.h"
 #include "samples/python/src/bindings.h"

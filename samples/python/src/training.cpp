@@ -13,12 +13,16 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/batch_source.h"
 #include "nn/data/image_batches.h"
 #include "nn/data/loader.h"
+#include "nn/data/sources/image_dataset.h"
 #include "nn/data/sources/image_sources.h"
 #include "nn/data/sources/tensors.h"
+#include "nn/data/transforms/image_processor.h"
 #include "nn/data/transforms/image_processor_file.h"
 #include "nn/models/answers.h"
+#include "nn/models/image_classifier.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/optim/schedule.h"

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "samples/report/svg/lines.h"
 #include "samples/report/svg/palette.h"
 
 namespace papilio::report {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "samples/report/pages/demo_report.h"
 #include "samples/report/svg/grids.h"
 #include "samples/report/svg/text.h"
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "samples/report/pages/demo_report.h"
 #include "samples/report/svg/lines.h"
 
 namespace papilio::report {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "samples/report/pages/geometry.h"
 #include "samples/report/svg/bars.h"
 #include "samples/report/svg/text.h"
 

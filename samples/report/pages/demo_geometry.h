@@ -1,6 +1,7 @@
 // Sections of the demo's page: what the rotation does to the weights.
 #pragma once
 
+#include "samples/report/pages/demo_report.h"
 #include "samples/report/pages/demo_view.h"
 #include "samples/report/pages/html.h"
 

@@ -6,8 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "samples/report/pages/butterfly.h"
 #include "samples/report/pages/curve_report.h"
 #include "samples/report/pages/geometry.h"
+#include "samples/report/pages/html.h"
+#include "samples/report/svg/grids.h"
 
 namespace papilio::report {
 

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "samples/report/svg/bars.h"
+#include "samples/report/svg/grids.h"
+#include "samples/report/svg/lines.h"
 #include "samples/report/svg/palette.h"
 #include "samples/report/svg/text.h"
 

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "samples/report/pages/butterfly.h"
 #include "samples/report/pages/geometry.h"
+#include "samples/report/pages/html.h"
 #include "samples/report/svg/svg.h"
 
 namespace papilio::report {

@@ -7,6 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "samples/report/svg/bars.h"
+#include "samples/report/svg/grids.h"
+#include "samples/report/svg/lines.h"
 #include "samples/report/svg/text.h"
 #include "tensor/text.h"
 

@@ -8,6 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "samples/report/pages/geometry.h"
+#include "samples/report/svg/bars.h"
+#include "samples/report/svg/lines.h"
 #include "samples/report/svg/palette.h"
 #include "samples/report/svg/text.h"
 #include "tensor/text.h"

@@ -8,6 +8,8 @@
 
 #include "samples/report/pages/run_adapter.h"
 #include "samples/report/pages/run_classes.h"
+#include "samples/report/svg/axis.h"
+#include "samples/report/svg/lines.h"
 #include "samples/report/svg/text.h"
 #include "tensor/text.h"
 

@@ -6,7 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "samples/report/pages/butterfly.h"
 #include "samples/report/pages/geometry.h"
+#include "samples/report/pages/html.h"
+#include "samples/report/svg/grids.h"
 
 namespace papilio::report {
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "samples/report/svg/canvas.h"
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {

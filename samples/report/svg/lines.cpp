@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "samples/report/svg/canvas.h"
 #include "samples/report/svg/text.h"
 
 namespace papilio::report {

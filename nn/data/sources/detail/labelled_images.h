@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "nn/data/formats/image.h"
 #include "nn/data/sources/image_dataset.h"
+#include "nn/data/splits.h"
 
 namespace papilio::nn {
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/data/formats/image.h"
 #include "nn/data/transforms/resize.h"
 
 namespace papilio::nn {
