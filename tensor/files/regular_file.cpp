@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "tensor/error.h"
 
@@ -21,8 +22,24 @@ const char* kind_of(mode_t mode) {
   return "a device";
 }
 
+bool is_missing(int error) {
+  return error == ENOENT || error == ENOTDIR;
+}
+
+bool is_link(const std::string& path) {
+  struct stat status = {};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+}
+
 [[noreturn]] void fail(const std::string& path, int error) {
-  if (error == ENOENT || error == ENOTDIR) throw FileError(path + ": there is no such file");
+  if ((is_missing(error) || error == ELOOP) && is_link(path)) {
+    std::error_code ignored;
+    throw FileError(str(path, ": is a link to ",
+                        std::filesystem::read_symlink(path, ignored).string(),
+                        ", which cannot be followed: ",
+                        error == ELOOP ? std::strerror(error) : "there is no such file"));
+  }
+  if (is_missing(error)) throw FileError(path + ": there is no such file");
   throw FileError(str(path, ": cannot be read: ", std::strerror(error)));
 }
 
@@ -65,6 +82,14 @@ std::string RegularFile::read(size_t most) const {
     at += size_t(got);
   }
   return bytes;
+}
+
+bool file_exists(const std::filesystem::path& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) == 0) return true;
+  const int error = errno;
+  if (is_missing(error) && !is_link(path.string())) return false;
+  fail(path.string(), error);
 }
 
 std::string read_file(const std::filesystem::path& path, size_t limit) {

@@ -33,6 +33,7 @@
 #include "samples/papilio/run/predictions_file.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/text_predict.h"
+#include "tensor/files/detail/regular_file.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -107,7 +108,7 @@ std::vector<NamedImage> gather(const Settings& s, const Options& options,
   std::vector<NamedImage> images;
   for (const std::string& path : s.inputs) {
     std::error_code ignored;
-    check<FileError>(fs::exists(path, ignored), path, ": there is no such file");
+    check<FileError>(file_exists(path), path, ": there is no such file");
     if (fs::is_directory(path, ignored)) {
       std::vector<NamedImage> found;
       add_folder(found, path, options);
@@ -118,6 +119,7 @@ std::vector<NamedImage> gather(const Settings& s, const Options& options,
       images.push_back({path, {}, ""});
       continue;
     }
+    check<FileError>(RegularFile(path).size() > 0, path, ": is empty");
     check_takes(digits_source(), s.model, model);
     for (NamedImage& image : read_image_file(path)) images.push_back(std::move(image));
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -23,14 +24,20 @@ namespace {
 constexpr size_t kPixels = 64;
 constexpr size_t kLargest = 100'000'000;
 
-double number(std::string_view field, const std::string& where) {
+// The number that a field is, spaces around it, if it is one: "nan" and "-3" are.
+std::optional<double> number(std::string_view field) {
   while (field.starts_with(' ')) field.remove_prefix(1);
   while (field.ends_with(' ')) field.remove_suffix(1);
   double value = 0;
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-  check<FileError>(
-      error == std::errc() && end == field.data() + field.size() && value >= 0 && value <= 16,
-      where, ": expected pixels from 0 to 16, got '", field.substr(0, 20), '\'');
+  if (error == std::errc() && end == field.data() + field.size()) return value;
+  return {};
+}
+
+double pixel(std::string_view field, const std::string& where) {
+  const double value = number(field).value_or(-1);
+  check<FileError>(value >= 0 && value <= 16, where, ": expected pixels from 0 to 16, got '",
+                   field.substr(0, 20), '\'');
   return value;
 }
 
@@ -54,13 +61,10 @@ NamedImage image_of(const Fields& fields, const std::string& where) {
                    ": expected 64 pixels, and a label if there is one, got ", fields.size(),
                    fields.size() == 1 ? " value" : " values");
   std::vector<float> pixels;
-  for (size_t i = 0; i < kPixels; ++i) pixels.push_back(float(number(fields[i], where) / 8 - 1));
+  for (size_t i = 0; i < kPixels; ++i)
+    pixels.push_back(float(pixel(fields[i], str(where, ", column ", i + 1)) / 8 - 1));
   return {where, tensor<float>(pixels, {1, 1, 8, 8}),
           fields.size() > kPixels ? std::string(fields.back()) : ""};
-}
-
-bool is_number(std::string_view field) {
-  return !field.empty() && field.find_first_not_of("0123456789. ") == field.npos;
 }
 
 struct Row {
@@ -100,12 +104,22 @@ void arrange_by_names(std::vector<Row>& rows) {
   }
 }
 
+// Names of columns: most are no numbers, or the numbers count up (0 ... 63), as pixels cannot.
+bool are_names(const Fields& fields) {
+  std::vector<double> numbers;
+  for (const std::string_view field : fields) {
+    if (const auto value = number(field)) numbers.push_back(*value);
+  }
+  if (fields.size() < kPixels || 2 * numbers.size() < fields.size())
+    return fields.size() >= kPixels;
+  for (size_t i = 1; i < numbers.size(); ++i)
+    if (numbers[i] != numbers[0] + double(i)) return false;
+  return true;
+}
+
 // pandas' to_csv writes names of columns above, and before each row its number.
 void drop_names_and_index(std::vector<Row>& rows) {
-  const Fields& names = rows[0].fields;
-  if (names.size() >= kPixels && !std::ranges::all_of(names, is_number) &&
-      (names[0].empty() || !is_number(names[0])))
-    return arrange_by_names(rows);
+  if (are_names(rows[0].fields)) return arrange_by_names(rows);
   bool counts = rows.size() > 1;
   for (size_t i = 0; i < rows.size(); ++i)
     counts &= rows[i].fields.size() > kPixels && rows[i].fields[0] == std::to_string(i);

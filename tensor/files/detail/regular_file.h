@@ -33,4 +33,8 @@ class RegularFile {
 // bytes.
 std::string read_file(const std::filesystem::path& path, size_t limit = size_t(1) << 30);
 
+// Whether anything has this name, a folder too. Only what is missing is absent: throws FileError
+// for a link that leads nowhere or in a circle, and for what may not be looked at.
+bool file_exists(const std::filesystem::path& path);
+
 }  // namespace papilio

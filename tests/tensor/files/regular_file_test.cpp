@@ -55,4 +55,28 @@ TEST_CASE(
   ::close(server);
 }
 
+TEST_CASE("regular file: a link that cannot be followed is not as if nothing were there") {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  write_bytes(folder / "a", "hello");
+  fs::create_symlink("a", folder / "good");
+  fs::create_symlink("loop", folder / "loop");
+  fs::create_symlink("gone", folder / "dangling");
+  CHECK(file_exists(folder / "a"));
+  CHECK(file_exists(folder / "good"));
+  CHECK(file_exists(folder.path()));
+  CHECK_FALSE(file_exists(folder / "none"));
+  CHECK_FALSE(file_exists(folder / "a/below"));
+  const auto refused = [](const fs::path& path, const std::string& reason) {
+    CHECK_THROWS_WITH_AS(file_exists(path), (path.string() + ": " + reason).c_str(), FileError);
+    CHECK_THROWS_WITH_AS(read_file(path), (path.string() + ": " + reason).c_str(), FileError);
+  };
+  refused(folder / "loop",
+          "is a link to loop, which cannot be followed: Too many levels of symbolic links");
+  refused(folder / "dangling",
+          "is a link to gone, which cannot be followed: there is no such file");
+  refused(folder / "loop/below", "cannot be read: Too many levels of symbolic links");
+  refused(folder / std::string(300, 'x'), "cannot be read: File name too long");
+}
+
 }  // namespace papilio::test

@@ -146,6 +146,39 @@ TEST_CASE("predict: names of columns and row numbers of a CSV file are no pixels
         "is one, got 65 names of pixels\n");
 }
 
+TEST_CASE("predict: a first line that is nearly all numbers is a picture, not names of columns") {
+  const Workplace at;
+  train_base(at);
+  std::string row, counted;
+  for (int i = 0; i < 63; ++i) row += "," + std::to_string(i % 17);
+  for (int i = 0; i < 64; ++i) counted += std::to_string(i) + ",";
+  for (const std::string bad : {"nan", "-3", "", "x", "17", "1e2"}) {
+    for (const std::string label : {"", ",7"}) {
+      CAPTURE(bad + label);
+      test::write_bytes(at / "u.csv", bad + row + label + "\n1" + row + label + "\n");
+      const auto refused = at.run(words("predict base u.csv"));
+      CHECK(refused.code == 1);
+      CHECK(refused.err ==
+            "papilio predict: u.csv, line 1, column 1: expected pixels from 0 to 16, "
+            "got '" +
+                bad + "'\n");
+    }
+  }
+  // DataFrame(images).to_csv counts the columns.
+  test::write_bytes(at / "plain.csv", "3" + row + ",7\n");
+  const auto want = at.json(words("predict base plain.csv"))["predictions"];
+  for (const std::string text :
+       {counted + "label\n3" + row + ",7\n", "," + counted + "label\n0,3" + row + ",7\n"}) {
+    test::write_bytes(at / "counted.csv", text);
+    const auto got = at.json(words("predict base counted.csv"))["predictions"];
+    REQUIRE(got.size() == 1);
+    CHECK(got[0]["top"] == want[0]["top"]);
+    CHECK(got[0]["label"] == "7");
+  }
+  test::write_bytes(at / "empty", "");
+  CHECK(at.run(words("predict base empty")).err == "papilio predict: empty: is empty\n");
+}
+
 TEST_CASE("predict: multi-label models and single outputs by the sigmoid, regression as it is") {
   const Workplace at;
   train_base(at);
