@@ -12,6 +12,7 @@
 #include "boft/ops/skew_symmetric.h"
 #include "nn/models/detail/transformers_names.h"
 #include "tensor/files/atomic_file.h"
+#include "tensor/files/detail/regular_file.h"
 #include "tensor/files/safetensors.h"
 
 namespace papilio::boft {
@@ -150,13 +151,13 @@ void check_adapter_folder(const fs::path& path) {
                     ": is a file; an adapter is a folder with adapter_config.json and "
                     "adapter_model.safetensors");
   }
-  check<FileError>(!fs::exists(path / "adapter_model.bin", ignored) ||
-                       fs::exists(path / file_name(FolderForm::peft), ignored),
-                   path.string(),
-                   ": its tensors are in adapter_model.bin, which is not read: a file that can run "
-                   "code when it is opened; save the adapter as adapter_model.safetensors "
-                   "(save_pretrained of a newer PEFT writes it)");
-  if (fs::exists(path / kConfig, ignored)) return;
+  check<FileError>(
+      !file_exists(path / "adapter_model.bin") || file_exists(path / file_name(FolderForm::peft)),
+      path.string(),
+      ": its tensors are in adapter_model.bin, which is not read: a file that can run "
+      "code when it is opened; save the adapter as adapter_model.safetensors "
+      "(save_pretrained of a newer PEFT writes it)");
+  if (file_exists(path / kConfig)) return;
   for (const auto& entry : fs::directory_iterator(path, ignored)) {
     if (entry.path().extension() == ".safetensors") check_has_config(entry.path());
   }
@@ -165,9 +166,8 @@ void check_adapter_folder(const fs::path& path) {
 AdapterFolder read_adapter_folder(const fs::path& folder) {
   check_adapter_folder(folder);
   const auto config = read_config(folder / kConfig);
-  std::error_code ignored;
-  const bool compact = !fs::exists(folder / file_name(FolderForm::peft), ignored) &&
-                       fs::exists(folder / file_name(FolderForm::compact), ignored);
+  const bool compact = !file_exists(folder / file_name(FolderForm::peft)) &&
+                       file_exists(folder / file_name(FolderForm::compact));
   const fs::path file = folder / file_name(compact ? FolderForm::compact : FolderForm::peft);
   auto [tensors, metadata, unsupported] = load_safetensors(file);
   check_known_format(file, tensors);

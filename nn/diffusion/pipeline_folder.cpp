@@ -18,6 +18,7 @@
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::nn {
 
@@ -58,7 +59,7 @@ std::string plain(std::string name) {
 void check_index(const fs::path& folder) {
   std::error_code ignored;
   const fs::path path = folder / kIndex;
-  check<FileError>(fs::exists(path, ignored), folder.string(), ": holds no ", kIndex, ": ", kUse);
+  check<FileError>(file_exists(path), folder.string(), ": holds no ", kIndex, ": ", kUse);
   const json document = read_json(path);
   JsonFields fields(document, path.string());
   const std::string name = plain(fields.string("_class_name", ""));
@@ -106,8 +107,7 @@ void save_models(DiffusionPipeline& pipeline, const fs::path& to) {
 }  // namespace
 
 bool is_pipeline_folder(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::exists(folder / kIndex, ignored);
+  return file_exists(folder / kIndex);
 }
 
 DiffusionPipeline load_pipeline(const fs::path& folder, std::vector<std::string>& warnings,

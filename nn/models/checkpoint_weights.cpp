@@ -2,12 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "tensor/files/detail/check_name.h"
 #include "tensor/files/detail/json.h"
+#include "tensor/files/detail/regular_file.h"
 #include "tensor/files/safetensors.h"
 #include "tensor/text.h"
 
@@ -41,10 +41,9 @@ std::string index_of(const WeightsFile& file) {
 // The variants whose files are there: "without a variant", "of variant fp16".
 std::vector<std::string> variants_in(const fs::path& folder, const std::string& name) {
   std::vector<std::string> variants;
-  std::error_code ignored;
   for (const std::string variant : {"", "fp16", "bf16", "non_ema"}) {
     const WeightsFile file{name, variant};
-    if (fs::exists(folder / file_of(file), ignored) || fs::exists(folder / index_of(file), ignored))
+    if (file_exists(folder / file_of(file)) || file_exists(folder / index_of(file)))
       variants.push_back(variant.empty() ? "without a variant" : "of variant " + variant);
   }
   return variants;
@@ -89,19 +88,18 @@ std::map<std::string, Tensor> read_checkpoint_weights(
     const fs::path& folder, std::map<std::string, std::string>& unsupported,
     const WeightsFile& file) {
   const std::string weights = file_of(file), index = index_of(file);
-  std::error_code ignored;
-  if (fs::exists(folder / weights, ignored)) {
+  if (file_exists(folder / weights)) {
     SafetensorsFile read = load_safetensors(folder / weights);
     unsupported = std::move(read.unsupported);
     return std::move(read.tensors);
   }
-  if (fs::exists(folder / index, ignored)) return read_shards(folder, index, unsupported);
+  if (file_exists(folder / index)) return read_shards(folder, index, unsupported);
   const std::vector<std::string> there = variants_in(folder, file.name);
   check<FileError>(there.empty(), folder.string(), ": holds no ", weights, "; there are weights ",
                    joined(there, " and "));
   for (const char* pickle : kPickles) {
-    check<FileError>(!fs::exists(folder / pickle, ignored), folder.string(),
-                     ": its weights are in ", pickle,
+    check<FileError>(!file_exists(folder / pickle), folder.string(), ": its weights are in ",
+                     pickle,
                      ", which is not read: a file that can run code when it is opened, or another "
                      "library's; save the model as ",
                      weights, " (save_pretrained writes it)");
@@ -111,8 +109,7 @@ std::map<std::string, Tensor> read_checkpoint_weights(
 
 fs::path checkpoint_file_of(const fs::path& folder, const std::string& tensor,
                             const WeightsFile& file) {
-  std::error_code ignored;
-  if (fs::exists(folder / file_of(file), ignored)) return folder / file_of(file);
+  if (file_exists(folder / file_of(file))) return folder / file_of(file);
   const json index = read_json(folder / index_of(file));  // read_checkpoint_weights has checked it
   const json& map = index["weight_map"];
   return folder / (map.contains(tensor) ? map[tensor].get<std::string>() : index_of(file));

@@ -9,6 +9,7 @@
 #include "autograd/ops/activation.h"
 #include "nn/init.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/regular_file.h"
 #include "tensor/files/safetensors.h"
 
 namespace papilio::nn {
@@ -79,8 +80,7 @@ LightControlNet::LightControlNet(const LightControlNetConfig& c)
 
 std::unique_ptr<LightControlNet> load_light_controlnet(const fs::path& folder) {
   const fs::path file = folder / kFile;
-  std::error_code ignored;
-  check<FileError>(fs::exists(file, ignored), folder.string(), ": holds no control (", kFile, ")");
+  check<FileError>(file_exists(file), folder.string(), ": holds no control (", kFile, ")");
   const StateDict tensors = load_safetensors(file).tensors;
   const LightControlNetConfig config = config_of(tensors, file.string());
   try {

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -33,11 +32,6 @@ constexpr const char* kConfig = "tokenizer_config.json";
 constexpr const char* kSpecial = "special_tokens_map.json";
 constexpr const char* kAdded = "added_tokens.json";
 constexpr std::array kFiles = {kTokenizer, kVocabulary, kMerges, kConfig, kSpecial, kAdded};
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 Vocabulary read_vocabulary(const json& object, const std::string& where) {
   check<FileError>(object.is_object(), where, ": expected an object of numbers by token");
@@ -226,7 +220,7 @@ Tokenizer::Parts read_tokenizer_json(const fs::path& path) {
 
 // Does tokenizer_config.json say CLIPTokenizer or CLIPTokenizerFast?
 bool is_clip(const fs::path& folder) {
-  if (!is_there(folder / kConfig)) return false;
+  if (!file_exists(folder / kConfig)) return false;
   const json document = read_json(folder / kConfig);
   JsonFields fields(document, (folder / kConfig).string());
   return fields.string("tokenizer_class", "").starts_with("CLIPTokenizer");
@@ -239,7 +233,7 @@ Tokenizer::Parts read_vocabulary_files(const fs::path& folder) {
   if (is_clip(folder)) options = {.end_of_word_suffix = "</w>", .unk_token = "<|endoftext|>"};
   Tokenizer::Parts parts{.bpe = Bpe(read_vocabulary(read_json(path), path.string()),
                                     read_merges_file(folder / kMerges), options)};
-  if (is_there(folder / kAdded)) {
+  if (file_exists(folder / kAdded)) {
     const fs::path added = folder / kAdded;
     for (const auto& [content, id] : read_vocabulary(read_json(added), added.string()))
       parts.added.push_back({.id = id, .content = content});
@@ -265,7 +259,7 @@ void read_roles(const fs::path& folder, Tokenizer::Parts& parts) {
     return found->second;
   };
   for (const char* name : {kConfig, kSpecial}) {
-    if (!is_there(folder / name)) continue;
+    if (!file_exists(folder / name)) continue;
     const json document = read_json(folder / name);
     JsonFields fields(document, (folder / name).string());
     if (name == kConfig) {
@@ -301,14 +295,14 @@ std::vector<std::string> tokenizer_file_names() {
 }
 
 bool has_tokenizer(const fs::path& folder) {
-  return is_there(folder / kTokenizer) ||
-         (is_there(folder / kVocabulary) && is_there(folder / kMerges));
+  return file_exists(folder / kTokenizer) ||
+         (file_exists(folder / kVocabulary) && file_exists(folder / kMerges));
 }
 
 Tokenizer load_tokenizer(const fs::path& folder) {
   check<FileError>(has_tokenizer(folder), folder.string(), ": holds neither ", kTokenizer, " nor ",
                    kVocabulary, " and ", kMerges);
-  const bool whole = is_there(folder / kTokenizer);
+  const bool whole = file_exists(folder / kTokenizer);
   const std::string where = (folder / (whole ? kTokenizer : kVocabulary)).string();
   try {
     Tokenizer::Parts parts =
@@ -323,7 +317,7 @@ Tokenizer load_tokenizer(const fs::path& folder) {
 
 void copy_tokenizer(const fs::path& from, const fs::path& to) {
   for (const char* name : kFiles)
-    if (is_there(from / name)) write_file_atomically(to / name, read_file(from / name));
+    if (file_exists(from / name)) write_file_atomically(to / name, read_file(from / name));
 }
 
 }  // namespace papilio::nn

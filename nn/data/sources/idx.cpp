@@ -117,7 +117,7 @@ Classes classes_of(const fs::path& folder, const std::string& set) {
   std::error_code ignored;
   const fs::path file = folder / "classes.txt";
   Classes classes = classes_called(plain(set));
-  if (fs::exists(file, ignored)) {
+  if (file_exists(file)) {
     classes.names = lines_of(read_file(file, 1 << 20));
     check_class_names(classes.names, file.string());
     return classes;

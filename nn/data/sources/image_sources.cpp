@@ -9,6 +9,7 @@
 #include "nn/data/sources/metadata_folder.h"
 #include "nn/data/sources/webdataset.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::nn {
 
@@ -84,9 +85,10 @@ const std::vector<ImageSource>& image_sources() {
 
 const ImageSource& source_of(const fs::path& path, const std::vector<ImageSource>& sources) {
   return with_file_errors(path, [&]() -> const ImageSource& {
+    check<FileError>(file_exists(path), path.string(), ": there is no such file or folder");
     const auto found = std::ranges::find_if(
         sources, [&](const ImageSource& source) { return source.recognises(path); });
-    check<FileError>(found != sources.end(), path.string(), ": there is no such file or folder");
+    check<FileError>(found != sources.end(), path.string(), ": is no set of pictures");
     return *found;
   });
 }

@@ -15,6 +15,7 @@
 #include "samples/papilio/run/inspect_safetensors.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/would_adapt.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::cli {
 
@@ -57,8 +58,7 @@ Options declare(Settings& s) {
 
 Inspection inspection_of(const std::filesystem::path& path) {
   std::error_code ignored;
-  check<FileError>(std::filesystem::exists(path, ignored), path.string(),
-                   ": there is no such file or folder");
+  check<FileError>(file_exists(path), path.string(), ": there is no such file or folder");
   if (!std::filesystem::is_directory(path, ignored)) {
     const std::string format =
         std::filesystem::is_regular_file(path, ignored) ? file_format(path.string()) : "";

@@ -23,6 +23,7 @@
 #include "samples/papilio/run/run_folder.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::cli {
 
@@ -34,8 +35,7 @@ namespace {
 constexpr const char* kClassNames = "id2label.json";
 
 bool has(const fs::path& folder, const char* file) {
-  std::error_code ignored;
-  return fs::exists(folder / file, ignored);
+  return file_exists(folder / file);
 }
 
 // What is wrong with a file is no wrong use of the command line.
@@ -87,7 +87,7 @@ void warn_of_non_finite(nn::Module& model, const fs::path& from,
 
 void check_folder(const fs::path& folder) {
   std::error_code ignored;
-  check<FileError>(fs::exists(folder, ignored), folder.string(), ": there is no such folder");
+  check<FileError>(file_exists(folder), folder.string(), ": there is no such folder");
   check<FileError>(fs::is_directory(folder, ignored), folder.string(), ": is not a folder");
   const int error = ::access(folder.c_str(), R_OK | X_OK) == 0 ? 0 : errno;
   check<FileError>(error == 0, folder.string(),
