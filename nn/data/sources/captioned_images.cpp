@@ -62,13 +62,14 @@ CaptionedSplits open_captioned_folder(const fs::path& folder, const HoldOut& sha
     for (const MetadataRow& row : metadata_rows(folder)) {
       const fs::path path = row.file(kFileName);
       const char* caption = row.first_of(kCaptions);
-      check<FileError>(caption != nullptr, row.where, ": has no text (or caption, prompt)");
+      check<FileError>(caption != nullptr && row.values.at(caption).has_value(), row.where,
+                       ": has no text (or caption, prompt)");
       if (first) conditioning = row.first_of(kConditioning);
       first = false;
       check<FileError>((row.first_of(kConditioning) == nullptr) == (conditioning == nullptr),
                        row.where, ": ", conditioning == nullptr ? "has" : "lacks",
                        " a conditioning picture, unlike the lines before");
-      CaptionedImage image{row.values.at(caption), reader(path)};
+      CaptionedImage image{row.value(caption), reader(path)};
       if (conditioning != nullptr) image.read_conditioning = reader(row.file(conditioning));
       std::vector<NamedImage>& to = row.part == Part::test         ? test
                                     : row.part == Part::validation ? validation

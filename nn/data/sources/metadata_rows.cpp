@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "nn/data/formats/detail/csv.h"
@@ -9,6 +10,7 @@
 #include "nn/data/sources/detail/metadata_rows.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::nn {
 
@@ -19,13 +21,24 @@ namespace {
 constexpr const char *kCsv = "metadata.csv", *kLines = "metadata.jsonl";
 constexpr size_t kLargest = size_t(1) << 30;
 
+// Columns without a name, of an index or behind a last comma, may be several.
+void check_columns(const CsvRow& names, const fs::path& file) {
+  std::set<std::string> seen;
+  for (const std::string& name : names.fields)
+    check<FileError>(name.empty() || seen.insert(name).second, file.string(), ", line ", names.line,
+                     ": has two columns called ", name);
+}
+
 std::vector<MetadataRow> rows_of_csv(const std::string& text, const fs::path& file) {
   std::vector<MetadataRow> rows;
   const std::vector<CsvRow> lines = parse_csv(text, file.string());
+  if (!lines.empty()) check_columns(lines[0], file);
   for (size_t i = 1; i < lines.size(); ++i) {
     MetadataRow row{str(file.string(), ", line ", lines[i].line), file.parent_path()};
-    for (size_t k = 0; k < lines[0].fields.size(); ++k)
-      row.values[lines[0].fields[k]] = lines[i].fields[k];
+    for (size_t k = 0; k < lines[0].fields.size(); ++k) {
+      auto& value = row.values[lines[0].fields[k]];
+      if (!lines[i].fields[k].empty()) value = lines[i].fields[k];
+    }
     rows.push_back(std::move(row));
   }
   return rows;
@@ -39,6 +52,7 @@ MetadataRow row_of_json(const std::string& line, const fs::path& file, size_t nu
   for (const auto& [key, value] : object.items()) {
     if (value.is_string()) row.values[key] = value.get<std::string>();
     if (value.is_number_integer()) row.values[key] = value.dump();
+    if (value.is_null()) row.values[key] = std::nullopt;
   }
   return row;
 }
@@ -47,7 +61,7 @@ MetadataRow row_of_json(const std::string& line, const fs::path& file, size_t nu
 
 std::optional<fs::path> metadata_in(const fs::path& folder) {
   for (const char* name : {kCsv, kLines}) {
-    if (fs::is_regular_file(folder / name)) return folder / name;
+    if (file_exists(folder / name)) return folder / name;
   }
   return {};
 }
@@ -56,6 +70,9 @@ namespace {
 
 // At most `most` rows.
 std::vector<MetadataRow> rows_of(const fs::path& file, size_t most = SIZE_MAX) {
+  check<FileError>(file.filename() != kCsv || !file_exists(file.parent_path() / kLines),
+                   file.parent_path().string(), ": holds both ", kCsv, " and ", kLines,
+                   ": which of them says what the pictures are?");
   const std::string text = read_file(file, kLargest);
   if (file.filename() == kCsv) return rows_of_csv(text, file);
   std::vector<MetadataRow> rows;
@@ -96,13 +113,18 @@ const char* MetadataRow::first_of(std::span<const char* const> columns) const {
   return found == columns.end() ? nullptr : *found;
 }
 
+std::string MetadataRow::value(const char* column) const {
+  const auto found = values.find(column);
+  return found == values.end() ? "" : found->second.value_or("");
+}
+
 fs::path MetadataRow::file(const char* column) const {
-  const auto name = values.find(column);
-  check<FileError>(name != values.end() && !name->second.empty(), where, ": has no ", column);
-  const fs::path below(name->second);
+  const std::string name = value(column);
+  check<FileError>(!name.empty(), where, ": has no ", column);
+  const fs::path below(name);
   check<FileError>(below.is_relative() && std::ranges::find(below, fs::path("..")) == below.end(),
                    where, ": ", column, ": expected a path inside the folder, got ",
-                   name->second.substr(0, 80));
+                   name.substr(0, 80));
   fs::path path = folder / below;
   check<FileError>(fs::is_regular_file(path), where, ": ", path.string(),
                    ": there is no such file");
@@ -122,9 +144,8 @@ std::vector<MetadataRow> metadata_rows(const fs::path& folder) {
   if (const std::optional<fs::path> file = metadata_in(folder)) {
     rows = rows_of(*file);
     for (MetadataRow& row : rows) {
-      const auto name = row.values.find(kFileName);
-      if (name == row.values.end() || name->second.empty()) continue;  // file() says so
-      row.part = part_named(fs::path(name->second).begin()->string());
+      const std::string name = row.value(kFileName);
+      if (!name.empty()) row.part = part_named(fs::path(name).begin()->string());
     }
     return rows;
   }

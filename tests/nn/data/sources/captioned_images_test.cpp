@@ -84,6 +84,7 @@ TEST_CASE("captions: what is wrong is said with its line") {
   refuses(",x,0.png\n", "has no file_name");
   refuses("../0.png,x,0.png\n", "file_name: expected a path inside the folder, got ../0.png");
   refuses("0.png,x,\n", "has no conditioning_image");
+  refuses("0.png,,1.png\n", "has no text (or caption, prompt)");
   refuses("0.png,x,../0.png\n",
           "conditioning_image: expected a path inside the folder, got ../0.png");
   write_bytes(folder / "metadata.csv", "file_name,text\n");
@@ -95,6 +96,13 @@ TEST_CASE("captions: what is wrong is said with its line") {
               R"({"file_name": "1.png", "text": "x"})");
   CHECK(refusal_of(folder.path()) ==
         "/metadata.jsonl, line 2: lacks a conditioning picture, unlike the lines before");
+  write_bytes(folder / "metadata.jsonl", R"({"file_name": "0.png", "text": null})");
+  CHECK(refusal_of(folder.path()) == "/metadata.jsonl, line 1: has no text (or caption, prompt)");
+  // Two captions of one picture are two examples; an empty one is one too, if it says so.
+  write_bytes(folder / "metadata.jsonl",
+              "{\"file_name\": \"0.png\", \"text\": \"x\"}\n"
+              "{\"file_name\": \"0.png\", \"text\": \"\"}\n");
+  CHECK(nn::open_captioned_folder(folder.path(), {.validation = 0, .test = 0}).train->size() == 2);
 }
 
 TEST_CASE("captions: one caption for every picture of a folder") {

@@ -109,6 +109,14 @@ TEST_CASE("metadata: without labels it is no source; what is wrong is said with 
   refused("/etc/passwd,x\n", ": file_name: expected a path inside the folder, got /etc/passwd");
   refused(",x\n", ": has no file_name");
   refused("a\n", ": expected 2 fields, got 1");
+  for (const char* empty : {"", "\"\"", " "})
+    refused(str("a/1.png,", empty, "\n"),
+            ": its label is empty; a picture without a class has no place here");
+  for (const char* name : {"a/0.png", "./a/0.png", "a//0.png"})
+    refused(str(name, ",y\n"), str(": ", (folder / name).string(), " is y here and x in ",
+                                   (folder / "metadata.csv").string(), ", line 2"));
+  write_bytes(folder / "metadata.csv", ",file_name,label,,label\n0,a/0.png,x,,y\n");
+  CHECK(refusal(folder.path()) == "/metadata.csv, line 1: has two columns called label");
   fs::remove(folder / "metadata.csv");
   write_bytes(folder / "metadata.jsonl", "{\"file_name\": \"a/0.png\", \"label\": \"x\"}\n{\n");
   CHECK(refusal(folder.path()).find("/metadata.jsonl, line 2: not valid JSON") == 0);
@@ -117,6 +125,33 @@ TEST_CASE("metadata: without labels it is no source; what is wrong is said with 
               "\"label\": 0.5}\n");
   CHECK(refusal(folder.path()) ==
         "/metadata.jsonl, line 2: has no label (a text or a whole number)");
+  const auto jsonl = [&](const std::string& line) {
+    write_bytes(folder / "metadata.jsonl", line);
+    return refusal(folder.path());
+  };
+  const std::string first = "{\"file_name\": \"a/0.png\", \"label\": \"x\"}\n",
+                    begin = "{\"file_name\": \"a/1.png\", ",
+                    empty = ": its label is empty; a picture without a class has no place here";
+  CHECK(jsonl(begin + "\"label\": null}\n" + first) == "/metadata.jsonl, line 1" + empty);
+  CHECK(jsonl(first + begin + "\"label\": null, \"class\": \"x\"}") ==
+        "/metadata.jsonl, line 2" + empty);
+  CHECK(jsonl(first + begin + "\"label\": \"\"}") == "/metadata.jsonl, line 2" + empty);
+  CHECK(jsonl(first + begin + "\"label\": \"x\", \"label\": \"y\"}")
+            .find("/metadata.jsonl, line 2: the key \"label\"") == 0);
+  CHECK(jsonl(first + "{\"file_name\": \"a/0.png\", \"label\": 0}") ==
+        str("/metadata.jsonl, line 2: ", (folder / "a/0.png").string(), " is 0 here and x in ",
+            (folder / "metadata.jsonl").string(), ", line 1"));
+  // Listed again as the same is no contradiction.
+  jsonl(first + first + begin + "\"label\": \"y\"}");
+  const nn::ImageSplits splits = nn::open_images(folder.path(), {.validation = 0, .test = 0});
+  CHECK(splits.train->size() == 3);
+  CHECK(splits.notes ==
+        std::vector<std::string>{folder.path().string() +
+                                 ": 1 line lists a picture again; parts held out may share it"});
+  write_bytes(folder / "metadata.csv", "file_name,label\na/0.png,x\n");
+  CHECK(refusal(folder.path()) ==
+        ": holds both metadata.csv and metadata.jsonl: which of them "
+        "says what the pictures are?");
 }
 
 }  // namespace papilio::test
