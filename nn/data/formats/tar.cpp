@@ -96,25 +96,49 @@ Extended pax_records(std::string_view data, const std::string& name) {
   return found;
 }
 
+bool is_record(char kind) {
+  return kind == 'x' || kind == 'g' || kind == 'L' || kind == 'K';
+}
+
+// What a record says of the next member, or an error.
+void read_record(char kind, std::string_view data, Extended& extended, const std::string& name) {
+  if (kind == 'L') {
+    extended.path = text(data, 0, data.size());
+  } else if (kind == 'x') {
+    const Extended more = pax_records(data, name);
+    if (more.path) extended.path = more.path;
+    if (more.size) extended.size = more.size;
+  } else if (kind == 'g') {
+    const Extended all = pax_records(data, name);
+    check<FileError>(!all.path && !all.size, name,
+                     ": a tar header that names or sizes all files is not supported");
+  }
+}
+
 // A member's own header, with its data's place and the next header's.
 struct Header {
   std::string path;
   char kind = 0;
   std::string_view data;
   size_t next = 0;
+
+  bool is_wanted() const { return kind != '5' && !path.ends_with('/') && !is_clutter(path); }
 };
+
+std::string path_of(std::string_view block, const Extended& extended) {
+  if (extended.path) return *extended.path;
+  // GNU's magic has other fields where POSIX has the path's beginning, v7 has none.
+  const std::string path = text(block, 0, 100), prefix = text(block, 345, 155);
+  const bool posix = block.substr(257, 6) == std::string_view("ustar\0", 6);
+  return posix && !prefix.empty() ? prefix + '/' + path : path;
+}
 
 Header header_at(std::string_view bytes, size_t at, const Extended& extended,
                  const std::string& name) {
   const std::string_view block = bytes.substr(at, kBlock);
   check<FileError>(good_checksum(block), name, ": expected a tar header at byte ", at,
                    ", got something else");
-  Header header{text(block, 0, 100), block[156], {}, 0};
-  // GNU's magic has other fields where POSIX has the path's beginning, v7 has none.
-  const std::string prefix = text(block, 345, 155);
-  if (block.substr(257, 6) == std::string_view("ustar\0", 6) && !prefix.empty())
-    header.path = prefix + '/' + header.path;
-  if (extended.path) header.path = *extended.path;
+  Header header{path_of(block, extended), block[156], {}, 0};
   const int64_t size = extended.size.value_or(octal(block, 124, 12));
   check<FileError>(size >= 0 && uint64_t(size) <= bytes.size() - at - kBlock, name, ": ",
                    header.path, " says it has ",
@@ -147,27 +171,37 @@ std::vector<TarMember> read_tar(std::string_view bytes, const std::string& name)
     const std::string_view block = bytes.substr(at, kBlock);
     if (block.find_first_not_of('\0') == block.npos) return members;  // the archive's end
     const char kind = block[156];
-    const bool record = kind == 'x' || kind == 'g' || kind == 'L' || kind == 'K';
-    Header header = header_at(bytes, at, record ? Extended() : extended, name);
+    Header header = header_at(bytes, at, is_record(kind) ? Extended() : extended, name);
     at = header.next;
-    if (kind == 'L') {
-      extended.path = text(header.data, 0, header.data.size());
-    } else if (kind == 'x') {
-      const Extended more = pax_records(header.data, name);
-      if (more.path) extended.path = more.path;
-      if (more.size) extended.size = more.size;
-    } else if (kind == 'g') {
-      const Extended all = pax_records(header.data, name);
-      check<FileError>(!all.path && !all.size, name,
-                       ": a tar header that names or sizes all files is not supported");
-    } else if (!record) {
-      extended = {};
-      check_member(header, name);
-      const bool folder = kind == '5' || header.path.ends_with('/');
-      if (!folder && !is_clutter(header.path))
-        members.push_back({std::move(header.path), header.data});
+    if (is_record(kind)) {
+      read_record(kind, header.data, extended, name);
+      continue;
     }
+    extended = {};
+    check_member(header, name);
+    if (header.is_wanted()) members.push_back({std::move(header.path), header.data});
   }
+}
+
+std::string first_in_tar(std::string_view beginning) try {
+  Extended extended;
+  for (size_t at = 0; at + kBlock <= beginning.size();) {
+    const std::string_view block = beginning.substr(at, kBlock);
+    if (!good_checksum(block)) return "";
+    const char kind = block[156];
+    Header header{path_of(block, extended), kind, {}, 0};
+    const bool ending = header.path.find('.', header.path.rfind('/') + 1) != std::string::npos;
+    if (!is_record(kind) && header.is_wanted() && ending) return header.path;
+    header = header_at(beginning, at, is_record(kind) ? Extended() : extended, "");
+    at = header.next;
+    if (is_record(kind))
+      read_record(kind, header.data, extended, "");
+    else
+      extended = {};
+  }
+  return "";
+} catch (const FileError&) {
+  return "";  // read_tar says what is wrong
 }
 
 }  // namespace papilio::nn

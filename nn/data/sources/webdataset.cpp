@@ -30,8 +30,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr size_t kHeader = 512, kName = 100, kLongestLabel = 1000;
-constexpr size_t kBeginning = 4096;  // of a file: a header fits, compressed or not
+constexpr size_t kLongestLabel = 1000;
+constexpr size_t kBeginning = 1 << 16;  // of a file, compressed or not: headers of folders fit
 
 // "a/000017.seg.png" -> "a/000017" and "seg.png", as WebDataset divides names.
 std::pair<std::string, std::string> divided(const std::string& path) {
@@ -48,12 +48,10 @@ bool ends_with_any(const fs::path& file, std::initializer_list<std::string_view>
 bool is_shard(const fs::path& file) {
   if (!fs::is_regular_file(file)) return false;
   std::string header = RegularFile(file).read(kBeginning);
-  if (is_gzip(header)) header = gunzip_beginning(header, kHeader);
-  // CIFAR comes in a tar file too: the first member's name tells them apart.
-  const std::string first = header.substr(0, std::min(header.find('\0'), kName));
-  const bool sample =
-      has_image_extension(first) || first.ends_with(".cls") || first.ends_with(".json");
-  return is_tar(header) && sample;
+  if (is_gzip(header)) header = gunzip_beginning(header, kBeginning);
+  // CIFAR comes in a tar file too: the first file's name tells them apart.
+  const std::string first = first_in_tar(header);
+  return has_image_extension(first) || first.ends_with(".cls") || first.ends_with(".json");
 }
 
 // A tar file in another library's compression.
@@ -127,7 +125,8 @@ class Shard {
       bytes = *unpacked;
       bytes_ = unpacked;
     }
-    for (const TarMember& member : read_tar(bytes, name_)) add(member);
+    members_ = read_tar(bytes, name_);
+    for (const TarMember& member : members_) add(member);
     finish();
   }
   std::vector<LabelledImage> images() && { return std::move(images_); }
@@ -135,9 +134,10 @@ class Shard {
  private:
   void add(const TarMember& member) {
     const auto [key, ending] = divided(member.path);
+    if (ending.empty()) return;  // README: no part of a sample
     if (key != key_) finish();
     key_ = key;
-    ++members_;
+    under_way_ = true;
     if (ending == "cls" || ending == "cls.txt") {
       check<FileError>(member.data.size() <= kLongestLabel, name_, ", ", member.path,
                        ": is too long for a class");
@@ -153,11 +153,9 @@ class Shard {
   }
 
   void finish() {
-    if (std::exchange(members_, 0) == 0) return;
-    check<FileError>(!picture_.empty(), name_, ", ", key_,
-                     ": has no picture (.jpg, .jpeg or .png)");
-    check<FileError>(!label_.empty(), name_, ", ", key_,
-                     ": has no class (.cls, or label in .json)");
+    if (!std::exchange(under_way_, false)) return;
+    if (picture_.empty()) fail(": has no picture (.jpg, .jpeg or .png)");
+    if (label_.empty()) fail(": has no class (.cls, or label in .json)");
     std::string name = name_ + '/' + picture_;
     images_.push_back(
         {name, label_, [owner = bytes_, data = data_, name] { return decode_image(data, name); }});
@@ -165,10 +163,28 @@ class Shard {
     label_.clear();
   }
 
+  // The sample that is under way lacks something: is it elsewhere, or are these no samples?
+  [[noreturn]] void fail(const char* lack) const {
+    size_t pieces = 0;
+    bool before = false, labels = false;
+    for (const TarMember& member : members_) {
+      const auto [key, ending] = divided(member.path);
+      const bool own = key == key_ && !ending.empty();
+      pieces += own && !before ? 1 : 0;
+      before = own;
+      labels = labels || ending == "cls" || ending == "cls.txt" || ending == "json";
+    }
+    throw FileError(str(name_, ", ", key_, lack,
+                        pieces > 1 ? "; a sample's files must be neighbours (tar --sort=name)"
+                        : labels   ? ""
+                                   : "; folders of pictures are read unpacked"));
+  }
+
   std::string name_;
   std::shared_ptr<const void> bytes_;  // a mapped file, or what it unpacks to
+  std::vector<TarMember> members_;
   std::vector<LabelledImage> images_;
-  int members_ = 0;  // of the sample that is under way
+  bool under_way_ = false;  // a sample
   std::string key_, picture_, label_;
   std::string_view data_;
 };
@@ -176,7 +192,7 @@ class Shard {
 // The lines of a file of class names beside the data; the labels are numbers of its lines then.
 std::vector<std::string> class_names_in(const fs::path& folder) {
   for (const char* name : {"classes.txt", "classnames.txt"}) {
-    if (fs::is_regular_file(folder / name)) return lines_of(read_file(folder / name, 1 << 20));
+    if (file_exists(folder / name)) return lines_of(read_file(folder / name, 1 << 20));
   }
   return {};
 }

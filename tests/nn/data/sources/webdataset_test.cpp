@@ -97,6 +97,43 @@ TEST_CASE("webdataset: packed by gzip; other compressions are named") {
   }
 }
 
+TEST_CASE("webdataset: as tar packs a folder: its own entries and files without endings pass") {
+  const TemporaryFolder folder;
+  const fs::path file = folder / "a.tar";
+  const std::string picture = plain_png(2, 2, 1, 0, 0);
+  const std::string long_name = std::string(120, 'x') + ".png";
+  for (const std::vector<std::string>& before : std::vector<std::vector<std::string>>{
+           {tar_member("./", "", '5')},
+           {tar_member("data", "", '5'), tar_member("data/deep/", "", '5')},
+           {tar_member("./README", "words"), tar_member("./._0.png", "macOS")},
+           {tar_member("././@LongLink", long_name, 'L'), tar_member("x", "", '5'),
+            tar_member("pax_global_header", "27 comment=0123456789abcde\n", 'g')}}) {
+    std::vector<std::string> members = before;
+    for (const std::string key : {"./0", "./1"}) {
+      members.push_back(tar_member(key + ".cls", key == "./0" ? "red" : "blue"));
+      members.push_back(tar_member(key + ".png", picture));
+      members.push_back(tar_member("./more" + key.substr(1), "", '5'));
+    }
+    for (const bool packed : {false, true}) {
+      write_bytes(file, packed ? gzip(tar(members)) : tar(members));
+      const nn::ImageSplits splits = nn::open_images(file, {.validation = 0, .test = 0});
+      CHECK(splits.kind == "webdataset");
+      CHECK(splits.train->size() == 2);
+      CHECK(splits.class_names() == std::vector<std::string>{"blue", "red"});
+    }
+  }
+  const auto refused = [&](const std::vector<std::string>& members, const std::string& says) {
+    write_bytes(file, tar(members));
+    CHECK(refusal(file) == says);
+  };
+  refused({tar_member("./", "", '5'), tar_member("./1.cls", "a"), tar_member("./0.cls", "a"),
+           tar_member("./1.png", picture), tar_member("./0.png", picture)},
+          ", ./1: has no picture (.jpg, .jpeg or .png); a sample's files must be neighbours (tar "
+          "--sort=name)");
+  refused({tar_member("cat/", "", '5'), tar_member("cat/1.png", picture)},
+          ", cat/1: has no class (.cls, or label in .json); folders of pictures are read unpacked");
+}
+
 TEST_CASE("webdataset: labels in JSON; what a sample lacks is said") {
   const TemporaryFolder folder;
   const fs::path file = folder / "a.tar";
@@ -110,7 +147,8 @@ TEST_CASE("webdataset: labels in JSON; what a sample lacks is said") {
     write_bytes(file, tar(members));
     CHECK(refusal(file) == says);
   };
-  refused({tar_member("0.png", picture)}, ", 0: has no class (.cls, or label in .json)");
+  refused({tar_member("0.png", picture)},
+          ", 0: has no class (.cls, or label in .json); folders of pictures are read unpacked");
   refused({tar_member("0.cls", "1")}, ", 0: has no picture (.jpg, .jpeg or .png)");
   refused({tar_member("0.png", picture), tar_member("0.jpg", picture), tar_member("0.cls", "1")},
           ", 0.jpg: is a second picture of its sample");
