@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string_view>
-#include <system_error>
 
 #include "nn/data/formats/detail/file.h"
 #include "nn/data/transforms/detail/image_processor_class.h"
@@ -28,6 +28,18 @@ struct Size {
 // Null is false, whatever the class has.
 bool read_flag(JsonFields& fields, const json& document, const char* key, bool otherwise) {
   return fields.boolean(key, otherwise && !document.contains(key));
+}
+
+// What a step needs, where it is done: Transformers refuses null, which is not as if the file left
+// it to the class.
+void check_given(const JsonFields& fields, const json& document, bool done, const char* step,
+                 std::initializer_list<const char*> needs, bool class_has_it = true) {
+  if (!done) return;
+  for (const char* key : needs) {
+    const bool given = document.contains(key);
+    if (given ? document[key].is_null() : !class_has_it)
+      fields.fail(key, str("a value, as ", step, " is true").c_str());
+  }
 }
 
 // {"height": 224, "width": 224}, {"shortest_edge": 256}, [224, 224] or 224.
@@ -74,10 +86,13 @@ std::vector<double> read_numbers(JsonFields& fields, const char* key,
 }
 
 void read_normalization(JsonFields& fields, const json& document, ImageProcessor& p,
-                        int64_t channels) {
+                        const ImageProcessorClass& c, int64_t channels) {
   p.do_rescale = read_flag(fields, document, "do_rescale", p.do_rescale);
   p.rescale_factor = fields.number("rescale_factor", p.rescale_factor);
   p.do_normalize = read_flag(fields, document, "do_normalize", p.do_normalize);
+  check_given(fields, document, p.do_rescale, "do_rescale", {"rescale_factor"});
+  check_given(fields, document, p.do_normalize, "do_normalize", {"image_mean", "image_std"},
+              c.defaults.do_normalize);
   // One number is as many as the other's list has.
   size_t count = 0;
   for (const char* key : {"image_mean", "image_std"}) {
@@ -119,6 +134,8 @@ void read_geometry(JsonFields& fields, const json& document, ImageProcessor& p,
                    const ImageProcessorClass& c, const std::string& where) {
   p.do_resize = read_flag(fields, document, "do_resize", p.do_resize);
   p.do_center_crop = read_flag(fields, document, "do_center_crop", p.do_center_crop) && c.crops;
+  check_given(fields, document, p.do_resize, "do_resize", {"size", "resample"});
+  check_given(fields, document, p.do_center_crop, "do_center_crop", {"crop_size"}, c.knows_crop);
   read_backend(fields, p);
   const bool square = fields.boolean("default_to_square", c.number_is_square);
   const bool convnext = c.crop_pct_is == ImageProcessorClass::CropPct::convnext;
@@ -133,8 +150,7 @@ void read_geometry(JsonFields& fields, const json& document, ImageProcessor& p,
   p.shortest_edge = int64_t(double(size.shortest_edge) * c.enlarged);
   p.crop_height = crop.height > 0 ? crop.height : size.height;
   p.crop_width = crop.width > 0 ? crop.width : size.width;
-  const Interpolation usual = document.contains("resample") ? Interpolation::bilinear : p.resample;
-  const int64_t resample = fields.integer("resample", int64_t(usual), 0);
+  const int64_t resample = fields.integer("resample", int64_t(p.resample), 0);
   if (resample > 5) {
     fields.fail("resample",
                 "0 (nearest), 1 (lanczos), 2 (bilinear), 3 (bicubic), 4 (box) or 5 (hamming)");
@@ -200,7 +216,7 @@ ImageProcessorFile parse_image_processor(const std::string& text, const std::str
   p = c.defaults;
   read_geometry(fields, document, p, c, where);
   if (c.crop_pct_is != ImageProcessorClass::CropPct::none) apply_crop_pct(fields, document, p, c);
-  read_normalization(fields, document, p, model.channels);
+  read_normalization(fields, document, p, c, model.channels);
   note_the_rest(fields, where, file.warnings);
   try {
     p.validate();
@@ -218,15 +234,14 @@ ImageProcessorFile read_image_processor(const std::filesystem::path& path,
 std::optional<ImageProcessorText> image_processor_in(const std::filesystem::path& folder) {
   const std::filesystem::path of_all = folder / "processor_config.json",
                               own = folder / "preprocessor_config.json";
-  std::error_code ignored;
-  if (std::filesystem::exists(of_all, ignored)) {
+  if (file_exists(of_all)) {
     const std::string where = of_all.string();
     const json document = parse_json(read_file(of_all, kLargest), where);
     check<FileError>(document.is_object(), where, ": expected an object");
     if (document.contains("image_processor"))
       return {{document["image_processor"].dump(), where + ": image_processor"}};
   }
-  if (!std::filesystem::exists(own, ignored)) return {};
+  if (!file_exists(own)) return {};
   return {{read_file(own, kLargest), own.string()}};
 }
 

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/data/transforms/detail/image_processor_class.h"
@@ -218,11 +219,42 @@ TEST_CASE("preprocessor_config.json: what a file leaves out is the class's own")
   CHECK(small.out_height() == 224);
   CHECK(of_type("ConvNextImageProcessor", R"(, "size": 224, "crop_pct": 0.95)").shortest_edge ==
         235);
-  // Null: false, Pillow's bilinear, else as if it were not there.
   CHECK_FALSE(of_type("ViTImageProcessor", R"(, "do_normalize": null)").do_normalize);
-  CHECK(of_type("BitImageProcessor", R"(, "resample": null)").resample ==
-        nn::Interpolation::bilinear);
-  CHECK(of_type("BitImageProcessor", R"(, "image_mean": null)").image_mean == bit.image_mean);
+}
+
+TEST_CASE("preprocessor_config.json: null for what a step needs is refused, where it is done") {
+  const auto says = [](const std::string& type, const std::string& rest) {
+    return complaint(R"({"image_processor_type": ")" + type + "\"" + rest + "}");
+  };
+  const std::vector<std::pair<std::string, std::string>> needs = {{"image_mean", "do_normalize"},
+                                                                  {"image_std", "do_normalize"},
+                                                                  {"rescale_factor", "do_rescale"},
+                                                                  {"resample", "do_resize"},
+                                                                  {"size", "do_resize"},
+                                                                  {"crop_size", "do_center_crop"}};
+  for (const std::string type :
+       {"BitImageProcessor", "DeiTImageProcessor", "CLIPImageProcessorFast", "LevitImageProcessor",
+        "PoolFormerImageProcessor"}) {
+    for (const auto& [key, step] : needs) {
+      CAPTURE(type + key);
+      const std::string null = ", \"" + key + "\": null";
+      CHECK(says(type, null) ==
+            "p.json: " + key + ": expected a value, as " + step + " is true, got null");
+      CHECK(says(type, null + ", \"" + step + "\": false").empty());
+    }
+  }
+  // These crop only if the file says so, and by a size that they have not.
+  for (const std::string type : {"ViTImageProcessor", "ConvNextImageProcessor"}) {
+    CHECK(says(type, R"(, "crop_size": null)").empty());
+    for (const char* size : {"", R"(, "crop_size": null)"})
+      CHECK(says(type, R"(, "do_center_crop": true)" + std::string(size)) ==
+            "p.json: crop_size: expected a value, as do_center_crop is true, got null");
+  }
+  CHECK(says("Tipsv2ImageProcessor", R"(, "do_normalize": true)") ==
+        "p.json: image_mean: expected a value, as do_normalize is true, got null");
+  CHECK(
+      says("Tipsv2ImageProcessor", R"(, "do_normalize": true, "image_mean": 0.5, "image_std": 0.5)")
+          .empty());
 }
 
 TEST_CASE("preprocessor_config.json: a mean of one number is one for every channel") {
