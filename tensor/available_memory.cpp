@@ -1,5 +1,7 @@
 #include "tensor/available_memory.h"
 
+#include <malloc.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 
 #include "kernels/blas_memory.h"
 #include "kernels/cuda.h"
+#include "kernels/threads.h"
 #include "tensor/detail/system_memory.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/regular_file.h"
@@ -29,8 +32,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
-// Addresses that threads to come reserve for their stacks and heaps: three of them.
-constexpr size_t kThreadAddresses = size_t(3 * 80) << 20;
+constexpr size_t kOtherThreads = 3;  // to come, beside those that compute: loaders, progress
 
 // The kernel's files say that they are empty, and are read to their end. Empty if one cannot be
 // read.
@@ -118,6 +120,24 @@ size_t cgroup_memory(const fs::path& root) {
   return least;
 }
 
+// By default, in bytes.
+size_t thread_stack() {
+  pthread_attr_t attributes;
+  size_t bytes = ProcessLimits().stack;
+  if (::pthread_attr_init(&attributes) != 0) return bytes;
+  ::pthread_attr_getstacksize(&attributes, &bytes);
+  ::pthread_attr_destroy(&attributes);
+  return bytes;
+}
+
+// glibc reserves 64 MB of addresses for a heap of each thread's own, if it can; without them all
+// threads share one.
+void share_one_heap() {
+#ifdef M_ARENA_MAX
+  ::mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 }  // namespace
 
 AvailableMemory system_memory(const fs::path& root, const ProcessLimits& limits) {
@@ -134,7 +154,9 @@ AvailableMemory system_memory(const fs::path& root, const ProcessLimits& limits)
   }
   bound(cgroup_memory(root), "cgroup limit");
   if (limits.address_space != kNoLimit) {
-    const size_t taken = kilobytes(status, "VmSize:", 0) + kThreadAddresses;
+    const size_t to_come =
+        kOtherThreads + without(limits.threads, field(status, "Threads:").value_or(1));
+    const size_t taken = kilobytes(status, "VmSize:", 0) + to_come * limits.stack;
     bound(without(limits.address_space, taken), "ulimit -v");
   }
   if (limits.data != kNoLimit)
@@ -154,7 +176,10 @@ AvailableMemory available_memory(Device device) {
   };
   // What OpenBLAS will have is taken before it is asked what is left.
   std::ignore = cpu::take_blas_memory();
-  AvailableMemory memory = system_memory("/", {limit(RLIMIT_AS), limit(RLIMIT_DATA)});
+  const ProcessLimits limits{limit(RLIMIT_AS), limit(RLIMIT_DATA), size_t(num_threads()),
+                             thread_stack()};
+  if (limits.address_space != kNoLimit) share_one_heap();
+  AvailableMemory memory = system_memory("/", limits);
   const size_t cached = memory_stats().cached;
   memory.bytes += std::min(cached, kNoLimit - memory.bytes);
   return memory;

@@ -9,10 +9,12 @@
 
 namespace papilio {
 
-// A process's own limits: getrlimit's numbers.
+// A process's own limits, getrlimit's numbers, and what its threads will take of them.
 struct ProcessLimits {
   size_t address_space = std::numeric_limits<size_t>::max();
   size_t data = std::numeric_limits<size_t>::max();
+  size_t threads = 1;              // that compute
+  size_t stack = size_t(8) << 20;  // of each
 };
 
 // What a process may take, from the files below `root` ("/"), as Linux lays them out in proc/ and

@@ -46,8 +46,12 @@ TEST_CASE("available memory: what the kernel can give, unless a limit is nearer"
   CHECK(root.memory().bound == "free memory");
   CHECK(root.memory({.address_space = 20 * kGiB}).bound == "free memory");
   const AvailableMemory addresses = root.memory({.address_space = 4 * kGiB});
-  CHECK(addresses.bytes == 3 * kGiB - (240 << 20));  // which threads to come reserve
+  CHECK(addresses.bytes == 3 * kGiB - (24 << 20));  // three stacks
   CHECK(addresses.bound == "ulimit -v");
+  // Of eight threads that compute three are there, this one with them.
+  root.put("proc/self/status", "VmSize:\t 1048576 kB\nVmData:\t  524288 kB\nThreads:\t3\n");
+  CHECK(root.memory({.address_space = 4 * kGiB, .threads = 8, .stack = 2 << 20}).bytes ==
+        3 * kGiB - (16 << 20));
   const AvailableMemory data = root.memory({.address_space = 4 * kGiB, .data = kGiB});
   CHECK(data.bytes == kGiB / 2);
   CHECK(data.bound == "ulimit -d");

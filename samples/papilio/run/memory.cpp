@@ -125,6 +125,13 @@ std::optional<TrainingSettings> taken_before(const TrainingSettings& s, const st
   return before;
 }
 
+// --memory can only ask for less than there is.
+std::string how_to_have_more(const std::string& bound) {
+  if (bound == "--memory") return "; --memory GB says how much it may take";
+  const bool limit = bound.starts_with("ulimit") || bound.ends_with("limit");
+  return limit ? "; a larger " + bound + " leaves it more" : "";
+}
+
 }  // namespace
 
 std::string RunMemory::text() const {
@@ -260,7 +267,7 @@ RunMemory settle_memory(const Options& options, nn::ImageClassifier& model, Trai
           ways.empty() ? "Not even one image at a time fits"
                        : "It fits with " + joined(ways, ", or with "),
           ways.empty() || s.fit_memory ? "" : "; --fit-memory takes the first of these",
-          "; --memory GB says how much it may take"));
+          how_to_have_more(memory.bound)));
 }
 
 }  // namespace papilio::cli
