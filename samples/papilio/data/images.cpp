@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <new>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -104,14 +105,16 @@ void arrange_by_names(std::vector<Row>& rows) {
   }
 }
 
-// Names of columns: most are no numbers, or the numbers count up (0 ... 63), as pixels cannot.
+// Names of columns: most are no numbers and differ from each other, or the numbers count up
+// (0 ... 63), as pixels cannot.
 bool are_names(const Fields& fields) {
+  if (fields.size() < kPixels) return false;
   std::vector<double> numbers;
   for (const std::string_view field : fields) {
     if (const auto value = number(field)) numbers.push_back(*value);
   }
-  if (fields.size() < kPixels || 2 * numbers.size() < fields.size())
-    return fields.size() >= kPixels;
+  if (2 * numbers.size() < fields.size())
+    return 2 * std::set<std::string_view>(fields.begin(), fields.end()).size() > fields.size();
   for (size_t i = 1; i < numbers.size(); ++i)
     if (numbers[i] != numbers[0] + double(i)) return false;
   return true;

@@ -164,10 +164,15 @@ TEST_CASE("predict: a first line that is nearly all numbers is a picture, not na
                 bad + "'\n");
     }
   }
+  std::string missing = "NA";
+  for (int i = 1; i < 64; ++i) missing += ",NA";
+  test::write_bytes(at / "u.csv", missing + "\n1" + row + "\n");
+  CHECK(at.run(words("predict base u.csv")).err.find("u.csv, line 1, column 1: ") !=
+        std::string::npos);
   // DataFrame(images).to_csv counts the columns.
   test::write_bytes(at / "plain.csv", "3" + row + ",7\n");
   const auto want = at.json(words("predict base plain.csv"))["predictions"];
-  for (const std::string text :
+  for (const std::string& text :
        {counted + "label\n3" + row + ",7\n", "," + counted + "label\n0,3" + row + ",7\n"}) {
     test::write_bytes(at / "counted.csv", text);
     const auto got = at.json(words("predict base counted.csv"))["predictions"];
