@@ -85,10 +85,11 @@ const std::vector<ImageSource>& image_sources() {
 
 const ImageSource& source_of(const fs::path& path, const std::vector<ImageSource>& sources) {
   return with_file_errors(path, [&]() -> const ImageSource& {
-    check<FileError>(file_exists(path), path.string(), ": there is no such file or folder");
     const auto found = std::ranges::find_if(
         sources, [&](const ImageSource& source) { return source.recognises(path); });
-    check<FileError>(found != sources.end(), path.string(), ": is no set of pictures");
+    if (found == sources.end())
+      throw FileError(path.string() + (file_exists(path) ? ": is no set of pictures"
+                                                         : ": there is no such file or folder"));
     return *found;
   });
 }
