@@ -74,6 +74,8 @@ std::vector<MetadataRow> rows_of(const fs::path& file, size_t most = SIZE_MAX) {
                    file.parent_path().string(), ": holds both ", kCsv, " and ", kLines,
                    ": which of them says what the pictures are?");
   const std::string text = read_file(file, kLargest);
+  check<FileError>(text.find('\0') == text.npos, file.string(),
+                   ": expected text in UTF-8, got NUL bytes, as UTF-16 has them");
   if (file.filename() == kCsv) return rows_of_csv(text, file);
   std::vector<MetadataRow> rows;
   size_t number = 0;

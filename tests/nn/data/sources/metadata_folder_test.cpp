@@ -115,6 +115,11 @@ TEST_CASE("metadata: without labels it is no source; what is wrong is said with 
   for (const char* name : {"a/0.png", "./a/0.png", "a//0.png"})
     refused(str(name, ",y\n"), str(": ", (folder / name).string(), " is y here and x in ",
                                    (folder / "metadata.csv").string(), ", line 2"));
+  write_bytes(folder / "metadata.csv", std::string("\xff\xfe"
+                                                   "f\0i\0",
+                                                   6));
+  CHECK(refusal(folder.path()) ==
+        "/metadata.csv: expected text in UTF-8, got NUL bytes, as UTF-16 has them");
   write_bytes(folder / "metadata.csv", ",file_name,label,,label\n0,a/0.png,x,,y\n");
   CHECK(refusal(folder.path()) == "/metadata.csv, line 1: has two columns called label");
   fs::remove(folder / "metadata.csv");
