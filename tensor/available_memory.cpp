@@ -1,7 +1,6 @@
 #include "tensor/available_memory.h"
 
 #include <malloc.h>
-#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -120,16 +119,6 @@ size_t cgroup_memory(const fs::path& root) {
   return least;
 }
 
-// By default, in bytes.
-size_t thread_stack() {
-  pthread_attr_t attributes;
-  size_t bytes = ProcessLimits().stack;
-  if (::pthread_attr_init(&attributes) != 0) return bytes;
-  ::pthread_attr_getstacksize(&attributes, &bytes);
-  ::pthread_attr_destroy(&attributes);
-  return bytes;
-}
-
 // glibc reserves 64 MB of addresses for a heap of each thread's own, if it can; without them all
 // threads share one.
 void share_one_heap() {
@@ -176,8 +165,8 @@ AvailableMemory available_memory(Device device) {
   };
   // What OpenBLAS will have is taken before it is asked what is left.
   std::ignore = cpu::take_blas_memory();
-  const ProcessLimits limits{limit(RLIMIT_AS), limit(RLIMIT_DATA), size_t(num_threads()),
-                             thread_stack()};
+  ProcessLimits limits{limit(RLIMIT_AS), limit(RLIMIT_DATA), size_t(num_threads())};
+  if (const size_t stack = limit(RLIMIT_STACK); stack != kNoLimit) limits.stack = stack;
   if (limits.address_space != kNoLimit) share_one_heap();
   AvailableMemory memory = system_memory("/", limits);
   const size_t cached = memory_stats().cached;

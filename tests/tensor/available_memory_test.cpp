@@ -48,7 +48,7 @@ TEST_CASE("available memory: what the kernel can give, unless a limit is nearer"
   const AvailableMemory addresses = root.memory({.address_space = 4 * kGiB});
   CHECK(addresses.bytes == 3 * kGiB - (24 << 20));  // three stacks
   CHECK(addresses.bound == "ulimit -v");
-  // Of eight threads that compute three are there, this one with them.
+  // Three of eight threads that compute are there; five and three others will come.
   root.put("proc/self/status", "VmSize:\t 1048576 kB\nVmData:\t  524288 kB\nThreads:\t3\n");
   CHECK(root.memory({.address_space = 4 * kGiB, .threads = 8, .stack = 2 << 20}).bytes ==
         3 * kGiB - (16 << 20));

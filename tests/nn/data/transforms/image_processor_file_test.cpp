@@ -240,18 +240,22 @@ TEST_CASE("preprocessor_config.json: null for what a step needs is refused, wher
       const std::string null = ", \"" + key + "\": null";
       CHECK(says(type, null) ==
             "p.json: " + key + ": expected a value, as " + step + " is true, got null");
-      CHECK(says(type, null + ", \"" + step + "\": false").empty());
+      // What is not cropped must have one size.
+      const std::string size = key == "crop_size" ? R"(, "size": [224, 240])" : "";
+      CHECK(says(type, null + size + ", \"" + step + "\": false") == "");
     }
   }
   // These crop only if the file says so, and by a size that they have not.
   for (const std::string type : {"ViTImageProcessor", "ConvNextImageProcessor"}) {
     CHECK(says(type, R"(, "crop_size": null)").empty());
-    for (const char* size : {"", R"(, "crop_size": null)"})
+    for (const auto& [size, got] :
+         {std::pair("", "nothing"), std::pair(R"(, "crop_size": null)", "null")})
       CHECK(says(type, R"(, "do_center_crop": true)" + std::string(size)) ==
-            "p.json: crop_size: expected a value, as do_center_crop is true, got null");
+            std::string("p.json: crop_size: expected a value, as do_center_crop is true, got ") +
+                got);
   }
   CHECK(says("Tipsv2ImageProcessor", R"(, "do_normalize": true)") ==
-        "p.json: image_mean: expected a value, as do_normalize is true, got null");
+        "p.json: image_mean: expected a value, as do_normalize is true, got nothing");
   CHECK(
       says("Tipsv2ImageProcessor", R"(, "do_normalize": true, "image_mean": 0.5, "image_std": 0.5)")
           .empty());
