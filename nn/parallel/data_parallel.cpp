@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <set>
 #include <span>
-#include <sstream>
 #include <vector>
 
+#include "nn/detail/line_difference.h"
 #include "nn/parallel/detail/sum_in_order.h"
 #include "tensor/copy.h"
 #include "tensor/error.h"
@@ -34,16 +34,14 @@ std::string checksums(Module& model, bool trained_only) {
   return lines;
 }
 
-// The first line that differs, of each; "nothing" behind the end.
+// "" for no difference.
 std::string difference(const std::string& own, const std::string& other) {
-  std::istringstream a(own), b(other);
-  for (;;) {
-    std::string x, y;
-    const bool more_a = bool(std::getline(a, x)), more_b = bool(std::getline(b, y));
-    if (!more_a && !more_b) return "";
-    if (x == y && more_a == more_b) continue;
-    return str("'", more_a ? x : "nothing", "', there '", more_b ? y : "nothing", "'");
-  }
+  const auto found = line_difference(own, other);
+  if (!found) return "";
+  const auto said = [](const std::string& line) {
+    return line.empty() ? "nothing" : '\'' + line + '\'';
+  };
+  return said(found->own) + ", there " + said(found->other);
 }
 
 }  // namespace
