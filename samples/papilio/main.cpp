@@ -9,6 +9,7 @@
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/run/ranks.h"
 #include "samples/papilio/version.h"
+#include "tensor/text.h"
 
 using namespace papilio;
 
@@ -17,9 +18,15 @@ namespace {
 void print_help() {
   std::puts(
       "papilio COMMAND [options]\n\n"
-      "Orthogonal finetuning (OFT, BOFT) of vision transformers.\n\n"
+      "Orthogonal finetuning (OFT, BOFT) of vision transformers, GPT-2 and Stable Diffusion.\n\n"
       "Commands");
-  for (const cli::Command& c : cli::kCommands) std::printf("  %-10s %s\n", c.name, c.summary);
+  std::vector<std::string> shared;
+  for (const cli::Command& c : cli::kCommands) {
+    std::printf("  %-10s %s\n", c.name, c.summary);
+    if (c.in_ranks) shared.emplace_back(c.name);
+  }
+  std::printf("\nSeveral processes share %s\n  mpirun -n 4 papilio train ...\n",
+              joined(shared, ", ", " and ").c_str());
   std::puts(
       "\nOptions\n"
       "  --help     also behind a command: its options and examples\n"
@@ -27,7 +34,9 @@ void print_help() {
       "Examples\n"
       "  papilio train --classes 0-4 --out runs/base\n"
       "  papilio finetune runs/base --method boft --classes 5-9 --out runs/boft\n"
-      "  papilio evaluate runs/base --adapter runs/boft");
+      "  papilio evaluate runs/base --adapter runs/boft\n"
+      "  papilio finetune gpt2 --data novel.txt --out runs/novel\n"
+      "  papilio dreambooth sd15 --instance-data-dir dog --instance-prompt \"a sks dog\"");
 }
 
 int run(const cli::Words& words) {

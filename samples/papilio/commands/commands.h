@@ -29,15 +29,19 @@ struct Command {
 
 // As --help lists them.
 inline constexpr Command kCommands[] = {
-    {"train", "a vision transformer from scratch", train, true},
-    {"finetune", "adapt a model to new classes: an adapter, a new head, or in full", finetune,
+    {"train", "a vision transformer, a GPT-2 or a small Stable Diffusion from scratch", train,
      true},
+    {"finetune", "adapt a model to new classes or a text: an adapter, a new head, or in full",
+     finetune, true},
     {"dreambooth", "teach Stable Diffusion a subject from a few pictures", dreambooth, true},
     {"controlnet", "teach Stable Diffusion to be steered by a picture", controlnet, true},
-    {"evaluate", "accuracy, loss and confusion matrix", evaluate},
+    {"evaluate", "accuracy, loss and confusion matrix; of a text perplexity", evaluate},
     {"merge", "write an adapter into its model's weights", merge},
-    {"convert", "an adapter in another form: boft, oft, compact, peft, merged", convert},
-    {"predict", "classes and probabilities of images", predict},
+    {"convert",
+     "an adapter as boft, oft, compact, peft, merged, transformers4 or transformers5; a model as\n"
+     "             timm or transformers has it, or in nf4, fp4 or int8",
+     convert},
+    {"predict", "classes and probabilities of images; how likely a text is", predict},
     {"generate", "go on with a text, or make pictures of prompts", generate},
     {"inspect", "what a model, an adapter or a .safetensors file holds", inspect},
     {"explain", "pictures of a butterfly (d, b, m), or of an adapter's rotations", explain},

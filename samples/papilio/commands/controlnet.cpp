@@ -25,6 +25,10 @@ struct Settings {
                                .diffusion = {.steps = 10000, .center_crop = true}};
 };
 
+bool writes_adapter(const Method& method) {
+  return method.config != nullptr;
+}
+
 Options declare(Settings& s) {
   Options options(
       "controlnet", "PIPELINE --data FOLDER [options]",
@@ -42,7 +46,7 @@ Options declare(Settings& s) {
       .required();
   options.add("controlnet", &s.pipeline.folders.controlnet, "DIR",
               "folder controlnet of a run before, to begin with");
-  add_pipeline_training(options, s.pipeline, kTargets);
+  add_pipeline_training(options, s.pipeline, kTargets, writes_adapter);
   options.example("papilio controlnet sd15 --data outlines --out runs/outlines");
   options.example(
       "papilio controlnet sd15 --data outlines --method oft -b 8 --max-train-steps 2000");
@@ -69,9 +73,6 @@ int controlnet(const Words& words) {
   if (!options.parse(words)) return 0;
   PipelineSettings& p = s.pipeline;
   settle_pipeline(options, p);
-  check<UsageError>(method_of(p.method.method).config != nullptr, "--method ",
-                    p.method.method.method, ": controlnet writes an adapter; expected ",
-                    adapter_methods());
   const std::string& folder = p.run.data.path;
   const nn::CaptionedData pictures = open_captions(folder);
   check<FileError>(nn::has_conditioning(pictures), folder,

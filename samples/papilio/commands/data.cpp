@@ -8,6 +8,7 @@
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/contact_sheet.h"
 #include "samples/papilio/data/data.h"
+#include "samples/papilio/data/data_kinds.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/output_file.h"
 #include "samples/papilio/run/interrupt.h"
@@ -26,11 +27,10 @@ struct Settings {
 };
 
 Options declare(Settings& s) {
-  Options options(
-      "data", "PATH [options]",
-      "What a data set holds: its kind, parts, classes, image sizes, and every image "
-      "that cannot be read. PATH is a folder of pictures (a class a folder), a folder of "
-      "IDX files, CIFAR's binary folder or .tar.gz, or the word digits.");
+  Options options("data", "PATH [options]",
+                  "What a data set holds: its kind, parts, classes, image sizes, and every image "
+                  "that cannot be read. PATH is one of: " +
+                      data_kinds() + '.');
   options.section("What to look at");
   options.add("PATH", &s.data.path, "", "folder or file").required();
   options.add("sheet", &s.sheet, "FILE", "contact sheet to write: a page of HTML");

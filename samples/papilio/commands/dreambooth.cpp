@@ -63,7 +63,7 @@ Options declare(Settings& s) {
   options.add("class-steps", &s.class_steps, "N", "of the scheduler, for pictures that are missing")
       .range(1, 1e5);
   options.add("sample-batch-size", &s.class_batch, "N", "of these at a time").range(1, 4096);
-  add_pipeline_training(options, s.pipeline, kTargets);
+  add_pipeline_training(options, s.pipeline, kTargets, adapts_pipeline);
   options.example(
       "papilio dreambooth sd15 --instance-data-dir dog --instance-prompt \"a sks dog\" --out "
       "runs/dog");

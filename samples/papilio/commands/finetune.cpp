@@ -41,7 +41,7 @@ Options declare(Settings& s) {
   Options options(
       "finetune", "MODEL [options]",
       "Adapts a model folder to classes it may not know, of the built-in digits or of images in "
-      "files. " +
+      "files; a language model (GPT-2) to a text. " +
           adapter_methods() +
           " freeze the model and train an adapter, written as a folder in PEFT's format; linear "
           "trains a new head only, full everything, and both write a model folder. log.csv and "
@@ -73,6 +73,7 @@ Options declare(Settings& s) {
   add_method_examples(options);
   options.example("papilio finetune google/vit --data photos --method boft -b 4 -m 2");
   options.example("papilio finetune runs/base -t query,value --layers-to-transform 2-3");
+  options.example("papilio finetune gpt2 --data novel.txt --method boft --out runs/novel");
   return options;
 }
 

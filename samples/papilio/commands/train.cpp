@@ -33,13 +33,16 @@ struct Settings {
 };
 
 Options declare(Settings& s) {
-  Options options("train", "[options]",
-                  "Trains a vision transformer from scratch, on the built-in handwritten digits "
-                  "(1,797 images of 8x8 pixels, UCI) or on images in files; or a small GPT-2 "
-                  "(--model-type gpt2) on a text. Writes a model folder as Hugging Face "
-                  "Transformers reads it (config.json, model.safetensors and, for images in files, "
-                  "preprocessor_config.json, for text tokenizer.json), with log.csv and run.toml, "
-                  "every setting of this run, beside them.");
+  Options options(
+      "train", "[options]",
+      "Trains a vision transformer from scratch, on the built-in handwritten digits "
+      "(1,797 images of 8x8 pixels, UCI) or on images in files; or a small GPT-2 "
+      "(--model-type gpt2) on a text. (Of a folder of pictures with captions it makes a small "
+      "Stable Diffusion, by options of its own: papilio train --data FOLDER --help.) "
+      "Writes a model folder as Hugging Face "
+      "Transformers reads it (config.json, model.safetensors and, for images in files, "
+      "preprocessor_config.json, for text tokenizer.json), with log.csv and run.toml, "
+      "every setting of this run, beside them.");
   options.section("Data and results");
   add_data(options, s.run.data);
   add_out(options, s.run.out);
@@ -56,6 +59,7 @@ Options declare(Settings& s) {
   options.example("papilio train --data photos --corrupt skip --out runs/photos");
   options.example("papilio train --conv-layers 1 --pooling seq --out runs/cct");
   options.example("papilio train --model-type gpt2 --data novel.txt --out runs/gpt2");
+  options.example("papilio train --data captioned --out runs/pictures");
   options.example("papilio train --config runs/base/run.toml --lr 1e-3 --out runs/slower");
   return options;
 }

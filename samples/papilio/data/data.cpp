@@ -6,6 +6,7 @@
 
 #include "nn/detail/text_table.h"
 #include "samples/papilio/data/class_list.h"
+#include "samples/papilio/data/data_kinds.h"
 #include "samples/papilio/options/common.h"
 #include "tensor/text.h"
 
@@ -28,10 +29,14 @@ const nn::ImageSource& DataSettings::source() const {
   return nn::source_of(path, all_sources());
 }
 
-void add_data(Options& options, DataSettings& s) {
+std::string data_kinds() {
   std::vector<std::string> kinds;
   for (const nn::ImageSource& source : all_sources()) kinds.push_back(source.description);
-  options.add("data", &s.path, "PATH", joined(kinds, "; "));
+  return joined(kinds, "; ");
+}
+
+void add_data(Options& options, DataSettings& s) {
+  options.add("data", &s.path, "PATH", data_kinds() + "; for a language model " + kTextSources);
   options
       .add(
           "classes", &s.classes, "LIST",

@@ -3,16 +3,14 @@
 #include <algorithm>
 
 #include "nn/data/text_batches.h"
+#include "samples/papilio/data/data_kinds.h"
 #include "samples/papilio/data/known_split.h"
 
 namespace papilio::cli {
 
 void check_text_options(const TextCommand& c, const std::vector<std::string>& folders) {
   DataSettings& data = c.data;
-  check<UsageError>(
-      c.options.given(&data.path),
-      "--data: a language model wants a text: a file, a folder of .txt and .jsonl, or "
-      "a .safetensors file of tokens");
+  check<UsageError>(c.options.given(&data.path), "--data: a language model wants ", kTextSources);
   check_shares(data);
   warn(c.options, take_known_split(c.options, c.data, folders, &c.text.length));
 }

@@ -26,9 +26,12 @@ struct DiffusionMethod {
   bool train_text_encoder = false;
   std::string text_encoder_targets = "q_proj,v_proj";
 };
-// --method and its options, for a UNet whose layers of these names are adapted.
+// --method, of those that `takes` names, and its options, for a UNet whose layers of these names
+// are adapted.
 void add_diffusion_method(Options& options, DiffusionMethod& settings, const std::string& targets,
-                          const TrainingSettings& training);
+                          const TrainingSettings& training, bool (*takes)(const Method&));
+// An adapter or, of a pipeline that has no classifier to train alone, the whole model.
+bool adapts_pipeline(const Method& method);
 // Settles them, as PEFT's examples have them if nothing is given: eight blocks, one factor,
 // dropout 0.1, the biases of adapted layers; the whole model learns a sixth as fast. Throws
 // UsageError for what means nothing here.

@@ -145,6 +145,7 @@ std::string Options::usage_line() const {
 std::string Options::help() const {
   std::string text = usage_line() + "\n\n" + wrapped(summary_, 0) + '\n', section;
   for (const Option& o : options_) {
+    if (o.help.empty()) continue;  // it is known only to be refused with a reason
     if (o.section != section) text += '\n' + (section = o.section) + '\n';
     text += help_of(o);
   }

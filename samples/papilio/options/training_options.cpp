@@ -94,11 +94,11 @@ void add_training_options(Options& options, TrainingSettings& s) {
   options.flag("cuda-graph", s.cuda_graph,
                "on a GPU: launch each step as one CUDA graph; for small models, whose steps are "
                "mostly launches");
-  add_augmentation(options, s.augment);
   options
       .add("patience", &s.patience, "N",
            "stop after N epochs in a row without a better validation accuracy; 0: do not")
       .range(0, 1e6);
+  add_augmentation(options, s.augment);
   add_rank_options(options, s);
   add_checkpoint_options(options, s);
   options.add("save", &s.save, "WHICH", "weights of the last or the best epoch, by validation")

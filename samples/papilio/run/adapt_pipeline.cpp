@@ -7,6 +7,7 @@
 #include "boft/files/checkpoint.h"
 #include "nn/diffusion/diffusion_loss.h"
 #include "samples/papilio/run/method.h"
+#include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/shared_run.h"
 #include "tensor/random.h"
 
@@ -50,10 +51,11 @@ void attach_method(const Options& options, const PipelineSettings& settings,
 
 }  // namespace
 
-void add_pipeline_training(Options& options, PipelineSettings& s, const std::string& targets) {
+void add_pipeline_training(Options& options, PipelineSettings& s, const std::string& targets,
+                           bool (*takes)(const Method&)) {
   add_diffusion_data(options, s.run, s.diffusion);
   add_diffusion_training(options, s.diffusion, s.run.training);
-  add_diffusion_method(options, s.method, targets, s.run.training);
+  add_diffusion_method(options, s.method, targets, s.run.training, takes);
   add_device(options, s.run.common);
   add_common(options, s.run.common);
 }
@@ -79,6 +81,8 @@ int adapt_pipeline(const PipelineAdaptation& a) {
   const nn::Batches data =
       diffusion_batches(pipeline, a.pictures, s.diffusion, s.run.data.on_corrupt(), a.class_images);
   attach_method(a.options, s, a.loaded);
+  const std::string label = a.loaded.unet != nullptr ? boft::label(a.loaded.unet->config("default"))
+                                                     : method_of(s.method.method).label;
   return DiffusionRun(
              {.options = a.options,
               .words = a.words,
@@ -86,6 +90,9 @@ int adapt_pipeline(const PipelineAdaptation& a) {
               .model = s.folders.model,
               .method = s.method.method.method,
               .intro = a.intro,
+              .report_title = label + " on " + data_title(s.run.data),
+              .report_subject = label + " adapted the Stable Diffusion in " + s.folders.model +
+                                " to " + a.intro + '.',
               .add_to_json = a.add_to_json},
              {.model = pipeline,
               .pipeline = pipeline,

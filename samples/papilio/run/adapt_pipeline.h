@@ -16,9 +16,10 @@ struct PipelineSettings {
   DiffusionSettings diffusion = {};
   DiffusionMethod method = {};
 };
-// The options of what becomes of the folder, by adapters on the UNet's layers of these names.
-void add_pipeline_training(Options& options, PipelineSettings& settings,
-                           const std::string& targets);
+// The options of what becomes of the folder, by adapters on the UNet's layers of these names, or by
+// another method that `takes` names.
+void add_pipeline_training(Options& options, PipelineSettings& settings, const std::string& targets,
+                           bool (*takes)(const Method&));
 // Settles them. Throws UsageError for what means nothing here.
 void settle_pipeline(Options& options, PipelineSettings& settings);
 
