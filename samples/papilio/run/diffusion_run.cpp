@@ -6,6 +6,8 @@
 #include "autograd/anomaly.h"
 #include "autograd/grad_mode.h"
 #include "nn/eval_mode.h"
+#include "samples/papilio/run/report_page.h"
+#include "samples/papilio/run/table.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
@@ -110,6 +112,18 @@ bool DiffusionRun::gives_numbers() {
 
 void DiffusionRun::add_results(nlohmann::json& results) {
   results["samples"] = subject_.data->size();
+}
+
+void DiffusionRun::fill_report(report::RunReport& page, const TrainingEnd&) {
+  const auto count = [](nn::Module& part) { return with_commas(nn::count_parameters(part).all); };
+  nn::DiffusionPipeline& pipeline = subject_.pipeline;
+  page.samples = "pictures";
+  report_command(page, options(), words(),
+                 str("Model: Stable Diffusion; parameters: UNet ", count(*pipeline.unet), ", VAE ",
+                     count(*pipeline.vae), ", text encoder ", count(*pipeline.text_encoder), '.'),
+                 str("Data: ", settings().data.path, "; ", subject_.data->size(), " pictures of ",
+                     subject_.settings.resolution, "x", subject_.settings.resolution,
+                     " pixels with captions."));
 }
 
 }  // namespace papilio::cli

@@ -54,6 +54,7 @@ class DiffusionRun final : public TrainingRun {
   void save(const std::filesystem::path& out) override { subject_.save(out); }
   bool gives_numbers() override;
   void add_results(nlohmann::json& results) override;
+  void fill_report(report::RunReport& page, const TrainingEnd& end) override;
 
   DiffusionSubject subject_;
   TrainingData parts_;

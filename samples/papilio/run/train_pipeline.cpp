@@ -17,6 +17,7 @@
 #include "samples/papilio/options/rank_options.h"
 #include "samples/papilio/run/diffusion_run.h"
 #include "samples/papilio/run/ranks.h"
+#include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/shared_run.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/random.h"
@@ -203,6 +204,9 @@ int train_pipeline(const Words& words) {
                                     count(*pipeline.unet), ", VAE ", count(*pipeline.vae),
                                     ", text encoder ", count(*pipeline.text_encoder), ", ",
                                     pipeline.tokenizer->size(), " tokens"),
+                       .report_title = "Training on " + data_title(run.data),
+                       .report_subject = "A small Stable Diffusion learned the pictures and their "
+                                         "captions from scratch: VAE, UNet and text encoder.",
                        .add_to_json =
                            [&](nlohmann::json& result) {
                              result["tokens"] = pipeline.tokenizer->size();

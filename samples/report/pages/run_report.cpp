@@ -53,7 +53,10 @@ void add_summary(Document& page, const RunReport& run) {
     merit.emplace_back(percent(run.top5, 1), "have it among the five likeliest classes");
   }
   if (std::isfinite(run.loss)) {
-    merit.emplace_back(significant(run.loss, 3), "cross-entropy on them (nats)");
+    merit.emplace_back(significant(run.loss, 3),
+                       std::isfinite(run.accuracy)
+                           ? "cross-entropy on them (nats)"
+                           : "cross-entropy on the " + run.part + " part (nats)");
   }
   if (kept) merit.emplace_back(percent(run.kept_after, 1), "kept of the old classes");
   if (run.parameters > 0) {
@@ -101,7 +104,9 @@ void add_curves(Document& page, const RunReport& run) {
     chart.height = 300;
     pictures.push_back(render(chart));
   };
-  add("Loss", {.label = "cross-entropy (nats), log scale", .log = true},
+  // Pictures with captions are learned by the error of the noise.
+  const bool likelihood = run.samples != "pictures";
+  add("Loss", {.label = likelihood ? "cross-entropy (nats), log scale" : "log scale", .log = true},
       {series_of("training", kTraining, curves.train_loss),
        series_of("validation", kValidation, curves.validation_loss)});
   add("Accuracy", {.label = "validation " + run.samples + " right (%)", .max = 100},
@@ -120,8 +125,11 @@ void add_curves(Document& page, const RunReport& run) {
   if (!curves.validation_loss.empty()) {
     caption +=
         " Watch the distance between the two losses: while both fall the model learns what holds "
-        "for new images too; once validation turns upwards it learns the training images by heart. "
-        "Augmentation and label smoothing raise the training loss, so it may lie above.";
+        "for new " +
+        run.samples + " too; once validation turns upwards it learns the training " + run.samples +
+        " by heart.";
+    if (run.samples == "images")
+      caption += " Augmentation and label smoothing raise the training loss, so it may lie above.";
   }
   page.figure(pictures, caption);
 }
