@@ -11,9 +11,12 @@
 #include "samples/papilio/run/inspect_adapter.h"
 #include "samples/papilio/run/inspect_machine.h"
 #include "samples/papilio/run/inspect_model.h"
+#include "samples/papilio/run/inspect_pipeline.h"
 #include "samples/papilio/run/inspect_plan.h"
 #include "samples/papilio/run/inspect_safetensors.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/pipeline.h"
+#include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/would_adapt.h"
 #include "tensor/files/detail/regular_file.h"
 
@@ -31,7 +34,8 @@ struct Settings {
 
 Options declare(Settings& s) {
   Options options("inspect", "PATH [options]",
-                  "Shows what a model folder, an adapter folder or any .safetensors file holds. "
+                  "Shows what a model folder (a Stable Diffusion, too), an adapter folder or any "
+                  ".safetensors file holds. "
                   "With --would-adapt: which layers of the model PATH a configuration would adapt, "
                   "their N and m, how many parameters that trains, and for sizes that do not "
                   "divide the nearest that do (then the exit code is 1). With --plan: the memory "
@@ -65,6 +69,10 @@ Inspection inspection_of(const std::filesystem::path& path) {
     check<FileError>(format.empty(), path.string(), ": is ", format, ", not a .safetensors file");
     return inspect_safetensors(path);
   }
+  check_not_half_replaced(path);
+  if (!is_model_folder(path) && nn::is_pipeline_folder(path)) return inspect_pipeline(path);
+  if (!is_adapter_folder(path) && is_pipeline_adapter_folder(path))
+    return inspect_pipeline_adapters(path);
   check_folder(path);
   if (is_adapter_folder(path)) return inspect_adapter(path);
   check<FileError>(is_model_folder(path), path.string(),

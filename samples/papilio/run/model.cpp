@@ -20,6 +20,7 @@
 #include "nn/train/checkpoints.h"
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/pipeline.h"
 #include "samples/papilio/run/run_folder.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
@@ -93,8 +94,14 @@ void check_folder(const fs::path& folder) {
   check<FileError>(error == 0, folder.string(),
                    ": cannot be read: ", std::generic_category().message(error));
   check_not_half_replaced(folder);
-  check<FileError>(is_model_folder(folder) || is_adapter_folder(folder) ||
-                       nn::Checkpoints(folder / "checkpoints").empty(),
+  const bool classifier_or_text = is_model_folder(folder) || is_adapter_folder(folder);
+  check<FileError>(classifier_or_text || !nn::is_pipeline_folder(folder), folder.string(),
+                   ": is a Stable Diffusion folder; generate, dreambooth and controlnet take it, "
+                   "and inspect shows it");
+  check<FileError>(classifier_or_text || !is_pipeline_adapter_folder(folder), folder.string(),
+                   ": holds adapters of a Stable Diffusion folder's parts; generate PIPELINE "
+                   "--adapter takes it, and inspect shows it");
+  check<FileError>(classifier_or_text || nn::Checkpoints(folder / "checkpoints").empty(),
                    folder.string(),
                    ": holds the checkpoints of a run that has not ended, and no result yet; "
                    "--resume goes on with it");

@@ -205,6 +205,41 @@ TEST_CASE("train: pictures with captions make a Stable Diffusion, which goes on 
             "--max-train-steps 1 --out subject"));
 }
 
+TEST_CASE(
+    "what dreambooth and train write has a report, is shown by inspect, and is no classifier") {
+  const Place at;
+  at.json(at.dreambooth("--method boft -n 2 --dropout 0 --train-text-encoder --out both"));
+  at.json(
+      words("train --data shapes --resolution 16 --unet-channels 8,16 --vae-channels 8,8 "
+            "--text-width 16 --vocab-size 520 --batch-size 2 --max-train-steps 2 --out made"));
+  const std::string page = at.bytes("both/report.html");
+  for (const char* text : {"BOFT", "3 pictures of 16x16 pixels", "The rotation", "Loss"})
+    CHECK_MESSAGE(page.find(text) != std::string::npos, text);
+  CHECK(page.find("cross-entropy") == std::string::npos);
+  CHECK(at.bytes("made/report.html").find("6 pictures of 16x16 pixels") != std::string::npos);
+
+  const auto pipeline = at.json(words("inspect made"));
+  CHECK(pipeline["kind"] == "pipeline");
+  CHECK(pipeline["side"] == 16);
+  REQUIRE(pipeline["parts"].size() == 3);
+  CHECK(pipeline["parts"][0]["part"] == "unet");
+  for (const auto& part : pipeline["parts"]) CHECK(part["parameters"] > 0);
+  CHECK(at.run(words("inspect made")).out.find("UNet2DConditionModel") != std::string::npos);
+  const auto adapters = at.json(words("inspect both"));
+  CHECK(adapters["kind"] == "pipeline_adapters");
+  CHECK(adapters["parts"]["unet"]["config"]["peft_type"] == "BOFT");
+  CHECK(adapters["parts"].contains("text_encoder"));
+
+  const std::string model =
+                        "made: is a Stable Diffusion folder; generate, dreambooth and controlnet",
+                    adapter = "both: holds adapters of a Stable Diffusion folder's parts; generate";
+  test::check_refused(at, {{"evaluate made", 1, model},
+                           {"merge made both --out m", 1, model},
+                           {"convert made --to nf4 --out q", 1, model},
+                           {"finetune made --epochs 1 --out f", 1, model},
+                           {"evaluate both", 1, adapter}});
+}
+
 TEST_CASE("dreambooth, controlnet, train on captions: what cannot be is said in one line") {
   const Place at;
   fs::create_directories(at / "empty");
@@ -217,14 +252,17 @@ TEST_CASE("dreambooth, controlnet, train on captions: what cannot be is said in 
            {"dreambooth sd --instance-data-dir own --instance-prompt x --with-prior-preservation",
             2, "--class-data-dir: expected with --with-prior-preservation"},
            {"dreambooth sd --instance-data-dir own --instance-prompt x --method linear", 2,
-            "--method linear: a pipeline has no classifier to train alone"},
+            "--method: expected boft, oft, lora, hra, full, got \"linear\""},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --layers-to-transform 0", 2,
+            "--layers-to-transform: has a meaning only with an image classifier"},
            {"dreambooth sd --instance-data-dir own --instance-prompt x --resolution 15", 2,
             "--resolution: expected a multiple of 2, pixels of a latent, got 15"},
            {"dreambooth own --instance-data-dir own --instance-prompt x", 1,
             "own: holds no model_index.json"},
            {"controlnet sd --data own", 1, "own: holds no metadata.jsonl or metadata.csv"},
            {"controlnet sd --data plain", 1, "plain: its metadata names no conditioning pictures"},
-           {"controlnet sd --data shapes --method full", 2, "controlnet writes an adapter"},
+           {"controlnet sd --data shapes --method full", 2,
+            "--method: expected boft, oft, lora, hra, got \"full\""},
            {"generate sd --prompt x --out o --control own/0.png", 2,
             "--control: nothing here reads it"},
            {"train --data shapes --resolution 18", 2, "--resolution: expected a multiple of 4"},
