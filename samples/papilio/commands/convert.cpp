@@ -19,6 +19,7 @@
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/run_files.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/table.h"
 
@@ -112,7 +113,7 @@ int as_other_model(const Options& options, const Settings& s) {
   if (s.common.json) {
     print_json({{"command", "convert"}, {"model", s.folder}, {"to", s.to}, {"out", s.out}});
   } else {
-    std::printf("%s: config.json, model.safetensors, preprocessor_config.json\n", s.out.c_str());
+    std::printf("%s: %s\n", s.out.c_str(), written_in(s.out).c_str());
   }
   return 0;
 }
@@ -134,7 +135,7 @@ int as_other_names(const Options& options, const Settings& s) {
   if (s.common.json) {
     print_json({{"command", "convert"}, {"adapter", s.folder}, {"to", s.to}, {"out", s.out}});
   } else {
-    std::printf("%s: adapter_config.json, adapter_model.safetensors\n", s.out.c_str());
+    std::printf("%s: %s\n", s.out.c_str(), written_in(s.out).c_str());
   }
   return 0;
 }
@@ -188,11 +189,11 @@ int as_quantized(const Options& options, const Settings& s) {
   } else {
     std::printf(
         "%lld layers in %s, %s bits a weight; |Q(W) - W| / |W| %s, at most %s (%s)\n"
-        "%s: config.json, model.safetensors\n",
+        "%s: %s\n",
         static_cast<long long>(result.layers), s.to.c_str(),
         short_number(8 * double(result.bytes) / double(result.numbers)).c_str(),
         short_number(result.error).c_str(), short_number(result.largest_error).c_str(),
-        result.worst.c_str(), s.out.c_str());
+        result.worst.c_str(), s.out.c_str(), written_in(s.out).c_str());
   }
   return 0;
 }
@@ -248,8 +249,8 @@ int convert(const Words& words) {
                 {"tensors", result.tensors.size()},
                 {"warnings", result.warnings}});
   } else {
-    std::printf("%s: %s adapter, %zu tensors\n", s.out.c_str(), peft_type(result.config),
-                result.tensors.size());
+    std::printf("%s adapter, %zu tensors\n%s: %s\n", peft_type(result.config),
+                result.tensors.size(), s.out.c_str(), written_in(s.out).c_str());
   }
   return 0;
 }

@@ -24,6 +24,7 @@
 #include "samples/papilio/run/blend.h"
 #include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/run_files.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/files/atomic_file.h"
@@ -177,7 +178,7 @@ void say(const Settings& s, const Subject& subject, const Merged& merged) {
     std::printf("%zu layers were quantised again: |Q(W) - W| / |W| %s, at most %s (%s)\n",
                 merged.errors.size(), short_number(again.mean).c_str(),
                 short_number(again.worst.error).c_str(), again.worst.path.c_str());
-  std::printf("%s: config.json, model.safetensors, run.toml\n", s.out.c_str());
+  std::printf("%s: %s\n", s.out.c_str(), written_in(s.out).c_str());
 }
 
 int merge(const Settings& s, Options& options, const Subject& subject) {
