@@ -1,5 +1,8 @@
 #include "samples/papilio/run/shell.h"
 
+#include "nn/parallel/mpi.h"
+#include "tensor/error.h"
+
 namespace papilio::cli {
 
 std::string shell_quoted(const std::string& word) {
@@ -13,8 +16,21 @@ std::string shell_quoted(const std::string& word) {
   return quoted + '\'';
 }
 
+namespace {
+
+// What starts as many processes as there are: "mpirun -n 4 "; of one "".
+std::string launch_words() {
+  const auto launch = nn::find_launch();
+  if (!launch || launch->size == 1) return "";
+  const bool slurm = launch->launcher.find("srun") != std::string::npos;
+  return str(slurm ? "srun" : "mpirun", " -n ", launch->size, ' ');
+}
+
+}  // namespace
+
 std::string run_command(const std::string& command, const std::filesystem::path& out) {
-  return "papilio " + command + " --config " + shell_quoted((out / "run.toml").string());
+  return launch_words() + "papilio " + command + " --config " +
+         shell_quoted((out / "run.toml").string());
 }
 
 std::string resume_command(const std::string& command, const std::filesystem::path& out) {

@@ -130,7 +130,8 @@ std::vector<std::string> check_same_settings(const std::string& then, const std:
     check<UsageError>(before == after, "--resume: the run began with ",
                       before.empty() ? "no such setting" : before, ", now it would be ",
                       after.empty() ? "left out" : after, "; give --config ",
-                      (out / "run.toml").string());
+                      (out / "run.toml").string(), " and no other ",
+                      key_of(before.empty() ? after : before));
   };
   for (const std::string& line : a) compare(line, line_of(b, key_of(line)));
   for (const std::string& line : b) {

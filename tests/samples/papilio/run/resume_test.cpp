@@ -112,7 +112,8 @@ TEST_CASE("an adapter's run goes on as well, on its frozen base and on no other"
   const Outcome moved = at.run(words("finetune other --config parts/run.toml --resume --quiet"));
   CHECK(moved.code == 2);
   CHECK(moved.err.find("--resume: the run began with model = \"base\", now it would be model = "
-                       "\"other\"; give --config parts/run.toml") != std::string::npos);
+                       "\"other\"; give --config parts/run.toml and no other model\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("recomputation is written down, changes no bit, and a run goes on with another one") {
@@ -140,10 +141,11 @@ TEST_CASE("mixed precision: written down, resumed bit for bit, and in no other p
   const Outcome other =
       at.run(words("train --config parts/run.toml --resume --precision float32 --quiet"));
   CHECK(other.code == 2);
-  CHECK_MESSAGE(other.err ==
-                    "papilio train: --resume: the run began with precision = \"bfloat16\", now it "
-                    "would be precision = \"float32\"; give --config parts/run.toml\n",
-                other.err);
+  CHECK_MESSAGE(
+      other.err ==
+          "papilio train: --resume: the run began with precision = \"bfloat16\", now it "
+          "would be precision = \"float32\"; give --config parts/run.toml and no other precision\n",
+      other.err);
   at.json(words("train --config parts/run.toml --resume --device cpu"));
   CHECK(at.bytes("parts/model.safetensors") == at.bytes("whole/model.safetensors"));
   // Files hold float32, whatever the products were; and the numbers are others than float32's.
@@ -163,7 +165,7 @@ TEST_CASE("checkpoints and --resume: what goes together, in one clear line each"
   at.json(words("train --classes 0-1 --epochs 3 --keep-checkpoints 1 --out run " + kTiny));
   refused("train --config run/run.toml --resume --lr 0.5",
           "--resume: the run began with lr = 0.002, now it would be lr = 0.5; give --config "
-          "run/run.toml");
+          "run/run.toml and no other lr");
   std::filesystem::remove(at / "run/model.safetensors");
   std::filesystem::remove(at / "run/config.json");
   refused("train --config run/run.toml",

@@ -19,11 +19,11 @@ TEST_CASE("another device, library or other threads: the bits may be others, whi
   CHECK(warnings("threads = 2\ndevice = 'cpu'\nlr = 0.1\n").empty());
   CHECK_THROWS_WITH_AS(warnings("lr = 0.2\n"),
                        "--resume: the run began with lr = 0.1, now it would be lr = 0.2; give "
-                       "--config run/run.toml",
+                       "--config run/run.toml and no other lr",
                        cli::UsageError);
   CHECK_THROWS_WITH_AS(warnings("lr = 0.1\nmomentum = 1\n"),
                        "--resume: the run began with no such setting, now it would be momentum = "
-                       "1; give --config run/run.toml",
+                       "1; give --config run/run.toml and no other momentum",
                        cli::UsageError);
   const std::string what =
       ": sums are rounded in another order, so its numbers are as good but not the same bits";
