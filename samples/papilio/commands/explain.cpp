@@ -76,14 +76,14 @@ Rotation drawn(const Settings& s) {
   return {"", cayley(kDrawn * randn(shape.factors(), {.dtype = DType::float64}, generator))};
 }
 
-// The layer that is named, or whose median angle is the largest.
+// The layer that is named, or that turned most.
 Rotation chosen(const Settings& s, const std::vector<boft::StoredLayer>& layers) {
   Rotation best;
   double most = -1;
   for (const boft::StoredLayer& layer : layers) {
-    const double turned = median(boft::rotation_angles(layer.rotations));
-    if (s.layer.empty() ? turned <= most : layer.path != s.layer) continue;
-    most = turned;
+    const double angle = median(boft::rotation_angles(layer.rotations));
+    if (s.layer.empty() ? angle <= most : layer.path != s.layer) continue;
+    most = angle;
     best = {layer.path, copy_of(layer.rotations, DType::float64)};
   }
   check<UsageError>(best.q.defined(), "--layer: the adapter has no layer ", s.layer);
@@ -195,8 +195,9 @@ int explain(const Words& words) {
       page.layers.push_back({layer.path, degrees(boft::rotation_angles(layer.rotations))});
     add_rotation(page, chosen(s, layers), s);
     page.title = str(boft::label(adapter.config), " in ", s.adapter);
-    page.subject = str("The rotation of ", page.layer,
-                       s.layer.empty() ? ", which turned most of all layers." : ".");
+    page.subject =
+        str("The rotation of ", page.layer,
+            s.layer.empty() ? ", which turned most: by the median of its planes' angles." : ".");
     if (!s.model.empty()) add_singular_values(page, s);
   }
   if (s.common.json) {

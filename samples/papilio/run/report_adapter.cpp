@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <variant>
@@ -16,6 +15,7 @@
 #include "boft/geometry/energy.h"
 #include "boft/methods/oft.h"
 #include "boft/ops/butterfly_rotation.h"
+#include "samples/papilio/data/median.h"
 #include "samples/papilio/run/report_data.h"
 #include "tensor/copy.h"
 #include "tensor/detail/lower_case.h"
@@ -79,10 +79,9 @@ report::AdaptedLayerReport describe(const Layer& l, const Tensor& before, const 
   return r;
 }
 
-// How much a layer changed, to choose the one whose pictures are shown.
+// How much a layer changed, to choose the one whose pictures are shown: as `papilio explain` does.
 double change_of(const report::AdaptedLayerReport& r) {
-  if (r.degrees.empty()) return r.relative_change;
-  return std::accumulate(r.degrees.begin(), r.degrees.end(), 0.0) / double(r.degrees.size());
+  return r.degrees.empty() ? r.relative_change : median(r.degrees);
 }
 
 void show_rotation(report::AdapterReport& report, const Tensor& q, int64_t coordinates) {

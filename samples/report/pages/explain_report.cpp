@@ -32,7 +32,8 @@ void add_factors(Document& page, const ExplainReport& r) {
     products.push_back(heat(i + 1 == r.factors.size() ? "R = " + name : name, r.products[i]));
   }
   page.figure(factors,
-              "The factors (BOFT, section 4, equations 2 and 3): b x b rotations between pairs of "
+              "The factors (BOFT, equation 1 in section 4, with blocks equation 3 in appendix F): "
+              "b x b rotations between pairs of "
               "half-blocks that lie 1, 2, 4, ... apart. White is zero.");
   page.figure(products,
               "Their products. Factor by factor a row reaches twice as many coordinates; R is "
@@ -63,10 +64,11 @@ void add_spectrum(Document& page, const ExplainReport& r) {
     values.series = {std::move(before), std::move(after)};
     pictures.push_back(render(values));
   }
-  page.figure(pictures,
-              "An orthogonal R has eigenvalues of size 1, e^(\u00B1i angle) for each plane it "
-              "turns (left), and all its singular values are 1, so that W R^T has those of W. A "
-              "learned scale s is no part of R and moves them (BOFT, section 5).");
+  page.figure(
+      pictures,
+      "An orthogonal R has eigenvalues of size 1, e^(\u00B1i angle) for each plane it "
+      "turns (the histogram), and all its singular values are 1, so that W R^T has those of W. A "
+      "learned scale s is no part of R and moves them (BOFT, section 5).");
 }
 
 void add_way(Document& page, const ExplainReport& r) {

@@ -209,7 +209,12 @@ void add_adapter(Document& page, const RunReport& run) {
   const int slot = method_slots({adapter.method})[0];
   if (adapter.butterfly.d > 0 || adapter.rotation.valid()) {
     page.section("rotation", "The rotation");
-    std::string which = "of " + code(adapter.picture_layer) + ", which turned most of all";
+    const auto shown =
+        std::ranges::find(adapter.layers, adapter.picture_layer, &AdaptedLayerReport::path);
+    const bool by_angle = shown != adapter.layers.end() && !shown->degrees.empty();
+    std::string which =
+        "of " + code(adapter.picture_layer) + ", which " +
+        (by_angle ? "turned most, by the median of its planes\u2019 angles" : "changed most");
     if (adapter.coordinates > adapter.rotation.rows) {
       which += " (the first " + grouped(adapter.rotation.rows) + " of its " +
                grouped(adapter.coordinates) + " coordinates)";

@@ -35,6 +35,8 @@ TEST_CASE("explain ADAPTER: the layer that turned most, or the one that is named
   const auto most = at.json(words("explain a base --out most.html"));
   const std::string layer = most["layer"];
   CHECK(layer.starts_with("vit.encoder.layer.0.attention.attention."));
+  CHECK(at.bytes("a/report.html").find("of <code>" + layer + "</code>, which turned most") !=
+        std::string::npos);
   CHECK(at.bytes("most.html").find("Singular values of the weight") != std::string::npos);
   const std::string other = layer.ends_with("query") ? "value" : "query";
   const std::string path = "vit.encoder.layer.0.attention.attention." + other;
