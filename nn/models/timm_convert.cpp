@@ -94,6 +94,12 @@ std::string architecture(int64_t width) {
   return str("vit_", size, "_patch16_224");
 }
 
+// What the answers mean, which timm's library does not ask.
+void keep_problem_type(const PretrainedModel& from, PretrainedModel& to) {
+  const auto found = from.other_config.find("problem_type");
+  if (found != from.other_config.end()) to.other_config.insert(*found);
+}
+
 }  // namespace
 
 std::unique_ptr<TimmViT> to_timm(ViTForImageClassification& model) {
@@ -134,6 +140,7 @@ std::unique_ptr<TimmViT> to_timm(ViTForImageClassification& model) {
   }
   nn::to(*result, model.classifier.weight.dtype());
   load_state_dict(*result, to);
+  keep_problem_type(model, *result);
   return result;
 }
 
@@ -178,6 +185,7 @@ std::unique_ptr<ViTForImageClassification> to_transformers(TimmViT& model) {
   }
   nn::to(*result, model.classifier.weight.dtype());
   load_state_dict(*result, to);
+  keep_problem_type(model, *result);
   return result;
 }
 

@@ -146,6 +146,14 @@ TEST_CASE("convert: a ViT to timm's form and back answers the same") {
     CAPTURE_BOUND(name);
     CHECK(theirs.at(name).to_vector() == tensor.to_vector());
   }
+  // What the answers mean goes with the weights.
+  auto several = nlohmann::json::parse(at.bytes("base/config.json"));
+  several["problem_type"] = "multi_label_classification";
+  test::write_bytes(at / "base/config.json", several.dump());
+  at.run(words("convert base --to timm --out timm2"));
+  at.run(words("convert timm2 --to transformers --out back2"));
+  for (const char* file : {"timm2/config.json", "back2/config.json"})
+    CHECK(nlohmann::json::parse(at.bytes(file))["problem_type"] == "multi_label_classification");
 }
 
 TEST_CASE("adapters whose settings are out of range are named with their file") {
