@@ -115,6 +115,7 @@ bool MpiThread::others_busy() {
 }
 
 std::string MpiThread::fail(const std::string& reason) {
+  if (!thread_.joinable()) return reason;  // behind the common end, each is alone
   std::unique_lock lock(mutex_);
   reason_ = reason;
   own_ = !told_ || reason != failure_;
@@ -128,6 +129,7 @@ std::string MpiThread::fail(const std::string& reason) {
 }
 
 void MpiThread::leave(int code) {
+  if (!thread_.joinable()) return;
   // The speaker ends the others; a launcher that is gone ends nobody.
   if (line_.empty()) std::this_thread::sleep_for(Seconds(kEndWithin));
   std::unique_lock lock(mutex_);
@@ -243,7 +245,8 @@ void MpiThread::serve() {
     others_busy_ = std::ranges::any_of(others_, &Other::busy);
     if (ask != Ask::nothing) answered_ = true;
     done_.notify_all();
-    if (ask == Ask::abort || ask == Ask::finish) return;
+    // After an end that failed there is still to be said why.
+    if (ask == Ask::abort || (ask == Ask::finish && failure_.empty())) return;
   }
 }
 

@@ -56,6 +56,20 @@ TEST_CASE("ranks: one that fails ends all with its own reason, said once") {
   CHECK(said[0].starts_with("papilio train: rank 1 of 2 on "));
 }
 
+TEST_CASE("ranks: one that fails behind the common end says so, and does not wait for the others") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  std::vector<std::string> line = words("-n 2 sh -c");
+  line.push_back("exec " + std::string(papilio_program) + " train --epochs 1 --out run " + kModel +
+                 " > /dev/full");
+  const Outcome outcome = at.run(line, KilledAfter{60});
+  CHECK(outcome.code == 1);
+  const auto said = own_lines(outcome.err);
+  REQUIRE_MESSAGE(said.size() == 1, outcome.err);
+  CHECK(said[0] == "papilio train: standard output cannot be written");
+  CHECK(fs::exists(at / "run/results.json"));
+}
+
 TEST_CASE("ranks: other options, data or programs are refused at the start, by name") {
   if (*mpirun == '\0') return;
   const Ranks at;
