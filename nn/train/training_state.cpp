@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -116,6 +118,26 @@ struct File {
   }
 };
 
+template <class T>
+void check_numbers(const File& file, const std::string& name, const Tensor& tensor) {
+  const bool squares = name.ends_with(".exp_avg_sq");
+  for (const T v : tensor.to_vector<T>()) {
+    if (!std::isfinite(v) || (squares && v < 0))
+      file.fail(str(name,
+                    squares ? ": expected finite squares, got " : ": expected finite numbers, got ",
+                    v));
+  }
+}
+
+// Throws FileError for moments and averages that no step makes.
+void check_numbers(const File& file) {
+  for (const auto& [name, tensor] : file.content.tensors) {
+    if (!name.starts_with(kOptimizer) && !name.starts_with(kAverage)) continue;
+    if (tensor.dtype() == DType::float32) check_numbers<float>(file, name, tensor);
+    if (tensor.dtype() == DType::float64) check_numbers<double>(file, name, tensor);
+  }
+}
+
 File read_checked(const fs::path& path) {
   File file{path, load_safetensors(path)};
   const auto format = file.content.metadata.find("format");
@@ -123,14 +145,29 @@ File read_checked(const fs::path& path) {
     file.fail(std::string("is no ") + kFormat);
   if (file.word(kChecksum) != checksum(file.content.tensors, file.content.metadata))
     file.fail("its content does not have the checksum that was written: it is damaged");
+  check_numbers(file);
   return file;
 }
 
+// Nothing for what is no count.
+std::optional<int64_t> count_in(const File& file, const std::string& name) {
+  const auto found = file.content.tensors.find(name);
+  if (found == file.content.tensors.end() || found->second.dtype() != DType::int64 ||
+      found->second.numel() != 1 || found->second.item<int64_t>() < 0)
+    return std::nullopt;
+  return found->second.item<int64_t>();
+}
+
 int64_t updates_in(const File& file) {
-  const auto found = file.content.tensors.find(std::string(kOptimizer) + "steps");
+  const std::string key = str(kOptimizer, "steps");
+  const auto found = file.content.tensors.find(key);
   if (found == file.content.tensors.end() || found->second.dtype() != DType::int64 ||
       found->second.numel() != 1)
     file.fail("has no count of the optimiser's steps");
+  // The average takes part in each of them; what is no count is refused when it is loaded.
+  const auto steps = count_in(file, key), averaged = count_in(file, str(kAverage, "updates"));
+  if (steps && averaged && *steps != *averaged)
+    file.fail(str("its average has ", *averaged, " updates, the optimiser ", *steps, " steps"));
   return found->second.item<int64_t>();
 }
 

@@ -1,4 +1,5 @@
 // papilio: the library's command line. Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <string>
@@ -57,7 +58,7 @@ int run(const cli::Words& words) {
   std::vector<std::string> names;
   for (const cli::Command& c : cli::kCommands) {
     if (first == c.name) {
-      cli::begin_ranks(c.in_ranks);
+      cli::begin_ranks(c.name, c.in_ranks);
       const int code = c.run({words.begin() + 1, words.end()});
       cli::end_ranks();
       return code;
@@ -81,8 +82,11 @@ int fail(const cli::Words& words, const char* message, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A file that grows beyond `ulimit -f` is an error as a full disk is, not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
   const cli::Words words(argv + 1, argv + argc);
   try {
+    cli::find_rank();
     const int code = run(words);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       return fail(words, "standard output cannot be written", 1);

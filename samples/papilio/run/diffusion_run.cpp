@@ -6,6 +6,7 @@
 #include "autograd/anomaly.h"
 #include "autograd/grad_mode.h"
 #include "nn/eval_mode.h"
+#include "samples/papilio/run/model_lines.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/copy.h"
@@ -93,7 +94,8 @@ TrainingJob DiffusionRun::job() {
           .operations = {},
           .data = parts_,
           .steps = subject_.settings.steps,
-          .samples = "pictures"};
+          .samples = "pictures",
+          .model_lines = pipeline_lines(subject_.pipeline)};
 }
 
 // Latents of noise: weights that are not finite give no finite answer to any.

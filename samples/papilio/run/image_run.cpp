@@ -18,6 +18,7 @@
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/model_lines.h"
 #include "samples/papilio/run/report_evaluation.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
@@ -68,6 +69,7 @@ void ImageRun::before_training() {
 
 TrainingJob ImageRun::job() {
   nn::ImageClassifier& model = subject_.model;
+  const nn::ImageProcessor shown = subject_.data.source->processor.value_or(subject_.processor);
   return {.model = model,
           .fit =
               [&model, forward = training_forward(model, settings().training)](
@@ -85,7 +87,8 @@ TrainingJob ImageRun::job() {
                 return nn::training_operations(model, shape[1], shape[2]);
               },
           .data = parts_,
-          .samples = "images"};
+          .samples = "images",
+          .model_lines = model_lines(model) + processor_lines(shown)};
 }
 
 void ImageRun::save(const std::filesystem::path& out) {

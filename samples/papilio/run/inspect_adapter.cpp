@@ -18,6 +18,7 @@
 #include "boft/methods/methods.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/old_result.h"
 #include "samples/papilio/run/table.h"
 
 namespace papilio::cli {
@@ -114,6 +115,7 @@ Inspection inspect_adapter(const fs::path& folder) {
   const Rows rows = layer_rows(boft::stored_layers(config, tensors, path.string()), in_blocks);
 
   std::vector<std::string> warnings = read_warnings;
+  warn_of_old_result(folder, warnings);
   const std::string no_rotation = boft::orthogonality_warning(config, rows.orthogonality_error);
   if (!no_rotation.empty()) warnings.push_back(no_rotation);
   std::vector<std::string> others;

@@ -6,6 +6,7 @@
 #include "nn/models/pretrained.h"
 #include "nn/text/tokenizer_files.h"
 #include "samples/papilio/run/model.h"
+#include "samples/papilio/run/old_result.h"
 
 namespace papilio::cli {
 
@@ -32,6 +33,7 @@ LoadedLanguageModel load_language_model(const std::filesystem::path& folder,
   check<FileError>(result.tokenizer->size() <= known, folder.string(),
                    ": the tokenizer has ids to ", result.tokenizer->size() - 1,
                    ", the model knows ", known, " (vocab_size)");
+  warn_of_old_result(folder, result.warnings);
   warn_of_non_finite(*result.model, folder, result.warnings);
   if (!adapter.empty())
     result.adapters = put_adapter(*result.model, adapter, ignore_unused, result.warnings);

@@ -20,6 +20,7 @@
 #include "nn/train/checkpoints.h"
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/old_result.h"
 #include "samples/papilio/run/pipeline.h"
 #include "samples/papilio/run/run_folder.h"
 #include "tensor/files/atomic_file.h"
@@ -164,6 +165,7 @@ LoadedModel load_base(const fs::path& folder) {
                    " outputs");
   LoadedModel result{std::move(loaded.model), nullptr, std::move(loaded.class_names),
                      std::move(loaded.warnings), 0};
+  warn_of_old_result(folder, result.warnings);
   warn_of_non_finite(*result.model, folder, result.warnings);
   return result;
 }
@@ -192,6 +194,7 @@ std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model, const fs::pat
   } catch (const boft::UnusedWeights& e) {
     throw FileError(str(e.what(), "; --ignore-unused goes on without them"));
   }
+  warn_of_old_result(adapter, warnings);
   warn_of_non_finite(model, adapter, warnings);
   return adapters;
 }

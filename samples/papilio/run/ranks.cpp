@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -56,6 +57,15 @@ std::string processors() {
   return text;
 }
 
+// Throws RankError, at all ranks.
+void check_commands(const std::string& command) {
+  const std::vector<std::string> all = world->all_gather(command);
+  for (size_t r = 1; r < all.size(); ++r) {
+    check<nn::RankError>(all[r] == all[0], "rank ", r, " on ", world->host(int(r)),
+                         " runs another command than rank 0: ", all[r], " instead of ", all[0]);
+  }
+}
+
 // Ranks of one host whose processors are the same ones share them; OMP_NUM_THREADS says otherwise.
 void share_threads() {
   const std::string own = processors();
@@ -79,15 +89,22 @@ bool is_first_rank() {
   return ranks().rank() == 0;
 }
 
-void begin_ranks(bool shared) {
+void find_rank() {
   launch = nn::find_launch();
-  if (!launch) return;
-  if (launch->rank != 0) be_silent();
-  if (launch->size == 1 && !shared) return;
+  if (launch && launch->rank != 0) be_silent();
+}
+
+void begin_ranks(const std::string& command, bool shared) {
+  if (!launch || (launch->size == 1 && !shared)) return;
+  try {
+    world = nn::mpi(*launch);
+  } catch (const nn::RankError&) {
+    if (shared) throw;  // what is wrong with the command needs no MPI to be said
+  }
+  if (world != nullptr) check_commands(command);
   said_by_first = !shared;
   check<UsageError>(shared, "runs in one process, and ", launch->launcher, " started ",
                     launch->size, ": several can train, finetune, dreambooth and controlnet");
-  world = nn::mpi(*launch);
   world->set_busy(true);  // with reading data and models, until the run begins
   share_threads();
 }

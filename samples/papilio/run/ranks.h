@@ -13,9 +13,11 @@ nn::Communicator& ranks();
 // Does this one write?
 bool is_first_rank();
 
-// For main: begins them if a launcher did. Throws UsageError for several processes of a command
-// that is not `shared`, RankError if they cannot reach each other.
-void begin_ranks(bool shared);
+// For main, before anything is said: of several processes the first speaks.
+void find_rank();
+// Then: begins them if a launcher did. Throws UsageError for several processes of a command that is
+// not `shared`, RankError if they run different ones or cannot reach each other.
+void begin_ranks(const std::string& command, bool shared);
 // Called after a good end, whatever the exit code: returns when all ranks have come to theirs.
 void end_ranks();
 // Called after an error: says it, once, and ends all ranks with the code. Without other ranks it

@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "nn/detail/line_difference.h"
 #include "nn/train/fit.h"
+#include "samples/papilio/data/data_lines.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/random.h"
 
@@ -34,15 +36,36 @@ void check_same_classes(const nn::TrainingNotes& then, const std::vector<std::st
   }
 }
 
+// Throws UsageError if the model, what prepares its inputs, or the data are not what the run began
+// with; a run of 0.1.0 does not say.
+void check_same(const std::string& note, const nn::TrainingNotes& then, const std::string& now) {
+  const auto noted = then.find(note);
+  if (noted == then.end()) return;
+  const auto found = nn::line_difference(noted->second, now);
+  if (!found) return;
+  const auto said = [](const std::string& line) {
+    return line.empty() ? "no such line" : printable(line);
+  };
+  throw UsageError(str("--resume: the run began with ", said(found->own), ", now it would be ",
+                       said(found->other)));
+}
+
 }  // namespace
 
 RunCheckpoints::RunCheckpoints(const TrainingJob& job, const TrainingSettings& s,
                                const Options& options)
-    : job_(job), s_(s), options_(options), files_(job.out / "checkpoints", s.keep_checkpoints) {}
+    : job_(job),
+      data_lines_(data_lines(job.data)),
+      first_random_(default_generator().state().offset),
+      s_(s),
+      options_(options),
+      files_(job.out / "checkpoints", s.keep_checkpoints) {}
 
 nn::TrainingPlace RunCheckpoints::place(int64_t step, const TrainingRecord& record) const {
   nn::TrainingNotes notes = record.notes(job_.settings);
   notes["classes"] = lines(job_.data.class_names);
+  notes["model"] = job_.model_lines;
+  notes["data"] = data_lines_;
   return {step, std::move(notes)};
 }
 
@@ -68,12 +91,22 @@ TrainingRecord RunCheckpoints::checked(const nn::TrainingPlace& place,
   if (place.random.seed != default_generator().state().seed)
     fail("its random numbers are of the seed ", place.random.seed, ", this run's of ",
          default_generator().state().seed);
+  // What draws takes four words at a time, and no step as many as 2^40.
+  const uint64_t offset = place.random.offset;
+  const bool begun_here = place.notes.contains("model");  // not by 0.1.0
+  if (offset % 4 != 0 || (begun_here && offset < first_random_) ||
+      (offset > first_random_ && (offset - first_random_) >> 40 > uint64_t(place.step)))
+    fail("its random numbers are at ", offset, " of their stream, where none is after ", place.step,
+         " steps of a run that began at ", first_random_);
   TrainingRecord record;
   try {
     record.set(place.notes, per_epoch);
   } catch (const FileError& e) {
     fail(e.what());
   }
+  // A step without samples is none of the optimiser's; this epoch's others are counted.
+  if (place.updates < record.steps)
+    fail(place.updates, " steps of the optimiser, but this epoch alone had ", record.steps);
   return record;
 }
 
@@ -86,6 +119,8 @@ int64_t RunCheckpoints::resume(const nn::TrainingParts& parts, TrainingRecord& r
         for (std::string& warning : check_same_settings(then, job_.settings, job_.out))
           warnings.push_back(std::move(warning));
         check_same_classes(found.notes, job_.data.class_names);
+        check_same("model", found.notes, job_.model_lines);
+        check_same("data", found.notes, data_lines_);
         record = checked(found, parts, file);
       });
   check<UsageError>(place.has_value(), "--resume: ", job_.out.string(), " holds no checkpoint");

@@ -44,6 +44,8 @@ class RunCheckpoints {
   nn::TrainingPlace place(int64_t step, const TrainingRecord& record) const;
 
   const TrainingJob& job_;
+  const std::string data_lines_;
+  const uint64_t first_random_;  // offset of the run's random numbers, before its first step
   const TrainingSettings& s_;
   const Options& options_;
   nn::Checkpoints files_;

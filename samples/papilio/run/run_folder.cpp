@@ -271,9 +271,11 @@ void begin_run_folder(const fs::path& out) {
   std::error_code ignored;
   if (!holds_result(out)) {
     for (const fs::path& file : result_files(out)) must_remove(file);
-  } else if (!fs::exists(out / kResultSettings, ignored) &&
-             fs::exists(out / kRunSettings, ignored)) {
-    must_rename(out / kRunSettings, out / kResultSettings);
+  } else if (!fs::exists(out / kResultSettings, ignored)) {
+    if (fs::exists(out / kRunSettings, ignored))
+      must_rename(out / kRunSettings, out / kResultSettings);
+    else  // it marks an old result all the same
+      write_file_atomically(out / kResultSettings, "");
   }
   for (const fs::path& file : run_files(out)) must_remove(file);
   remove_half_written(out);

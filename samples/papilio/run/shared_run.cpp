@@ -13,6 +13,7 @@
 #include "kernels/products.h"
 #include "kernels/threads.h"
 #include "nn/parallel/build_digest.h"
+#include "samples/papilio/data/data_lines.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/option.h"
 #include "samples/papilio/run/ranks.h"
@@ -109,18 +110,20 @@ int64_t images_at_a_time(const TrainingSettings& s) {
 }
 
 void share_start(const TrainingSettings& training, const nn::TrainingParts& parts, int64_t& step,
-                 TrainingRecord& record, const std::string& settings, const Options& options) {
+                 TrainingRecord& record, const TrainingJob& job, const Options& options) {
   nn::Communicator& all = ranks();
   if (all.size() == 1) return;
   all.set_busy(false);
   all.set_patience(training.rank_timeout);
   nn::check_same_everywhere(
       all, "program", str("Papilio ", kVersion, ", its files' digest ", nn::build_digest(), '\n'));
-  nn::check_same_everywhere(all, "options", shared_settings(settings));
+  nn::check_same_everywhere(all, "options", shared_settings(job.settings));
+  nn::check_same_everywhere(all, "model", job.model_lines);
   check_kernels(training, options);
   const nn::LoaderState loader = parts.loader.state();
   nn::check_same_everywhere(
-      all, "data", str(loader.samples, " samples to train on, their digest ", loader.data, '\n'));
+      all, "data",
+      data_lines(job.data) + str("digest of the names and labels = ", loader.data, '\n'));
   nn::broadcast_parameters(all, parts.model);
   if (training.resume) share_resumed(parts, step, record);
   join_gpus(nn::device_of(parts.model), training.rank_timeout);

@@ -8,6 +8,7 @@
 #include "nn/train/training_state.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
+#include "samples/papilio/run/training.h"
 #include "samples/papilio/run/training_record.h"
 
 namespace papilio::cli {
@@ -19,11 +20,11 @@ nn::DataParallel parallel_of(const TrainingSettings& settings);
 // Images that a rank computes at a time.
 int64_t images_at_a_time(const TrainingSettings& settings);
 
-// Throws RankError, at all ranks, if programs, settings, data (by their digest) or frozen
-// parameters differ, and names the difference; kernels of products that differ are refused if
-// bits are promised, and said otherwise. Then all ranks have rank 0's parameters and what
-// else it may have read from a checkpoint: no other needs its files.
+// Throws RankError, at all ranks, if programs, settings, what models are besides their weights,
+// data (by their digest) or frozen parameters differ, and names the difference; kernels of products
+// that differ are refused if bits are promised, and said otherwise. Then all ranks have rank 0's
+// parameters and what else it may have read from a checkpoint: no other needs its files.
 void share_start(const TrainingSettings& training, const nn::TrainingParts& parts, int64_t& step,
-                 TrainingRecord& record, const std::string& settings, const Options& options);
+                 TrainingRecord& record, const TrainingJob& job, const Options& options);
 
 }  // namespace papilio::cli

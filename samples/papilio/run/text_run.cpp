@@ -7,6 +7,7 @@
 #include "autograd/ops/to.h"
 #include "boft/files/checkpoint.h"
 #include "nn/models/pretrained.h"
+#include "samples/papilio/run/model_lines.h"
 #include "samples/papilio/run/ranks.h"
 #include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/table.h"
@@ -50,7 +51,8 @@ TrainingJob TextRun::job() {
               },
           .operations = {},
           .data = subject_.parts,
-          .samples = "sequences"};
+          .samples = "sequences",
+          .model_lines = model_lines(model) + tokenizer_lines(tokenizer)};
 }
 
 void TextRun::save(const std::filesystem::path& out) {

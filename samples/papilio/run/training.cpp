@@ -99,7 +99,7 @@ class Training {
     make_validation();
     if (s.ema > 0) average_ = std::make_unique<nn::ModelAverage>(job.model, s.ema);
     if (s.resume && is_first_rank()) first_step_ = checkpoints_.resume(parts(), record_);
-    share_start(s, parts(), first_step_, record_, job.settings, options);
+    share_start(s, parts(), first_step_, record_, job, options);
     note_good_step(first_step_);
     // A finished run has nothing more to say.
     const bool finished = first_step_ == total_ && RunLogs::end_with_epoch_of(job.out, total_);

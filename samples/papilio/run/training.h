@@ -33,6 +33,8 @@ struct TrainingJob {
   std::string title = {};          // before the progress bar
   std::string samples = "images";  // what its speed counts
   std::string settings = {};       // the resolved options, as run.toml has them
+  // What the model is besides its weights, and what prepares its inputs (model_lines.h).
+  std::string model_lines = {};
 };
 
 // The optimiser's steps in all.

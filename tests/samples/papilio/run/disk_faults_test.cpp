@@ -205,4 +205,14 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a limit on the size of files (ulimit -f) is an error with a reason, as a full disk") {
+  const Workplace at("/bin/sh");
+  const std::string line = "train --classes 0-4 --epochs 1 --out out " + kSmall;
+  const Outcome outcome =
+      at.run({"-c", "ulimit -f 20 && exec " + std::string(papilio_program) + ' ' + line});
+  CHECK(outcome.code == 1);
+  CHECK_MESSAGE(outcome.err.find("File too large") != std::string::npos, outcome.err);
+  CHECK(!fs::exists(at / "out/model.safetensors"));
+}
+
 }  // namespace papilio::test

@@ -54,6 +54,40 @@ TEST_CASE("a run that fails before its first step leaves what --overwrite would 
   CHECK(names_in(at / "m") == files);
 }
 
+TEST_CASE(
+    "an old result beside the files of a run that was killed before its own: readers say so") {
+  const Workplace at;
+  write_pictures(at / "photos/train", 12);
+  const std::string line = "train --data photos --epochs 1 --out m" + kSmall;
+  for (const bool has_settings : {true, false}) {
+    CAPTURE(has_settings);
+    at.json(words(line + " --overwrite"));
+    if (!has_settings) fs::remove(at / "m/run.toml");
+    const std::string model = at.bytes("m/model.safetensors");
+    const Outcome killed =
+        at.run(words("train --data photos --epochs 100000 --checkpoint-steps 1 "
+                     "--overwrite --seed 7 --out m" +
+                     kSmall),
+               [&](int process) {
+                 while (!fs::exists(at / "m/.result.toml") && !has_ended(process)) ::usleep(5'000);
+                 ::kill(process, SIGKILL);
+               });
+    CHECK(killed.code == 128 + SIGKILL);
+    CHECK(at.bytes("m/model.safetensors") == model);
+    const std::string says = "m: holds the result of an earlier run; the one that began here";
+    for (const std::string reader : {"evaluate m --data photos", "inspect m",
+                                     "finetune m --data photos --epochs 1 --method lora -r 2 "
+                                     "--overwrite --out a"}) {
+      const Outcome outcome = at.run(words(reader));
+      CHECK_MESSAGE(outcome.code == 0, outcome.err);
+      CHECK_MESSAGE((outcome.out + outcome.err).find(says) != std::string::npos, outcome.err);
+    }
+  }
+  at.json(words(line + " --overwrite"));
+  CHECK(!fs::exists(at / "m/.result.toml"));
+  CHECK(at.run(words("inspect m")).out.find("earlier run") == std::string::npos);
+}
+
 TEST_CASE("--overwrite leaves nothing of the run before") {
   const Workplace at;
   write_pictures(at / "photos", 12);

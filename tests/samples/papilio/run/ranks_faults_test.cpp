@@ -130,6 +130,86 @@ TEST_CASE("ranks: another model at one rank is refused, by the first parameter t
   CHECK(!fs::exists(at / "a/run/log.csv"));
 }
 
+TEST_CASE("ranks: a model that computes otherwise at one rank is refused, by the field") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  write_pictures(at / "photos/train", 12);
+  at.json_of(1, "train --data photos --test-share 0 --epochs 1 --out one/base" + kSmall);
+  const std::string line = std::string(papilio_program) +
+                           " finetune base --data ../photos --test-share 0 --method lora -r 2 "
+                           "--epochs 1 --quiet --out run";
+  const auto refused = [&](const std::string& file, const std::string& from,
+                           const std::string& to) {
+    fs::remove_all(at / "other");
+    fs::copy(at / "one", at / "other", fs::copy_options::recursive);
+    std::string text = at.bytes("one/base/" + file);
+    const size_t place = text.find(from);
+    REQUIRE(place != text.npos);
+    write_bytes(at / ("other/base/" + file), text.replace(place, from.size(), to));
+    const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "one").string() + ' ' + line +
+                                         " : -n 1 --wdir " + (at / "other").string() + ' ' + line));
+    CHECK(outcome.code != 0);
+    const auto said = own_lines(outcome.err);
+    REQUIRE_MESSAGE(said.size() == 1, outcome.err);
+    CHECK(said[0].find(" has other model than rank 0 on ") != std::string::npos);
+    CHECK(!fs::exists(at / "one/run/log.csv"));
+    return said[0];
+  };
+  CHECK(refused("config.json", "\"gelu\"", "\"relu\"")
+            .ends_with("'model.hidden_act = \"relu\"', there 'model.hidden_act = \"gelu\"'"));
+  CHECK(refused("config.json", "\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": 1e-3")
+            .ends_with("'model.layer_norm_eps = 0.001', there 'model.layer_norm_eps = 1e-12'"));
+  CHECK(refused("preprocessor_config.json", "\"do_rescale\": true", "\"do_rescale\": false")
+            .ends_with("'processor.do_rescale = false', there 'processor.do_rescale = true'"));
+}
+
+TEST_CASE("ranks: pictures of other sizes under the same names are other data") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  for (const std::string folder : {"a", "b"}) write_pictures(at / (folder + "/photos/train"), 12);
+  write_bytes(at / "b/photos/train/dark/3.png", plain_png(64, 64, 9, 9, 9));
+  const std::string line = std::string(papilio_program) +
+                           " train --data photos --epochs 1 --test-share 0 --out run" + kSmall;
+  const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line +
+                                       " : -n 1 --wdir " + (at / "b").string() + ' ' + line));
+  CHECK(outcome.code != 0);
+  const auto said = own_lines(outcome.err);
+  REQUIRE_MESSAGE(said.size() == 1, outcome.err);
+  CHECK(said[0].find(" has other data than rank 0 on ") != std::string::npos);
+  CHECK(said[0].find(" bytes, checksum of their sizes ") != std::string::npos);
+}
+
+TEST_CASE("ranks: another command, or an option at one rank alone, is named") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  const std::string train = std::string(papilio_program) + " train --quiet --out run " + kModel;
+  const auto said = [&](const std::string& other) {
+    const Outcome outcome = at.run(words("-n 1 " + train + " : -n 1 " + other));
+    CHECK(outcome.code != 0);
+    const auto lines = own_lines(outcome.err);
+    REQUIRE_MESSAGE(lines.size() == 1, outcome.err);
+    return lines[0];
+  };
+  const std::string program(papilio_program);
+  for (const std::string command : {"evaluate model", "finetune model"}) {
+    const std::string name = command.substr(0, command.find(' '));
+    const std::string line = said(program + ' ' + command);
+    CHECK(line.find(": rank 1 on ") != std::string::npos);
+    CHECK(line.ends_with(" runs another command than rank 0: " + name + " instead of train"));
+  }
+  CHECK(said(train + "--checkpoint-steps 3")
+            .ends_with("'checkpoint-steps = 3', there 'checkpoint-steps = 0'"));
+  const Outcome version = at.run_ranks(3, "--version");
+  CHECK(version.code == 0);
+  CHECK(std::ranges::count(version.out, '\n') == 1);
+  const Outcome unknown = at.run_ranks(3, "trian");
+  CHECK(unknown.code == 2);
+  const std::string says = "papilio: unknown command trian";
+  const size_t first = unknown.err.find(says);
+  REQUIRE_MESSAGE(first != std::string::npos, unknown.err);
+  CHECK(unknown.err.find(says, first + 1) == std::string::npos);
+}
+
 TEST_CASE("ranks: rank 0's disk is full: the last checkpoint is whole, and all end") {
   if (*mpirun == '\0' || *faults_library == '\0') return;
   Ranks at;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <set>
@@ -16,6 +17,7 @@
 #include "tensor/creation.h"
 #include "tests/nn/train/forged_state.h"
 #include "tests/samples/papilio/program.h"
+#include "tests/samples/papilio/run/two_classes.h"
 
 namespace papilio::test {
 
@@ -52,6 +54,16 @@ std::string without_rate(const std::string& csv) {
     at = end == std::string::npos ? csv.size() : end + 1;
   }
   return result;
+}
+
+// The newest checkpoint in the folder run.
+std::filesystem::path newest_of(const Workplace& at) {
+  std::filesystem::path newest;
+  for (const auto& entry : std::filesystem::directory_iterator(at / "run/checkpoints")) {
+    if (entry.path().filename().string().starts_with("step-"))
+      newest = std::max(newest, entry.path());
+  }
+  return newest;
 }
 
 }  // namespace
@@ -114,6 +126,42 @@ TEST_CASE("an adapter's run goes on as well, on its frozen base and on no other"
   CHECK(moved.err.find("--resume: the run began with model = \"base\", now it would be model = "
                        "\"other\"; give --config parts/run.toml and no other model\n") !=
         std::string::npos);
+}
+
+TEST_CASE("a run goes on with the model and the pictures that it began with, and no other") {
+  const Workplace at;
+  write_pictures(at / "photos/train", 12);
+  at.json(words("train --data photos --test-share 0 --epochs 1 --out base" + kSmall));
+  at.json(
+      words("finetune base --data photos --test-share 0 --method lora -r 2 --epochs 2 "
+            "--batch-size 8 --out run"));
+  const std::string adapter = at.bytes("run/adapter_model.safetensors");
+  const auto refused = [&](const std::string& file, const std::string& bytes,
+                           const std::string& says) {
+    const std::string before = at.bytes(file);
+    write_bytes(at / file, bytes);
+    const Outcome outcome = at.run(words("finetune --config run/run.toml --resume --quiet"));
+    CHECK(outcome.code == 2);
+    CHECK_MESSAGE(outcome.err.find("--resume: the run began with " + says) != std::string::npos,
+                  outcome.err);
+    CHECK(at.bytes("run/adapter_model.safetensors") == adapter);
+    write_bytes(at / file, before);
+  };
+  const auto changed = [&](const std::string& file, const std::string& from,
+                           const std::string& to) {
+    std::string text = at.bytes(file);
+    const size_t place = text.find(from);
+    REQUIRE(place != text.npos);
+    return text.replace(place, from.size(), to);
+  };
+  refused("base/config.json", changed("base/config.json", "\"gelu\"", "\"relu\""),
+          "model.hidden_act = \"gelu\", now it would be model.hidden_act = \"relu\"");
+  const std::string processor = "base/preprocessor_config.json";
+  refused(processor, changed(processor, "\"do_normalize\": true", "\"do_normalize\": false"),
+          "processor.do_normalize = true, now it would be processor.do_normalize = false");
+  refused("photos/train/dark/3.png", plain_png(64, 64, 9, 9, 9), "data.");
+  at.json(words("finetune --config run/run.toml --resume"));
+  CHECK(at.bytes("run/adapter_model.safetensors") == adapter);
 }
 
 TEST_CASE("recomputation is written down, changes no bit, and a run goes on with another one") {
@@ -202,11 +250,7 @@ TEST_CASE(
   const Workplace at;
   at.json(words("train --classes 0-1 --epochs 2 --accumulate 2 --out run " + kTiny));
   const std::string model = at.bytes("run/model.safetensors"), log = at.bytes("run/steps.csv");
-  std::filesystem::path newest;
-  for (const auto& entry : std::filesystem::directory_iterator(at / "run/checkpoints")) {
-    if (entry.path().filename().string().starts_with("step-"))
-      newest = std::max(newest, entry.path());
-  }
+  const std::filesystem::path newest = newest_of(at);
   const std::string whole = read_bytes(newest), last = load_safetensors(newest).metadata.at("step");
   const auto refused = [&](const std::string& key, const std::string& value,
                            const std::string& says) {
@@ -227,6 +271,9 @@ TEST_CASE(
   refused("step", "1000", "is of step 1000 of a run of " + last);
   refused("step", "1", "step 1 does not end at batch ");
   refused("random_seed", "77", "its random numbers are of the seed 77, this run's of ");
+  for (const std::string offset :
+       {"0", "7", "9223372036854775807", "18446744073709551615", "9223372036854775804"})
+    refused("random_offset", offset, "its random numbers are at " + offset + " of their stream");
   refused("note.steps", "nan", "note steps: expected a whole number from 0 to ");
   refused("note.steps", "1e300", "note steps: expected a whole number from 0 to ");
   refused("note.images", "-1", "note images: expected a whole number from 0 to ");
@@ -235,8 +282,48 @@ TEST_CASE(
   refused("note.best_accuracy", "7", "note best_accuracy: expected a share, got 7");
   refused("note.kept_accuracy", "", "note kept_accuracy: expected a share, got ");
   write_bytes(newest, whole);
+  at.json(words("train --config run/run.toml --resume"));
+  CHECK(at.bytes("run/model.safetensors") == model);
+}
+
+TEST_CASE("a forged count of steps, and moments that no step makes, are refused by name") {
+  const Workplace at;
+  at.json(words("train --classes 0-1 --epochs 2 --ema 0.9 --out run " + kTiny));
+  const std::string model = at.bytes("run/model.safetensors");
+  const std::filesystem::path newest = newest_of(at);
+  const std::string whole = read_bytes(newest), last = load_safetensors(newest).metadata.at("step");
+  const auto refused_tensor = [&](const std::string& name, double value, const std::string& says) {
+    CAPTURE(name);
+    write_bytes(newest, whole);
+    forge_state(newest, [&](SafetensorsFile& file) {
+      Tensor& tensor = file.tensors.at(name);
+      tensor = full(tensor.shape(), value, {.dtype = tensor.dtype()});
+    });
+    const Outcome outcome = at.run(words("train --config run/run.toml --resume --quiet"));
+    CHECK_MESSAGE(outcome.err.find(newest.filename().string() + ": " + says) != std::string::npos,
+                  outcome.err);
+  };
+  refused_tensor("average.updates", 0, "its average has 0 updates, the optimiser ");
+  refused_tensor("optimizer.0.exp_avg", HUGE_VAL,
+                 "optimizer.0.exp_avg: expected finite numbers, got inf");
+  refused_tensor("optimizer.0.exp_avg_sq", HUGE_VAL,
+                 "optimizer.0.exp_avg_sq: expected finite squares, got inf");
+  refused_tensor("optimizer.0.exp_avg_sq", -1,
+                 "optimizer.0.exp_avg_sq: expected finite squares, got -1");
+  write_bytes(newest, whole);
   forge_state(newest, [](SafetensorsFile& file) {
-    file.tensors["optimizer.steps"] = full({}, 1e6, {.dtype = DType::int64});
+    for (const char* count : {"optimizer.steps", "average.updates"})
+      file.tensors[count] = full({}, 0, {.dtype = DType::int64});
+  });
+  const Outcome none = at.run(words("train --config run/run.toml --resume --quiet"));
+  CHECK(none.code == 1);
+  CHECK_MESSAGE(
+      none.err.find("0 steps of the optimiser, but this epoch alone had ") != std::string::npos,
+      none.err);
+  write_bytes(newest, whole);
+  forge_state(newest, [](SafetensorsFile& file) {
+    for (const char* count : {"optimizer.steps", "average.updates"})
+      file.tensors[count] = full({}, 1e6, {.dtype = DType::int64});
   });
   const Outcome outcome = at.run(words("train --config run/run.toml --resume --quiet"));
   CHECK(outcome.code == 1);
