@@ -49,9 +49,12 @@ std::vector<std::string> computing_lines(const std::string& settings) {
 }
 
 // "key = value" -> "key = "
+std::string name_of(const std::string& line) {
+  return line.substr(0, line.find(" = "));
+}
 std::string key_of(const std::string& line) {
-  const size_t end = line.find(" = ");
-  return end == line.npos ? line : line.substr(0, end + 3);
+  const std::string name = name_of(line);
+  return name == line ? line : name + " = ";
 }
 
 // The line that begins with `key`, or nothing.
@@ -131,7 +134,7 @@ std::vector<std::string> check_same_settings(const std::string& then, const std:
                       before.empty() ? "no such setting" : before, ", now it would be ",
                       after.empty() ? "left out" : after, "; give --config ",
                       (out / "run.toml").string(), " and no other ",
-                      key_of(before.empty() ? after : before));
+                      name_of(before.empty() ? after : before));
   };
   for (const std::string& line : a) compare(line, line_of(b, key_of(line)));
   for (const std::string& line : b) {

@@ -61,7 +61,7 @@ TEST_CASE("folders that may not be read or written are said to be that, and stay
   CHECK(at.run(words("evaluate r/base --json")).out == evaluated.out);
   allow(at / "r/base", nothing);
   check_refused(at, {{"evaluate r/base", 1, "r/base: cannot be read: Permission denied"},
-                     {"inspect r/base", 1, "r/base: cannot be read: Permission denied"},
+                     {"inspect r/base", 1, "r/base/config.json: cannot be read: Permission denied"},
                      {"data r/base", 1, "r/base: cannot be read: Permission denied"}});
   for (const char* folder : {"r", "r/base", "r/a", "r/base/checkpoints", "r/base/tensorboard"})
     allow(at / folder, fs::perms::owner_all);

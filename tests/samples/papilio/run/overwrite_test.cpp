@@ -30,6 +30,14 @@ std::set<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
+// The command reads an old result in whose folder a later run has not ended, and says so.
+void expect_old_result(const Workplace& at, const std::string& command) {
+  const Outcome outcome = at.run(words(command + " --quiet"));
+  CHECK_MESSAGE(outcome.code == 0, outcome.err);
+  CHECK_MESSAGE(outcome.err.find("holds the result of an earlier run") != std::string::npos,
+                outcome.err);
+}
+
 }  // namespace
 
 TEST_CASE("a run that fails before its first step leaves what --overwrite would have replaced") {
@@ -132,7 +140,7 @@ TEST_CASE("an old run whose files cannot be removed: its result stays, and is sa
       outcome.err);
   at.end_faults();
   CHECK(at.bytes("base/model.safetensors") == model);
-  at.json(words("evaluate base"));
+  expect_old_result(at, "evaluate base");
 }
 
 TEST_CASE("--overwrite: the old result stays until the new one is there, whatever ends the run") {
@@ -155,7 +163,7 @@ TEST_CASE("--overwrite: the old result stays until the new one is there, whateve
   CHECK(at.bytes("base/report.html") == report);
   CHECK(at.bytes("base/.result.toml") == settings);
   CHECK(at.bytes("base/run.toml") != settings);
-  at.json(words("evaluate base"));
+  expect_old_result(at, "evaluate base");
   // One that ends well takes its place, and nothing of the other two is left.
   at.json(words(line + "--epochs 1 --overwrite --out base"));
   at.json(words(line + "--epochs 1 --out fresh"));
@@ -179,9 +187,9 @@ TEST_CASE("a trained model that answers NaN takes no good one's place") {
                     "before\n") != std::string::npos,
                 outcome.err);
   CHECK(at.bytes("base/model.safetensors") == model);
-  at.json(words("evaluate base"));
+  expect_old_result(at, "evaluate base");
   // An adapter in another form.
-  at.json(words("finetune base --classes 2-4 --epochs 1 -t query -b 4 -m 1 --out a"));
+  expect_old_result(at, "finetune base --classes 2-4 --epochs 1 -t query -b 4 -m 1 --out a");
   at.json(words("convert a --to compact --out small"));
   const std::string good = at.bytes("small/adapter_model.compact.safetensors");
   auto file = load_safetensors(at / "a/adapter_model.safetensors");
