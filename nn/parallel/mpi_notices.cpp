@@ -106,6 +106,8 @@ void MpiThread::watch_others() {
 }
 
 void MpiThread::end_together() {
+  const std::string own_line = !own_ || names_rank_ ? reason_ : name(rank_) + ": " + reason_;
+  line_ = own_line;  // if nobody can be told any more
   for (int r = 0; r < size_; ++r) {
     if (r != rank_) send(r, Notice::Kind::end, own_, reason_);
   }
@@ -128,7 +130,7 @@ void MpiThread::end_together() {
   if (speaker != others_.end() && speaker != others_.begin() + rank_) return;
   const bool same =
       all_have([&](const Other& other) { return other.own && other.text == reason_; });
-  line_ = same || !own_ || names_rank_ ? reason_ : name(rank_) + ": " + reason_;
+  line_ = same ? reason_ : own_line;
 }
 
 }  // namespace papilio::nn

@@ -203,8 +203,12 @@ class Training {
     if (!validation_) return none;
     const nn::Spinner sign(progress_to_, job_.title + ": validation");
     const auto evaluate = [&] {
-      return nn::evaluate_together(
-          ranks(), [&] { return job_.evaluate(*validation_); }, has_share_);
+      // Shares, and hosts, are not equally fast.
+      const auto own = [&] {
+        const nn::Busy busy(ranks());
+        return job_.evaluate(*validation_);
+      };
+      return nn::evaluate_together(ranks(), own, has_share_);
     };
     if (!average_) return evaluate();
     const auto shown = average_->show();
