@@ -8,6 +8,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "samples/papilio/run/shell.h"
@@ -21,6 +22,8 @@ namespace {
 // Numbers of a CSV file by column; columns that are not there are empty.
 std::map<std::string, std::vector<double>> read_csv(const fs::path& path) {
   std::map<std::string, std::vector<double>> columns;
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return columns;  // a pipe would be waited for
   std::ifstream file(path);
   std::vector<std::string> names;
   std::string line, field;

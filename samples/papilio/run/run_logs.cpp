@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,9 @@ RunLogs::RunLogs(const std::filesystem::path& out, std::optional<Resumed> resume
 }
 
 bool RunLogs::end_with_epoch_of(const std::filesystem::path& out, int64_t step) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(out / "log.csv", ignored))
+    return false;  // a pipe would be waited for
   std::ifstream file(out / "log.csv");
   std::string last;
   for (std::string line; std::getline(file, line);) last = line;

@@ -59,6 +59,9 @@ TEST_CASE("named pipes as inputs are refused at once, and named") {
       fs::remove_all(at / "copy");
     }
   }
+  // A run's own logs, which one that goes on reads.
+  for (const char* log : {"log.csv", "steps.csv"}) make_pipe(at / "base" / log);
+  CHECK(run_at_once(at, "train --config base/run.toml --resume --quiet").code != 128 + SIGKILL);
   for (const auto& entry : fs::directory_iterator(at / "base/checkpoints")) make_pipe(entry.path());
   const Outcome resumed = run_at_once(at, "train --config base/run.toml --resume --quiet");
   CHECK(resumed.code == 1);
