@@ -36,18 +36,19 @@ void check_same_classes(const nn::TrainingNotes& then, const std::vector<std::st
   }
 }
 
-// Throws UsageError if the model, what prepares its inputs, or the data are not what the run began
-// with; a run of 0.1.0 does not say.
-void check_same(const std::string& note, const nn::TrainingNotes& then, const std::string& now) {
+// How the note's lines are not what the run began with; "" if they are, or if a run of 0.1.0 does
+// not say.
+std::string difference(const std::string& note, const nn::TrainingNotes& then,
+                       const std::string& now) {
   const auto noted = then.find(note);
-  if (noted == then.end()) return;
+  if (noted == then.end()) return "";
   const auto found = nn::line_difference(noted->second, now);
-  if (!found) return;
+  if (!found) return "";
   const auto said = [](const std::string& line) {
     return line.empty() ? "no such line" : printable(line);
   };
-  throw UsageError(str("--resume: the run began with ", said(found->own), ", now it would be ",
-                       said(found->other)));
+  return str("--resume: the run began with ", said(found->own), ", now it would be ",
+             said(found->other));
 }
 
 }  // namespace
@@ -119,8 +120,13 @@ int64_t RunCheckpoints::resume(const nn::TrainingParts& parts, TrainingRecord& r
         for (std::string& warning : check_same_settings(then, job_.settings, job_.out))
           warnings.push_back(std::move(warning));
         check_same_classes(found.notes, job_.data.class_names);
-        check_same("model", found.notes, job_.model_lines);
-        check_same("data", found.notes, data_lines_);
+        // The model, and what prepares its inputs.
+        const std::string model = difference("model", found.notes, job_.model_lines);
+        check<UsageError>(model.empty(), model);
+        // A broken picture may have been mended.
+        const std::string data = difference("data", found.notes, data_lines_);
+        if (!data.empty())
+          warnings.push_back(data + ": what follows is computed from the files as they are now");
         record = checked(found, parts, file);
       });
   check<UsageError>(place.has_value(), "--resume: ", job_.out.string(), " holds no checkpoint");
