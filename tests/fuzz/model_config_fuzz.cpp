@@ -1,4 +1,5 @@
-// config.json of any bytes: a model, whose own config.json describes the same one, or an Error.
+// config.json of any bytes: a model, whose own config.json describes the same one if it is a
+// classifier, or an Error.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -31,6 +32,16 @@ std::string written(const nn::PretrainedClassifier& pretrained) {
   return text + '}';
 }
 
+// A language model, or an Error.
+void read_language_model(const std::string& path) {
+  try {
+    nn::language_model_from_config(path);
+  } catch (const FileError&) {
+  } catch (const ArgumentError&) {
+  } catch (const OutOfMemoryError&) {
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
@@ -40,6 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fail_allocations_above(1 << 20);  // larger models are built alike, for longer
   const nn::SkipInit skip;
   file.write(data, size);
+  read_language_model(file.path());
   try {
     const nn::PretrainedClassifier model = nn::from_config(file.path());
     if (model.model->shape().num_labels > 1000) return 0;

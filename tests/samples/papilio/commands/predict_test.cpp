@@ -94,7 +94,6 @@ TEST_CASE(
           std::string::npos,
       mixed.err);
   CHECK(mixed.err.find("left out: 1 file that is no picture in photos\n") != std::string::npos);
-  CHECK(mixed.err.find("predict") != std::string::npos);
   // A broken one ends the work, or stays out of it.
   test::write_bytes(at / "photos/red/9.png", "broken");
   CHECK(at.run(words("predict m photos --quiet")).code == 1);
