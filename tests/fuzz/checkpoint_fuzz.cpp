@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -35,13 +36,19 @@ struct Run {
   nn::TrainingParts parts{model, optimizer, loader, &average};
 };
 
+// Bit by bit: an input before may have left NaN, which is not equal to itself.
+bool are_same(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
 void resume(Run& run, const std::filesystem::path& file) {
   const std::vector<float> before = run.model.weight.to_vector<float>();
   const nn::LoaderState state = run.loader.state();
   try {
     nn::load_training_state(file, run.parts);
   } catch (const FileError&) {
-    if (run.model.weight.to_vector<float>() != before || run.loader.state() != state) std::abort();
+    if (!are_same(run.model.weight.to_vector<float>(), before) || run.loader.state() != state)
+      std::abort();
     return;
   }
   run.loader.next();
