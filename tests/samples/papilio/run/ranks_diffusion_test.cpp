@@ -120,7 +120,7 @@ TEST_CASE("ranks: a signal while pictures of the class are made ends all, and th
                ::kill(ids[0], SIGTERM);
                KilledAfter{30}(launcher);
              });
-  CHECK(stopped.code == 128 + SIGTERM);
+  CHECK_MESSAGE(stopped.code == 128 + SIGTERM, stopped.err);
   CHECK(fs::exists(at / "class/class-0.png"));
   CHECK(!fs::exists(at / "run"));
 }

@@ -26,7 +26,7 @@ TEST_CASE("ranks: one that is killed or stopped ends all, and the last checkpoin
       ::kill(ids[1], number);
       KilledAfter{30}(launcher);
     });
-    CHECK(outcome.code != 0);
+    CHECK_MESSAGE(outcome.code != 0, outcome.err);
     if (number == SIGSTOP) {
       const auto said = own_lines(outcome.err);
       REQUIRE(said.size() == 1);
@@ -51,7 +51,7 @@ TEST_CASE("ranks: one that fails ends all with its own reason, said once") {
                            " train --data photos --epochs 2 --test-share 0 --out run" + kSmall;
   const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line +
                                        " : -n 1 --wdir " + (at / "b").string() + ' ' + line));
-  CHECK(outcome.code != 0);
+  CHECK_MESSAGE(outcome.code != 0, outcome.err);
   const auto said = own_lines(outcome.err);
   REQUIRE_MESSAGE(said.size() == 1, outcome.err);
   CHECK(said[0].starts_with("papilio train: rank 1 of 2 on "));
@@ -64,7 +64,7 @@ TEST_CASE("ranks: one that fails behind the common end says so, and does not wai
   line.push_back("exec " + std::string(papilio_program) + " train --epochs 1 --out run " + kModel +
                  " > /dev/full");
   const Outcome outcome = at.run(line, KilledAfter{60});
-  CHECK(outcome.code == 1);
+  CHECK_MESSAGE(outcome.code == 1, outcome.err);
   const auto said = own_lines(outcome.err);
   REQUIRE_MESSAGE(said.size() == 1, outcome.err);
   CHECK(said[0] == "papilio train: standard output cannot be written");
@@ -78,7 +78,7 @@ TEST_CASE("ranks: other options, data or programs are refused at the start, by n
   const auto refused = [&](const std::string& one, const std::string& other) {
     const Outcome outcome =
         at.run(words("-n 1 " + line + one + " : -n 1 " + line + other + " : -n 1 " + line + one));
-    CHECK(outcome.code != 0);
+    CHECK_MESSAGE(outcome.code != 0, outcome.err);
     const auto said = own_lines(outcome.err);
     REQUIRE_MESSAGE(said.size() == 1, outcome.err);
     CHECK(!fs::exists(at / "run/log.csv"));
@@ -92,7 +92,7 @@ TEST_CASE("ranks: other options, data or programs are refused at the start, by n
   if (*emulated_program != '\0') {
     const Outcome program = at.run(words("-n 1 " + line + ": -n 1 " + emulated_program +
                                          line.substr(std::string(papilio_program).size())));
-    CHECK(program.code != 0);
+    CHECK_MESSAGE(program.code != 0, program.err);
     const auto other = own_lines(program.err);
     REQUIRE_MESSAGE(other.size() == 1, program.err);
     CHECK(other[0].find(" has other program than rank 0 on ") != std::string::npos);
@@ -104,7 +104,7 @@ TEST_CASE("ranks: other options, data or programs are refused at the start, by n
       std::string(papilio_program) + " train --data photos --out run --test-share 0" + kSmall;
   const Outcome data = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + photos +
                                     " : -n 1 --wdir " + (at / "b").string() + ' ' + photos));
-  CHECK(data.code != 0);
+  CHECK_MESSAGE(data.code != 0, data.err);
   const auto said = own_lines(data.err);
   REQUIRE_MESSAGE(said.size() == 1, data.err);
   CHECK(said[0].find("rank 1 on ") != std::string::npos);
@@ -122,7 +122,7 @@ TEST_CASE("ranks: another model at one rank is refused, by the first parameter t
                            "--out run";
   const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line +
                                        " : -n 1 --wdir " + (at / "b").string() + ' ' + line));
-  CHECK(outcome.code != 0);
+  CHECK_MESSAGE(outcome.code != 0, outcome.err);
   const auto said = own_lines(outcome.err);
   REQUIRE_MESSAGE(said.size() == 1, outcome.err);
   CHECK(said[0].starts_with("papilio finetune: rank 1 on "));
@@ -149,7 +149,7 @@ TEST_CASE("ranks: a model that computes otherwise at one rank is refused, by the
     write_bytes(at / ("other/base/" + file), text.replace(place, from.size(), to));
     const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "one").string() + ' ' + line +
                                          " : -n 1 --wdir " + (at / "other").string() + ' ' + line));
-    CHECK(outcome.code != 0);
+    CHECK_MESSAGE(outcome.code != 0, outcome.err);
     const auto said = own_lines(outcome.err);
     REQUIRE_MESSAGE(said.size() == 1, outcome.err);
     CHECK(said[0].find(" has other model than rank 0 on ") != std::string::npos);
@@ -173,7 +173,7 @@ TEST_CASE("ranks: pictures of other sizes under the same names are other data") 
                            " train --data photos --epochs 1 --test-share 0 --out run" + kSmall;
   const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line +
                                        " : -n 1 --wdir " + (at / "b").string() + ' ' + line));
-  CHECK(outcome.code != 0);
+  CHECK_MESSAGE(outcome.code != 0, outcome.err);
   const auto said = own_lines(outcome.err);
   REQUIRE_MESSAGE(said.size() == 1, outcome.err);
   CHECK(said[0].find(" has other data than rank 0 on ") != std::string::npos);
@@ -186,7 +186,7 @@ TEST_CASE("ranks: another command, or an option at one rank alone, is named") {
   const std::string train = std::string(papilio_program) + " train --quiet --out run " + kModel;
   const auto said = [&](const std::string& other) {
     const Outcome outcome = at.run(words("-n 1 " + train + " : -n 1 " + other));
-    CHECK(outcome.code != 0);
+    CHECK_MESSAGE(outcome.code != 0, outcome.err);
     const auto lines = own_lines(outcome.err);
     REQUIRE_MESSAGE(lines.size() == 1, outcome.err);
     return lines[0];
@@ -201,10 +201,10 @@ TEST_CASE("ranks: another command, or an option at one rank alone, is named") {
   CHECK(said(train + "--checkpoint-steps 3")
             .ends_with("'checkpoint-steps = 3', there 'checkpoint-steps = 0'"));
   const Outcome version = at.run_ranks(3, "--version");
-  CHECK(version.code == 0);
+  CHECK_MESSAGE(version.code == 0, version.err);
   CHECK(std::ranges::count(version.out, '\n') == 1);
   const Outcome unknown = at.run_ranks(3, "trian");
-  CHECK(unknown.code == 2);
+  CHECK_MESSAGE(unknown.code == 2, unknown.err);
   const std::string says = "papilio: unknown command trian";
   const size_t first = unknown.err.find(says);
   REQUIRE_MESSAGE(first != std::string::npos, unknown.err);
@@ -217,7 +217,7 @@ TEST_CASE("ranks: rank 0's disk is full: the last checkpoint is whole, and all e
   const std::string line = "train " + kModel + "--epochs 8 --checkpoint-steps 2 --quiet --out run";
   at.set_faults("write", "run/", 120);
   const Outcome outcome = at.run(Ranks::line(2, line), KilledAfter{60});
-  CHECK(outcome.code == 1);
+  CHECK_MESSAGE(outcome.code == 1, outcome.err);
   const auto said = own_lines(outcome.err);
   REQUIRE_MESSAGE(!said.empty(), outcome.err);
   for (size_t i = 0; i + 1 < said.size(); ++i) CHECK(said[i].find(": warning: ") != said[i].npos);
@@ -238,14 +238,14 @@ TEST_CASE("ranks: other kernels of products are refused where bits are promised,
         words("-n 1 " + line + more + " : -n 1 env OPENBLAS_CORETYPE=Nehalem " + line + more));
   };
   const Outcome refused = with(" --reproducible 2 --out bits");
-  CHECK(refused.code != 0);
+  CHECK_MESSAGE(refused.code != 0, refused.err);
   const auto said = own_lines(refused.err);
   REQUIRE_MESSAGE(said.size() == 1, refused.err);
   CHECK(said[0].starts_with("papilio train: --reproducible promises bits, and rank 1 on "));
   CHECK(said[0].find(" has other kernels than rank 0 on ") != std::string::npos);
   CHECK(said[0].find("(Nehalem)") != std::string::npos);
   const Outcome warned = with(" --out run");
-  CHECK(warned.code == 0);
+  CHECK_MESSAGE(warned.code == 0, warned.err);
   const auto warnings = own_lines(warned.err);
   REQUIRE_MESSAGE(warnings.size() == 1, warned.err);
   CHECK(warnings[0].starts_with("papilio train: warning: rank 1 on "));
@@ -270,7 +270,7 @@ TEST_CASE("ranks: folders need not be shared, and data that one rank lacks are i
   std::filesystem::create_directories(at / "c");
   std::filesystem::remove_all(at / "a/run");
   const Outcome without = run_in("c");
-  CHECK(without.code != 0);
+  CHECK_MESSAGE(without.code != 0, without.err);
   const auto said = own_lines(without.err);
   REQUIRE_MESSAGE(said.size() == 1, without.err);
   CHECK(said[0].starts_with("papilio train: rank 1 of 2 on "));
@@ -282,7 +282,7 @@ TEST_CASE("ranks: wrong uses are one line of one rank") {
   const Ranks at;
   const auto said = [&](int n, const std::string& command, int code) {
     const Outcome outcome = at.run_ranks(n, command);
-    CHECK(outcome.code == code);
+    CHECK_MESSAGE(outcome.code == code, outcome.err);
     const auto lines = own_lines(outcome.err);
     REQUIRE_MESSAGE(lines.size() == 1, outcome.err);
     return lines[0];
@@ -315,7 +315,7 @@ TEST_CASE("ranks: without MPI, or with another one, a launcher's processes say s
   at.set_environment("OMPI_COMM_WORLD_SIZE", "2");
   at.set_environment("PAPILIO_MPI_MODULE", "/nowhere/libpapilio_mpi.so");
   const Outcome outcome = at.run(words("train --epochs 1 --out run"));
-  CHECK(outcome.code == 1);
+  CHECK_MESSAGE(outcome.code == 1, outcome.err);
   CHECK(outcome.out == "");
   const bool built = *mpi_module != '\0';
   CHECK(outcome.err.starts_with(built ? "papilio train: MPI cannot be loaded: "
@@ -327,7 +327,7 @@ TEST_CASE("ranks: without MPI, or with another one, a launcher's processes say s
   for (const std::string module : {"/nowhere/libpapilio_mpi.so", faults_library}) {
     several.set_environment("PAPILIO_MPI_MODULE", module);
     const Outcome none = several.run_ranks(3, "train --epochs 1 --out run");
-    CHECK(none.code == 1);
+    CHECK_MESSAGE(none.code == 1, none.err);
     const auto said = own_lines(none.err);
     REQUIRE_MESSAGE(said.size() == 1, none.err);
     CHECK(said[0].starts_with("papilio train: MPI cannot be loaded: "));
@@ -339,7 +339,7 @@ TEST_CASE("ranks: without MPI, or with another one, a launcher's processes say s
   at.set_environment("PMI_RANK", "0");
   at.set_environment("PMI_SIZE", "2");
   const Outcome other = at.run(words("train --epochs 1 --out run"));
-  CHECK(other.code == 1);
+  CHECK_MESSAGE(other.code == 1, other.err);
   CHECK(other.err.find("papilio train: started by MPICH's mpiexec as one of 2 ranks, but the MPI "
                        "that Papilio is built with (Open MPI") != std::string::npos);
 }

@@ -63,8 +63,8 @@ TEST_CASE("ranks: Ctrl-C, SIGTERM or SIGUSR1 at mpirun leaves a checkpoint of th
       ::kill(launcher, number);
       KilledAfter{30}(launcher);
     });
-    CHECK(outcome.code != 0);
-    CHECK(outcome.code != 128 + SIGKILL);
+    CHECK_MESSAGE(outcome.code != 0, outcome.err);
+    CHECK_MESSAGE(outcome.code != 128 + SIGKILL, outcome.err);
     check_stopped(at, outcome.err);
   }
 }
@@ -79,7 +79,7 @@ TEST_CASE("ranks: when mpirun itself is killed all end, with a checkpoint") {
     REQUIRE(ids.size() == 2);
     ::kill(launcher, SIGKILL);
   });
-  CHECK(outcome.code == 128 + SIGKILL);
+  CHECK_MESSAGE(outcome.code == 128 + SIGKILL, outcome.err);
   for (int i = 0; i < 400 && !std::ranges::all_of(ids, is_gone); ++i) ::usleep(50'000);
   for (const int id : ids) {
     CHECK(is_gone(id));
@@ -107,7 +107,7 @@ TEST_CASE("ranks: one that hangs while its process answers ends all after --rank
     MESSAGE("no thread can be held here");
     return;
   }
-  CHECK(outcome.code == 1);
+  CHECK_MESSAGE(outcome.code == 1, outcome.err);
   const auto said = own_lines(outcome.err);
   REQUIRE_MESSAGE(said.size() == 1, outcome.err);
   CHECK(said[0].starts_with("papilio train: rank 1 of 2 on "));

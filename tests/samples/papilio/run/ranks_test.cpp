@@ -35,7 +35,7 @@ TEST_CASE("ranks: several train as one does, and the first alone speaks and writ
     CHECK(fs::exists(at / (out + "/report.html")));
   }
   const Outcome shown = at.run_ranks(2, "train " + kModel + "--epochs 1 --out shown");
-  CHECK(shown.code == 0);
+  CHECK_MESSAGE(shown.code == 0, shown.err);
   CHECK(shown.out.find("2 ranks on 1 host (") != std::string::npos);
   CHECK(shown.out.find("1 thread each, Open MPI") != std::string::npos);
   const size_t first = shown.out.find("images to train");
@@ -100,14 +100,14 @@ TEST_CASE("ranks: SIGTERM to one: all stop after the same step, and another numb
     REQUIRE(ids.size() == 3);
     ::kill(ids[1], SIGTERM);
   });
-  CHECK(stopped.code == 128 + SIGTERM);
+  CHECK_MESSAGE(stopped.code == 128 + SIGTERM, stopped.err);
   const auto said = own_lines(stopped.err);
   REQUIRE_MESSAGE(said.size() == 1, stopped.err);
   CHECK(said[0].starts_with("papilio train: interrupted after step "));
   const Outcome more = at.run_ranks(2, line + "run --resume");
   CHECK_MESSAGE(more.code == 0, more.err);
   const Outcome whole = at.run_ranks(2, line + "whole");
-  CHECK(whole.code == 0);
+  CHECK_MESSAGE(whole.code == 0, whole.err);
   CHECK(at.bytes("run/model.safetensors") == at.bytes("whole/model.safetensors"));
 }
 
