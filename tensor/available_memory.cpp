@@ -129,7 +129,7 @@ void share_one_heap() {
 
 }  // namespace
 
-AvailableMemory system_memory(const fs::path& root, const ProcessLimits& limits) {
+AvailableMemory system_memory(const fs::path& root, const ProcessLimits& limits, int processes) {
   const std::string meminfo = text_of(root / "proc/meminfo"),
                     status = text_of(root / "proc/self/status");
   AvailableMemory least{kilobytes(meminfo, "MemAvailable:", kNoLimit), "free memory"};
@@ -142,6 +142,7 @@ AvailableMemory system_memory(const fs::path& root, const ProcessLimits& limits)
           "commit limit");
   }
   bound(cgroup_memory(root), "cgroup limit");
+  if (least.bytes != kNoLimit) least.bytes /= size_t(processes);
   if (limits.address_space != kNoLimit) {
     const size_t to_come =
         kOtherThreads + without(limits.threads, field(status, "Threads:").value_or(1));
@@ -153,10 +154,10 @@ AvailableMemory system_memory(const fs::path& root, const ProcessLimits& limits)
   return least;
 }
 
-AvailableMemory available_memory(Device device) {
+AvailableMemory available_memory(Device device, int processes) {
   if (!device.is_cpu()) {
     check_available("available_memory", device);
-    return {cuda::memory(device.index).free, str("free on ", device)};
+    return {cuda::memory(device.index).free / size_t(processes), str("free on ", device)};
   }
   const auto limit = [](auto resource) {
     rlimit value{};
@@ -168,7 +169,7 @@ AvailableMemory available_memory(Device device) {
   ProcessLimits limits{limit(RLIMIT_AS), limit(RLIMIT_DATA), size_t(num_threads())};
   if (const size_t stack = limit(RLIMIT_STACK); stack != kNoLimit) limits.stack = stack;
   if (limits.address_space != kNoLimit) share_one_heap();
-  AvailableMemory memory = system_memory("/", limits);
+  AvailableMemory memory = system_memory("/", limits, processes);
   const size_t cached = memory_stats().cached;
   memory.bytes += std::min(cached, kNoLimit - memory.bytes);
   return memory;

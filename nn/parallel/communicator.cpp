@@ -73,6 +73,12 @@ void Communicator::barrier() {
   wait(start({}));
 }
 
+int Communicator::ranks_of_host() const {
+  int found = 0;
+  for (int r = 0; r < size(); ++r) found += host(r) == host(rank());
+  return found;
+}
+
 int64_t Communicator::max(int64_t value) {
   std::vector<int64_t> all(static_cast<size_t>(size()));
   wait(start({.kind = Collective::Kind::all_gather,

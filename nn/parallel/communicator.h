@@ -49,6 +49,8 @@ class Communicator {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   virtual std::string host(int rank) const = 0;
+  // How many ranks share this one's machine, itself among them.
+  int ranks_of_host() const;
   // What carries the messages: "Open MPI v4.1.4", "one process".
   virtual std::string engine() const = 0;
 

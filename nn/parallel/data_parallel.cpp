@@ -54,6 +54,16 @@ BatchParts DataParallel::parts() const {
   return {reproducible_parts, own.begin, own.end};
 }
 
+size_t DataParallel::bytes_on_the_way(int64_t numbers) const {
+  const size_t one = size_t(numbers) * sizeof(float);
+  if (reproducible_parts == 0)
+    return ranks.size() == 1 ? 0 : one + (gradients == DType::bfloat16 ? one / 2 : 0);
+  const BatchParts own = parts();
+  // Those of each own part, and their sum.
+  return size_t(own.end - own.begin + 1) * one +
+         sum_in_order_bytes(reproducible_parts, ranks.size(), numbers);
+}
+
 std::string difference_of_ranks(Communicator& ranks, const std::string& what,
                                 const std::string& text) {
   const std::string first = ranks.broadcast(text);

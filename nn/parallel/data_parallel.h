@@ -1,6 +1,7 @@
 // One model on several ranks: each computes its part of every batch.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -22,6 +23,8 @@ struct DataParallel {
 
   // For the loader of this rank. Throws ArgumentError if there are more ranks than parts.
   BatchParts parts() const;
+  // Bytes that the gradients of so many numbers take on their way, beside themselves.
+  size_t bytes_on_the_way(int64_t numbers) const;
 };
 
 // The parameters that train and the buffers become rank 0's. Throws RankError, at all ranks, if any

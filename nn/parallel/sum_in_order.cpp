@@ -12,6 +12,14 @@ namespace {
 // Numbers of each part that travel at a time.
 constexpr int64_t kAtATime = int64_t(1) << 20;
 
+// The most parts that a rank has, and numbers of a slice, of which each rank adds one.
+size_t most_parts(int64_t count, int ranks) {
+  return size_t((count + ranks - 1) / ranks);
+}
+size_t slice_of(size_t length, int ranks) {
+  return (length + size_t(ranks) - 1) / size_t(ranks);
+}
+
 }  // namespace
 
 PartRange parts_of_rank(int64_t count, int rank, int ranks) {
@@ -24,11 +32,11 @@ void sum_in_order(Communicator& ranks, int64_t count, const std::vector<const fl
   const PartRange mine = parts_of_rank(count, ranks.rank(), size);
   check(int64_t(own.size()) == mine.end - mine.begin, "sum_in_order: expected ",
         mine.end - mine.begin, " parts, got ", own.size());
-  const auto rows = size_t((count + size - 1) / size);  // the most that a rank has
+  const size_t rows = most_parts(count, size);
   for (size_t at = 0; at < sum.size(); at += size_t(kAtATime)) {
     const auto length = std::min(size_t(kAtATime), sum.size() - at);
     // Each rank adds up a slice of all parts: (ranks, parts of a rank, slice).
-    const size_t slice = (length + size_t(size) - 1) / size_t(size);
+    const size_t slice = slice_of(length, size);
     std::vector<float> from(size_t(size) * rows * slice), to(from.size()),
         whole(slice * size_t(size));
     for (size_t r = 0; r < size_t(size); ++r) {
@@ -56,6 +64,12 @@ void sum_in_order(Communicator& ranks, int64_t count, const std::vector<const fl
                             .dtype = DType::float32}));
     std::copy_n(whole.data(), length, sum.data() + at);
   }
+}
+
+size_t sum_in_order_bytes(int64_t count, int ranks, int64_t length) {
+  const size_t slice = slice_of(size_t(std::min(length, kAtATime)), ranks);
+  // from, to, whole, added
+  return slice * (size_t(ranks) * (2 * most_parts(count, ranks) + 1) + 1) * sizeof(float);
 }
 
 }  // namespace papilio::nn

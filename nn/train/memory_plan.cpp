@@ -11,6 +11,7 @@
 #include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/log_softmax.h"
 #include "nn/data/batch_source.h"
+#include "nn/parallel/data_parallel.h"
 #include "nn/train/detail/accumulate.h"
 #include "nn/train/model_average.h"
 #include "tensor/creation.h"
@@ -123,6 +124,11 @@ MemoryPlan plan_training(Module& model, const Forward& forward, const Forward& e
       (run.evaluation_batch > 0
            ? batch_bytes(run, run.evaluation_batch) * size_t(1 + run.batches_ahead)
            : 0);
+  if (run.parallel != nullptr) {
+    int64_t trained = 0;
+    for (const Tensor& p : optimizer->parameters()) trained += p.numel();
+    plan.exchange = run.parallel->bytes_on_the_way(trained);
+  }
   return plan;
 }
 

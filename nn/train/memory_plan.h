@@ -20,11 +20,12 @@ struct MemoryPlan {
   size_t activations = 0;  // what the forward pass keeps for the backward pass
   size_t workspace = 0;    // what passes: outputs on their way, kernels' own memory
   size_t batches = 0;      // images: of the step, and those prepared ahead, in the CPU's memory
+  size_t exchange = 0;     // gradients on their way to the other ranks, and back
   // `activations` by the operation that makes them.
   std::map<std::string, size_t> by_operation;
 
   // What the device and the CPU have to have beside the parameters.
-  size_t growth() const { return optimizer + gradients + activations + workspace; }
+  size_t growth() const { return optimizer + gradients + activations + workspace + exchange; }
   size_t total() const { return parameters + growth() + batches; }
 };
 
@@ -38,7 +39,8 @@ struct PlannedTraining {
   int64_t batches_ahead = 0;     // that loaders prepare (Loader::batches_ahead)
   double label_smoothing = 0;
   std::function<std::unique_ptr<Optimizer>()> optimizer;
-  bool average = false;  // FitOptions::average
+  bool average = false;                    // FitOptions::average
+  const DataParallel* parallel = nullptr;  // FitOptions::parallel
 };
 
 // Goes through a step and a validation batch of the run in a DryRun (tensor/dry_run.h), so that it

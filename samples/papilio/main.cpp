@@ -16,18 +16,22 @@ using namespace papilio;
 
 namespace {
 
+std::vector<std::string> commands_in_ranks() {
+  std::vector<std::string> names;
+  for (const cli::Command& c : cli::kCommands) {
+    if (c.in_ranks) names.emplace_back(c.name);
+  }
+  return names;
+}
+
 void print_help() {
   std::puts(
       "papilio COMMAND [options]\n\n"
       "Orthogonal finetuning (OFT, BOFT) of vision transformers, GPT-2 and Stable Diffusion.\n\n"
       "Commands");
-  std::vector<std::string> shared;
-  for (const cli::Command& c : cli::kCommands) {
-    std::printf("  %-10s %s\n", c.name, c.summary);
-    if (c.in_ranks) shared.emplace_back(c.name);
-  }
+  for (const cli::Command& c : cli::kCommands) std::printf("  %-10s %s\n", c.name, c.summary);
   std::printf("\nSeveral processes share %s\n  mpirun -n 4 papilio train ...\n",
-              joined(shared, ", ", " and ").c_str());
+              joined(commands_in_ranks(), ", ", " and ").c_str());
   std::puts(
       "\nOptions\n"
       "  --help     also behind a command: its options and examples\n"
@@ -58,7 +62,7 @@ int run(const cli::Words& words) {
   std::vector<std::string> names;
   for (const cli::Command& c : cli::kCommands) {
     if (first == c.name) {
-      cli::begin_ranks(c.name, c.in_ranks);
+      cli::begin_ranks(c.name, commands_in_ranks());
       const int code = c.run({words.begin() + 1, words.end()});
       cli::end_ranks();
       return code;

@@ -18,7 +18,8 @@ struct ProcessLimits {
 };
 
 // What a process may take, from the files below `root` ("/"), as Linux lays them out in proc/ and
-// sys/fs/cgroup/.
-AvailableMemory system_memory(const std::filesystem::path& root, const ProcessLimits& limits);
+// sys/fs/cgroup/; what is the machine's or a group's is shared by so many processes alike.
+AvailableMemory system_memory(const std::filesystem::path& root, const ProcessLimits& limits,
+                              int processes = 1);
 
 }  // namespace papilio

@@ -31,8 +31,8 @@ struct Root : test::TemporaryFolder {
     std::filesystem::create_directories(at.parent_path());
     write_file_atomically(at, text);
   }
-  AvailableMemory memory(const ProcessLimits& limits = {}) const {
-    return system_memory(path(), limits);
+  AvailableMemory memory(const ProcessLimits& limits = {}, int processes = 1) const {
+    return system_memory(path(), limits, processes);
   }
 };
 
@@ -59,6 +59,21 @@ TEST_CASE("available memory: what the kernel can give, unless a limit is nearer"
   root.put("proc/sys/vm/overcommit_memory", "2\n");
   CHECK(root.memory().bytes == 2 * kGiB);
   CHECK(root.memory().bound == "commit limit");
+}
+
+TEST_CASE("available memory: processes share what is the machine's, and have limits of their own") {
+  const Root root;
+  CHECK(root.memory({}, 4).bytes == 2 * kGiB);
+  CHECK(root.memory({}, 4).bound == "free memory");
+  const ProcessLimits data{.data = 3 * kGiB};
+  CHECK(root.memory(data).bound == "ulimit -d");
+  CHECK(root.memory(data, 4).bytes == 2 * kGiB);
+  CHECK(root.memory(data, 2).bytes == 5 * kGiB / 2);  // of 4
+  root.put("proc/self/cgroup", "0::/run\n");
+  root.put("sys/fs/cgroup/run/memory.max", "4294967296\n");
+  root.put("sys/fs/cgroup/run/memory.current", "1073741824\n");
+  CHECK(root.memory({}, 3).bytes == kGiB);
+  CHECK(root.memory({}, 3).bound == "cgroup limit");
 }
 
 TEST_CASE("available memory: cgroups of version 2, the nearest limit of all above") {

@@ -1,6 +1,7 @@
 // Sums whose bits do not depend on the number of ranks.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -20,5 +21,8 @@ PartRange parts_of_rank(int64_t count, int rank, int ranks);
 // `own`: where this rank's begin, all as long as `sum`.
 void sum_in_order(Communicator& ranks, int64_t count, const std::vector<const float*>& own,
                   std::span<float> sum);
+
+// Bytes that it takes beside its arguments for a sum of `length` numbers.
+size_t sum_in_order_bytes(int64_t count, int ranks, int64_t length);
 
 }  // namespace papilio::nn

@@ -137,7 +137,10 @@ int dreambooth(const Words& words) {
   LoadedPipeline loaded = open_pipeline(options, p);
   if (s.prior) {
     const Interruptible interruptible;
-    const int own_signal = is_first_rank() ? make_class_images(s, loaded.pipeline) : 0;
+    const int stopped = is_first_rank() ? make_class_images(s, loaded.pipeline) : 0;
+    // A signal to another rank stops all when the pictures are made.
+    ranks().barrier();
+    const int own_signal = std::max(stopped, Interruptible::signal());
     if (const auto signal = int(ranks().max(own_signal)); signal != 0) return 128 + signal;
   }
   const nn::CaptionedData prior = s.prior ? class_images(s) : nullptr;

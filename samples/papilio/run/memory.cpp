@@ -14,8 +14,10 @@
 
 #include "nn/data/loader.h"
 #include "nn/layers/block.h"
+#include "nn/parallel/data_parallel.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/options/toml.h"
+#include "samples/papilio/run/ranks.h"
 #include "samples/papilio/run/shared_run.h"
 #include "samples/papilio/run/table.h"
 #include "samples/papilio/run/training.h"
@@ -32,8 +34,17 @@ constexpr double kGB = 1e9;
 using Part = std::pair<const char*, size_t>;
 
 std::vector<Part> parts_of(const nn::MemoryPlan& p) {
-  return {{"weights", p.parameters},      {"optimiser", p.optimizer}, {"gradients", p.gradients},
-          {"activations", p.activations}, {"workspace", p.workspace}, {"images", p.batches}};
+  std::vector<Part> parts{{"weights", p.parameters},  {"optimiser", p.optimizer},
+                          {"gradients", p.gradients}, {"activations", p.activations},
+                          {"workspace", p.workspace}, {"images", p.batches}};
+  if (p.exchange > 0) parts.emplace_back("exchange", p.exchange);
+  return parts;
+}
+
+// How many ranks take what this one's device has.
+int ranks_sharing(Device device) {
+  const int here = ranks().ranks_of_host(), gpus = cuda_device_count();
+  return device.is_cpu() || gpus == 0 ? here : (here + gpus - 1) / gpus;
 }
 
 // The same run with other settings.
@@ -139,6 +150,7 @@ std::string RunMemory::text() const {
   for (const auto& [name, bytes] : parts_of(plan))
     parts.push_back(name + (' ' + bytes_text(bytes)));
   return str(bytes_text(needed), " of ", bytes_text(available), " (", bound,
+             sharing > 1 ? str(" for each of ", sharing, " ranks") : "",
              "): ", joined(parts, ", "));
 }
 
@@ -185,6 +197,8 @@ MemoryQuestion memory_question(nn::ImageClassifier& model, const TrainingData& d
 RunMemory plan_memory(const MemoryQuestion& q) {
   const TrainingSettings& s = q.settings;
   const nn::Forward evaluation = [&](const Tensor& images) { return q.model(images); };
+  const nn::DataParallel parallel{
+      .ranks = ranks(), .reproducible_parts = s.reproducible, .gradients = gradients_of(s)};
   nn::set_recompute(q.model, nn::recompute_named(s.recompute));
   RunMemory memory;
   memory.plan = nn::plan_training(q.model, training_forward(q.model, s), evaluation,
@@ -197,16 +211,20 @@ RunMemory plan_memory(const MemoryQuestion& q) {
                                    .batches_ahead = q.workers * nn::Loader::Options{}.prefetch,
                                    .label_smoothing = s.label_smoothing,
                                    .optimizer = [&] { return make_optimizer(q.model, s); },
-                                   .average = s.ema > 0});
+                                   .average = s.ema > 0,
+                                   .parallel = &parallel});
   const Device device = nn::device_of(q.model);
-  const AvailableMemory free = available_memory(device);
+  const int sharing = ranks_sharing(device);
+  const AvailableMemory free = available_memory(device, sharing);
   // The weights are there already.
   memory.needed = memory.plan.total() - (device.is_cpu() ? 0 : memory.plan.batches);
   memory.available = std::max(memory.plan.parameters + free.bytes, free.bytes);  // no wrap
   memory.bound = free.bound;
+  if (!free.bound.starts_with("ulimit")) memory.sharing = sharing;
   if (const auto given = size_t(s.memory * kGB); given > 0 && given < memory.available) {
     memory.available = given;
     memory.bound = "--memory";
+    memory.sharing = 1;
   }
   return memory;
 }

@@ -20,6 +20,7 @@ struct RunMemory {
   size_t needed = 0;     // bytes, the weights included
   size_t available = 0;  // the same, of what there is
   std::string bound;     // of `available`: "free memory", "cgroup limit", "--memory"
+  int sharing = 1;       // ranks that have as much each
 
   bool fits() const { return needed <= available; }
   // "6.4 GB of 21.7 GB: weights 0.1, optimiser 0.0, ..."

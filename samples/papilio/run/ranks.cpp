@@ -94,7 +94,8 @@ void find_rank() {
   if (launch && launch->rank != 0) be_silent();
 }
 
-void begin_ranks(const std::string& command, bool shared) {
+void begin_ranks(const std::string& command, const std::vector<std::string>& all_shared) {
+  const bool shared = std::ranges::count(all_shared, command) > 0;
   if (!launch || (launch->size == 1 && !shared)) return;
   try {
     world = nn::mpi(*launch);
@@ -104,7 +105,7 @@ void begin_ranks(const std::string& command, bool shared) {
   if (world != nullptr) check_commands(command);
   said_by_first = !shared;
   check<UsageError>(shared, "runs in one process, and ", launch->launcher, " started ",
-                    launch->size, ": several can train, finetune, dreambooth and controlnet");
+                    launch->size, ": several can ", joined(all_shared, ", ", " and "));
   world->set_busy(true);  // with reading data and models, until the run begins
   share_threads();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "nn/parallel/communicator.h"
 
@@ -16,8 +17,8 @@ bool is_first_rank();
 // For main, before anything is said: of several processes the first speaks.
 void find_rank();
 // Then: begins them if a launcher did. Throws UsageError for several processes of a command that is
-// not `shared`, RankError if they run different ones or cannot reach each other.
-void begin_ranks(const std::string& command, bool shared);
+// not one of the `shared`, RankError if they run different ones or cannot reach each other.
+void begin_ranks(const std::string& command, const std::vector<std::string>& shared);
 // Called after a good end, whatever the exit code: returns when all ranks have come to theirs.
 void end_ranks();
 // Called after an error: says it, once, and ends all ranks with the code. Without other ranks it

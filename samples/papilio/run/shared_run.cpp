@@ -99,9 +99,11 @@ nn::DataParallel parallel_of(const TrainingSettings& s) {
   check_ranks(s);
   // A product's bits depend on the number of threads.
   if (s.reproducible > 0) set_num_threads(1);
-  return {.ranks = ranks(),
-          .reproducible_parts = s.reproducible,
-          .gradients = s.gradients == "bfloat16" ? DType::bfloat16 : DType::float32};
+  return {.ranks = ranks(), .reproducible_parts = s.reproducible, .gradients = gradients_of(s)};
+}
+
+DType gradients_of(const TrainingSettings& s) {
+  return s.gradients == "bfloat16" ? DType::bfloat16 : DType::float32;
 }
 
 int64_t images_at_a_time(const TrainingSettings& s) {

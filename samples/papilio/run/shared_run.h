@@ -17,6 +17,8 @@ namespace papilio::cli {
 void check_ranks(const TrainingSettings& settings);
 // How the settings divide batches among the ranks, which check_ranks has not refused.
 nn::DataParallel parallel_of(const TrainingSettings& settings);
+// What gradients travel as.
+DType gradients_of(const TrainingSettings& settings);
 // Images that a rank computes at a time.
 int64_t images_at_a_time(const TrainingSettings& settings);
 

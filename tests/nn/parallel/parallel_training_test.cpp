@@ -15,11 +15,15 @@
 #include "autograd/ops.h"
 #include "kernels/threads.h"
 #include "nn/optim/optimizer.h"
+#include "nn/optim/parameter_groups.h"
 #include "nn/parallel/data_parallel.h"
+#include "nn/parallel/detail/sum_in_order.h"
 #include "nn/train/fit.h"
+#include "nn/train/memory_plan.h"
 #include "nn/train/model_average.h"
 #include "nn/train/shared_evaluation.h"
 #include "tensor/copy.h"
+#include "tensor/storage.h"
 #include "tests/nn/digits.h"
 #include "tests/nn/models/tiny_vit.h"
 #include "tests/nn/parallel/ranks.h"
@@ -217,6 +221,43 @@ TEST_CASE("parallel: an evaluation that ranks share finds what one alone does, t
     CHECK(got.losses == want.losses);
     CHECK(got.labels == want.labels);
   }
+}
+
+TEST_CASE("parallel: a memory plan counts gradients on their way") {
+  if (!rank_device().is_cpu()) return;
+  const auto compare = [](const nn::DataParallel& parallel) {
+    nn::ViTConfig wide = tiny_vit_config();
+    wide.hidden_size = 96;
+    wide.intermediate_size = 384;
+    nn::ViTForImageClassification model(wide);
+    const nn::Forward forward = [&](const Tensor& images) { return model(images); };
+    const auto make_optimizer = [&] {
+      return std::make_unique<nn::Sgd>(nn::parameter_groups(model, {}));
+    };
+    const nn::MemoryPlan plan = nn::plan_training(model, forward, forward,
+                                                  {.image_shape = {1, 8, 8},
+                                                   .classes = 10,
+                                                   .optimizer = make_optimizer,
+                                                   .parallel = &parallel});
+    CHECK(plan.exchange > 0.9 * double(plan.gradients));
+    const size_t before = memory_stats().in_use;
+    reset_peak_memory();
+    const auto optimizer = make_optimizer();
+    nn::Loader loader(digit_batches(), {.batch_size = 4, .seed = 1, .parts = parallel.parts()});
+    nn::fit(model, forward, loader, *optimizer, {.steps = 3, .parallel = &parallel});
+    // sum_in_order's vectors are no tensors.
+    const int64_t parts = parallel.reproducible_parts;
+    const size_t vectors =
+        parts > 0 ? nn::sum_in_order_bytes(parts, ranks().size(), int64_t(plan.gradients / 4)) : 0;
+    const auto measured = double(memory_stats().peak_in_use - before + vectors);
+    CHECK(double(plan.growth()) > 0.9 * measured);
+    CHECK(double(plan.growth()) < 1.1 * measured);
+  };
+  if (ranks().size() > 1) {
+    compare({.ranks = ranks()});
+    compare({.ranks = ranks(), .gradients = DType::bfloat16});
+  }
+  compare({.ranks = ranks(), .reproducible_parts = 4});
 }
 
 TEST_CASE("parallel: more ranks than parts are refused") {

@@ -125,4 +125,19 @@ TEST_CASE("ranks: a signal while pictures of the class are made ends all, and th
   CHECK(!fs::exists(at / "run"));
 }
 
+TEST_CASE("ranks: a signal to another rank while pictures of the class are made is not lost") {
+  if (*mpirun == '\0') return;
+  const Place at;
+  const Outcome stopped = at.run(
+      Ranks::line(2, kDreambooth + "--num-class-images 300 --quiet --out run"), [&](int launcher) {
+        wait_for(at / "class/class-0.png");
+        const std::vector<int> ids = ranks_of(launcher);
+        REQUIRE(ids.size() == 2);
+        ::kill(ids[1], SIGTERM);
+        KilledAfter{60}(launcher);
+      });
+  CHECK_MESSAGE(stopped.code == 128 + SIGTERM, stopped.err);
+  CHECK(!fs::exists(at / "run"));
+}
+
 }  // namespace papilio::test

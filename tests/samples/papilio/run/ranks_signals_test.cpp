@@ -34,9 +34,14 @@ bool hold_first_thread(int process) {
   return true;
 }
 void wait_for_end_of_held(int process) {
-  int status = 0;
-  while (::waitpid(process, &status, __WALL) == process)
-    if (WIFEXITED(status) || WIFSIGNALED(status)) return;
+  for (int i = 0; i < 600; ++i) {
+    int status = 0;
+    const int heard = ::waitpid(process, &status, __WALL | WNOHANG);
+    if (heard < 0 || (heard == process && (WIFEXITED(status) || WIFSIGNALED(status)))) return;
+    ::usleep(50'000);
+  }
+  FAIL_CHECK("held for 30 seconds, and nobody ended it");
+  ::kill(process, SIGKILL);
 }
 
 // The run is told to stop, and goes on from the step at which it was.

@@ -33,11 +33,13 @@ TEST_CASE("ranks: several train as one does, and the first alone speaks and writ
     const auto log = at.bytes(out + "/log.csv"), want = alone.bytes("one/log.csv");
     CHECK(std::ranges::count(log, '\n') == std::ranges::count(want, '\n'));
     CHECK(fs::exists(at / (out + "/report.html")));
+    CHECK(many["memory_plan"]["parts"].contains("exchange") == (n > 1));
   }
   const Outcome shown = at.run_ranks(2, "train " + kModel + "--epochs 1 --out shown");
   CHECK_MESSAGE(shown.code == 0, shown.err);
   CHECK(shown.out.find("2 ranks on 1 host (") != std::string::npos);
   CHECK(shown.out.find("1 thread each, Open MPI") != std::string::npos);
+  CHECK(shown.out.find(" for each of 2 ranks): weights ") != std::string::npos);
   const size_t first = shown.out.find("images to train");
   CHECK(first != shown.out.npos);
   CHECK(shown.out.find("images to train", first + 1) == shown.out.npos);
