@@ -255,6 +255,7 @@ std::vector<std::string> what_would_fit(const MemoryQuestion& q, bool resizable)
 
 RunMemory settle_memory(const Options& options, nn::ImageClassifier& model, TrainingData& data,
                         TrainingSettings& s, const std::string& out, bool resizable) {
+  check_ranks(s);
   const auto take = [&](const TrainingSettings& other) {
     s = other;
     data.evaluation_batch = s.batch_size;
