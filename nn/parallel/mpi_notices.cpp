@@ -78,7 +78,7 @@ void MpiThread::send(int to, Notice::Kind kind, int32_t flag, const std::string&
   check(functions_.send_notice(to, &notice, int(sizeof notice)), "a notice");
 }
 
-void MpiThread::look_after_others(double late, double seconds, bool patient) {
+void MpiThread::look_after_others(double seconds, bool patient) {
   double patience = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -90,7 +90,9 @@ void MpiThread::look_after_others(double late, double seconds, bool patient) {
     if (other.asked) other.silent += seconds;
     if (other.silent >= kGoneAfter)
       throw RankError(name(r) + " does not answer: it was stopped, or its machine is gone");
-    if (!patient && late > patience && !other.asked && !other.busy && other.begun < begun_)
+    // As it last said.
+    other.late = other.busy || other.begun >= begun_ ? 0 : other.late + seconds;
+    if (!patient && other.late > patience && !other.asked)
       throw RankError(str(name(r), " has not come in ", patience, " seconds: it hangs"));
     if (!other.asked) send(r, Notice::Kind::where);
     other.asked = true;
@@ -102,7 +104,7 @@ void MpiThread::watch_others() {
   const double seconds = std::min(Seconds(now - watched_at_).count(), kOneWatch);
   if (seconds < 1) return;
   watched_at_ = now;
-  look_after_others(0, seconds, true);
+  look_after_others(seconds, true);
 }
 
 void MpiThread::end_together() {

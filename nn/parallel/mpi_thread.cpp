@@ -269,7 +269,7 @@ void MpiThread::exchange(const Collective& collective, bool patient) {
     c.to = to_.data();
   }
   ++begun_;
-  for (Other& other : others_) other.asked = false, other.silent = 0;
+  for (Other& other : others_) other.asked = false, other.silent = other.late = 0;
   check(functions_.start_exchange(&c), "an exchange");
   const auto begin = Clock::now();
   exchanging_ = true;
@@ -304,7 +304,7 @@ void MpiThread::poll(bool patient, double end_of_exchange) {
     if (looks % 16 == 0 && late > 0.002) read_notices();
     if (ended_ >= 0 && (after_end += step) > end_of_exchange) throw_end_of(ended_);
     if (late - asked_at >= 1) {
-      look_after_others(late, late - asked_at, patient);
+      look_after_others(late - asked_at, patient);
       asked_at = late;
     }
     bool hurry = false;

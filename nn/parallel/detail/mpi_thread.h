@@ -55,6 +55,7 @@ class MpiThread {
   struct Other {
     bool asked = false, busy = false, ended = false, own = false;
     double silent = 0;  // seconds since it was asked and did not answer
+    double late = 0;    // seconds of this exchange that it was neither busy nor there
     int64_t begun = 0;  // exchanges that it has come to
     std::string text;   // of its end
   };
@@ -79,8 +80,8 @@ class MpiThread {
   void send(int to, Notice::Kind kind, int32_t flag = 0, const std::string& text = "");
   // Between exchanges, while the caller asks for others_busy().
   void watch_others();
-  // Every second of waiting for others: `late` seconds so far.
-  void look_after_others(double late, double seconds, bool patient);
+  // Every second of waiting for others: so many seconds since the last time.
+  void look_after_others(double seconds, bool patient);
   void end_together();
   std::string name(int rank) const;
   void throw_failure() const;

@@ -125,10 +125,11 @@ void share_start(const TrainingSettings& training, const nn::TrainingParts& part
   const nn::LoaderState loader = parts.loader.state();
   nn::check_same_everywhere(
       all, "data",
-      data_lines(job.data) + str("digest of the names and labels = ", loader.data, '\n') +
+      data_lines(job.data) + str("data.train.digest = ", loader.data, " of names and labels\n") +
           (job.data.validation == nullptr
                ? ""
-               : str("digest of the validation's = ", job.data.validation->digest(), '\n')));
+               : str("data.validation.digest = ", job.data.validation->digest(),
+                     " of names and labels\n")));
   nn::broadcast_parameters(all, parts.model);
   if (training.resume) share_resumed(parts, step, record);
   join_gpus(nn::device_of(parts.model), training.rank_timeout);

@@ -128,6 +128,26 @@ TEST_CASE("parallel: whoever waits by other means hears whether another rank is 
   c.barrier();
 }
 
+TEST_CASE("parallel: a rank that was busy for longer than the others' patience may come later") {
+  Communicator& c = test::ranks();
+  if (c.size() == 1) return;
+  const bool last = c.rank() == c.size() - 1;
+  const auto pass = [](int milliseconds) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+  };
+  c.set_patience(2);
+  c.barrier();
+  if (last) {
+    c.set_busy(true);
+    pass(3500);
+    c.set_busy(false);
+    pass(1900);
+  }
+  c.barrier();  // throws if it is taken to hang
+  c.set_patience(60);
+  CHECK(c.max(c.rank()) == c.size() - 1);
+}
+
 TEST_CASE("parallel: all_reduce gives every rank the same bits") {
   Communicator& c = test::ranks();
   std::vector<float> values(50'000);
