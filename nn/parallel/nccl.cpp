@@ -38,19 +38,23 @@ auto of_nccl(Communicator& host, F f) -> decltype(f()) {
   }
 }
 
+// A process that was stopped and goes on has not waited all that while.
+constexpr double kOneLook = 1;
+
 // Returns when f() is true. Throws if another rank fails, or `what` has not come after so many
 // seconds in which none was busy.
 template <class F>
 void poll(Communicator& host, double patience, const char* what, F f) {
-  const auto begin = Clock::now();
-  auto waits_since = begin;
+  double waited = 0, late = 0;
+  auto before = Clock::now();
   while (!of_nccl(host, f)) {
     const auto now = Clock::now();
-    if (host.others_busy()) waits_since = now;
-    check<RankError>(Seconds(now - waits_since).count() < patience, "NCCL: ", what,
-                     " has not come in ", patience, " seconds");
-    if (Seconds(now - begin).count() > 0.001)
-      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    const double step = std::min(Seconds(now - before).count(), kOneLook);
+    before = now;
+    waited += step;
+    late = host.others_busy() ? 0 : late + step;
+    check<RankError>(late < patience, "NCCL: ", what, " has not come in ", patience, " seconds");
+    if (waited > 0.001) std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
 }
 

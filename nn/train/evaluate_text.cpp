@@ -30,7 +30,8 @@ double TextEvaluation::bits_per_byte() const {
   return loss * double(tokens) / double(bytes) / std::numbers::ln2;
 }
 
-TextEvaluation evaluate_text(LanguageModel& model, Loader& loader, const Tokenizer& tokenizer) {
+TextEvaluation evaluate_text(LanguageModel& model, Loader& loader, const Tokenizer& tokenizer,
+                             std::vector<double>* token_losses) {
   const EvalMode eval_mode(model);
   const NoGrad no_grad;
   const Device device = device_of(model);
@@ -48,6 +49,7 @@ TextEvaluation evaluate_text(LanguageModel& model, Loader& loader, const Tokeniz
       if (labels[k] == kIgnored) continue;
       ++result.tokens;
       loss += losses[k];
+      if (token_losses != nullptr) token_losses->push_back(losses[k]);
       right += double(best[k] == labels[k]);
       result.bytes += int64_t(tokenizer.decode(std::vector{labels[k]}, true).size());
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "nn/data/batch_source.h"
 #include "nn/data/loader.h"
@@ -25,7 +26,9 @@ struct TextEvaluation {
   double bits_per_byte() const;  // NaN without a byte
 };
 // One epoch of the loader from its beginning, in evaluation mode and without gradients; puts the
-// model's mode back. Throws ArgumentError if no token counts.
-TextEvaluation evaluate_text(LanguageModel& model, Loader& loader, const Tokenizer& tokenizer);
+// model's mode back. token_losses: those of the tokens that count are appended to it, in their
+// order. Throws ArgumentError if no token counts.
+TextEvaluation evaluate_text(LanguageModel& model, Loader& loader, const Tokenizer& tokenizer,
+                             std::vector<double>* token_losses = nullptr);
 
 }  // namespace papilio::nn

@@ -87,7 +87,7 @@ struct Evaluation {
   std::vector<int64_t> predicted;    // a class for each sample, in the data's order, or -1
   std::vector<double> probability;   // of the predicted class
   std::vector<int64_t> labels;       // the true classes
-  std::vector<double> losses;        // cross-entropy of each sample
+  std::vector<double> losses;        // cross-entropy of each sample, or of each token of a text
   std::vector<int64_t> positions;    // of each sample in the data
   double accuracy = 0;               // fraction whose class is the predicted one
   double top5 = 0;                   // fraction whose class is among the five likeliest

@@ -1,6 +1,7 @@
 #include "nn/train/shared_evaluation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -37,7 +38,7 @@ class SomeSamples : public BatchSource {
 
 // What each rank adds up.
 struct Sums {
-  double accuracy = 0, top5 = 0, loss = 0, weight = 0, without_answer = 0;
+  double right = 0, top5 = 0, loss = 0, weight = 0, without_answer = 0;
 };
 
 }  // namespace
@@ -68,29 +69,24 @@ Evaluation evaluate_together(Communicator& ranks, const std::function<Evaluation
   all.positions = all_values(ranks, own.positions);
   const auto weight = double(own.labels.empty() ? own.counted : int64_t(own.labels.size()));
   const std::vector<Sums> sums =
-      all_values<Sums>(ranks, {{own.accuracy * weight, own.top5 * weight, own.loss * weight, weight,
-                                double(own.without_answer)}});
+      all_values<Sums>(ranks, {{std::round(own.accuracy * weight), own.top5 * weight,
+                                own.loss * weight, weight, double(own.without_answer)}});
   Sums whole;
   for (const Sums& s : sums) {
-    whole.accuracy += s.weight > 0 ? s.accuracy : 0;
+    whole.right += s.weight > 0 ? s.right : 0;
     whole.top5 += s.weight > 0 ? s.top5 : 0;
     whole.loss += s.weight > 0 ? s.loss : 0;
     whole.weight += s.weight;
     all.without_answer += int64_t(s.without_answer);
   }
-  all.accuracy = whole.accuracy / whole.weight;
+  all.accuracy = whole.right / whole.weight;
   all.top5 = whole.top5 / whole.weight;
   all.loss = whole.loss / whole.weight;
   all.counted = int64_t(whole.weight);
   if (!all.losses.empty()) {
     all.loss = 0;
-    int64_t right = 0;
-    for (size_t i = 0; i < all.losses.size(); ++i) {
-      all.loss += all.losses[i];
-      right += all.predicted[i] == all.labels[i];
-    }
+    for (const double loss : all.losses) all.loss += loss;
     all.loss /= double(all.losses.size());
-    all.accuracy = double(right) / double(all.losses.size());
   }
   std::string lines;
   for (const std::string& line : own.skipped) lines += line + '\n';

@@ -15,7 +15,7 @@ Batches samples_of(Batches source, int64_t begin, int64_t end);
 Batches share_of(const Batches& source, int64_t batch_size, const Communicator& ranks);
 
 // What `evaluate` finds in all ranks' shares together, as one rank would in the whole: sums are in
-// the data's order. Without per-sample losses (a text's), means are weighed by `counted`.
+// the data's order. Without losses, means are weighed by `counted`.
 // A rank whose share is empty does not call it. positions are those in each share.
 Evaluation evaluate_together(Communicator& ranks, const std::function<Evaluation()>& evaluate,
                              bool has_share);

@@ -70,10 +70,11 @@ void share_resumed(const nn::TrainingParts& parts, int64_t& step, TrainingRecord
 }
 
 // Libraries differ in last bits, and so do one library's kernels for two processors, and Papilio's.
-void check_kernels(const TrainingSettings& s, const Options& options) {
+void check_kernels(const TrainingSettings& s, Device device, const Options& options) {
   std::string text = str("for ", cpu::compiled_for(), ", products by ", name(products()), ", ",
                          openblas_version());
   if (products() != Products::openblas) text += ", " + onednn_version();
+  if (!device.is_cpu()) text += ", on a GPU";
   const std::string found = nn::difference_of_ranks(ranks(), "kernels", text);
   if (found.empty()) return;
   check<nn::RankError>(s.reproducible == 0, "--reproducible promises bits, and ", found);
@@ -121,7 +122,7 @@ void share_start(const TrainingSettings& training, const nn::TrainingParts& part
       all, "program", str("Papilio ", kVersion, ", its files' digest ", nn::build_digest(), '\n'));
   nn::check_same_everywhere(all, "options", shared_settings(job.settings));
   nn::check_same_everywhere(all, "model", job.model_lines);
-  check_kernels(training, options);
+  check_kernels(training, nn::device_of(parts.model), options);
   const nn::LoaderState loader = parts.loader.state();
   nn::check_same_everywhere(
       all, "data",

@@ -1,6 +1,7 @@
 #include "samples/papilio/run/text_run.h"
 
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "autograd/anomaly.h"
 #include "autograd/grad_mode.h"
@@ -44,8 +45,10 @@ TrainingJob TextRun::job() {
                              }),
           .evaluate =
               [&model, &tokenizer](nn::Loader& loader) {
-                const nn::TextEvaluation e = nn::evaluate_text(model, loader, tokenizer);
                 nn::Evaluation result;
+                // Ranks add them up in their order.
+                std::vector<double>* const losses = ranks().size() > 1 ? &result.losses : nullptr;
+                const nn::TextEvaluation e = nn::evaluate_text(model, loader, tokenizer, losses);
                 result.loss = e.loss, result.accuracy = e.accuracy, result.counted = e.tokens;
                 return result;
               },

@@ -143,8 +143,13 @@ TEST_CASE("parallel: gradients of bfloat16 learn, the same at all ranks") {
   const nn::DataParallel parallel{.ranks = ranks(), .gradients = DType::bfloat16};
   const Learned bfloat16 = train({}, &parallel), alone = train({}, nullptr);
   CHECK(std::abs(bfloat16.losses.back() - alone.losses.back()) < 0.2);
-  const auto all = ranks().all_gather(str(bfloat16.values[0][0], ' ', bfloat16.losses.back()));
-  for (const std::string& one : all) CHECK(one == all[0]);
+  std::string bits;
+  for (const std::vector<float>& values : bfloat16.values)
+    bits.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+  bits.append(reinterpret_cast<const char*>(bfloat16.losses.data()),
+              bfloat16.losses.size() * sizeof(double));
+  const auto all = ranks().all_gather(bits);
+  for (const std::string& one : all) CHECK((one == all[0]));
 }
 
 TEST_CASE("parallel: a step that is not finite names its operation at all ranks") {
