@@ -120,6 +120,7 @@ void DiffusionRun::fill_report(report::RunReport& page, const TrainingEnd&) {
   const auto count = [](nn::Module& part) { return with_commas(nn::count_parameters(part).all); };
   nn::DiffusionPipeline& pipeline = subject_.pipeline;
   page.samples = "pictures";
+  page.cross_entropy = page.training_is_harder = false;  // the error of the noise
   report_command(page, options(), words(),
                  str("Model: Stable Diffusion; parameters: UNet ", count(*pipeline.unet), ", VAE ",
                      count(*pipeline.vae), ", text encoder ", count(*pipeline.text_encoder), '.'),

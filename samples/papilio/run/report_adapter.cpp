@@ -79,7 +79,8 @@ report::AdaptedLayerReport describe(const Layer& l, const Tensor& before, const 
   return r;
 }
 
-// How much a layer changed, to choose the one whose pictures are shown: as `papilio explain` does.
+// How much a layer changed, to choose the one whose pictures are shown: as `papilio explain` does,
+// which looks at every layer.
 double change_of(const report::AdaptedLayerReport& r) {
   return r.degrees.empty() ? r.relative_change : median(r.degrees);
 }

@@ -102,6 +102,7 @@ void TextRun::fill_report(report::RunReport& page, const TrainingEnd&) {
     page.loss = after_->loss, page.part = "test";
   }
   page.samples = "sequences";
+  page.training_is_harder = false;
   const nn::LanguageModel::Shape s = subject_.loaded.model->shape();
   report_command(
       page, options(), words(),

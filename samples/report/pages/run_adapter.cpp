@@ -95,6 +95,11 @@ void add_angles(Document& page, const AdapterReport& adapter, int slot) {
               "stayed at 0\u00B0 learned nothing; look which layers turn most.");
 }
 
+// Whether all adapted layers are measured: of large models only some are.
+bool all_measured(const AdapterReport& adapter) {
+  return adapter.layers_in_model <= int64_t(adapter.layers.size());
+}
+
 void add_layers(Document& page, const AdapterReport& adapter) {
   std::vector<std::string> paths;
   bool rotates = false;
@@ -145,14 +150,15 @@ void add_layers(Document& page, const AdapterReport& adapter) {
         " Angles and max |<i class=\"v\">QQ</i><sup>\u22A4</sup> \u2212 <i class=\"v\">I</i>| are "
         "of the small rotations: the latter is rounding where the Cayley transform is exact.";
   }
-  if (adapter.layers_in_model > int64_t(adapter.layers.size())) {
+  if (!all_measured(adapter)) {
     caption += " Shown are " + std::to_string(adapter.layers.size()) + " of " +
                std::to_string(adapter.layers_in_model) + " adapted layers, evenly chosen.";
   }
   constexpr size_t kShort = 24;
   page.table(table, caption,
              adapter.layers.size() > kShort
-                 ? "All " + std::to_string(adapter.layers.size()) + " layers as a table"
+                 ? (all_measured(adapter) ? "All " : "The ") +
+                       std::to_string(adapter.layers.size()) + " layers as a table"
                  : "");
 }
 
@@ -189,7 +195,8 @@ void add_energy(Document& page, const AdapterReport& adapter, int slot) {
   explain_energy(page);
   if (before > 0) {
     BarChart chart{.title = "Energy of the adapted layers"};
-    chart.value.label = "sum over the layers";
+    chart.value.label =
+        std::string("sum over the layers") + (all_measured(adapter) ? "" : " measured");
     chart.width = 620;
     chart.bars = {{"before", kInk, before, kUnset, energy_text(before)},
                   {"after", slot, after, kUnset, energy_text(after)}};
@@ -212,9 +219,10 @@ void add_adapter(Document& page, const RunReport& run) {
     const auto shown =
         std::ranges::find(adapter.layers, adapter.picture_layer, &AdaptedLayerReport::path);
     const bool by_angle = shown != adapter.layers.end() && !shown->degrees.empty();
-    std::string which =
-        "of " + code(adapter.picture_layer) + ", which " +
-        (by_angle ? "turned most, by the median of its planes\u2019 angles" : "changed most");
+    std::string which = "of " + code(adapter.picture_layer) + ", which " +
+                        (by_angle ? "turned most" : "changed most") +
+                        (all_measured(adapter) ? "" : " of those measured") +
+                        (by_angle ? ", by the median of its planes\u2019 angles" : "");
     if (adapter.coordinates > adapter.rotation.rows) {
       which += " (the first " + grouped(adapter.rotation.rows) + " of its " +
                grouped(adapter.coordinates) + " coordinates)";

@@ -104,9 +104,8 @@ void add_curves(Document& page, const RunReport& run) {
     chart.height = 300;
     pictures.push_back(render(chart));
   };
-  // Pictures with captions are learned by the error of the noise.
-  const bool likelihood = run.samples != "pictures";
-  add("Loss", {.label = likelihood ? "cross-entropy (nats), log scale" : "log scale", .log = true},
+  add("Loss",
+      {.label = run.cross_entropy ? "cross-entropy (nats), log scale" : "log scale", .log = true},
       {series_of("training", kTraining, curves.train_loss),
        series_of("validation", kValidation, curves.validation_loss)});
   add("Accuracy", {.label = "validation " + run.samples + " right (%)", .max = 100},
@@ -128,7 +127,7 @@ void add_curves(Document& page, const RunReport& run) {
         "for new " +
         run.samples + " too; once validation turns upwards it learns the training " + run.samples +
         " by heart.";
-    if (run.samples == "images")
+    if (run.training_is_harder)
       caption += " Augmentation and label smoothing raise the training loss, so it may lie above.";
   }
   page.figure(pictures, caption);

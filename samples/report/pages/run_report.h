@@ -78,6 +78,8 @@ struct RunReport {
   int64_t steps = 0, total_steps = 0;
   double seconds = kUnset, images_per_second = kUnset;
   RunCurves curves = {};
+  bool cross_entropy = true;       // the curves' loss, in nats; else an error without a unit
+  bool training_is_harder = true;  // by augmentation and label smoothing, than validation
 
   std::string samples = "images";  // what the data are made of
   std::vector<TextReport> texts = {};

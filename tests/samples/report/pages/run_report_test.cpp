@@ -165,17 +165,49 @@ TEST_CASE("the run's page: well formed, self-contained, whatever is missing or h
 TEST_CASE(
     "a model of many layers shows its angles by depth, and says how many layers it leaves out") {
   RunReport run;
-  run.adapter = {.method = "oft", .label = "OFT b=8", .layers_in_model = 144};
+  run.adapter = {.method = "oft",
+                 .label = "OFT b=8",
+                 .layers_in_model = 144,
+                 .picture_layer = "vit.encoder.layer.23.attention.query",
+                 .rotation = {2, 2, {0, -1, 1, 0}},
+                 .coordinates = 2};
   for (int i = 0; i < 24; ++i) {
     for (const char* kind : {"query", "value"}) {
       run.adapter.layers.push_back({.path = str("vit.encoder.layer.", i, ".attention.", kind),
-                                    .degrees = {double(i), double(i)}});
+                                    .degrees = {double(i), double(i)},
+                                    .energy_before = 10,
+                                    .energy_after = 10});
     }
   }
-  const std::string html = render(run);
+  std::string html = render(run);
   CHECK_MESSAGE(complaint(html).empty(), complaint(html));
   CHECK(html.find("Median rotation angle by depth") != std::string::npos);
-  CHECK(html.find("Shown are 48 of 144 adapted layers") != std::string::npos);
+  const std::string some[] = {"Shown are 48 of 144 adapted layers", "The 48 layers as a table",
+                              "which turned most of those measured, by the median",
+                              "sum over the layers measured"},
+                    all[] = {"All 48 layers as a table", "which turned most, by the median",
+                             "sum over the layers<"};
+  for (const std::string& text : some) CHECK_MESSAGE(html.find(text) != std::string::npos, text);
+  for (const std::string& text : all) CHECK_MESSAGE(html.find(text) == std::string::npos, text);
+  run.adapter.layers_in_model = 48;
+  html = render(run);
+  for (const std::string& text : some) CHECK_MESSAGE(html.find(text) == std::string::npos, text);
+  for (const std::string& text : all) CHECK_MESSAGE(html.find(text) != std::string::npos, text);
+}
+
+TEST_CASE("the loss is called what it is, whatever the samples are called") {
+  for (const char* samples : {"images", "pictures"}) {
+    RunReport run;
+    run.samples = samples;
+    run.curves.train_loss = run.curves.validation_loss = {{1, 2}, {2, 1}};
+    const auto says = [&](const char* text) { return render(run).find(text) != std::string::npos; };
+    CHECK(says("cross-entropy (nats), log scale"));
+    CHECK(says("Augmentation and label smoothing raise the training loss"));
+    run.cross_entropy = run.training_is_harder = false;
+    CHECK_FALSE(says("cross-entropy"));
+    CHECK(says(">log scale<"));
+    CHECK_FALSE(says("Augmentation"));
+  }
 }
 
 TEST_CASE("what a method keeps is said by its facts: orthogonal or not, a scale or none") {
