@@ -90,14 +90,14 @@ bool is_in(const std::string& name, const std::string& module) {
          (name.size() == module.size() || module.back() == '.' || name[module.size()] == '.');
 }
 
-void set_trainable(Classifier& c, bool on, const std::string& prefix) {
+void set_trainable(Classifier& c, bool on, const std::string& name) {
   bool found = false;
   for (const nn::NamedTensor& p : nn::distinct_parameters(*c.model)) {
-    if (!is_in(p.name, prefix)) continue;
+    if (!is_in(p.name, name)) continue;
     set_requires_grad(*p.tensor, on);
     found = true;
   }
-  check(found, "set_trainable: no parameter and no module has the name \"", prefix, "\"");
+  check(found, "set_trainable: no parameter and no module has the name \"", name, "\"");
 }
 
 void set_classes(Classifier& c, const std::vector<std::string>& class_names) {
@@ -139,7 +139,7 @@ void bind_models(nb::module_& m) {
           "eval", [](Classifier& c) { nn::eval(*c.model); }, "Evaluation mode.")
       .def("parameters", parameters, "Every parameter by name; writing to one changes the model.")
       .def(
-          "set_trainable", set_trainable, nb::arg("on"), nb::arg("prefix") = "",
+          "set_trainable", set_trainable, nb::arg("on"), nb::arg("name") = "",
           "Makes parameters collect a gradient, or freezes them: all, or the parameter or those of "
           "the module of this name.")
       .def(

@@ -72,7 +72,7 @@ def test_state_dicts_of_arrays():
 def test_what_trains():
     model = small_vit()
     model.set_trainable(False)
-    model.set_trainable(True, "classifier")
+    model.set_trainable(True, name="classifier")
     assert {name for name, p in model.parameters().items() if p.requires_grad} == {"classifier.weight", "classifier.bias"}
     assert len(pp.fit(model, stripes(), steps=2)["step"]) == 2
     for wrong in ("head", "class", "classifier.weights"):
@@ -84,11 +84,11 @@ def test_layer_1_is_not_layer_10():
     model = pp.vit(image_size=4, patch_size=4, hidden_size=2, num_hidden_layers=12, num_attention_heads=1,
                    intermediate_size=2, class_names=["a", "b"])
     names = set(model.parameters())
-    for prefix in ("vit.encoder.layer.1", "vit.encoder.layer.1.", "vit.encoder.layer.1.output.dense.weight"):
+    for module in ("vit.encoder.layer.1", "vit.encoder.layer.1.", "vit.encoder.layer.1.output.dense.weight"):
         model.set_trainable(False)
-        model.set_trainable(True, prefix)
+        model.set_trainable(True, module)
         trainable = {name for name, p in model.parameters().items() if p.requires_grad}
-        assert trainable == {n for n in names if n == prefix or n.startswith(prefix.rstrip(".") + ".")} != set()
+        assert trainable == {n for n in names if n == module or n.startswith(module.rstrip(".") + ".")} != set()
 
 
 CONFIGS = {
