@@ -23,7 +23,7 @@ void add_rate_options(Options& options, TrainingSettings& s) {
   options.add("lr", &s.lr, "RATE", "highest learning rate").range(0);
   options
       .add("weight-decay", &s.weight_decay, "W",
-           "adamw: decoupled; sgd: added to the gradient; not on biases, norms and scales")
+           "decoupled; not on biases, norms and scales")
       .range(0);
   options.add("schedule", &s.schedule, "NAME", "of the rate: cosine, linear or constant")
       .choices({"cosine", "linear", "constant"});
@@ -74,6 +74,8 @@ void add_training_options(Options& options, TrainingSettings& s) {
   options.add("epochs", &s.epochs, "N", "passes over the training samples").range(1, 1e6);
   add_memory_options(options, s);
   add_rate_options(options, s);
+  options.option(&s.weight_decay).help =
+      "adamw: decoupled; sgd: added to the gradient; not on biases, norms and scales";
   options.add("head-lr", &s.head_lr, "RATE", "highest rate of the classifier; 0: it stays")
       .range(0)
       .default_is("--lr");
