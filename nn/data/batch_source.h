@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -49,6 +50,9 @@ class BatchSource {
   virtual int64_t size() const = 0;
   // What people call the sample: a file's path, or a number.
   virtual std::string name(int64_t position) const = 0;
+  // The files that the sample is read from, whatever it consists of: for an archive's member the
+  // archive. None of those that come from no file.
+  virtual std::vector<std::filesystem::path> files(int64_t) const { return {}; }
   // A number that tells these samples from others, by their names and what they are to teach: a run
   // goes on with its own data only.
   virtual uint64_t digest() const = 0;

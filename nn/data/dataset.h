@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,6 +25,9 @@ class LabelledSamples {
   virtual int64_t label(int64_t i) const = 0;
   // A file's path, or "train-images-idx3-ubyte.gz, image 7"; empty if samples have no name.
   virtual std::string own_name(int64_t i) const = 0;
+  // The files that the sample is read from, for an archive's member the archive; none of those that
+  // come from no file.
+  virtual std::vector<std::filesystem::path> files(int64_t) const { return {}; }
   // What one without a name is called, before its number: "image".
   virtual const char* kind() const { return "sample"; }
   // What people call the sample: its own name, else its number in these data.
@@ -72,6 +76,9 @@ class DatasetView : public Dataset<Sample> {
   int64_t size() const override { return int64_t(places_.size()); }
   int64_t label(int64_t i) const override { return at(i).label; }
   std::string own_name(int64_t i) const override { return source(i).own_name(at(i).position); }
+  std::vector<std::filesystem::path> files(int64_t i) const override {
+    return source(i).files(at(i).position);
+  }
   const char* kind() const override { return sources_.front()->kind(); }
   Sample sample(int64_t i) const override { return source(i).sample(at(i).position); }
 

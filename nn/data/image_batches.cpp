@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <numeric>
@@ -33,6 +34,9 @@ class ImageBatches : public ClassifiedSource {
     return all;
   }
   std::string name(int64_t position) const override { return data_->name(position); }
+  std::vector<std::filesystem::path> files(int64_t position) const override {
+    return data_->files(position);
+  }
 
   Batch batch(const std::vector<int64_t>& positions, Generator& generator) const override {
     return make(positions, all_of(positions), generator);

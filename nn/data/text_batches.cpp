@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,6 +21,9 @@ class TextBatches : public BatchSource {
 
   int64_t size() const override { return data_->size(); }
   std::string name(int64_t position) const override { return data_->name(position); }
+  std::vector<std::filesystem::path> files(int64_t position) const override {
+    return data_->files(position);
+  }
 
   uint64_t digest() const override {
     uint64_t hash = kWordHash;

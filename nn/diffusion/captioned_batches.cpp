@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <utility>
@@ -14,6 +16,8 @@
 #include "tensor/error.h"
 
 namespace papilio::nn {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -57,6 +61,14 @@ class CaptionedBatches : public BatchSource {
   }
   std::string name(int64_t position) const override {
     return data_->name(position % data_->size());
+  }
+  std::vector<fs::path> files(int64_t position) const override {
+    std::vector<fs::path> all;
+    for (const CaptionedData& data : {data_, o_.class_images}) {
+      if (data == nullptr) continue;
+      std::ranges::move(data->files(position % data->size()), std::back_inserter(all));
+    }
+    return all;
   }
 
   uint64_t digest() const override {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,6 +23,9 @@ class SomeSamples : public BatchSource {
 
   int64_t size() const override { return end_ - begin_; }
   std::string name(int64_t position) const override { return source_->name(begin_ + position); }
+  std::vector<std::filesystem::path> files(int64_t position) const override {
+    return source_->files(begin_ + position);
+  }
   uint64_t digest() const override { return source_->digest(); }
   Batch batch(const std::vector<int64_t>& positions, Generator& generator) const override {
     std::vector<int64_t> there = positions;

@@ -22,7 +22,7 @@ constexpr const char* kCaptions[] = {"text", "caption", "prompt"};
 constexpr const char* kConditioning[] = {"conditioning_image_file_name", "conditioning_image"};
 
 struct NamedImage {
-  std::string name;
+  std::vector<fs::path> files;  // the picture, and the one that conditions it
   CaptionedImage image;
 };
 
@@ -33,7 +33,8 @@ class Captioned : public Dataset<CaptionedImage> {
 
   int64_t size() const override { return int64_t(images_.size()); }
   int64_t label(int64_t) const override { return 0; }
-  std::string own_name(int64_t i) const override { return images_[size_t(i)].name; }
+  std::string own_name(int64_t i) const override { return images_[size_t(i)].files[0].string(); }
+  std::vector<fs::path> files(int64_t i) const override { return images_[size_t(i)].files; }
   CaptionedImage sample(int64_t i) const override { return images_[size_t(i)].image; }
 
  private:
@@ -69,12 +70,15 @@ CaptionedSplits open_captioned_folder(const fs::path& folder, const HoldOut& sha
       check<FileError>((row.first_of(kConditioning) == nullptr) == (conditioning == nullptr),
                        row.where, ": ", conditioning == nullptr ? "has" : "lacks",
                        " a conditioning picture, unlike the lines before");
-      CaptionedImage image{row.value(caption), reader(path)};
-      if (conditioning != nullptr) image.read_conditioning = reader(row.file(conditioning));
+      NamedImage named{{path}, {row.value(caption), reader(path)}};
+      if (conditioning != nullptr) {
+        named.files.push_back(row.file(conditioning));
+        named.image.read_conditioning = reader(named.files.back());
+      }
       std::vector<NamedImage>& to = row.part == Part::test         ? test
                                     : row.part == Part::validation ? validation
                                                                    : train;
-      to.push_back({path.string(), std::move(image)});
+      to.push_back(std::move(named));
     }
     check<FileError>(!train.empty(), folder.string(), ": holds no picture with a caption");
     HoldOut held = shares;
@@ -97,7 +101,7 @@ CaptionedData pictures_with_caption(const fs::path& folder, const std::string& c
   std::vector<NamedImage> images;
   for (const fs::path& path :
        with_file_errors(folder, [&] { return files_below(folder); }).pictures)
-    images.push_back({path.string(), {caption, reader(path)}});
+    images.push_back({{path}, {caption, reader(path)}});
   check<FileError>(!images.empty(), folder.string(), ": holds no picture (.jpg, .jpeg or .png)");
   return part_of(std::move(images));
 }

@@ -87,7 +87,10 @@ std::vector<std::string> class_names_of(const Files& files, const Version& versi
   return names;
 }
 
-ImageSplits open_files(const Files& files, const std::string& where, const HoldOut& shares) {
+// The files of a folder, or the members of an archive.
+ImageSplits open_files(const Files& files, const fs::path& path, bool packed,
+                       const HoldOut& shares) {
+  const std::string where = path.string();
   const auto version =
       std::ranges::find_if(kVersions, [&](const Version& v) { return files.contains(v.train[0]); });
   check<FileError>(version != kVersions.end(), where,
@@ -98,8 +101,9 @@ ImageSplits open_files(const Files& files, const std::string& where, const HoldO
     const auto found = files.find(file);
     if (found == files.end()) return nullptr;
     const std::string name = where + ", " + file;
-    return version->pickled ? read_cifar_pickle(found->second, names, name)
-                            : read_cifar(found->second, version->kind, names, name);
+    const std::vector<fs::path> from = {packed ? path : path / file};
+    return version->pickled ? read_cifar_pickle(found->second, names, name, from)
+                            : read_cifar(found->second, version->kind, names, name, from);
   };
   ImageData train;
   for (const char* batch : version->train) {
@@ -124,14 +128,16 @@ void append_pixels(std::vector<uint8_t>& pixels, std::string_view planes) {
 }
 
 ImageData images_of(std::vector<uint8_t> pixels, std::vector<int64_t> labels,
-                    const std::vector<std::string>& class_names, const std::string& name) {
+                    const std::vector<std::string>& class_names, const std::string& name,
+                    const std::vector<fs::path>& files) {
   return images_in_memory({.height = 32,
                            .width = 32,
                            .channels = 3,
                            .pixels = std::move(pixels),
                            .labels = std::move(labels),
                            .class_names = class_names,
-                           .name = name});
+                           .name = name,
+                           .files = files});
 }
 
 // The archive's last path component names a file.
@@ -148,7 +154,8 @@ Files files_of(const std::vector<TarMember>& members, const std::string& where) 
 }  // namespace
 
 ImageData read_cifar(std::string_view bytes, Cifar kind,
-                     const std::vector<std::string>& class_names, const std::string& name) {
+                     const std::vector<std::string>& class_names, const std::string& name,
+                     const std::vector<fs::path>& files) {
   const size_t labels = kind == Cifar::ten ? 1 : 2, record = labels + 3 * kPlane;
   check<FileError>(!bytes.empty() && bytes.size() % record == 0, name, ": expected records of ",
                    record, " bytes, got ", bytes.size(), " bytes");
@@ -162,11 +169,11 @@ ImageData read_cifar(std::string_view bytes, Cifar kind,
     classes.push_back(static_cast<unsigned char>(bytes[at + labels - 1]));
     append_pixels(pixels, bytes.substr(at + labels, 3 * kPlane));
   }
-  return images_of(std::move(pixels), std::move(classes), class_names, name);
+  return images_of(std::move(pixels), std::move(classes), class_names, name, files);
 }
 
 ImageData read_cifar_pickle(std::string_view bytes, const std::vector<std::string>& class_names,
-                            const std::string& name) {
+                            const std::string& name, const std::vector<fs::path>& files) {
   using Kind = Pickle::Kind;
   const Pickle pickle(bytes, name);
   const Pickle::Value* data = pickle.find(pickle.root(), "data");
@@ -191,7 +198,7 @@ ImageData read_cifar_pickle(std::string_view bytes, const std::vector<std::strin
     check<FileError>(pickle.at(i).kind == Kind::number, name, ": a label is no number");
     classes.push_back(pickle.at(i).number);
   }
-  return images_of(std::move(pixels), std::move(classes), class_names, name);
+  return images_of(std::move(pixels), std::move(classes), class_names, name, files);
 }
 
 bool is_cifar_folder(const fs::path& folder) {
@@ -217,14 +224,14 @@ ImageSplits open_cifar(const fs::path& path, const HoldOut& shares) {
     check<FileError>(!files.empty() || picture == members.end(), path.string(), ": holds ",
                      picture == members.end() ? "" : picture->path,
                      ", but neither CIFAR nor samples; folders of pictures are read unpacked");
-    return open_files(files, path.string(), shares);
+    return open_files(files, path, true, shares);
   }
   std::map<std::string, std::string> contents;
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename();
     if (is_wanted(name) && entry.is_regular_file()) contents[name] = read_file(entry.path());
   }
-  return open_files(Files(contents.begin(), contents.end()), path.string(), shares);
+  return open_files(Files(contents.begin(), contents.end()), path, false, shares);
 }
 
 }  // namespace papilio::nn

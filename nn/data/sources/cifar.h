@@ -15,14 +15,17 @@ enum class Cifar { ten, hundred };
 
 // One file of records: the label (CIFAR-100: the coarse one, then the fine one, which counts) and
 // 32 x 32 pixels, all red ones, then green, then blue. Throws FileError, beginning with `name`, for
-// a length that is no multiple of a record's and for labels out of range.
+// a length that is no multiple of a record's and for labels out of range. `files` are those that
+// the bytes come from.
 ImageData read_cifar(std::string_view bytes, Cifar kind,
-                     const std::vector<std::string>& class_names, const std::string& name);
+                     const std::vector<std::string>& class_names, const std::string& name,
+                     const std::vector<std::filesystem::path>& files = {});
 
 // One file of the Python version: a pickle (formats/pickle.h) of a dictionary with "data", an array
 // (N, 3072) of bytes, and "labels" or "fine_labels". Throws FileError, beginning with `name`.
 ImageData read_cifar_pickle(std::string_view bytes, const std::vector<std::string>& class_names,
-                            const std::string& name);
+                            const std::string& name,
+                            const std::vector<std::filesystem::path>& files = {});
 
 // Does the folder hold CIFAR-10's or CIFAR-100's binary or Python files?
 bool is_cifar_folder(const std::filesystem::path& folder);

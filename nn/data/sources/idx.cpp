@@ -193,7 +193,8 @@ ImageData idx_images(std::string_view images, const std::string& images_name,
                            .pixels = {pixels.data.begin(), pixels.data.end()},
                            .labels = std::move(numbers),
                            .class_names = class_names,
-                           .name = images_name});
+                           .name = images_name,
+                           .files = {images_name, labels_name}});
 }
 
 bool is_idx_folder(const fs::path& folder) {

@@ -25,7 +25,8 @@ struct IdxArray {
 IdxArray read_idx(std::string_view bytes, int dimensions, const std::string& name);
 
 // Images (N, H, W) of bytes with their labels, unpacked: (N), or QMNIST's (N, 8), of which the
-// first column is the class. `first_label` is class 0. Throws FileError.
+// first column is the class. `first_label` is class 0. The names are the files' paths, if they are
+// any. Throws FileError.
 ImageData idx_images(std::string_view images, const std::string& images_name,
                      std::string_view labels, const std::string& labels_name,
                      const std::vector<std::string>& class_names, int64_t first_label = 0);

@@ -1,6 +1,7 @@
 #include "nn/data/sources/image_dataset.h"
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -13,12 +14,14 @@ namespace {
 class MemoryImages : public ImageDataset {
  public:
   MemoryImages(Image shape, std::vector<uint8_t> pixels, std::vector<int64_t> labels,
-               std::vector<std::string> class_names, std::string name)
+               std::vector<std::string> class_names, std::string name,
+               std::vector<std::filesystem::path> files)
       : ImageDataset(std::move(class_names)),
         shape_(std::move(shape)),
         pixels_(std::move(pixels)),
         labels_(std::move(labels)),
-        name_(std::move(name)) {}
+        name_(std::move(name)),
+        files_(std::move(files)) {}
 
   int64_t size() const override { return int64_t(labels_.size()); }
   Image sample(int64_t i) const override {
@@ -31,6 +34,7 @@ class MemoryImages : public ImageDataset {
   std::string own_name(int64_t i) const override {
     return name_.empty() ? "" : str(name_, ", image ", i);
   }
+  std::vector<std::filesystem::path> files(int64_t) const override { return files_; }
   const char* kind() const override { return "image"; }
 
  private:
@@ -38,12 +42,13 @@ class MemoryImages : public ImageDataset {
   std::vector<uint8_t> pixels_;
   std::vector<int64_t> labels_;
   std::string name_;
+  std::vector<std::filesystem::path> files_;
 };
 
 }  // namespace
 
 ImageData images_in_memory(PixelArrays&& arrays) {
-  auto& [height, width, channels, pixels, labels, class_names, name] = arrays;
+  auto& [height, width, channels, pixels, labels, class_names, name, files] = arrays;
   check(height >= 1 && width >= 1 && (channels == 1 || channels == 3),
         "images_in_memory: expected images of 1 channel or 3, got ", height, 'x', width, 'x',
         channels);
@@ -57,7 +62,8 @@ ImageData images_in_memory(PixelArrays&& arrays) {
                      " classes");
   }
   return std::make_shared<MemoryImages>(Image{width, height, channels, {}}, std::move(pixels),
-                                        std::move(labels), std::move(class_names), std::move(name));
+                                        std::move(labels), std::move(class_names), std::move(name),
+                                        std::move(files));
 }
 
 }  // namespace papilio::nn

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct PixelArrays {
   std::vector<int64_t> labels = {};
   std::vector<std::string> class_names = {};
   std::string name = {};  // of the file they come from, or empty: they have none
+  std::vector<std::filesystem::path> files = {};  // that they are read from
 };
 
 // A data set of them. Throws FileError if the pixels' number is not the labels' or a label is no

@@ -37,6 +37,7 @@ class FolderImages : public ImageDataset {
   Image sample(int64_t i) const override { return read_image(files_[size_t(i)].path); }
   int64_t label(int64_t i) const override { return files_[size_t(i)].label; }
   std::string own_name(int64_t i) const override { return files_[size_t(i)].path.string(); }
+  std::vector<fs::path> files(int64_t i) const override { return {files_[size_t(i)].path}; }
 
  private:
   std::vector<File> files_;

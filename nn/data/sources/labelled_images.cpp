@@ -27,6 +27,9 @@ class ListedImages : public ImageDataset {
   Image sample(int64_t i) const override { return images_[size_t(i)].read(); }
   int64_t label(int64_t i) const override { return labels_[size_t(i)]; }
   std::string own_name(int64_t i) const override { return images_[size_t(i)].name; }
+  std::vector<std::filesystem::path> files(int64_t i) const override {
+    return {images_[size_t(i)].file};
+  }
 
  private:
   std::vector<LabelledImage> images_;

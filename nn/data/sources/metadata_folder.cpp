@@ -76,7 +76,7 @@ ImageSplits open_metadata_folder(const fs::path& folder, const HoldOut& shares) 
       const fs::path path = row.file(kFileName);
       const std::string label = label_of(row);
       seen.add(path, label, row.where);
-      list_of(parts, row.part).push_back({path.string(), label, [path] {
+      list_of(parts, row.part).push_back({path.string(), path, label, [path] {
                                             return read_image(path);
                                           }});
     }

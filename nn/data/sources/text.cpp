@@ -31,14 +31,15 @@ const std::vector<std::string> kClass = {"text"};  // every sample is of one
 // i length + 1, ..., (i + 1) length.
 class Pieces : public Dataset<TokenSequence> {
  public:
-  Pieces(std::string name, Tensor tokens, int64_t length)
-      : Dataset(kClass), name_(std::move(name)), tokens_(std::move(tokens)), length_(length) {}
+  Pieces(fs::path file, Tensor tokens, int64_t length)
+      : Dataset(kClass), file_(std::move(file)), tokens_(std::move(tokens)), length_(length) {}
 
   int64_t size() const override { return (tokens_.numel() - 1 + length_ - 1) / length_; }
   int64_t label(int64_t) const override { return 0; }
   std::string own_name(int64_t i) const override {
-    return str(name_, ", tokens ", i * length_, " to ", end(i) - 1);
+    return str(file_.string(), ", tokens ", i * length_, " to ", end(i) - 1);
   }
+  std::vector<fs::path> files(int64_t) const override { return {file_}; }
   TokenSequence sample(int64_t i) const override {
     TokenSequence sequence;
     for (int64_t k = i * length_; k < end(i); ++k)
@@ -50,7 +51,7 @@ class Pieces : public Dataset<TokenSequence> {
  private:
   int64_t end(int64_t i) const { return std::min(tokens_.numel(), (i + 1) * length_ + 1); }
 
-  std::string name_;
+  fs::path file_;
   Tensor tokens_;  // (N) int32 or int64
   int64_t length_;
 };
@@ -62,13 +63,16 @@ struct NamedSequence {
 };
 class Sequences : public Dataset<TokenSequence> {
  public:
-  explicit Sequences(std::vector<NamedSequence> all) : Dataset(kClass), all_(std::move(all)) {}
+  Sequences(fs::path file, std::vector<NamedSequence> all)
+      : Dataset(kClass), file_(std::move(file)), all_(std::move(all)) {}
   int64_t size() const override { return int64_t(all_.size()); }
   int64_t label(int64_t) const override { return 0; }
   std::string own_name(int64_t i) const override { return all_[size_t(i)].name; }
+  std::vector<fs::path> files(int64_t) const override { return {file_}; }
   TokenSequence sample(int64_t i) const override { return all_[size_t(i)].sequence; }
 
  private:
+  fs::path file_;
   std::vector<NamedSequence> all_;
 };
 
@@ -126,7 +130,7 @@ class Reader {
     if (options_.pack && whole) return packed(path, texts);
     for (NamedSequence& text : texts) cut(text);
     if (texts.empty()) return {};
-    return {std::make_shared<Sequences>(std::move(texts))};
+    return {std::make_shared<Sequences>(path, std::move(texts))};
   }
 
  private:
@@ -160,7 +164,7 @@ class Reader {
     for (const NamedSequence& text : texts)
       all.insert(all.end(), text.sequence.ids.begin(), text.sequence.ids.end());
     if (all.size() < 2) return {};
-    return {std::make_shared<Pieces>(path.string(), tensor<int32_t>(all), options_.length)};
+    return {std::make_shared<Pieces>(path, tensor<int32_t>(all), options_.length)};
   }
 
   TextData tokens_file(const fs::path& path) const {
@@ -181,7 +185,7 @@ class Reader {
       check_ids(tokens.data<int64_t>());
     else
       check_ids(tokens.data<int32_t>());
-    return std::make_shared<Pieces>(path.string(), tokens, options_.length);
+    return std::make_shared<Pieces>(path, tokens, options_.length);
   }
 
   // A record that is too long keeps its end, which is what counts; a text keeps its beginning.

@@ -157,8 +157,8 @@ class Shard {
     if (picture_.empty()) fail(": has no picture (.jpg, .jpeg or .png)");
     if (label_.empty()) fail(": has no class (.cls, or label in .json)");
     std::string name = name_ + '/' + picture_;
-    images_.push_back(
-        {name, label_, [owner = bytes_, data = data_, name] { return decode_image(data, name); }});
+    images_.push_back({name, name_, label_,
+                       [owner = bytes_, data = data_, name] { return decode_image(data, name); }});
     picture_.clear();
     label_.clear();
   }

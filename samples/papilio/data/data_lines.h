@@ -8,9 +8,9 @@
 
 namespace papilio::cli {
 
-// "data.train = 60 samples, 12345 bytes, checksum 17": of each part that trains or validates, with
-// the sizes of its pictures' files, or of the archives that they lie in. Nothing is read: of more
-// than 65,536 samples as many, evenly spaced, are looked at.
+// "data.train = 60 samples, 12345 bytes, checksum of their sizes 17": of each part that trains or
+// validates, with the sizes of the files that its samples lie in, each file once. Nothing is read:
+// of more than 65,536 samples as many, evenly spaced, are looked at.
 std::string data_lines(const TrainingData& data);
 
 }  // namespace papilio::cli

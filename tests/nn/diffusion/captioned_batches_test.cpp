@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nn/data/loader.h"
+#include "nn/train/shared_evaluation.h"
 #include "tests/nn/data/files.h"
 #include "tests/nn/diffusion/drawn_pictures.h"
 
@@ -90,7 +91,10 @@ TEST_CASE("captioned batches: class pictures beside the subject's, as many as th
   CHECK(first.inputs.to_vector<float>() == b.inputs.to_vector<float>());
   CHECK(first.more.at("class_inputs").to_vector<float>() !=
         b.more.at("class_inputs").to_vector<float>());
+  CHECK(source->files(3) == std::vector<fs::path>{own->name(1), others->name(3)});
   const auto alone = nn::captioned_batches(own, encode, {.size = 4});
+  CHECK(alone->files(1) == std::vector<fs::path>{own->name(1)});
+  CHECK(nn::samples_of(alone, 1, 2)->files(0) == alone->files(1));
   CHECK(alone->digest() != source->digest());
 }
 

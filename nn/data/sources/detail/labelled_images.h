@@ -15,8 +15,9 @@ namespace papilio::nn {
 
 // One picture, which is read when it is asked for.
 struct LabelledImage {
-  std::string name;   // for people, as an error begins
-  std::string label;  // of the class
+  std::string name;            // for people, as an error begins
+  std::filesystem::path file;  // that it is read from, or the archive
+  std::string label;           // of the class
   std::function<Image()> read;
 };
 

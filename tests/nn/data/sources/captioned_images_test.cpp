@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "nn/data/sources/metadata_folder.h"
 #include "tests/nn/data/files.h"
@@ -58,6 +59,8 @@ TEST_CASE("captions: metadata.jsonl with conditioning pictures, in parts") {
   CHECK(second.read().pixels[0] == 1);
   CHECK(second.read_conditioning().pixels[0] == 2);
   CHECK(splits.test->name(1) == (folder / "test/1.png").string());
+  CHECK(splits.test->files(1) ==
+        std::vector{folder / "test/1.png", folder / "test/outlines/2.png"});
 }
 
 TEST_CASE("captions: metadata.csv, held out as asked; labels make classes of it") {

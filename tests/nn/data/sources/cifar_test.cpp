@@ -57,6 +57,12 @@ void check_ten(const fs::path& path) {
   CHECK(image.pixels[1] == 3);
   CHECK(image.pixels[3071] == 200);
   CHECK(splits.test->label(3) == 3);
+  const std::vector<fs::path> files = splits.test->files(3);
+  REQUIRE(files.size() == 1);
+  if (fs::is_directory(path))
+    CHECK((files[0].stem() == "test_batch" && fs::exists(files[0])));
+  else
+    CHECK(files[0] == path);
 }
 
 }  // namespace

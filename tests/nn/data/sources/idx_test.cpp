@@ -64,6 +64,8 @@ TEST_CASE("IDX: images and labels, packed or not, with a validation part held ou
     }
   }
   CHECK(splits.test->name(7) == (folder / "t10k-images-idx3-ubyte").string() + ", image 7");
+  CHECK(splits.train->files(7) ==
+        std::vector{folder / "train-images-idx3-ubyte.gz", folder / "train-labels-idx1-ubyte.gz"});
   const auto first = [&](uint64_t seed) {
     return nn::open_images(folder.path(), {.validation = 0.2, .seed = seed}).validation->name(0);
   };

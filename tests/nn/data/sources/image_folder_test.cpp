@@ -61,6 +61,7 @@ TEST_CASE("a folder without parts is divided by seed, every class alike, every p
   for (int64_t i = 0; i < splits.test->size(); ++i) {
     const nn::Image image = splits.test->sample(i);
     CHECK(image.width == image.pixels[0] + 1);
+    CHECK(splits.test->files(i) == std::vector<fs::path>{splits.test->name(i)});
   }
   CHECK_THROWS_AS(nn::open_images(folder.path(), {.validation = 0.5, .test = 0.5}), ArgumentError);
 }

@@ -43,6 +43,7 @@ TEST_CASE("metadata.csv: names of classes, extra columns, pictures in folders") 
   REQUIRE(splits.train->size() == 20);
   for (int64_t i = 0; i < 20; ++i)
     CHECK(splits.train->label(i) == (splits.train->sample(i).pixels[0] % 2 == 0 ? 1 : 0));
+  CHECK(splits.train->files(0) == std::vector<std::filesystem::path>{splits.train->name(0)});
   const nn::ImageSplits divided = nn::open_images(folder.path());
   CHECK(divided.test->size() == 2);
   CHECK(divided.train->size() == 16);

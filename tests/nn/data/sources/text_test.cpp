@@ -71,6 +71,7 @@ TEST_CASE("open_text: a file in pieces, in which each token is predicted once") 
   for (int64_t i = 0; i < 4; ++i) predicted += splits.train->sample(i).ids.size() - 1;
   CHECK(predicted == 19);
   CHECK(splits.train->name(1) == (folder / "a.txt").string() + ", tokens 6 to 12");
+  CHECK(splits.train->files(1) == std::vector{folder / "a.txt"});
 }
 
 TEST_CASE("open_text: a folder's files by their names, and what is held out of the others") {
@@ -117,7 +118,9 @@ TEST_CASE("open_text: tokens stay in the file, and a sequence may be a line of i
   write_bytes(folder / "l.jsonl", "{\"text\": \"ab\"}\n{\"text\": \"cde\"}\n");
   nn::TextOptions each = all;
   each.pack = false;
-  CHECK(open(folder / "l.jsonl", each).train->size() == 2);
+  const nn::TextData lines = open(folder / "l.jsonl", each).train;
+  CHECK(lines->size() == 2);
+  CHECK(nn::text_batches(lines, 0)->files(1) == std::vector{folder / "l.jsonl"});
   CHECK(text_of(open(folder / "l.jsonl", all).train) == "ab<|endoftext|>cde<|endoftext|>");
 }
 

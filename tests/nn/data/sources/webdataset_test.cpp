@@ -50,6 +50,7 @@ TEST_CASE("webdataset: one file, or a folder of shards with their parts in their
     CHECK(splits.train->label(i) == i % 3);
   }
   CHECK(splits.test->name(0) == (folder / "photos-test-0000.tar/data/1060.png").string());
+  CHECK(splits.train->files(9) == std::vector{folder / "photos-train-0001.tar"});
   write_bytes(folder / "classes.txt", "cat\ndog\nowl\n");
   CHECK(nn::open_images(folder.path()).class_names() ==
         std::vector<std::string>{"cat", "dog", "owl"});
