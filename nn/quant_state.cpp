@@ -90,6 +90,7 @@ void take_4bit(QuantizedMatrix& q, Files& files) {
   JsonFields state(document, at);
   if (state.string("quant_type", "") != name_of(q.kind))
     state.fail("quant_type", std::string(name_of(q.kind)).c_str());
+  files.expect(!state.value("blocksize").is_null(), quant_state_name(q.kind), "has no blocksize");
   q.block_size = state.integer("blocksize", 64, 32, 4096);
   if (!std::has_single_bit(uint64_t(q.block_size))) state.fail("blocksize", "a power of two");
   q.dtype = dtype_named(state);
@@ -104,6 +105,9 @@ void take_4bit(QuantizedMatrix& q, Files& files) {
   const bool nested = files.has("weight.nested_absmax");
   q.absmax = files.take("weight.absmax", nested ? DType::uint8 : DType::float32, count);
   if (!nested) return;
+  for (const char* key : {"nested_blocksize", "nested_offset"})
+    files.expect(!state.value(key).is_null(), quant_state_name(q.kind), "has no ", key,
+                 ", without which weight.nested_absmax says nothing");
   q.nested_block_size = state.integer("nested_blocksize", 256, 1, int64_t(1) << 30);
   q.nested_offset = state.number("nested_offset", 0);
   q.nested_absmax =

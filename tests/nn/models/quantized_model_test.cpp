@@ -307,6 +307,24 @@ TEST_CASE("quantised files: what does not fit is named with its file and place")
   refused(four, state, text(R"({"quant_type": "fp4", "blocksize": 128, "shape": [32, 16]})"),
           "expected 4 of float32, got 8 of float32", layer + ".absmax");
   refused(eight, row + "SCB", ones({3}), "expected 16 of float32, got 3 of float32");
+  wrong_state(R"({"quant_type": "fp4", "shape": [32, 16]})", "has no blocksize");
+  // Scales that are quantised too have no usual block size and no usual offset.
+  const std::string nested = "gpt2_nf4_double",
+                    nested_state =
+                        "transformer.h.0.attn.c_attn.weight.quant_state.bitsandbytes__nf4";
+  const auto state_bytes = SafetensorsReader(golden(nested) / "model.safetensors")
+                               .tensor(nested_state)
+                               .to_vector<uint8_t>();
+  for (const std::string key : {"nested_blocksize", "nested_offset"}) {
+    for (const bool null : {false, true}) {
+      auto json = nlohmann::json::parse(state_bytes.begin(), state_bytes.end());
+      REQUIRE(json.contains(key));
+      json[key] = nullptr;
+      if (!null) json.erase(key);
+      refused(nested, nested_state, text(json.dump()),
+              "has no " + key + ", without which weight.nested_absmax says nothing");
+    }
+  }
 }
 
 TEST_CASE("quantised files: a kind of codes that is not known is named") {
