@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "kernels/cpu/parallel.h"
@@ -89,9 +90,13 @@ void quantize_rows(View codes, View scale, ConstView x) {
                    for (int64_t c = r * C; c < (r + 1) * C; ++c)
                      largest = std::max(largest, std::abs(in[c]));
                    of_row[r] = largest;
+                   // Below 3.7e-37 that is infinite, and the row as it is divided.
                    const float factor = largest > 0 ? 127 / largest : 0;
-                   for (int64_t c = r * C; c < (r + 1) * C; ++c)
-                     out[c] = uint8_t(int8_t(std::nearbyint(in[c] * factor)));
+                   const bool finite = factor <= std::numeric_limits<float>::max();
+                   for (int64_t c = r * C; c < (r + 1) * C; ++c) {
+                     const float part = finite ? in[c] * factor : in[c] / largest * 127;
+                     out[c] = uint8_t(int8_t(std::nearbyint(part)));
+                   }
                  }
                });
 }

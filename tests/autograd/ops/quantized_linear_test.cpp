@@ -135,4 +135,29 @@ TEST_CASE("quantize: codes are the nearest values, and a second time nothing cha
   }
 }
 
+TEST_CASE("quantize: a row of tiny numbers has the codes of a large one") {
+  const std::vector<float> row{3, -1.5F, 0, 0.75F};
+  const auto codes_times = [&](float scale) {
+    std::vector<float> values;
+    for (const float v : row) values.push_back(v * scale);
+    return quantize(tensor<float>(values, {1, 4}), Quantization::int8);
+  };
+  const auto want = codes_times(1).codes.to_vector<uint8_t>();
+  CHECK(want == std::vector<uint8_t>{127, uint8_t(-64), 0, 32});
+  // 127 divided by the largest of these is infinite in float32.
+  for (const float scale : {0x1p-122F, 0x1p-126F, 0x1p-140F}) {
+    CAPTURE(scale);
+    const QuantizedMatrix q = codes_times(scale);
+    CHECK(q.codes.to_vector<uint8_t>() == want);
+    CHECK(q.scale.item() == 3 * double(scale));
+  }
+}
+
+TEST_CASE("quantize_like: double quantisation of a matrix without elements has an offset") {
+  QuantizedMatrix form = quantize(zeros({0, 64}), Quantization::nf4);
+  form.nested_absmax = empty({0});
+  form.nested_table = arange(256, {.dtype = DType::float32});
+  CHECK(quantize_like(zeros({0, 64}), form).nested_offset == 0);
+}
+
 }  // namespace papilio::test
