@@ -107,6 +107,7 @@ class Rows {
   // Calls f(rows, first) with a tile after the other; the memory is one tile's.
   template <class F>
   void tiles(DType dtype, F&& f) const {
+    if (w_.out == 0) return;
     const int64_t rows = std::clamp<int64_t>(kTile / std::max<int64_t>(1, w_.in), 1, w_.out);
     const Tensor memory = empty({rows, w_.in}, {dtype, w_.device()});
     for (int64_t first = 0; first < w_.out; first += rows) {
@@ -279,7 +280,7 @@ QuantizedMatrix quantize_like(const Tensor& w, const QuantizedMatrix& form) {
     const NoGrad no_grad;
     double sum = 0;
     for (const double scale : q.absmax.to_vector<double>()) sum += scale;
-    const auto offset = float(sum / double(q.absmax.numel()));
+    const auto offset = float(sum / double(std::max<int64_t>(1, q.absmax.numel())));
     const Tensor rest = q.absmax - double(offset);
     q.nested_offset = offset;
     q.absmax = empty({rest.numel()}, {.dtype = DType::uint8});

@@ -42,7 +42,9 @@ Sample sample(Quantization kind, const char* label, const Dims& x, const Dims& w
   const auto reference = [kind, w](const Tensors& in) {
     const auto x = in[0].to_vector<double>(), m = dequantize(codes(kind, w)).to_vector<double>();
     const auto bias = in.size() > 1 ? in[1].to_vector<double>() : std::vector<double>();
-    const size_t out = size_t(w[0]), n = size_t(w[1]), rows = n == 0 ? 0 : x.size() / n;
+    const size_t out = size_t(w[0]), n = size_t(w[1]);
+    size_t rows = 1;
+    for (int d = 0; d + 1 < in[0].dim(); ++d) rows *= size_t(in[0].size(d));
     std::vector<double> y;
     for (size_t r = 0; r < rows; ++r)
       for (size_t o = 0; o < out; ++o) {
@@ -67,7 +69,9 @@ TEST_CASE("quantized_linear") {
                      sample(kind, "many dimensions", {2, 3, 2, 4}, {3, 4}, true),
                      sample(kind, "rows that begin inside a byte and a block", {3, 37}, {9, 37},
                             true),
-                     sample(kind, "no rows", {0, 6}, {2, 6}, true)},
+                     sample(kind, "no rows", {0, 6}, {2, 6}, true),
+                     sample(kind, "no inputs", {2, 0}, {3, 0}, true),
+                     sample(kind, "no outputs", {2, 3}, {0, 3}, true)},
          .tolerance_factor = 8});  // int8: W is rounded to 16 bits too
   }
   run({.name = "quantized_linear",
