@@ -97,6 +97,7 @@ void keep_other_fields(PretrainedModel& model, const json& document, JsonFields&
     JsonFields how = fields.object("quantization_config");
     if (how.string("quant_method", "bitsandbytes") != "bitsandbytes")
       how.fail("quant_method", "bitsandbytes, whose codes alone are read");
+    how.strings("llm_int8_skip_modules");
   }
   const ConfigFields own = model.config_fields();
   for (const auto& [key, value] : document.items()) {

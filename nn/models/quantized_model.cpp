@@ -18,6 +18,8 @@ namespace papilio::nn {
 
 namespace {
 
+constexpr const char* kField = "quantization_config";
+
 nlohmann::json fresh_config(Quantization kind) {
   const bool int8 = kind == Quantization::int8;
   return {{"quant_method", "bitsandbytes"},
@@ -33,6 +35,18 @@ nlohmann::json fresh_config(Quantization kind) {
           {"llm_int8_has_fp16_weight", false},
           {"llm_int8_enable_fp32_cpu_offload", false},
           {"llm_int8_skip_modules", nlohmann::json()}};
+}
+
+// What the codes are, in the place of what the fields said before: weights may be other ones.
+void set_codes(nlohmann::json& config, Quantization kind, bool double_quantized) {
+  const bool int8 = kind == Quantization::int8;
+  for (const std::string field : {"load_in_4bit", "load_in_8bit"}) {
+    const bool on = field == "load_in_8bit" ? int8 : !int8;
+    config[field] = on;
+    if (config.contains('_' + field)) config['_' + field] = on;
+  }
+  if (!int8) config["bnb_4bit_quant_type"] = std::string(name_of(kind));
+  config["bnb_4bit_use_double_quant"] = double_quantized;
 }
 
 double norm(const Tensor& x) {
@@ -51,16 +65,16 @@ bool is_quantized(Module& model) {
 }
 
 void set_quantization_config(PretrainedModel& model) {
-  constexpr const char *kField = "quantization_config", *kSkipped = "llm_int8_skip_modules";
+  constexpr const char* kSkipped = "llm_int8_skip_modules";
   std::optional<Quantization> kind;
+  bool double_quantized = false;
   std::vector<std::string> numbers;  // linear maps that are no codes
   for_each_module(model, [&](const std::string& path, Module& module) {
     const AdaptableLayer* const layer = linear_layer(module);
     if (layer == nullptr) return;
-    if (!layer->quantized)
-      numbers.push_back(path);
-    else if (!kind)
-      kind = layer->quantized.kind;
+    if (!layer->quantized) return numbers.push_back(path);
+    if (!kind) kind = layer->quantized.kind;
+    double_quantized |= layer->quantized.nested_absmax.defined();
   });
   if (!kind) {
     model.other_config.erase(kField);
@@ -69,6 +83,7 @@ void set_quantization_config(PretrainedModel& model) {
   const auto before = model.other_config.find(kField);
   nlohmann::json config =
       before == model.other_config.end() ? fresh_config(*kind) : parse_json(before->second, kField);
+  set_codes(config, *kind, double_quantized);
   nlohmann::json& skipped = config[kSkipped];
   // A list of one's own takes the place of Transformers' own, the head.
   if (!numbers.empty() && skipped.is_null() && model.in_head("lm_head")) skipped = {"lm_head"};
@@ -101,6 +116,7 @@ QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind) {
   });
   check(result.layers > 0, "quantize_layers: the model has no linear map in a list of layers");
   result.error /= double(result.layers);
+  model.other_config.erase(kField);  // of numbers it says nothing
   set_quantization_config(model);
   return result;
 }
