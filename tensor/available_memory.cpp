@@ -143,14 +143,15 @@ AvailableMemory system_memory(const fs::path& root, const ProcessLimits& limits,
   }
   bound(cgroup_memory(root), "cgroup limit");
   if (least.bytes != kNoLimit) least.bytes /= size_t(processes);
-  if (limits.address_space != kNoLimit) {
-    const size_t to_come =
-        kOtherThreads + without(limits.threads, field(status, "Threads:").value_or(1));
-    const size_t taken = kilobytes(status, "VmSize:", 0) + to_come * limits.stack;
-    bound(without(limits.address_space, taken), "ulimit -v");
-  }
-  if (limits.data != kNoLimit)
-    bound(without(limits.data, kilobytes(status, "VmData:", 0)), "ulimit -d");
+  // Stacks are addresses, and data: mappings of the process's own that can be written.
+  const size_t to_come =
+      kOtherThreads + without(limits.threads, field(status, "Threads:").value_or(1));
+  const auto bound_process = [&](size_t limit, std::string_view taken, const char* name) {
+    if (limit != kNoLimit)
+      bound(without(limit, kilobytes(status, taken, 0) + to_come * limits.stack), name);
+  };
+  bound_process(limits.address_space, "VmSize:", "ulimit -v");
+  bound_process(limits.data, "VmData:", "ulimit -d");
   return least;
 }
 

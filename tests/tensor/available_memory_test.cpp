@@ -53,8 +53,9 @@ TEST_CASE("available memory: what the kernel can give, unless a limit is nearer"
   CHECK(root.memory({.address_space = 4 * kGiB, .threads = 8, .stack = 2 << 20}).bytes ==
         3 * kGiB - (16 << 20));
   const AvailableMemory data = root.memory({.address_space = 4 * kGiB, .data = kGiB});
-  CHECK(data.bytes == kGiB / 2);
+  CHECK(data.bytes == kGiB / 2 - (24 << 20));
   CHECK(data.bound == "ulimit -d");
+  CHECK(root.memory({.data = kGiB, .threads = 8, .stack = 2 << 20}).bytes == kGiB / 2 - (16 << 20));
   CHECK(root.memory({.address_space = kGiB / 2}).bytes == 0);
   root.put("proc/sys/vm/overcommit_memory", "2\n");
   CHECK(root.memory().bytes == 2 * kGiB);
@@ -68,7 +69,7 @@ TEST_CASE("available memory: processes share what is the machine's, and have lim
   const ProcessLimits data{.data = 3 * kGiB};
   CHECK(root.memory(data).bound == "ulimit -d");
   CHECK(root.memory(data, 4).bytes == 2 * kGiB);
-  CHECK(root.memory(data, 2).bytes == 5 * kGiB / 2);  // of 4
+  CHECK(root.memory(data, 2).bytes == 5 * kGiB / 2 - (24 << 20));  // of 4
   root.put("proc/self/cgroup", "0::/run\n");
   root.put("sys/fs/cgroup/run/memory.max", "4294967296\n");
   root.put("sys/fs/cgroup/run/memory.current", "1073741824\n");
