@@ -36,7 +36,7 @@ TEST_CASE("tensor: 0-d and empty ones") {
   const auto e = empty({3, 0, 2});
   CHECK(e.defined());
   CHECK(e.numel() == 0);
-  CHECK(e.data<float>() == e.raw_data());
+  CHECK(e.raw_data() != nullptr);
   CHECK(e.to_vector().empty());
   CHECK(e.is_contiguous());
 }
