@@ -2,6 +2,7 @@
 // links' anchors name.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstddef>
 #include <filesystem>
@@ -76,15 +77,47 @@ Strings spelled_out(const std::string& path) {
   return all;
 }
 
-// Every file below the root but those that builds and git make.
+// What git leaves out, by a .gitignore of lines such as "/build*/", "*.swp" and "__pycache__/":
+// anchored with a first slash, folders alone with a last one.
+class Ignored {
+ public:
+  explicit Ignored(const std::string& gitignore) {
+    std::istringstream lines("/.git/\n/.git\n" + gitignore);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.empty() || line[0] == '#') continue;
+      const bool anchored = line[0] == '/', folder = line.back() == '/';
+      if (anchored) line.erase(0, 1);
+      if (folder) line.pop_back();
+      line = std::regex_replace(line, std::regex(R"(\.)"), R"(\.)");
+      line = std::regex_replace(line, std::regex(R"(\*)"), "[^/]*");
+      rules_.push_back({std::regex((anchored ? "" : "(.*/)?") + line), folder});
+    }
+  }
+  bool operator()(const std::string& path, bool is_folder) const {
+    for (const auto& [pattern, folder] : rules_)
+      if ((is_folder || !folder) && std::regex_match(path, pattern)) return true;
+    return false;
+  }
+
+ private:
+  struct Rule {
+    std::regex pattern;
+    bool folder;
+  };
+  std::vector<Rule> rules_;
+};
+
+// Every file below the root that git would have.
 Strings files_of(const fs::path& root) {
+  const Ignored ignored(read_bytes(root / ".gitignore"));
   Strings files;
   for (auto at = fs::recursive_directory_iterator(root); at != fs::recursive_directory_iterator();
        ++at) {
-    const std::string name = at->path().filename();
-    const bool made = at.depth() == 0 && (name == "build" || name == ".git");
-    if (made) at.disable_recursion_pending();
-    if (at->is_regular_file()) files.push_back(fs::relative(at->path(), root));
+    const std::string path = fs::relative(at->path(), root);
+    if (ignored(path, at->is_directory()))
+      at.disable_recursion_pending();
+    else if (at->is_regular_file())
+      files.push_back(path);
   }
   return files;
 }
@@ -127,6 +160,21 @@ TEST_CASE("pages name files and headings that are there") {
     ++pages;
   }
   CHECK(pages > 30);
+}
+
+TEST_CASE("pages are looked for among the files that git would have") {
+  const TemporaryFolder root;
+  write_bytes(root / ".gitignore", read_bytes(fs::path(source_root) / ".gitignore"));
+  for (const char* file :
+       {"a.md", "b/build.md", "b/build/a.md", "build/a.md", "build-clang/a.md", ".offline/a.md",
+        "runs/a.md", "b/runs/a.md", "b/__pycache__/a.md", ".git/a.md", ".github/a.md", "b/a.swp"}) {
+    fs::create_directories((root / file).parent_path());
+    write_bytes(root / file, "");
+  }
+  Strings files = files_of(root.path());
+  std::ranges::sort(files);
+  CHECK(files ==
+        Strings{".github/a.md", ".gitignore", "a.md", "b/build.md", "b/build/a.md", "b/runs/a.md"});
 }
 
 TEST_CASE("links, anchors and paths that lead nowhere are found") {
