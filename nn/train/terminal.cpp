@@ -76,7 +76,7 @@ std::string fitted(const std::vector<LinePart>& parts, int64_t columns) {
   int64_t taken = 0;
   for (const LinePart* part : by_rank) {
     const int64_t more = columns_of(part->text);
-    if (part->rank > 0 && taken + more > columns) continue;
+    if (part->rank > 0 && taken + more > columns) break;
     shown.insert(part);
     taken += more;
   }

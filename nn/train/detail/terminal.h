@@ -28,7 +28,8 @@ struct LinePart {
   std::string text;
   int rank = 0;
 };
-// The parts one after another, rank by rank as many as fit into the columns; what stays is cut.
+// The parts one after another, rank by rank as many as fit into the columns: what is left out takes
+// all higher ranks with it. What stays is cut.
 std::string fitted(const std::vector<LinePart>& parts, int64_t columns);
 
 }  // namespace papilio::nn

@@ -136,8 +136,12 @@ TEST_CASE("text is measured and cut in columns; a terminal that does not say tak
   CHECK(nn::cut_to("abcdef", 5) == "abcd…");
   CHECK(nn::cut_to("漢字漢字", 6) == "漢字…");
   CHECK(nn::cut_to("abc", 0) == "");
-  CHECK(nn::fitted({{"a", 0}, {"bb", 2}, {"ccc", 1}, {"d", 3}}, 5) == "acccd");
+  CHECK(nn::fitted({{"a", 0}, {"bb", 2}, {"ccc", 1}, {"d", 3}}, 5) == "accc");
   CHECK(nn::fitted({{"a", 0}, {"bb", 2}, {"ccc", 1}, {"d", 3}}, 7) == "abbcccd");
+  // A share of the peak is nothing without the rate that it is of.
+  const std::vector<nn::LinePart> rates{{"a", 0}, {" 1234 images/s", 1}, {" (5 %)", 2}};
+  CHECK(nn::fitted(rates, 10) == "a");
+  CHECK(nn::fitted(rates, 40) == "a 1234 images/s (5 %)");
   if (!Terminal::can_be_had()) return;
   const Terminal terminal(0);
   const char* const before = std::getenv("COLUMNS");
