@@ -55,6 +55,12 @@ std::vector<fs::path> half_written(const fs::path& folder) {
   return result;
 }
 
+// Is there something of this name, a link that leads nowhere too? Reading it says what is wrong.
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
+}
+
 }  // namespace
 
 Checkpoints::Checkpoints(fs::path folder, int64_t keep) : folder_(std::move(folder)), keep_(keep) {
@@ -110,8 +116,7 @@ std::vector<fs::path> Checkpoints::files() const {
 }
 
 bool Checkpoints::empty() const {
-  std::error_code ignored;
-  return files().empty() && !fs::exists(best(), ignored);
+  return files().empty() && !is_there(best());
 }
 
 std::optional<TrainingPlace> Checkpoints::newest_place() const {
@@ -129,8 +134,7 @@ std::optional<TrainingPlace> Checkpoints::resume(
     const TrainingParts& parts, std::vector<std::string>& warnings,
     const std::function<void(const TrainingPlace&, const fs::path&)>& accept) const {
   std::vector<fs::path> candidates = files();
-  std::error_code ignored;
-  if (fs::exists(best(), ignored)) candidates.push_back(best());
+  if (is_there(best())) candidates.push_back(best());
   for (const fs::path& path : candidates) {
     TrainingPlace place;
     try {

@@ -15,6 +15,7 @@
 #include "nn/data/sources/detail/class_names.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/file_format.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::nn {
 
@@ -202,8 +203,9 @@ ImageData read_cifar_pickle(std::string_view bytes, const std::vector<std::strin
 }
 
 bool is_cifar_folder(const fs::path& folder) {
-  std::error_code ignored;
-  const auto holds = [&](const char* file) { return fs::is_regular_file(folder / file, ignored); };
+  const auto holds = [&](const char* file) {
+    return file_exists(folder / file) && fs::is_regular_file(folder / file);
+  };
   // "train" alone says nothing; a folder of pictures has one, but no file.
   return std::ranges::any_of(kVersions, [&](const Version& v) {
     return holds(v.train[0]) && (!v.pickled || v.kind == Cifar::ten || holds(v.names));
@@ -229,7 +231,8 @@ ImageSplits open_cifar(const fs::path& path, const HoldOut& shares) {
   std::map<std::string, std::string> contents;
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename();
-    if (is_wanted(name) && entry.is_regular_file()) contents[name] = read_file(entry.path());
+    if (is_wanted(name) && file_exists(entry.path()) && entry.is_regular_file())
+      contents[name] = read_file(entry.path());
   }
   return open_files(Files(contents.begin(), contents.end()), path, false, shares);
 }

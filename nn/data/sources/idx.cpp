@@ -14,6 +14,7 @@
 #include "nn/data/sources/detail/class_names.h"
 #include "tensor/detail/lower_case.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/regular_file.h"
 #include "tensor/text.h"
 
 namespace papilio::nn {
@@ -36,13 +37,17 @@ std::optional<std::string> set_of(const fs::path& file) {
   return name.substr(0, name.size() - length);
 }
 
+bool is_file(const fs::path& path) {
+  return file_exists(path) && fs::is_regular_file(path);
+}
+
 // The sets whose train images are here, each with its name's beginning: "" or "emnist-letters-".
 std::set<std::string> sets_in(const fs::path& folder) {
   std::set<std::string> sets;
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
     const std::optional<std::string> set = set_of(entry.path());
-    if (set && entry.is_regular_file(ignored)) sets.insert(*set);
+    if (set && is_file(entry.path())) sets.insert(*set);
   }
   return sets;
 }
@@ -50,12 +55,11 @@ std::set<std::string> sets_in(const fs::path& folder) {
 // The file of one part ("emnist-letters-train", "images", {"idx3-ubyte"}), or nothing.
 fs::path find_part(const fs::path& folder, const std::string& part, const std::string& array,
                    std::initializer_list<const char*> kinds) {
-  std::error_code ignored;
   for (const char* kind : kinds) {
     for (const char* ending : {"", ".gz"}) {
       for (const char* between : {"-", "."}) {
         fs::path path = folder / str(part, '-', array, between, kind, ending);
-        if (fs::is_regular_file(path, ignored)) return path;
+        if (is_file(path)) return path;
       }
     }
   }
@@ -202,8 +206,7 @@ bool is_idx_folder(const fs::path& folder) {
 }
 
 bool is_idx_file(const fs::path& file) {
-  std::error_code ignored;
-  return set_of(file).has_value() && fs::is_regular_file(file, ignored);
+  return set_of(file).has_value() && is_file(file);
 }
 
 ImageSplits open_idx(const fs::path& path, const HoldOut& shares) {

@@ -102,7 +102,8 @@ std::map<Part, fs::path> part_folders(const fs::path& folder) {
   std::map<Part, fs::path> parts;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const Part part = part_named(entry.path().filename().string());
-    if (part != Part::none && entry.is_directory()) parts.emplace(part, entry.path());
+    if (part != Part::none && file_exists(entry.path()) && entry.is_directory())
+      parts.emplace(part, entry.path());
   }
   return parts;
 }
@@ -128,8 +129,13 @@ fs::path MetadataRow::file(const char* column) const {
                    where, ": ", column, ": expected a path inside the folder, got ",
                    name.substr(0, 80));
   fs::path path = folder / below;
-  check<FileError>(fs::is_regular_file(path), where, ": ", path.string(),
-                   ": there is no such file");
+  bool there = false;
+  try {
+    there = file_exists(path) && fs::is_regular_file(path);
+  } catch (const FileError& e) {
+    throw FileError(str(where, ": ", e.what()));
+  }
+  check<FileError>(there, where, ": ", path.string(), ": there is no such file");
   return path;
 }
 

@@ -356,6 +356,17 @@ TEST_CASE("checkpoints: the newest few stay; a damaged one is passed over, named
   warnings.clear();
   CHECK(checkpoints.resume(run.parts(), warnings)->step == 1);  // the best
   CHECK(warnings.size() == 1);
+  // A link that leads nowhere is a checkpoint that cannot be read, not an absent one.
+  fs::remove(checkpoints.best()), fs::remove(three);
+  fs::create_symlink("gone", checkpoints.best());
+  CHECK_FALSE(checkpoints.empty());
+  warnings.clear();
+  CHECK_THROWS_WITH(checkpoints.resume(run.parts(), warnings),
+                    (folder.path().string() + ": no checkpoint is whole").c_str());
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].find(checkpoints.best().string() + ": is a link to gone") == 0);
+  fs::remove(checkpoints.best());
+  CHECK(checkpoints.empty());
   write_bytes(checkpoints.best(), "short");
   CHECK_FALSE(checkpoints.empty());
   CHECK_THROWS_WITH(checkpoints.resume(run.parts(), warnings),

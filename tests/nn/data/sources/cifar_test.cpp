@@ -78,6 +78,21 @@ TEST_CASE("CIFAR-10: the folder, the folder above, the tar and the tar.gz are on
     check_ten(path);
 }
 
+TEST_CASE("CIFAR: a link that leads nowhere is no absent file") {
+  for (const char* file : {"data_batch_1.bin", "batches.meta.txt", "test_batch.bin"}) {
+    CAPTURE(file);
+    const TemporaryFolder folder;
+    for (const auto& [name, bytes] : ten_files()) write_bytes(folder / name, bytes);
+    fs::remove(folder / file);
+    fs::create_symlink("gone", folder / file);
+    CHECK_THROWS_WITH_AS(nn::open_images(folder.path()),
+                         ((folder / file).string() +
+                          ": is a link to gone, which cannot be followed: there is no such file")
+                             .c_str(),
+                         FileError);
+  }
+}
+
 TEST_CASE("CIFAR-100: the fine label counts") {
   TemporaryFolder folder;
   std::string bytes, names;

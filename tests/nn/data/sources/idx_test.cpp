@@ -73,6 +73,27 @@ TEST_CASE("IDX: images and labels, packed or not, with a validation part held ou
   CHECK((first(6) != first(5) || first(7) != first(5) || first(8) != first(5)));
 }
 
+TEST_CASE("IDX: a link that leads nowhere is no absent file") {
+  const auto refused = [](const fs::path& path, const fs::path& link) {
+    CHECK_THROWS_WITH_AS(
+        nn::open_images(path),
+        (link.string() + ": is a link to gone, which cannot be followed: there is no such file")
+            .c_str(),
+        FileError);
+  };
+  for (const char* name : {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte.gz"}) {
+    const TemporaryFolder folder;
+    write_part(folder.path(), "train", 30, false);
+    fs::create_symlink("gone", folder / name);
+    refused(folder.path(), folder / name);
+  }
+  const TemporaryFolder folder;
+  const fs::path images = folder / "train-images-idx3-ubyte";
+  fs::create_symlink("gone", images);
+  refused(folder.path(), images);
+  refused(images, images);
+}
+
 TEST_CASE("IDX: class names from the folder") {
   TemporaryFolder folder;
   fs::create_directories(folder / "FashionMNIST/raw");

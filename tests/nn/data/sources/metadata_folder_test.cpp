@@ -83,6 +83,21 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("metadata: a link that leads nowhere, or in a circle, is no absent picture") {
+  const TemporaryFolder folder;
+  write_numbered(folder / "a", 2);
+  fs::create_symlink("gone.png", folder / "a/link.png");
+  fs::create_symlink("circle.png", folder / "a/circle.png");
+  const auto refused = [&](const std::string& name, const std::string& says) {
+    write_bytes(folder / "metadata.csv", "file_name,label\na/0.png,x\n" + name + ",x\n");
+    CHECK(refusal(folder.path()) ==
+          str("/metadata.csv, line 3: ", (folder / name).string(), ": is a link to ", says));
+  };
+  refused("a/link.png", "gone.png, which cannot be followed: there is no such file");
+  refused("a/circle.png",
+          "circle.png, which cannot be followed: Too many levels of symbolic links");
+}
+
 TEST_CASE("metadata: without labels it is no source; what is wrong is said with its line") {
   const TemporaryFolder folder;
   write_numbered(folder / "a", 3);
