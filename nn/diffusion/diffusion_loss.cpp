@@ -18,8 +18,6 @@ namespace papilio::nn {
 
 namespace {
 
-constexpr const char* kName = "diffusion_loss";
-
 // The weight of each sample's error, (B).
 Tensor snr_weights(const NoiseSchedule& schedule, const Tensor& timesteps, double gamma) {
   std::vector<float> weights = schedule.snr(timesteps).to_vector<float>();
@@ -31,21 +29,10 @@ Tensor snr_weights(const NoiseSchedule& schedule, const Tensor& timesteps, doubl
   return copy_of(tensor<float>(weights), timesteps.device());
 }
 
-void check_options(const DiffusionLossOptions& options) {
-  check(options.snr_gamma >= 0 && options.prior_loss_weight >= 0, kName,
+void check_options(const char* operation, const DiffusionLossOptions& options) {
+  check(options.snr_gamma >= 0 && options.prior_loss_weight >= 0, operation,
         ": expected snr_gamma and prior_loss_weight of at least 0, got ", options.snr_gamma,
         " and ", options.prior_loss_weight);
-}
-
-// Each sample's mean squared error, weighed by its timestep, (B).
-Tensor weighed_errors(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
-                      const Tensor& latents, const Tensor& context, const Noising& noising,
-                      double snr_gamma, const Tensor& control) {
-  const auto& [noise, t] = noising;
-  const Tensor said = unet(schedule.add_noise(latents, noise, t), t, context, control);
-  const Tensor error = mse_loss(said, schedule.target(latents, noise, t), Reduction::none);
-  const Tensor each = mean(error, {1, 2, 3});
-  return snr_gamma > 0 ? each * snr_weights(schedule, t, snr_gamma) : each;
 }
 
 // Each of the subject's samples with the class's behind it: random numbers belong to pairs, which
@@ -69,23 +56,29 @@ Noising draw_noising(const NoiseSchedule& schedule, const Tensor& latents, Gener
   return {noise, timesteps};
 }
 
-Tensor diffusion_loss(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
-                      const Tensor& latents, const Tensor& context, const Noising& noising,
-                      const DiffusionLossOptions& options, const Tensor& control) {
-  check_options(options);
-  const int64_t B = latents.size(0), own = B - options.prior_samples;
-  check(options.prior_samples >= 0 && own >= 1, kName, ": expected 0 to ", B - 1,
-        " prior_samples of a batch of ", B, ", got ", options.prior_samples);
-  const Tensor each =
-      weighed_errors(unet, schedule, latents, context, noising, options.snr_gamma, control);
-  const Tensor subject = mean(slice(each, 0, 0, own));
-  if (options.prior_samples == 0) return subject;
-  return subject + mean(slice(each, 0, own)) * options.prior_loss_weight;
+Tensor diffusion_errors(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
+                        const Tensor& latents, const Tensor& context, const Noising& noising,
+                        const DiffusionLossOptions& options, const Tensor& control) {
+  check_options("diffusion_errors", options);
+  const auto& [noise, t] = noising;
+  const Tensor said = unet(schedule.add_noise(latents, noise, t), t, context, control);
+  const Tensor error = mse_loss(said, schedule.target(latents, noise, t), Reduction::none);
+  const Tensor each = mean(error, {1, 2, 3});
+  return options.snr_gamma > 0 ? each * snr_weights(schedule, t, options.snr_gamma) : each;
+}
+
+Tensor prior_preserving_mean(const Tensor& errors, const DiffusionLossOptions& options) {
+  constexpr const char* kName = "prior_preserving_mean";
+  check_options(kName, options);
+  check(errors.dim() == 1 && errors.numel() > 0 && errors.numel() % 2 == 0, kName,
+        ": expected errors of shape (2 N), got ", errors.shape());
+  const Tensor both = mean(reshape(errors, {errors.numel() / 2, 2}), {0});
+  return select(both, 0, 0) + select(both, 0, 1) * options.prior_loss_weight;
 }
 
 Tensor pipeline_loss(DiffusionPipeline& pipeline, const Batch& batch,
                      const DiffusionLossOptions& options) {
-  check_options(options);
+  check_options("pipeline_loss", options);
   Tensor images = batch.inputs, ids = batch.more.at("input_ids");
   const bool pairs = batch.more.contains("class_inputs");
   if (pairs) {
@@ -102,11 +95,9 @@ Tensor pipeline_loss(DiffusionPipeline& pipeline, const Batch& batch,
     control = (*pipeline.control)(found->second);
   }
   const NoiseSchedule& schedule = pipeline.scheduler->schedule;
-  const Tensor each = weighed_errors(*pipeline.unet, schedule, latents, context,
-                                     draw_noising(schedule, latents), options.snr_gamma, control);
-  if (!pairs) return mean(each);
-  const Tensor both = mean(reshape(each, {batch.size(), 2}), {0});
-  return select(both, 0, 0) + select(both, 0, 1) * options.prior_loss_weight;
+  const Tensor errors = diffusion_errors(*pipeline.unet, schedule, latents, context,
+                                         draw_noising(schedule, latents), options, control);
+  return pairs ? prior_preserving_mean(errors, options) : mean(errors);
 }
 
 Tensor vae_loss(AutoencoderKL& vae, const Tensor& images, double kl_weight, Tensor* latents) {

@@ -1,7 +1,6 @@
 // What a denoising model learns by.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,9 +17,7 @@ struct DiffusionLossOptions {
   // Min-SNR weighting (Hang and others, arXiv 2303.09556): each sample's error times min(snr,
   // gamma) / snr if noise is predicted, / (snr + 1) if velocity is; 0: all alike.
   double snr_gamma = 0;
-  // The last so many samples are of the class rather than the subject, and their mean error counts
-  // prior_loss_weight (Ruiz and others, arXiv 2208.12242, section 3.2).
-  int64_t prior_samples = 0;
+  // How much the class's samples count beside the subject's (prior_preserving_mean).
   double prior_loss_weight = 1;
 };
 
@@ -33,17 +30,22 @@ struct Noising {
 Noising draw_noising(const NoiseSchedule& schedule, const Tensor& latents,
                      Generator& generator = default_generator());
 
-// mean (unet(noisy latents, t, context) - target)^2, the target as the schedule's prediction_type
-// says; a scalar in float32. latents: (B, C, h, w), context: (B, S, D). Throws ArgumentError for
-// options out of range.
-Tensor diffusion_loss(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
-                      const Tensor& latents, const Tensor& context, const Noising& noising,
-                      const DiffusionLossOptions& options = {}, const Tensor& control = {});
+// Each sample's mean (unet(noisy latents, t, context) - target)^2, the target as the schedule's
+// prediction_type says, weighed by its timestep; (B) in float32. latents: (B, C, h, w), context:
+// (B, S, D). Throws ArgumentError for options out of range.
+Tensor diffusion_errors(UNet2DConditionModel& unet, const NoiseSchedule& schedule,
+                        const Tensor& latents, const Tensor& context, const Noising& noising,
+                        const DiffusionLossOptions& options = {}, const Tensor& control = {});
 
-// The same of a batch of captioned_batches, with draw_noising's noise: its pictures through the
-// VAE, its captions through the text encoder, which learns too if it trains; class_inputs, if there
-// are any, in one pass with them, each behind its own (options.prior_samples says nothing here);
-// its conditioning pictures through the pipeline's control.
+// errors: (2 N), of pairs, a sample of the subject and one of its class behind it. The mean of the
+// subject's and prior_loss_weight times that of the class's (Ruiz and others, arXiv 2208.12242,
+// section 3.2).
+Tensor prior_preserving_mean(const Tensor& errors, const DiffusionLossOptions& options = {});
+
+// The mean of the errors of a batch of captioned_batches, with draw_noising's noise: its pictures
+// through the VAE, its captions through the text encoder, which learns too if it trains;
+// class_inputs, if there are any, in one pass with them, each behind its own (prior_preserving_mean
+// then); its conditioning pictures through the pipeline's control.
 Tensor pipeline_loss(DiffusionPipeline& pipeline, const Batch& batch,
                      const DiffusionLossOptions& options = {});
 

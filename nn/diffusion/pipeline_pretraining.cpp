@@ -43,8 +43,8 @@ Tensor PipelinePretraining::loss(const Batch& batch) {
   const Tensor context = (*pipeline.text_encoder)(batch.more.at("input_ids"));
   const NoiseSchedule& schedule = pipeline.scheduler->schedule;
   latents = latents * pipeline.vae->config.scaling_factor;
-  return reconstruction + diffusion_loss(*pipeline.unet, schedule, latents, context,
-                                         draw_noising(schedule, latents), options);
+  return reconstruction + mean(diffusion_errors(*pipeline.unet, schedule, latents, context,
+                                                draw_noising(schedule, latents), options));
 }
 
 void PipelinePretraining::note(const Tensor& latents) {

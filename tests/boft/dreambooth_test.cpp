@@ -67,9 +67,10 @@ TEST_CASE("DreamBooth: Diffusers' and PEFT's losses, gradients and steps, of eve
     CHECK(boft::load_adapter(text, golden_diffusion("text_boft")).empty());
     const nn::Noising noising{answers.at("noise"), answers.at("timesteps")};
     const auto loss = [&] {
-      return nn::diffusion_loss(*pipeline.unet, pipeline.scheduler->schedule, answers.at("latents"),
-                                (*pipeline.text_encoder)(answers.at("tokens")), noising,
-                                {.prior_samples = 1, .prior_loss_weight = 0.5});
+      return nn::prior_preserving_mean(
+          nn::diffusion_errors(*pipeline.unet, pipeline.scheduler->schedule, answers.at("latents"),
+                               (*pipeline.text_encoder)(answers.at("tokens")), noising),
+          {.prior_loss_weight = 0.5});
     };
     // Gradients as values, then the values that were loaded again.
     backward(loss());

@@ -59,7 +59,8 @@ void compare(const std::string& folder, const fs::path& adapters, const std::str
   const Tensor &latents = batch.at("latents"), &t = noising.timesteps;
   const Tensor context = (*pipeline.text_encoder)(batch.at("tokens"));
   const Tensor output = (*pipeline.unet)(schedule.add_noise(latents, noising.noise, t), t, context);
-  const Tensor loss = nn::diffusion_loss(*pipeline.unet, schedule, latents, context, noising);
+  const Tensor loss =
+      mean(nn::diffusion_errors(*pipeline.unet, schedule, latents, context, noising));
   backward(loss);
   fs::create_directories(out);
   save_safetensors(out / "result.safetensors",
@@ -106,8 +107,8 @@ void time_step(const std::string& folder, const std::string& method, double seco
   nn::AdamW optimizer({{.parameters = nn::trainable_parameters(*unet)}});
   report(seconds, [&] {
     optimizer.zero_grad();
-    backward(nn::diffusion_loss(*unet, schedule, x.latents, x.context,
-                                nn::draw_noising(schedule, x.latents)));
+    backward(mean(nn::diffusion_errors(*unet, schedule, x.latents, x.context,
+                                       nn::draw_noising(schedule, x.latents))));
     optimizer.step();
   });
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "autograd/grad_mode.h"
+#include "autograd/ops/reduce.h"
 #include "tensor/creation.h"
 #include "tests/nn/models/golden_diffusion.h"
 
@@ -30,7 +31,7 @@ struct Case {
   }
   double loss(const nn::DiffusionLossOptions& options = {}) {
     const NoGrad no_grad;
-    return nn::diffusion_loss(*unet, schedule, latents, context, noising, options).item();
+    return mean(nn::diffusion_errors(*unet, schedule, latents, context, noising, options)).item();
   }
   // Each sample's mean squared error, in plain loops.
   std::vector<double> errors() {
@@ -48,7 +49,7 @@ struct Case {
 
 }  // namespace
 
-TEST_CASE("diffusion_loss: the mean squared error of noise, sample or velocity") {
+TEST_CASE("diffusion_errors: the mean squared error of noise, sample or velocity") {
   for (const nn::Prediction p :
        {nn::Prediction::epsilon, nn::Prediction::sample, nn::Prediction::v}) {
     Case c(p);
@@ -57,17 +58,22 @@ TEST_CASE("diffusion_loss: the mean squared error of noise, sample or velocity")
   }
 }
 
-TEST_CASE("diffusion_loss: the class's images weigh as they are told") {
-  Case c(nn::Prediction::epsilon);
-  const auto e = c.errors();
-  CHECK(c.loss({.prior_samples = 1}) == doctest::Approx((e[0] + e[1]) / 2 + e[2]).epsilon(1e-5));
-  CHECK(c.loss({.prior_samples = 2, .prior_loss_weight = 0.25}) ==
-        doctest::Approx(e[0] + (e[1] + e[2]) / 8).epsilon(1e-5));
-  CHECK(c.loss({.prior_samples = 2, .prior_loss_weight = 0}) ==
-        doctest::Approx(e[0]).epsilon(1e-5));
+TEST_CASE(
+    "prior_preserving_mean: the class's images, each behind its own, weigh as they are told") {
+  const Tensor errors = tensor<float>({1, 10, 2, 20});
+  CHECK(nn::prior_preserving_mean(errors).item() == 1.5 + 15);
+  CHECK(nn::prior_preserving_mean(errors, {.prior_loss_weight = 0.25}).item() == 1.5 + 15.0 / 4);
+  CHECK(nn::prior_preserving_mean(errors, {.prior_loss_weight = 0}).item() == 1.5);
+  CHECK_THROWS_WITH_AS(nn::prior_preserving_mean(ones({3})),
+                       "prior_preserving_mean: expected errors of shape (2 N), got (3)",
+                       ArgumentError);
+  CHECK_THROWS_WITH_AS(nn::prior_preserving_mean(errors, {.prior_loss_weight = -1}),
+                       "prior_preserving_mean: expected snr_gamma and prior_loss_weight of at "
+                       "least 0, got 0 and -1",
+                       ArgumentError);
 }
 
-TEST_CASE("diffusion_loss: min-SNR weights of noise and of velocity") {
+TEST_CASE("diffusion_errors: min-SNR weights of noise and of velocity") {
   for (const bool velocity : {false, true}) {
     Case c(velocity ? nn::Prediction::v : nn::Prediction::epsilon);
     const auto e = c.errors(), snr = c.schedule.snr(c.noising.timesteps).to_vector<double>();
@@ -78,13 +84,10 @@ TEST_CASE("diffusion_loss: min-SNR weights of noise and of velocity") {
   }
 }
 
-TEST_CASE("diffusion_loss: wrong options") {
+TEST_CASE("diffusion_errors: wrong options") {
   Case c(nn::Prediction::epsilon);
-  CHECK_THROWS_WITH_AS(c.loss({.prior_samples = 3}),
-                       "diffusion_loss: expected 0 to 2 prior_samples of a batch of 3, got 3",
-                       ArgumentError);
   CHECK_THROWS_WITH_AS(c.loss({.snr_gamma = -1}),
-                       "diffusion_loss: expected snr_gamma and prior_loss_weight of at least 0, "
+                       "diffusion_errors: expected snr_gamma and prior_loss_weight of at least 0, "
                        "got -1 and 1",
                        ArgumentError);
 }
