@@ -159,16 +159,13 @@ std::optional<int64_t> count_in(const File& file, const std::string& name) {
 }
 
 int64_t updates_in(const File& file) {
-  const std::string key = str(kOptimizer, "steps");
-  const auto found = file.content.tensors.find(key);
-  if (found == file.content.tensors.end() || found->second.dtype() != DType::int64 ||
-      found->second.numel() != 1)
-    file.fail("has no count of the optimiser's steps");
+  const auto steps = count_in(file, str(kOptimizer, "steps"));
+  if (!steps) file.fail("has no count of the optimiser's steps");
   // The average takes part in each of them; what is no count is refused when it is loaded.
-  const auto steps = count_in(file, key), averaged = count_in(file, str(kAverage, "updates"));
-  if (steps && averaged && *steps != *averaged)
+  const auto averaged = count_in(file, str(kAverage, "updates"));
+  if (averaged && *steps != *averaged)
     file.fail(str("its average has ", *averaged, " updates, the optimiser ", *steps, " steps"));
-  return found->second.item<int64_t>();
+  return *steps;
 }
 
 TrainingPlace place_of(const File& file) {

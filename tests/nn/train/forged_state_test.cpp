@@ -62,7 +62,9 @@ TEST_CASE(
   }
   refuses("random_offset: expected a number, got -1", word("random_offset", "-1"));
   const Tensor minus = full({}, -1.0, {.dtype = DType::int64});
-  refuses("Optimizer: expected steps >= 0, got -1", tensor("optimizer.steps", minus));
+  refuses("has no count of the optimiser's steps", tensor("optimizer.steps", minus));
+  // Nor is it told how far the run is.
+  CHECK_THROWS_AS(nn::read_training_place(file), FileError);
   refuses("has no count of the optimiser's steps", tensor("optimizer.steps", full({}, 1.5)));
   refuses("ModelAverage: expected updates >= 0, got -1", tensor("average.updates", minus));
   refuses("ModelAverage: expected updates of int64, got float32",
