@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "autograd/backward.h"
+#include "nn/detail/quant_state.h"
 #include "nn/detail/text_table.h"
 #include "tensor/copy.h"
 
@@ -179,6 +180,14 @@ LoadResult load_state_dict(Module& module, const StateDict& state, bool strict) 
   LoadResult result;
   std::vector<std::pair<Tensor, Tensor>> copies;
   std::set<std::string> known;
+  // Only a layer's own members can be of another form.
+  for (const auto& [name, tensor] : named_codes(module)) {
+    const auto found = is_state_name(name) ? state.find(name) : state.end();
+    check(found == state.end() || found->second.to_vector<double>() == tensor->to_vector<double>(),
+          "load_state_dict: ", name,
+          " says that the codes are of another form (blocks, offset, "
+          "dtype) than the model's");
+  }
   for (const auto& [name, tensor] : named_parameters(module, true)) {
     known.insert(name);
     const auto found = state.find(name);

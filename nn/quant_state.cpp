@@ -1,11 +1,13 @@
 #include "nn/detail/quant_state.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
+#include "nn/adapter.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/error.h"
@@ -149,6 +151,32 @@ Tensor state_of(const QuantizedMatrix& q) {
   }
   const std::string text = state.dump();
   return copy_of(tensor<uint8_t>(std::vector<uint8_t>(text.begin(), text.end())), q.device());
+}
+
+bool is_code_name(std::string_view name, const std::string& path) {
+  if (!name.starts_with(path)) return false;
+  name.remove_prefix(path.size());
+  return name == ".weight" || name.starts_with(".weight.") || name == ".SCB" ||
+         name == ".weight_format";
+}
+
+bool is_state_name(std::string_view name) {
+  return name.find(".weight.quant_state.") != name.npos || name.ends_with(".weight_format");
+}
+
+std::vector<NamedTensor> named_codes(Module& module) {
+  std::vector<std::string> paths;
+  for_each_module(module, [&](const std::string& path, Module& m) {
+    const auto* const layer = dynamic_cast<AdaptableLayer*>(&m);
+    if (layer != nullptr && layer->quantized) paths.push_back(path);
+  });
+  if (paths.empty()) return {};
+  std::vector<NamedTensor> all = named_parameters(module, true);
+  std::erase_if(all, [&](const NamedTensor& named) {
+    return std::ranges::none_of(
+        paths, [&](const std::string& path) { return is_code_name(named.name, path); });
+  });
+  return all;
 }
 
 bool has_codes(const StateDict& tensors, const std::string& path) {

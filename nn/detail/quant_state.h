@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "autograd/ops/quantized_linear.h"
 #include "nn/module.h"
@@ -14,6 +16,13 @@ namespace papilio::nn {
 std::string quant_state_name(Quantization kind);
 // Its bytes, a JSON text; of int8 weight_format, 0 for rows.
 Tensor state_of(const QuantizedMatrix& matrix);
+
+// Is this one of the names of the codes of the layer at `path`, and of what lies beside them? And
+// one of what says how codes are read (state_of)?
+bool is_code_name(std::string_view name, const std::string& path);
+bool is_state_name(std::string_view name);
+// The tensors of all quantised weights, which no training changes, in the order of the fields.
+std::vector<NamedTensor> named_codes(Module& module);
 
 // Where codes are read from; both take a tensor's name.
 struct CodesSource {

@@ -90,10 +90,8 @@ CodesSource codes_in(const fs::path& folder, const std::map<std::string, std::st
 }
 
 bool is_code_of(const std::string& name, const std::vector<std::string>& paths) {
-  return std::ranges::any_of(paths, [&](const std::string& path) {
-    return name == path + ".weight" || name.starts_with(path + ".weight.") ||
-           name == path + ".SCB" || name == path + ".weight_format";
-  });
+  return std::ranges::any_of(paths,
+                             [&](const std::string& path) { return is_code_name(name, path); });
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nn/detail/line_difference.h"
+#include "nn/detail/quant_state.h"
 #include "nn/parallel/detail/sum_in_order.h"
 #include "tensor/copy.h"
 #include "tensor/error.h"
@@ -88,10 +89,12 @@ void broadcast_parameters(Communicator& ranks, Module& model) {
                  named.tensor->requires_grad() ? ", trained\n" : "\n");
   }
   check_same_everywhere(ranks, "parameters", names);
-  std::set<std::string> parameters;
-  for (const NamedTensor& named : named_parameters(model)) parameters.insert(named.name);
+  std::set<std::string> frozen;
+  for (const NamedTensor& named : named_codes(model)) frozen.insert(named.name);
+  for (const NamedTensor& named : named_parameters(model))
+    if (!named.tensor->requires_grad()) frozen.insert(named.name);
   for (const NamedTensor& named : named_parameters(model, true)) {
-    if (parameters.contains(named.name) && !named.tensor->requires_grad()) continue;
+    if (frozen.contains(named.name)) continue;
     const Tensor host = copy_of(cpu_data(*named.tensor));
     ranks.broadcast(bytes_of(host));
     copy_(*named.tensor, host);

@@ -10,7 +10,9 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
+#include "nn/detail/quant_state.h"
 #include "tensor/copy.h"
 #include "tensor/files/safetensors.h"
 
@@ -65,12 +67,14 @@ std::string checksum(const Tensors& tensors, const Metadata& metadata) {
   return crc.text();
 }
 
-// A checksum of the parameters that do not train.
-std::string frozen_checksum(Module& model) {
+// A checksum of the parameters that do not train, and of the codes if they are to count.
+std::string frozen_checksum(Module& model, bool codes = true) {
   Crc crc;
   for (const auto& [name, tensor] : named_parameters(model)) {
     if (!tensor->requires_grad()) crc.add(name, *tensor);
   }
+  if (codes)
+    for (const auto& [name, tensor] : named_codes(model)) crc.add(name, *tensor);
   return crc.text();
 }
 
@@ -92,6 +96,7 @@ Tensors trained(Module& model) {
   for (const auto& [name, tensor] : named_parameters(model)) {
     if (!tensor->requires_grad()) all.erase(name);
   }
+  for (const auto& [name, tensor] : named_codes(model)) all.erase(name);
   return all;
 }
 
@@ -183,6 +188,27 @@ TrainingPlace place_of(const File& file) {
   return place;
 }
 
+// Takes the codes out of a file's tensors of the model: those of earlier builds have them, and not
+// in the checksum of what does not train. Throws if what does not train is not the file's.
+void check_frozen(const File& file, Tensors& tensors, Module& model) {
+  constexpr const char* kOther =
+      "the parameters that do not train are not those that the run began with";
+  const std::vector<NamedTensor> codes = named_codes(model);
+  const bool has_codes = std::ranges::any_of(
+      codes, [&](const NamedTensor& named) { return tensors.contains(named.name); });
+  if (file.word("frozen") != frozen_checksum(model, !has_codes)) file.fail(kOther);
+  if (!has_codes) return;
+  Crc mine, theirs;
+  for (const auto& [name, tensor] : codes) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end()) file.fail("lacks " + name);
+    mine.add(name, *tensor);
+    theirs.add(name, found->second);
+    tensors.erase(found);
+  }
+  if (mine.text() != theirs.text()) file.fail(kOther);
+}
+
 }  // namespace
 
 void save_training_state(const fs::path& path, const TrainingParts& parts,
@@ -212,10 +238,10 @@ void save_training_state(const fs::path& path, const TrainingParts& parts,
 TrainingPlace load_training_state(const fs::path& path, const TrainingParts& parts) {
   const File file = read_checked(path);
   TrainingPlace place = place_of(file);
-  if (file.word("frozen") != frozen_checksum(parts.model))
-    file.fail("the parameters that do not train are not those that the run began with");
   const Tensors& tensors = file.content.tensors;
-  const Tensors model = with_prefix(tensors, kModel), mine = trained(parts.model);
+  const Tensors mine = trained(parts.model);
+  Tensors model = with_prefix(tensors, kModel);
+  check_frozen(file, model, parts.model);
   const Tensors average = with_prefix(tensors, kAverage);
   if (average.empty() != (parts.average == nullptr))
     file.fail(average.empty() ? "holds no average" : "holds an average, which this run has not");
