@@ -5,7 +5,6 @@
 
 #include "kernels/blas_memory.h"
 #include "kernels/gemm.h"
-#include "kernels/threads.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/dry_run.h"
@@ -43,7 +42,6 @@ void check_gemm_size(const char* operation, int64_t rows, int64_t columns) {
 
 void expect_product_memory(const char* operation, Device device) {
   if (!device.is_cpu() || DryRun::active()) return;
-  expect_threads(num_threads());
   const auto missing = cpu::take_blas_memory();
   check<OutOfMemoryError>(missing.buffers == 0, operation,
                           ": a product is out of memory for OpenBLAS' own buffers (",

@@ -18,6 +18,8 @@ namespace {
 
 // Multiply-adds that are worth a thread.
 constexpr int64_t kThreadWork = 1 << 18;
+// Those above which OpenBLAS divides a product, and one of a single row.
+constexpr int64_t kBlasDivides = 4 << 16, kBlasDividesRow = 4 * 2304;
 
 struct Sizes {
   int64_t m, n, k;
@@ -82,6 +84,14 @@ void split_sum(const Product<T>& p, int64_t parts) {
   });
 }
 
+// All of it by one call, which OpenBLAS divides among threads of its own choice.
+template <class T>
+void whole(const Product<T>& p) {
+  const int64_t undivided = p.size.m == 1 ? kBlasDividesRow - 1 : kBlasDivides;
+  if (p.size.work() > undivided && !omp_in_parallel()) expect_threads(num_threads());
+  p.block(0, p.size.m, 0, p.size.n);
+}
+
 // Tall, wide and deep products are cut here, each thread running its own; OpenBLAS's threads do
 // better only if all three sizes are large.
 template <class T>
@@ -90,7 +100,7 @@ void threaded(const Product<T>& p) {
   const int64_t parts = part_count(p.size.work(), kThreadWork);
   const bool large = std::min({m, n, k}) > 512;
   if (parts == 1 || large) {
-    p.block(0, m, 0, n);
+    whole(p);
   } else if (k >= std::max(m, n) && k >= 128 * parts && m * n * parts <= 1 << 20) {
     split_sum(p, parts);
   } else if (m >= n && m >= 32 * parts) {
@@ -98,7 +108,7 @@ void threaded(const Product<T>& p) {
   } else if (n >= 32 * parts) {
     parallel_parts(n, parts, [&](int64_t, int64_t j, int64_t end) { p.block(0, m, j, end - j); });
   } else {
-    p.block(0, m, 0, n);
+    whole(p);
   }
 }
 
@@ -218,7 +228,9 @@ bool by_onednn(const Product<T>& p) {
 // All of a batch by oneDNN, or nothing: its matrices differ only in where they lie.
 template <class T>
 bool by_onednn(const Batch<T>& batch) {
-  if (!for_onednn<T>(batch.size()) || !by_onednn(batch[0])) return false;
+  if (!for_onednn<T>(batch.size())) return false;
+  if (!omp_in_parallel()) expect_threads(num_threads());  // for oneDNN's own region
+  if (!by_onednn(batch[0])) return false;
   const int64_t grain = batch.count() >= num_threads() ? 1 : batch.count();
   parallel_for(batch.count() - 1, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) by_onednn(batch[i + 1]);

@@ -1,10 +1,13 @@
 #include "kernels/threads.h"
 
 #include <omp.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <exception>
+#include <fstream>
 #include <latch>
 #include <string>
 #include <thread>
@@ -20,10 +23,26 @@ namespace {
 std::atomic<int> process_count = 0, changes = 0;
 thread_local int changes_seen = 0;
 thread_local bool has_own = false;
-thread_local int had_at_once = 1;
+// The most threads that the calling one has had, and how many its last region was of: OpenMP ends
+// those that a smaller team does without, and starts others for a larger one.
+thread_local int had_at_once = 1, last_team = 1;
 
-// How many of `count` threads the system gives at once. They end again; the memory of their stacks
-// stays for the next that are started.
+// Whether there is a limit that the stacks of threads may reach, other than of the threads' number.
+bool stacks_are_limited() {
+  const auto limited = [](auto resource) {
+    rlimit limit{};
+    return ::getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  };
+  static const bool commits_are = [] {
+    std::ifstream file("/proc/sys/vm/overcommit_memory");
+    int policy = 0;
+    return file >> policy && policy == 2;
+  }();
+  return commits_are || limited(RLIMIT_AS) || limited(RLIMIT_DATA);
+}
+
+// How many of `count` threads the system gives at once. They end again, and leave their places to
+// the next that are started.
 int start_at_once(int count, std::string& reason) {
   std::vector<std::thread> started;
   std::latch end(1);
@@ -61,14 +80,16 @@ void set_own_num_threads(int count) {
 }
 
 void expect_threads(int count) {
-  if (count <= had_at_once) return;
-  std::string reason;
-  const int given = 1 + start_at_once(count - 1, reason);
-  if (given < count)
-    throw OutOfMemoryError("threads: the system gives " + std::to_string(given) + " of " +
-                           std::to_string(count) + " at once (" + reason +
-                           "): memory or a limit does not suffice; try fewer threads");
-  had_at_once = count;
+  if (count > had_at_once || (count > last_team && stacks_are_limited())) {
+    std::string reason;
+    const int given = last_team + start_at_once(count - last_team, reason);
+    if (given < count)
+      throw OutOfMemoryError("threads: the system gives " + std::to_string(given) + " of " +
+                             std::to_string(count) + " at once (" + reason +
+                             "): memory or a limit does not suffice; try fewer threads");
+    had_at_once = std::max(had_at_once, count);
+  }
+  last_team = count;
 }
 
 }  // namespace papilio

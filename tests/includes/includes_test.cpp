@@ -67,7 +67,7 @@ const std::map<std::string, std::vector<std::string>> outside = {
     {"sys/ioctl.h", {"nn", "samples"}},
     {"sys/mman.h", {"kernels", "tensor", "samples"}},
     {"sys/prctl.h", {"nn"}},
-    {"sys/resource.h", {"tensor", "samples"}},
+    {"sys/resource.h", {"kernels", "tensor", "samples"}},
     {"sys/stat.h", {"tensor", "nn", "boft", "samples"}},
     {"unistd.h", {"tensor", "nn", "boft", "samples"}},
 };
