@@ -128,7 +128,7 @@ Tensor AdaptableLayer::to_matrix(const Tensor& w) const {
 }
 
 Tensor AdaptableLayer::from_matrix(const Tensor& w) const {
-  return reshape(w, weight.shape());
+  return weight ? reshape(w, weight.shape()) : w;  // codes are of layers with a matrix
 }
 
 Tensor AdaptableLayer::matrix() const {

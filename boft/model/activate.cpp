@@ -39,15 +39,40 @@ void check_activation(const std::vector<std::string>& names,
   }
 }
 
+void show_copy(const OwnTensor& own) {
+  if (own.coded != nullptr)
+    own.coded->store({own.copy, {}});
+  else
+    *own.field = own.copy;
+}
+
+void show_original(const OwnTensor& own) {
+  if (own.coded != nullptr)
+    own.coded->store({{}, own.codes});
+  else
+    *own.field = own.original;
+}
+
+namespace {
+
+bool is_shown(const OwnTensor& own) {
+  const auto& shown = own.field->storage();
+  if (own.coded == nullptr || !own.coded->quantized)
+    return shown == own.copy.storage() || (own.original && shown == own.original.storage());
+  return own.coded->quantized.codes.storage() == own.codes.codes.storage();
+}
+
+}  // namespace
+
 void show_own_tensors(const std::vector<Attached>& adapters,
                       const std::vector<std::string>& active) {
   check_own_tensors("AdapterModel", adapters);
   for (const Attached& a : adapters) {
-    for (const OwnTensor& own : a.own) *own.field = own.original;
+    for (const OwnTensor& own : a.own) show_original(own);
   }
   for (const Attached& a : adapters) {
     if (!contains(active, a.name)) continue;
-    for (const OwnTensor& own : a.own) *own.field = own.copy;
+    for (const OwnTensor& own : a.own) show_copy(own);
   }
 }
 
@@ -55,9 +80,7 @@ void check_own_tensors(const char* operation, const std::vector<Attached>& adapt
   const auto shows = [&](const Tensor* field) {
     for (const Attached& a : adapters) {
       for (const OwnTensor& own : a.own) {
-        if (own.field == field &&
-            (field->storage() == own.original.storage() || field->storage() == own.copy.storage()))
-          return true;
+        if (own.field == field && is_shown(own)) return true;
       }
     }
     return false;
@@ -74,6 +97,7 @@ void move_own_tensors(std::vector<Attached>& adapters, Device device) {
   for (Attached& a : adapters) {
     for (OwnTensor& own : a.own) {
       own.original = *own.field;
+      if (own.coded != nullptr) own.codes = own.coded->quantized;
       if (own.copy.device() == device) continue;
       const bool trainable = own.copy.requires_grad();
       own.copy = copy_of(own.copy, device);

@@ -40,13 +40,18 @@ std::string first_storage_warning(const Attached& a) {
   return "";
 }
 
-// What an adapter trains a copy of is numbers: codes become what they stand for.
-void dequantize_saved(nn::Module& model, const std::vector<std::string>& saved) {
-  nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
-    auto* const layer = dynamic_cast<nn::AdaptableLayer*>(&module);
-    const auto holds = [&](const std::string& s) { return path == s || path.starts_with(s + '.'); };
-    if (layer != nullptr && std::ranges::any_of(saved, holds)) layer->dequantize_weight();
-  });
+// Copies of what trains in full. Codes become what they stand for.
+std::vector<OwnTensor> copies_of(const std::vector<TrainedInFull>& fields) {
+  std::vector<OwnTensor> own;
+  for (const auto& [path, field, coded] : fields) {
+    if (coded == nullptr) {
+      own.push_back({path, field, *field, copy_of(*field)});
+      continue;
+    }
+    const Tensor w = coded->from_matrix(dequantize(coded->quantized));
+    own.push_back({path, field, {}, contiguous_data(w), coded, coded->quantized});
+  }
+  return own;
 }
 
 // Two names of one tensor (tied weights) of which these fields have one; else empty.
@@ -84,12 +89,9 @@ Attached attach(nn::Module& model, const std::string& name, const AdapterConfig&
   if (std::string warning = first_storage_warning(a); !warning.empty())
     a.warnings.push_back(std::move(warning));
   check_biases(bias_of(config), others);
-  dequantize_saved(model, targets.saved);
+  a.own = copies_of(trained_in_full(model, targets, bias_of(config)));
   std::vector<std::string> own, adapted;
-  for (const auto& [path, field] : trained_in_full(model, targets, bias_of(config))) {
-    own.push_back(path);
-    a.own.push_back({path, field, *field, copy_of(*field)});
-  }
+  for (const OwnTensor& copy : a.own) own.push_back(copy.path);
   const std::string parted = tied_among(model, own);
   check(parted.empty(), "modules_to_save: ", parted,
         " are one tensor (tied weights), of which an adapter cannot have a copy of its own");

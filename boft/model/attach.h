@@ -20,8 +20,10 @@ struct LayerRef {
 struct OwnTensor {
   std::string path;
   Tensor* field;    // in the model; holds `original` or `copy`, whichever is in use
-  Tensor original;  // the model's
-  Tensor copy;      // the adapter's
+  Tensor original;  // the model's; undefined if those are codes
+  Tensor copy;      // the adapter's; of codes the numbers that they stand for
+  nn::AdaptableLayer* coded = nullptr;  // the layer of `field`, if it has codes in its place
+  QuantizedMatrix codes = {};           // the model's
 };
 
 // An adapter that is attached: its configuration, and what was said about it.
@@ -36,8 +38,9 @@ struct Attached {
 };
 
 // Plugs an adapter into the layers that its configuration names, frozen and not active. The model's
-// fields hold its own tensors. Throws ArgumentError and leaves the model as it was for targets that
-// match nothing, a shape that does not divide, and trained biases beside those of `others`.
+// fields hold its own tensors, and keep them: codes of modules_to_save are dequantised in the copy.
+// Throws ArgumentError and leaves the model as it was for targets that match nothing, a shape that
+// does not divide, and trained biases beside those of `others`.
 Attached attach(nn::Module& model, const std::string& name, const AdapterConfig& config,
                 const std::vector<Attached>& others);
 

@@ -166,14 +166,18 @@ void AdapterModel::merge_and_unload(bool safe, std::vector<std::string> names,
           " are one tensor (tied weights), of which the adapter changes one; it can be merged and "
           "unmerged, but no plain model has its weights");
   merge(safe, std::move(names), progress);
-  std::vector<std::pair<Tensor*, Tensor>> keep;
+  std::vector<OwnTensor> keep;
   std::vector<std::pair<nn::AdaptableLayer*, nn::StoredWeight>> merged;
   for (const Attached& e : adapters_) {
     for (const LayerRef& ref : e.layers) merged.emplace_back(ref.layer, ref.layer->stored());
-    for (const OwnTensor& own : e.own) keep.emplace_back(own.field, own.field->detach());
+    for (OwnTensor own : e.own) {
+      if (!own.field->defined()) continue;  // codes, which come back
+      own.copy = own.field->detach();
+      keep.push_back(own);
+    }
   }
   unload();
-  for (auto& [field, value] : keep) *field = value;
+  for (const OwnTensor& own : keep) show_copy(own);
   for (auto& [layer, weight] : merged) layer->store(std::move(weight));
 }
 

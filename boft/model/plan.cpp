@@ -12,7 +12,7 @@ namespace papilio::boft {
 int64_t AdapterPlan::trainable_parameters() const {
   int64_t n = 0;
   for (const LayerPlan& layer : layers) n += layer.parameters;
-  for (const auto& [name, tensor] : trained_in_full) n += tensor->numel();
+  for (const TrainedInFull& own : trained_in_full) n += own.numel();
   return n;
 }
 

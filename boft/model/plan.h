@@ -13,8 +13,8 @@ namespace papilio::boft {
 
 // What a configuration would adapt and train in a model.
 struct AdapterPlan {
-  std::vector<LayerPlan> layers;                 // in the model's order
-  std::vector<nn::NamedTensor> trained_in_full;  // of modules_to_save, and biases
+  std::vector<LayerPlan> layers;               // in the model's order
+  std::vector<TrainedInFull> trained_in_full;  // of modules_to_save, and biases
   std::vector<std::string> warnings;
 
   // How many parameters would train, and whether no layer stands against it.

@@ -202,8 +202,8 @@ TargetSelection select_targets(nn::Module& model, const TargetRules& rules) {
   return selection;
 }
 
-std::vector<nn::NamedTensor> trained_in_full(nn::Module& model, const TargetSelection& targets,
-                                             const std::string& bias) {
+std::vector<TrainedInFull> trained_in_full(nn::Module& model, const TargetSelection& targets,
+                                           const std::string& bias) {
   const auto is_saved = [&](const std::string& parameter) {
     return std::ranges::any_of(
         targets.saved, [&](const std::string& path) { return parameter.starts_with(path + '.'); });
@@ -213,11 +213,17 @@ std::vector<nn::NamedTensor> trained_in_full(nn::Module& model, const TargetSele
     const std::string layer = parameter.substr(0, parameter.size() - 5);
     return bias == "all" || std::ranges::find(targets.adapted, layer) != targets.adapted.end();
   };
-  std::vector<nn::NamedTensor> result;
-  for (const auto& named : nn::named_parameters(model)) {
-    if (named.name.find(".adapters.") != std::string::npos) continue;
-    if (is_saved(named.name) || trains_bias(named.name)) result.push_back(named);
+  std::vector<TrainedInFull> result;
+  for (const auto& [name, tensor] : nn::named_parameters(model)) {
+    if (name.find(".adapters.") != std::string::npos) continue;
+    if (is_saved(name) || trains_bias(name)) result.push_back({name, tensor});
   }
+  nn::for_each_module(model, [&](const std::string& path, nn::Module& module) {
+    auto* const layer = dynamic_cast<nn::AdaptableLayer*>(&module);
+    const std::string name = path + ".weight";
+    if (layer != nullptr && layer->quantized && is_saved(name))
+      result.push_back({name, &layer->weight, layer});
+  });
   return result;
 }
 

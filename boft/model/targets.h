@@ -1,10 +1,12 @@
 // Which modules a configuration adapts: PEFT's rules, in PEFT's order.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "boft/methods/methods.h"
+#include "nn/adapter.h"
 #include "nn/module.h"
 
 namespace papilio::boft {
@@ -28,9 +30,19 @@ struct TargetSelection {
 // blames the layer filter.
 TargetSelection select_targets(nn::Module& model, const TargetRules& rules);
 
-// The model's parameters that train as they are beside the adapter: those of the saved modules, and
-// the biases that `bias` ("none", "all", or "boft_only" and its like: of adapted layers) names.
-std::vector<nn::NamedTensor> trained_in_full(nn::Module& model, const TargetSelection& targets,
-                                             const std::string& bias);
+// A tensor of the model that trains as it is beside the adapter.
+struct TrainedInFull {
+  std::string name;
+  Tensor* tensor;                       // the model's own field
+  nn::AdaptableLayer* coded = nullptr;  // the layer, if its codes are in this tensor's place
+
+  // How many elements train.
+  int64_t numel() const { return tensor->defined() ? tensor->numel() : coded->quantized.numel(); }
+};
+
+// Those of the saved modules, of which codes become numbers, and the biases that `bias` ("none",
+// "all", or "boft_only" and its like: of adapted layers) names.
+std::vector<TrainedInFull> trained_in_full(nn::Module& model, const TargetSelection& targets,
+                                           const std::string& bias);
 
 }  // namespace papilio::boft

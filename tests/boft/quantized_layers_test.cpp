@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
 #include "boft/model/model.h"
+#include "boft/model/plan.h"
 #include "nn/layers/conv1d.h"
 #include "nn/layers/linear.h"
 #include "tensor/copy.h"
@@ -154,6 +156,63 @@ TEST_CASE("modules_to_save: a quantised layer that trains becomes the numbers of
   CHECK(model.conv1d.weight.shape() == Dims{12, 8});
   CHECK(model.conv1d.weight.requires_grad());
   CHECK(difference(model.conv1d.matrix(), w) == 0);
+}
+
+TEST_CASE("modules_to_save: the codes come back, bit for bit, when their copy is not in use") {
+  for (const Quantization kind : kKinds) {
+    CAPTURE(std::string(name_of(kind)));
+    Two model;
+    prepare(model, kind, true);
+    for (const auto& [name, tensor] : nn::named_parameters(model))
+      *tensor = copy_of(tensor->detach(), DType::float32);
+    const Tensor x = copy_of(uniform64({5, 16}), DType::float32);
+    const std::vector<double> before = model(x).to_vector<double>();
+    const auto has_codes = [&](const Tensor& y) {
+      return model.conv1d.quantized && !model.conv1d.weight && y.to_vector<double>() == before;
+    };
+    boft::AdapterModel adapters(model);
+    const auto config = [](std::vector<std::string> targets) {
+      return boft::BoftConfig{.boft_block_size = 2,
+                              .target_modules = std::move(targets),
+                              .modules_to_save = {"conv1d"}};
+    };
+    // Blocks that do not divide are found after all else; nothing has changed then.
+    boft::BoftConfig wrong = config({"linear"});
+    wrong.boft_block_size = 5;
+    CHECK_THROWS_AS(adapters.add_adapter("default", wrong), ArgumentError);
+    CHECK(has_codes(model(x)));
+
+    const boft::AdapterPlan plan = boft::plan_adapter(model, config({"linear"}));
+    CHECK(plan.trained_in_full.size() == 2);
+    adapters.add_adapter("default", config({"linear"}));
+    CHECK(nn::count_parameters(model).trainable == plan.trainable_parameters());
+    CHECK_FALSE(model.conv1d.quantized);
+    fill_(adapters.own_tensors("default")[0].copy, 0.25);
+    fill_(adapters.own_tensors("default")[1].copy, 0.25);
+    const std::vector<double> trained = model(x).to_vector<double>();
+    CHECK(trained != before);
+    {
+      const auto off = adapters.disable();
+      CHECK(has_codes(model(x)));
+    }
+    CHECK(model(x).to_vector<double>() == trained);
+    // Another one begins at the codes, not at what the first has trained.
+    adapters.add_adapter("other", config({"linear"}));
+    adapters.set_adapter({"other"});
+    CHECK(difference(model.conv1d.matrix(), dequantize(adapters.own_tensors("other")[1].codes)) ==
+          0);
+    adapters.set_adapter({"default"});
+    CHECK(model(x).to_vector<double>() == trained);
+    adapters.delete_adapter("other");
+    adapters.unload();
+    CHECK(has_codes(model(x)));
+
+    adapters.add_adapter("default", config({"linear"}));
+    for (const auto& own : adapters.own_tensors("default")) fill_(own.copy, 0.25);
+    adapters.merge_and_unload();
+    CHECK_FALSE(model.conv1d.quantized);
+    CHECK(model(x).to_vector<double>() == trained);
+  }
 }
 
 }  // namespace papilio::test

@@ -16,6 +16,9 @@ void activate(std::vector<Attached>& adapters, const std::vector<std::string>& n
 void check_activation(const std::vector<std::string>& names,
                       const std::vector<const Attached*>& active);
 
+// Puts an adapter's own tensor, or the model's, into the model.
+void show_copy(const OwnTensor& own);
+void show_original(const OwnTensor& own);
 // Puts the active adapters' own tensors into the model's fields, the originals into all others.
 void show_own_tensors(const std::vector<Attached>& adapters,
                       const std::vector<std::string>& active);

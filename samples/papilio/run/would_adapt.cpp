@@ -78,9 +78,9 @@ Inspection would_adapt(const fs::path& adapter_config, const fs::path& folder) {
     row[row.size() - 2] = parameters;
     rows.push_back(row);
   };
-  for (const auto& [path, tensor] : plan.trained_in_full) {
-    last_row(path + " (in full)", with_commas(tensor->numel()));
-    own.push_back({{"path", path}, {"parameters", tensor->numel()}});
+  for (const boft::TrainedInFull& field : plan.trained_in_full) {
+    last_row(field.name + " (in full)", with_commas(field.numel()));
+    own.push_back({{"path", field.name}, {"parameters", field.numel()}});
   }
   const int64_t all = plan.trainable_parameters();
   last_row("total", with_commas(all));
