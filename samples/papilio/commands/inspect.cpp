@@ -4,10 +4,12 @@
 #include <string>
 #include <system_error>
 
+#include "nn/diffusion/pipeline.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/data/images.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/inspect_adapter.h"
 #include "samples/papilio/run/inspect_machine.h"
 #include "samples/papilio/run/inspect_model.h"
@@ -15,7 +17,6 @@
 #include "samples/papilio/run/inspect_plan.h"
 #include "samples/papilio/run/inspect_safetensors.h"
 #include "samples/papilio/run/model.h"
-#include "samples/papilio/run/pipeline.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/would_adapt.h"
 #include "tensor/files/detail/regular_file.h"

@@ -22,6 +22,7 @@
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/blend.h"
+#include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/language_model.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/run_files.h"

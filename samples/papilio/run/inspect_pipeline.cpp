@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/inspect_adapter.h"
-#include "samples/papilio/run/model.h"
 #include "samples/papilio/run/pipeline.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/text.h"

@@ -5,6 +5,7 @@
 
 #include "nn/models/pretrained.h"
 #include "nn/text/tokenizer_files.h"
+#include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/old_result.h"
 

@@ -1,13 +1,9 @@
 #include "samples/papilio/run/model.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -17,11 +13,10 @@
 #include "boft/model/detail/target_match.h"
 #include "boft/model/targets.h"
 #include "nn/models/pretrained.h"
-#include "nn/train/checkpoints.h"
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/old_result.h"
-#include "samples/papilio/run/pipeline.h"
 #include "samples/papilio/run/run_folder.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/json.h"
@@ -35,10 +30,6 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* kClassNames = "id2label.json";
-
-bool has(const fs::path& folder, const char* file) {
-  return file_exists(folder / file);
-}
 
 // What is wrong with a file is no wrong use of the command line.
 template <class F>
@@ -85,43 +76,6 @@ void warn_of_non_finite(nn::Module& model, const fs::path& from,
                        " holds numbers that are not finite");
     return;
   }
-}
-
-void check_folder(const fs::path& folder) {
-  std::error_code ignored;
-  check<FileError>(file_exists(folder), folder.string(), ": there is no such folder");
-  check<FileError>(fs::is_directory(folder, ignored), folder.string(), ": is not a folder");
-  const int error = ::access(folder.c_str(), R_OK | X_OK) == 0 ? 0 : errno;
-  check<FileError>(error == 0, folder.string(),
-                   ": cannot be read: ", std::generic_category().message(error));
-  check_not_half_replaced(folder);
-  const bool classifier_or_text = is_model_folder(folder) || is_adapter_folder(folder);
-  check<FileError>(classifier_or_text || !nn::is_pipeline_folder(folder), folder.string(),
-                   ": is a Stable Diffusion folder; generate, dreambooth and controlnet take it, "
-                   "and inspect shows it");
-  check<FileError>(classifier_or_text || !is_pipeline_adapter_folder(folder), folder.string(),
-                   ": holds adapters of a Stable Diffusion folder's parts; generate PIPELINE "
-                   "--adapter takes it, and inspect shows it");
-  check<FileError>(classifier_or_text || nn::Checkpoints(folder / "checkpoints").empty(),
-                   folder.string(),
-                   ": holds the checkpoints of a run that has not ended, and no result yet; "
-                   "--resume goes on with it");
-}
-
-bool is_model_folder(const fs::path& folder) {
-  return has(folder, "config.json") || has(folder, "model.safetensors");
-}
-
-bool is_adapter_folder(const fs::path& folder) {
-  return has(folder, "adapter_config.json") || has(folder, "adapter_model.safetensors");
-}
-
-void check_model_folder(const fs::path& folder) {
-  check_folder(folder);
-  check<FileError>(is_model_folder(folder) || !is_adapter_folder(folder), folder.string(),
-                   ": holds an adapter, not a model; it goes on top of the model it was made for");
-  check<FileError>(is_model_folder(folder), folder.string(),
-                   ": holds no model (config.json and model.safetensors)");
 }
 
 void add_adapter(Options& options, std::string& adapter, bool& ignore_unused) {
@@ -252,7 +206,7 @@ void save_class_names(const fs::path& folder, const std::vector<std::string>& cl
 }
 
 std::vector<std::string> read_class_names(const fs::path& folder) {
-  if (!has(folder, kClassNames)) return {};
+  if (!file_exists(folder / kClassNames)) return {};
   const fs::path path = folder / kClassNames;
   const json document = read_json(path);
   check<FileError>(document.is_object(), path.string(), ": expected names by number");

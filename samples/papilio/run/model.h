@@ -58,14 +58,6 @@ void replace_head(LoadedModel& loaded, std::vector<std::string> class_names);
 // them. Throws UsageError if it takes other features.
 void take_classifier(LoadedModel& loaded, const std::filesystem::path& folder);
 
-// Throws FileError unless the folder is there and holds a model.
-void check_model_folder(const std::filesystem::path& folder);
-// For readers: throws FileError if there is no such folder, if it may not be read, if its result
-// was being replaced when a process ended, or if it has none because a run has not ended.
-void check_folder(const std::filesystem::path& folder);
-bool is_model_folder(const std::filesystem::path& folder);
-bool is_adapter_folder(const std::filesystem::path& folder);
-
 // id2label.json of an adapter folder: PEFT's files do not say what the classes are called.
 void save_class_names(const std::filesystem::path& folder,
                       const std::vector<std::string>& class_names);

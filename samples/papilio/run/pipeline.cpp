@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <system_error>
 
+#include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/model.h"
 #include "samples/papilio/run/table.h"
 #include "tensor/available_memory.h"
@@ -62,10 +63,6 @@ void check_memory(const fs::path& folder, const std::string& variant) {
 void add_pipeline(Options& options, PipelineFolders& folders) {
   options.add("PIPELINE", &folders.model, "", "folder with model_index.json").required();
   options.add("variant", &folders.variant, "NAME", "of the weights' files: fp16");
-}
-
-bool is_pipeline_adapter_folder(const fs::path& folder) {
-  return is_adapter_folder(folder / "unet") || is_adapter_folder(folder / "text_encoder");
 }
 
 LoadedPipeline load_pipeline(const PipelineFolders& folders) {

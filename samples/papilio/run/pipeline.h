@@ -33,8 +33,4 @@ struct LoadedPipeline {
 // In evaluation mode. Throws FileError for what is missing, broken or does not go together.
 LoadedPipeline load_pipeline(const PipelineFolders& folders);
 
-// What dreambooth and controlnet write: an adapter for the UNet or the text encoder in folders of
-// these names.
-bool is_pipeline_adapter_folder(const std::filesystem::path& folder);
-
 }  // namespace papilio::cli

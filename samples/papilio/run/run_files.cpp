@@ -7,8 +7,7 @@
 #include "nn/text/tokenizer_files.h"
 #include "nn/train/checkpoints.h"
 #include "samples/papilio/options/settings_file.h"
-#include "samples/papilio/run/model.h"
-#include "samples/papilio/run/pipeline.h"
+#include "samples/papilio/run/folder_kind.h"
 #include "tensor/error.h"
 #include "tensor/text.h"
 

@@ -14,8 +14,7 @@
 #include "nn/train/checkpoints.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/settings_file.h"
-#include "samples/papilio/run/model.h"
-#include "samples/papilio/run/pipeline.h"
+#include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/run_files.h"
 #include "tensor/files/atomic_file.h"
 
