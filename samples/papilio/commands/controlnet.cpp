@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "samples/papilio/commands/commands.h"
-#include "samples/papilio/run/adapt_pipeline.h"
+#include "samples/papilio/diffusion/adapt_pipeline.h"
 
 namespace papilio::cli {
 

@@ -16,12 +16,12 @@
 #include "nn/text/tokenizer_files.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/data/processor.h"
+#include "samples/papilio/models/language_model.h"
+#include "samples/papilio/models/model.h"
 #include "samples/papilio/options/common.h"
-#include "samples/papilio/run/language_model.h"
-#include "samples/papilio/run/model.h"
+#include "samples/papilio/output/table.h"
 #include "samples/papilio/run/run_files.h"
 #include "samples/papilio/run/run_folder.h"
-#include "samples/papilio/run/table.h"
 
 namespace papilio::cli {
 

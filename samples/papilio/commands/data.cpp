@@ -11,8 +11,8 @@
 #include "samples/papilio/data/data_kinds.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/output_file.h"
+#include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
-#include "samples/papilio/run/table.h"
 #include "tensor/files/atomic_file.h"
 
 namespace papilio::cli {

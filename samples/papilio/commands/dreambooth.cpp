@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "samples/papilio/commands/commands.h"
-#include "samples/papilio/run/adapt_pipeline.h"
+#include "samples/papilio/diffusion/adapt_pipeline.h"
+#include "samples/papilio/diffusion/picture_maker.h"
 #include "samples/papilio/run/interrupt.h"
-#include "samples/papilio/run/picture_maker.h"
 #include "samples/papilio/run/ranks.h"
 #include "tensor/files/atomic_file.h"
 

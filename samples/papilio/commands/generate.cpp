@@ -11,11 +11,11 @@
 #include "nn/text/generate.h"
 #include "nn/text/text_stream.h"
 #include "samples/papilio/commands/commands.h"
+#include "samples/papilio/diffusion/generate_pictures.h"
+#include "samples/papilio/models/language_model.h"
+#include "samples/papilio/models/model.h"
 #include "samples/papilio/options/common.h"
-#include "samples/papilio/run/generate_pictures.h"
-#include "samples/papilio/run/language_model.h"
-#include "samples/papilio/run/model.h"
-#include "samples/papilio/run/table.h"
+#include "samples/papilio/output/table.h"
 
 namespace papilio::cli {
 

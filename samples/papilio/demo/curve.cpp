@@ -14,8 +14,8 @@
 #include "samples/papilio/data/median.h"
 #include "samples/papilio/demo/curve_points.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
-#include "samples/papilio/run/table.h"
 #include "samples/papilio/version.h"
 #include "tensor/copy.h"
 

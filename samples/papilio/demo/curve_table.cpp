@@ -10,7 +10,7 @@
 #include <tuple>
 #include <utility>
 
-#include "samples/papilio/run/table.h"
+#include "samples/papilio/output/table.h"
 #include "tensor/text.h"
 
 namespace papilio::demo {

@@ -11,7 +11,7 @@
 #include "nn/init.h"
 #include "nn/optim/parameter_groups.h"
 #include "samples/papilio/data/median.h"
-#include "samples/papilio/run/fit_head.h"
+#include "samples/papilio/images/fit_head.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"

@@ -23,8 +23,8 @@
 #include "nn/train/fit.h"
 #include "nn/train/progress.h"
 #include "samples/papilio/data/texts.h"
+#include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
-#include "samples/papilio/run/table.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/random.h"
 

@@ -8,9 +8,9 @@
 
 #include "samples/papilio/demo/language.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
-#include "samples/papilio/run/table.h"
-#include "samples/papilio/run/text_result.h"
+#include "samples/papilio/text/text_result.h"
 #include "samples/papilio/version.h"
 #include "samples/report/pages/html.h"
 #include "samples/report/svg/lines.h"

@@ -4,7 +4,7 @@
 
 #include "samples/papilio/demo/curve.h"
 #include "samples/papilio/options/model_options.h"
-#include "samples/papilio/run/table.h"
+#include "samples/papilio/output/table.h"
 
 namespace papilio::demo {
 

@@ -11,7 +11,7 @@
 #include "boft/geometry/angles.h"
 #include "boft/ops/butterfly_rotation.h"
 #include "nn/train/fit.h"
-#include "samples/papilio/run/report_data.h"
+#include "samples/papilio/report/report_data.h"
 #include "tensor/copy.h"
 
 namespace papilio::demo {

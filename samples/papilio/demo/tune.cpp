@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
-#include "samples/papilio/run/table.h"
 
 namespace papilio::demo {
 

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-#include "samples/papilio/run/shell.h"
+#include "samples/papilio/output/shell.h"
 
 namespace papilio::cli {
 

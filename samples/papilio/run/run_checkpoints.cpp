@@ -11,7 +11,7 @@
 #include "nn/detail/line_difference.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/data/data_lines.h"
-#include "samples/papilio/run/table.h"
+#include "samples/papilio/output/table.h"
 #include "tensor/random.h"
 
 namespace papilio::cli {

@@ -4,10 +4,10 @@
 
 #include "kernels/threads.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/output/table.h"
 #include "samples/papilio/run/orthogonality.h"
 #include "samples/papilio/run/ranks.h"
 #include "samples/papilio/run/run_files.h"
-#include "samples/papilio/run/table.h"
 #include "samples/papilio/version.h"
 #include "tensor/files/atomic_file.h"
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "samples/papilio/options/common.h"
-#include "samples/papilio/run/shell.h"
+#include "samples/papilio/output/shell.h"
 #include "tensor/available_memory.h"
 #include "tensor/text.h"
 

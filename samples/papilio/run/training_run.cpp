@@ -7,10 +7,10 @@
 
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/settings_file.h"
+#include "samples/papilio/report/report_adapter.h"
+#include "samples/papilio/report/report_page.h"
 #include "samples/papilio/run/orthogonality.h"
 #include "samples/papilio/run/ranks.h"
-#include "samples/papilio/run/report_adapter.h"
-#include "samples/papilio/run/report_page.h"
 #include "samples/papilio/run/report_training.h"
 #include "samples/papilio/run/run_files.h"
 #include "samples/papilio/run/run_folder.h"

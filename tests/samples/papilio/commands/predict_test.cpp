@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "samples/papilio/run/predictions_file.h"
+#include "samples/papilio/output/predictions_file.h"
 #include "tests/nn/data/files.h"
 #include "tests/samples/papilio/program.h"
 

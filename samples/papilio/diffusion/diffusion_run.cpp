@@ -1,0 +1,132 @@
+#include "samples/papilio/diffusion/diffusion_run.h"
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "autograd/anomaly.h"
+#include "autograd/grad_mode.h"
+#include "nn/eval_mode.h"
+#include "samples/papilio/models/model_lines.h"
+#include "samples/papilio/output/table.h"
+#include "samples/papilio/report/report_page.h"
+#include "tensor/copy.h"
+#include "tensor/creation.h"
+#include "tensor/random.h"
+
+namespace papilio::cli {
+
+void add_diffusion_data(Options& options, RunSettings& run, DiffusionSettings& s) {
+  run.data.path.clear();  // nothing is built in
+  options
+      .add("resolution", &s.resolution, "PIXELS",
+           "side of the square that each picture is resized and cut to")
+      .range(0, 16384)
+      .default_is("the model's own");
+  options.flag("center-crop", s.center_crop, "cut the middle, not a place drawn anew each time");
+  options.add("hflip", &s.hflip, "P", "probability of mirroring left and right").range(0, 1);
+  options
+      .add("caption-dropout", &s.caption_dropout, "P",
+           "probability that a caption is left out, so that guidance learns what no caption means")
+      .range(0, 1);
+  add_corrupt(options, &run.data.corrupt);
+  add_workers(options, run.data.workers);
+  add_out(options, run.out);
+  add_overwrite(options, run.overwrite, "a result");
+}
+
+nn::CaptionedData open_captions(const std::string& folder) {
+  check<FileError>(nn::is_captioned_folder(folder), folder,
+                   ": holds no metadata.jsonl or metadata.csv with captions (file_name, text)");
+  return nn::open_captioned_folder(folder, {.validation = 0, .test = 0}).train;
+}
+
+nn::Batches diffusion_batches(nn::DiffusionPipeline& pipeline, const nn::CaptionedData& data,
+                              DiffusionSettings& s, nn::OnCorrupt on_corrupt,
+                              const nn::CaptionedData& class_images) {
+  if (s.resolution == 0) s.resolution = pipeline.default_side();
+  const int64_t step = pipeline.vae->config.pixels_of_latent();
+  check<UsageError>(s.resolution % step == 0, "--resolution: expected a multiple of ", step,
+                    ", pixels of a latent, got ", s.resolution);
+  for (const nn::CaptionedData& part : {data, class_images}) {
+    for (int64_t i = 0; part != nullptr && i < part->size(); ++i) {
+      try {
+        pipeline.prompt_ids(part->sample(i).caption);
+      } catch (const ArgumentError& e) {
+        throw FileError(part->name(i) + ": " + e.what());
+      }
+    }
+  }
+  return nn::captioned_batches(
+      data, [&pipeline](const std::string& caption) { return pipeline.prompt_ids(caption); },
+      {.size = s.resolution,
+       .random_crop = !s.center_crop,
+       .hflip = s.hflip,
+       .caption_dropout = s.caption_dropout,
+       .class_images = class_images,
+       .on_corrupt = on_corrupt});
+}
+
+DiffusionRun::DiffusionRun(TrainingCommand command, DiffusionSubject subject)
+    : TrainingRun(std::move(command)), subject_(std::move(subject)) {
+  parts_.train = subject_.data;
+  parts_.workers = settings().data.workers;
+}
+
+std::string DiffusionRun::settle() {
+  return nn::trainable_parameters_line(subject_.model);
+}
+
+TrainingJob DiffusionRun::job() {
+  Fit fit = fit_by_loss(subject_.model, settings().training, subject_.loss);
+  if (subject_.end_step) {
+    fit = [fit, end_step = subject_.end_step](nn::Loader& loader, nn::Optimizer& optimizer,
+                                              nn::FitOptions options) {
+      options.on_step = [&end_step, after = options.on_step](const nn::StepReport& r) {
+        end_step();
+        return after(r);
+      };
+      fit(loader, optimizer, options);
+    };
+  }
+  return {.model = subject_.model,
+          .fit = fit,
+          .evaluate = {},
+          .operations = {},
+          .data = parts_,
+          .steps = subject_.settings.steps,
+          .samples = "pictures",
+          .model_lines = pipeline_lines(subject_.pipeline)};
+}
+
+// Latents of noise: weights that are not finite give no finite answer to any.
+bool DiffusionRun::gives_numbers() {
+  const NoGrad no_grad;
+  nn::DiffusionPipeline& pipeline = subject_.pipeline;
+  const nn::EvalMode eval_mode(pipeline);
+  const auto& config = pipeline.unet->config;
+  Generator generator;
+  const Tensor latents =
+      randn({1, config.in_channels, config.sample_size, config.sample_size}, {}, generator);
+  const Tensor t = copy_of(tensor<int64_t>({0}), pipeline.device());
+  return all_finite(
+      (*pipeline.unet)(copy_of(latents, pipeline.device()), t, pipeline.encode_prompts({""})));
+}
+
+void DiffusionRun::add_results(nlohmann::json& results) {
+  results["samples"] = subject_.data->size();
+}
+
+void DiffusionRun::fill_report(report::RunReport& page, const TrainingEnd&) {
+  const auto count = [](nn::Module& part) { return with_commas(nn::count_parameters(part).all); };
+  nn::DiffusionPipeline& pipeline = subject_.pipeline;
+  page.samples = "pictures";
+  page.cross_entropy = page.training_is_harder = false;  // the error of the noise
+  report_command(page, options(), words(),
+                 str("Model: Stable Diffusion; parameters: UNet ", count(*pipeline.unet), ", VAE ",
+                     count(*pipeline.vae), ", text encoder ", count(*pipeline.text_encoder), '.'),
+                 str("Data: ", settings().data.path, "; ", subject_.data->size(), " pictures of ",
+                     subject_.settings.resolution, "x", subject_.settings.resolution,
+                     " pixels with captions."));
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,292 @@
+#include "samples/papilio/images/memory.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/data/loader.h"
+#include "nn/layers/block.h"
+#include "nn/parallel/data_parallel.h"
+#include "samples/papilio/options/settings_file.h"
+#include "samples/papilio/options/toml.h"
+#include "samples/papilio/output/table.h"
+#include "samples/papilio/run/ranks.h"
+#include "samples/papilio/run/shared_run.h"
+#include "samples/papilio/run/training.h"
+#include "tensor/available_memory.h"
+#include "tensor/files/detail/regular_file.h"
+#include "tensor/text.h"
+
+namespace papilio::cli {
+
+namespace {
+
+constexpr double kGB = 1e9;
+
+using Part = std::pair<const char*, size_t>;
+
+std::vector<Part> parts_of(const nn::MemoryPlan& p) {
+  std::vector<Part> parts{{"weights", p.parameters},  {"optimiser", p.optimizer},
+                          {"gradients", p.gradients}, {"activations", p.activations},
+                          {"workspace", p.workspace}, {"images", p.batches}};
+  if (p.exchange > 0) parts.emplace_back("exchange", p.exchange);
+  return parts;
+}
+
+// How many ranks take what this one's device has.
+int ranks_sharing(Device device) {
+  const int here = ranks().ranks_of_host(), gpus = cuda_device_count();
+  return device.is_cpu() || gpus == 0 ? here : (here + gpus - 1) / gpus;
+}
+
+// The same run with other settings.
+RunMemory plan_with(const MemoryQuestion& q, const TrainingSettings& settings, int64_t side) {
+  const Dims shape{q.image_shape[0], side, side};
+  return plan_memory({q.model, shape, q.validates, q.workers, settings});
+}
+
+// Fewer images at a time, as many in a step.
+TrainingSettings divided(const TrainingSettings& s, int64_t batch_size) {
+  TrainingSettings other = s;
+  other.batch_size = batch_size;
+  other.accumulate = s.accumulate * s.batch_size / batch_size;
+  return other;
+}
+
+// Below so many tokens at a time products are too flat to be fast, and computing blocks again, a
+// third more time, costs less: at 197 an image of ViT-S took 1.9 times as long as at 1,576
+// (tests/bench/results, 2026-11-30).
+constexpr int64_t kWideTokens = 1024;
+
+// The largest batch that divides the step, has `least` images or more, and fits; all of the step
+// only if it is `whole`.
+std::optional<TrainingSettings> accumulated(const MemoryQuestion& q, const TrainingSettings& s,
+                                            bool whole, int64_t least) {
+  for (int64_t batch = s.batch_size - (whole ? 0 : 1); batch >= least; --batch) {
+    if (s.batch_size % batch != 0) continue;
+    const TrainingSettings other = divided(s, batch);
+    if (plan_with(q, other, q.image_shape[1]).fits()) return other;
+  }
+  return {};
+}
+
+int64_t tokens_of(const nn::ImageClassifier& model, const Dims& image_shape) {
+  const nn::ImageClassifier::Shape m = model.shape();
+  return m.prefix_tokens + (image_shape[1] / m.patch_size) * (image_shape[2] / m.patch_size);
+}
+
+// The same steps in less memory, for the least time: fewer images at a time, then blocks computed
+// again too, then images so few that products are slow.
+std::optional<TrainingSettings> fitted(const MemoryQuestion& q) {
+  const int64_t tokens = tokens_of(q.model, q.image_shape);
+  const int64_t wide = std::min((kWideTokens + tokens - 1) / tokens, q.settings.batch_size);
+  std::vector<std::string> ways{q.settings.recompute};
+  if (ways[0] == "off") ways.emplace_back("selective");
+  if (ways[0] != "blocks") ways.emplace_back("blocks");
+  for (const int64_t least : {wide, int64_t(1)})
+    for (const std::string& recompute : ways) {
+      TrainingSettings s = q.settings;
+      s.recompute = recompute;
+      if (auto found = accumulated(q, s, recompute != q.settings.recompute, least)) return found;
+    }
+  return {};
+}
+
+// As options: "--batch-size 16 --accumulate 4 --recompute blocks".
+std::string options_of(const TrainingSettings& s, const TrainingSettings& before) {
+  return str("--batch-size ", s.batch_size, " --accumulate ", s.accumulate,
+             s.recompute != before.recompute ? " --recompute " + s.recompute : "");
+}
+
+// The largest side of whole patches below the run's that fits, or 0.
+int64_t fitting_side(const MemoryQuestion& q) {
+  q.model.take_any_size();
+  const int64_t patch = q.model.shape().patch_size;
+  int64_t fits = 0, too_large = (q.image_shape[1] + patch - 1) / patch;
+  while (too_large - fits > 1) {
+    const int64_t middle = (fits + too_large) / 2;
+    (plan_with(q, q.settings, middle * patch).fits() ? fits : too_large) = middle;
+  }
+  return fits * patch;
+}
+
+// What the run in `out` took, if it makes the same steps of as many images.
+std::optional<TrainingSettings> taken_before(const TrainingSettings& s, const std::string& out) {
+  TrainingSettings before = s;
+  const std::string file = (std::filesystem::path(out) / kRunSettings).string();
+  try {
+    for (const TomlEntry& entry : parse_toml(read_file(file, size_t(1) << 20), file)) {
+      if (entry.values.size() != 1) continue;
+      if (entry.key == "batch-size") before.batch_size = std::stoll(entry.values[0]);
+      if (entry.key == "accumulate") before.accumulate = std::stoll(entry.values[0]);
+      if (entry.key == "recompute") before.recompute = entry.values[0];
+    }
+  } catch (const std::exception&) {
+    return {};  // the checkpoint will say what is wrong
+  }
+  if (before.batch_size * before.accumulate != s.batch_size * s.accumulate) return {};
+  return before;
+}
+
+// --memory can only ask for less than there is.
+std::string how_to_have_more(const std::string& bound) {
+  if (bound == "--memory") return "; --memory GB says how much it may take";
+  const bool limit = bound.starts_with("ulimit") || bound.ends_with("limit");
+  return limit ? "; a larger " + bound + " leaves it more" : "";
+}
+
+}  // namespace
+
+std::string RunMemory::text() const {
+  std::vector<std::string> parts;
+  for (const auto& [name, bytes] : parts_of(plan))
+    parts.push_back(name + (' ' + bytes_text(bytes)));
+  return str(bytes_text(needed), " of ", bytes_text(available), " (", bound,
+             sharing > 1 ? str(" for each of ", sharing, " ranks") : "",
+             "): ", joined(parts, ", "));
+}
+
+nlohmann::json RunMemory::json() const {
+  nlohmann::json parts = nlohmann::json::object(), operations = nlohmann::json::object();
+  for (const auto& [name, bytes] : parts_of(plan)) parts[name] = bytes;
+  for (const auto& [name, bytes] : plan.by_operation) operations[name] = bytes;
+  return {{"needed", needed}, {"available", available}, {"bound", bound},
+          {"fits", fits()},   {"parts", parts},         {"activations", operations}};
+}
+
+std::string RunMemory::table() const {
+  std::vector<std::vector<std::string>> rows{{"memory", "bytes", ""}};
+  const auto row = [&](const std::string& name, size_t bytes) {
+    rows.push_back({name, with_commas(int64_t(bytes)), bytes_text(bytes)});
+  };
+  for (const auto& [name, bytes] : parts_of(plan)) row(name, bytes);
+  row("all", needed);
+  std::vector<std::pair<std::string, size_t>> operations(plan.by_operation.begin(),
+                                                         plan.by_operation.end());
+  std::ranges::sort(operations, std::ranges::greater(), &std::pair<std::string, size_t>::second);
+  for (const auto& [name, bytes] : operations) row("activations of " + name, bytes);
+  return nn::table(rows);
+}
+
+std::string plan_line(const nn::ImageClassifier& model, const Dims& image_shape,
+                      const TrainingSettings& s, const RunMemory& memory) {
+  const nn::ImageClassifier::Shape m = model.shape();
+  const int64_t height = image_shape[1], width = image_shape[2];
+  const int64_t tokens = tokens_of(model, image_shape);
+  return str(m.model_type, ", ", m.num_hidden_layers,
+             m.num_hidden_layers == 1 ? " layer" : " layers", " of width ", m.hidden_size, ", ",
+             with_commas(tokens), " tokens an image (", height, 'x', width, "), batch ",
+             s.batch_size, s.accumulate > 1 ? str(" x ", s.accumulate) : "", "; memory ",
+             memory.text());
+}
+
+MemoryQuestion memory_question(nn::ImageClassifier& model, const TrainingData& data,
+                               const TrainingSettings& settings) {
+  return {model, data.image_shape, data.validation != nullptr || data.test != nullptr, data.workers,
+          settings};
+}
+
+RunMemory plan_memory(const MemoryQuestion& q) {
+  const TrainingSettings& s = q.settings;
+  const nn::Forward evaluation = [&](const Tensor& images) { return q.model(images); };
+  const nn::DataParallel parallel{
+      .ranks = ranks(), .reproducible_parts = s.reproducible, .gradients = gradients_of(s)};
+  nn::set_recompute(q.model, nn::recompute_named(s.recompute));
+  RunMemory memory;
+  memory.plan = nn::plan_training(q.model, training_forward(q.model, s), evaluation,
+                                  {.image_shape = q.image_shape,
+                                   .classes = q.model.shape().num_labels,
+                                   .mixed_targets = s.augment.mixup > 0 || s.augment.cutmix > 0,
+                                   .batch_size = images_at_a_time(s),
+                                   .accumulation_steps = s.accumulate,
+                                   .evaluation_batch = q.validates ? s.batch_size : 0,
+                                   .batches_ahead = q.workers * nn::Loader::Options{}.prefetch,
+                                   .label_smoothing = s.label_smoothing,
+                                   .optimizer = [&] { return make_optimizer(q.model, s); },
+                                   .average = s.ema > 0,
+                                   .parallel = &parallel});
+  const Device device = nn::device_of(q.model);
+  const int sharing = ranks_sharing(device);
+  const AvailableMemory free = available_memory(device, sharing);
+  // The weights are there already.
+  memory.needed = memory.plan.total() - (device.is_cpu() ? 0 : memory.plan.batches);
+  memory.available = std::max(memory.plan.parameters + free.bytes, free.bytes);  // no wrap
+  memory.bound = free.bound;
+  if (!free.bound.starts_with("ulimit")) memory.sharing = sharing;
+  if (const auto given = size_t(s.memory * kGB); given > 0 && given < memory.available) {
+    memory.available = given;
+    memory.bound = "--memory";
+    memory.sharing = 1;
+  }
+  return memory;
+}
+
+std::vector<std::string> what_would_fit(const MemoryQuestion& q, bool resizable) {
+  std::vector<std::string> ways;
+  const int64_t side = q.image_shape[1];
+  const auto add = [&](const std::string& way, const RunMemory& memory) {
+    if (memory.fits()) ways.push_back(str(way, " (", bytes_text(memory.needed), ")"));
+  };
+  if (const auto other = fitted(q)) add(options_of(*other, q.settings), plan_with(q, *other, side));
+  if (q.settings.recompute != "blocks") {
+    TrainingSettings again = q.settings;
+    again.recompute = "blocks";
+    add("--recompute blocks", plan_with(q, again, side));
+  }
+  if (q.settings.precision == "float32") {
+    TrainingSettings half = q.settings;
+    half.precision = "bfloat16";
+    add("--precision bfloat16", plan_with(q, half, side));
+  }
+  if (resizable) {
+    if (const int64_t smaller = fitting_side(q); smaller > 0)
+      add(str("--image-size ", smaller), plan_with(q, q.settings, smaller));
+  }
+  return ways;
+}
+
+RunMemory settle_memory(const Options& options, nn::ImageClassifier& model, TrainingData& data,
+                        TrainingSettings& s, const std::string& out, bool resizable) {
+  check_ranks(s);
+  const auto take = [&](const TrainingSettings& other) {
+    s = other;
+    data.evaluation_batch = s.batch_size;
+  };
+  if (s.fit_memory && s.resume) {
+    if (const auto before = taken_before(s, out)) take(*before);
+  }
+  const auto planned = [&] {
+    const RunMemory memory = plan_memory(memory_question(model, data, s));
+    if (memory.fits() && nn::device_of(model).is_cpu()) keep_memory_below(memory.available);
+    return memory;
+  };
+  const RunMemory memory = planned();
+  if (memory.fits()) return memory;
+  if (s.fit_memory && !s.resume) {
+    if (const auto other = fitted(memory_question(model, data, s))) {
+      const TrainingSettings before = s;
+      take(*other);
+      warn(options, {str("--fit-memory: a batch of ", before.batch_size, " needs ",
+                         bytes_text(memory.needed), " of ", bytes_text(memory.available), " (",
+                         memory.bound, "); the run is ", options_of(s, before))});
+      return planned();
+    }
+  }
+  const std::vector<std::string> ways = what_would_fit(memory_question(model, data, s), resizable);
+  throw OutOfMemoryError(
+      str("the run needs ", memory.text(), ". ",
+          ways.empty() ? "Not even one image at a time fits"
+                       : "It fits with " + joined(ways, ", or with "),
+          ways.empty() || s.fit_memory ? "" : "; --fit-memory takes the first of these",
+          how_to_have_more(memory.bound)));
+}
+
+}  // namespace papilio::cli

@@ -1,0 +1,97 @@
+#include "samples/papilio/models/pipeline.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+
+#include "samples/papilio/models/model.h"
+#include "samples/papilio/output/table.h"
+#include "samples/papilio/run/folder_kind.h"
+#include "tensor/available_memory.h"
+#include "tensor/files/safetensors.h"
+
+namespace papilio::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+void put_control(nn::DiffusionPipeline& pipeline, const fs::path& folder) {
+  pipeline.control = nn::load_light_controlnet(folder);
+  const nn::LightControlNetConfig& control = pipeline.control->config;
+  const int64_t channels = pipeline.unet->config.block_out_channels.front(),
+                pixels = pipeline.vae->config.pixels_of_latent();
+  check<FileError>(control.out_channels == channels, folder.string(), ": gives ",
+                   control.out_channels, " channels, the UNet's conv_in has ", channels);
+  check<FileError>(control.pixels_of_latent() == pixels && control.conditioning_channels == 3,
+                   folder.string(), ": takes pictures of ", control.conditioning_channels,
+                   " channels, ", control.pixels_of_latent(),
+                   " pixels a latent; the pipeline has 3 and ", pixels);
+}
+
+// Bytes that the weights take in memory, as float32; of a variant, its files alone.
+size_t weights_bytes(const fs::path& folder, const std::string& variant) {
+  size_t bytes = 0;
+  std::error_code error;
+  for (const char* part : {"unet", "vae", "text_encoder"}) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder / part, error)) {
+      const std::string name = entry.path().filename().string();
+      const bool has_variant = std::ranges::count(name, '.') > 1;
+      const bool wanted = variant.empty() ? !has_variant : name.find('.' + variant) != name.npos;
+      if (!name.ends_with(".safetensors") || !wanted) continue;
+      const SafetensorsReader file(entry.path());
+      for (const auto& [key, tensor] : file.entries())
+        bytes += size_t(tensor.end - tensor.begin) * 32 / size_t(tensor.type->bits);
+    }
+  }
+  return bytes;
+}
+
+// Before anything is read: what is missing is then named with both numbers.
+void check_memory(const fs::path& folder, const std::string& variant) {
+  const size_t needed = weights_bytes(folder, variant);
+  const AvailableMemory there = available_memory(Device::cpu());
+  if (needed > there.bytes)
+    throw OutOfMemoryError(str(folder.string(), ": its weights take ", bytes_text(needed),
+                               " of memory in float32; there are ", bytes_text(there.bytes), " (",
+                               there.bound, ')'));
+}
+
+}  // namespace
+
+void add_pipeline(Options& options, PipelineFolders& folders) {
+  options.add("PIPELINE", &folders.model, "", "folder with model_index.json").required();
+  options.add("variant", &folders.variant, "NAME", "of the weights' files: fp16");
+}
+
+LoadedPipeline load_pipeline(const PipelineFolders& folders) {
+  LoadedPipeline loaded;
+  if (nn::is_pipeline_folder(folders.model)) check_memory(folders.model, folders.variant);
+  loaded.pipeline = nn::load_pipeline(folders.model, loaded.warnings,
+                                      {.variant = folders.variant, .scheduler = folders.scheduler});
+  nn::DiffusionPipeline& pipeline = loaded.pipeline;
+  const fs::path adapter = folders.adapter, control = adapter / "controlnet";
+  const bool several = !folders.adapter.empty() && is_pipeline_adapter_folder(adapter);
+  fs::path unet = adapter, text = folders.text_encoder_adapter;
+  if (several) {
+    unet = is_adapter_folder(adapter / "unet") ? adapter / "unet" : fs::path();
+    if (text.empty() && is_adapter_folder(adapter / "text_encoder"))
+      text = adapter / "text_encoder";
+  }
+  const auto put = [&](nn::Module& part, const fs::path& folder) {
+    return folder.empty() ? nullptr
+                          : put_adapter(part, folder, folders.ignore_unused, loaded.warnings);
+  };
+  loaded.unet = put(*pipeline.unet, unet);
+  loaded.text_encoder = put(*pipeline.text_encoder, text);
+  std::error_code ignored;
+  if (!folders.controlnet.empty())
+    put_control(pipeline, folders.controlnet);
+  else if (several && fs::is_directory(control, ignored))
+    put_control(pipeline, control);
+  nn::eval(pipeline);
+  return loaded;
+}
+
+}  // namespace papilio::cli
