@@ -117,6 +117,21 @@ std::string way_to(const std::string& file, const std::string& name) {
   return "is not a file of the library";
 }
 
+// "run" of samples/papilio/run/training.h, and its row in command_rooms; -1 of other files.
+struct CommandRoom {
+  std::string name;
+  int row;
+};
+CommandRoom command_room(const std::string& path) {
+  static const std::regex in_room("samples/papilio/(\\w+)/.*");
+  std::smatch match;
+  if (!std::regex_match(path, match, in_room)) return {"", -1};
+  const auto& rows = papilio::test::command_rooms;
+  const auto row = std::ranges::find_if(
+      rows, [&](const auto& names) { return std::ranges::count(names, match[1].str()) > 0; });
+  return {match[1], row == rows.end() ? -1 : int(row - rows.begin())};
+}
+
 // What is wrong with one include of `file`, or nothing.
 std::string complaint(const std::string& file, const std::string& name, bool quoted) {
   if (quoted) {
@@ -127,6 +142,9 @@ std::string complaint(const std::string& file, const std::string& name, bool quo
     if (rank_of(room) > rank_of(room_of(file))) return room + " is above " + room_of(file);
     if (installed(file) && !installed(target))
       return "an installed header includes one that is not";
+    const CommandRoom from = command_room(file), to = command_room(target);
+    if (to.row >= from.row && from.row >= 0 && to.name != from.name)
+      return to.name + " is not below " + from.name;
     for (const auto& [inside, closed, why, open] : papilio::test::room_rules) {
       const auto begins = [&](std::string_view start) { return target.starts_with(start); };
       if (file.starts_with(inside) && std::ranges::any_of(closed, begins) &&
@@ -225,9 +243,21 @@ TEST_CASE("wrong includes are found") {
   CHECK(complaints("autograd/ops/where.cpp", "#include \"kernels/cpu/parallel.h\"") ==
         "autograd/ops/where.cpp:1: kernels/cpu/parallel.h: is closed to autograd/: a backend is "
         "behind kernels/<op>.h\n");
+  CHECK(complaints("samples/papilio/run/training.cpp",
+                   "#include \"samples/papilio/text/text_run.h\"") ==
+        "samples/papilio/run/training.cpp:1: samples/papilio/text/text_run.h: text is not below "
+        "run\n");
+  CHECK(complaints("samples/papilio/text/text_run.h",
+                   "#include \"samples/papilio/images/image_run.h\"") ==
+        "samples/papilio/text/text_run.h:1: samples/papilio/images/image_run.h: images is not "
+        "below text\n");
 
   CHECK(complaints("samples/papilio/main.cpp",
                    "#include \"tensor/tensor.h\"\n#include <CLI/CLI.hpp>\n")
+            .empty());
+  CHECK(complaints("samples/papilio/text/text_run.h",
+                   "#include \"samples/papilio/run/training.h\"\n"
+                   "#include \"samples/papilio/text/text_result.h\"\n")
             .empty());
   CHECK(complaints("tensor/storage.cpp", "#include \"tensor/detail/dry_block.h\"\n").empty());
   CHECK(complaints("tensor/detail/header.h", "#include \"tensor/files/detail/json.h\"\n").empty());
@@ -325,13 +355,17 @@ TEST_CASE("every folder of sources has a rule, and the rules' rooms exist") {
     const bool one_of_many = std::ranges::any_of(rooms_of_many, [&](std::string_view room) {
       return folder != room && folder.starts_with(room);
     });
-    CHECK_MESSAGE((one_of_many || std::ranges::count(room_rules, folder, &RoomRule::room) > 0),
-                  folder);
+    const bool ruled = std::ranges::count(room_rules, folder, &RoomRule::room) > 0;
+    CHECK_MESSAGE((one_of_many || ruled || command_room(folder).row >= 0), folder);
   }
   for (const RoomRule& rule : room_rules) {
     CHECK_MESSAGE(fs::is_directory(top / rule.room), rule.room);
     for (const std::string_view room : rule.closed)
       CHECK_MESSAGE(fs::is_directory(top / room), room);
     for (const std::string_view path : rule.open) CHECK_MESSAGE(fs::exists(top / path), path);
+  }
+  for (const auto& row : papilio::test::command_rooms) {
+    for (const std::string_view room : row)
+      CHECK_MESSAGE(fs::is_directory(top / "samples/papilio" / room), room);
   }
 }

@@ -106,21 +106,17 @@ inline const std::vector<RoomRule> room_rules = {
      {"samples/"},
      "the program stands on the library and the reports",
      {"samples/papilio/", "samples/report/"}},
-    {"samples/papilio/options/",
-     {"samples/papilio/data/", "samples/papilio/run/", "samples/papilio/demo/",
-      "samples/papilio/commands/"},
-     "options know words and numbers alone"},
-    {"samples/papilio/data/",
-     {"samples/papilio/run/", "samples/papilio/demo/", "samples/papilio/commands/"},
-     "data do not know who runs on them"},
-    {"samples/papilio/run/",
-     {"samples/papilio/demo/", "samples/papilio/commands/"},
-     "a command is made of runs"},
-    {"samples/papilio/demo/", {"samples/papilio/commands/"}, "a command runs the demo"},
     {"samples/papilio/commands/",
      {"samples/papilio/commands/"},
-     "what commands share is in options/, data/ and run/",
+     "what commands share is in the rooms below",
      {"samples/papilio/commands/commands.h"}},
+};
+
+// The rooms of samples/papilio/, from below: each knows those in the rows before its own.
+inline const std::vector<std::vector<std::string_view>> command_rooms = {
+    {"options"}, {"data", "output"}, {"report"},
+    {"run"},     {"models"},         {"images", "text", "diffusion"},
+    {"inspect"}, {"demo"},           {"commands"},
 };
 
 }  // namespace papilio::test
