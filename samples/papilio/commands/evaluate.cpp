@@ -179,7 +179,7 @@ int evaluate(const Words& words) {
   chosen_classes(s.data, all);
   set_threads(s.common);
 
-  options.applies_when(!all.prepared(), {&s.image_size}, kOtherData);
+  options.applies_when(!all.source->processor, {&s.image_size}, kNoProcessor);
   LoadedModel loaded = load_model(
       s.model,
       {.adapter = s.adapter, .ignore_unused = s.ignore_unused, .image_size = s.image_size});
@@ -236,8 +236,7 @@ int evaluate(const Words& words) {
                      (s.adapter.empty() ? "" : " with the adapter in " + s.adapter) + ".";
       page.parameters = nn::count_parameters(*loaded.model).all;
       report_command(page, options, words, *loaded.model, s.data, data);
-      report_evaluation(page, *loaded.model, {s.split, images, result}, loaded.class_names,
-                        processor, data.prepared());
+      report_evaluation(page, *loaded.model, {s.split, images, result}, data, processor);
       report_adapter(page, loaded.adapters.get());
     });
   }

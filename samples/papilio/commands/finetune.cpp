@@ -143,7 +143,7 @@ int finetune(const Words& words) {
   set_threads(run.common);
 
   manual_seed(uint64_t(run.training.seed));
-  options.applies_when(!opened.data.prepared(), {&s.image_size}, kOtherData);
+  options.applies_when(!opened.data.source->processor, {&s.image_size}, kNoProcessor);
   options.name_if_given({&s.image_size});
   LoadedModel loaded = load_model(s.model, {.image_size = s.image_size});
   warn(options, loaded.warnings);

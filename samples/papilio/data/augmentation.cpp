@@ -3,12 +3,13 @@
 namespace papilio::cli {
 
 void fit_augmentation_to_data(Options& options, AugmentSettings& s, const Data& data) {
-  options.applies_when(data.prepared(), {&s.shift, &s.rotate}, kPreparedData);
-  options.applies_when(!data.prepared(),
+  const bool made = data.source->processor.has_value();  // into the model's input
+  options.applies_when(made, {&s.shift, &s.rotate}, kOwnProcessor);
+  options.applies_when(!made,
                        {&s.crop, &s.padding, &s.min_scale, &s.interpolation, &s.hflip,
                         &s.rand_augment, &s.magnitude, &s.reprob},
-                       kOtherData);
-  if (data.prepared()) {
+                       kNoProcessor);
+  if (made) {
     s.crop = "none";
     s.hflip = s.reprob = 0;
     s.rand_augment = 0;

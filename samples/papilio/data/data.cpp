@@ -75,7 +75,7 @@ void check_shares(const DataSettings& s) {
 void check_data_options(Options& options, const DataSettings& s) {
   options.applies_when(!s.source().processor,
                        {&s.validation_share, &s.test_share, &s.split_seed, &s.corrupt, &s.workers},
-                       kOtherData);
+                       kNoProcessor);
   check_shares(s);
 }
 

@@ -33,9 +33,10 @@ void check_shares(const DataSettings& settings);
 // The same, and for options that say nothing about these data.
 void check_data_options(Options& options, const DataSettings& settings);
 
-// Prepared data (Data::prepared) and all others, as errors name them.
-inline const std::string kPreparedData = str("--data ", kDigits),
-                         kOtherData = str("--data other than ", kDigits);
+// Data whose source has a processor of its own (nn::ImageSource), and all others, as errors name
+// them.
+inline const std::string kOwnProcessor = str("--data ", kDigits),
+                         kNoProcessor = str("--data other than ", kDigits);
 
 // Opened data.
 struct Data {
@@ -43,8 +44,6 @@ struct Data {
   std::vector<std::string> class_names;
   nn::ImageSplits images;
 
-  // Whether they come divided and made for one model's input, as the digits do.
-  bool prepared() const { return source->processor.has_value(); }
   int64_t size(const std::string& part) const;  // "train", "validation", "test" or "all"
 };
 // Throws FileError.

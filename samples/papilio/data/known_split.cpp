@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "nn/data/formats/detail/file.h"
+#include "samples/papilio/data/digits.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/options/toml.h"
 
@@ -104,7 +105,7 @@ int64_t trained_image_size(const std::string& adapter) {
 std::vector<std::string> take_known_split(const Options& options, DataSettings& s,
                                           const std::vector<std::string>& folders,
                                           int64_t* sequence_length) {
-  if (s.path == kDigits) return {};  // nothing is held out of prepared data
+  if (digits_source().recognises(s.path)) return {};  // they come divided
   std::vector<std::string> warnings;
   bool taken = false;
   for (const std::string& folder : folders) {

@@ -21,9 +21,9 @@ int64_t patch_size_for(int64_t side, bool named) {
 }  // namespace
 
 nn::ImageProcessor fit_model_to_data(Options& options, ModelSettings& s, const Data& data) {
-  options.applies_when(!data.prepared(), {&s.image_size}, kOtherData);
+  options.applies_when(!data.source->processor, {&s.image_size}, kNoProcessor);
   s.vit.num_labels = int64_t(data.class_names.size());
-  if (data.prepared()) {
+  if (data.source->processor) {
     s.vit.validate();
     return processor_for(data, s.vit.image_size);
   }

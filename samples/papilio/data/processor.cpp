@@ -75,7 +75,7 @@ nn::ImageProcessor processor_of(const Options& options, const std::filesystem::p
 nn::ImageProcessor processor_of(const Options& options, const Data& data,
                                 const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model, int64_t image_size) {
-  if (data.prepared()) return processor_for(data, data.source->processor->out_height());
+  if (data.source->processor) return processor_for(data, data.source->processor->out_height());
   return processor_of(options, folder, model, image_size);
 }
 

@@ -20,7 +20,7 @@ nn::ImageProcessorFile read_processor(const std::filesystem::path& folder,
 // The same, with its warnings shown.
 nn::ImageProcessor processor_of(const Options& options, const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model, int64_t image_size = 0);
-// The same for these data: prepared ones are shown as what they are.
+// The same for these data: those whose source has a processor are shown as what they are.
 nn::ImageProcessor processor_of(const Options& options, const Data& data,
                                 const std::filesystem::path& folder,
                                 const nn::ImageClassifier& model, int64_t image_size = 0);

@@ -11,7 +11,7 @@ nn::Batches evaluation_batches(const Data& data, const std::string& part,
 }
 
 int64_t loader_workers(const DataSettings& settings, const Data& data) {
-  return data.prepared() ? 0 : settings.workers;
+  return data.source->processor ? 0 : settings.workers;
 }
 
 TrainingData training_data(const Data& data, const DataSettings& s,

@@ -15,7 +15,7 @@ namespace papilio::cli {
 nn::Batches evaluation_batches(const Data& data, const std::string& part,
                                const nn::ImageProcessor& processor, nn::OnCorrupt on_corrupt);
 
-// Threads that prepare batches; prepared data need none.
+// Threads that prepare batches; data whose source has made them need none.
 int64_t loader_workers(const DataSettings& settings, const Data& data);
 
 struct TrainingData {

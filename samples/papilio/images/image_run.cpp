@@ -50,7 +50,7 @@ std::string ImageRun::settle() {
   RunSettings& s = settings();
   parts_ = training_data(it.data, s.data, it.processor, s.training.augment, s.training.batch_size);
   memory_ = settle_memory(options(), it.model, parts_, s.training, s.out,
-                          it.resizable && !it.data.prepared());
+                          it.resizable && !it.data.source->processor);
   return plan_line(it.model, parts_.image_shape, s.training, memory_);
 }
 
@@ -98,7 +98,7 @@ void ImageRun::save(const std::filesystem::path& out) {
     boft::save_adapter(*subject_.adapters, out);
     return;
   }
-  if (!subject_.data.prepared()) save_processor(out, subject_.processor);
+  if (!subject_.data.source->processor) save_processor(out, subject_.processor);
   nn::save_pretrained(subject_.model, class_names, out);
 }
 
@@ -137,7 +137,7 @@ void ImageRun::fill_report(report::RunReport& page, const TrainingEnd& end) {
   report_command(page, options(), words(), it.model, settings().data, it.data);
   const EvaluatedPart shown =
       end.succeeded() ? part_to_show(it.model, parts_, test_) : EvaluatedPart();
-  report_evaluation(page, it.model, shown, it.data.class_names, it.processor, it.data.prepared());
+  report_evaluation(page, it.model, shown, it.data, it.processor);
 }
 
 std::string ImageRun::summary() {

@@ -42,9 +42,11 @@ report::Picture picture_of(const nn::Image& image, bool ink) {
 // One image of the part, as the model sees it.
 class Shown {
  public:
-  Shown(const EvaluatedPart& part, const std::vector<std::string>& names,
-        const nn::ImageProcessor& processor, bool ink)
-      : part_(part), names_(names), processor_(processor), ink_(ink) {}
+  Shown(const EvaluatedPart& part, const Data& data, const nn::ImageProcessor& processor)
+      : part_(part),
+        names_(data.class_names),
+        processor_(processor),
+        ink_(data.source->processor.has_value()) {}
 
   Tensor pixels(size_t i) const {  // (1, C, H, W)
     Generator generator(0);
@@ -66,7 +68,7 @@ class Shown {
   const EvaluatedPart& part_;
   const std::vector<std::string>& names_;
   const nn::ImageProcessor& processor_;
-  bool ink_;
+  bool ink_;  // drawn dark on light, as digits are
 };
 
 // The highest loss first; a loss that is no number is the highest.
@@ -129,8 +131,8 @@ EvaluatedPart part_to_show(nn::ImageClassifier& model, const TrainingData& data,
 }
 
 void report_evaluation(report::RunReport& page, nn::ImageClassifier& model,
-                       const EvaluatedPart& part, const std::vector<std::string>& class_names,
-                       const nn::ImageProcessor& processor, bool ink) {
+                       const EvaluatedPart& part, const Data& data,
+                       const nn::ImageProcessor& processor) {
   const nn::Evaluation& e = part.evaluation;
   if (part.name.empty() || e.labels.empty()) return;
   page.part = part.name;
@@ -138,11 +140,11 @@ void report_evaluation(report::RunReport& page, nn::ImageClassifier& model,
   page.accuracy = e.accuracy;
   page.top5 = e.top5;
   page.loss = e.loss;
-  page.class_names = class_names;
-  page.confusion = nn::confusion_matrix(e, int64_t(class_names.size()));
+  page.class_names = data.class_names;
+  page.confusion = nn::confusion_matrix(e, int64_t(data.class_names.size()));
 
   const NoGrad no_grad;
-  const Shown shown(part, class_names, processor, ink);
+  const Shown shown(part, data, processor);
   for (size_t i : worst(e)) page.worst.push_back(shown.sample(i, shown.pixels(i)));
   page.class_token = model.shape().class_token();
   for (size_t i : examples(e)) {

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "nn/models/image_classifier.h"
 #include "nn/train/fit.h"
+#include "samples/papilio/data/data.h"
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/images/test_result.h"
 #include "samples/report/pages/run_report.h"
@@ -22,10 +22,10 @@ struct EvaluatedPart {
 EvaluatedPart part_to_show(nn::ImageClassifier& model, const TrainingData& data,
                            const TestResult& test);
 
-// Confusion, the images with the highest loss, and attention maps. `processor` made the images;
-// `ink`: they are drawings, dark on light.
+// Confusion, the images with the highest loss, and attention maps. `processor` made the images of
+// the part, which is one of `data`.
 void report_evaluation(report::RunReport& page, nn::ImageClassifier& model,
-                       const EvaluatedPart& part, const std::vector<std::string>& class_names,
-                       const nn::ImageProcessor& processor, bool ink);
+                       const EvaluatedPart& part, const Data& data,
+                       const nn::ImageProcessor& processor);
 
 }  // namespace papilio::cli
