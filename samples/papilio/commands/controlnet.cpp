@@ -7,6 +7,7 @@
 
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/diffusion/adapt_pipeline.h"
+#include "samples/papilio/options/keys.h"
 
 namespace papilio::cli {
 
@@ -40,7 +41,7 @@ Options declare(Settings& s) {
   options.section("Model and data");
   add_pipeline(options, s.pipeline.folders);
   options
-      .add("data", &s.pipeline.run.data.path, "FOLDER",
+      .add(kDataKey, &s.pipeline.run.data.path, "FOLDER",
            "pictures and a metadata.jsonl or .csv with file_name, text and "
            "conditioning_image_file_name")
       .required();

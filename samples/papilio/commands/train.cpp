@@ -14,6 +14,7 @@
 #include "samples/papilio/data/model_fit.h"
 #include "samples/papilio/diffusion/train_pipeline.h"
 #include "samples/papilio/images/image_run.h"
+#include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/model_options.h"
 #include "samples/papilio/options/one_setting.h"
 #include "samples/papilio/output/table.h"
@@ -73,7 +74,7 @@ std::string intro(const RunData& run, const nn::ViTConfig& config, int64_t param
 
 // Whether --data is a folder of pictures with captions and no classes.
 bool names_captions(const Words& words) {
-  const auto data = one_setting(words, "data");
+  const auto data = one_setting(words, kDataKey);
   std::error_code ignored;
   return data && std::filesystem::is_directory(*data, ignored) && nn::is_captioned_folder(*data) &&
          !nn::is_metadata_folder(*data);

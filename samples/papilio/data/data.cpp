@@ -8,6 +8,7 @@
 #include "samples/papilio/data/class_list.h"
 #include "samples/papilio/data/data_kinds.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/keys.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -36,7 +37,7 @@ std::string data_kinds() {
 }
 
 void add_data(Options& options, DataSettings& s) {
-  options.add("data", &s.path, "PATH", data_kinds() + "; for a language model " + kTextSources);
+  options.add(kDataKey, &s.path, "PATH", data_kinds() + "; for a language model " + kTextSources);
   options
       .add(
           "classes", &s.classes, "LIST",
@@ -44,12 +45,12 @@ void add_data(Options& options, DataSettings& s) {
           "0,1,7")
       .default_is("all");
   options
-      .add("validation-share", &s.validation_share, "SHARE",
+      .add(kValidationShareKey, &s.validation_share, "SHARE",
            "of each class held out of data without a validation part")
       .below(0, 1);
-  options.add("test-share", &s.test_share, "SHARE", "the same for data without a test part")
+  options.add(kTestShareKey, &s.test_share, "SHARE", "the same for data without a test part")
       .below(0, 1);
-  options.add("split-seed", &s.split_seed, "N", "which images are held out").range(0);
+  options.add(kSplitSeedKey, &s.split_seed, "N", "which images are held out").range(0);
   add_corrupt(options, &s.corrupt);
   add_workers(options, s.workers);
 }
@@ -58,12 +59,14 @@ void add_corrupt(Options& options, std::string* way) {
   options
       .add("corrupt", way, "WAY",
            "images that cannot be read: fail (stop with the file's name) or skip (with a warning)")
-      .choices({"fail", "skip"});
+      .choices({"fail", "skip"})
+      .may_differ_on_resume();
 }
 
 Option& add_workers(Options& options, int64_t& workers) {
   return options.add("workers", &workers, "N", "threads that read and prepare images")
-      .range(0, 1024);
+      .range(0, 1024)
+      .may_differ_on_resume();
 }
 
 void check_shares(const DataSettings& s) {

@@ -9,6 +9,7 @@
 
 #include "nn/data/formats/detail/file.h"
 #include "samples/papilio/data/digits.h"
+#include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/options/toml.h"
 
@@ -22,7 +23,7 @@ constexpr size_t kLargest = 1'000'000;
 
 using Values = std::map<std::string, std::string>;
 
-constexpr const char* kNoted[] = {"data", "validation-share", "test-share", "split-seed"};
+constexpr const char* kNoted[] = {kDataKey, kValidationShareKey, kTestShareKey, kSplitSeedKey};
 
 // The settings of the run that made a folder; none if nothing says them. Of a merged model those
 // of its adapter, or else its base; `gone` is set to a part that is not there.
@@ -40,10 +41,11 @@ Values run_settings(const fs::path& folder, std::string& gone, int depth = 0) {
     return {};
   }
   if (values["command"] != "merge" || depth > 4) return values;
-  if (values.contains("trained-data")) {
+  const auto of_parts = [](const char* key) { return std::string(kTrainedPrefix) + key; };
+  if (values.contains(of_parts(kDataKey))) {
     Values noted;
-    for (const std::string name : kNoted) {
-      if (values.contains("trained-" + name)) noted[name] = values["trained-" + name];
+    for (const char* key : kNoted) {
+      if (values.contains(of_parts(key))) noted[key] = values[of_parts(key)];
     }
     return noted;
   }
@@ -54,7 +56,7 @@ Values run_settings(const fs::path& folder, std::string& gone, int depth = 0) {
       continue;
     }
     Values of_part = run_settings(values[part], gone, depth + 1);
-    if (of_part.contains("data")) return of_part;
+    if (of_part.contains(kDataKey)) return of_part;
   }
   return {};
 }
@@ -64,7 +66,7 @@ Values training_settings(const std::string& model, const std::string& adapter) {
   std::string gone;
   for (const std::string& folder : {adapter, model}) {
     Values run = run_settings(folder, gone);
-    if (run.contains("data")) return run;
+    if (run.contains(kDataKey)) return run;
   }
   return {};
 }
@@ -82,20 +84,20 @@ std::string trained_on(const std::string& model, const std::string& adapter) {
   for (const char* name : kNoted) {
     const auto noted = run.find(name);
     if (noted == run.end()) continue;
-    const std::string value = noted->first == "data" ? toml_string(noted->second) : noted->second;
-    lines += str("trained-", name, " = ", value, '\n');
+    const std::string value = noted->first == kDataKey ? toml_string(noted->second) : noted->second;
+    lines += str(kTrainedPrefix, name, " = ", value, '\n');
   }
   return lines;
 }
 
 std::string trained_data(const std::string& model, const std::string& adapter) {
-  return training_settings(model, adapter)["data"];
+  return training_settings(model, adapter)[kDataKey];
 }
 
 int64_t trained_image_size(const std::string& adapter) {
   std::string gone;
   const Values run = run_settings(adapter, gone);
-  const auto noted = run.find("image-size");
+  const auto noted = run.find(kImageSizeKey);
   int64_t size = 0;
   if (noted != run.end())
     std::from_chars(noted->second.data(), noted->second.data() + noted->second.size(), size);
@@ -116,7 +118,7 @@ std::vector<std::string> take_known_split(const Options& options, DataSettings& 
       warnings.push_back(folder + ": was merged from " + gone +
                          ", which is not there: it is not known what it was trained on");
     }
-    const auto data = run.find("data");
+    const auto data = run.find(kDataKey);
     if (data == run.end()) continue;
     const bool same = same_path(data->second, s.path);
     std::string differing;
@@ -129,10 +131,10 @@ std::vector<std::string> take_known_split(const Options& options, DataSettings& 
       if (same && !taken && !options.given(&own)) own = value;
       if (value != own) differing += str(" --", name, ' ', text);
     };
-    compare("validation-share", s.validation_share);
-    compare("test-share", s.test_share);
-    compare("split-seed", s.split_seed);
-    if (same && sequence_length != nullptr) compare("sequence-length", *sequence_length);
+    compare(kValidationShareKey, s.validation_share);
+    compare(kTestShareKey, s.test_share);
+    compare(kSplitSeedKey, s.split_seed);
+    if (same && sequence_length != nullptr) compare(kSequenceLengthKey, *sequence_length);
     taken |= same;
     if (differing.empty()) continue;
     warnings.push_back(same ? folder + ": was trained on these data with" + differing +

@@ -14,6 +14,7 @@
 #include "nn/parallel/all_values.h"
 #include "nn/text/train_bpe.h"
 #include "samples/papilio/diffusion/diffusion_run.h"
+#include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/number_ranges.h"
 #include "samples/papilio/options/rank_options.h"
 #include "samples/papilio/output/table.h"
@@ -79,7 +80,7 @@ Options declare(Settings& s) {
       "--help has a classifier's options.");
   options.section("Data and results");
   options
-      .add("data", &s.run.data.path, "FOLDER",
+      .add(kDataKey, &s.run.data.path, "FOLDER",
            "pictures and a metadata.jsonl or .csv with file_name and text")
       .required();
   add_diffusion_data(options, s.run, s.diffusion);

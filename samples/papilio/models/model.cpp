@@ -15,6 +15,7 @@
 #include "nn/models/pretrained.h"
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/keys.h"
 #include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/old_result.h"
 #include "samples/papilio/run/run_folder.h"
@@ -90,7 +91,7 @@ void add_ignore_unused(Options& options, bool& ignore_unused) {
 
 void add_image_size(Options& options, int64_t& image_size) {
   options
-      .add("image-size", &image_size, "N",
+      .add(kImageSizeKey, &image_size, "N",
            "pixels of the images' side: positions are resized for them as Transformers (or timm) "
            "does it, and what the processor cuts off keeps its share")
       .range(0, 16384)

@@ -8,6 +8,7 @@
 #include "kernels/products.h"
 #include "kernels/threads.h"
 #include "nn/parallel/mpi.h"
+#include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/output_file.h"
 #include "samples/papilio/options/settings_file.h"
 #include "tensor/text.h"
@@ -16,13 +17,16 @@ namespace papilio::cli {
 
 void add_common(Options& options, Common& common) {
   options.section("General");
-  options.add("threads", &common.threads, "N", "processor threads; 0 takes all").range(0, 4096);
+  options.add(kThreadsKey, &common.threads, "N", "processor threads; 0 takes all")
+      .range(0, 4096)
+      .may_differ_on_resume();
   options
-      .add("products", &common.products, "NAME",
+      .add(kProductsKey, &common.products, "NAME",
            "what multiplies the processor's matrices: openblas, onednn (bfloat16 by its "
            "instructions), onednn-float32 (float32 too), or auto, openblas or onednn as the "
            "processor has them")
-      .choices({"auto", "openblas", "onednn", "onednn-float32"});
+      .choices({"auto", "openblas", "onednn", "onednn-float32"})
+      .may_differ_on_resume();
   options.flag("json", common.json, "print one JSON object on standard output, and nothing else")
       .line_only();
   options.flag("quiet", common.quiet, "no progress on standard error").line_only();
@@ -31,11 +35,12 @@ void add_common(Options& options, Common& common) {
 
 void add_device(Options& options, Common& common) {
   options.section("General");
-  options.add("device", &common.device, "NAME", "where to compute: cpu, cuda or cuda:N, a GPU");
+  options.add(kDeviceKey, &common.device, "NAME", "where to compute: cpu, cuda or cuda:N, a GPU")
+      .may_differ_on_resume();
 }
 
 Option& add_out(Options& options, std::string& out) {
-  return options.add("o,out", &out, "DIR", "folder to write");
+  return options.add("o,out", &out, "DIR", "folder to write").may_differ_on_resume();
 }
 
 void add_overwrite(Options& options, bool& overwrite, const std::string& what) {
@@ -62,7 +67,7 @@ void set_threads(Common& common) {
 
 void resume_products(const Options& options, Common& common, const std::filesystem::path& out) {
   if (options.given(&common.products)) return;
-  const auto began = recorded_setting((out / kRunSettings).string(), "products");
+  const auto began = recorded_setting((out / kRunSettings).string(), kProductsKey);
   if (!began) return;
   // Runs that say nothing are older than the choice.
   const Products wanted = began->empty() ? Products::openblas : products_named(*began);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/text_options.h"
 
 namespace papilio::cli {
@@ -14,7 +15,7 @@ void add_model_options(Options& options, ModelSettings& s) {
       .add("model-type", &s.model_type, "NAME",
            "vit, which learns classes of images, or gpt2, which learns to go on with a text")
       .choices({"vit", "gpt2"});
-  options.add("image-size", &s.image_size, "N", "pixels of the images' side")
+  options.add(kImageSizeKey, &s.image_size, "N", "pixels of the images' side")
       .range(0, 4096)
       .default_is("the data's own in whole patches, at most 224");
   options.add("hidden-size", &m.hidden_size, "N", "width of a token")

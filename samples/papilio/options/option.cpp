@@ -106,6 +106,11 @@ Option& Option::line_only() {
   return *this;
 }
 
+Option& Option::may_differ_on_resume() {
+  same_on_resume = false;
+  return *this;
+}
+
 std::string Option::shown_name() const {
   return positional ? name : "--" + name;
 }

@@ -25,6 +25,7 @@ struct Option {
   std::string value_name, help, section;
   Variable variable;
   bool positional = false, is_required = false, in_file = true, applies = true;
+  bool same_on_resume = true;
   double least = -std::numeric_limits<double>::infinity(),
          most = std::numeric_limits<double>::infinity();
   bool most_excluded = false;
@@ -40,6 +41,8 @@ struct Option {
   Option& default_is(std::string text);
   // Neither read from nor written to run.toml.
   Option& line_only();
+  // It says how a run is done and shown, not what it computes: --resume takes another value.
+  Option& may_differ_on_resume();
 
   std::string shown_name() const;  // "--batch-size", "MODEL"
   std::string key() const;         // in a file: "batch-size", "model"

@@ -138,6 +138,13 @@ void Options::name_if_given(const std::vector<Handle>& variables) {
     if (!given(variable)) option(variable).applies = false;
 }
 
+std::set<std::string> Options::may_differ_on_resume() const {
+  std::set<std::string> keys;
+  for (const Option& option : options_)
+    if (!option.same_on_resume) keys.insert(option.key());
+  return keys;
+}
+
 std::string Options::usage_line() const {
   return "papilio " + command_ + ' ' + usage_;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,6 +51,9 @@ class Options {
   // These options have a meaning only in some uses (`why`: "--method lora"). If they have none,
   // giving one on the line is an error, and run.toml leaves it out.
   void applies_when(bool condition, const std::vector<Handle>& variables, const std::string& why);
+
+  // The keys of those that may differ (Option::may_differ_on_resume).
+  std::set<std::string> may_differ_on_resume() const;
 
   // run.toml names these if they were given, as runs from before them do not.
   void name_if_given(const std::vector<Handle>& variables);

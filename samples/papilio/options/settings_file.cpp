@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/options/toml.h"
 #include "samples/papilio/version.h"
@@ -31,7 +32,7 @@ void read_settings(std::deque<Option>& options, const std::string& path,
     if (o.in_file) known.push_back(o.key());
   for (const TomlEntry& entry : parse_toml(text_of(path), path)) {
     // These tell of the program that wrote it and of how the result came to be: no settings.
-    if (entry.key == "version" || entry.key.starts_with("trained-")) continue;
+    if (entry.key == "version" || entry.key.starts_with(kTrainedPrefix)) continue;
     if (entry.key == "command") {
       check<UsageError>(entry.values == std::vector{command}, entry.where, ": settings of papilio ",
                         joined(entry.values, " "), ", not of ", command);

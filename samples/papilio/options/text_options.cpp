@@ -1,11 +1,13 @@
 #include "samples/papilio/options/text_options.h"
 
+#include "samples/papilio/options/keys.h"
+
 namespace papilio::cli {
 
 void add_text(Options& options, TextSettings& s) {
   options.section("Text");
   options
-      .add("sequence-length", &s.length, "N",
+      .add(kSequenceLengthKey, &s.length, "N",
            "language models: tokens that a sample predicts, at most what the model looks at")
       .range(1, 1e6);
   options.flag("no-pack", s.no_pack,

@@ -42,9 +42,11 @@ void add_checkpoint_options(Options& options, TrainingSettings& s) {
   options
       .add("checkpoint-steps", &s.checkpoint_steps, "N",
            "save every N steps too; 0: only at the end of an epoch, or of a run that counts steps")
-      .range(0);
+      .range(0)
+      .may_differ_on_resume();
   options.add("keep-checkpoints", &s.keep_checkpoints, "N", "the newest ones that stay")
-      .range(1, 1e6);
+      .range(1, 1e6)
+      .may_differ_on_resume();
 }
 
 void add_memory_options(Options& options, TrainingSettings& s) {
@@ -53,7 +55,8 @@ void add_memory_options(Options& options, TrainingSettings& s) {
       .add("recompute", &s.recompute, "WHAT",
            "to compute again in the backward pass instead of keeping it: off, blocks (least "
            "memory, a third more time) or selective (each block's MLP); the bits are the same")
-      .choices({"off", "blocks", "selective"});
+      .choices({"off", "blocks", "selective"})
+      .may_differ_on_resume();
   options.add("optimizer", &s.optimizer, "NAME", "adamw or sgd").choices({"adamw", "sgd"});
   options
       .add("memory", &s.memory, "GB",
@@ -93,9 +96,11 @@ void add_training_options(Options& options, TrainingSettings& s) {
             "accumulated to as many in a step, and compute blocks again (--recompute) if that is "
             "not enough")
       .line_only();
-  options.flag("cuda-graph", s.cuda_graph,
-               "on a GPU: launch each step as one CUDA graph; for small models, whose steps are "
-               "mostly launches");
+  options
+      .flag("cuda-graph", s.cuda_graph,
+            "on a GPU: launch each step as one CUDA graph; for small models, whose steps are "
+            "mostly launches")
+      .may_differ_on_resume();
   options
       .add("patience", &s.patience, "N",
            "stop after N epochs in a row without a better validation accuracy; 0: do not")
@@ -104,7 +109,8 @@ void add_training_options(Options& options, TrainingSettings& s) {
   add_rank_options(options, s);
   add_checkpoint_options(options, s);
   options.add("save", &s.save, "WHICH", "weights of the last or the best epoch, by validation")
-      .choices({"last", "best"});
+      .choices({"last", "best"})
+      .may_differ_on_resume();
 }
 
 void check_training_options(Options& options, const TrainingSettings& s, Device device) {

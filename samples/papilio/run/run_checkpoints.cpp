@@ -117,7 +117,8 @@ int64_t RunCheckpoints::resume(const nn::TrainingParts& parts, TrainingRecord& r
       files_.resume(parts, warnings, [&](const nn::TrainingPlace& found, const auto& file) {
         const auto settings = found.notes.find("settings");
         const std::string then = settings == found.notes.end() ? "" : settings->second;
-        for (std::string& warning : check_same_settings(then, job_.settings, job_.out))
+        for (std::string& warning :
+             check_same_settings(then, job_.settings, options_.may_differ_on_resume(), job_.out))
           warnings.push_back(std::move(warning));
         check_same_classes(found.notes, job_.data.class_names);
         // The model, and what prepares its inputs.

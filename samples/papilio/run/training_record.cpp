@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/toml.h"
 
@@ -24,37 +25,30 @@ std::string exact(double value) {
   return text;
 }
 
-// Settings that say how a run is done and shown, not what it computes.
-bool may_differ(const std::string& line) {
-  for (const char* key : {"version", "threads", "products", "device", "cuda-graph", "recompute",
-                          "out", "keep-checkpoints", "checkpoint-steps", "save", "workers",
-                          "corrupt", "reproducible", "gradients"}) {
-    if (line.starts_with(std::string(key) + " = ")) return true;
-  }
-  return false;
-}
-
 // What a setting that came after 0.1.0 was in every run that does not name it.
 bool was_always(const std::string& line) {
   return line == "model-type = \"vit\"";
 }
 
-// Those that say what it computes, in whatever order.
-std::vector<std::string> computing_lines(const std::string& settings) {
-  std::vector<std::string> result;
-  std::istringstream lines(settings);
-  for (std::string line; std::getline(lines, line);)
-    if (!line.empty() && !may_differ(line)) result.push_back(line);
-  return result;
-}
-
-// "key = value" -> "key = "
+// "key = value" -> "key"; the line if it has no value.
 std::string name_of(const std::string& line) {
   return line.substr(0, line.find(" = "));
 }
 std::string key_of(const std::string& line) {
   const std::string name = name_of(line);
   return name == line ? line : name + " = ";
+}
+
+// The lines that must be the same, in whatever order.
+std::vector<std::string> lines_to_compare(const std::string& settings,
+                                          const std::set<std::string>& may_differ) {
+  std::vector<std::string> result;
+  std::istringstream lines(settings);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string name = name_of(line);
+    if (!line.empty() && name != "version" && !may_differ.contains(name)) result.push_back(line);
+  }
+  return result;
 }
 
 // The line that begins with `key`, or nothing.
@@ -127,8 +121,10 @@ void TrainingRecord::set(const nn::TrainingNotes& notes, int64_t steps_per_epoch
 }
 
 std::vector<std::string> check_same_settings(const std::string& then, const std::string& now,
+                                             const std::set<std::string>& may_differ,
                                              const std::filesystem::path& out) {
-  const std::vector<std::string> a = computing_lines(then), b = computing_lines(now);
+  const std::vector<std::string> a = lines_to_compare(then, may_differ),
+                                 b = lines_to_compare(now, may_differ);
   const auto compare = [&](const std::string& before, const std::string& after) {
     check<UsageError>(before == after, "--resume: the run began with ",
                       before.empty() ? "no such setting" : before, ", now it would be ",
@@ -147,13 +143,13 @@ std::vector<std::string> check_same_settings(const std::string& then, const std:
         "--resume: the run began " + began + ", now " + is_now +
         ": sums are rounded in another order, so its numbers are as good but not the same bits");
   };
-  const std::string device = value_of(then, "device"), here = value_of(now, "device");
+  const std::string device = value_of(then, kDeviceKey), here = value_of(now, kDeviceKey);
   if (device != here) differs("on " + device, "it is on " + here);
-  const std::string by = value_of(now, "products");
-  std::string began_by = value_of(then, "products");
+  const std::string by = value_of(now, kProductsKey);
+  std::string began_by = value_of(then, kProductsKey);
   if (began_by.empty() && !by.empty()) began_by = toml_string("openblas");  // the only one then
   if (by != began_by) differs("with products by " + began_by, "they are by " + by);
-  const std::string threads = value_of(then, "threads"), own = value_of(now, "threads");
+  const std::string threads = value_of(then, kThreadsKey), own = value_of(now, kThreadsKey);
   if (threads != own) differs("with " + threads + " threads", "it has " + own);
   return warnings;
 }

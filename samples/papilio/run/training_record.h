@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,11 @@ struct TrainingRecord {
   void set(const nn::TrainingNotes& notes, int64_t steps_per_epoch);
 };
 
-// Throws UsageError if settings that change what a run computes differ: its own in `then` and
-// those it would go on with. `out` is its folder. Returns a warning if the last bits of what it
+// Throws UsageError if settings differ, but for those of the keys that may: a run's own in `then`
+// and those it would go on with. `out` is its folder. Returns a warning if the last bits of what it
 // computes may be others.
 std::vector<std::string> check_same_settings(const std::string& then, const std::string& now,
+                                             const std::set<std::string>& may_differ,
                                              const std::filesystem::path& out);
 
 }  // namespace papilio::cli
