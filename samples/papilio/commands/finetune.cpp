@@ -129,7 +129,7 @@ int finetune(const Words& words) {
   RunSettings& run = s.run;
   const Device device = device_of(run.common);
   const Method& method = method_of(s.method);
-  if (run.out.empty()) run.out = "runs/" + s.method.method;
+  if (run.out.empty()) run.out = "runs/" + s.method.name;
   settle_method_options(options, s.method);
   settle_method_rates(options, s.method, run.training);
   if (holds_language_model(s.model)) {
@@ -172,7 +172,7 @@ int finetune(const Words& words) {
                    .words = words,
                    .settings = run,
                    .model = s.model,
-                   .method = s.method.method,
+                   .method = s.method.name,
                    .intro = nn::trainable_parameters_line(*loaded.model),
                    .report_title = label + " on " + data_title(run.data),
                    .report_subject = str(label, " adapted the model in ", s.model, " to ",

@@ -100,7 +100,7 @@ void check_subject(const Options& options, const Settings& s) {
 
 // Which options mean something beside --plan.
 void settle_plan(Options& options, Settings& s) {
-  options.applies_when(s.plan, {&s.planned.image_size, &s.planned.method.method}, "--plan");
+  options.applies_when(s.plan, {&s.planned.image_size, &s.planned.method.name}, "--plan");
   options.applies_when(s.plan, memory_options(s.planned.training), "--plan");
   check<UsageError>(!s.plan || s.would_adapt.empty(), "--plan: give it or --would-adapt, not both");
   if (s.plan) settle_method_options(options, s.planned.method);

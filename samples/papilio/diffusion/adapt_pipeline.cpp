@@ -35,14 +35,14 @@ void attach_method(const Options& options, const PipelineSettings& settings,
   nn::DiffusionPipeline& pipeline = loaded.pipeline;
   nn::set_trainable(pipeline, false);
   if (pipeline.control != nullptr) nn::set_trainable(*pipeline.control, true);
-  if (method_of(s.method).config == nullptr) {
+  if (method_of(s).config == nullptr) {
     nn::set_trainable(*pipeline.unet, true);
     nn::set_trainable(*pipeline.text_encoder, s.train_text_encoder);
     return;
   }
-  loaded.unet = attach_adapter(options, *pipeline.unet, adapter_config(s.method, folder, 0));
+  loaded.unet = attach_adapter(options, *pipeline.unet, adapter_config(s, folder, 0));
   if (!s.train_text_encoder) return;
-  MethodSettings text = s.method;
+  MethodSettings text = s;
   text.target_modules = s.text_encoder_targets;
   text.exclude_modules.clear();
   loaded.text_encoder =
@@ -82,13 +82,13 @@ int adapt_pipeline(const PipelineAdaptation& a) {
       diffusion_batches(pipeline, a.pictures, s.diffusion, s.run.data.on_corrupt(), a.class_images);
   attach_method(a.options, s, a.loaded);
   const std::string label = a.loaded.unet != nullptr ? boft::label(a.loaded.unet->config("default"))
-                                                     : method_of(s.method.method).label;
+                                                     : method_of(s.method).label;
   return DiffusionRun(
              {.options = a.options,
               .words = a.words,
               .settings = s.run,
               .model = s.folders.model,
-              .method = s.method.method.method,
+              .method = s.method.name,
               .intro = a.intro,
               .report_title = label + " on " + data_title(s.run.data),
               .report_subject = label + " adapted the Stable Diffusion in " + s.folders.model +

@@ -34,7 +34,7 @@ RunData open_run_data(Options& options, RunSettings& s, Device device,
   check_data_options(options, s.data);
   warn(options, take_known_split(options, s.data, folders));
   const Data all = [&] {
-    const nn::Spinner sign(s.common.progress(), options.command() + ": reading the data");
+    const nn::Spinner spinner(s.common.progress(), options.command() + ": reading the data");
     return open_data(s.data);
   }();
   fit_augmentation_to_data(options, s.training.augment, all);

@@ -28,8 +28,7 @@ std::unique_ptr<boft::AdapterModel> attach_adapter(const Options& options, nn::M
 }
 
 void check_not_quantized(const MethodSettings& s, nn::Module& model) {
-  check<UsageError>(!method_of(s).trains_backbone || !nn::is_quantized(model), "--method ",
-                    s.method,
+  check<UsageError>(!method_of(s).trains_backbone || !nn::is_quantized(model), "--method ", s.name,
                     ": the model's layers are quantised, which no training changes; adapt them "
                     "(--method ",
                     adapter_methods(), ")");

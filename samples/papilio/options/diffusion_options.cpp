@@ -1,6 +1,5 @@
 #include "samples/papilio/options/diffusion_options.h"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -27,40 +26,37 @@ namespace {
 
 // --method takes, and --help names, these alone.
 void limit_methods(Options& options, const MethodSettings& m, bool (*takes)(const Method&)) {
-  Option& option = options.option(&m.method);
   std::vector<std::string> names, says;
-  for (const std::string& name : option.allowed) {
-    MethodSettings one;
-    one.method = name;
-    const Method& method = method_of(one);
+  for (const Method& method : all_methods()) {
     if (!takes(method)) continue;
-    names.push_back(name);
-    says.push_back(*method.summary == '\0' ? name : name + ": " + method.summary);
+    names.emplace_back(method.name);
+    says.push_back(*method.summary == '\0' ? method.name : str(method.name, ": ", method.summary));
   }
-  option.choices(names).help = joined(says, "; ");
+  options.option(&m.name).choices(names).help = joined(says, "; ");
 }
 
 }  // namespace
 
 void add_diffusion_method(Options& options, DiffusionMethod& s, const std::string& targets,
                           const TrainingSettings& training, bool (*takes)(const Method&)) {
-  MethodSettings& m = s.method;
-  m.target_modules = targets;
-  m.modules_to_save.clear();
-  m.factors = 1;
-  m.dropout = 0.1;
-  add_method_options(options, m);
-  limit_methods(options, m, takes);
+  s.target_modules = targets;
+  s.modules_to_save.clear();
+  s.factors = 1;
+  add_method_options(options, s);
+  limit_methods(options, s, takes);
   for (const Options::Handle no_pipeline_has :
-       {Options::Handle(&m.layers_to_transform), Options::Handle(&m.drop_path)})
+       {Options::Handle(&s.layers_to_transform), Options::Handle(&s.drop_path)})
     options.option(no_pipeline_has).help.clear();
-  options.option(&m.target_modules).default_is(targets);
-  options.option(&m.block_num).default_is("8, if --block-size is not given");
-  options.option(&m.block_size).default_is("by --block-num");
-  options.option(&m.dropout).default_is("boft 0.1, else 0");
-  options.option(&m.bias).default_is("boft: boft_only, else none");
-  if (std::ranges::count(options.option(&m.method).allowed, "full") > 0)
-    options.option(&training.lr).default_is(str(training.lr, ", full ", training.lr / 6));
+  options.option(&s.target_modules).default_is(targets);
+  options.option(&s.block_num).default_is("8, if --block-size is not given");
+  options.option(&s.block_size).default_is("by --block-num");
+  options.option(&s.dropout).default_is("boft 0.1, else 0");
+  options.option(&s.bias).default_is("boft: boft_only, else none");
+  for (const Method& method : all_methods()) {
+    if (method.trains_backbone && takes(method))
+      options.option(&training.lr)
+          .default_is(str(training.lr, ", ", method.name, ' ', training.lr / 6));
+  }
   options.flag("train-text-encoder", s.train_text_encoder,
                "adapt the text encoder too, by the same method");
   options.add("text-encoder-target-modules", &s.text_encoder_targets, "NAMES",
@@ -73,15 +69,13 @@ bool adapts_pipeline(const Method& method) {
 
 void settle_diffusion_method(Options& options, DiffusionMethod& s, TrainingSettings& training) {
   settle_rank_options(options, training);
-  MethodSettings& m = s.method;
-  const Method& method = method_of(m);
-  const bool boft = m.method == "boft";
-  if ((boft || m.method == "oft") && !options.given(&m.block_size) && !options.given(&m.block_num))
-    m.block_num = 8;
-  if (!boft && !options.given(&m.dropout)) m.dropout = 0;
-  if (boft && !options.given(&m.bias)) m.bias = "boft_only";
-  settle_method_options(options, m);
-  options.applies_when(false, {&m.layers_to_transform, &m.drop_path}, kImageModel);
+  const Method& method = method_of(s);
+  const auto& [block_num, dropout, bias] = method.in_pipeline;
+  if (!options.given(&s.block_size) && !options.given(&s.block_num)) s.block_num = block_num;
+  if (!options.given(&s.dropout)) s.dropout = dropout;
+  if (!options.given(&s.bias)) s.bias = bias;
+  settle_method_options(options, s);
+  options.applies_when(false, {&s.layers_to_transform, &s.drop_path}, kImageModel);
   options.applies_when(s.train_text_encoder && method.config != nullptr, {&s.text_encoder_targets},
                        "--train-text-encoder and an adapter");
   if (method.trains_backbone && !options.given(&training.lr)) training.lr /= 6;

@@ -20,9 +20,8 @@ struct DiffusionSettings {
 void add_diffusion_training(Options& options, DiffusionSettings& settings,
                             TrainingSettings& training);
 
-// The adapters of a pipeline's parts.
-struct DiffusionMethod {
-  MethodSettings method;
+// The method, and the pipeline's parts that it adapts.
+struct DiffusionMethod : MethodSettings {
   bool train_text_encoder = false;
   std::string text_encoder_targets = "q_proj,v_proj";
 };
@@ -32,9 +31,8 @@ void add_diffusion_method(Options& options, DiffusionMethod& settings, const std
                           const TrainingSettings& training, bool (*takes)(const Method&));
 // An adapter or, of a pipeline that has no classifier to train alone, the whole model.
 bool adapts_pipeline(const Method& method);
-// Settles them, as PEFT's examples have them if nothing is given: eight blocks, one factor,
-// dropout 0.1, the biases of adapted layers; the whole model learns a sixth as fast. Throws
-// UsageError for what means nothing here.
+// Settles them, as PEFT's examples have them if nothing is given (Method::in_pipeline); the whole
+// model learns a sixth as fast. Throws UsageError for what means nothing here.
 void settle_diffusion_method(Options& options, DiffusionMethod& settings,
                              TrainingSettings& training);
 

@@ -54,6 +54,7 @@ const std::vector<Method> kMethods{
      .lr = kAdapterRate,
      .options = {&M::block_size, &M::block_num, &M::factors, &M::dropout, &M::scale},
      .dropout_is = kBlocksOff,
+     .in_pipeline = {.block_num = 8, .dropout = 0.1, .bias = "boft_only"},
      .config = boft_config},
     {.name = "oft",
      .summary = "one block-diagonal rotation",
@@ -64,6 +65,7 @@ const std::vector<Method> kMethods{
      .defaults = {{&M::block_size, 8}},
      .dropout_is = kBlocksOff,
      .fixed = {{&M::factors, "one"}},
+     .in_pipeline = {.block_num = 8},
      .config = oft_config},
     {.name = "lora",
      .summary = "low-rank",
@@ -192,8 +194,12 @@ boft::ModuleNames module_names(const std::string& text) {
 
 }  // namespace
 
+const std::vector<Method>& all_methods() {
+  return kMethods;
+}
+
 const Method& method_of(const MethodSettings& s) {
-  return *std::ranges::find(kMethods, s.method, &Method::name);
+  return *std::ranges::find(kMethods, s.name, &Method::name);
 }
 
 void add_method_options(Options& options, MethodSettings& s) {
@@ -202,7 +208,7 @@ void add_method_options(Options& options, MethodSettings& s) {
   says.reserve(kMethods.size());
   for (const Method& m : kMethods)
     says.push_back(*m.summary == '\0' ? m.name : str(m.name, ": ", m.summary));
-  options.add("method", &s.method, "NAME", joined(says, "; ")).choices(names_of([](const Method&) {
+  options.add("method", &s.name, "NAME", joined(says, "; ")).choices(names_of([](const Method&) {
     return true;
   }));
   options
@@ -299,7 +305,7 @@ void settle_method_options(Options& options, MethodSettings& s) {
 
 void check_needs_no_classifier(const MethodSettings& s, const char* what) {
   const Method& method = method_of(s);
-  check<UsageError>(method.config != nullptr || method.trains_backbone, "--method ", s.method, ": ",
+  check<UsageError>(method.config != nullptr || method.trains_backbone, "--method ", s.name, ": ",
                     what, " has no classifier to train alone");
 }
 

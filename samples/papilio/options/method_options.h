@@ -17,7 +17,7 @@ namespace papilio::cli {
 constexpr int64_t kFinetuneEpochs = 60;
 
 struct MethodSettings {
-  std::string method = "boft";
+  std::string name = "boft";
   int64_t block_size = 4, block_num = 0, factors = 2, rank = 4;
   int64_t cayley_neumann = 0;               // terms of the series; 0: exact
   double alpha = 8, dropout = 0, coft = 0;  // coft: eps; 0: free
@@ -27,6 +27,13 @@ struct MethodSettings {
   std::string target_modules = "query,key,value,intermediate.dense,output.dense", exclude_modules,
               modules_to_save = "classifier", layers_to_transform, bias = "none";
   double drop_path = 0;  // the model's own if it is not given
+};
+
+// What a method has on the parts of a pipeline if it is not given, as PEFT's examples have it.
+struct PipelineDefaults {
+  int64_t block_num = 0;  // 0: the blocks' size decides
+  double dropout = 0;
+  const char* bias = "none";
 };
 
 // One way to finetune.
@@ -44,6 +51,7 @@ struct Method {
   const char* rank_is = "";
   const char* dropout_is = "";
   std::vector<std::pair<Field, const char*>> fixed = {};
+  PipelineDefaults in_pipeline = {};
   // The adapter's own settings; null for a method without an adapter.
   boft::AdapterConfig (*config)(const MethodSettings&) = nullptr;
   // A method without an adapter: what a report calls it, and whether it trains the whole model.
@@ -51,7 +59,8 @@ struct Method {
   bool trains_backbone = false;
 };
 
-// The entry of --method.
+// The table, and the entry of --method.
+const std::vector<Method>& all_methods();
 const Method& method_of(const MethodSettings& settings);
 
 // The methods with an adapter: "boft, oft, lora and hra".

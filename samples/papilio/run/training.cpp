@@ -139,7 +139,7 @@ class Training {
  private:
   void steps() {
     const nn::DataParallel parallel = parallel_of(s_);
-    auto sign = std::make_unique<nn::Spinner>(progress_to_, job_.title + ": the first step");
+    auto spinner = std::make_unique<nn::Spinner>(progress_to_, job_.title + ": the first step");
     job_.fit(
         loader_, *optimizer_,
         {.steps = total_,
@@ -152,7 +152,7 @@ class Training {
          .cuda_graph = s_.cuda_graph && s_.accumulate == 1 && !nn::device_of(job_.model).is_cpu(),
          .parallel = in_parts() ? &parallel : nullptr,
          .on_step = [&](const nn::StepReport& r) {
-           sign.reset();
+           spinner.reset();
            return after_step(r);
          }});
   }
@@ -201,7 +201,7 @@ class Training {
     nn::Evaluation none;
     none.accuracy = none.loss = kNone;
     if (!validation_) return none;
-    const nn::Spinner sign(progress_to_, job_.title + ": validation");
+    const nn::Spinner spinner(progress_to_, job_.title + ": validation");
     const auto evaluate = [&] {
       // Shares, and hosts, are not equally fast.
       const auto own = [&] {

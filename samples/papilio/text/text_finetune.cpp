@@ -74,7 +74,7 @@ int finetune_text(const TextCommand& c, RunSettings& settings, MethodSettings& m
                   .words = c.words,
                   .settings = settings,
                   .model = folder,
-                  .method = method.method,
+                  .method = method.name,
                   .intro = intro,
                   .report_title = label + " on " + fs::path(c.data.path).filename().string(),
                   .report_subject = str(label, " adapted the language model in ", folder, ".")},
