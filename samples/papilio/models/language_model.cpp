@@ -11,13 +11,6 @@
 
 namespace papilio::cli {
 
-void LoadedLanguageModel::to(Device device) {
-  if (adapters)
-    adapters->to(device);
-  else
-    nn::to(*model, device);
-}
-
 bool holds_language_model(const std::filesystem::path& folder) {
   check_model_folder(folder);
   return nn::kind_of(folder / "config.json") == nn::ModelKind::language_model;
@@ -27,9 +20,8 @@ LoadedLanguageModel load_language_model(const std::filesystem::path& folder,
                                         const std::filesystem::path& adapter, bool ignore_unused) {
   check_model_folder(folder);
   nn::PretrainedLanguageModel loaded = nn::language_model_from_pretrained(folder);
-  LoadedLanguageModel result{std::move(loaded.model), nullptr,
-                             std::make_unique<nn::Tokenizer>(nn::load_tokenizer(folder)),
-                             std::move(loaded.warnings)};
+  LoadedLanguageModel result{{std::move(loaded.model), nullptr, std::move(loaded.warnings)},
+                             std::make_unique<nn::Tokenizer>(nn::load_tokenizer(folder))};
   const int64_t known = result.model->shape().vocab_size;
   check<FileError>(result.tokenizer->size() <= known, folder.string(),
                    ": the tokenizer has ids to ", result.tokenizer->size() - 1,

@@ -3,23 +3,15 @@
 
 #include <filesystem>
 #include <memory>
-#include <string>
-#include <vector>
 
-#include "boft/model/model.h"
 #include "nn/models/language_model.h"
 #include "nn/text/tokenizer.h"
+#include "samples/papilio/models/loaded.h"
 
 namespace papilio::cli {
 
-struct LoadedLanguageModel {
-  std::unique_ptr<nn::LanguageModel> model;      // adapters hold pointers into it
-  std::unique_ptr<boft::AdapterModel> adapters;  // null without
+struct LoadedLanguageModel : Loaded<nn::LanguageModel> {
   std::unique_ptr<nn::Tokenizer> tokenizer;
-  std::vector<std::string> warnings;
-
-  // The model with its adapters.
-  void to(Device device);
 };
 
 // Throws FileError if a folder is missing, broken or of another kind, and if the tokenizer has ids

@@ -62,13 +62,6 @@ std::vector<std::string> numbered(int64_t count) {
 
 }  // namespace
 
-void LoadedModel::to(Device device) {
-  if (adapters)
-    adapters->to(device);
-  else
-    nn::to(*model, device);
-}
-
 void warn_of_non_finite(nn::Module& model, const fs::path& from,
                         std::vector<std::string>& warnings) {
   for (const nn::NamedTensor& parameter : nn::named_parameters(model)) {
@@ -118,8 +111,8 @@ LoadedModel load_base(const fs::path& folder) {
   check<FileError>(int64_t(loaded.class_names.size()) == count, folder.string(),
                    ": config.json names ", loaded.class_names.size(), " classes for ", count,
                    " outputs");
-  LoadedModel result{std::move(loaded.model), nullptr, std::move(loaded.class_names),
-                     std::move(loaded.warnings), 0};
+  LoadedModel result{{std::move(loaded.model), nullptr, std::move(loaded.warnings)},
+                     std::move(loaded.class_names)};
   warn_of_old_result(folder, result.warnings);
   warn_of_non_finite(*result.model, folder, result.warnings);
   return result;

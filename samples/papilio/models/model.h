@@ -9,20 +9,16 @@
 
 #include "boft/model/model.h"
 #include "nn/models/image_classifier.h"
+#include "samples/papilio/models/loaded.h"
 #include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 
-struct LoadedModel {
-  std::unique_ptr<nn::ImageClassifier> model;    // adapters hold pointers into it
-  std::unique_ptr<boft::AdapterModel> adapters;  // null without
+struct LoadedModel : Loaded<nn::ImageClassifier> {
   std::vector<std::string> class_names;
-  std::vector<std::string> warnings;
   int64_t image_size = 0;  // that it was given (set_image_size); 0: it has its own
 
   Tensor operator()(const Tensor& images) { return (*model)(images); }
-  // The model with its adapters.
-  void to(Device device);
 };
 
 struct LoadOptions {

@@ -41,10 +41,9 @@ int train_text(const TextCommand& c, RunSettings& settings, ModelSettings& m) {
   auto tokenizer = std::make_unique<nn::Tokenizer>(make_tokenizer(c.data.path, m));
   TrainingData parts = text_parts(c, m.context, *tokenizer);
   manual_seed(uint64_t(t.seed));
-  LoadedLanguageModel loaded{std::make_unique<nn::GPT2LMHeadModel>(gpt2_config(m, *tokenizer)),
-                             nullptr,
-                             std::move(tokenizer),
-                             {}};
+  LoadedLanguageModel loaded{
+      {std::make_unique<nn::GPT2LMHeadModel>(gpt2_config(m, *tokenizer)), nullptr, {}},
+      std::move(tokenizer)};
   // Transformers' default is GPT-2's own 50256.
   const auto& bos = loaded.tokenizer->roles().bos;
   loaded.model->other_config["bos_token_id"] = bos ? str(*bos) : "null";
