@@ -40,8 +40,7 @@ int demo(const Words& words) {
       .choices({"drawn", "fitted", "both"});
   options.flag("tune", tune, "only try each method with every rate, on the validation digits");
   options.add("seed", &seed, "N", "of the pretraining and the first adaptation").range(0);
-  add_device(options, common);
-  add_common(options, common);
+  add_common_and_device(options, common);
   options.example("papilio demo");
   options.example("papilio demo --seeds 10 --out long");
   options.example("papilio demo language --out language");

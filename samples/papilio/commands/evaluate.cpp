@@ -60,8 +60,7 @@ Options declare(Settings& s) {
   options.add("report", &s.report, "FILE",
               "write a page with pictures: confusion, the hardest images, attention, the adapter");
   add_text(options, s.text);
-  add_device(options, s.common);
-  add_common(options, s.common);
+  add_common_and_device(options, s.common);
   options.example("papilio evaluate runs/base");
   options.example("papilio evaluate runs/photos --data photos --corrupt skip");
   options.example("papilio evaluate runs/base --adapter runs/boft --classifier runs/base");

@@ -68,8 +68,7 @@ Options declare(Settings& s) {
   add_training_options(options, s.run.training);
   show_method_defaults(options, s.run.training);
   show_text_defaults(options, s.run.training, kFinetuneText);
-  add_device(options, s.run.common);
-  add_common(options, s.run.common);
+  add_common_and_device(options, s.run.common);
   add_method_examples(options);
   options.example("papilio finetune google/vit --data photos --method boft -b 4 -m 2");
   options.example("papilio finetune runs/base -t query,value --layers-to-transform 2-3");

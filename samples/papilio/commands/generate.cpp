@@ -57,8 +57,7 @@ Options declare(Settings& s) {
       .range(0.01);
   options.add("seed", &s.seed, "N", "of every random choice").range(0);
   options.flag("no-cache", s.no_cache, "look at all tokens again each time (slower, for checks)");
-  add_device(options, s.common);
-  add_common(options, s.common);
+  add_common_and_device(options, s.common);
   options.example(
       "papilio generate gpt2 --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.9");
   options.example(

@@ -60,8 +60,7 @@ Options declare(Settings& s) {
   options.flag("safe", s.safe, "refuse weights that are not finite");
   add_ignore_unused(options, s.ignore_unused);
   add_overwrite(options, s.overwrite, "a model or adapter");
-  add_device(options, s.common);
-  add_common(options, s.common);
+  add_common_and_device(options, s.common);
   options.example("papilio merge runs/base runs/boft --out runs/merged --safe");
   options.example("papilio merge runs/base runs/boft --strength 0.5 --out runs/half");
   return options;

@@ -68,8 +68,7 @@ Options declare(Settings& s) {
   options.add("top", &s.top, "N", "classes to show for an image").range(1, 1000);
   options.add("o,out", &s.out, "FILE",
               "the same as FILE.csv, a line an image, or as FILE.json, what --json prints");
-  add_device(options, s.common);
-  add_common(options, s.common);
+  add_common_and_device(options, s.common);
   options.example("papilio predict runs/base --digit 0-9");
   options.example("papilio predict runs/photos holiday.jpg other.png");
   options.example("papilio predict runs/photos holidays --corrupt skip --out holidays.csv");

@@ -52,8 +52,7 @@ Options declare(Settings& s) {
   add_text(options, s.text);
   add_training_options(options, s.run.training);
   show_text_defaults(options, s.run.training, kTrainText);
-  add_device(options, s.run.common);
-  add_common(options, s.run.common);
+  add_common_and_device(options, s.run.common);
   options.example("papilio train --classes 0-4 --out runs/base");
   options.example(
       "papilio train --layers 6 --hidden-size 96 --epochs 100 --seed 1 --out runs/large");

@@ -56,8 +56,7 @@ void add_pipeline_training(Options& options, PipelineSettings& s, const std::str
   add_diffusion_data(options, s.run, s.diffusion);
   add_diffusion_training(options, s.diffusion, s.run.training);
   add_diffusion_method(options, s.method, targets, s.run.training, takes);
-  add_device(options, s.run.common);
-  add_common(options, s.run.common);
+  add_common_and_device(options, s.run.common);
 }
 
 void settle_pipeline(Options& options, PipelineSettings& s) {

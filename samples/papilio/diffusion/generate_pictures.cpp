@@ -78,8 +78,7 @@ Options declare(Settings& s) {
   options.add("eta", &s.how.eta, "E", "noise in DDIM's steps; 1: as much as DDPM's").range(0, 1);
   options.add("seed", &s.seed, "N", "of the noise that the first picture begins with").range(0);
   options.add("b,batch-size", &s.how.batch_size, "N", "pictures at a time").range(1, 4096);
-  add_device(options, s.common);
-  add_common(options, s.common);
+  add_common_and_device(options, s.common);
   options.example(
       "papilio generate sd15 --prompt \"a red fox in the snow\" --out foxes --images 4");
   options.example(

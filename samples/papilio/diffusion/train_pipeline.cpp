@@ -87,8 +87,7 @@ Options declare(Settings& s) {
   add_sizes(options, s.sizes);
   add_diffusion_training(options, s.diffusion, s.run.training);
   options.add("kl-weight", &s.kl_weight, "W", "of the divergence of latents from N(0, 1)").range(0);
-  add_device(options, s.run.common);
-  add_common(options, s.run.common);
+  add_common_and_device(options, s.run.common);
   options.example("papilio train --data shapes --out runs/shapes");
   options.example("papilio train --data shapes --resolution 64 --vae-channels 16,32,64");
   return options;

@@ -33,10 +33,11 @@ void add_common(Options& options, Common& common) {
   options.config_options(common.config, common.help);
 }
 
-void add_device(Options& options, Common& common) {
+void add_common_and_device(Options& options, Common& common) {
   options.section("General");
   options.add(kDeviceKey, &common.device, "NAME", "where to compute: cpu, cuda or cuda:N, a GPU")
       .may_differ_on_resume();
+  add_common(options, common);
 }
 
 Option& add_out(Options& options, std::string& out) {

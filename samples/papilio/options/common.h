@@ -22,8 +22,8 @@ struct Common {
   std::FILE* progress() const { return quiet ? nullptr : stderr; }
 };
 void add_common(Options& options, Common& common);
-// --device, for commands that compute.
-void add_device(Options& options, Common& common);
+// With --device, for commands that compute.
+void add_common_and_device(Options& options, Common& common);
 // --out, a folder.
 Option& add_out(Options& options, std::string& out);
 // --overwrite: write into a folder that holds `what` already.
