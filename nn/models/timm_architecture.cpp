@@ -19,30 +19,33 @@ namespace {
 
 // What the word behind vit_ stands for.
 struct Size {
+  struct Shape {
+    int64_t embed_dim, depth, num_heads;
+    double mlp_ratio;
+  };
   std::string_view name;
-  int64_t embed_dim, depth, num_heads;
-  double mlp_ratio;
+  Shape shape;
   // Variants with mean pooling (gap) have layer scale; a bias of query, key and value without
   // registers; positions of the patches alone, and the last norm behind the pooling, with them.
   bool gap_scale = false, gap_bias = true, reg_no_embed = true, reg_fc_norm = true;
 };
 
 constexpr Size kSizes[] = {
-    {"tiny", 192, 12, 3, 4},
-    {"wee", 256, 14, 4, 5, true},
-    {"xsmall", 256, 10, 4, 4},
-    {"little", 320, 14, 5, 5.6, true},
-    {"small", 384, 12, 6, 4},
-    {"medium", 512, 12, 8, 4, true, false},
-    {"mediumd", 512, 20, 8, 4, true},
-    {"betwixt", 640, 12, 10, 4, true, false},
-    {"base", 768, 12, 12, 4},
-    {"so150m", 896, 18, 14, 2.572, false, true, false, false},
-    {"so150m2", 832, 21, 13, 2.6154, true, true, false},
-    {"large", 1024, 24, 16, 4},
-    {"huge", 1280, 32, 16, 4},
-    {"giant", 1408, 40, 16, 48.0 / 11},
-    {"gigantic", 1664, 48, 16, 64.0 / 13},
+    {.name = "tiny", .shape = {192, 12, 3, 4}},
+    {.name = "wee", .shape = {256, 14, 4, 5}, .gap_scale = true},
+    {.name = "xsmall", .shape = {256, 10, 4, 4}},
+    {.name = "little", .shape = {320, 14, 5, 5.6}, .gap_scale = true},
+    {.name = "small", .shape = {384, 12, 6, 4}},
+    {.name = "medium", .shape = {512, 12, 8, 4}, .gap_scale = true, .gap_bias = false},
+    {.name = "mediumd", .shape = {512, 20, 8, 4}, .gap_scale = true},
+    {.name = "betwixt", .shape = {640, 12, 10, 4}, .gap_scale = true, .gap_bias = false},
+    {.name = "base", .shape = {768, 12, 12, 4}},
+    {.name = "so150m", .shape = {896, 18, 14, 2.572}, .reg_no_embed = false, .reg_fc_norm = false},
+    {.name = "so150m2", .shape = {832, 21, 13, 2.6154}, .gap_scale = true, .reg_no_embed = false},
+    {.name = "large", .shape = {1024, 24, 16, 4}},
+    {.name = "huge", .shape = {1280, 32, 16, 4}},
+    {.name = "giant", .shape = {1408, 40, 16, 48.0 / 11}},
+    {.name = "gigantic", .shape = {1664, 48, 16, 64.0 / 13}},
 };
 
 constexpr double kScale = 1e-5;  // layer scale, if there is one
@@ -106,10 +109,10 @@ TimmViTConfig timm_architecture(const std::string& name) {
   c.architecture = name;
   c.patch_size = w.patch;
   c.img_size = w.img_size > 0 ? w.img_size : w.dinov2 ? 518 : 224;
-  c.embed_dim = w.plus ? 896 : size->embed_dim;
-  c.depth = w.deep ? 36 : size->depth;
-  c.num_heads = w.plus ? 14 : size->num_heads;
-  c.mlp_ratio = size->mlp_ratio;
+  c.embed_dim = w.plus ? 896 : size->shape.embed_dim;
+  c.depth = w.deep ? 36 : size->shape.depth;
+  c.num_heads = w.plus ? 14 : size->shape.num_heads;
+  c.mlp_ratio = size->shape.mlp_ratio;
   c.reg_tokens = w.registers;
   const bool registers = w.registers > 0;
   c.class_token = !w.gap;

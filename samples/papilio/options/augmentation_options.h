@@ -10,7 +10,7 @@
 namespace papilio::cli {
 
 struct AugmentSettings {
-  double shift = 0, rotate = 0;  // of prepared data
+  double shift = 0, rotate = 0;  // of data whose source has made them (nn::ImageSource)
   std::string crop = "auto", interpolation = "bicubic";
   int64_t padding = 4, rand_augment = 0, magnitude = 9;
   double min_scale = 0.35, hflip = 0.5, mixup = 0, cutmix = 0, reprob = 0;
