@@ -9,6 +9,7 @@
 #include "samples/papilio/models/model_lines.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/report/report_page.h"
+#include "samples/papilio/run/optimization.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"

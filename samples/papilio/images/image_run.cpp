@@ -22,6 +22,7 @@
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/report/report_page.h"
+#include "samples/papilio/run/optimization.h"
 #include "tensor/creation.h"
 #include "tensor/random.h"
 #include "tensor/text.h"

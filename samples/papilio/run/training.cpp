@@ -12,9 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "autograd/autocast.h"
 #include "nn/layers/block.h"
-#include "nn/optim/parameter_groups.h"
 #include "nn/train/progress.h"
 #include "nn/train/shared_evaluation.h"
 #include "nn/train/speed.h"
@@ -32,40 +30,6 @@
 #include "tensor/storage.h"
 
 namespace papilio::cli {
-
-std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& s) {
-  nn::GroupOptions options{.weight_decay = s.weight_decay, .layer_decay = s.layer_decay};
-  auto* const pretrained = dynamic_cast<nn::PretrainedModel*>(&model);
-  if (s.head_lr >= 0 && s.lr > 0 && pretrained != nullptr) {
-    options.in_head = [pretrained](const std::string& path) { return pretrained->in_head(path); };
-    options.head_lr_scale = s.head_lr / s.lr;
-  }
-  const auto groups = nn::parameter_groups(model, options);
-  if (s.optimizer == "sgd")
-    return std::make_unique<nn::Sgd>(groups, nn::SgdOptions{.lr = s.lr, .momentum = s.momentum});
-  return std::make_unique<nn::AdamW>(groups, nn::AdamWOptions{.lr = s.lr});
-}
-
-DType training_precision(const TrainingSettings& s) {
-  return s.precision == "bfloat16" ? DType::bfloat16 : DType::float32;
-}
-
-nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& s) {
-  return nn::autocast([&model](const Tensor& images) { return model(images); },
-                      training_precision(s));
-}
-
-Fit fit_by_loss(nn::Module& model, const TrainingSettings& s, nn::Loss loss) {
-  return [&model, precision = training_precision(s), loss = std::move(loss)](
-             nn::Loader& loader, nn::Optimizer& optimizer, nn::FitOptions options) {
-    options.label_smoothing = 0;
-    const nn::Loss in_precision = [&](const nn::Batch& batch) {
-      const Autocast scope(precision);
-      return loss(batch);
-    };
-    nn::fit(model, in_precision, loader, optimizer, options);
-  };
-}
 
 namespace {
 

@@ -5,20 +5,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <string>
 
-#include "nn/models/image_classifier.h"
-#include "nn/optim/optimizer.h"
+#include "nn/data/loader.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/training_options.h"
+#include "samples/papilio/run/optimization.h"
 #include "samples/papilio/run/training_end.h"
 
 namespace papilio::cli {
-
-// nn::fit on a model in the precision of training.
-using Fit = std::function<void(nn::Loader&, nn::Optimizer&, const nn::FitOptions&)>;
 
 // What is trained, on what, and where its files go.
 struct TrainingJob {
@@ -41,16 +37,6 @@ struct TrainingJob {
 inline int64_t total_steps(const TrainingJob& job, const TrainingSettings& s, int64_t per_epoch) {
   return job.steps > 0 ? job.steps : s.epochs * per_epoch;
 }
-
-// The optimiser that the settings name, of what trains; the head of a PretrainedModel may have a
-// rate of its own.
-std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingSettings& settings);
-// The model in the precision of training.
-nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& settings);
-DType training_precision(const TrainingSettings& settings);
-
-// Trains by a loss of one's own, which smooths its labels itself if it has any.
-Fit fit_by_loss(nn::Module& model, const TrainingSettings& settings, nn::Loss loss);
 
 // Trains, with a line of log.csv an epoch, one of steps.csv a step, and checkpoints that a later
 // call with settings.resume goes on from; the model holds what it learned however the run ends.

@@ -11,6 +11,7 @@
 #include "samples/papilio/models/model_lines.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/report/report_page.h"
+#include "samples/papilio/run/optimization.h"
 #include "samples/papilio/run/ranks.h"
 #include "samples/papilio/text/text_result.h"
 #include "tensor/creation.h"
