@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/ops/quantized_linear.h"
 #include "boft/methods/methods.h"
 #include "nn/adapter.h"
 

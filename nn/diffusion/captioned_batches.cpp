@@ -8,7 +8,10 @@
 #include <new>
 #include <utility>
 
+#include "nn/data/batch_source.h"
 #include "nn/data/detail/word_hash.h"
+#include "nn/data/formats/image.h"
+#include "nn/data/transforms/crop.h"
 #include "nn/data/transforms/draw.h"
 #include "nn/data/transforms/resize.h"
 #include "nn/diffusion/diffusion_loss.h"

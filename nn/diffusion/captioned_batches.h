@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/batch_source.h"
 #include "nn/data/image_batches.h"
 #include "nn/data/sources/captioned_images.h"
 

@@ -5,10 +5,12 @@
 #include <cstdint>
 
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/join.h"
 #include "autograd/ops/mse_loss.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
+#include "nn/models/autoencoder_kl.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/draw_for_rows.h"

@@ -7,6 +7,7 @@
 #include "nn/data/batch_source.h"
 #include "nn/diffusion/noise_schedule.h"
 #include "nn/diffusion/pipeline.h"
+#include "nn/models/autoencoder_kl.h"
 #include "nn/models/unet_2d_condition.h"
 #include "tensor/random.h"
 

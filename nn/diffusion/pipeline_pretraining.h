@@ -6,9 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/batch_source.h"
 #include "nn/diffusion/ddim.h"
 #include "nn/diffusion/diffusion_loss.h"
 #include "nn/diffusion/pipeline.h"
+#include "nn/models/autoencoder_kl.h"
+#include "nn/models/clip_text.h"
+#include "nn/models/unet_2d_condition.h"
+#include "nn/text/tokenizer.h"
 
 namespace papilio::nn {
 

@@ -15,7 +15,9 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "nn/models/detail/folder_config.h"
+#include "tensor/creation.h"
 #include "tensor/draw_for_rows.h"
+#include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
 

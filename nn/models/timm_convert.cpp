@@ -11,6 +11,7 @@
 #include "autograd/ops/shape.h"
 #include "nn/init.h"
 #include "nn/layers/hidden_act.h"
+#include "nn/models/pretrained_model.h"
 #include "nn/models/quantized_model.h"
 #include "tensor/error.h"
 

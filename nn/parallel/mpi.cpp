@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "nn/parallel/detail/mpi_functions.h"
 #include "nn/parallel/detail/mpi_module.h"
 #include "nn/parallel/detail/mpi_thread.h"
 

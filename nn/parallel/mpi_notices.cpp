@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "nn/parallel/communicator.h"
 #include "nn/parallel/detail/mpi_thread.h"
 #include "tensor/text.h"
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/batch_source.h"
 #include "nn/parallel/all_values.h"
 #include "tensor/error.h"
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "nn/data/batch_source.h"
 #include "nn/parallel/communicator.h"
 #include "nn/train/fit.h"
 
