@@ -8,6 +8,8 @@
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/nearest.h"
+#include "samples/papilio/options/option.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/run/ranks.h"
 #include "samples/papilio/version.h"
 #include "tensor/text.h"

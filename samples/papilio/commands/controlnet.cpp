@@ -5,9 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/sources/captioned_images.h"
+#include "nn/diffusion/pipeline.h"
+#include "nn/models/light_controlnet.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/diffusion/adapt_pipeline.h"
+#include "samples/papilio/models/pipeline.h"
 #include "samples/papilio/options/keys.h"
+#include "samples/papilio/options/method_options.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "nn/data/sources/image_dataset.h"
 #include "nn/data/survey.h"
 #include "nn/train/progress.h"
 #include "samples/papilio/commands/commands.h"

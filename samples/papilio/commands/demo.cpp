@@ -8,6 +8,7 @@
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/demo/methods.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 

@@ -7,9 +7,15 @@
 #include <system_error>
 #include <vector>
 
+#include "nn/data/formats/image.h"
+#include "nn/data/sources/captioned_images.h"
+#include "nn/diffusion/pipeline.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/diffusion/adapt_pipeline.h"
 #include "samples/papilio/diffusion/picture_maker.h"
+#include "samples/papilio/models/pipeline.h"
+#include "samples/papilio/options/option.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/ranks.h"
 #include "tensor/files/atomic_file.h"

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/batch_source.h"
+#include "nn/data/loader.h"
+#include "nn/data/transforms/image_processor.h"
 #include "nn/models/answers.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/commands/commands.h"
@@ -19,12 +22,16 @@
 #include "samples/papilio/models/language_model.h"
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/option.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/output_file.h"
+#include "samples/papilio/options/text_options.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/report/report_adapter.h"
 #include "samples/papilio/report/report_page.h"
 #include "samples/papilio/text/text_evaluate.h"
 #include "samples/report/pages/class_rows.h"
+#include "samples/report/pages/run_report.h"
 
 namespace papilio::cli {
 

@@ -10,11 +10,14 @@
 #include "nn/diffusion/pipeline.h"
 #include "nn/text/generate.h"
 #include "nn/text/text_stream.h"
+#include "nn/text/tokenizer.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/diffusion/generate_pictures.h"
 #include "samples/papilio/models/language_model.h"
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/option.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/output/table.h"
 
 namespace papilio::cli {

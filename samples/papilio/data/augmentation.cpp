@@ -1,5 +1,9 @@
 #include "samples/papilio/data/augmentation.h"
 
+#include "nn/data/image_batches.h"
+#include "nn/data/transforms/image_processor.h"
+#include "samples/papilio/options/options.h"
+
 namespace papilio::cli {
 
 void fit_augmentation_to_data(Options& options, AugmentSettings& s, const Data& data) {

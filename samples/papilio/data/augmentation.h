@@ -1,8 +1,11 @@
 // The random changes of training images.
 #pragma once
 
+#include "nn/data/image_batches.h"
+#include "nn/data/transforms/image_processor.h"
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/options/augmentation_options.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 

@@ -12,6 +12,7 @@
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/options/number_ranges.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
 
 namespace papilio::cli {

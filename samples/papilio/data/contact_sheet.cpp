@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/data/formats/image.h"
 #include "nn/data/transforms/resize.h"
 #include "samples/report/pages/html.h"
 #include "samples/report/svg/text.h"

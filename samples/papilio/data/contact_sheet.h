@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "nn/data/formats/image.h"
 #include "nn/data/sources/image_dataset.h"
 
 namespace papilio::cli {

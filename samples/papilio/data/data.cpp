@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <utility>
 
+#include "nn/data/sources/image_dataset.h"
 #include "nn/detail/text_table.h"
 #include "samples/papilio/data/class_list.h"
 #include "samples/papilio/data/data_kinds.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/keys.h"
+#include "samples/papilio/options/option.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {

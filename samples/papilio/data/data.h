@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "nn/data/image_batches.h"
+#include "nn/data/sources/image_dataset.h"
 #include "nn/data/sources/image_sources.h"
 #include "samples/papilio/data/digits.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
 
 namespace papilio::cli {

@@ -7,6 +7,7 @@
 #include <string>
 #include <system_error>
 
+#include "nn/data/batch_source.h"
 #include "nn/data/detail/word_hash.h"
 #include "tensor/error.h"
 

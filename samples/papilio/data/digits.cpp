@@ -4,6 +4,9 @@
 #include <filesystem>
 #include <string_view>
 
+#include "nn/data/sources/image_dataset.h"
+#include "nn/data/splits.h"
+
 // samples/data/optdigits.csv.gz, a source file made by the build.
 extern const unsigned char papilio_optdigits[];
 extern const unsigned papilio_optdigits_size;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nn/data/sources/digits.h"
+#include "nn/data/sources/image_dataset.h"
 #include "nn/data/sources/image_sources.h"
 
 namespace papilio::cli {

@@ -10,6 +10,7 @@
 #include "nn/data/formats/detail/file.h"
 #include "samples/papilio/data/digits.h"
 #include "samples/papilio/options/keys.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/options/toml.h"
 

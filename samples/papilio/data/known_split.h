@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "samples/papilio/data/data.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 

@@ -5,6 +5,7 @@
 #include "nn/detail/text_table.h"
 #include "samples/papilio/data/processor.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 

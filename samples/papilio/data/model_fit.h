@@ -4,6 +4,7 @@
 #include "nn/data/transforms/image_processor.h"
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/options/model_options.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 

@@ -4,10 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/formats/image.h"
+#include "nn/data/sources/image_dataset.h"
+#include "nn/data/sources/image_sources.h"
 #include "nn/data/transforms/detail/image_processor_class.h"
 #include "nn/data/transforms/image_processor_file.h"
 #include "samples/papilio/data/median.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/option.h"
+#include "samples/papilio/options/options.h"
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/text.h"

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "nn/data/sources/image_sources.h"
 #include "nn/data/transforms/image_processor.h"
 #include "nn/data/transforms/image_processor_file.h"
 #include "nn/models/image_classifier.h"
 #include "samples/papilio/data/data.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 

@@ -1,5 +1,10 @@
 #include "samples/papilio/data/training_data.h"
 
+#include "nn/data/batch_source.h"
+#include "nn/data/image_batches.h"
+#include "samples/papilio/options/augmentation_options.h"
+#include "samples/papilio/options/option.h"
+
 namespace papilio::cli {
 
 nn::Batches evaluation_batches(const Data& data, const std::string& part,

@@ -5,9 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/batch_source.h"
+#include "nn/data/image_batches.h"
 #include "nn/data/transforms/image_processor.h"
 #include "samples/papilio/data/augmentation.h"
 #include "samples/papilio/data/data.h"
+#include "samples/papilio/options/augmentation_options.h"
 
 namespace papilio::cli {
 

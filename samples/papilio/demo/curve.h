@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "samples/papilio/demo/experiment.h"
+#include "samples/papilio/demo/methods.h"
 
 namespace papilio::demo {
 

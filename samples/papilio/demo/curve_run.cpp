@@ -12,7 +12,10 @@
 
 #include "kernels/threads.h"
 #include "samples/papilio/demo/curve_table.h"
+#include "samples/papilio/demo/experiment.h"
+#include "samples/papilio/demo/methods.h"
 #include "samples/papilio/run/interrupt.h"
+#include "samples/report/pages/html.h"
 #include "samples/report/svg/text.h"
 #include "tensor/files/atomic_file.h"
 

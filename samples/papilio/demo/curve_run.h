@@ -5,6 +5,8 @@
 
 #include "samples/papilio/demo/curve.h"
 #include "samples/papilio/demo/demo.h"
+#include "samples/papilio/demo/experiment.h"
+#include "samples/papilio/demo/methods.h"
 #include "samples/report/pages/curve_report.h"
 
 namespace papilio::demo {

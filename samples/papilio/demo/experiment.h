@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "boft/model/model.h"
+#include "nn/data/batch_source.h"
 #include "nn/data/image_batches.h"
 #include "nn/data/sources/digits.h"
+#include "nn/data/sources/image_dataset.h"
+#include "nn/layers/linear.h"
 #include "nn/models/vit.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/demo/methods.h"

@@ -11,12 +11,23 @@
 #include <utility>
 #include <variant>
 
+#include "boft/methods/boft.h"
+#include "boft/methods/hra.h"
+#include "boft/methods/lora.h"
+#include "boft/methods/methods.h"
+#include "boft/methods/oft.h"
 #include "boft/model/model.h"
+#include "nn/data/batch_source.h"
+#include "nn/data/loader.h"
+#include "nn/data/sources/text.h"
 #include "nn/data/text_batches.h"
 #include "nn/models/gpt2.h"
+#include "nn/models/language_model.h"
 #include "nn/models/pretrained.h"
+#include "nn/optim/optimizer.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/text/generate.h"
+#include "nn/text/tokenizer.h"
 #include "nn/text/tokenizer_files.h"
 #include "nn/text/train_bpe.h"
 #include "nn/text/utf8.h"

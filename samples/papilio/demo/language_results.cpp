@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "nn/train/evaluate_text.h"
+#include "samples/papilio/demo/demo.h"
 #include "samples/papilio/demo/language.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/output/table.h"

@@ -3,7 +3,9 @@
 #include <cstddef>
 
 #include "samples/papilio/demo/curve.h"
+#include "samples/papilio/options/augmentation_options.h"
 #include "samples/papilio/options/model_options.h"
+#include "samples/papilio/options/training_options.h"
 #include "samples/papilio/output/table.h"
 
 namespace papilio::demo {

@@ -10,6 +10,7 @@
 #include "nn/data/transforms/random_affine.h"
 #include "nn/models/vit.h"
 #include "samples/papilio/options/method_options.h"
+#include "samples/papilio/options/training_options.h"
 
 namespace papilio::demo {
 

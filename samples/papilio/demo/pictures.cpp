@@ -10,8 +10,11 @@
 #include "autograd/ops.h"
 #include "boft/geometry/angles.h"
 #include "boft/ops/butterfly_rotation.h"
+#include "nn/data/batch_source.h"
+#include "nn/models/vit.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/report/report_data.h"
+#include "samples/report/svg/grids.h"
 #include "tensor/copy.h"
 
 namespace papilio::demo {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "samples/papilio/demo/curve.h"
+#include "samples/papilio/demo/methods.h"
 #include "tensor/device.h"
 
 namespace papilio::demo {

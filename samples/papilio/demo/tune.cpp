@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "nn/train/fit.h"
+#include "samples/papilio/demo/methods.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"

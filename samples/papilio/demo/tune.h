@@ -2,6 +2,7 @@
 #pragma once
 
 #include "samples/papilio/demo/experiment.h"
+#include "samples/papilio/demo/methods.h"
 
 namespace papilio::demo {
 

@@ -5,8 +5,13 @@
 #include <utility>
 
 #include "boft/files/checkpoint.h"
+#include "nn/data/batch_source.h"
 #include "nn/diffusion/diffusion_loss.h"
+#include "nn/diffusion/pipeline.h"
 #include "samples/papilio/models/method.h"
+#include "samples/papilio/options/diffusion_options.h"
+#include "samples/papilio/options/method_options.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/report/report_page.h"
 #include "samples/papilio/run/shared_run.h"
 #include "tensor/random.h"

@@ -5,8 +5,13 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "nn/data/sources/captioned_images.h"
 #include "samples/papilio/diffusion/diffusion_run.h"
 #include "samples/papilio/models/pipeline.h"
+#include "samples/papilio/options/diffusion_options.h"
+#include "samples/papilio/options/method_options.h"
+#include "samples/papilio/options/options.h"
+#include "samples/papilio/run/training_run.h"
 
 namespace papilio::cli {
 

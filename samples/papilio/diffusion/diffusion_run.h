@@ -9,11 +9,21 @@
 #include <string>
 #include <utility>
 
+#include "boft/model/model.h"
+#include "nn/data/batch_source.h"
+#include "nn/data/image_batches.h"
+#include "nn/data/sources/captioned_images.h"
 #include "nn/diffusion/captioned_batches.h"
 #include "nn/diffusion/pipeline.h"
+#include "nn/train/fit.h"
+#include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/diffusion_options.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/training.h"
+#include "samples/papilio/run/training_end.h"
 #include "samples/papilio/run/training_run.h"
+#include "samples/report/pages/run_report.h"
 
 namespace papilio::cli {
 

@@ -10,10 +10,13 @@
 #include <system_error>
 #include <vector>
 
+#include "nn/data/formats/image.h"
+#include "nn/diffusion/pipeline.h"
 #include "samples/papilio/diffusion/picture_maker.h"
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/models/pipeline.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
 #include "tensor/files/atomic_file.h"

@@ -4,6 +4,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/join.h"
+#include "nn/data/formats/image.h"
 #include "nn/data/transforms/resize.h"
 #include "nn/train/progress.h"
 #include "samples/papilio/run/interrupt.h"

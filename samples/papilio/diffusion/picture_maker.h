@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/formats/image.h"
 #include "nn/diffusion/pipeline.h"
 
 namespace papilio::cli {

@@ -10,17 +10,24 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/batch_source.h"
+#include "nn/data/sources/captioned_images.h"
+#include "nn/diffusion/pipeline.h"
 #include "nn/diffusion/pipeline_pretraining.h"
 #include "nn/parallel/all_values.h"
+#include "nn/text/tokenizer.h"
 #include "nn/text/train_bpe.h"
 #include "samples/papilio/diffusion/diffusion_run.h"
+#include "samples/papilio/options/diffusion_options.h"
 #include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/number_ranges.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/options/rank_options.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/report/report_page.h"
 #include "samples/papilio/run/ranks.h"
 #include "samples/papilio/run/shared_run.h"
+#include "samples/papilio/run/training_run.h"
 #include "tensor/random.h"
 
 namespace papilio::cli {

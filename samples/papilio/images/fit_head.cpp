@@ -9,6 +9,7 @@
 #include "autograd/backward.h"
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
+#include "nn/data/batch_source.h"
 #include "nn/optim/optimizer.h"
 
 namespace papilio::cli {

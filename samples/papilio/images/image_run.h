@@ -9,13 +9,20 @@
 #include <utility>
 #include <vector>
 
+#include "boft/model/model.h"
 #include "nn/data/loader.h"
+#include "nn/data/transforms/image_processor.h"
 #include "nn/models/image_classifier.h"
+#include "samples/papilio/data/data.h"
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/images/memory.h"
 #include "samples/papilio/images/old_head.h"
 #include "samples/papilio/images/test_result.h"
+#include "samples/papilio/options/options.h"
+#include "samples/papilio/run/training.h"
+#include "samples/papilio/run/training_end.h"
 #include "samples/papilio/run/training_run.h"
+#include "samples/report/pages/run_report.h"
 
 namespace papilio::cli {
 

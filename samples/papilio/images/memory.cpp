@@ -15,6 +15,7 @@
 #include "nn/data/loader.h"
 #include "nn/layers/block.h"
 #include "nn/parallel/data_parallel.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/options/toml.h"
 #include "samples/papilio/output/table.h"

@@ -10,6 +10,7 @@
 #include "nn/models/image_classifier.h"
 #include "nn/train/memory_plan.h"
 #include "samples/papilio/data/training_data.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
 
 namespace papilio::cli {

@@ -5,8 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "nn/adapter.h"
+#include "nn/data/loader.h"
+#include "nn/data/transforms/image_processor.h"
 #include "nn/models/answers.h"
+#include "nn/models/image_classifier.h"
 #include "nn/train/fit.h"
+#include "samples/papilio/data/data.h"
 #include "tensor/copy.h"
 
 namespace papilio::cli {

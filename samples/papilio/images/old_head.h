@@ -8,6 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "nn/adapter.h"
+#include "nn/data/batch_source.h"
+#include "nn/data/transforms/image_processor.h"
+#include "nn/models/image_classifier.h"
+#include "samples/papilio/data/data.h"
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/models/model.h"
 

@@ -14,9 +14,12 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
+#include "nn/data/formats/image.h"
+#include "nn/data/transforms/image_processor.h"
 #include "nn/models/attention_maps.h"
 #include "samples/papilio/data/contact_sheet.h"
 #include "samples/papilio/report/report_data.h"
+#include "samples/report/svg/grids.h"
 #include "tensor/copy.h"
 
 namespace papilio::cli {

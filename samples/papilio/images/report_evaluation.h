@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "nn/data/batch_source.h"
+#include "nn/data/transforms/image_processor.h"
 #include "nn/models/image_classifier.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/data/data.h"

@@ -3,6 +3,8 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "nn/data/batch_source.h"
+#include "nn/data/loader.h"
 #include "samples/papilio/output/table.h"
 
 namespace papilio::cli {

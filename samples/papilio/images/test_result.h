@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "nn/data/batch_source.h"
 #include "nn/models/image_classifier.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/data/training_data.h"

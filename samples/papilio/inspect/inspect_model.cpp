@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "nn/models/image_classifier.h"
+#include "nn/models/language_model.h"
 #include "nn/models/pretrained.h"
 #include "nn/summary.h"
 #include "samples/papilio/data/processor.h"

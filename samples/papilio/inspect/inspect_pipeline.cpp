@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "nn/diffusion/pipeline.h"
+#include "nn/models/clip_text.h"
 #include "samples/papilio/inspect/inspect_adapter.h"
 #include "samples/papilio/models/pipeline.h"
 #include "samples/papilio/options/common.h"

@@ -6,6 +6,7 @@
 
 #include "samples/papilio/inspect/inspection.h"
 #include "samples/papilio/options/method_options.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
 
 namespace papilio::cli {

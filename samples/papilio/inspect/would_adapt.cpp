@@ -9,9 +9,12 @@
 #include <vector>
 
 #include "boft/files/config_json.h"
+#include "boft/methods/adapter.h"
 #include "boft/model/plan.h"
+#include "boft/model/targets.h"
 #include "nn/init.h"
 #include "nn/models/pretrained.h"
+#include "nn/models/pretrained_model.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/output/table.h"
 

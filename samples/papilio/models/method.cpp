@@ -2,9 +2,13 @@
 
 #include <variant>
 
+#include "boft/methods/methods.h"
+#include "nn/models/image_classifier.h"
 #include "nn/models/quantized_model.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/default_targets.h"
+#include "samples/papilio/options/option.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 

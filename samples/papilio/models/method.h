@@ -5,9 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "boft/methods/methods.h"
 #include "boft/model/model.h"
+#include "nn/models/image_classifier.h"
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/options/method_options.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 

@@ -16,6 +16,7 @@
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/keys.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/old_result.h"
 #include "samples/papilio/run/run_folder.h"

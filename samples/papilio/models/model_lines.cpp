@@ -11,6 +11,8 @@
 #include "nn/adapter.h"
 #include "nn/data/detail/word_hash.h"
 #include "nn/data/transforms/image_processor_file.h"
+#include "nn/diffusion/scheduler.h"
+#include "nn/text/bpe.h"
 #include "tensor/copy.h"
 #include "tensor/error.h"
 #include "tensor/text.h"

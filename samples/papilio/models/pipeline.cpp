@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <system_error>
 
+#include "nn/models/light_controlnet.h"
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/folder_kind.h"

@@ -9,6 +9,7 @@
 #include "kernels/threads.h"
 #include "nn/parallel/mpi.h"
 #include "samples/papilio/options/keys.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/options/output_file.h"
 #include "samples/papilio/options/settings_file.h"
 #include "tensor/text.h"

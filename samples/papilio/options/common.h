@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
 #include "tensor/device_named.h"
 

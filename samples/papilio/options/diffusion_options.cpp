@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/rank_options.h"
 #include "samples/papilio/options/text_options.h"
 #include "tensor/text.h"

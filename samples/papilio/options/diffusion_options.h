@@ -5,6 +5,7 @@
 #include <string>
 
 #include "samples/papilio/options/method_options.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
 
 namespace papilio::cli {

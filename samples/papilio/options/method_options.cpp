@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "samples/papilio/options/number_ranges.h"
+#include "samples/papilio/options/option.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {

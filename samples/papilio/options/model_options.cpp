@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "samples/papilio/options/keys.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/options/text_options.h"
 
 namespace papilio::cli {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <system_error>
 
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/toml.h"
 #include "tensor/text.h"

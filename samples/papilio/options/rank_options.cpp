@@ -1,5 +1,7 @@
 #include "samples/papilio/options/rank_options.h"
 
+#include "samples/papilio/options/options.h"
+
 namespace papilio::cli {
 
 void add_rank_options(Options& options, TrainingSettings& s) {

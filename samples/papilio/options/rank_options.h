@@ -1,6 +1,7 @@
 // How several processes train together: what all commands share that train.
 #pragma once
 
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
 
 namespace papilio::cli {

@@ -1,5 +1,7 @@
 #include "samples/papilio/options/training_options.h"
 
+#include "samples/papilio/options/option.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/rank_options.h"
 
 namespace papilio::cli {
@@ -21,9 +23,7 @@ void add_batch_options(Options& options, TrainingSettings& s) {
 
 void add_rate_options(Options& options, TrainingSettings& s) {
   options.add("lr", &s.lr, "RATE", "highest learning rate").range(0);
-  options
-      .add("weight-decay", &s.weight_decay, "W",
-           "decoupled; not on biases, norms and scales")
+  options.add("weight-decay", &s.weight_decay, "W", "decoupled; not on biases, norms and scales")
       .range(0);
   options.add("schedule", &s.schedule, "NAME", "of the rate: cosine, linear or constant")
       .choices({"cosine", "linear", "constant"});

@@ -7,6 +7,7 @@
 
 #include "samples/papilio/options/augmentation_options.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
 

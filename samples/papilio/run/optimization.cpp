@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "autograd/autocast.h"
+#include "nn/data/batch_source.h"
 #include "nn/models/pretrained_model.h"
 #include "nn/optim/parameter_groups.h"
 

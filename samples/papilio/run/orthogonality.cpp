@@ -4,6 +4,7 @@
 
 #include "autograd/grad_mode.h"
 #include "boft/geometry/angles.h"
+#include "boft/model/attach.h"
 
 namespace papilio::cli {
 

@@ -10,7 +10,11 @@
 
 #include "nn/detail/line_difference.h"
 #include "nn/train/fit.h"
+#include "nn/train/training_state.h"
 #include "samples/papilio/data/data_lines.h"
+#include "samples/papilio/options/option.h"
+#include "samples/papilio/options/options.h"
+#include "samples/papilio/options/training_options.h"
 #include "samples/papilio/output/table.h"
 #include "tensor/random.h"
 

@@ -6,6 +6,9 @@
 #include <string>
 
 #include "nn/train/checkpoints.h"
+#include "nn/train/training_state.h"
+#include "samples/papilio/options/options.h"
+#include "samples/papilio/options/training_options.h"
 #include "samples/papilio/run/training.h"
 #include "samples/papilio/run/training_record.h"
 

@@ -13,6 +13,7 @@
 #include "nn/diffusion/pipeline.h"
 #include "nn/train/checkpoints.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/run_files.h"

@@ -4,6 +4,7 @@
 
 #include "kernels/threads.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/orthogonality.h"
 #include "samples/papilio/run/ranks.h"

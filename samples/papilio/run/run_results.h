@@ -6,6 +6,7 @@
 #include <string>
 
 #include "boft/model/model.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/run/training_end.h"
 #include "samples/papilio/run/training_run.h"
 

@@ -12,11 +12,20 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/batch_source.h"
 #include "nn/layers/block.h"
+#include "nn/optim/schedule.h"
+#include "nn/parallel/communicator.h"
+#include "nn/parallel/data_parallel.h"
+#include "nn/train/model_average.h"
 #include "nn/train/progress.h"
 #include "nn/train/shared_evaluation.h"
 #include "nn/train/speed.h"
 #include "nn/train/spinner.h"
+#include "nn/train/training_state.h"
+#include "samples/papilio/options/common.h"
+#include "samples/papilio/options/option.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/settings_file.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"

@@ -10,6 +10,8 @@
 #include "nn/data/loader.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/data/training_data.h"
+#include "samples/papilio/options/common.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
 #include "samples/papilio/run/optimization.h"
 #include "samples/papilio/run/training_end.h"

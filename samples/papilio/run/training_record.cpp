@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "samples/papilio/options/keys.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/toml.h"
 

@@ -15,6 +15,7 @@
 #include "samples/papilio/run/run_files.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/run_results.h"
+#include "samples/papilio/run/training_end.h"
 
 namespace papilio::cli {
 

@@ -12,10 +12,12 @@
 #include "boft/model/model.h"
 #include "nn/module.h"
 #include "samples/papilio/data/data.h"
+#include "samples/papilio/options/common.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
 #include "samples/papilio/run/run_lock.h"
 #include "samples/papilio/run/training.h"
+#include "samples/papilio/run/training_end.h"
 #include "samples/report/pages/run_report.h"
 
 namespace papilio::cli {

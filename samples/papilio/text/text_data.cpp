@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "nn/data/sources/text.h"
 #include "nn/data/text_batches.h"
 #include "samples/papilio/data/data_kinds.h"
 #include "samples/papilio/data/known_split.h"
+#include "samples/papilio/options/option.h"
 
 namespace papilio::cli {
 

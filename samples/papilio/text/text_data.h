@@ -9,6 +9,7 @@
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/options.h"
 #include "samples/papilio/options/text_options.h"
 
 namespace papilio::cli {

@@ -3,7 +3,11 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "nn/data/batch_source.h"
+#include "nn/train/evaluate_text.h"
+#include "samples/papilio/data/training_data.h"
 #include "samples/papilio/models/language_model.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/text/text_result.h"
 
 namespace papilio::cli {

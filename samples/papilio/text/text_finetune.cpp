@@ -7,10 +7,16 @@
 #include <utility>
 #include <variant>
 
+#include "boft/methods/methods.h"
 #include "nn/adapter.h"
+#include "nn/models/language_model.h"
 #include "nn/text/tokenizer_files.h"
+#include "samples/papilio/data/training_data.h"
+#include "samples/papilio/models/language_model.h"
 #include "samples/papilio/models/method.h"
 #include "samples/papilio/options/default_targets.h"
+#include "samples/papilio/options/options.h"
+#include "samples/papilio/options/training_options.h"
 #include "samples/papilio/text/text_run.h"
 #include "tensor/random.h"
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "nn/data/batch_source.h"
 #include "nn/data/loader.h"
 #include "nn/text/generate.h"
 #include "nn/text/utf8.h"

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "nn/data/batch_source.h"
 #include "nn/models/language_model.h"
 #include "nn/text/tokenizer.h"
 #include "nn/train/evaluate_text.h"

@@ -9,11 +9,18 @@
 #include <utility>
 #include <vector>
 
+#include "boft/model/model.h"
 #include "nn/train/evaluate_text.h"
+#include "samples/papilio/data/training_data.h"
 #include "samples/papilio/models/language_model.h"
+#include "samples/papilio/options/options.h"
+#include "samples/papilio/options/training_options.h"
 #include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/run/training.h"
+#include "samples/papilio/run/training_end.h"
 #include "samples/papilio/run/training_run.h"
 #include "samples/papilio/text/text_data.h"
+#include "samples/report/pages/run_report.h"
 
 namespace papilio::cli {
 

@@ -11,8 +11,13 @@
 
 #include "nn/data/sources/text.h"
 #include "nn/models/gpt2.h"
+#include "nn/models/language_model.h"
+#include "nn/text/tokenizer.h"
 #include "nn/text/tokenizer_files.h"
 #include "nn/text/train_bpe.h"
+#include "samples/papilio/data/training_data.h"
+#include "samples/papilio/models/language_model.h"
+#include "samples/papilio/options/training_options.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/text/text_run.h"
 #include "tensor/random.h"
