@@ -23,7 +23,8 @@ PAPILIO_HOST_DEVICE inline To convert(From value) {
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     using Limits = std::numeric_limits<To>;
     // 2^bits is exact in From even if max() is not.
-    constexpr From end = From(Limits::max() / 2 + 1) * From(2);
+    constexpr To half = Limits::max() / 2 + 1;
+    constexpr From end = From(half) * From(2);
     const bool low = !(value >= From(Limits::min())), high = value >= end;
     const To inside = static_cast<To>(low || high ? From(0) : value);
     const To below = value != value ? To(0) : Limits::min();

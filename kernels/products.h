@@ -42,7 +42,7 @@ class ProductsScope {
   explicit ProductsScope(Products products) : before_(papilio::products()) {
     set_products(products);
   }
-  ~ProductsScope() { set_products(before_); }
+  ~ProductsScope() { set_products(before_); }  // NOLINT(bugprone-exception-escape): they were here
   ProductsScope(const ProductsScope&) = delete;
   ProductsScope& operator=(const ProductsScope&) = delete;
 

@@ -89,9 +89,11 @@ void for_each_row(View out, const ConstView (&in)[N], RowFunction<compute_t<R>, 
   });
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the arguments are types
 #define PAPILIO_ROWS(R, T, N)                                      \
   template void for_each_row<R, T, N>(View, const ConstView(&)[N], \
                                       RowFunction<compute_t<R>, compute_t<T>>, const void*);
+// NOLINTEND(bugprone-macro-parentheses)
 #define PAPILIO_FLOATING(T) \
   PAPILIO_ROWS(T, T, 1) PAPILIO_ROWS(T, T, 2) PAPILIO_ROWS(T, T, 3) PAPILIO_ROWS(bool, T, 2)
 #define PAPILIO_INTEGER(T) PAPILIO_ROWS(T, T, 1) PAPILIO_ROWS(T, T, 2) PAPILIO_ROWS(bool, T, 2)

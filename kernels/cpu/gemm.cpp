@@ -98,14 +98,12 @@ template <class T>
 void threaded(const Product<T>& p) {
   const int64_t m = p.size.m, n = p.size.n, k = p.size.k;
   const int64_t parts = part_count(p.size.work(), kThreadWork);
-  const bool large = std::min({m, n, k}) > 512;
-  if (parts == 1 || large) {
-    whole(p);
-  } else if (k >= std::max(m, n) && k >= 128 * parts && m * n * parts <= 1 << 20) {
+  const bool cut = parts > 1 && std::min({m, n, k}) <= 512;
+  if (cut && k >= std::max(m, n) && k >= 128 * parts && m * n * parts <= 1 << 20) {
     split_sum(p, parts);
-  } else if (m >= n && m >= 32 * parts) {
+  } else if (cut && m >= n && m >= 32 * parts) {
     parallel_parts(m, parts, [&](int64_t, int64_t i, int64_t end) { p.block(i, end - i, 0, n); });
-  } else if (n >= 32 * parts) {
+  } else if (cut && n >= 32 * parts) {
     parallel_parts(n, parts, [&](int64_t, int64_t j, int64_t end) { p.block(0, m, j, end - j); });
   } else {
     whole(p);

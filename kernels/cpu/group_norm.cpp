@@ -48,7 +48,7 @@ template <class T>
 void before_silu(compute_t<T>* d, const T* dy, const T* x, int64_t count,
                  const Affine<compute_t<T>>& t, bool silu) {
   using C = compute_t<T>;
-  if (silu) {
+  if (silu) {  // NOLINT(bugprone-branch-clone): the loops differ
 #pragma omp simd
     for (int64_t i = 0; i < count; ++i) d[i] = C(dy[i]) * functor::Silu{}.derivative(t(C(x[i])));
   } else {
@@ -139,7 +139,7 @@ void group_norm(const GroupNorm& args) {
           const int64_t channel = row % s.groups * s.channels + c;
           const Affine<C> t{mean, rstd * parameter<T>(args.weight, channel, 1),
                             parameter<T>(args.bias, channel, 0)};
-          if (args.silu) {
+          if (args.silu) {  // NOLINT(bugprone-branch-clone): the loops differ
 #pragma omp simd
             for (int64_t i = 0; i < s.S; ++i) y[i] = T(functor::Silu{}.forward(t(C(x[i]))));
           } else {

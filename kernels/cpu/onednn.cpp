@@ -45,7 +45,8 @@ namespace {
 
 // The library, its engine and stream (of which the CPU's have no state).
 struct Library {
-#define PAPILIO_DECLARE(name) decltype(&::dnnl_##name) name = nullptr;
+#define PAPILIO_DECLARE(name) \
+  decltype(&::dnnl_##name) name = nullptr;  // NOLINT(bugprone-macro-parentheses)
   PAPILIO_DNNL_FUNCTIONS(PAPILIO_DECLARE)
 #undef PAPILIO_DECLARE
   dnnl_engine_t engine = nullptr;
@@ -84,7 +85,7 @@ struct Key {
   bool a_transposed, b_transposed, bias, add;
   int threads;
   int64_t m, n, k, lda, ldb, ldc;
-  auto operator<=>(const Key&) const = default;
+  auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // Code for one kind of product, and how its arguments lie.

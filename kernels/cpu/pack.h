@@ -49,7 +49,8 @@ void pack_transposed(compute_t<T>* to, Rows<T> from, int64_t rows, int64_t colum
       const int64_t n = std::min<int64_t>(L, columns - j);
       Simd<C> square[L];
       if (!is_half_type<T> && n == L && i + L <= rows) {
-        for (int r = 0; r < L; ++r) std::memcpy(&square[r], from[i + r] + j, sizeof square[r]);
+        for (int r = 0; r < L; ++r)
+          std::memcpy(&square[r], static_cast<const void*>(from[i + r] + j), sizeof square[r]);
       } else {
         for (int r = 0; r < L; ++r) {
           C part[L] = {};

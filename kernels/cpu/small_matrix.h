@@ -39,7 +39,7 @@ void multiply_one(C* out, F left, const C* right, int64_t n) {
 template <int B, class C, class F>
 void multiply_lanes(Vec<C>* out, F left, const Vec<C>* right, int size) {
   const int n = B ? B : size;
-  constexpr int kTile = B && B <= 8 ? B : 8;
+  constexpr int kTile = B == 0 ? 8 : std::min(B, 8);
   for (int i = 0; i < n; ++i)
     for (int j0 = 0; j0 < n; j0 += kTile) {
       if (j0 + kTile <= n) {
