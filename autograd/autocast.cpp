@@ -65,6 +65,7 @@ std::vector<Tensor> widest(const std::vector<Tensor>& tensors) {
   for (const Tensor& x : tensors)
     if (is_floating(x.dtype())) dtype = wider(dtype, x.dtype());
   std::vector<Tensor> result;
+  result.reserve(tensors.size());
   for (const Tensor& x : tensors)
     result.push_back(x.defined() && is_floating(x.dtype()) ? cast(x, dtype) : x);
   return result;

@@ -170,7 +170,7 @@ Tensor grad(const Tensor& x) {
   return leaf_node("grad", x)->grad;
 }
 
-void set_grad(const Tensor& x, Tensor gradient) {
+void set_grad(const Tensor& x, const Tensor& gradient) {
   const auto& node = leaf_node("set_grad", x);
   check(!gradient.defined() || (gradient.shape() == x.shape() && gradient.dtype() == x.dtype()),
         "set_grad: expected ", x.dtype(), " ", x.shape(), ", got ", gradient.dtype(), " ",

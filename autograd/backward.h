@@ -15,7 +15,7 @@ Tensor leaf(Tensor x);
 // The gradient accumulated in a leaf; undefined when there is none yet.
 Tensor grad(const Tensor& x);
 // Replaces it (undefined: none). Shape and dtype must be x's.
-void set_grad(const Tensor& x, Tensor gradient);
+void set_grad(const Tensor& x, const Tensor& gradient);
 void zero_grad(const Tensor& x);
 
 // Adds d(y)/d(leaf) to every leaf that y depends on. `dy` is the gradient at y; without it y must

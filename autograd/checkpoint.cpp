@@ -78,7 +78,7 @@ struct Replay {
     const Outlining outlining(second, false);
     Tensor in = x.get();
     in.set_node(x_node);
-    const Tensor y = f(in);
+    Tensor y = f(in);
     check_same_steps(outline, second);
     check<Error>(default_generator().state() == end, kName,
                  ": f computed again drew another number of random numbers than the first time");

@@ -39,7 +39,7 @@ Tensor again(std::span<const Tensor> in) {
 Tensor add(const Tensor& a, const Tensor& b) {
   if (autocast::mixed(a, b)) return autocast::in_widest(add, a, b);
   const Tensor y = zip("add", a, b, a.dtype(), functor::Add());
-  const Tensor sum =
+  Tensor sum =
       record("add", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Needs needs) {
         Grads grads(2);
         if (needs[0]) grads[0] = sum_to(dy, a);
@@ -86,7 +86,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
   // Each factor is kept only for the other one's gradient.
   const Saved for_a = a.requires_grad() ? Saved(b) : Saved(),
               for_b = b.requires_grad() ? Saved(a) : Saved();
-  const Tensor product =
+  Tensor product =
       record("mul", y, {a, b},
              [for_a, for_b, a = a.shape(), b = b.shape()](const Tensor& dy, Needs needs) {
                Grads grads(2);

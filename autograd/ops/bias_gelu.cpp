@@ -23,7 +23,7 @@ Tensor bias_gelu(const Tensor& x, const Tensor& bias, GeluApproximate approximat
   const bool tanh = approximate == GeluApproximate::tanh;
   const Tensor rows = contiguous_data(x), b = contiguous_data(bias);
   const auto compute = [b, tanh](const Tensor& in) {
-    const Tensor y = empty_like(in);
+    Tensor y = empty_like(in);
     pick(in.device(), cpu::bias_gelu, cuda::bias_gelu)(view(y), view(in), view(b), tanh);
     return y;
   };
@@ -35,7 +35,7 @@ Tensor bias_gelu(const Tensor& x, const Tensor& bias, GeluApproximate approximat
         view_or_none(dx), view_or_none(db), view(contiguous_data(dy)), view(rows), view(b), tanh);
     return Grads{dx, db};
   };
-  const Tensor y = record("bias_gelu", compute(rows), {x, bias}, backward);
+  Tensor y = record("bias_gelu", compute(rows), {x, bias}, backward);
   if (x.is_contiguous())
     offer_remake(y, {x}, [compute](std::span<const Tensor> in) { return compute(in[0]); });
   return y;

@@ -12,9 +12,9 @@ namespace papilio {
 Tensor cast(const Tensor& x, DType dtype) {
   check_defined("cast", x);
   if (x.dtype() == dtype) return x;
-  const Tensor y = copy_of(x, dtype);
+  Tensor y = copy_of(x, dtype);
   if (!is_floating(dtype)) return y;
-  const Tensor result = record("cast", y, {x}, [from = x.dtype()](const Tensor& dy, Needs) {
+  Tensor result = record("cast", y, {x}, [from = x.dtype()](const Tensor& dy, Needs) {
     return Grads{copy_of(dy, from)};
   });
   if (is_kept(x, result))

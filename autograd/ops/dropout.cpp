@@ -26,7 +26,7 @@ Tensor after(const Tensor& y, int64_t lead, const Dims& shape) {
 
 // x's elements behind `lead` zeros.
 Tensor behind_zeros(const Tensor& x, int64_t lead) {
-  const Tensor y = zeros({lead + x.numel()}, {.dtype = x.dtype(), .device = x.device()});
+  Tensor y = zeros({lead + x.numel()}, {.dtype = x.dtype(), .device = x.device()});
   copy_(after(y, lead, x.shape()), x);
   return y;
 }
@@ -52,8 +52,8 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator& g) {
     pick(from.device(), cpu::dropout, cuda::dropout)(view(to), view(in), p, seed, offset);
     return lead == 0 ? to : copy_of(after(to, lead, from.shape()));
   };
-  const Tensor y = record("dropout", apply(x), {x},
-                          [apply](const Tensor& dy, Needs) { return Grads{apply(dy)}; });
+  Tensor y = record("dropout", apply(x), {x},
+                    [apply](const Tensor& dy, Needs) { return Grads{apply(dy)}; });
   if (is_kept(x, y))
     offer_remake(y, {x}, [apply](std::span<const Tensor> in) { return apply(in[0]); });
   return y;

@@ -21,7 +21,7 @@ Tensor checked_index(const char* operation, const Tensor& x, const Tensor& index
   check_dtype(operation, index, DType::int64, "index");
   check(x.device() == index.device(), operation, ": expected tensors on one device, got ",
         x.device(), " and ", index.device());
-  const Tensor result = contiguous_data(index);
+  Tensor result = contiguous_data(index);
   const int64_t j =
       pick(x.device(), cpu::first_outside, cuda::first_outside)(view(result), n, std::nullopt);
   if (j < 0) return result;

@@ -53,6 +53,7 @@ Tensor concat(const std::vector<Tensor>& tensors, int dim) {
     if (sizes[i] > 0)
       copy_(y.alias(y.layout().slice("concat", dim, at, at + sizes[i])), tensors[i]);
   std::vector<bool> nothing;
+  nothing.reserve(tensors.size());
   for (const Tensor& x : tensors) nothing.push_back(is_nothing(x));
   return record("concat", y, tensors, [sizes, nothing, dim](const Tensor& dy, Needs needs) {
     Grads grads(sizes.size());

@@ -45,7 +45,7 @@ Tensor add_again(std::span<const Tensor> in) {
 
 Tensor normalised(const Tensor& rows, const Tensor& statistics, const Tensor& weight,
                   const Tensor& bias, double eps) {
-  const Tensor y = empty_like(rows);
+  Tensor y = empty_like(rows);
   pick(y.device(), cpu::layer_norm, cuda::layer_norm)(
       view(y), view(statistics), view(rows), view_or_none(weight), view_or_none(bias), eps);
   return y;

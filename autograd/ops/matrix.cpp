@@ -62,7 +62,7 @@ Tensor gemm_operand(const char* operation, const Tensor& x) {
 
 Tensor matrix_product(const char* operation, const Tensor& a, const Tensor& b, const Tensor& bias) {
   const Tensor left = gemm_operand(operation, a), right = gemm_operand(operation, b);
-  const Tensor c = empty({a.shape()[0], b.shape()[1]}, {a.dtype(), a.device()});
+  Tensor c = empty({a.shape()[0], b.shape()[1]}, {a.dtype(), a.device()});
   if (bias.defined()) {
     pick(a.device(), cpu::gemm_bias, cuda::gemm_bias)(view(c), view(left), view(right),
                                                       view(contiguous_data(bias)));

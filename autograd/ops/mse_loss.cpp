@@ -13,7 +13,7 @@ Tensor mse_loss(const Tensor& input, const Tensor& wanted, Reduction reduction) 
   check_floating("mse_loss", x);
   check_same("mse_loss", x, target);
   check_shape("mse_loss", target, x.shape(), "target");
-  const Tensor squares = pow(x - target, 2);
+  Tensor squares = pow(x - target, 2);
   if (reduction == Reduction::none) return squares;
   return reduction == Reduction::mean ? mean(squares) : sum(squares);
 }

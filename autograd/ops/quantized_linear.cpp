@@ -146,7 +146,7 @@ Tensor product(const Tensor& x, const QuantizedMatrix& w, const Tensor& bias) {
 
 // g W, g: (R, out). Sums of 16-bit tiles are rounded once a tile.
 Tensor product_back(const Tensor& g, const QuantizedMatrix& w) {
-  const Tensor dx = zeros({g.size(0), w.in}, {g.dtype(), g.device()});
+  Tensor dx = zeros({g.size(0), w.in}, {g.dtype(), g.device()});
   Rows(w).tiles(g.dtype(), [&](const Tensor& tile, int64_t first) {
     pick(g.device(), cpu::gemm, cuda::gemm)(
         view(dx), view(gemm_operand(kName, columns(g, first, tile.size(0)))),
@@ -162,7 +162,7 @@ void check_matrix(const char* operation, const Tensor& w) {
 
 // The numbers that are quantised: in float32, on the CPU.
 Tensor numbers_of(const Tensor& w) {
-  const Tensor x = contiguous_data(copy_of(copy_of(w.detach(), Device::cpu()), DType::float32));
+  Tensor x = contiguous_data(copy_of(copy_of(w.detach(), Device::cpu()), DType::float32));
   const std::vector<float> values = x.to_vector<float>();
   check(std::ranges::all_of(values, [](float v) { return std::isfinite(v); }),
         "quantize: expected finite numbers");
@@ -218,7 +218,7 @@ QuantizedMatrix QuantizedMatrix::to(Device there) const {
 
 Tensor dequantize(const QuantizedMatrix& w, DType dtype) {
   check(w.defined(), "dequantize: the matrix is undefined");
-  const Tensor y = empty({w.out, w.in}, {dtype, w.device()});
+  Tensor y = empty({w.out, w.in}, {dtype, w.device()});
   Rows(w).write(y, 0);
   return y;
 }

@@ -20,7 +20,7 @@ Tensor softmax(const Tensor& input, int64_t dim) {
   const Tensor rows = rows_along(x, d);
   const Tensor y = empty_like(rows);
   pick(x.device(), cpu::softmax, cuda::softmax)(view(y), view(rows));
-  const Tensor result = record("softmax", from_rows(y, d), {x}, [y, d](const Tensor& dy, Needs) {
+  Tensor result = record("softmax", from_rows(y, d), {x}, [y, d](const Tensor& dy, Needs) {
     const Tensor dx = empty_like(y);
     pick(y.device(), cpu::softmax_backward, cuda::softmax_backward)(view(dx), view(y),
                                                                     view(rows_along(dy, d)));

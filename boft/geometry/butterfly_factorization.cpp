@@ -33,7 +33,7 @@ Tensor butterfly_to_axis(const Tensor& u) {
   check(x.dim() == 1 && d > 1 && std::has_single_bit(uint64_t(d)),
         "butterfly_to_axis: expected a power of two numbers, got ", u.shape());
   const int64_t m = std::countr_zero(uint64_t(d));
-  const Tensor q = zeros({m, d / 2, 2, 2}, {.dtype = DType::float64});
+  Tensor q = zeros({m, d / 2, 2, 2}, {.dtype = DType::float64});
   double* const v = x.data<double>();
   for (int64_t i = m - 1; i >= 0; --i) {  // x R meets the last factor first
     for (int64_t n = 0; n < d / 2; ++n) {

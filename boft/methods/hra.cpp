@@ -84,7 +84,7 @@ Tensor HraLayer::weight(const Tensor& w, bool training_now) {
 
 Tensor HraLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
   check_strength(training);
-  const Tensor y = inside.linear(householder_transposed(x, vectors()), bias);
+  Tensor y = inside.linear(householder_transposed(x, vectors()), bias);
   if (strength == 1) return y;
   const Tensor base = inside.linear(x, bias);
   return base + strength * (y - base);

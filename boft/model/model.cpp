@@ -25,6 +25,7 @@ const Attached& AdapterModel::entry(const char* operation, const std::string& na
 std::vector<const Attached*> AdapterModel::entries(const char* operation,
                                                    const std::vector<std::string>& names) const {
   std::vector<const Attached*> found;
+  found.reserve(names.size());
   for (const std::string& name : names) found.push_back(&entry(operation, name));
   return found;
 }

@@ -49,7 +49,7 @@ void add_product(const Tensor& c, const Tensor& a, const Tensor& b, double alpha
 }
 // alpha a b
 Tensor scaled_product(const Tensor& a, const Tensor& b, double alpha) {
-  const Tensor c = empty({a.size(0), b.size(1)}, {a.dtype(), a.device()});
+  Tensor c = empty({a.size(0), b.size(1)}, {a.dtype(), a.device()});
   pick(c.device(), cpu::gemm, cuda::gemm)(view(c), view(gemm_operand(kName, a)),
                                           view(gemm_operand(kName, b)), alpha, 0);
   return c;
@@ -62,14 +62,14 @@ struct Problem {
 
   // W' = W + scaling B A
   Tensor adapted_weight() const {
-    const Tensor w = copy_of(weight);
+    Tensor w = copy_of(weight);
     add_product(w, b, a, scaling);
     return w;
   }
   // y of x and what is dropped of it: (rows, d).
   Tensor forward(const Tensor& x, const Tensor& dropped, bool weight_side) const {
     if (weight_side) return matrix_product(kName, x, transposed(adapted_weight()), bias);
-    const Tensor y = matrix_product(kName, x, transposed(weight), bias);
+    Tensor y = matrix_product(kName, x, transposed(weight), bias);
     add_product(y, matrix_product(kName, dropped, transposed(a)), transposed(b), scaling);
     return y;
   }

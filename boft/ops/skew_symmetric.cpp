@@ -38,7 +38,7 @@ Tensor unpacked(const Tensor& upper, int64_t b, bool skew) {
   shape[shape.size() - 1] = b;
   shape.push_back(b);
   const int64_t count = count_of(upper, 1);
-  const Tensor a = empty(shape, {upper.dtype(), upper.device()});
+  Tensor a = empty(shape, {upper.dtype(), upper.device()});
   pick(a.device(), cpu::unpack_upper, cuda::unpack_upper)(view(matrices(a, count, b)),
                                                           view(uppers(upper, count, b)), skew);
   return a;
@@ -49,7 +49,7 @@ Tensor packed(const Tensor& a, bool skew) {
   Dims shape = a.shape();
   shape.erase(shape.size() - 1);
   shape[shape.size() - 1] = triangle(b);
-  const Tensor upper = empty(shape, {a.dtype(), a.device()});
+  Tensor upper = empty(shape, {a.dtype(), a.device()});
   pick(a.device(), cpu::pack_upper, cuda::pack_upper)(view(uppers(upper, count, b)),
                                                       view(matrices(a, count, b)), skew);
   return upper;

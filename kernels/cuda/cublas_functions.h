@@ -26,7 +26,7 @@ namespace papilio::cuda {
   F(LtMatmulPreferenceSetAttribute)   \
   F(LtMatrixLayoutInit_internal)
 
-#define PAPILIO_DECLARE(name) decltype(&::cublas##name) name;
+#define PAPILIO_DECLARE(name) decltype(&::cublas##name) name;  // NOLINT(bugprone-macro-parentheses)
 struct CublasFunctions {
   PAPILIO_CUBLAS_FUNCTIONS(PAPILIO_DECLARE)
   PAPILIO_CUBLASLT_FUNCTIONS(PAPILIO_DECLARE)

@@ -35,7 +35,7 @@ struct Choice {
   DType dtype;
   cublasComputeType_t compute;
   uint32_t alignment;
-  auto operator<=>(const Choice&) const = default;
+  auto operator<=>(const Choice&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // How cuBLASLt sees a product.

@@ -39,6 +39,7 @@ std::vector<int64_t> by_name(const LabelledSamples& data, const std::vector<int6
   }
   std::ranges::sort(keys);
   std::vector<int64_t> order;
+  order.reserve(keys.size());
   for (const auto& key : keys) order.push_back(key.second);
   return order;
 }

@@ -26,8 +26,7 @@ Tensor DDPMScheduler::step(const Tensor& output, size_t i, const Tensor& sample,
   const float b = 1 - a, b_before = 1 - before, alpha = a / before, beta = 1 - alpha;
   const Tensor x0 =
       limited(predicted_sample(output, sample, a), config.clip_sample, config.clip_sample_range);
-  const Tensor mean =
-      x0 * (std::sqrt(before) * beta / b) + sample * (std::sqrt(alpha) * b_before / b);
+  Tensor mean = x0 * (std::sqrt(before) * beta / b) + sample * (std::sqrt(alpha) * b_before / b);
   if (t == 0) return mean;
   const float variance =
       config.variance_type == "fixed_large" ? beta : std::max(b_before / b * beta, 1e-20f);

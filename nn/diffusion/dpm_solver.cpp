@@ -50,6 +50,7 @@ DPMSolverMultistepScheduler::DPMSolverMultistepScheduler(const DPMSolverConfig& 
 // Noise levels of a spacing of their own, and the timesteps that have them.
 void DPMSolverMultistepScheduler::space_sigmas(int64_t steps, const std::vector<float>& training) {
   std::vector<float> logs;
+  logs.reserve(training.size());
   for (const float s : training) logs.push_back(std::log(s));
   const double most = double(training.back()), least = double(training.front());
   timesteps_.clear();

@@ -67,6 +67,7 @@ std::vector<float> betas_of(const NoiseScheduleConfig& c) {
 
 std::vector<float> cumulative(const std::vector<float>& betas) {
   std::vector<float> products;
+  products.reserve(betas.size());
   double product = 1;
   for (const float beta : betas) products.push_back(float(product *= double(1 - beta)));
   return products;

@@ -45,8 +45,8 @@ double ConvStem::operations(int64_t image_size) const {
 
 void ConvStem::reset() {
   for (Conv2d& conv : layer) {
-    const auto fan_in = double(conv.weight.numel() / conv.weight.size(0));
-    copy_(conv.weight.detach(), normal(conv.weight.shape(), 0, std::sqrt(2 / fan_in)));
+    const int64_t fan_in = conv.weight.numel() / conv.weight.size(0);
+    copy_(conv.weight.detach(), normal(conv.weight.shape(), 0, std::sqrt(2 / double(fan_in))));
   }
 }
 

@@ -16,7 +16,7 @@ Embedding::Embedding(int64_t count, int64_t dim) {
 }
 
 Tensor Embedding::operator()(const Tensor& indices) {
-  const Tensor rows = embedding(weight, indices);
+  Tensor rows = embedding(weight, indices);
   const std::vector<Adapter*> working = adapters.working();
   if (working.empty()) return rows;
   const Tensor matrix = reshape(rows, {indices.numel(), weight.size(1)});

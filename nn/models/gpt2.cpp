@@ -56,7 +56,8 @@ GPT2Attention::GPT2Attention(const GPT2Config& c, int64_t layer)
       c_attn(3 * c.n_embd, c.n_embd),
       c_proj(c.n_embd, c.n_embd) {
   causal = true;
-  scale = (c.scale_attn_weights ? 1 / std::sqrt(double(c.n_embd / c.n_head)) : 1.0) /
+  const int64_t width = c.n_embd / c.n_head;
+  scale = (c.scale_attn_weights ? 1 / std::sqrt(double(width)) : 1.0) /
           (c.scale_attn_by_inverse_layer_idx ? double(layer + 1) : 1.0);
 }
 

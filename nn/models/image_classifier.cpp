@@ -78,8 +78,9 @@ std::string ImageClassifier::make_new_head() {
 
 double patch_operations(int64_t image_size, int64_t patch_size, int64_t channels,
                         int64_t features) {
-  const auto side = double(image_size / patch_size);
-  return 2 * side * side * double(patch_size * patch_size * channels) * double(features);
+  const int64_t side = image_size / patch_size;
+  return 2 * double(side) * double(side) * double(patch_size * patch_size * channels) *
+         double(features);
 }
 
 void initialise_transformer(Module& module, double std) {

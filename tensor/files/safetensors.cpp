@@ -51,7 +51,7 @@ Tensor SafetensorsReader::bytes(const std::string& name) const {
                    in_quotes(name), ": expected bytes (I8 or U8), got ", entry.type->name);
   check<FileError>(entry.shape.size() <= kMaxRank, path_, ": tensor ", in_quotes(name), ": ",
                    entry.shape.size(), " dimensions (at most ", kMaxRank, ")");
-  const Tensor copy = empty(Dims(entry.shape), {.dtype = DType::uint8});
+  Tensor copy = empty(Dims(entry.shape), {.dtype = DType::uint8});
   std::copy_n(file_->data() + data_begin_ + entry.begin, size_t(entry.end - entry.begin),
               copy.data<uint8_t>());
   return copy;

@@ -48,7 +48,7 @@ template <class F>
 Tensor differentiable_map(const char* operation, const Tensor& x, F f) {
   const Tensor y = map(operation, x, f);
   const Saved saved(F::kFromOutput ? y : x);
-  const Tensor result = record(operation, y, {x}, [f, saved](const Tensor& dy, Needs) {
+  Tensor result = record(operation, y, {x}, [f, saved](const Tensor& dy, Needs) {
     const Tensor v = saved.get();
     const Tensor dx = empty_for(v.shape(), v, v.dtype());
     pick(dx.device(), cpu::map_backward<F>, cuda::map_backward<F>)(view(dx), view(dy), view(v), f);

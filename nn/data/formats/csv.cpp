@@ -40,7 +40,7 @@ class Parser {
   }
 
   void end_line(size_t row) {
-    const bool ended = take('\r') | take('\n');
+    const bool returned = take('\r'), ended = take('\n') || returned;
     check<FileError>(ended || at_ >= text_.size(), where_, ", line ", row,
                      ": a quoted field does not end behind its quote");
     ++line_;

@@ -133,7 +133,7 @@ PngChunks png_chunks(std::string_view bytes, const std::string& name) {
     check<FileError>(stage != Stage::before || chunk.type == "IDAT" || good_checksum(chunk), name,
                      ": the PNG data is corrupt (", std::string(chunk.type), ": CRC error)");
     if (chunk.type == "IEND") break;
-    if (chunk.type == "IHDR" && chunk.data.size() > 9) color_type = chunk.data[9];
+    if (chunk.type == "IHDR" && chunk.data.size() > 9) color_type = uint8_t(chunk.data[9]);
     if (chunk.type == "IDAT" && stage == Stage::before) stage = Stage::inside;
     const bool read =
         chunk.type == "IHDR" || chunk.type == "IDAT" || (chunk.type == "PLTE" && color_type == 3);

@@ -22,7 +22,7 @@ namespace {
 fs::path found_in(const fs::path& path, bool (*is_kind)(const fs::path&)) {
   for (const char* below : {"", "raw", "cifar-10-batches-bin", "cifar-100-binary",
                             "cifar-10-batches-py", "cifar-100-python"}) {
-    const fs::path folder = *below == '\0' ? path : path / below;
+    fs::path folder = *below == '\0' ? path : path / below;
     if (is_kind(folder)) return folder;
   }
   return {};
