@@ -81,7 +81,7 @@ int error_text(int code, char* text, int capacity) {
 }
 
 int start_exchange(const PapilioMpiCollective* c) {
-  const MPI_Datatype type = type_of(c->type);
+  MPI_Datatype type = type_of(c->type);
   switch (c->kind) {
     case 0:
       return MPI_Ibcast(c->to, c->count, type, c->root, exchanges, &exchange);

@@ -126,6 +126,7 @@ std::vector<std::string> alphabet() {
     by_point[utf8_code_point(symbol, 0, symbol.size())] = symbol;
   }
   std::vector<std::string> symbols;
+  symbols.reserve(by_point.size());
   for (const auto& [point, symbol] : by_point) symbols.push_back(symbol);
   return symbols;
 }

@@ -116,6 +116,7 @@ ParallelStep::Result ParallelStep::operator()(const Loss& mean_loss,
   Sums own{.skipped = int64_t(skipped.size()), .offset = begin.offset};
   for (size_t p = 0; p < size_t(own_.end - own_.begin); ++p) {
     std::vector<Batch> part;
+    part.reserve(batches.size());
     for (const auto& parts : batches) part.push_back(parts[p]);
     default_generator().set_state(begin);
     for (const Tensor& parameter : parameters_) zero_grad(parameter);

@@ -12,8 +12,8 @@ namespace papilio::nn {
 
 double forward_operations(const ImageClassifier::Shape& s, int64_t height, int64_t width) {
   const auto D = double(s.hidden_size);
-  const auto patches = double((height / s.patch_size) * (width / s.patch_size));
-  const double T = patches + double(s.prefix_tokens);
+  const int64_t patches = (height / s.patch_size) * (width / s.patch_size);
+  const auto T = double(patches + s.prefix_tokens);
   const double layer = 2 * T * (4 * D * D + 2 * D * double(s.intermediate_size)) + 4 * T * T * D;
   const double stem =
       s.stem_operations * double(height * width) / double(s.image_size * s.image_size);

@@ -70,6 +70,7 @@ std::string cut_to(std::string_view text, int64_t columns) {
 
 std::string fitted(const std::vector<LinePart>& parts, int64_t columns) {
   std::vector<const LinePart*> by_rank;
+  by_rank.reserve(parts.size());
   for (const LinePart& part : parts) by_rank.push_back(&part);
   std::ranges::stable_sort(by_rank, {}, &LinePart::rank);
   std::set<const LinePart*> shown;
