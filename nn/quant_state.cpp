@@ -154,14 +154,15 @@ Tensor state_of(const QuantizedMatrix& q) {
 }
 
 bool is_code_name(std::string_view name, const std::string& path) {
-  if (!name.starts_with(path)) return false;
-  name.remove_prefix(path.size());
-  return name == ".weight" || name.starts_with(".weight.") || name == ".SCB" ||
-         name == ".weight_format";
+  const std::string before = path.empty() ? "" : path + '.';
+  if (!name.starts_with(before)) return false;
+  name.remove_prefix(before.size());
+  return name == "weight" || name.starts_with("weight.") || name == "SCB" ||
+         name == "weight_format";
 }
 
 bool is_state_name(std::string_view name) {
-  return name.find(".weight.quant_state.") != name.npos || name.ends_with(".weight_format");
+  return name.find("weight.quant_state.") != name.npos || name.ends_with("weight_format");
 }
 
 std::vector<NamedTensor> named_codes(Module& module) {

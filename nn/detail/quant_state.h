@@ -17,8 +17,8 @@ std::string quant_state_name(Quantization kind);
 // Its bytes, a JSON text; of int8 weight_format, 0 for rows.
 Tensor state_of(const QuantizedMatrix& matrix);
 
-// Is this one of the names of the codes of the layer at `path`, and of what lies beside them? And
-// one of what says how codes are read (state_of)?
+// Is this one of the names of the codes of the layer at `path` ("": the layer's own), and of what
+// lies beside them? And one of what says how codes are read (state_of)?
 bool is_code_name(std::string_view name, const std::string& path);
 bool is_state_name(std::string_view name);
 // The tensors of all quantised weights, which no training changes, in the order of the fields.

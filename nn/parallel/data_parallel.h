@@ -28,7 +28,7 @@ struct DataParallel {
 };
 
 // The parameters that train and the buffers become rank 0's. Throws RankError, at all ranks, if any
-// other parameter differs, by name.
+// other parameter or a quantised weight differs, by name.
 void broadcast_parameters(Communicator& ranks, Module& model);
 // Throws RankError, at all ranks, if the trained parameters differ, which no step may make.
 void check_same_parameters(Communicator& ranks, Module& model);

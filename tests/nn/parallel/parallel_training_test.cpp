@@ -14,6 +14,7 @@
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "kernels/threads.h"
+#include "nn/layers/linear.h"
 #include "nn/optim/optimizer.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/parallel/data_parallel.h"
@@ -204,6 +205,27 @@ TEST_CASE("parallel: parameters become rank 0's, and what differs is named") {
                         ": 'b = 3', there 'b = 2'")
                            .c_str(),
                        nn::RankError);
+}
+
+TEST_CASE("parallel: a quantised base is not sent, and codes that differ are named") {
+  nn::Communicator& c = ranks();
+  manual_seed(0);
+  nn::Linear layer(64, 8);
+  nn::set_trainable(layer, false);
+  const bool other = c.size() > 1 && c.rank() == c.size() - 1;
+  QuantizedMatrix codes = quantize(layer.weight.detach(), Quantization::nf4);
+  layer.set_quantized(codes);
+  nn::broadcast_parameters(c, layer);
+  if (other) codes.codes.data<uint8_t>()[3] ^= 1;
+  std::string what;
+  try {
+    nn::broadcast_parameters(c, layer);
+  } catch (const nn::RankError& e) {
+    what = e.what();
+  }
+  CAPTURE(what);
+  CHECK(what.empty() == (c.size() == 1));
+  CHECK(what.empty() == (what.find("'weight: uint8 (256, 1), checksum ") == what.npos));
 }
 
 TEST_CASE("parallel: an evaluation that ranks share finds what one alone does, to the bit") {

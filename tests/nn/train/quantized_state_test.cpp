@@ -159,6 +159,11 @@ TEST_CASE("state dict: codes of another form than the model's are refused") {
       "load_state_dict: base.weight.quant_state.bitsandbytes__nf4 says that the codes are of "
       "another form (blocks, offset, dtype) than the model's",
       ArgumentError);
+  CHECK_THROWS_WITH_AS(
+      nn::load_state_dict(one.model.base, nn::state_dict(other.model.base)),
+      "load_state_dict: weight.quant_state.bitsandbytes__nf4 says that the codes are of another "
+      "form (blocks, offset, dtype) than the model's",
+      ArgumentError);
   CHECK(dequantize(one.model.base.quantized).to_vector() == before);
   q.nested_offset = 0.25;
   Run third(q);
