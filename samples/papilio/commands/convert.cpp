@@ -229,7 +229,7 @@ int convert(const Words& words) {
                     s.to, ": needs the model that the adapter is for: --base MODEL");
   if (s.to == "merged") return as_merged(s);
   if (names) return as_other_names(options, s);
-  const boft::AdapterFolder adapter = boft::read_adapter_folder(s.folder);
+  const boft::AdapterFolder adapter = read_adapter(s.folder);
   boft::stored_layers(adapter.config, adapter.tensors, s.folder);  // tensors of wrong shapes
   const std::vector<std::string> class_names = read_class_names(s.folder);
   const boft::AdapterFolder result = converted(s, adapter);

@@ -162,8 +162,7 @@ void add_rotation(report::ExplainReport& page, const Rotation& rotation, const S
 }
 
 // W and W' of the layer, from the model.
-void add_singular_values(report::ExplainReport& page, const Settings& s) {
-  LoadedModel loaded = load_model(s.model, {.adapter = s.adapter});
+void add_singular_values(report::ExplainReport& page, const LoadedModel& loaded) {
   for (const boft::LayerRef& ref : loaded.adapters->layers("default")) {
     if (ref.path != page.layer) continue;
     const Tensor before = ref.layer->matrix(),
@@ -191,7 +190,7 @@ int explain(const Words& words) {
     page.subject = "A rotation with blocks drawn at random.";
     add_rotation(page, drawn(s), s);
   } else {
-    const boft::AdapterFolder adapter = boft::read_adapter_folder(s.adapter);
+    const boft::AdapterFolder adapter = read_adapter(s.adapter);
     check<UsageError>(boft::rotates_in_blocks(adapter.config), s.adapter, ": ",
                       boft::peft_type(adapter.config),
                       " does not rotate in blocks, so there are none to draw");
@@ -203,7 +202,13 @@ int explain(const Words& words) {
     page.subject =
         str("The rotation of ", page.layer,
             s.layer.empty() ? ", which turned most: by the median of its planes' angles." : ".");
-    if (!s.model.empty()) add_singular_values(page, s);
+    if (s.model.empty()) {
+      warn(options, adapter.warnings);
+    } else {
+      const LoadedModel loaded = load_model(s.model, {.adapter = s.adapter});
+      warn(options, loaded.warnings);  // the adapter's too
+      add_singular_values(page, loaded);
+    }
   }
   if (s.common.json) {
     nlohmann::json facts = nlohmann::json::object();

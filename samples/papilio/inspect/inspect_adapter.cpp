@@ -19,7 +19,6 @@
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/output/table.h"
-#include "samples/papilio/run/old_result.h"
 
 namespace papilio::cli {
 
@@ -109,13 +108,12 @@ Rows layer_rows(const std::vector<boft::StoredLayer>& layers, bool in_blocks) {
 
 Inspection inspect_adapter(const fs::path& folder) {
   const NoGrad no_grad;
-  const boft::AdapterFolder adapter = boft::read_adapter_folder(folder);
+  const boft::AdapterFolder adapter = read_adapter(folder);
   const auto& [config, tensors, read_warnings, path, unsupported] = adapter;
   const bool in_blocks = boft::rotates_in_blocks(config);
   const Rows rows = layer_rows(boft::stored_layers(config, tensors, path.string()), in_blocks);
 
   std::vector<std::string> warnings = read_warnings;
-  warn_of_old_result(folder, warnings);
   const std::string no_rotation = boft::orthogonality_warning(config, rows.orthogonality_error);
   if (!no_rotation.empty()) warnings.push_back(no_rotation);
   std::vector<std::string> others;

@@ -60,8 +60,9 @@ Inspection inspect_pipeline_adapters(const fs::path& folder) {
   all.text = printable(folder.string()) + ": adapters of a Stable Diffusion folder\n";
   json parts = json::object();
   for (const char* part : {"unet", "text_encoder"}) {
-    if (!is_adapter_folder(folder / part)) continue;
-    const Inspection one = inspect_adapter(folder / part);
+    const fs::path adapter = part_adapter(folder, part);
+    if (adapter.empty()) continue;
+    const Inspection one = inspect_adapter(adapter);
     all.text += '\n' + one.text;
     parts[part] = *one.json;
   }

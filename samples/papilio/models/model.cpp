@@ -148,6 +148,12 @@ std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model, const fs::pat
   return adapters;
 }
 
+boft::AdapterFolder read_adapter(const fs::path& adapter) {
+  boft::AdapterFolder read = boft::read_adapter_folder(adapter);
+  warn_of_old_result(adapter, read.warnings);
+  return read;
+}
+
 LoadedModel load_model(const fs::path& folder, const LoadOptions& options) {
   const auto& [adapter, ignore_unused, image_size] = options;
   LoadedModel loaded = load_base(folder);

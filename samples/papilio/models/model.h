@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "boft/files/adapter_folder.h"
 #include "boft/model/model.h"
 #include "nn/models/image_classifier.h"
 #include "samples/papilio/models/loaded.h"
@@ -34,6 +35,9 @@ std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model,
                                                 const std::filesystem::path& adapter,
                                                 bool ignore_unused,
                                                 std::vector<std::string>& warnings);
+// What an adapter folder holds, for no model; all that is to say of it is in its warnings. Throws
+// FileError.
+boft::AdapterFolder read_adapter(const std::filesystem::path& adapter);
 // A NaN or infinity among the weights makes all answers worthless; that is said, not refused.
 void warn_of_non_finite(nn::Module& model, const std::filesystem::path& from,
                         std::vector<std::string>& warnings);

@@ -9,7 +9,10 @@
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/folder_kind.h"
+#include "samples/papilio/run/old_result.h"
+#include "samples/papilio/run/run_folder.h"
 #include "tensor/available_memory.h"
+#include "tensor/files/detail/regular_file.h"
 #include "tensor/files/safetensors.h"
 
 namespace papilio::cli {
@@ -18,7 +21,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void put_control(nn::DiffusionPipeline& pipeline, const fs::path& folder) {
+void put_control(LoadedPipeline& loaded, const fs::path& folder) {
+  nn::DiffusionPipeline& pipeline = loaded.pipeline;
   pipeline.control = nn::load_light_controlnet(folder);
   const nn::LightControlNetConfig& control = pipeline.control->config;
   const int64_t channels = pipeline.unet->config.block_out_channels.front(),
@@ -29,6 +33,7 @@ void put_control(nn::DiffusionPipeline& pipeline, const fs::path& folder) {
                    folder.string(), ": takes pictures of ", control.conditioning_channels,
                    " channels, ", control.pixels_of_latent(),
                    " pixels a latent; the pipeline has 3 and ", pixels);
+  warn_of_old_result(folder, loaded.warnings);
 }
 
 // Bytes that the weights take in memory, as float32; of a variant, its files alone.
@@ -68,17 +73,18 @@ void add_pipeline(Options& options, PipelineFolders& folders) {
 
 LoadedPipeline load_pipeline(const PipelineFolders& folders) {
   LoadedPipeline loaded;
+  check_not_half_replaced(folders.model);
   if (nn::is_pipeline_folder(folders.model)) check_memory(folders.model, folders.variant);
   loaded.pipeline = nn::load_pipeline(folders.model, loaded.warnings,
                                       {.variant = folders.variant, .scheduler = folders.scheduler});
+  warn_of_old_result(folders.model, loaded.warnings);
   nn::DiffusionPipeline& pipeline = loaded.pipeline;
   const fs::path adapter = folders.adapter, control = adapter / "controlnet";
   const bool several = !folders.adapter.empty() && is_pipeline_adapter_folder(adapter);
   fs::path unet = adapter, text = folders.text_encoder_adapter;
   if (several) {
-    unet = is_adapter_folder(adapter / "unet") ? adapter / "unet" : fs::path();
-    if (text.empty() && is_adapter_folder(adapter / "text_encoder"))
-      text = adapter / "text_encoder";
+    unet = part_adapter(adapter, "unet");
+    if (text.empty()) text = part_adapter(adapter, "text_encoder");
   }
   const auto put = [&](nn::Module& part, const fs::path& folder) {
     return folder.empty() ? nullptr
@@ -88,9 +94,9 @@ LoadedPipeline load_pipeline(const PipelineFolders& folders) {
   loaded.text_encoder = put(*pipeline.text_encoder, text);
   std::error_code ignored;
   if (!folders.controlnet.empty())
-    put_control(pipeline, folders.controlnet);
-  else if (several && fs::is_directory(control, ignored))
-    put_control(pipeline, control);
+    put_control(loaded, folders.controlnet);
+  else if (several && file_exists(control) && !fs::is_empty(control, ignored))
+    put_control(loaded, control);
   nn::eval(pipeline);
   return loaded;
 }

@@ -25,7 +25,12 @@ bool is_adapter_folder(const fs::path& folder) {
 }
 
 bool is_pipeline_adapter_folder(const fs::path& folder) {
-  return is_adapter_folder(folder / "unet") || is_adapter_folder(folder / "text_encoder");
+  return !part_adapter(folder, "unet").empty() || !part_adapter(folder, "text_encoder").empty();
+}
+
+fs::path part_adapter(const fs::path& folder, const char* part) {
+  const fs::path adapter = folder / part;
+  return file_exists(adapter) && is_adapter_folder(adapter) ? adapter : fs::path();
 }
 
 void check_folder(const fs::path& folder) {

@@ -106,6 +106,31 @@ TEST_CASE("dreambooth: PEFT's guide's settings, and both parts in folders of the
   CHECK_FALSE(fs::exists(at / "both/text_encoder/adapter_config.json"));
 }
 
+TEST_CASE("a pipeline's old result is said, of its folder and of the parts in it") {
+  const Place at;
+  fs::create_directory(at / "dog");
+  fs::copy(test::golden_diffusion("unet_boft"), at / "dog/unet");
+  fs::copy(test::golden_diffusion("text_boft"), at / "dog/text_encoder");
+  const auto check_said = [&](const std::string& line, const std::string& folder) {
+    CAPTURE(line);
+    std::vector<std::string> all = words(line);
+    if (all[0] == "generate")
+      for (const std::string& word : words("--prompt square --steps 1 --overwrite --out p"))
+        all.push_back(word);
+    const auto outcome = at.run(all);
+    CHECK_MESSAGE(outcome.code == 0, outcome.err);
+    CHECK((outcome.out + outcome.err).find(folder + ": holds the result of an earlier run") !=
+          std::string::npos);
+  };
+  test::write_bytes(at / "dog/.result.toml", "");
+  for (const char* line : {"generate sd --adapter dog", "generate sd --adapter dog/unet/",
+                           "generate sd --text-encoder-adapter dog/text_encoder", "inspect dog"})
+    check_said(line, "dog");
+  test::write_bytes(at / "sd/.result.toml", "");
+  check_said("generate sd", "sd");
+  check_said("inspect sd", "sd");
+}
+
 TEST_CASE("dreambooth: pictures of the class are made once, and weigh in the loss") {
   const Place at;
   std::vector<std::string> prior = words(
@@ -168,6 +193,13 @@ TEST_CASE("controlnet: a picture steers; control and adapter lie in folders of t
   CHECK(at.picture("named",
                    "sd --adapter steered/unet --controlnet steered/controlnet --control "
                    "shapes/c0.png") == first);
+  test::write_bytes(at / "steered/.result.toml", "");
+  const auto old = at.run(
+      words("generate sd --controlnet steered/controlnet --control shapes/c0.png --prompt square "
+            "--steps 1 --out old"));
+  CHECK(old.code == 0);
+  CHECK(old.err.find("steered: holds the result of an earlier run") != std::string::npos);
+  fs::remove(at / "steered/.result.toml");
   at.json(words(rest + "--max-train-steps 4 --out parts"));
   at.forget_behind("parts", "4", {"unet", "controlnet"});
   at.json(words("controlnet --config parts/run.toml --resume"));

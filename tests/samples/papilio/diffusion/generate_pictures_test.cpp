@@ -91,6 +91,21 @@ TEST_CASE("generate: what cannot be made is said in one line, and nothing is los
   refuses("--out o --scheduler euler", "a", "got euler");
   refuses("--out o --adapter sd/unet", "a", "sd/unet: holds no adapter");
   refuses("--out o --variant bf16", "a", "there are weights without a variant");
+  // A part is never left out without a word: a link that leads nowhere is refused.
+  fs::create_directory(at / "parts");
+  fs::copy(test::golden_diffusion("unet_boft"), at / "parts/unet");
+  fs::create_directory(at / "parts/controlnet");  // is nothing, as --overwrite may leave it
+  at.json(at.command("--out parted --adapter parts", "a"));
+  for (const std::string part : {"text_encoder", "controlnet"}) {
+    fs::remove(at / ("parts/" + part));
+    fs::create_symlink("nowhere", at / ("parts/" + part));
+    const std::string why =
+        "parts/" + part + ": is a link to nowhere, which cannot be followed: there is no such file";
+    refuses("--out o --adapter parts", "a", why.c_str());
+    const auto inspected = at.run(words("inspect parts"));
+    CHECK((inspected.err.find(why) != std::string::npos) == (part == "text_encoder"));
+    fs::remove(at / ("parts/" + part));
+  }
   at.json(at.command("--out kept", "a"));
   const std::string before = test::read_bytes(at / "kept/0.png");
   refuses("--out kept --seed 9", "a", "kept holds pictures already");

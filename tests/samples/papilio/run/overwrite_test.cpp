@@ -96,6 +96,37 @@ TEST_CASE(
   CHECK(at.run(words("inspect m")).out.find("earlier run") == std::string::npos);
 }
 
+TEST_CASE("an old result: --resume is named only if there is a checkpoint to go on from") {
+  const Workplace at;
+  train_base(at);
+  write_bytes(at / "base/.result.toml", "");
+  const std::string says =
+      "base: holds the result of an earlier run; the one that began here after it has not ended "
+      "with a result";
+  const auto said = [&] { return at.run(words("inspect base")).out; };
+  CHECK(said().find(says + " (--resume goes on with it)\n") != std::string::npos);
+  fs::remove_all(at / "base/checkpoints");
+  CHECK(said().find(says + '\n') != std::string::npos);
+}
+
+TEST_CASE("an old result is said once by every command that reads it") {
+  const Workplace at;
+  train_base(at);
+  at.json(words("finetune base --classes 2-4 --epochs 1 -t query -b 4 -m 1 --out a"));
+  write_bytes(at / "a/.result.toml", "");
+  for (const std::string line :
+       {"inspect a", "evaluate base --adapter a", "predict base --adapter a --digit 0",
+        "merge base a --out m", "convert a --to compact --out compact",
+        "convert a --to merged --base base --out n", "explain a", "explain a base"}) {
+    CAPTURE(line);
+    const Outcome outcome = at.run(words(line));
+    CHECK_MESSAGE(outcome.code == 0, outcome.err);
+    const std::string all = outcome.out + outcome.err, says = "a: holds the result of an earlier";
+    CHECK(all.find(says) != std::string::npos);
+    CHECK(all.find(says) == all.rfind(says));
+  }
+}
+
 TEST_CASE("--overwrite leaves nothing of the run before") {
   const Workplace at;
   write_pictures(at / "photos", 12);
