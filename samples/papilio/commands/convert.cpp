@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -206,6 +207,13 @@ int as_quantized(const Options& options, const Settings& s) {
   return 0;
 }
 
+// What the form is, a model or an adapter.
+ResultKind kind_of(const std::string& form) {
+  const auto adapters = {"boft", "oft", "compact", "peft", "transformers4", "transformers5"};
+  return std::ranges::find(adapters, form) == adapters.end() ? ResultKind::model
+                                                             : ResultKind::adapter;
+}
+
 boft::AdapterFolder converted(const Settings& s, const boft::AdapterFolder& adapter) {
   if (s.to == "oft") return boft::as_method(adapter, "OFT");
   if (s.to != "boft") return adapter;
@@ -221,6 +229,7 @@ int convert(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   set_threads(s.common);
+  check_result_folder(s.out, kind_of(s.to), s.overwrite);
   check_not_half_replaced(s.folder);
   if (s.to == "timm" || s.to == "transformers") return as_other_model(options, s);
   if (quantization_named(s.to)) return as_quantized(options, s);

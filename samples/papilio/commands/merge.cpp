@@ -267,6 +267,7 @@ int merge(const Words& words) {
   set_threads(s.common);
   const Device device = device_of(s.common);
   check<UsageError>(std::isfinite(s.strength), "--strength: expected a number, got ", s.strength);
+  check_result_folder(s.out, ResultKind::model, s.overwrite);
   const bool adapter = !is_model_folder(s.adapter) || is_adapter_folder(s.adapter);
   check<UsageError>(adapter || options.given(&s.strength), s.adapter,
                     ": holds a model, not an adapter; --strength T takes MODEL so far towards it");

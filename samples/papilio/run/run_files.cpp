@@ -1,6 +1,7 @@
 #include "samples/papilio/run/run_files.h"
 
 #include <iterator>
+#include <set>
 #include <system_error>
 
 #include "nn/diffusion/pipeline.h"
@@ -34,11 +35,6 @@ constexpr const char* kModelFolders[] = {
 constexpr const char* kFigures[] = {kResults, "report.html", kResultSettings};
 constexpr const char *kLogs[] = {"log.csv", "steps.csv"}, *kTensorboard = "tensorboard",
                      *kCheckpoints = "checkpoints";
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 void add_file(Paths& files, const fs::path& path) {
   std::error_code ignored;
@@ -127,16 +123,21 @@ std::vector<std::string> file_names() {
 }
 
 std::string written_in(const fs::path& out) {
+  std::set<std::string> there;  // "config.json", "unet/"
+  for (const fs::path& file : all_files(out)) {
+    const fs::path name = file.lexically_relative(out);
+    there.insert(name.begin()->string() + (name.has_parent_path() ? "/" : ""));
+  }
   std::vector<std::string> names;
   const auto add = [&](const std::string& name) {
-    if (is_there(out / name) && !name.starts_with('.')) names.push_back(name);
+    if (there.contains(name) && !name.starts_with('.')) names.push_back(name);
   };
   for (const char* name : kModelFiles) add(name);
-  for (const fs::path& file : tokenizer_files(out)) add(file.filename().string());
-  for (const fs::path& folder : model_folders(out)) add(folder.filename().string() + '/');
+  for (const std::string& name : nn::tokenizer_file_names()) add(name);
+  for (const char* name : kModelFolders) add(std::string(name) + '/');
   for (const char* name : kFigures) add(name);
   for (const char* name : kLogs) add(name);
-  for (const char* name : {kTensorboard, kCheckpoints}) add(name + std::string("/"));
+  for (const char* name : {kTensorboard, kCheckpoints}) add(std::string(name) + '/');
   add(kRunSettings);
   return joined(names, ", ");
 }

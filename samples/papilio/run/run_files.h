@@ -23,7 +23,7 @@ Paths files_in(const std::filesystem::path& folder);
 // What the files beside each other in the folder are called, whether they are there or not.
 std::vector<std::string> file_names();
 
-// The files and folders of a run that there are: "config.json, model.safetensors, ...".
+// The files of a run that there are, and the folders that hold some: "config.json, unet/, ...".
 std::string written_in(const std::filesystem::path& out);
 
 }  // namespace papilio::cli

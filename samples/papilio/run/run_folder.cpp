@@ -54,7 +54,8 @@ fs::path list_in(const fs::path& out) {
   return out / ".new.list";
 }
 
-bool is_there(const fs::path& path) {
+// Whether anything has this name, a link that leads nowhere too.
+bool is_named(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(fs::symlink_status(path, ignored));
 }
@@ -76,6 +77,14 @@ void must_rename(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::rename(from, to, error);
   check<FileError>(!error, "cannot write ", to.string(), ": ", error.message());
+}
+
+// The folder, and those around it inside `out`, as far as they are empty.
+void remove_empty(fs::path folder, const fs::path& out) {
+  std::error_code error;
+  while (folder != out && fs::is_directory(fs::symlink_status(folder, error)) &&
+         fs::remove(folder, error))
+    folder = folder.parent_path();
 }
 
 bool holds_model(const fs::path& folder) {
@@ -126,6 +135,7 @@ void place(const fs::path& out, const Paths& files) {
     make_folder(to.parent_path());
     must_rename(file, to);
   }
+  for (const fs::path& file : files) remove_empty(file.parent_path(), out);
   write_file_atomically(list_in(out), list);
   for (const fs::path& name : names) {
     make_folder((out / name).parent_path());
@@ -141,17 +151,17 @@ void place(const fs::path& out, const Paths& files) {
 // in .new.
 void put_back(const fs::path& out) {
   const fs::path fresh = fresh_in(out), old = old_in(out);
-  if (is_there(list_in(out))) {
+  if (is_named(list_in(out))) {
     const Paths names = listed(out);
     for (const fs::path& name : names) {
       if (is_config(name)) must_remove(out / name);
     }
     for (const fs::path& name : names) {
-      if (!is_there(fresh / name) && is_there(out / name)) must_rename(out / name, fresh / name);
+      if (!is_named(fresh / name) && is_named(out / name)) must_rename(out / name, fresh / name);
     }
     must_remove(list_in(out));
   }
-  if (!is_there(old)) return;
+  if (!is_named(old)) return;
   Paths files = files_in(old);
   std::stable_partition(files.begin(), files.end(), [&](const fs::path& file) {
     return !is_config(file.lexically_relative(old));
@@ -172,15 +182,15 @@ void forget_old(const fs::path& out) {
 
 // After a process that was killed while it replaced a result.
 void recover(const fs::path& out) {
-  if (!is_there(list_in(out))) return put_back(out);
+  if (!is_named(list_in(out))) return put_back(out);
   const Paths names = listed(out);
   const bool whole = std::ranges::all_of(
-      names, [&](const fs::path& name) { return !is_config(name) || is_there(out / name); });
+      names, [&](const fs::path& name) { return !is_config(name) || is_named(out / name); });
   whole ? forget_old(out) : put_back(out);
 }
 
 bool half_replaced(const fs::path& out) {
-  return is_there(old_in(out)) || is_there(list_in(out));
+  return is_named(old_in(out)) || is_named(list_in(out));
 }
 
 // `write` makes new files in a folder of their own, which then take the place of `files`.
@@ -240,15 +250,18 @@ RunLock prepare_run_folder(const fs::path& out, ResultKind kind, bool resume, bo
 }
 
 RunLock prepare_result_folder(const fs::path& out, ResultKind kind, bool overwrite) {
-  return locked(out, [&] {
-    check_output_folder(out, kind, overwrite);
-    check<UsageError>(overwrite || !holds_checkpoints(out), "--out: ", out.string(),
-                      " holds the checkpoints of a run; choose another folder, or --overwrite");
-  });
+  return locked(out, [&] { check_result_folder(out, kind, overwrite); });
+}
+
+void check_result_folder(const fs::path& out, ResultKind kind, bool overwrite) {
+  if (half_replaced(out)) return;  // what it holds is known when the lock is held
+  check_output_folder(out, kind, overwrite);
+  check<UsageError>(overwrite || !holds_checkpoints(out), "--out: ", out.string(),
+                    " holds the checkpoints of a run; choose another folder, or --overwrite");
 }
 
 bool holds_run(const fs::path& out) {
-  return half_replaced(out) || is_there(fresh_in(out)) || !all_files(out).empty();
+  return half_replaced(out) || is_named(fresh_in(out)) || !all_files(out).empty();
 }
 
 bool holds_result(const fs::path& out) {
@@ -258,7 +271,7 @@ bool holds_result(const fs::path& out) {
 void check_not_half_replaced(const fs::path& folder) {
   // Configurations go first and come last.
   const bool whole =
-      std::ranges::any_of(kConfigs, [&](const char* config) { return is_there(folder / config); });
+      std::ranges::any_of(kConfigs, [&](const char* config) { return is_named(folder / config); });
   check<FileError>(whole || !half_replaced(folder), folder.string(),
                    ": a process ended while it replaced the result in this folder; the old one is "
                    "in ",

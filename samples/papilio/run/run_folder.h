@@ -21,6 +21,9 @@ enum class ResultKind { model, adapter };
 [[nodiscard]] RunLock prepare_result_folder(const std::filesystem::path& out, ResultKind kind,
                                             bool overwrite);
 
+// Throws UsageError as that will; for a command, before it computes. Changes nothing.
+void check_result_folder(const std::filesystem::path& out, ResultKind kind, bool overwrite);
+
 // Whether a run or a result of any kind left files there; whether a whole result did.
 bool holds_run(const std::filesystem::path& out);
 bool holds_result(const std::filesystem::path& out);

@@ -103,7 +103,7 @@ TEST_CASE("dreambooth: PEFT's guide's settings, and both parts in folders of the
   CHECK(refused.code == 2);
   CHECK(refused.err.find("both holds an adapter already") != std::string::npos);
   at.json(at.dreambooth("--method lora --overwrite --out both"));
-  CHECK_FALSE(fs::exists(at / "both/text_encoder/adapter_config.json"));
+  CHECK_FALSE(fs::exists(at / "both/text_encoder"));
 }
 
 TEST_CASE("a pipeline's old result is said, of its folder and of the parts in it") {

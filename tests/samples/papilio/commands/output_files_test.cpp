@@ -117,6 +117,22 @@ TEST_CASE("a run lists the files that it has written, and no other") {
   CHECK(without.out.ends_with(
       "\na: adapter_config.json, adapter_model.safetensors, id2label.json, "
       "results.json, log.csv, steps.csv, tensorboard/, checkpoints/, run.toml\n"));
+  at.end_faults();
+  CHECK(at.run(words("convert a --to compact --overwrite --out a"))
+            .out.ends_with(
+                "\na: adapter_config.json, adapter_model.compact.safetensors, id2label.json\n"));
+  fs::create_directories(at / "a/tensorboard");
+  CHECK(at.run(words("convert a --to peft --overwrite --out a"))
+            .out.ends_with("\na: adapter_config.json, adapter_model.safetensors, id2label.json\n"));
+}
+
+TEST_CASE("convert and merge refuse --out before they read anything") {
+  const Workplace at;
+  train_base(at);
+  check_refused(at,
+                {{"convert missing --to nf4 --out base", 2, "--out: base holds a model already"},
+                 {"convert missing --to peft --out base", 2, "--out: base holds a model"},
+                 {"merge missing none --out base", 2, "--out: base holds a model already"}});
 }
 
 TEST_CASE("inspect names files of other formats") {
