@@ -35,6 +35,7 @@ bool was_always(const std::string& line) {
 std::string name_of(const std::string& line) {
   return line.substr(0, line.find(" = "));
 }
+// "key = value" -> "key = "
 std::string key_of(const std::string& line) {
   const std::string name = name_of(line);
   return name == line ? line : name + " = ";
