@@ -14,6 +14,7 @@
 #include "samples/papilio/diffusion/adapt_pipeline.h"
 #include "samples/papilio/diffusion/picture_maker.h"
 #include "samples/papilio/models/pipeline.h"
+#include "samples/papilio/options/method_options.h"
 #include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/run/interrupt.h"
@@ -69,7 +70,7 @@ Options declare(Settings& s) {
   options.add("class-steps", &s.class_steps, "N", "of the scheduler, for pictures that are missing")
       .range(1, 1e5);
   options.add("sample-batch-size", &s.class_batch, "N", "of these at a time").range(1, 4096);
-  add_pipeline_training(options, s.pipeline, kTargets, adapts_pipeline);
+  add_pipeline_training(options, s.pipeline, kTargets, needs_no_classifier);
   options.example(
       "papilio dreambooth sd15 --instance-data-dir dog --instance-prompt \"a sks dog\" --out "
       "runs/dog");

@@ -1,12 +1,10 @@
 #include "samples/papilio/options/diffusion_options.h"
 
 #include <string>
-#include <vector>
 
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/rank_options.h"
 #include "samples/papilio/options/text_options.h"
-#include "tensor/text.h"
 
 namespace papilio::cli {
 
@@ -22,21 +20,6 @@ void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSett
   add_rank_options(options, t);
   add_checkpoint_options(options, t);
 }
-
-namespace {
-
-// --method takes, and --help names, these alone.
-void limit_methods(Options& options, const MethodSettings& m, bool (*takes)(const Method&)) {
-  std::vector<std::string> names, says;
-  for (const Method& method : all_methods()) {
-    if (!takes(method)) continue;
-    names.emplace_back(method.name);
-    says.push_back(*method.summary == '\0' ? method.name : str(method.name, ": ", method.summary));
-  }
-  options.option(&m.name).choices(names).help = joined(says, "; ");
-}
-
-}  // namespace
 
 void add_diffusion_method(Options& options, DiffusionMethod& s, const std::string& targets,
                           const TrainingSettings& training, bool (*takes)(const Method&)) {
@@ -62,10 +45,6 @@ void add_diffusion_method(Options& options, DiffusionMethod& s, const std::strin
                "adapt the text encoder too, by the same method");
   options.add("text-encoder-target-modules", &s.text_encoder_targets, "NAMES",
               "layers of the text encoder to adapt");
-}
-
-bool adapts_pipeline(const Method& method) {
-  return method.config != nullptr || method.trains_backbone;
 }
 
 void settle_diffusion_method(Options& options, DiffusionMethod& s, TrainingSettings& training) {

@@ -30,8 +30,6 @@ struct DiffusionMethod : MethodSettings {
 // are adapted.
 void add_diffusion_method(Options& options, DiffusionMethod& settings, const std::string& targets,
                           const TrainingSettings& training, bool (*takes)(const Method&));
-// An adapter or, of a pipeline that has no classifier to train alone, the whole model.
-bool adapts_pipeline(const Method& method);
 // Settles them, as PEFT's examples have them if nothing is given (Method::in_pipeline); the whole
 // model learns a sixth as fast. Throws UsageError for what means nothing here.
 void settle_diffusion_method(Options& options, DiffusionMethod& settings,

@@ -205,13 +205,8 @@ const Method& method_of(const MethodSettings& s) {
 
 void add_method_options(Options& options, MethodSettings& s) {
   options.section("Method");
-  std::vector<std::string> says;
-  says.reserve(kMethods.size());
-  for (const Method& m : kMethods)
-    says.push_back(*m.summary == '\0' ? m.name : str(m.name, ": ", m.summary));
-  options.add("method", &s.name, "NAME", joined(says, "; ")).choices(names_of([](const Method&) {
-    return true;
-  }));
+  options.add("method", &s.name, "NAME", "");
+  limit_methods(options, s, [](const Method&) { return true; });
   options
       .add("b,block-size", &s.block_size, "B", of(&M::block_size) + "size of a rotation's blocks")
       .range(1)
@@ -251,6 +246,14 @@ void add_method_options(Options& options, MethodSettings& s) {
            "of whole branches in the model's last layer; less before, none in the first")
       .below(0, 1)
       .default_is("the model's own");
+}
+
+void limit_methods(Options& options, const M& s, bool (*takes)(const Method&)) {
+  std::vector<std::string> says;
+  for (const Method& m : kMethods) {
+    if (takes(m)) says.push_back(*m.summary == '\0' ? m.name : str(m.name, ": ", m.summary));
+  }
+  options.option(&s.name).choices(names_of(takes)).help = joined(says, "; ");
 }
 
 std::string adapter_methods() {
@@ -304,10 +307,13 @@ void settle_method_options(Options& options, MethodSettings& s) {
   options.name_if_given({&s.drop_path, &s.scale});
 }
 
+bool needs_no_classifier(const Method& method) {
+  return method.config != nullptr || method.trains_backbone;
+}
+
 void check_needs_no_classifier(const MethodSettings& s, const char* what) {
-  const Method& method = method_of(s);
-  check<UsageError>(method.config != nullptr || method.trains_backbone, "--method ", s.name, ": ",
-                    what, " has no classifier to train alone");
+  check<UsageError>(needs_no_classifier(method_of(s)), "--method ", s.name, ": ", what,
+                    " has no classifier to train alone");
 }
 
 void settle_method_rates(const Options& options, const MethodSettings& s,

@@ -68,6 +68,8 @@ std::string adapter_methods();
 
 // The options of every method, out of the table.
 void add_method_options(Options& options, MethodSettings& settings);
+// From here on --method takes, and --help names, those alone that `takes` names.
+void limit_methods(Options& options, const MethodSettings& settings, bool (*takes)(const Method&));
 // A line for each method that has one: "papilio finetune runs/base --classes 5-9 --method oft -b
 // 8".
 void add_method_examples(Options& options);
@@ -75,7 +77,9 @@ void add_method_examples(Options& options);
 void show_method_defaults(Options& options, const TrainingSettings& training);
 // Settles the method's defaults, and which options apply to it. Throws UsageError for others.
 void settle_method_options(Options& options, MethodSettings& settings);
-// Throws UsageError if the method trains a classifier alone, which `what` ("a pipeline") has not.
+// Whether it trains an adapter or the whole model, not a classifier alone.
+bool needs_no_classifier(const Method& method);
+// Throws UsageError for a method that does, which `what` ("a language model") does not have.
 void check_needs_no_classifier(const MethodSettings& settings, const char* what);
 // And the rate and the weight decay that it trains with if they are not given.
 void settle_method_rates(const Options& options, const MethodSettings& settings,
