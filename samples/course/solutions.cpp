@@ -48,7 +48,7 @@ double freedom(const boft::AdapterConfig& config) {
 // A block turned by these angles, as rows.
 Tensor turned(const std::vector<double>& degrees) {
   const auto n = int64_t(2 * degrees.size());
-  const Tensor s = zeros({1, n, n}, {.dtype = DType::float64});
+  Tensor s = zeros({1, n, n}, {.dtype = DType::float64});
   for (size_t i = 0; i < degrees.size(); ++i) {
     const double sigma = std::tan(degrees[i] / kDegrees / 2);
     s.data<double>()[int64_t(2 * i) * n + int64_t(2 * i) + 1] = -sigma;
@@ -97,7 +97,7 @@ int main() try {
 
   int64_t largest = 0;
   for (const int64_t b : {2, 4, 8, 16, 32, 64})
-    if (int64_t(0.1 * double(64 / b)) > 0) largest = b;
+    if (const int64_t N = 64 / b; int64_t(0.1 * double(N)) > 0) largest = b;
   answer(7, "largest b of which N = 64 / b has int(0.1 N) > 0", double(largest), 4);
 
   answer(8, "freedom of 4 reflections, 4 * 16 - 4 * 5 / 2",

@@ -80,7 +80,7 @@ int main(int argc, char** argv) try {
       row.distance += approach(target, row.b, row.m) / double(targets.size());
     std::cout << "  (" << row.m << ", " << std::setw(2) << row.b << ")" << std::setw(20) << edges
               << std::setw(10) << reached << std::setw(9) << angles << std::fixed
-              << std::setprecision(1) << std::setw(7) << 100. * double(angles) / (d * (d - 1) / 2)
+              << std::setprecision(1) << std::setw(7) << 200. * double(angles) / (d * (d - 1))
               << " %" << std::setprecision(3) << std::setw(9) << row.distance << "  "
               << std::string(size_t(40 * row.distance), '=') << '\n'
               << std::defaultfloat;

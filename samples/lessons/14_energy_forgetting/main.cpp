@@ -32,6 +32,7 @@ using namespace papilio::lessons;
 double rank_correlation(const std::vector<double>& x, const std::vector<double>& y) {
   const auto ranks = [](const std::vector<double>& v) {
     std::vector<double> r;
+    r.reserve(v.size());
     for (const double a : v)
       r.push_back(double(std::ranges::count_if(v, [a](double b) { return b < a; })));
     return r;

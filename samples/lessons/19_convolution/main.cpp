@@ -24,7 +24,7 @@ using namespace papilio;
 Tensor patches(const Tensor& x, int64_t k, int64_t stride, int64_t padding) {
   const int64_t B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3);
   const int64_t h = (H + 2 * padding - k) / stride + 1, w = (W + 2 * padding - k) / stride + 1;
-  const Tensor out = zeros({B, h, w, C * k * k}, {.dtype = DType::float64});
+  Tensor out = zeros({B, h, w, C * k * k}, {.dtype = DType::float64});
   const double* const in = x.data<double>();
   double* to = out.data<double>();
   for (int64_t n = 0; n < B; ++n)

@@ -44,6 +44,7 @@ std::vector<CurvePoint> averaged(const std::vector<CurvePoint>& points, Key&& ke
     group.push_back(point);
   }
   std::vector<CurvePoint> result;
+  result.reserve(order.size());
   for (const K& k : order) result.push_back(mean_of(groups[k]));
   return result;
 }

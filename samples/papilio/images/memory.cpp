@@ -265,11 +265,11 @@ RunMemory settle_memory(const Options& options, nn::ImageClassifier& model, Trai
     if (const auto before = taken_before(s, out)) take(*before);
   }
   const auto planned = [&] {
-    const RunMemory memory = plan_memory(memory_question(model, data, s));
+    RunMemory memory = plan_memory(memory_question(model, data, s));
     if (memory.fits() && nn::device_of(model).is_cpu()) keep_memory_below(memory.available);
     return memory;
   };
-  const RunMemory memory = planned();
+  RunMemory memory = planned();
   if (memory.fits()) return memory;
   if (s.fit_memory && !s.resume) {
     if (const auto other = fitted(memory_question(model, data, s))) {

@@ -115,6 +115,7 @@ std::string printable(std::string_view text) {
 
 std::string printable_list(const std::vector<std::string>& items) {
   std::vector<std::string> texts;
+  texts.reserve(items.size());
   for (const std::string& item : items) texts.push_back(printable(item));
   return joined(texts, ", ");
 }

@@ -80,19 +80,18 @@ void settle_model_options(Options& options, ModelSettings& s) {
 
 nn::GPT2Config gpt2_config(const ModelSettings& s, const nn::Tokenizer& tokenizer) {
   const nn::ViTConfig& m = s.vit;
-  const nn::GPT2Config config{.vocab_size = tokenizer.size(),
-                              .n_positions = s.context,
-                              .n_embd = m.hidden_size,
-                              .n_layer = m.num_hidden_layers,
-                              .n_head = m.num_attention_heads,
-                              .n_inner = m.intermediate_size,
-                              .resid_pdrop = m.hidden_dropout_prob,
-                              .embd_pdrop = m.hidden_dropout_prob,
-                              .attn_pdrop = m.attention_probs_dropout_prob,
-                              .initializer_range = m.initializer_range,
-                              .eos_token_id = tokenizer.roles().eos
-                                                  ? std::vector{*tokenizer.roles().eos}
-                                                  : std::vector<int64_t>()};
+  nn::GPT2Config config{.vocab_size = tokenizer.size(),
+                        .n_positions = s.context,
+                        .n_embd = m.hidden_size,
+                        .n_layer = m.num_hidden_layers,
+                        .n_head = m.num_attention_heads,
+                        .n_inner = m.intermediate_size,
+                        .resid_pdrop = m.hidden_dropout_prob,
+                        .embd_pdrop = m.hidden_dropout_prob,
+                        .attn_pdrop = m.attention_probs_dropout_prob,
+                        .initializer_range = m.initializer_range,
+                        .eos_token_id = tokenizer.roles().eos ? std::vector{*tokenizer.roles().eos}
+                                                              : std::vector<int64_t>()};
   try {
     config.validate();
   } catch (const ArgumentError& e) {
