@@ -259,7 +259,7 @@ void run(const Batch<T>& batch) {
       return;
     }
     parallel_for(batch.count(), grain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) batch[i].block(0, size.m, 0, size.n);
+      for (int64_t i = begin; i < end; ++i) whole(batch[i]);
     });
   }
 }

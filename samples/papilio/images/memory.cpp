@@ -42,10 +42,10 @@ std::vector<Part> parts_of(const nn::MemoryPlan& p) {
   return parts;
 }
 
-// How many ranks take what this one's device has.
+// How many ranks take what this one's device has. A GPU is taken to be one's own: a rank may see no
+// other rank's.
 int ranks_sharing(Device device) {
-  const int here = ranks().ranks_of_host(), gpus = cuda_device_count();
-  return device.is_cpu() || gpus == 0 ? here : (here + gpus - 1) / gpus;
+  return device.is_cpu() ? ranks().ranks_of_host() : 1;
 }
 
 // The same run with other settings.
@@ -217,8 +217,9 @@ RunMemory plan_memory(const MemoryQuestion& q) {
   const Device device = nn::device_of(q.model);
   const int sharing = ranks_sharing(device);
   const AvailableMemory free = available_memory(device, sharing);
-  // The weights are there already.
-  memory.needed = memory.plan.total() - (device.is_cpu() ? 0 : memory.plan.batches);
+  // The weights are there already. Images, and sums in order, are in the CPU's memory.
+  const size_t elsewhere = memory.plan.batches + (s.reproducible > 0 ? memory.plan.exchange : 0);
+  memory.needed = memory.plan.total() - (device.is_cpu() ? 0 : elsewhere);
   memory.available = std::max(memory.plan.parameters + free.bytes, free.bytes);  // no wrap
   memory.bound = free.bound;
   if (!free.bound.starts_with("ulimit")) memory.sharing = sharing;

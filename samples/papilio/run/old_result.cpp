@@ -15,6 +15,8 @@ namespace {
 
 // "runs/dog" of "runs/dog/unet".
 fs::path run_of(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder / kResultSettings, ignored)) return folder;
   const fs::path named = folder.has_filename() ? folder : folder.parent_path();
   const auto parts = {"unet", "text_encoder", "controlnet"};
   if (std::ranges::find(parts, named.filename()) == parts.end()) return folder;

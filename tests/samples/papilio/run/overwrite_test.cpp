@@ -195,6 +195,10 @@ TEST_CASE("--overwrite: the old result stays until the new one is there, whateve
   CHECK(at.bytes("base/.result.toml") == settings);
   CHECK(at.bytes("base/run.toml") != settings);
   expect_old_result(at, "evaluate base");
+  // Whatever the folder is called: `unet` may be a pipeline's part, or a run.
+  fs::rename(at / "base", at / "unet");
+  expect_old_result(at, "evaluate unet");
+  fs::rename(at / "unet", at / "base");
   // One that ends well takes its place, and nothing of the other two is left.
   at.json(words(line + "--epochs 1 --overwrite --out base"));
   at.json(words(line + "--epochs 1 --out fresh"));
