@@ -27,8 +27,16 @@ void uniform_(const Tensor& x, double a, Generator& generator) {
 
 }  // namespace
 
+void constant_(const Tensor& x, double value) {
+  if (!skip_init) fill_(x, value);
+}
+
+Tensor constant_parameter(const Dims& shape, double value) {
+  return leaf(skip_init ? empty(shape) : full(shape, value));
+}
+
 Tensor zero_parameter(const Dims& shape) {
-  return leaf(skip_init ? empty(shape) : zeros(shape));
+  return constant_parameter(shape, 0);
 }
 
 SkipInit::SkipInit() : before_(std::exchange(skip_init, true)) {}

@@ -17,11 +17,15 @@ void xavier_uniform_(const Tensor& weight, Generator& generator = default_genera
 // N(0, std^2).
 void normal_(const Tensor& x, double std, Generator& generator = default_generator());
 
-// A parameter of zeros; under SkipInit of whatever lies there, so that no memory is touched before
-// a file has shown that the sizes are right.
+// One value.
+void constant_(const Tensor& x, double value);
+
+// A parameter of one value (zeros); under SkipInit of whatever lies there, so that no memory is
+// touched before a file has shown that the sizes are right.
+Tensor constant_parameter(const Dims& shape, double value);
 Tensor zero_parameter(const Dims& shape);
 
-// While one lives in this thread, the five above leave tensors as they are, for models whose
+// While one lives in this thread, all of the above leave tensors as they are, for models whose
 // values come from elsewhere: drawing those of a large model takes seconds.
 class SkipInit {
  public:

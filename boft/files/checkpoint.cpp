@@ -27,10 +27,9 @@ namespace {
 const std::string kPrefix(kKeyPrefix);
 
 // PEFT wraps adapted layers, so a trained bias of theirs lies one level deeper.
-std::string own_key(const AdapterModel& model, const std::string& adapter,
-                    const std::string& path) {
-  for (const LayerRef& ref : model.layers(adapter)) {
-    if (path == ref.path + ".bias") return kPrefix + ref.path + ".base_layer.bias";
+std::string own_key(const std::vector<std::string>& adapted, const std::string& path) {
+  for (const std::string& layer : adapted) {
+    if (path == layer + ".bias") return kPrefix + layer + ".base_layer.bias";
   }
   return kPrefix + path;
 }
@@ -38,12 +37,23 @@ std::string own_key(const AdapterModel& model, const std::string& adapter,
 // Everything of one adapter that training changed, by PEFT's key; sharing memory.
 Tensors adapter_tensors(const AdapterModel& model, const std::string& name) {
   Tensors tensors;
+  std::vector<std::string> adapted;
   for (const LayerRef& ref : model.layers(name)) {
+    adapted.push_back(ref.path);
     for (const auto& [key, tensor] : ref.adapter->tensors())
       tensors[kPrefix + ref.path + '.' + key] = tensor;
   }
   for (const auto& own : model.own_tensors(name))
-    tensors[own_key(model, name, own.path)] = own.copy.detach();
+    tensors[own_key(adapted, own.path)] = own.copy.detach();
+  return tensors;
+}
+
+// The same of one that is not attached yet, without memory.
+Tensors planned_tensors(nn::Module& model, const AdapterConfig& config) {
+  const PlannedAdapter planned = planned_adapter(model, config);
+  Tensors tensors;
+  for (const auto& [path, tensor] : planned.tensors) tensors[kPrefix + path] = tensor;
+  for (const auto& [path, tensor] : planned.own) tensors[own_key(planned.layers, path)] = tensor;
   return tensors;
 }
 
@@ -137,6 +147,38 @@ std::string peft_difference(const AdapterModel& model, const std::string& name) 
   return "";
 }
 
+// What a file holds of an adapter's tensors.
+struct Found {
+  Tensors tensors;  // under the adapter's names
+  std::vector<std::string> missing = {};
+  UnusedKeys rest = {};
+};
+
+// mine: the adapter's, of which shapes alone are read.
+Found found_in(const AdapterFolder& read, const Tensors& mine, Unused unused) {
+  const std::string where = read.file.string();
+  Found found{.tensors = under_names_of(mine, read.tensors, where)};
+  for (const auto& [key, tensor] : mine) {
+    const auto theirs = found.tensors.find(key);
+    if (theirs == found.tensors.end()) {
+      found.missing.push_back(key);
+      continue;
+    }
+    check<FileError>(is_floating(theirs->second.dtype()), where, ": ", key,
+                     ": expected floating numbers, got ", theirs->second.dtype());
+    check<FileError>(theirs->second.shape() == tensor.shape(), where, ": ", key, " has shape ",
+                     theirs->second.shape(), ", the model wants ", tensor.shape());
+  }
+  check<FileError>(
+      mine.empty() || found.missing.size() < mine.size(), where,
+      ": holds none of the adapter's tensors; missing: ", nn::listed(found.missing, 8));
+  found.rest = unused_keys(mine, found.tensors, read.unsupported);
+  check<UnusedWeights>(
+      found.rest.weights.empty() || unused == Unused::ignore, where,
+      ": holds weights that nothing in the model takes: ", nn::listed(found.rest.weights, 8));
+  return found;
+}
+
 }  // namespace
 
 std::filesystem::path save_adapter(const AdapterModel& model, const std::filesystem::path& folder,
@@ -162,45 +204,27 @@ std::vector<std::string> load_adapter(AdapterModel& model, const std::filesystem
   const AdapterFolder read = read_adapter_folder(folder);
   const std::string where = read.file.string();
   std::vector<std::string> warnings = read.warnings;
-  // How a new adapter begins says nothing of one that is read.
   const AdapterConfig config = for_whole_model(model.model(), read);
+  // Sizes that are not the file's are refused before they take memory.
+  const Found found = found_in(read, planned_tensors(model.model(), config), unused);
+  // How a new adapter begins says nothing of one that is read.
   for (const std::string& warning : model.add_adapter(name, config))
     if (warning != start_warning(config)) warnings.push_back(warning);
-  const Tensors mine = adapter_tensors(model, name);
   try {
-    const Tensors tensors = under_names_of(mine, read.tensors, where);
-    std::vector<std::string> missing;
-    for (const auto& [key, tensor] : mine) {
-      const auto found = tensors.find(key);
-      if (found == tensors.end()) {
-        missing.push_back(key);
-        continue;
-      }
-      check<FileError>(is_floating(found->second.dtype()), where, ": ", key,
-                       ": expected floating numbers, got ", found->second.dtype());
-      check<FileError>(found->second.shape() == tensor.shape(), where, ": ", key, " has shape ",
-                       found->second.shape(), ", the model wants ", tensor.shape());
-    }
-    check<FileError>(mine.empty() || missing.size() < mine.size(), where,
-                     ": holds none of the adapter's tensors; missing: ", nn::listed(missing, 8));
-    const UnusedKeys rest = unused_keys(mine, tensors, read.unsupported);
-    check<UnusedWeights>(
-        rest.weights.empty() || unused == Unused::ignore, where,
-        ": holds weights that nothing in the model takes: ", nn::listed(rest.weights, 8));
     if (const std::string warning = peft_difference(model, name); !warning.empty())
       warnings.push_back(where + ": " + warning);
-    for (const auto& [key, tensor] : mine) {
-      if (const auto found = tensors.find(key); found != tensors.end())
-        copy_(tensor, found->second);
+    for (const auto& [key, tensor] : adapter_tensors(model, name)) {
+      if (const auto theirs = found.tensors.find(key); theirs != found.tensors.end())
+        copy_(tensor, theirs->second);
     }
-    if (!missing.empty())
-      warnings.push_back(where + ": missing, left as initialised: " + nn::listed(missing, 8));
-    for (const auto& keys : {rest.weights, rest.others})
-      if (!keys.empty()) warnings.push_back(where + ": not used: " + nn::listed(keys, 8));
   } catch (...) {
     model.delete_adapter(name);
     throw;
   }
+  if (!found.missing.empty())
+    warnings.push_back(where + ": missing, left as initialised: " + nn::listed(found.missing, 8));
+  for (const auto& keys : {found.rest.weights, found.rest.others})
+    if (!keys.empty()) warnings.push_back(where + ": not used: " + nn::listed(keys, 8));
   return warnings;
 }
 

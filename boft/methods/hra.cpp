@@ -1,6 +1,8 @@
 #include "boft/methods/hra.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "autograd/backward.h"
 #include "autograd/ops/arithmetic.h"
@@ -43,7 +45,7 @@ std::string start_warning(const HraConfig& config) {
 }  // namespace
 
 void HraConfig::fields(FieldVisitor& v) {
-  v.integer("r", r, 1);
+  v.integer("r", r, 1, std::numeric_limits<int32_t>::max());  // counts of parameters fit a number
   v.flag("apply_GS", apply_GS);
   v.flag("init_weights", init_weights);
   visit_shared(v, *this);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@ namespace papilio::boft {
 
 namespace {
 
+// Beyond it not even counts of parameters fit a number.
+constexpr int64_t kMostRank = std::numeric_limits<int32_t>::max();
+
 // A and B up to an invertible r x r.
 int64_t degrees_of_freedom(int64_t d, int64_t out, int64_t r) {
   r = std::min({r, d, out});
@@ -31,7 +35,7 @@ int64_t degrees_of_freedom(int64_t d, int64_t out, int64_t r) {
 }  // namespace
 
 void LoraConfig::fields(FieldVisitor& v) {
-  v.integer("r", r, 1);
+  v.integer("r", r, 1, kMostRank);
   v.number("lora_alpha", lora_alpha);
   v.rate("lora_dropout", lora_dropout);
   v.flag("use_rslora", use_rslora);
@@ -93,6 +97,8 @@ double LoraConfig::scaling_at(const std::string& path) const {
 void check_lora(const std::string& path, const nn::AdaptableLayer& layer,
                 const LoraConfig& config) {
   config.validate();
+  check(config.rank_at(path) <= kMostRank, path, ": rank_pattern: expected ranks of at most ",
+        kMostRank, ", got ", config.rank_at(path));
   const auto* conv = dynamic_cast<const nn::Conv2d*>(&layer);
   if (conv == nullptr) return;
   check(conv->options.groups == 1, path, ": LoRA adapts no convolution in groups (this one has ",

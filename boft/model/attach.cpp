@@ -8,6 +8,8 @@
 
 #include "boft/model/targets.h"
 #include "tensor/copy.h"
+#include "tensor/dry_run.h"
+#include "tensor/random.h"
 
 namespace papilio::boft {
 
@@ -109,6 +111,24 @@ Attached attach(nn::Module& model, const std::string& name, const AdapterConfig&
   for (const std::string& warning : {start_warning(config), dropout_warning(config, block_nums)})
     if (!warning.empty()) a.warnings.push_back(warning);
   return a;
+}
+
+PlannedAdapter planned_adapter(nn::Module& model, const AdapterConfig& config) {
+  validate(config);
+  const TargetSelection targets = select_targets(model, targets_of(config));
+  PlannedAdapter planned{.layers = targets.adapted};
+  const GeneratorState random = default_generator().state();
+  const DryRun shapes;
+  for (const OwnTensor& own : copies_of(trained_in_full(model, targets, bias_of(config))))
+    planned.own[own.path] = own.copy;
+  Lines warnings;
+  for (const LayerRef& ref : layers_of(model, targets.adapted)) {
+    const auto adapter = make_adapter(ref.path, *ref.layer, config, warnings);
+    for (const auto& [key, tensor] : adapter->tensors())
+      planned.tensors[str(ref.path, '.', key)] = tensor;
+  }
+  default_generator().set_state(random);
+  return planned;
 }
 
 }  // namespace papilio::boft

@@ -45,4 +45,14 @@ struct Attached {
 Attached attach(nn::Module& model, const std::string& name, const AdapterConfig& config,
                 const std::vector<Attached>& others);
 
+// What attach would give an adapter of this configuration: shapes without memory
+// (tensor/dry_run.h).
+struct PlannedAdapter {
+  std::vector<std::string> layers;  // the adapted ones' paths
+  Tensors tensors = {};             // of the layers' adapters: "fc1.lora_A.weight"
+  Tensors own = {};                 // copies of the model's, by path
+};
+// Throws as attach does.
+PlannedAdapter planned_adapter(nn::Module& model, const AdapterConfig& config);
+
 }  // namespace papilio::boft

@@ -16,7 +16,8 @@ bool fits(int64_t d, int64_t b, int64_t m) {
 // "4 and 8": the valid numbers next to `wanted` on both sides; empty if there is none.
 template <class Valid>
 std::string nearest(int64_t wanted, int64_t largest, Valid valid) {
-  int64_t below = std::min(wanted, largest + 1) - 1, above = std::max<int64_t>(wanted, 0) + 1;
+  int64_t below = std::min(wanted, largest + 1) - 1,
+          above = std::clamp<int64_t>(wanted, 0, largest) + 1;
   while (below > 0 && !valid(below)) --below;
   while (above <= largest && !valid(above)) ++above;
   std::string text = below > 0 ? str(below) : "";

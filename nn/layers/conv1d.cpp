@@ -4,15 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "autograd/backward.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/shape.h"
 #include "nn/init.h"
-#include "tensor/creation.h"
 
 namespace papilio::nn {
 
-Conv1D::Conv1D(int64_t out_features, int64_t in_features) : bias(leaf(zeros({out_features}))) {
+Conv1D::Conv1D(int64_t out_features, int64_t in_features) : bias(zero_parameter({out_features})) {
   weight = zero_parameter({in_features, out_features});
   normal_(weight, 0.02);
 }

@@ -53,7 +53,7 @@ Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, std::array<int64_t, 2>
   weight = empty({out_channels, in_channels / options.groups, kernel_size[0], kernel_size[1]});
   kaiming_uniform_(weight);
   set_requires_grad(weight);
-  if (with_bias) bias = leaf(zeros({out_channels}));
+  if (with_bias) bias = zero_parameter({out_channels});
 }
 
 Tensor Conv2d::operator()(const Tensor& x) {

@@ -3,17 +3,16 @@
 #include <cstdint>
 #include <string>
 
-#include "autograd/backward.h"
 #include "autograd/ops/group_norm.h"
-#include "tensor/creation.h"
+#include "nn/init.h"
 
 namespace papilio::nn {
 
 GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps) : groups(groups), eps(eps) {
   check(groups >= 1 && channels % groups == 0, "GroupNorm: ", channels,
         " channels do not divide into ", groups, " groups");
-  weight = leaf(ones({channels}));
-  bias = leaf(zeros({channels}));
+  weight = constant_parameter({channels}, 1);
+  bias = zero_parameter({channels});
 }
 
 Tensor GroupNorm::operator()(const Tensor& x) {

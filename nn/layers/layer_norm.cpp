@@ -3,14 +3,13 @@
 #include <cstdint>
 #include <string>
 
-#include "autograd/backward.h"
 #include "autograd/ops/layer_norm.h"
-#include "tensor/creation.h"
+#include "nn/init.h"
 
 namespace papilio::nn {
 
 LayerNorm::LayerNorm(int64_t features, double eps)
-    : weight(leaf(ones({features}))), bias(leaf(zeros({features}))), eps(eps) {}
+    : weight(constant_parameter({features}, 1)), bias(zero_parameter({features})), eps(eps) {}
 
 Tensor LayerNorm::operator()(const Tensor& x) {
   return layer_norm(x, weight, bias, eps);

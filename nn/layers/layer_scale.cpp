@@ -2,14 +2,13 @@
 
 #include <cstdint>
 
-#include "autograd/backward.h"
 #include "autograd/ops/arithmetic.h"
-#include "tensor/creation.h"
+#include "nn/init.h"
 
 namespace papilio::nn {
 
 LayerScale::LayerScale(int64_t features, double start, const char* name_)
-    : lambda1(leaf(full({features}, start))), name(name_) {}
+    : lambda1(constant_parameter({features}, start)), name(name_) {}
 
 Tensor LayerScale::operator()(const Tensor& x) {
   return x * lambda1;

@@ -15,7 +15,7 @@ Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
   weight = empty({out_features, in_features});
   kaiming_uniform_(weight);
   set_requires_grad(weight);
-  if (with_bias) bias = leaf(zeros({out_features}));
+  if (with_bias) bias = zero_parameter({out_features});
 }
 
 namespace {

@@ -238,7 +238,7 @@ AutoencoderKLConfig read_vae_config(JsonFields& fields) {
       fields.fail(key,
                   str(wanted.size(), " times \"", type, "\" (others are not supported)").c_str());
   }
-  c.layers_per_block = fields.integer("layers_per_block", c.layers_per_block, 1);
+  c.layers_per_block = fields.integer("layers_per_block", c.layers_per_block, 1, 1000);
   c.latent_channels = fields.integer("latent_channels", c.latent_channels, 1);
   c.norm_num_groups = fields.integer("norm_num_groups", c.norm_num_groups, 1);
   c.sample_size = read_side(fields, "sample_size", c.sample_size);

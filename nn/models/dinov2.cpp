@@ -15,7 +15,6 @@
 #include "nn/models/detail/position_embeddings.h"
 #include "nn/models/detail/transformers_names.h"
 #include "nn/models/detail/vision_config.h"
-#include "tensor/copy.h"
 #include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
@@ -111,7 +110,7 @@ Dinov2Model::Dinov2Model(const Dinov2Config& c)
   for (int64_t i = 0; i < c.num_hidden_layers; ++i) layer.emplace_back(c);
   initialise_transformer(*this, c.initializer_range);
   for (const Tensor& token : {embeddings.mask_token, embeddings.register_tokens}) {
-    if (token) fill_(token, 0);
+    if (token) constant_(token, 0);
   }
 }
 

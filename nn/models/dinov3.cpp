@@ -153,7 +153,7 @@ DINOv3ForImageClassification::DINOv3ForImageClassification(const DINOv3Config& c
   layer.reserve(size_t(c.num_hidden_layers));
   for (int64_t i = 0; i < c.num_hidden_layers; ++i) layer.emplace_back(c);
   initialise_transformer(*this, c.initializer_range);
-  fill_(embeddings.mask_token, 0);
+  constant_(embeddings.mask_token, 0);
   reset_classifier(c.hidden_size, c.num_labels);
 }
 

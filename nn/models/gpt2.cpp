@@ -40,10 +40,14 @@ Layer undrawn(int64_t rows, int64_t columns) {
   return Layer(rows, columns);
 }
 
-// N(0, std^2), but for the layers that add to the residual stream: N(0, std^2 / (2 n_layer)).
+// Norms 1, biases 0, and N(0, std^2), but for the layers that add to the residual stream: N(0,
+// std^2 / (2 n_layer)).
 void initialise(Module& module, const GPT2Config& c) {
   for (const auto& [name, tensor] : named_parameters(module)) {
-    if (tensor->dim() < 2) continue;
+    if (tensor->dim() < 2) {
+      constant_(*tensor, name.ends_with("bias") ? 0 : 1);
+      continue;
+    }
     const bool residual = name.ends_with("c_proj.weight");
     normal_(*tensor, c.initializer_range / (residual ? std::sqrt(2.0 * double(c.n_layer)) : 1.0));
   }

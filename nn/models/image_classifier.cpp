@@ -10,7 +10,6 @@
 #include "autograd/backward.h"
 #include "nn/init.h"
 #include "nn/models/detail/position_embeddings.h"
-#include "tensor/copy.h"
 
 namespace papilio::nn {
 
@@ -73,6 +72,7 @@ bool ImageClassifier::in_head(const std::string& path) {
 
 std::string ImageClassifier::make_new_head() {
   reset_classifier(classifier.out_features());
+  new_head = true;
   return "the weights hold no classifier: it is new, and knows nothing yet";
 }
 
@@ -86,7 +86,7 @@ double patch_operations(int64_t image_size, int64_t patch_size, int64_t channels
 void initialise_transformer(Module& module, double std) {
   for (const auto& [name, tensor] : named_parameters(module)) {
     if (name.ends_with("bias")) {
-      fill_(*tensor, 0);
+      constant_(*tensor, 0);
     } else if (tensor->dim() >= 2) {
       trunc_normal_(*tensor, std);
     }

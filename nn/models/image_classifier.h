@@ -17,6 +17,7 @@ using OnAttention = std::function<void(const Tensor& probabilities)>;
 // A backbone and its head: images (B, C, H, W) -> logits (B, classes).
 struct ImageClassifier : PretrainedModel {
   Linear classifier;
+  bool new_head = false;  // the folder's weights held none: it was drawn
 
   // What the classifier sees: (B, C, H, W) -> (B, classifier's inputs).
   virtual Tensor features(const Tensor& images) = 0;

@@ -59,6 +59,9 @@ std::vector<std::string> read_id2label(JsonFields& fields, int64_t num_labels,
     names[i] = found->is_string() ? found->get<std::string>() : found->dump();
   }
   if (int64_t(names.size()) == num_labels) return names;
+  constexpr int64_t kMost = 1'000'000;  // names are made before the weights show how many there are
+  if (num_labels > kMost)
+    fields.fail("num_labels", str(names.size(), ", as many as id2label has names").c_str());
   warnings.push_back(fields.where() + str(": id2label names ", names.size(),
                                           " classes, num_labels says ", num_labels,
                                           ", which counts: they are called LABEL_0, LABEL_1, ..."));

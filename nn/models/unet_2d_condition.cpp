@@ -238,14 +238,20 @@ UNet2DConditionConfig read_unet_config(JsonFields& fields) {
   c.up_block_types = read_names(fields, "up_block_types", c.up_block_types);
   c.block_out_channels = read_channels(fields, "block_out_channels", c.block_out_channels);
   const size_t n = c.block_out_channels.size();
-  c.layers_per_block = read_per_block(fields, "layers_per_block", {2}, n);
+  const auto layers = [&](const char* key, int64_t otherwise) {
+    std::vector<int64_t> counts = read_per_block(fields, key, {otherwise}, n);
+    if (std::ranges::any_of(counts, [](int64_t count) { return count > 1000; }))
+      fields.fail(key, "numbers from 1 to 1000");
+    return counts;
+  };
+  c.layers_per_block = layers("layers_per_block", 2);
   c.downsample_padding = fields.integer("downsample_padding", c.downsample_padding, 0);
   c.mid_block_scale_factor = fields.number("mid_block_scale_factor", c.mid_block_scale_factor);
   c.dropout = fields.number("dropout", c.dropout);
   c.norm_num_groups = fields.integer("norm_num_groups", c.norm_num_groups, 1);
   c.norm_eps = fields.number("norm_eps", c.norm_eps);
   c.cross_attention_dim = read_per_block(fields, "cross_attention_dim", {1280}, n);
-  c.transformer_layers_per_block = read_per_block(fields, "transformer_layers_per_block", {1}, n);
+  c.transformer_layers_per_block = layers("transformer_layers_per_block", 1);
   c.attention_head_dim = read_per_block(fields, "attention_head_dim", {8}, n);
   c.use_linear_projection = fields.boolean("use_linear_projection", c.use_linear_projection);
   return c;

@@ -69,7 +69,9 @@ std::unique_ptr<Model> load_folder_model(const std::filesystem::path& folder,
   try {
     const SkipInit skip;
     model = std::make_unique<Model>(config);
-  } catch (const ArgumentError& e) {  // sizes that do not go together
+  } catch (const FileError&) {
+    throw;
+  } catch (const Error& e) {  // sizes that do not go together, or beyond all memory
     throw FileError(path.string() + ": " + e.what());
   }
   keep_other_fields(*model, document, fields, warnings);

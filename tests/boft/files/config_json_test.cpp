@@ -198,7 +198,8 @@ TEST_CASE("configurations contradict themselves as in PEFT") {
                     "BoftConfig: expected boft_dropout in [0, 1), got 1");
   CHECK_THROWS_WITH(BoftConfig({.layers_pattern = {"layer"}}).validate(),
                     "BoftConfig: layers_pattern needs layers_to_transform");
-  CHECK_THROWS_WITH(LoraConfig({.r = 0}).validate(), "LoraConfig: expected r >= 1, got 0");
+  CHECK_THROWS_WITH(LoraConfig({.r = 0}).validate(),
+                    "LoraConfig: expected r from 1 to 2147483647, got 0");
 }
 
 }  // namespace papilio::test

@@ -234,7 +234,8 @@ TEST_CASE("HRA's configuration: PEFT's keys, written and read back") {
   CHECK(read.modules_to_save == c.modules_to_save);
   CHECK(!read.init_weights);
   CHECK(read.label() == "HRA r=6 GS");
-  CHECK_THROWS_WITH(HraConfig({.r = 0}).validate(), "HraConfig: expected r >= 1, got 0");
+  CHECK_THROWS_WITH(HraConfig({.r = 0}).validate(),
+                    "HraConfig: expected r from 1 to 2147483647, got 0");
   CHECK_THROWS_WITH(HraConfig({.bias = "lora_only"}).validate(),
                     "HraConfig: expected bias to be \"none\", \"all\" or \"hra_only\", got "
                     "\"lora_only\"");
