@@ -91,7 +91,8 @@ std::unique_ptr<ImageClassifier> make_timm_vit(JsonFields& fields) {
   try {
     c = timm_architecture(fields.string("architecture", ""));
   } catch (const ArgumentError& e) {
-    fields.fail("architecture", str("one of timm's vit_* known here (", e.what(), ")").c_str());
+    fields.fail("architecture",
+                str("one of timm's vision transformers known here (", e.what(), ")").c_str());
   }
   JsonFields pretrained = pretrained_cfg(fields);
   const std::vector<int64_t> input = pretrained.integers("input_size");

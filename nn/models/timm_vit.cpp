@@ -36,6 +36,10 @@ void TimmViTConfig::validate() const {
   check(global_pool == "token" || global_pool == "avg", name,
         ": expected global_pool token or avg, got ", global_pool);
   check(class_token || global_pool != "token", name, ": global_pool token needs class_token");
+  const bool two_tokens = class_token && reg_tokens == 0 && !no_embed_class && !fc_norm;
+  check(
+      !distilled || (two_tokens && global_pool == "token"), name,
+      ": a distilled model has two tokens with positions and no registers, and global_pool token");
   for (double rate : {drop_rate, pos_drop_rate, proj_drop_rate, attn_drop_rate, drop_path_rate})
     check(rate >= 0 && rate < 1, name, ": expected rates in [0, 1), got ", rate);
 }
@@ -93,9 +97,11 @@ TimmViT::TimmViT(const TimmViTConfig& c)
     : config(validated(c)),
       patch_embed(c.in_chans, c.patch_size, c.embed_dim, !c.pre_norm),
       pos_drop(c.pos_drop_rate),
-      head_drop(c.drop_rate) {
+      head_drop(c.drop_rate),
+      head_dist(0, 0) {
   const int64_t side = c.img_size / c.patch_size, D = c.embed_dim;
   if (c.class_token) cls_token = zero_parameter({1, 1, D});
+  if (c.distilled) dist_token = zero_parameter({1, 1, D});
   if (c.reg_tokens > 0) reg_token = zero_parameter({1, c.reg_tokens, D});
   const int64_t with_position = c.no_embed_class ? 0 : c.prefix_tokens();
   pos_embed = zero_parameter({1, with_position + side * side, D});
@@ -116,7 +122,7 @@ Tensor TimmViT::embed(const Tensor& images) {
       fits ? pos_embed : interpolate_positions(pos_embed, with_position, rows, columns, true);
   if (config.no_embed_class) x = x + positions;
   std::vector<Tensor> tokens;
-  for (const Tensor& token : {cls_token, reg_token}) {
+  for (const Tensor& token : {cls_token, dist_token, reg_token}) {
     if (token) tokens.push_back(expand(token, {B, token.size(1), D}));
   }
   tokens.push_back(x);
@@ -128,6 +134,7 @@ Tensor TimmViT::embed(const Tensor& images) {
 
 Tensor TimmViT::pool(const Tensor& x) {
   // A norm works on each token alone: taking the class token first gives the same for less.
+  if (config.distilled) return flatten((*norm)(slice(x, 1, 0, 2)), 1);
   if (config.global_pool == "token") {
     const Tensor token = select(x, 1, 0);
     return fc_norm ? (*fc_norm)(token) : (*norm)(token);
@@ -140,6 +147,17 @@ Tensor TimmViT::pool(const Tensor& x) {
 
 Tensor TimmViT::features(const Tensor& images) {
   return head_drop(pool(through_layers(blocks, embed(images), {})));
+}
+
+Tensor TimmViT::logits(const Tensor& features) {
+  if (!config.distilled) return classifier(features);
+  const int64_t D = config.embed_dim;
+  return (classifier(slice(features, 1, 0, D)) + head_dist(slice(features, 1, D))) * 0.5;
+}
+
+std::vector<ImageClassifier::Head> TimmViT::heads() {
+  if (!config.distilled) return {{"head", &classifier}};
+  return {{"head", &classifier}, {"head_dist", &head_dist}};
 }
 
 void TimmViT::attention(const Tensor& images, const OnAttention& f) {
@@ -157,7 +175,7 @@ ImageClassifier::Shape TimmViT::shape() const {
           .num_attention_heads = c.num_heads,
           .intermediate_size = c.hidden(),
           .prefix_tokens = c.prefix_tokens(),
-          .registers = c.reg_tokens,
+          .registers = c.reg_tokens + int64_t(c.distilled),
           .num_labels = c.num_classes,
           .stem_operations = patch_operations(c.img_size, c.patch_size, c.in_chans, c.embed_dim)};
 }
@@ -180,6 +198,7 @@ ImageClassifier::Positions TimmViT::set_size(int64_t image_size) {
 
 void TimmViT::visit(Visitor& v) {
   v.undecayed("cls_token", cls_token);
+  v.undecayed("dist_token", dist_token);
   v.undecayed("reg_token", reg_token);
   v.undecayed("pos_embed", pos_embed);
   v("patch_embed.proj", patch_embed.projection);
@@ -189,7 +208,7 @@ void TimmViT::visit(Visitor& v) {
   v("norm", norm);
   v("fc_norm", fc_norm);
   v("head_drop", head_drop);
-  v("head", classifier);
+  for (const Head& head : heads()) v(head.path, *head.layer);
 }
 
 }  // namespace papilio::nn

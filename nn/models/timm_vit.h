@@ -1,6 +1,7 @@
 // timm's VisionTransformer, with its parameter names and the fields of its model_args: patches,
 // class token or none, registers, fused query, key and value, layer scale, norm before the blocks
-// (CLIP) or behind the pooling.
+// (CLIP) or behind the pooling; and its VisionTransformerDistilled (DeiT), with a second token and
+// its own head.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "nn/layers/dropout.h"
 #include "nn/layers/layer_norm.h"
 #include "nn/layers/layer_scale.h"
+#include "nn/layers/linear.h"
 #include "nn/layers/mlp.h"
 #include "nn/layers/patch_embed.h"
 #include "nn/layers/qkv_attention.h"
@@ -35,6 +37,7 @@ struct TimmViTConfig {
   double init_values = 0;  // of the layer scale; 0: there is none
   bool class_token = true;
   int64_t reg_tokens = 0;
+  bool distilled = false;             // a distillation token behind the class token, with a head
   bool no_embed_class = false;        // positions are of the patches alone
   bool pre_norm = false;              // a norm before the blocks, patches without bias
   std::string global_pool = "token";  // or "avg": the mean of the patches
@@ -50,7 +53,7 @@ struct TimmViTConfig {
   double drop_path_rate = 0;  // of the last block's branches; from 0 at the first, in equal steps
 
   // Tokens before the patches'; the MLPs' width.
-  int64_t prefix_tokens() const { return int64_t(class_token) + reg_tokens; }
+  int64_t prefix_tokens() const { return int64_t(class_token) + int64_t(distilled) + reg_tokens; }
   int64_t hidden() const { return int64_t(double(embed_dim) * mlp_ratio); }
   // Throws ArgumentError for sizes below 1, a patch larger than the image, heads that
   // do not divide, and what timm does not have.
@@ -73,26 +76,30 @@ struct TimmViTBlock : Block {
 };
 
 // The model; its classifier is called head. Images of another size get positions resized as timm
-// resizes them (bicubic, smoothed).
+// resizes them (bicubic, smoothed). A distilled one's features are those of both tokens, 2 D
+// numbers, and its logits the mean of both heads'.
 struct TimmViT : ImageClassifier {
   TimmViTConfig config;
   PatchEmbed patch_embed;
-  Tensor cls_token;  // (1, 1, D); undefined without
-  Tensor reg_token;  // (1, R, D); undefined without
-  Tensor pos_embed;  // (1, patches, D), or with the prefix tokens before the patches
+  Tensor cls_token;   // (1, 1, D); undefined without
+  Tensor dist_token;  // (1, 1, D); undefined without
+  Tensor reg_token;   // (1, R, D); undefined without
+  Tensor pos_embed;   // (1, patches, D), or with the prefix tokens before the patches
   std::vector<TimmViTBlock> blocks;
   // Before the blocks; behind them; behind the pooling. One of the last two is null.
   std::unique_ptr<LayerNorm> norm_pre, norm, fc_norm;
   Dropout pos_drop, head_drop;
+  Linear head_dist;  // of no size unless distilled
 
   explicit TimmViT(const TimmViTConfig& config);
   Tensor features(const Tensor& images) override;
+  Tensor logits(const Tensor& features) override;
   void attention(const Tensor& images, const OnAttention& f) override;
   Shape shape() const override;
   ConfigFields config_fields() const override;
   ConfigFields label_fields(const std::vector<std::string>& class_names) const override;
   std::string backbone_prefix() const override { return ""; }
-  std::vector<Head> heads() override { return {{"head", &classifier}}; }
+  std::vector<Head> heads() override;
   void visit(Visitor& v) override;
   std::string describe() const override { return "TimmViT"; }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/golden/models: small models with random weights as timm and Transformers save them, the images they were
-shown and what they answered; what PEFT's adapters on them answer; and what timm builds by each vit_* name.
+shown and what they answered; what PEFT's adapters on them answer; what Transformers' pipeline says of a picture by models
+of one output, of several labels, and of numbers; and what timm builds by each name of its vision transformers.
 
     make_models.py [OUT [NAME...]]        (written with torch 2.15, timm 1.0.31, transformers 5.24, peft 0.21.2)
 """
@@ -13,8 +14,10 @@ from pathlib import Path
 import timm
 import torch
 from peft import BOFTConfig, LoraConfig, OFTConfig
+from PIL import Image
 from safetensors.torch import save_file
 from timm.models import save_for_hf
+from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import Block, VisionTransformer
 from transformers import (
     DeiTConfig,
@@ -24,6 +27,10 @@ from transformers import (
     Dinov2ForImageClassification,
     DINOv3ViTConfig,
     DINOv3ViTModel,
+    ViTConfig,
+    ViTForImageClassification,
+    ViTImageProcessorPil,
+    pipeline,
 )
 
 from drawn import randomise, save_drawn_adapter
@@ -76,6 +83,11 @@ def timm_models():
     yield "timm_clip", "vit_base_patch32_clip_quickgelu_224", {}, []
     yield "timm_changed", "vit_tiny_patch16_224", dict(
         global_pool="avg", reg_tokens=2, mlp_ratio=1.5, qkv_bias=False, act_layer="gelu_tanh", pool_include_prefix=True), []
+    yield "timm_distilled", "deit_tiny_distilled_patch16_224", {}, [(20, 16)]
+    yield "timm_deit3", "deit3_small_patch16_224", dict(init_values=0.5), [(20, 16)]
+    yield "timm_siglip", "vit_so400m_patch16_siglip_gap_256", dict(mlp_ratio=1.5), []
+    yield "timm_eva", "eva_large_patch14_196", {}, []
+    yield "timm_tipsv2", "vit_base_patch14_reg1_tipsv2", {}, []
 
 
 def write_timm(root, wanted):
@@ -161,13 +173,37 @@ def write_dinov3(root, wanted):
                               lambda y: y.pooler_output)
 
 
+def write_answers_of_kinds(root, wanted):
+    """One output, several labels, numbers: what the pipeline says of a picture, in the outputs' order."""
+    picture = Image.open(OUT.parent / "images/rgb.png")
+    for seed, (name, more) in enumerate(
+        (("one_output", dict(num_labels=1)), ("several_labels", dict(problem_type="multi_label_classification")),
+         ("numbers", dict(problem_type="regression"))), 500
+    ):
+        if wanted and name not in wanted:
+            continue
+        folder = root / name
+        model = randomise(ViTForImageClassification(ViTConfig(**(SHARED | dict(num_channels=3) | more))), seed)
+        model.save_pretrained(folder)
+        processor = ViTImageProcessorPil(size={"height": 12, "width": 12})
+        processor.save_pretrained(folder)
+        images = processor(picture, return_tensors="pt")["pixel_values"]
+        said = pipeline("image-classification", model=model, image_processor=processor)(picture)
+        scores = {model.config.label2id[answer["label"]]: answer["score"] for answer in said}
+        with torch.no_grad():
+            answers = {"12x12.images": images, "12x12.logits": model(images).logits}
+        answers["scores"] = torch.tensor([[scores[i] for i in range(len(scores))]])
+        save_file(answers, folder / "answers.safetensors")
+
+
 def plain_vit(model):
     """What the model is made of, or None if it has what is not known here."""
-    block = model.blocks[0] if type(model) is VisionTransformer else None
+    block = model.blocks[0] if type(model) in (VisionTransformer, VisionTransformerDistilled) else None
     attention = getattr(block, "attn", None)
     known = (
         type(block) is Block and type(attention).__name__ == "Attention" and type(block.mlp).__name__ == "Mlp"
         and type(model.patch_embed).__name__ == "PatchEmbed" and model.attn_pool is None
+        and isinstance(block.norm1, torch.nn.LayerNorm)
         and isinstance(attention.q_norm, torch.nn.Identity) and isinstance(attention.norm, torch.nn.Identity)
         and not (isinstance(model.norm, torch.nn.Identity) and isinstance(model.fc_norm, torch.nn.Identity))
     )
@@ -182,12 +218,14 @@ def plain_vit(model):
         "pre_norm": not isinstance(model.norm_pre, torch.nn.Identity), "global_pool": model.global_pool,
         "fc_norm": not isinstance(model.fc_norm, torch.nn.Identity), "act": type(block.mlp.act).__name__,
         "pool_include_prefix": model.pool_include_prefix, "eps": block.norm1.eps,
+        "distilled": type(model) is VisionTransformerDistilled,
     }
 
 
 def write_architectures(root):
     rows = {}
-    for name in timm.list_models("vit_*"):
+    modules = (timm.list_models(module=module) for module in ("vision_transformer", "deit"))
+    for name in sorted(set(timm.list_models("vit_*")).union(*modules)):
         with torch.device("meta"):
             rows[name] = plain_vit(timm.create_model(name))
     root.mkdir(parents=True, exist_ok=True)
@@ -204,6 +242,7 @@ def main():
     write_deit(root, wanted)
     write_dinov3(root, wanted)
     write_remainder(root, wanted)
+    write_answers_of_kinds(root, wanted)
     if not wanted or "architectures" in wanted:
         write_architectures(root)
 

@@ -49,8 +49,9 @@ Options declare(Settings& s) {
       "other method's parameters, where both can say it (m = 1, no scale, exact Cayley). "
       "compact: BOFT with upper triangles only, half the size, for Papilio. peft: what "
       "PEFT reads. merged: a model folder with the adapter in its weights. transformers4 and "
-      "transformers5: under the names that these give the modules. Or a ViT: timm and "
-      "transformers, the model as the one or the other has it. nf4, fp4 and int8: a model whose "
+      "transformers5: under the names that these give the modules. Or a ViT, DeiT or DINOv2: timm "
+      "and transformers, the model as the one or the other has it. nf4, fp4 and int8: a model "
+      "whose "
       "layers are quantised as bitsandbytes does, for adapters to be trained on it.");
   options.section("What to convert");
   options
@@ -88,14 +89,16 @@ int as_other_model(const Options& options, const Settings& s) {
   LoadedModel loaded = load_model(s.folder);
   warn(options, loaded.warnings);
   const bool timm = s.to == "timm";
-  auto* const vit = dynamic_cast<nn::ViTForImageClassification*>(loaded.model.get());
   auto* const timm_vit = dynamic_cast<nn::TimmViT*>(loaded.model.get());
-  check<UsageError>(timm ? vit != nullptr : timm_vit != nullptr, "--to ", s.to, ": ", s.folder,
-                    " is not ", timm ? "a ViT of Transformers'" : "a ViT of timm's");
+  check<UsageError>(timm != (timm_vit != nullptr), "--to ", s.to, ": ", s.folder, " is ",
+                    timm ? "timm's already" : "no vision transformer of timm's");
   const nn::ImageProcessor processor = processor_of(options, s.folder, *loaded.model);
-  if (timm && vit->config().layer_norm_eps != nn::TimmViTConfig().eps) {
-    warn(options, {str(s.folder, ": layer_norm_eps ", vit->config().layer_norm_eps, " becomes ",
-                       nn::TimmViTConfig().eps, ", which is timm's")});
+  const nn::ConfigFields fields = loaded.model->config_fields();
+  if (const auto eps = fields.find("layer_norm_eps"); timm && eps != fields.end()) {
+    const auto own = nlohmann::json::parse(eps->second).get<double>();
+    if (own != nn::TimmViTConfig().eps)
+      warn(options, {str(s.folder, ": layer_norm_eps ", own, " becomes ", nn::TimmViTConfig().eps,
+                         ", which is timm's")});
   }
   // timm rounds half of what is left over to an even number, Transformers downwards.
   if (!timm && processor.backend == nn::ImageProcessor::Backend::timm && processor.do_center_crop) {
@@ -108,7 +111,7 @@ int as_other_model(const Options& options, const Settings& s) {
   std::unique_ptr<nn::ImageClassifier> result;
   try {
     if (timm)
-      result = nn::to_timm(*vit);
+      result = nn::to_timm(*loaded.model);
     else
       result = nn::to_transformers(*timm_vit);
   } catch (const ArgumentError& e) {

@@ -146,6 +146,10 @@ TEST_CASE("convert: a ViT to timm's form and back answers the same") {
     CAPTURE_BOUND(name);
     CHECK(theirs.at(name).to_vector() == tensor.to_vector());
   }
+  test::check_refused(at,
+                      {{"convert timm --to timm --out x", 2, "--to timm: timm is timm's already"},
+                       {"convert base --to transformers --out x", 2,
+                        "--to transformers: base is no vision transformer of timm's"}});
   // What the answers mean goes with the weights.
   auto several = nlohmann::json::parse(at.bytes("base/config.json"));
   several["problem_type"] = "multi_label_classification";
