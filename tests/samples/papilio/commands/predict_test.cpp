@@ -7,10 +7,14 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "samples/papilio/output/predictions_file.h"
+#include "tensor/files/safetensors.h"
 #include "tests/nn/data/files.h"
+#include "tests/paths.h"
 #include "tests/samples/papilio/program.h"
+#include "tests/samples/papilio/run/two_classes.h"
 
 using namespace papilio;
 using test::Outcome;
@@ -210,4 +214,84 @@ TEST_CASE("predict: multi-label models and single outputs by the sigmoid, regres
   const auto refused = at.run(words("evaluate base"));
   CHECK(refused.code == 2);
   CHECK(refused.err.find("its outputs are numbers, not classes") != std::string::npos);
+}
+
+TEST_CASE("models of one output and of several labels: what they say, measure, and become") {
+  const Workplace at;
+  const auto golden = std::filesystem::path(test::source_root) / "tests/golden";
+  // Warned of problem_type, or not.
+  const auto object = [&](std::vector<std::string> line) {
+    line.insert(line.end(), {"--json", "--quiet"});
+    const Outcome outcome = at.run(line);
+    REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
+    return nlohmann::json::parse(outcome.out);
+  };
+  for (const std::string name : {"one_output", "several_labels"}) {
+    CAPTURE(name);
+    std::filesystem::copy(golden / "models" / name, at / name);
+    // As Transformers' pipeline says it of this picture.
+    const auto said = object(
+        {"predict", name, (golden / "images/rgb.png").string(), "--top", "3"})["predictions"][0];
+    const auto scores = load_safetensors(at / (name + "/answers.safetensors"))
+                            .tensors.at("scores")
+                            .to_vector<double>();
+    REQUIRE(said["top"].size() == scores.size());
+    for (const auto& guess : said["top"]) {
+      const std::string label = guess["class"];
+      const auto output = std::stoul(label.substr(std::string("LABEL_").size()));
+      CHECK(guess["probability"].get<double>() == doctest::Approx(scores[output]).epsilon(1e-5));
+    }
+  }
+  // One output tells no classes apart.
+  test::write_pictures(at / "photos", 6);
+  std::filesystem::create_directories(at / "one/LABEL_0");
+  std::filesystem::copy(at / "photos/dark/0.png", at / "one/LABEL_0/0.png");
+  const Outcome refused = at.run(words("evaluate one_output --data one --split all"));
+  CHECK(refused.code == 2);
+  CHECK_MESSAGE(
+      refused.err.find("one_output: has one output, which tells no classes apart, so that "
+                       "there is no accuracy; predict says what it answers\n") != std::string::npos,
+      refused.err);
+  // With a head for other classes both are classifiers as any: answers add up to one.
+  for (const std::string name : {"one_output", "several_labels"}) {
+    CAPTURE(name);
+    object(words("finetune " + name +
+                 " --data photos --test-share 0.2 --epochs 1 --batch-size 4 "
+                 "-t query -b 4 -m 1 --out a_" +
+                 name));
+    object(words("merge " + name + " a_" + name + " --out m_" + name));
+    CHECK(object(words("evaluate m_" + name + " --data photos"))["classes"] ==
+          std::vector<std::string>{"dark", "light"});
+    const auto config = nlohmann::json::parse(at.bytes("m_" + name + "/config.json"));
+    CHECK_FALSE(config.contains("problem_type"));
+    CHECK(config["id2label"].size() == 2);
+    for (const std::string& model : {"m_" + name, name + " --adapter a_" + name}) {
+      const auto all = object(words("predict " + model + " photos/dark"))["predictions"];
+      for (const auto& one : all) {
+        CHECK(one["top"][0]["probability"].get<double>() +
+                  one["top"][1]["probability"].get<double>() ==
+              doctest::Approx(1));
+      }
+    }
+  }
+}
+
+TEST_CASE("predict: the work of more than a moment says how far it is") {
+  const Workplace at;
+  test::write_pictures(at / "photos", 17);
+  at.json(
+      words("train --data photos --crop none --image-size 8 --patch-size 4 --hidden-size 16 "
+            "--layers 1 --heads 2 --epochs 1 --batch-size 8 --out m"));
+  const Outcome many = at.run(words("predict m photos"));
+  CHECK(many.code == 0);
+  CHECK_MESSAGE(many.err.find("predict 34/34  ") != std::string::npos, many.err);
+  CHECK(many.err.find("photos/light/9.png") != std::string::npos);
+  CHECK(std::count(many.out.begin(), many.out.end(), '\n') == 35);
+  // Pictures that are left out count as done.
+  test::write_bytes(at / "photos/dark/0.png", "broken");
+  const Outcome some = at.run(words("predict m photos --corrupt skip --json"));
+  CHECK_MESSAGE(some.err.find("predict 34/34  ") != std::string::npos, some.err);
+  CHECK(nlohmann::json::parse(some.out)["predictions"].size() == 33);
+  CHECK(at.run(words("predict m photos/light --quiet")).err.empty());
+  CHECK(at.run(words("predict m photos/light")).err.empty());  // 17
 }
