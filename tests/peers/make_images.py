@@ -1,7 +1,9 @@
 """Writes tests/golden/images: small pictures of every kind that JPEG and PNG know, and in expected.safetensors the
-pixels that Pillow reads out of them. Run once: python tests/peers/make_images.py (Pillow, numpy, safetensors)."""
+pixels that Pillow reads out of them. Run once: python tests/peers/make_images.py (Pillow, numpy, safetensors; and cjpeg of
+libjpeg-turbo, for what Pillow does not write)."""
 import io
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -138,6 +140,18 @@ odd("part_of_adler.png", files.png((w, h), 8, 2, None, packed=packed[:-1]))
 odd("cut_in_adler.png", sound[:-12 - 4 - 2])
 odd("cut_in_crc.png", sound[:-12 - 2])
 odd("palette_too_short.png", files.png((w, h), 8, 3, files.rows(rgb[..., 0] % 4), [files.chunk(b"PLTE", b"abcdef")]))
+
+# Arithmetic coding, a chroma sample for four pixels of a row, several pictures in a file: the first one is read.
+ppm = b"P6 %d %d 255\n" % (w, h) + rgb.tobytes()
+for name, options in {"arithmetic": ["-arithmetic"], "arithmetic_progressive": ["-arithmetic", "-progressive"],
+                      "rgb411": ["-sample", "4x1"], "rgb440": ["-sample", "1x2"]}.items():
+    odd(f"{name}.jpg", subprocess.run(["cjpeg", "-quality", "90", *options], input=ppm, stdout=subprocess.PIPE, check=True).stdout)
+second = Image.fromarray(255 - rgb)
+for name, kind, options in [("mpo.jpg", "MPO", dict(quality=90)), ("apng.png", "PNG", dict(duration=100)),
+                            ("apng_hidden.png", "PNG", dict(duration=100, default_image=True))]:
+    several = io.BytesIO()
+    colour.save(several, kind, save_all=True, append_images=[second, colour], **options)
+    odd(name, several.getvalue())
 
 # Refused there too.
 (out / "short_trns.png").write_bytes(files.png((w, h), 8, 2, raw, [files.chunk(b"tRNS", b"abc")]))

@@ -80,12 +80,18 @@ processor("poolformer", image_processor_type="PoolFormerImageProcessor", size=11
 processor("poolformer_sides", image_processor_type="PoolFormerImageProcessor", size=[11, 9], crop_size=8, crop_pct=0.8)
 processor("segformer", image_processor_type="SegformerImageProcessor", size=9, do_center_crop=True, crop_size=5)
 processor("mobilenet", image_processor_type="MobileNetV2ImageProcessor", size=12, crop_size=11)
+processor("blip", image_processor_type="BlipImageProcessor", size={"height": 10, "width": 12})
+processor("chinese_clip", image_processor_type="ChineseCLIPImageProcessor", size={"shortest_edge": 13}, crop_size=11)
+processor("flava", feature_extractor_type="FlavaFeatureExtractor", size=13, crop_size=9)
+processor("pvt", image_processor_type="PvtImageProcessor", size=[9, 12])
+processor("mobilenet_v1", image_processor_type="MobileNetV1ImageProcessor", size={"shortest_edge": 13}, crop_size=[9, 11])
 processor("owlvit", image_processor_type="OwlViTImageProcessor", size=[10, 9])
 for name, resample in [("bilinear", 2), ("bicubic", 3), ("nearest", 0), ("lanczos", 1)]:
     processor(f"dinov3_{name}", "torchvision", image_processor_type="DINOv3ViTImageProcessorFast", size=[12, 9], resample=resample)
     processor(f"tipsv2_{name}", "torchvision", image_processor_type="Tipsv2ImageProcessor", size=[9, 30], resample=resample)
 processor("dinov3_crop", "torchvision", image_processor_type="DINOv3ViTImageProcessor", size={"shortest_edge": 12},
           do_center_crop=True, crop_size={"height": 9, "width": 21})
+processor("tipsv2_dpt", "torchvision", image_processor_type="Tipsv2DptImageProcessor", size=[9, 14])
 processor("tipsv2_crop", "torchvision", image_processor_type="Tipsv2ImageProcessor", size={"shortest_edge": 12},
           do_center_crop=True, crop_size={"height": 21, "width": 9})
 
