@@ -183,25 +183,26 @@ std::vector<TarMember> read_tar(std::string_view bytes, const std::string& name)
   }
 }
 
-std::string first_in_tar(std::string_view beginning) try {
-  Extended extended;
-  for (size_t at = 0; at + kBlock <= beginning.size();) {
-    const std::string_view block = beginning.substr(at, kBlock);
-    if (!good_checksum(block)) return "";
-    const char kind = block[156];
-    Header header{path_of(block, extended), kind, {}, 0};
-    const bool ending = header.path.find('.', header.path.rfind('/') + 1) != std::string::npos;
-    if (!is_record(kind) && header.is_wanted() && ending) return header.path;
-    header = header_at(beginning, at, is_record(kind) ? Extended() : extended, "");
-    at = header.next;
-    if (is_record(kind))
-      read_record(kind, header.data, extended, "");
-    else
-      extended = {};
+std::vector<std::string> paths_in_tar(std::string_view beginning) {
+  std::vector<std::string> paths;
+  try {
+    Extended extended;
+    for (size_t at = 0; at + kBlock <= beginning.size();) {
+      const std::string_view block = beginning.substr(at, kBlock);
+      if (!good_checksum(block)) break;
+      const char kind = block[156];
+      Header header{path_of(block, extended), kind, {}, 0};
+      if (!is_record(kind) && header.is_wanted()) paths.push_back(header.path);
+      header = header_at(beginning, at, is_record(kind) ? Extended() : extended, "");
+      at = header.next;
+      if (is_record(kind))
+        read_record(kind, header.data, extended, "");
+      else
+        extended = {};
+    }
+  } catch (const FileError&) {  // the beginning ends, or read_tar says what is wrong
   }
-  return "";
-} catch (const FileError&) {
-  return "";  // read_tar says what is wrong
+  return paths;
 }
 
 }  // namespace papilio::nn

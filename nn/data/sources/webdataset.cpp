@@ -19,6 +19,7 @@
 #include "nn/data/sources/detail/folder_files.h"
 #include "nn/data/sources/detail/labelled_images.h"
 #include "nn/data/sources/detail/part_names.h"
+#include "nn/detail/text_table.h"
 #include "tensor/files/detail/file_format.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/detail/mapped_file.h"
@@ -49,9 +50,10 @@ bool is_shard(const fs::path& file) {
   if (!fs::is_regular_file(file)) return false;
   std::string header = RegularFile(file).read(kBeginning);
   if (is_gzip(header)) header = gunzip_beginning(header, kBeginning);
-  // CIFAR comes in a tar file too: the first file's name tells them apart.
-  const std::string first = first_in_tar(header);
-  return has_image_extension(first) || first.ends_with(".cls") || first.ends_with(".json");
+  // CIFAR comes in a tar file too: the files' names tell them apart.
+  return std::ranges::any_of(paths_in_tar(header), [](const std::string& path) {
+    return has_image_extension(path) || path.ends_with(".cls") || path.ends_with(".json");
+  });
 }
 
 // A tar file in another library's compression.
@@ -130,6 +132,12 @@ class Shard {
     finish();
   }
   std::vector<LabelledImage> images() && { return std::move(images_); }
+  // One line, or nothing: files that are no part of a sample.
+  std::string note() const {
+    return left_out_.empty()
+               ? ""
+               : str(name_, ": left out, neither picture nor class: ", listed(left_out_, 8));
+  }
 
  private:
   void add(const TarMember& member) {
@@ -138,6 +146,7 @@ class Shard {
     if (key != key_) finish();
     key_ = key;
     under_way_ = true;
+    files_.push_back(member.path);
     if (ending == "cls" || ending == "cls.txt") {
       check<FileError>(member.data.size() <= kLongestLabel, name_, ", ", member.path,
                        ": is too long for a class");
@@ -154,6 +163,11 @@ class Shard {
 
   void finish() {
     if (!std::exchange(under_way_, false)) return;
+    const std::vector<std::string> files = std::exchange(files_, {});
+    if (picture_.empty() && label_.empty()) {  // README.txt
+      left_out_.insert(left_out_.end(), files.begin(), files.end());
+      return;
+    }
     if (picture_.empty()) fail(": has no picture (.jpg, .jpeg or .png)");
     if (label_.empty()) fail(": has no class (.cls, or label in .json)");
     std::string name = name_ + '/' + picture_;
@@ -184,7 +198,9 @@ class Shard {
   std::shared_ptr<const void> bytes_;  // a mapped file, or what it unpacks to
   std::vector<TarMember> members_;
   std::vector<LabelledImage> images_;
-  bool under_way_ = false;  // a sample
+  std::vector<std::string> left_out_;
+  bool under_way_ = false;          // a sample
+  std::vector<std::string> files_;  // its own
   std::string key_, picture_, label_;
   std::string_view data_;
 };
@@ -230,8 +246,11 @@ ImageSplits open_webdataset(const fs::path& path, const HoldOut& shares) {
                      "; tar files are read as they are or packed by gzip");
     const std::vector<std::string> names = class_names_in(folder ? path : path.parent_path());
     LabelledParts parts;
+    std::vector<std::string> notes;
     for (const fs::path& file : files.shards) {
-      std::vector<LabelledImage> images = Shard(file).images();
+      Shard shard(file);
+      if (std::string note = shard.note(); !note.empty()) notes.push_back(std::move(note));
+      std::vector<LabelledImage> images = std::move(shard).images();
       if (!names.empty()) name_classes(images, names);
       const Part part = folder ? part_of(file) : Part::train;
       auto& list = part == Part::test         ? parts.test
@@ -241,6 +260,7 @@ ImageSplits open_webdataset(const fs::path& path, const HoldOut& shares) {
     }
     ImageSplits splits = labelled_splits(std::move(parts), shares, path.string(), names);
     splits.kind = "webdataset";
+    std::ranges::move(notes, std::back_inserter(splits.notes));
     for (const fs::path& file : files.packed)
       splits.notes.push_back(str(file.string(), ": is left out: ", packed_by(file)));
     return splits;

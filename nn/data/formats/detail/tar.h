@@ -22,8 +22,8 @@ std::vector<TarMember> read_tar(std::string_view bytes, const std::string& name)
 // Whether the bytes begin with a tar header, by its checksum.
 bool is_tar(std::string_view bytes);
 
-// The path of the first file whose name has an ending (".png"), of those that read_tar would give;
-// empty if this is no archive's beginning or that file lies behind.
-std::string first_in_tar(std::string_view beginning);
+// The paths of the files that read_tar would give, of those whose headers lie in an archive's
+// beginning; none if this is no archive's.
+std::vector<std::string> paths_in_tar(std::string_view beginning);
 
 }  // namespace papilio::nn

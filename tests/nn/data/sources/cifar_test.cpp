@@ -224,7 +224,7 @@ TEST_CASE("CIFAR files that lie: sizes, labels, missing parts, names, archives")
   }
   write_bytes(file, tar({tar_member("a.txt", "x"), tar_member("cats/1.PNG", "x")}));
   CHECK(refusal(file) ==
-        ": holds cats/1.PNG, but neither CIFAR nor samples; folders of pictures are read unpacked");
+        ", cats/1: has no class (.cls, or label in .json); folders of pictures are read unpacked");
   write_bytes(file, tar({tar_member("a/train.bin", "x"), tar_member("b/train.bin", "x")}));
   CHECK(refusal(file) == ": holds two files train.bin");
   write_bytes(file, tar({tar_member("a.txt", "x")}));

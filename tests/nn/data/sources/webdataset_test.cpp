@@ -164,4 +164,40 @@ TEST_CASE("webdataset: labels in JSON; what a sample lacks is said") {
   CHECK(refusal(file) != "");
 }
 
+TEST_CASE("webdataset: a README.txt, first or between samples, is left out and said") {
+  const TemporaryFolder folder;
+  const fs::path file = folder / "a.tar";
+  const auto sample = [](int i) {
+    const std::string key = std::to_string(i);
+    return tar_member(key + ".png", plain_png(2, 2, i, 0, 0)) + tar_member(key + ".cls", key);
+  };
+  const std::string read_me = tar_member("README.txt", "words"),
+                    info = tar_member("dataset_info.json", R"({"version": 1})");
+  for (const std::vector<std::string>& members :
+       std::vector<std::vector<std::string>>{{read_me, info, sample(0), sample(1), sample(2)},
+                                             {sample(0), sample(1), read_me, info, sample(2)},
+                                             {sample(0), read_me, sample(1), sample(2), info}}) {
+    for (const bool packed : {false, true}) {
+      write_bytes(file, packed ? gzip(tar(members)) : tar(members));
+      const nn::ImageSplits splits = nn::open_images(file, {.validation = 0, .test = 0});
+      CHECK(splits.kind == "webdataset");
+      REQUIRE(splits.train->size() == 3);
+      for (int64_t i = 0; i < 3; ++i) {
+        CHECK(splits.train->sample(i).pixels[0] == i);  // in the archive's order
+        CHECK(splits.train->label(i) == i);
+        CHECK(splits.train->name(i) == file.string() + '/' + std::to_string(i) + ".png");
+      }
+      CHECK(splits.notes ==
+            std::vector<std::string>{
+                file.string() +
+                ": left out, neither picture nor class: README.txt, dataset_info.json"});
+    }
+  }
+  // Without samples it is none.
+  write_bytes(file, tar({read_me, info}));
+  CHECK(refusal(file) == ": holds no picture with a label");
+  write_bytes(file, tar({read_me}));
+  CHECK_FALSE(refusal(file).empty());
+}
+
 }  // namespace papilio::test
