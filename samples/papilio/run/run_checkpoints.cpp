@@ -130,6 +130,8 @@ int64_t RunCheckpoints::resume(const nn::TrainingParts& parts, TrainingRecord& r
         check<UsageError>(model.empty(), model);
         // A broken picture may have been mended.
         const std::string data = difference("data", found.notes, data_lines_);
+        const bool as_many = found.loader.samples == parts.loader.source().size();
+        check<UsageError>(as_many || data.empty(), data);
         if (!data.empty())
           warnings.push_back(data + ": what follows is computed from the files as they are now");
         record = checked(found, parts, file);

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -17,48 +16,12 @@
 #include "nn/train/spinner.h"
 #include "nn/train/tensorboard_log.h"
 #include "tensor/error.h"
+#include "tests/nn/train/event_files.h"
 #include "tests/temporary_folder.h"
 
 namespace papilio::test {
 
 namespace fs = std::filesystem;
-
-namespace {
-
-template <class T>
-T number_at(const std::string& bytes, size_t at) {
-  T value;
-  REQUIRE(at + sizeof value <= bytes.size());
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
-
-// The records' data; their framing is checked with a bitwise CRC-32C of its own.
-std::vector<std::string> records(const std::string& bytes) {
-  const auto masked = [](const std::string& data) {
-    uint32_t crc = 0xffffffffu;
-    for (const char c : data) {
-      for (int bit = 0; bit < 8; ++bit) {
-        const uint32_t in = (uint32_t(static_cast<unsigned char>(c)) >> bit) & 1;
-        crc = (crc >> 1) ^ (((crc ^ in) & 1) ? 0x82f63b78u : 0);
-      }
-    }
-    crc = ~crc;
-    return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
-  };
-  std::vector<std::string> result;
-  for (size_t at = 0; at < bytes.size();) {
-    const auto length = size_t(number_at<uint64_t>(bytes, at));
-    CHECK(number_at<uint32_t>(bytes, at + 8) == masked(bytes.substr(at, 8)));
-    result.push_back(bytes.substr(at + 12, length));
-    REQUIRE(result.back().size() == length);
-    CHECK(number_at<uint32_t>(bytes, at + 12 + length) == masked(result.back()));
-    at += 16 + length;
-  }
-  return result;
-}
-
-}  // namespace
 
 TEST_CASE("TensorBoard: records, byte for byte") {
   CHECK(nn::crc32c("123456789") == 0xe3069283u);  // the polynomial's published check value

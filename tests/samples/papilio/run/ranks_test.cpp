@@ -12,6 +12,7 @@
 
 #include "tests/nn/data/files.h"
 #include "tests/samples/papilio/run/several_ranks.h"
+#include "tests/samples/papilio/run/two_classes.h"
 
 namespace papilio::test {
 
@@ -188,6 +189,32 @@ TEST_CASE("ranks: text, and products in bfloat16, give what one process does, an
             alone.bytes(out + "bits/model.safetensors"));
     }
   }
+}
+
+TEST_CASE("ranks: pictures that cannot be read are left out by all, and each is said once") {
+  if (*mpirun == '\0') return;
+  const Ranks at;
+  const Workplace alone;
+  for (const Workplace* place : {static_cast<const Workplace*>(&at), &alone}) {
+    for (const std::string part : {"train", "validation", "test"}) {
+      write_pictures(*place / ("photos/" + part), 12);
+      for (const char* name : {"dark/3.png", "light/0.png", "light/7.png"})
+        write_bytes(*place / ("photos/" + part + '/' + name), "broken");
+    }
+  }
+  const std::string line = "train --data photos --corrupt skip --epochs 2 --out run" + kSmall;
+  const auto said = [](const Outcome& outcome) {
+    CHECK_MESSAGE(outcome.code == 0, outcome.err);
+    std::vector<std::string> lines = own_lines(outcome.err);
+    std::erase_if(lines, [](const std::string& text) {
+      return text.find("left out: photos/") == std::string::npos;
+    });
+    std::ranges::sort(lines);
+    return lines;
+  };
+  const std::vector<std::string> one = said(alone.run(words(line)));
+  CHECK(one.size() == 9);
+  for (const int n : {2, 3}) CHECK(said(at.run_ranks(n, line)) == one);
 }
 
 }  // namespace papilio::test
