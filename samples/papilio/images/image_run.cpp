@@ -125,6 +125,8 @@ bool ImageRun::gives_numbers() {
 void ImageRun::evaluate() {
   test_ = evaluate_test(subject_.model, parts_);
   if (!test_.problem.empty()) warn(options(), {test_.text() + ": " + test_.problem});
+  for (const std::string& message : test_.evaluation.skipped)
+    warn(options(), {"left out: " + message});
   if (subject_.old_head != nullptr) subject_.old_head->measure_after(subject_.model);
 }
 

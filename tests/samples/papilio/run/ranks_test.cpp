@@ -202,7 +202,7 @@ TEST_CASE("ranks: pictures that cannot be read are left out by all, and each is 
         write_bytes(*place / ("photos/" + part + '/' + name), "broken");
     }
   }
-  const std::string line = "train --data photos --corrupt skip --epochs 2 --out run" + kSmall;
+  const std::string line = "train --data photos --corrupt skip --epochs 2" + kSmall + "--out run";
   const auto said = [](const Outcome& outcome) {
     CHECK_MESSAGE(outcome.code == 0, outcome.err);
     std::vector<std::string> lines = own_lines(outcome.err);
@@ -214,7 +214,7 @@ TEST_CASE("ranks: pictures that cannot be read are left out by all, and each is 
   };
   const std::vector<std::string> one = said(alone.run(words(line)));
   CHECK(one.size() == 9);
-  for (const int n : {2, 3}) CHECK(said(at.run_ranks(n, line)) == one);
+  for (const int n : {2, 3}) CHECK(said(at.run_ranks(n, line + std::to_string(n))) == one);
 }
 
 }  // namespace papilio::test
