@@ -41,7 +41,7 @@ std::string command_line(const std::string& command, const Words& words) {
 }  // namespace
 
 std::string data_title(const DataSettings& settings) {
-  const std::string title = settings.source().title;
+  std::string title = settings.source().title;
   if (!title.empty()) return title;
   const fs::path path = fs::path(settings.path).lexically_normal();
   const std::string last = path.has_filename() ? path.filename() : path.parent_path().filename();

@@ -46,7 +46,7 @@ void bind_scope(nb::module_& m) {
            [](DisabledScope& d) {
              d.scope = std::make_unique<boft::AdapterModel::Disabled>(*d.model);
            })
-      .def("__exit__", [](DisabledScope& d, nb::args) { d.scope.reset(); });
+      .def("__exit__", [](DisabledScope& d, const nb::args&) { d.scope.reset(); });
 }
 
 void bind_life(nb::class_<Adapters>& a) {

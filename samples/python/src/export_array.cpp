@@ -124,12 +124,12 @@ int get_buffer(PyObject* self, Py_buffer* out, int flags) {
     PyErr_SetString(PyExc_BufferError, why);
     return -1;
   }
-  const int n = x.dim();
+  const auto n = size_t(x.dim());
   const auto bytes = Py_ssize_t(size_of(x.dtype()));
-  auto sizes = std::make_unique<Py_ssize_t[]>(size_t(2 * n + 1));
-  for (int i = 0; i < n; ++i) {
-    sizes[size_t(i)] = x.shape()[i];
-    sizes[size_t(n + i)] = x.strides()[i] * bytes;
+  auto sizes = std::make_unique<Py_ssize_t[]>(2 * n + 1);
+  for (size_t i = 0; i < n; ++i) {
+    sizes[i] = x.shape()[int(i)];
+    sizes[n + i] = x.strides()[int(i)] * bytes;
   }
   out->buf = x.raw_data();
   Py_INCREF(self);
@@ -137,7 +137,7 @@ int get_buffer(PyObject* self, Py_buffer* out, int flags) {
   out->len = x.numel() * bytes;
   out->itemsize = bytes;
   out->readonly = is_read_only(x.storage()) ? 1 : 0;
-  out->ndim = n;
+  out->ndim = int(n);
   out->format =
       (flags & PyBUF_FORMAT) == PyBUF_FORMAT ? const_cast<char*>(format_of(x.dtype())) : nullptr;
   out->shape = (flags & PyBUF_ND) == PyBUF_ND ? sizes.get() : nullptr;

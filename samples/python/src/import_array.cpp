@@ -151,7 +151,7 @@ Tensor on_memory(Described d, std::shared_ptr<void> owner, std::optional<bool> c
       "asarray: the array has negative strides, which only a copy can have; leave copy=False out");
   auto storage =
       std::make_shared<Storage>(d.data, size_t(last + 1) * size_of(d.dtype), std::move(owner));
-  const Tensor x(storage, {d.shape, d.strides, 0}, d.dtype);
+  Tensor x(storage, {d.shape, d.strides, 0}, d.dtype);
   if (!reversed.empty()) return flip(x, reversed);
   if (copy == true) return copy_of(x);
   if (d.read_only) mark_read_only(storage);

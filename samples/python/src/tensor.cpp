@@ -175,7 +175,7 @@ void bind_values(nb::class_<Tensor>& t) {
            "An array of NumPy's on the same memory (bfloat16: of ml_dtypes' type).")
       .def(
           "__array__",
-          [](nb::handle self, nb::object dtype, nb::object copy) {
+          [](nb::handle self, const nb::object& dtype, const nb::object& copy) {
             const nb::object array = numpy(self);
             const nb::module_ np = nb::module_::import_("numpy");
             return copy.is(nb::bool_(true)) ? np.attr("array")(array, dtype)
@@ -186,8 +186,8 @@ void bind_values(nb::class_<Tensor>& t) {
                   "typing.Any"))
       .def(
           "__dlpack__",
-          [](const Tensor& x, nb::object, nb::object max_version, nb::object device,
-             nb::object copy) {
+          [](const Tensor& x, const nb::object&, const nb::object& max_version,
+             const nb::object& device, const nb::object& copy) {
             if (!device.is_none() && !device.equal(dlpack_device(x)))
               throw nb::buffer_error("__dlpack__: the tensor is on another device");
             const bool versioned = !max_version.is_none() && nb::cast<int>(max_version[0]) >= 1;

@@ -47,7 +47,10 @@ struct Layout {
   double node_height, pitch, node_width, gap, left;
 
   double x(int column) const { return left + column * (node_width + gap); }
-  double y(int node) const { return kTop + node * pitch + (node / segment) * 10.0; }
+  double y(int node) const {
+    const int above = node / segment;
+    return kTop + node * pitch + above * 10.0;
+  }
   double middle(int node) const { return y(node) + node_height / 2; }
 };
 

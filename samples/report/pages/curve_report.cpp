@@ -13,6 +13,7 @@ namespace {
 
 std::string chart_of(const std::string& title, const std::vector<CurveLine>& lines) {
   std::vector<std::string> names;
+  names.reserve(lines.size());
   for (const CurveLine& line : lines) names.push_back(line.name);
   const std::vector<int> slots = method_slots(names);
   LineChart chart{.title = title};
