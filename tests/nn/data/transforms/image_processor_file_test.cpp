@@ -9,6 +9,7 @@
 
 #include "nn/data/transforms/detail/image_processor_class.h"
 #include "tensor/error.h"
+#include "tests/capture_bound.h"
 #include "tests/nn/data/files.h"
 #include "tests/temporary_folder.h"
 
@@ -236,7 +237,8 @@ TEST_CASE("preprocessor_config.json: null for what a step needs is refused, wher
        {"BitImageProcessor", "DeiTImageProcessor", "CLIPImageProcessorFast", "LevitImageProcessor",
         "PoolFormerImageProcessor"}) {
     for (const auto& [key, step] : needs) {
-      CAPTURE(type + key);
+      CAPTURE(type);
+      CAPTURE_BOUND(key);
       const std::string null = ", \"" + key + "\": null";
       CHECK(says(type, null) ==
             "p.json: " + key + ": expected a value, as " + step + " is true, got null");
