@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/capture_bound.h"
 #include "tests/nn/data/files.h"
 #include "tests/nn/train/event_files.h"
 #include "tests/samples/papilio/program.h"
@@ -90,7 +91,7 @@ TEST_CASE("TensorBoard's curves of a run that was killed twice are those of one 
   CHECK(parts.size() == whole.size());
   for (const auto& [tag, curve] : whole) {
     if (tag.find("per_second") != tag.npos) continue;
-    CAPTURE(std::string(tag));
+    CAPTURE_BOUND(tag);
     REQUIRE(parts.contains(tag));
     CHECK(parts.at(tag) == curve);
   }
