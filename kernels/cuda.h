@@ -11,7 +11,7 @@
 
 namespace papilio::cuda {
 
-// Whether this build has the backend. One without nvcc has kernels/cuda/stub.cpp.in in its place:
+// Whether this build has the backend. One without nvcc has kernels/cuda/absent.cpp.in in its place:
 // there are no devices, and the functions below throw Error.
 bool is_built();
 // 0 without a GPU or its driver.

@@ -4,7 +4,7 @@
 // Inside namespace papilio,
 //   PAPILIO_KERNEL(void softmax(View y, ConstView x));
 // declares cpu::softmax and cuda::softmax. kernels/cpu/ and kernels/cuda/ define them; a build
-// without nvcc has kernels/cuda/stub.cpp.in in the latter's place.
+// without nvcc has kernels/cuda/absent.cpp.in in the latter's place.
 #ifndef PAPILIO_KERNEL
 #define PAPILIO_KERNEL(...) \
   namespace cpu {           \
