@@ -37,8 +37,8 @@ struct TrainingPlace {
 
 // Writes one safetensors file, atomically: the parameters that train and the buffers, the
 // optimiser's moments, the averages, the default generator's and the loader's state, and a checksum
-// (CRC-32) over all of it. Parameters and codes that do not train are not in it: their checksum is. Throws
-// FileError; the file that was there before then still is.
+// (CRC-32) over all of it. Parameters and codes that do not train are not in it: their checksum is.
+// Throws FileError; the file that was there before then still is.
 void save_training_state(const std::filesystem::path& path, const TrainingParts& parts,
                          const TrainingPlace& place);
 
