@@ -9,12 +9,12 @@
 #include "nn/data/transforms/image_processor.h"
 #include "nn/models/image_classifier.h"
 #include "samples/papilio/data/processor.h"
-#include "samples/papilio/images/memory.h"
 #include "samples/papilio/models/method.h"
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/default_targets.h"
 #include "samples/papilio/options/options.h"
+#include "samples/papilio/run/memory.h"
 
 namespace papilio::cli {
 

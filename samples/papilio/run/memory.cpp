@@ -1,4 +1,4 @@
-#include "samples/papilio/images/memory.h"
+#include "samples/papilio/run/memory.h"
 
 #include <algorithm>
 #include <cstddef>
