@@ -100,8 +100,12 @@ GPT2Block::GPT2Block(const GPT2Config& c, int64_t layer)
       mlp(c) {}
 
 Tensor GPT2Block::operator()(const Tensor& x, KvCache* cache, size_t layer) {
-  const auto [sum, norm] = ln_2.add_and_norm(x, attn(ln_1(x), cache, layer));
-  return sum + mlp(norm);
+  const auto perceptron = [this](const Tensor& norm) { return mlp(norm); };
+  const auto block = [this, perceptron, cache, layer](const Tensor& in) {
+    const auto [sum, norm] = ln_2.add_and_norm(in, attn(ln_1(in), cache, layer));
+    return sum + mlp_part(perceptron, norm);
+  };
+  return cache != nullptr ? block(x) : whole(block, x);  // a cache is filled once
 }
 
 void GPT2Block::visit(Visitor& v) {

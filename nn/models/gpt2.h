@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nn/layers/attention.h"
+#include "nn/layers/block.h"
 #include "nn/layers/conv1d.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/embedding.h"
@@ -75,7 +76,7 @@ struct GPT2Mlp : Module {
 };
 
 // x + attn(ln_1(x)), then x + mlp(ln_2(x)).
-struct GPT2Block : Module {
+struct GPT2Block : Block {
   LayerNorm ln_1, ln_2;
   GPT2Attention attn;
   GPT2Mlp mlp;

@@ -16,6 +16,10 @@
 #include "boft/model/model.h"
 #include "nn/models/dinov2.h"
 #include "nn/models/dinov3.h"
+#include "nn/models/gpt2.h"
+#include "nn/models/image_classifier.h"
+#include "nn/models/language_model.h"
+#include "nn/models/pretrained_model.h"
 #include "nn/models/timm_vit.h"
 #include "nn/models/vit.h"
 #include "nn/optim/parameter_groups.h"
@@ -29,7 +33,7 @@ namespace papilio::test {
 namespace {
 
 using boft::AdapterModel;
-using Model = std::unique_ptr<nn::ImageClassifier>;
+using Model = std::unique_ptr<nn::PretrainedModel>;
 
 // Each with whatever draws random numbers in it.
 Model vit() {
@@ -91,12 +95,28 @@ Model timm() {
                                                          .drop_path_rate = 0.2});
 }
 
+Model gpt2() {
+  return std::make_unique<nn::GPT2LMHeadModel>(nn::GPT2Config{.vocab_size = 11,
+                                                              .n_positions = 8,
+                                                              .n_embd = 16,
+                                                              .n_layer = 2,
+                                                              .n_head = 2,
+                                                              .initializer_range = 0.1});
+}
+
+// Images, or tokens.
+Tensor logits_of(nn::PretrainedModel& model) {
+  if (auto* const text = dynamic_cast<nn::LanguageModel*>(&model))
+    return (*text)(tensor<int64_t>({1, 4, 2, 10, 0, 3}, {2, 3}));
+  return dynamic_cast<nn::ImageClassifier&>(model)(randn({3, 1, 8, 8}));
+}
+
 // Makes the model ready to train by a method; what comes back lives as long as it trains.
-using Method = std::function<std::unique_ptr<AdapterModel>(nn::ImageClassifier&)>;
+using Method = std::function<std::unique_ptr<AdapterModel>(nn::PretrainedModel&)>;
 
 template <class... Configs>
 Method with(const Configs&... configs) {
-  return [=](nn::ImageClassifier& model) {
+  return [=](nn::PretrainedModel& model) {
     auto adapters = std::make_unique<AdapterModel>(model);
     std::vector<std::string> names;
     const auto add = [&](auto config) {
@@ -112,7 +132,7 @@ Method with(const Configs&... configs) {
 }
 
 Method lora() {
-  return [](nn::ImageClassifier& model) {
+  return [](nn::PretrainedModel& model) {
     auto adapters = std::make_unique<AdapterModel>(model);
     boft::LoraConfig config{.r = 2, .lora_dropout = 0.2, .target_modules = "all-linear"};
     config.init_lora_weights = false;
@@ -122,7 +142,7 @@ Method lora() {
 }
 
 Method full() {
-  return [](nn::ImageClassifier&) { return nullptr; };
+  return [](nn::PretrainedModel&) { return nullptr; };
 }
 
 const boft::BoftConfig kBoft{
@@ -150,11 +170,10 @@ Result result_of(const std::function<Model()>& make, const Method& method, DType
   nn::set_recompute(*model, recompute);
   Result result;
   for (int batch = 0; batch < 2; ++batch) {
-    const Tensor images = randn({3, 1, 8, 8});
     Tensor logits;
     {
       const Autocast scope(precision);
-      logits = cast((*model)(images), DType::float32);
+      logits = cast(logits_of(*model), DType::float32);
     }
     result.numbers.push_back(logits.to_vector<double>());
     backward(mean(logits * logits));
@@ -180,7 +199,7 @@ TEST_CASE("recompute: every model has the bits it has without") {
   for (const auto& make :
        {std::function<Model()>(vit), std::function<Model()>(timm), std::function<Model()>(dinov3),
         std::function<Model()>([] { return dinov2(false); }),
-        std::function<Model()>([] { return dinov2(true); })}) {
+        std::function<Model()>([] { return dinov2(true); }), std::function<Model()>(gpt2)}) {
     CAPTURE(make()->describe());
     check_recomputed(make, full());
     check_recomputed(make, with(kBoft));
@@ -199,11 +218,12 @@ TEST_CASE("recompute: accumulated steps and averages have the bits they have wit
   const auto trained = [](nn::Recompute recompute) {
     manual_seed(7);
     const Model model = vit();
+    auto& classifier = dynamic_cast<nn::ImageClassifier&>(*model);
     nn::set_recompute(*model, recompute);
     nn::Loader loader(digit_batches(), {.batch_size = 16, .seed = 1});
     nn::AdamW optimizer(nn::parameter_groups(*model, {}), {.lr = 1e-2});
     nn::ModelAverage average(*model, 0.9);
-    nn::fit(*model, [&](const Tensor& images) { return (*model)(images); }, loader, optimizer,
+    nn::fit(*model, [&](const Tensor& images) { return classifier(images); }, loader, optimizer,
             {.steps = 3, .accumulation_steps = 2, .average = &average});
     std::vector<std::vector<double>> all;
     for (const auto& [name, tensor] : nn::state_dict(*model))
