@@ -13,12 +13,20 @@
 #include "autograd/ops/shape.h"
 #include "nn/data/text_batches.h"
 #include "nn/eval_mode.h"
+#include "nn/train/detail/token_answers.h"
 
 namespace papilio::nn {
 
 Tensor text_loss(LanguageModel& model, const Batch& batch, double label_smoothing) {
   return cross_entropy(flatten(model(batch.inputs), 0, 1), flatten(batch.labels, 0, 1),
                        {.label_smoothing = label_smoothing, .ignore_index = kIgnored});
+}
+
+TokenAnswers token_answers(LanguageModel& model, const Batch& batch) {
+  const Tensor logits = flatten(model(batch.inputs), 0, 1);
+  return {cross_entropy(logits, flatten(batch.labels, 0, 1),
+                        {.reduction = Reduction::none, .ignore_index = kIgnored}),
+          argmax(logits, 1)};
 }
 
 double TextEvaluation::perplexity() const {
@@ -40,11 +48,9 @@ TextEvaluation evaluate_text(LanguageModel& model, Loader& loader, const Tokeniz
   loader.seek(0, 0);
   for (int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
     const Batch batch = to(loader.next(), device);
-    const Tensor logits = flatten(model(batch.inputs), 0, 1), target = flatten(batch.labels, 0, 1);
-    const std::vector<double> losses =
-        cross_entropy(logits, target, {.reduction = Reduction::none, .ignore_index = kIgnored})
-            .to_vector<double>();
-    const auto labels = target.to_vector<int64_t>(), best = argmax(logits, 1).to_vector<int64_t>();
+    const TokenAnswers answers = token_answers(model, batch);
+    const std::vector<double> losses = answers.losses.to_vector<double>();
+    const auto labels = batch.labels.to_vector<int64_t>(), best = answers.best.to_vector<int64_t>();
     for (size_t k = 0; k < labels.size(); ++k) {
       if (labels[k] == kIgnored) continue;
       ++result.tokens;

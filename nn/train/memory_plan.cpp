@@ -13,6 +13,7 @@
 #include "nn/data/batch_source.h"
 #include "nn/parallel/data_parallel.h"
 #include "nn/train/detail/accumulate.h"
+#include "nn/train/detail/token_answers.h"
 #include "nn/train/model_average.h"
 #include "tensor/creation.h"
 #include "tensor/dry_run.h"
@@ -49,40 +50,53 @@ size_t parameter_bytes(Module& model) {
   return bytes;
 }
 
-Batch empty_batch(const PlannedTraining& run, int64_t size, Device device) {
-  const Dims& s = run.image_shape;
-  Batch batch;
-  batch.inputs = empty({size, s[0], s[1], s[2]}, {.device = device});
-  batch.labels = empty({size}, {.dtype = DType::int64, .device = device});
-  if (run.mixed_targets) batch.targets = empty({size, run.classes}, {.device = device});
-  return batch;
-}
-
-// As evaluate does it, beside the gradients of the last step.
-void evaluate_dry(Module& model, const Forward& evaluation, const PlannedTraining& run,
-                  Device device) {
-  eval(model);
-  const NoGrad no_grad;
-  const Batch batch = empty_batch(run, run.evaluation_batch, device);
-  log_softmax(evaluation(batch.inputs));
-}
-
 constexpr const char* kBefore = "before";  // blocks that are no activations
 
+// In the CPU's memory.
 size_t batch_bytes(const PlannedTraining& run, int64_t size) {
-  const Dims& s = run.image_shape;
-  return size_t(size * s[0] * s[1] * s[2]) * sizeof(float);
+  const Batch batch = run.batch(size, Device::cpu());
+  size_t bytes = 0;
+  for (const Tensor& t : {batch.inputs, batch.labels, batch.targets})
+    if (t) bytes += size_t(t.numel()) * size_of(t.dtype());
+  return bytes;
 }
 
 }  // namespace
 
-MemoryPlan plan_training(Module& model, const Forward& forward, const Forward& evaluation,
-                         const PlannedTraining& run) {
-  const Untouched untouched(model);
-  const Loss mean_loss = [&](const Batch& batch) {
-    return cross_entropy(forward(batch.inputs), batch.target(),
-                         {.label_smoothing = run.label_smoothing});
+PlannedTraining planned_images(const Forward& forward, const Forward& evaluation,
+                               const PlannedImages& images) {
+  PlannedTraining run;
+  run.batch = [images](int64_t size, Device device) {
+    const Dims& s = images.shape;
+    Batch batch;
+    batch.inputs = empty({size, s[0], s[1], s[2]}, {.device = device});
+    batch.labels = empty({size}, {.dtype = DType::int64, .device = device});
+    if (images.mixed_targets) batch.targets = empty({size, images.classes}, {.device = device});
+    return batch;
   };
+  run.loss = [forward, smoothing = images.label_smoothing](const Batch& batch) {
+    return cross_entropy(forward(batch.inputs), batch.target(), {.label_smoothing = smoothing});
+  };
+  run.evaluate = [evaluation](const Batch& batch) { log_softmax(evaluation(batch.inputs)); };
+  return run;
+}
+
+PlannedTraining planned_text(LanguageModel& model, const Loss& loss, int64_t length) {
+  PlannedTraining run;
+  run.batch = [length](int64_t size, Device device) {
+    const TensorOptions tokens{.dtype = DType::int64, .device = device};
+    Batch batch;
+    batch.inputs = empty({size, length}, tokens);
+    batch.labels = empty({size, length}, tokens);
+    return batch;
+  };
+  run.loss = loss;
+  run.evaluate = [&model](const Batch& batch) { token_answers(model, batch); };
+  return run;
+}
+
+MemoryPlan plan_training(Module& model, const PlannedTraining& run) {
+  const Untouched untouched(model);
   const Device device = device_of(model);
   const DryRun dry;
   const auto in_use = [&] { return dry.stats(device).in_use; };
@@ -97,21 +111,25 @@ MemoryPlan plan_training(Module& model, const Forward& forward, const Forward& e
   // Two batches show what accumulation keeps.
   std::vector<Batch> batches;
   for (int64_t i = 0; i < std::min<int64_t>(run.accumulation_steps, 2); ++i)
-    batches.push_back(empty_batch(run, run.batch_size, device));
+    batches.push_back(run.batch(run.batch_size, device));
   const size_t inputs = in_use() - plan.optimizer;
   train(model);
   {
     DryRun::name_blocks(kBefore);
-    const Tensor loss = mean_loss(batches[0]);
+    const Tensor loss = run.loss(batches[0]);
     plan.activations = in_use() - plan.optimizer - inputs;
     plan.by_operation = dry.in_use_by_operation();
     plan.by_operation.erase(kBefore);
   }
-  accumulate(mean_loss, batches);
+  accumulate(run.loss, batches);
   plan.gradients = in_use() - plan.optimizer - inputs;
   clip_grad_norm(optimizer->parameters(), 1);
   optimizer->step();
-  if (run.evaluation_batch > 0) evaluate_dry(model, evaluation, run, device);
+  if (run.evaluation_batch > 0) {  // beside the gradients of the last step
+    eval(model);
+    const NoGrad no_grad;
+    run.evaluate(run.batch(run.evaluation_batch, device));
+  }
 
   // On the CPU the batches are counted with those that wait; on a GPU they are copies.
   const size_t most =

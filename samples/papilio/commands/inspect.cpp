@@ -20,8 +20,11 @@
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
+#include "samples/papilio/options/text_options.h"
+#include "samples/papilio/options/training_options.h"
 #include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/run_folder.h"
+#include "samples/papilio/text/text_run.h"
 #include "tensor/files/detail/regular_file.h"
 
 namespace papilio::cli {
@@ -53,7 +56,11 @@ Options declare(Settings& s) {
   options.flag("machine", s.machine, "processor, memory, libraries and speed").line_only();
   options.section("Planned training");
   add_image_size(options, s.planned.image_size);
-  add_memory_options(options, s.planned.training);
+  add_sequence_length(options, s.planned.length);
+  TrainingSettings& training = s.planned.training;
+  add_memory_options(options, training);
+  options.option(&training.batch_size)
+      .default_is(str(training.batch_size, "; of text ", kFinetuneText.batch_size));
   add_method_options(options, s.planned.method);
   add_common(options, s.common);
   options.example("papilio inspect --plan runs/base --method boft --batch-size 16");
@@ -103,7 +110,8 @@ void check_subject(const Options& options, const Settings& s) {
 
 // Which options mean something beside --plan.
 void settle_plan(Options& options, Settings& s) {
-  options.applies_when(s.plan, {&s.planned.image_size, &s.planned.method.name}, "--plan");
+  options.applies_when(s.plan, {&s.planned.image_size, &s.planned.length, &s.planned.method.name},
+                       "--plan");
   options.applies_when(s.plan, memory_options(s.planned.training), "--plan");
   check<UsageError>(!s.plan || s.would_adapt.empty(), "--plan: give it or --would-adapt, not both");
   if (s.plan) settle_method_options(options, s.planned.method);

@@ -27,6 +27,7 @@ struct TrainingData {
   int64_t workers = 0;
   int64_t evaluation_batch = 1;  // images of the other parts at a time
   Dims image_shape = {};         // (C, H, W)
+  int64_t sequence_length = 0;   // of text: the tokens that the longest sample has
 };
 // The training part with its random changes. Evaluating takes as many images at a time as training
 // does, so that it takes no more memory.

@@ -19,6 +19,7 @@
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/data/known_split.h"
 #include "samples/papilio/data/processor.h"
+#include "samples/papilio/images/image_memory.h"
 #include "samples/papilio/images/report_evaluation.h"
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/models/model_lines.h"
@@ -58,9 +59,16 @@ std::string ImageRun::settle() {
   const ImageSubject& it = subject_;
   RunSettings& s = settings();
   parts_ = training_data(it.data, s.data, it.processor, s.training.augment, s.training.batch_size);
-  memory_ = settle_memory(options(), it.model, parts_, s.training, s.out,
-                          it.resizable && !it.data.source->processor);
-  return plan_line(it.model, parts_.image_shape, s.training, memory_);
+  const MemoryQuestion question =
+      memory_question(it.model,
+                      {.shape = parts_.image_shape,
+                       .validates = parts_.validation != nullptr || parts_.test != nullptr,
+                       .workers = parts_.workers,
+                       .resizable = it.resizable && !it.data.source->processor},
+                      s.training);
+  memory_ = settle_memory(options(), question, s.training, s.out);
+  parts_.evaluation_batch = s.training.batch_size;
+  return plan_line(question.what, s.training, memory_);
 }
 
 void ImageRun::before_training() {

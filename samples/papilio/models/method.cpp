@@ -3,7 +3,9 @@
 #include <variant>
 
 #include "boft/methods/methods.h"
+#include "nn/adapter.h"
 #include "nn/models/image_classifier.h"
+#include "nn/models/language_model.h"
 #include "nn/models/quantized_model.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/default_targets.h"
@@ -59,6 +61,43 @@ void attach_method(const Options& options, const MethodSettings& s, const std::s
       nn::set_trainable(*head.layer, true);
     }
   }
+}
+
+namespace {
+
+// As fan_in_fan_out, which is one for all layers.
+bool stores_in_out(nn::Module& model) {
+  bool found = false;
+  nn::for_each_module(model, [&](const std::string&, nn::Module& module) {
+    const auto* const layer = dynamic_cast<nn::AdaptableLayer*>(&module);
+    found |= layer != nullptr && layer->is_stored_in_out();
+  });
+  return found;
+}
+
+}  // namespace
+
+std::string attach_method(const Options& options, MethodSettings& s, const std::string& base,
+                          LoadedLanguageModel& loaded) {
+  nn::LanguageModel& model = *loaded.model;
+  const Method& method = method_of(s);
+  if (method.config == nullptr) {
+    check_needs_no_classifier(s, "a language model");
+    check_not_quantized(s, model);
+    nn::set_trainable(model, true);
+    return method.label;
+  }
+  if (!options.given(&s.target_modules))
+    s.target_modules = default_targets(model, s.target_modules);
+  if (!options.given(&s.modules_to_save)) s.modules_to_save.clear();
+  boft::AdapterConfig config = adapter_config(s, base, model.shape().num_hidden_layers);
+  std::visit(
+      [&](auto& a) {
+        if constexpr (requires { a.fan_in_fan_out; }) a.fan_in_fan_out = stores_in_out(model);
+      },
+      config);
+  loaded.adapters = attach_adapter(options, model, config);
+  return boft::label(config);
 }
 
 }  // namespace papilio::cli

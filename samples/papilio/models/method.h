@@ -8,6 +8,7 @@
 #include "boft/methods/methods.h"
 #include "boft/model/model.h"
 #include "nn/models/image_classifier.h"
+#include "samples/papilio/models/language_model.h"
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/options/method_options.h"
 #include "samples/papilio/options/options.h"
@@ -27,5 +28,10 @@ void check_not_quantized(const MethodSettings& method, nn::Module& model);
 // Freezes what the method does not train, and attaches its adapter; `base` is the model's folder.
 void attach_method(const Options& options, const MethodSettings& method, const std::string& base,
                    LoadedModel& loaded);
+
+// The same of a language model, which the method may train in full; settles the method's targets.
+// Returns what reports call the method.
+std::string attach_method(const Options& options, MethodSettings& method, const std::string& base,
+                          LoadedLanguageModel& loaded);
 
 }  // namespace papilio::cli

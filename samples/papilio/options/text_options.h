@@ -17,7 +17,10 @@ struct TextSettings {
   int64_t length = 256;  // at most what the model looks at
   bool no_pack = false;
 };
+void add_sequence_length(Options& options, int64_t& length);
 void add_text(Options& options, TextSettings& settings);
+// At most what the model looks at; throws UsageError if more was asked for.
+void settle_sequence_length(const Options& options, int64_t& length, int64_t most);
 // For a command on images: throws UsageError for those that were given.
 void refuse_text(Options& options, const TextSettings& settings);
 

@@ -92,7 +92,7 @@ void add_training_options(Options& options, TrainingSettings& s) {
       .below(0, 1);
   options
       .flag("fit-memory", s.fit_memory,
-            "if a batch would take more memory than there is, take fewer images at a time, "
+            "if a batch would take more memory than there is, take fewer samples at a time, "
             "accumulated to as many in a step, and compute blocks again (--recompute) if that is "
             "not enough")
       .line_only();

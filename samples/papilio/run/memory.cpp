@@ -32,12 +32,13 @@ namespace {
 
 constexpr double kGB = 1e9;
 
-using Part = std::pair<const char*, size_t>;
+using Part = std::pair<std::string, size_t>;
 
-std::vector<Part> parts_of(const nn::MemoryPlan& p) {
+std::vector<Part> parts_of(const RunMemory& memory) {
+  const nn::MemoryPlan& p = memory.plan;
   std::vector<Part> parts{{"weights", p.parameters},  {"optimiser", p.optimizer},
                           {"gradients", p.gradients}, {"activations", p.activations},
-                          {"workspace", p.workspace}, {"images", p.batches}};
+                          {"workspace", p.workspace}, {memory.samples, p.batches}};
   if (p.exchange > 0) parts.emplace_back("exchange", p.exchange);
   return parts;
 }
@@ -48,13 +49,19 @@ int ranks_sharing(Device device) {
   return device.is_cpu() ? ranks().ranks_of_host() : 1;
 }
 
-// The same run with other settings.
-RunMemory plan_with(const MemoryQuestion& q, const TrainingSettings& settings, int64_t side) {
-  const Dims shape{q.image_shape[0], side, side};
-  return plan_memory({q.model, shape, q.validates, q.workers, settings});
+// The same run with other settings, or on samples of another size.
+MemoryQuestion with(const MemoryQuestion& q, const TrainingSettings& settings) {
+  MemoryQuestion other = q;
+  other.settings = settings;
+  return other;
+}
+MemoryQuestion with_size(const MemoryQuestion& q, int64_t size) {
+  MemoryQuestion other = q;
+  other.size = size;
+  return other;
 }
 
-// Fewer images at a time, as many in a step.
+// Fewer samples at a time, as many in a step.
 TrainingSettings divided(const TrainingSettings& s, int64_t batch_size) {
   TrainingSettings other = s;
   other.batch_size = batch_size;
@@ -74,21 +81,15 @@ std::optional<TrainingSettings> accumulated(const MemoryQuestion& q, const Train
   for (int64_t batch = s.batch_size - (whole ? 0 : 1); batch >= least; --batch) {
     if (s.batch_size % batch != 0) continue;
     const TrainingSettings other = divided(s, batch);
-    if (plan_with(q, other, q.image_shape[1]).fits()) return other;
+    if (plan_memory(with(q, other)).fits()) return other;
   }
   return {};
 }
 
-int64_t tokens_of(const nn::ImageClassifier& model, const Dims& image_shape) {
-  const nn::ImageClassifier::Shape m = model.shape();
-  return m.prefix_tokens + (image_shape[1] / m.patch_size) * (image_shape[2] / m.patch_size);
-}
-
-// The same steps in less memory, for the least time: fewer images at a time, then blocks computed
-// again too, then images so few that products are slow.
+// The same steps in less memory, for the least time: fewer samples at a time, then blocks computed
+// again too, then samples so few that products are slow.
 std::optional<TrainingSettings> fitted(const MemoryQuestion& q) {
-  const int64_t tokens = tokens_of(q.model, q.image_shape);
-  const int64_t wide = std::min((kWideTokens + tokens - 1) / tokens, q.settings.batch_size);
+  const int64_t wide = std::min((kWideTokens + q.tokens - 1) / q.tokens, q.settings.batch_size);
   std::vector<std::string> ways{q.settings.recompute};
   if (ways[0] == "off") ways.emplace_back("selective");
   if (ways[0] != "blocks") ways.emplace_back("blocks");
@@ -107,19 +108,17 @@ std::string options_of(const TrainingSettings& s, const TrainingSettings& before
              s.recompute != before.recompute ? " --recompute " + s.recompute : "");
 }
 
-// The largest side of whole patches below the run's that fits, or 0.
-int64_t fitting_side(const MemoryQuestion& q) {
-  q.model.take_any_size();
-  const int64_t patch = q.model.shape().patch_size;
-  int64_t fits = 0, too_large = (q.image_shape[1] + patch - 1) / patch;
+// The largest size below the run's that fits, or 0.
+int64_t fitting_size(const MemoryQuestion& q) {
+  int64_t fits = 0, too_large = (q.size + q.size_step - 1) / q.size_step;
   while (too_large - fits > 1) {
     const int64_t middle = (fits + too_large) / 2;
-    (plan_with(q, q.settings, middle * patch).fits() ? fits : too_large) = middle;
+    (plan_memory(with_size(q, middle * q.size_step)).fits() ? fits : too_large) = middle;
   }
-  return fits * patch;
+  return fits * q.size_step;
 }
 
-// What the run in `out` took, if it makes the same steps of as many images.
+// What the run in `out` took, if it makes the same steps of as many samples.
 std::optional<TrainingSettings> taken_before(const TrainingSettings& s, const std::string& out) {
   TrainingSettings before = s;
   const std::string file = (std::filesystem::path(out) / kRunSettings).string();
@@ -148,7 +147,7 @@ std::string how_to_have_more(const std::string& bound) {
 
 std::string RunMemory::text() const {
   std::vector<std::string> parts;
-  for (const auto& [name, bytes] : parts_of(plan))
+  for (const auto& [name, bytes] : parts_of(*this))
     parts.push_back(name + (' ' + bytes_text(bytes)));
   return str(bytes_text(needed), " of ", bytes_text(available), " (", bound,
              sharing > 1 ? str(" for each of ", sharing, " ranks") : "",
@@ -157,7 +156,7 @@ std::string RunMemory::text() const {
 
 nlohmann::json RunMemory::json() const {
   nlohmann::json parts = nlohmann::json::object(), operations = nlohmann::json::object();
-  for (const auto& [name, bytes] : parts_of(plan)) parts[name] = bytes;
+  for (const auto& [name, bytes] : parts_of(*this)) parts[name] = bytes;
   for (const auto& [name, bytes] : plan.by_operation) operations[name] = bytes;
   return {{"needed", needed}, {"available", available}, {"bound", bound},
           {"fits", fits()},   {"parts", parts},         {"activations", operations}};
@@ -168,7 +167,7 @@ std::string RunMemory::table() const {
   const auto row = [&](const std::string& name, size_t bytes) {
     rows.push_back({name, with_commas(int64_t(bytes)), bytes_text(bytes)});
   };
-  for (const auto& [name, bytes] : parts_of(plan)) row(name, bytes);
+  for (const auto& [name, bytes] : parts_of(*this)) row(name, bytes);
   row("all", needed);
   std::vector<std::pair<std::string, size_t>> operations(plan.by_operation.begin(),
                                                          plan.by_operation.end());
@@ -177,47 +176,35 @@ std::string RunMemory::table() const {
   return nn::table(rows);
 }
 
-std::string plan_line(const nn::ImageClassifier& model, const Dims& image_shape,
-                      const TrainingSettings& s, const RunMemory& memory) {
-  const nn::ImageClassifier::Shape m = model.shape();
-  const int64_t height = image_shape[1], width = image_shape[2];
-  const int64_t tokens = tokens_of(model, image_shape);
-  return str(m.model_type, ", ", m.num_hidden_layers,
-             m.num_hidden_layers == 1 ? " layer" : " layers", " of width ", m.hidden_size, ", ",
-             with_commas(tokens), " tokens an image (", height, 'x', width, "), batch ",
-             s.batch_size, s.accumulate > 1 ? str(" x ", s.accumulate) : "", "; memory ",
-             memory.text());
+std::string layers_text(int64_t layers, int64_t width) {
+  return str(layers, layers == 1 ? " layer" : " layers", " of width ", width);
 }
 
-MemoryQuestion memory_question(nn::ImageClassifier& model, const TrainingData& data,
-                               const TrainingSettings& settings) {
-  return {model, data.image_shape, data.validation != nullptr || data.test != nullptr, data.workers,
-          settings};
+std::string plan_line(const std::string& what, const TrainingSettings& s, const RunMemory& memory) {
+  return str(what, ", batch ", s.batch_size, s.accumulate > 1 ? str(" x ", s.accumulate) : "",
+             "; memory ", memory.text());
 }
 
 RunMemory plan_memory(const MemoryQuestion& q) {
   const TrainingSettings& s = q.settings;
-  const nn::Forward evaluation = [&](const Tensor& images) { return q.model(images); };
   const nn::DataParallel parallel{
       .ranks = ranks(), .reproducible_parts = s.reproducible, .gradients = gradients_of(s)};
   nn::set_recompute(q.model, nn::recompute_named(s.recompute));
+  nn::PlannedTraining run = q.run(s, q.size);
+  run.batch_size = images_at_a_time(s);
+  run.accumulation_steps = s.accumulate;
+  run.evaluation_batch = q.validates ? s.batch_size : 0;
+  run.batches_ahead = q.workers * nn::Loader::Options{}.prefetch;
+  run.optimizer = [&] { return make_optimizer(q.model, s); };
+  run.average = s.ema > 0;
+  run.parallel = &parallel;
   RunMemory memory;
-  memory.plan = nn::plan_training(q.model, training_forward(q.model, s), evaluation,
-                                  {.image_shape = q.image_shape,
-                                   .classes = q.model.shape().num_labels,
-                                   .mixed_targets = s.augment.mixup > 0 || s.augment.cutmix > 0,
-                                   .batch_size = images_at_a_time(s),
-                                   .accumulation_steps = s.accumulate,
-                                   .evaluation_batch = q.validates ? s.batch_size : 0,
-                                   .batches_ahead = q.workers * nn::Loader::Options{}.prefetch,
-                                   .label_smoothing = s.label_smoothing,
-                                   .optimizer = [&] { return make_optimizer(q.model, s); },
-                                   .average = s.ema > 0,
-                                   .parallel = &parallel});
+  memory.samples = q.sample + 's';
+  memory.plan = nn::plan_training(q.model, run);
   const Device device = nn::device_of(q.model);
   const int sharing = ranks_sharing(device);
   const AvailableMemory free = available_memory(device, sharing);
-  // The weights are there already. Images, and sums in order, are in the CPU's memory.
+  // The weights are there already. Samples, and sums in order, are in the CPU's memory.
   const size_t elsewhere = memory.plan.batches + (s.reproducible > 0 ? memory.plan.exchange : 0);
   memory.needed = memory.plan.total() - (device.is_cpu() ? 0 : elsewhere);
   memory.available = std::max(memory.plan.parameters + free.bytes, free.bytes);  // no wrap
@@ -231,49 +218,46 @@ RunMemory plan_memory(const MemoryQuestion& q) {
   return memory;
 }
 
-std::vector<std::string> what_would_fit(const MemoryQuestion& q, bool resizable) {
+std::vector<std::string> what_would_fit(const MemoryQuestion& q) {
   std::vector<std::string> ways;
-  const int64_t side = q.image_shape[1];
-  const auto add = [&](const std::string& way, const RunMemory& memory) {
+  const auto add = [&](const std::string& way, const MemoryQuestion& other) {
+    const RunMemory memory = plan_memory(other);
     if (memory.fits()) ways.push_back(str(way, " (", bytes_text(memory.needed), ")"));
   };
-  if (const auto other = fitted(q)) add(options_of(*other, q.settings), plan_with(q, *other, side));
+  if (const auto other = fitted(q)) add(options_of(*other, q.settings), with(q, *other));
   if (q.settings.recompute != "blocks") {
     TrainingSettings again = q.settings;
     again.recompute = "blocks";
-    add("--recompute blocks", plan_with(q, again, side));
+    add("--recompute blocks", with(q, again));
   }
   if (q.settings.precision == "float32") {
     TrainingSettings half = q.settings;
     half.precision = "bfloat16";
-    add("--precision bfloat16", plan_with(q, half, side));
+    add("--precision bfloat16", with(q, half));
   }
-  if (resizable) {
-    if (const int64_t smaller = fitting_side(q); smaller > 0)
-      add(str("--image-size ", smaller), plan_with(q, q.settings, smaller));
+  if (!q.size_option.empty()) {
+    if (const int64_t smaller = fitting_size(q); smaller > 0)
+      add(str(q.size_option, ' ', smaller), with_size(q, smaller));
   }
   return ways;
 }
 
-RunMemory settle_memory(const Options& options, nn::ImageClassifier& model, TrainingData& data,
-                        TrainingSettings& s, const std::string& out, bool resizable) {
+RunMemory settle_memory(const Options& options, MemoryQuestion q, TrainingSettings& s,
+                        const std::string& out) {
   check_ranks(s);
-  const auto take = [&](const TrainingSettings& other) {
-    s = other;
-    data.evaluation_batch = s.batch_size;
-  };
+  const auto take = [&](const TrainingSettings& other) { s = q.settings = other; };
   if (s.fit_memory && s.resume) {
     if (const auto before = taken_before(s, out)) take(*before);
   }
   const auto planned = [&] {
-    RunMemory memory = plan_memory(memory_question(model, data, s));
-    if (memory.fits() && nn::device_of(model).is_cpu()) keep_memory_below(memory.available);
+    RunMemory memory = plan_memory(q);
+    if (memory.fits() && nn::device_of(q.model).is_cpu()) keep_memory_below(memory.available);
     return memory;
   };
   RunMemory memory = planned();
   if (memory.fits()) return memory;
   if (s.fit_memory && !s.resume) {
-    if (const auto other = fitted(memory_question(model, data, s))) {
+    if (const auto other = fitted(q)) {
       const TrainingSettings before = s;
       take(*other);
       warn(options, {str("--fit-memory: a batch of ", before.batch_size, " needs ",
@@ -282,10 +266,10 @@ RunMemory settle_memory(const Options& options, nn::ImageClassifier& model, Trai
       return planned();
     }
   }
-  const std::vector<std::string> ways = what_would_fit(memory_question(model, data, s), resizable);
+  const std::vector<std::string> ways = what_would_fit(q);
   throw OutOfMemoryError(
       str("the run needs ", memory.text(), ". ",
-          ways.empty() ? "Not even one image at a time fits"
+          ways.empty() ? str("Not even one ", q.sample, " at a time fits")
                        : "It fits with " + joined(ways, ", or with "),
           ways.empty() || s.fit_memory ? "" : "; --fit-memory takes the first of these",
           how_to_have_more(memory.bound)));

@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
-#include "nn/models/image_classifier.h"
+#include "nn/module.h"
 #include "nn/train/memory_plan.h"
-#include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
 
@@ -21,6 +21,7 @@ struct RunMemory {
   size_t needed = 0;     // bytes, the weights included
   size_t available = 0;  // the same, of what there is
   std::string bound;     // of `available`: "free memory", "cgroup limit", "--memory"
+  std::string samples;   // what batches hold: "images", "sequences"
   int sharing = 1;       // ranks that have as much each
 
   bool fits() const { return needed <= available; }
@@ -31,34 +32,41 @@ struct RunMemory {
   std::string table() const;
 };
 
-// What the run is that a plan is made of.
+// The run that a plan is made of: on samples of one size, which could be another.
 struct MemoryQuestion {
-  nn::ImageClassifier& model;
-  Dims image_shape;
+  nn::Module& model;
+  TrainingSettings settings;
+  std::string what = {};         // "vit, 12 layers of width 192, 197 tokens an image (224x224)"
+  std::string sample = {};       // "image", "sequence"
+  int64_t tokens = 1;            // of a sample
+  int64_t size = 1;              // of a sample: pixels a side, tokens
+  int64_t size_step = 1;         // sizes are multiples of it
+  std::string size_option = {};  // what sets the size: "--image-size"; empty: nothing does
+  // What the run computes of samples of a size.
+  std::function<nn::PlannedTraining(const TrainingSettings&, int64_t size)> run = {};
   bool validates = true;
   int64_t workers = 0;
-  const TrainingSettings& settings;
 };
-MemoryQuestion memory_question(nn::ImageClassifier& model, const TrainingData& data,
-                               const TrainingSettings& settings);
+// "12 layers of width 192", for `what`.
+std::string layers_text(int64_t layers, int64_t width);
 
 // Throws nothing for a run that does not fit: fits() says so.
 RunMemory plan_memory(const MemoryQuestion& question);
 
 // "dinov2, 12 layers of width 384, 1,370 tokens an image (518x518), batch 16 x 4; memory 6.4 GB of
 // ...", said before the first step.
-std::string plan_line(const nn::ImageClassifier& model, const Dims& image_shape,
-                      const TrainingSettings& settings, const RunMemory& memory);
+std::string plan_line(const std::string& what, const TrainingSettings& settings,
+                      const RunMemory& memory);
 
 // What a run that does not fit could be instead: "--batch-size 16 --accumulate 4 (6.4 GB)", a line
-// each. resizable: --image-size may be another.
-std::vector<std::string> what_would_fit(const MemoryQuestion& question, bool resizable);
+// each.
+std::vector<std::string> what_would_fit(const MemoryQuestion& question);
 
 // Plans the run. One that does not fit throws OutOfMemoryError with the numbers and what would fit,
-// or with --fit-memory becomes one that does: batch_size and accumulate of `settings` (and of
-// `data`) change, and recompute if that is not enough; a run that is resumed stays as it was.
-// Returns the plan.
-RunMemory settle_memory(const Options& options, nn::ImageClassifier& model, TrainingData& data,
-                        TrainingSettings& settings, const std::string& out, bool resizable);
+// or with --fit-memory becomes one that does: batch_size and accumulate of `settings`, which are
+// the question's, change, and recompute if that is not enough; a run that is resumed stays as it
+// was. Returns the plan.
+RunMemory settle_memory(const Options& options, MemoryQuestion question, TrainingSettings& settings,
+                        const std::string& out);
 
 }  // namespace papilio::cli

@@ -7,6 +7,7 @@
 #include "nn/data/batch_source.h"
 #include "nn/models/pretrained_model.h"
 #include "nn/optim/parameter_groups.h"
+#include "nn/train/evaluate_text.h"
 
 namespace papilio::cli {
 
@@ -32,15 +33,24 @@ nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings&
                       training_precision(s));
 }
 
+nn::Loss token_loss(nn::LanguageModel& model, const TrainingSettings& s) {
+  return [&model, smoothing = s.label_smoothing](const nn::Batch& batch) {
+    return nn::text_loss(model, batch, smoothing);
+  };
+}
+
+nn::Loss in_precision(const TrainingSettings& s, nn::Loss loss) {
+  return [precision = training_precision(s), loss = std::move(loss)](const nn::Batch& batch) {
+    const Autocast scope(precision);
+    return loss(batch);
+  };
+}
+
 Fit fit_by_loss(nn::Module& model, const TrainingSettings& s, nn::Loss loss) {
-  return [&model, precision = training_precision(s), loss = std::move(loss)](
+  return [&model, loss = in_precision(s, std::move(loss))](
              nn::Loader& loader, nn::Optimizer& optimizer, nn::FitOptions options) {
     options.label_smoothing = 0;
-    const nn::Loss in_precision = [&](const nn::Batch& batch) {
-      const Autocast scope(precision);
-      return loss(batch);
-    };
-    nn::fit(model, in_precision, loader, optimizer, options);
+    nn::fit(model, loss, loader, optimizer, options);
   };
 }
 

@@ -17,11 +17,21 @@ void check_text_options(const TextCommand& c, const std::vector<std::string>& fo
   warn(c.options, take_known_split(c.options, c.data, folders, &c.text.length));
 }
 
+namespace {
+
+// Inputs of the longest sample, at most `most`, which all but the last of packed ones have.
+int64_t longest(const nn::TextData& part, int64_t most) {
+  int64_t tokens = 0;
+  for (int64_t i = 0; part != nullptr && i < part->size() && tokens < most; ++i)
+    tokens = std::max(tokens, int64_t(part->sample(i).ids.size()) - 1);
+  return tokens;
+}
+
+}  // namespace
+
 TrainingData text_parts(const TextCommand& c, int64_t most, const nn::Tokenizer& tokenizer) {
   const DataSettings& data = c.data;
-  check<UsageError>(!c.options.given(&c.text.length) || c.text.length <= most,
-                    "--sequence-length: the model looks at ", most, " tokens, got ", c.text.length);
-  c.text.length = std::min(c.text.length, most);
+  settle_sequence_length(c.options, c.text.length, most);
   const nn::TextSplits text = nn::open_text(
       data.path, tokenizer,
       {.length = c.text.length,
@@ -37,6 +47,8 @@ TrainingData text_parts(const TextCommand& c, int64_t most, const nn::Tokenizer&
   parts.test = batches(text.test);
   parts.workers = data.workers;
   parts.evaluation_batch = c.batch_size;
+  for (const nn::TextData& part : {text.train, text.validation, text.test})
+    parts.sequence_length = std::max(parts.sequence_length, longest(part, c.text.length));
   return parts;
 }
 

@@ -7,7 +7,6 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops/to.h"
 #include "boft/files/checkpoint.h"
-#include "nn/data/batch_source.h"
 #include "nn/data/loader.h"
 #include "nn/models/language_model.h"
 #include "nn/models/pretrained.h"
@@ -23,6 +22,7 @@
 #include "samples/papilio/run/ranks.h"
 #include "samples/papilio/run/training.h"
 #include "samples/papilio/run/training_end.h"
+#include "samples/papilio/text/text_memory.h"
 #include "samples/papilio/text/text_result.h"
 #include "samples/report/pages/run_report.h"
 #include "tensor/creation.h"
@@ -41,6 +41,20 @@ std::optional<nn::TextEvaluation> TextRun::test() const {
   return evaluated(*subject_.loaded.model, *subject_.loaded.tokenizer, parts.test, parts);
 }
 
+std::string TextRun::settle() {
+  TrainingData& parts = subject_.parts;
+  RunSettings& s = settings();
+  const MemoryQuestion question =
+      memory_question(*subject_.loaded.model,
+                      {.length = parts.sequence_length,
+                       .validates = parts.validation != nullptr || parts.test != nullptr,
+                       .workers = parts.workers},
+                      s.training);
+  memory_ = settle_memory(options(), question, s.training, s.out);
+  parts.evaluation_batch = s.training.batch_size;
+  return plan_line(question.what, s.training, memory_);
+}
+
 void TextRun::before_training() {
   sample_before_ = sample();
   if (subject_.compares && is_first_rank()) before_ = test();
@@ -51,10 +65,7 @@ TrainingJob TextRun::job() {
   const nn::Tokenizer& tokenizer = *subject_.loaded.tokenizer;
   const TrainingSettings& s = settings().training;
   return {.model = model,
-          .fit = fit_by_loss(model, s,
-                             [&model, smoothing = s.label_smoothing](const nn::Batch& batch) {
-                               return nn::text_loss(model, batch, smoothing);
-                             }),
+          .fit = fit_by_loss(model, s, token_loss(model, s)),
           .evaluate =
               [&model, &tokenizer](nn::Loader& loader) {
                 nn::Evaluation result;
@@ -95,6 +106,7 @@ void TextRun::add_results(nlohmann::json& results) {
   results["sample_after"] = sample_after_;
   if (subject_.compares) add_to_json(results, "before_", before_);
   add_to_json(results, "test_", after_);
+  results["memory_plan"] = memory_.json();
 }
 
 void TextRun::fill_report(report::RunReport& page, const TrainingEnd&) {
@@ -146,7 +158,7 @@ void settle_text_training(const TextCommand& c, TrainingSettings& t, const TextD
                           const std::vector<std::string>& folders) {
   c.options.applies_when(false, {&c.data.classes, &c.data.corrupt}, kImageModel);
   c.options.applies_when(false, augmentation_options(t.augment), kImageModel);
-  c.options.applies_when(false, {&t.cuda_graph, &t.memory, &t.fit_memory}, kImageModel);
+  c.options.applies_when(false, {&t.cuda_graph}, kImageModel);
   if (!c.options.given(&t.epochs)) t.epochs = d.epochs;
   if (!c.options.given(&t.batch_size)) t.batch_size = d.batch_size;
   if (!c.options.given(&t.label_smoothing)) t.label_smoothing = 0;

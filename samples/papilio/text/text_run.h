@@ -15,6 +15,7 @@
 #include "samples/papilio/models/language_model.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/training_options.h"
+#include "samples/papilio/run/memory.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/training.h"
 #include "samples/papilio/run/training_end.h"
@@ -41,6 +42,7 @@ class TextRun final : public TrainingRun {
  private:
   nn::Module& model() override { return *subject_.loaded.model; }
   const boft::AdapterModel* adapters() override { return subject_.loaded.adapters.get(); }
+  std::string settle() override;
   void before_training() override;
   TrainingJob job() override;
   void save(const std::filesystem::path& out) override;
@@ -55,6 +57,7 @@ class TextRun final : public TrainingRun {
   std::optional<nn::TextEvaluation> test() const;
 
   TextSubject subject_;
+  RunMemory memory_;
   std::optional<nn::TextEvaluation> before_, after_;
   std::string sample_before_, sample_after_;
 };

@@ -261,11 +261,10 @@ TEST_CASE("parallel: a memory plan counts gradients on their way") {
     const auto make_optimizer = [&] {
       return std::make_unique<nn::Sgd>(nn::parameter_groups(model, {}));
     };
-    const nn::MemoryPlan plan = nn::plan_training(model, forward, forward,
-                                                  {.image_shape = {1, 8, 8},
-                                                   .classes = 10,
-                                                   .optimizer = make_optimizer,
-                                                   .parallel = &parallel});
+    nn::PlannedTraining run =
+        nn::planned_images(forward, forward, {.shape = {1, 8, 8}, .classes = 10});
+    run.optimizer = make_optimizer, run.parallel = &parallel;
+    const nn::MemoryPlan plan = nn::plan_training(model, run);
     CHECK(plan.exchange > 0.9 * double(plan.gradients));
     const size_t before = memory_stats().in_use;
     reset_peak_memory();
