@@ -7,14 +7,15 @@
 
 #include "tensor/device.h"
 
-// AddressSanitizer builds: an allocation no machine can serve fails as it does elsewhere.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() {
+// AddressSanitizer builds: an allocation no machine can serve fails as it does elsewhere. The names
+// are the runtime's.
+extern "C" const char* __asan_default_options();   // NOLINT(bugprone-reserved-identifier)
+extern "C" const char* __asan_default_options() {  // NOLINT(bugprone-reserved-identifier)
   return "allocator_may_return_null=1";
 }
 // Clang's OpenMP keeps something of each thread that computed and ended.
-extern "C" const char* __lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() {
+extern "C" const char* __lsan_default_suppressions();   // NOLINT(bugprone-reserved-identifier)
+extern "C" const char* __lsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
   return "leak:libomp.so";
 }
 

@@ -21,8 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       } catch (const FileError&) {  // a dtype that Papilio does not have
       }
     }
-    static volatile double keep;
-    keep = sum;
+    static volatile double keep = 0;
+    keep = keep + sum;
   } catch (const FileError&) {
   }
   return 0;

@@ -151,7 +151,8 @@ TEST_CASE("no script has more than 400 lines") {
   int scripts = 0;
   const auto look = [&](const fs::path& path) {
     const std::string extension = path.extension();
-    if (!fs::is_regular_file(path) || (extension != ".py" && extension != ".sh" && extension != ""))
+    if (!fs::is_regular_file(path) ||
+        (extension != ".py" && extension != ".sh" && !extension.empty()))
       return;
     std::ifstream in(path);
     const std::string text((std::istreambuf_iterator<char>(in)), {});

@@ -165,7 +165,7 @@ TEST_CASE("mixup and CutMix: images and targets in the same proportion") {
                                nn::Mixup{.mixup_alpha = 0.2, .cutmix_alpha = 1}}) {
     for (int round = 0; round < 20; ++round) {
       Tensor images = empty({5, 2, 8, 8});
-      for (int i = 0; i < 640; ++i) images.data<float>()[i] = float(i / 128);
+      for (int i = 0; i < 5; ++i) std::fill_n(images.data<float>() + 128 * i, 128, float(i));
       const Tensor targets = mix(images, labels, 3, generator);
       REQUIRE(targets.shape() == Dims{5, 3});
       const auto t = targets.to_vector<double>(), x = images.to_vector<double>();
@@ -176,7 +176,7 @@ TEST_CASE("mixup and CutMix: images and targets in the same proportion") {
       const double mean = std::accumulate(x.begin(), x.begin() + 128, 0.0) / 128;
       const Tensor others = tensor<int64_t>({0, 1, 2, 1, 3});
       Tensor again = empty({5, 2, 8, 8});
-      for (int i = 0; i < 640; ++i) again.data<float>()[i] = float(i / 128);
+      for (int i = 0; i < 5; ++i) std::fill_n(again.data<float>() + 128 * i, 128, float(i));
       Generator same(uint64_t(100 + round));
       const Tensor soft = mix(again, others, 4, same);
       const auto s = soft.to_vector<double>(), y = again.to_vector<double>();
