@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -21,7 +20,6 @@
 
 namespace papilio::test {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {

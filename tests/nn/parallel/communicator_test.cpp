@@ -56,9 +56,10 @@ TEST_CASE("parallel: all_reduce adds, of either type and any length") {
     c.all_reduce(std::span(floats));
     c.all_reduce(std::span(doubles));
     bool right = true;
+    const int ranks_sum = n * (n - 1) / 2;
     for (size_t i = 0; i < length; ++i) {
-      right = right && floats[i] == float(n) * float(i % 1000) + float(n * (n - 1) / 2);
-      right = right && std::abs(doubles[i] - (1e-9 * double(i) * n + n * (n - 1) / 2)) < 1e-12;
+      right = right && floats[i] == float(n) * float(i % 1000) + float(ranks_sum);
+      right = right && std::abs(doubles[i] - (1e-9 * double(i) * n + ranks_sum)) < 1e-12;
     }
     CHECK(right);
   }
