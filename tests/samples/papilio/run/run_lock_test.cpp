@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -35,9 +36,9 @@ TEST_CASE("a second process is refused with the first one's number; a killed one
   const std::string out = at / "base";
   const Outcome outcome = at.run(words(kEndless), [&](int process) {
     wait_for_training(at);
-    std::string host(256, '\0');
+    std::array<char, 256> host = {};
     gethostname(host.data(), host.size() - 1);
-    const std::string who = "process " + std::to_string(process) + " on " + host.c_str();
+    const std::string who = "process " + std::to_string(process) + " on " + host.data();
     for (const std::vector<std::string>& line :
          {words("train --overwrite --quiet " + kTinyModel + "--out " + out),
           words("train --resume --quiet --config " + out + "/run.toml --out " + out)}) {
