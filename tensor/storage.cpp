@@ -169,8 +169,8 @@ Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
   }
 }
 
-Storage::Storage(void* data, size_t bytes, std::shared_ptr<void> owner)
-    : data_(data), bytes_(bytes), owner_(std::move(owner)) {}
+Storage::Storage(void* data, size_t bytes, std::shared_ptr<void> owner, Device device)
+    : data_(data), bytes_(bytes), device_(device), owner_(std::move(owner)) {}
 
 Storage::~Storage() {
   if (bytes_ == 0 || data_ == nullptr || owner_ != nullptr) return;

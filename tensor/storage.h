@@ -18,8 +18,8 @@ class Storage {
  public:
   // Uninitialised memory; in a DryRun (tensor/dry_run.h) none. Throws OutOfMemoryError.
   Storage(size_t bytes, Device device);
-  // Memory owned by something else (a mapped file); `owner` is kept alive.
-  Storage(void* data, size_t bytes, std::shared_ptr<void> owner);
+  // Memory owned by something else (a mapped file, another library); `owner` is kept alive.
+  Storage(void* data, size_t bytes, std::shared_ptr<void> owner, Device device = Device::cpu());
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;

@@ -128,6 +128,9 @@ TEST_CASE("storage: memory of an owner is not freed, and the owner lives as long
   }
   CHECK(watch.expired());
   CHECK(memory_stats().in_use == before);
+  float there = 0;
+  CHECK(Storage(&there, 4, std::make_shared<int>()).device() == Device::cpu());
+  CHECK(Storage(&there, 4, std::make_shared<int>(), Device::cuda(1)).device() == Device::cuda(1));
 }
 
 TEST_CASE("storage: writes are counted") {
