@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/cuda/graph.h"
+#include "kernels/cuda/on_device.h"
 #include "kernels/error.h"
 
 namespace papilio::cuda {
@@ -68,20 +69,6 @@ struct DeviceState {
     }
     return s;
   }
-};
-
-// Makes a device the one in use while it lives.
-class OnDevice {
- public:
-  explicit OnDevice(int index) : before_(device_in_use()) {
-    if (index != before_) use_device(index);
-  }
-  ~OnDevice() { cudaSetDevice(before_); }
-  OnDevice(const OnDevice&) = delete;
-  OnDevice& operator=(const OnDevice&) = delete;
-
- private:
-  int before_;
 };
 
 DeviceState& state(int index) {

@@ -1,7 +1,9 @@
 #include "tests/emulator/streams.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <mutex>
+#include <set>
 
 #include "tests/emulator/device.h"
 #include "tests/emulator/graph.h"
@@ -10,21 +12,56 @@ namespace {
 
 std::mutex mutex;
 int streams = 0, events = 0;
+EmulatedStream host = {.device = -1, .waited = {}};  // what it has waited for
+std::set<const EmulatedStream*> blocking;
+
+// cudaStreamLegacy and cudaStreamPerThread, the handles 1 and 2, are streams of the device in use.
+// A thread's outlives it: others may wait for what it was asked for.
+EmulatedStream* stream_of(cudaStream_t handle) {
+  static EmulatedStream* legacy[emulator::kDevices] = {};
+  thread_local EmulatedStream* own[emulator::kDevices] = {};
+  const auto number = reinterpret_cast<uintptr_t>(handle);
+  if (number != 1 && number != 2) return handle;
+  int device = 0;
+  cudaGetDevice(&device);
+  EmulatedStream*& found = (number == 1 ? legacy : own)[device];
+  if (found == nullptr) {
+    found = new EmulatedStream{.device = device, .blocking = number == 2, .waited = {}};
+    if (found->blocking) blocking.insert(found);
+  }
+  return found;
+}
+bool is_legacy(cudaStream_t handle) {
+  return reinterpret_cast<uintptr_t>(handle) == 1;
+}
+
+void wait_for(EmulatedStream& waiting, const EmulatedStream* other, int64_t asked) {
+  if (&waiting == other) return;
+  int64_t& waited = waiting.waited[other];
+  waited = std::max(waited, asked);
+}
 
 }  // namespace
 
 namespace emulator {
 
 int device_of(cudaStream_t stream) {
-  return stream->device;
+  const std::lock_guard lock(mutex);
+  return stream_of(stream)->device;
 }
 void ask(cudaStream_t stream) {
   const std::lock_guard lock(mutex);
-  ++stream->asked;
+  ++stream_of(stream)->asked;
 }
 bool waits_for_all_of(cudaStream_t stream, cudaStream_t other) {
   const std::lock_guard lock(mutex);
-  return stream->waited[other] == other->asked;
+  const EmulatedStream* first = stream_of(other);
+  return stream_of(stream)->waited[first] == first->asked;
+}
+bool host_waited_for_all_of(cudaStream_t other) {
+  const std::lock_guard lock(mutex);
+  const EmulatedStream* first = stream_of(other);
+  return host.waited[first] == first->asked;
 }
 int streams_alive() {
   const std::lock_guard lock(mutex);
@@ -39,17 +76,20 @@ int events_alive() {
 
 // Everything is done when it is asked for: streams and events only count it. The default stream is
 // an error wherever one is given.
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   int device = 0;
   cudaGetDevice(&device);
   const std::lock_guard lock(mutex);
-  *stream = new EmulatedStream{.device = device, .waited = {}};
+  *stream = new EmulatedStream{
+      .device = device, .blocking = (flags & cudaStreamNonBlocking) == 0, .waited = {}};
+  if ((*stream)->blocking) blocking.insert(*stream);
   ++streams;
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   if (stream == nullptr) return emulator::keep_error(cudaErrorInvalidResourceHandle);
   const std::lock_guard lock(mutex);
+  blocking.erase(stream);
   delete stream;
   --streams;
   return cudaSuccess;
@@ -58,17 +98,24 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   if (stream == nullptr) return emulator::keep_error(cudaErrorInvalidResourceHandle);
   const std::lock_guard lock(mutex);
   if (event->stream == nullptr) return cudaSuccess;
-  int64_t& waited = stream->waited[event->stream];
-  waited = std::max(waited, event->asked);
+  EmulatedStream& waiting = *stream_of(stream);
+  wait_for(waiting, event->stream, event->asked);
+  for (const auto& [other, asked] : event->waited) wait_for(waiting, other, asked);
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (stream == nullptr) return emulator::keep_error(cudaErrorInvalidResourceHandle);
-  return emulator::not_in_a_graph();
+  if (const cudaError_t status = emulator::not_in_a_graph(); status != cudaSuccess) return status;
+  const std::lock_guard lock(mutex);
+  const EmulatedStream* done = stream_of(stream);
+  wait_for(host, done, done->asked);
+  return cudaSuccess;
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  int device = 0;
+  cudaGetDevice(&device);
   const std::lock_guard lock(mutex);
-  *event = new EmulatedEvent;
+  *event = new EmulatedEvent{.device = device};
   ++events;
   return cudaSuccess;
 }
@@ -85,7 +132,13 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   if (stream == nullptr) return emulator::keep_error(cudaErrorInvalidResourceHandle);
   const std::lock_guard lock(mutex);
-  *event = {stream, stream->asked};
+  EmulatedStream* recorded = stream_of(stream);
+  if (recorded->device != event->device)
+    return emulator::keep_error(cudaErrorInvalidResourceHandle);
+  *event = {event->device, recorded, recorded->asked, recorded->waited};
+  if (is_legacy(stream))
+    for (const EmulatedStream* other : blocking)
+      if (other->device == event->device) event->waited[other] = other->asked;
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t) {

@@ -9,12 +9,15 @@
 // Work is done when it is asked for; what a stream would have waited for is counted.
 struct EmulatedStream {
   int device;
+  bool blocking = false;                            // the legacy default stream waits for it
   int64_t asked = 0;                                // so much work
   std::map<const EmulatedStream*, int64_t> waited;  // of others
 };
 struct EmulatedEvent {
+  int device;
   cudaStream_t stream = nullptr;
   int64_t asked = 0;  // its end holds so much
+  std::map<const EmulatedStream*, int64_t> waited = {};
 };
 
 namespace emulator {
@@ -23,8 +26,9 @@ namespace emulator {
 int device_of(cudaStream_t stream);
 // One more piece of work.
 void ask(cudaStream_t stream);
-// Does `stream` wait for all that `other` was asked for so far?
+// Does `stream`, or the host, wait for all that `other` was asked for so far?
 bool waits_for_all_of(cudaStream_t stream, cudaStream_t other);
+bool host_waited_for_all_of(cudaStream_t other);
 // Those that were made and not destroyed.
 int streams_alive();
 int events_alive();

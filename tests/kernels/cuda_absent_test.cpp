@@ -5,6 +5,7 @@
 
 #include "kernels/cuda.h"
 #include "kernels/cuda_graph.h"
+#include "kernels/cuda_streams.h"
 #include "kernels/elementwise.h"
 #include "kernels/error.h"
 #include "kernels/nccl.h"
@@ -24,6 +25,8 @@ TEST_CASE("a build without nvcc: no devices, and each kernel says what is missin
   CHECK_THROWS_WITH_AS(cuda::softmax({}, {}), kMissing, Error);
   CHECK_THROWS_WITH_AS(cuda::map({}, {}, functor::Relu()), kMissing, Error);
   CHECK_THROWS_WITH_AS(cuda::allocate(1, 0), kMissing, Error);
+  CHECK_THROWS_WITH_AS(cuda::stream_number(0), kMissing, Error);
+  CHECK_THROWS_WITH_AS(cuda::order_streams(cuda::kLegacyStream, 4, 0), kMissing, Error);
   CHECK_THROWS_WITH_AS(ones({2}, {.device = Device::cuda()}),
                        "empty: device cuda:0 is not available: this build of Papilio has no CUDA "
                        "backend; configure it with -Dcuda=enabled, which needs nvcc",
