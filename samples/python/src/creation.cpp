@@ -171,10 +171,18 @@ void bind_creation(nb::module_& m) {
         "copy=False: never, an error in its place. Read-only arrays make read-only tensors.");
   m.def(
       "from_dlpack",
-      [](nb::handle array, std::optional<bool> copy) { return import_array(array, copy); },
-      nb::arg("array"), nb::kw_only(), nb::arg("copy") = nb::none(),
-      nb::sig("def from_dlpack(array: typing.Any, *, copy: bool | None = None) -> Tensor"),
-      "A tensor on the memory of an array with `__dlpack__`, or of a capsule of its.");
+      [](nb::handle array, std::optional<bool> copy, const nb::object& stream) {
+        return import_array(array, copy, stream);
+      },
+      nb::arg("array"), nb::kw_only(), nb::arg("copy") = nb::none(), nb::arg("stream") = nb::none(),
+      nb::sig(
+          "def from_dlpack(array: typing.Any, *, copy: bool | None = None, stream: int | None = "
+          "None) -> Tensor"),
+      "A tensor on the memory of an array with `__dlpack__`, or of a capsule of its.\n\n"
+      "On a GPU the library that made it orders its work before Papilio's, and the memory goes "
+      "back\n"
+      "to it when Papilio's work is done, for which the host waits; unless `stream` is the stream\n"
+      "that it works on, numbered as in the array API: then the streams wait for each other.");
   bind_filled(m, "empty", empty, empty_like, "Uninitialised.");
   bind_filled(m, "zeros", zeros, zeros_like, "Zero in every element.");
   bind_filled(m, "ones", ones, ones_like, "One in every element.");
@@ -186,18 +194,26 @@ void bind_creation(nb::module_& m) {
       nb::arg("shape"), nb::arg("value"), nb::arg("dtype") = DType::float32,
       nb::arg("device") = "cpu", "`value` in every element.");
   m.def(
-      "arange", [](int64_t n, DType dtype) { return arange(n, {.dtype = dtype}); }, nb::arg("n"),
-      nb::arg("dtype") = DType::int64, "0, 1, ..., n - 1.");
+      "arange",
+      [](int64_t n, DType dtype, const std::string& device) {
+        return arange(n, options_of(dtype, device));
+      },
+      nb::arg("n"), nb::arg("dtype") = DType::int64, nb::arg("device") = "cpu",
+      "0, 1, ..., n - 1.");
   m.def(
       "linspace",
-      [](double first, double last, int64_t n, DType dtype) {
-        return linspace(first, last, n, {.dtype = dtype});
+      [](double first, double last, int64_t n, DType dtype, const std::string& device) {
+        return linspace(first, last, n, options_of(dtype, device));
       },
       nb::arg("first"), nb::arg("last"), nb::arg("n"), nb::arg("dtype") = DType::float32,
-      "n values from first to last, both included.");
+      nb::arg("device") = "cpu", "n values from first to last, both included.");
   m.def(
-      "eye", [](int64_t n, DType dtype) { return eye(n, {.dtype = dtype}); }, nb::arg("n"),
-      nb::arg("dtype") = DType::float32, "The (n, n) identity.");
+      "eye",
+      [](int64_t n, DType dtype, const std::string& device) {
+        return eye(n, options_of(dtype, device));
+      },
+      nb::arg("n"), nb::arg("dtype") = DType::float32, nb::arg("device") = "cpu",
+      "The (n, n) identity.");
   bind_random(m);
 }
 

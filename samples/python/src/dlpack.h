@@ -7,7 +7,7 @@ namespace papilio::python::dlpack {
 
 enum Code : uint8_t { kInt = 0, kUInt = 1, kFloat = 2, kBfloat = 4, kComplex = 5, kBool = 6 };
 enum DeviceType : int32_t { kCpu = 1, kCuda = 2, kCudaHost = 3 };
-constexpr uint64_t kReadOnly = 1;
+constexpr uint64_t kReadOnly = 1, kCopied = 2;  // flags
 
 struct Element {
   uint8_t code, bits;

@@ -10,6 +10,9 @@
 #include "samples/python/src/dlpack.h"
 #include "samples/python/src/interchange.h"
 #include "samples/python/src/read_only.h"
+#include "samples/python/src/streams.h"
+#include "tensor/copy.h"
+#include "tensor/device.h"
 #include "tensor/error.h"
 
 namespace nb = nanobind;
@@ -42,14 +45,15 @@ dlpack::Element element_of(DType dtype) {
 template <class M>
 struct Holder {
   Tensor tensor;
+  PeerStream consumer;
   std::vector<int64_t> shape, strides;
   M managed = {};
 };
 
 template <class M>
-M* hold(const Tensor& x) {
+M* hold(const Tensor& x, const PeerStream& consumer) {
   auto* holder = new Holder<M>{
-      x, {x.shape().begin(), x.shape().end()}, {x.strides().begin(), x.strides().end()}};
+      x, consumer, {x.shape().begin(), x.shape().end()}, {x.strides().begin(), x.strides().end()}};
   const bool cpu = x.device().is_cpu();
   holder->managed.array = {x.raw_data(),
                            cpu ? dlpack::kCpu : dlpack::kCuda,
@@ -60,7 +64,11 @@ M* hold(const Tensor& x) {
                            holder->strides.data(),
                            0};
   holder->managed.context = holder;
-  holder->managed.deleter = [](M* m) { delete static_cast<Holder<M>*>(m->context); };
+  holder->managed.deleter = [](M* m) {
+    auto* held = static_cast<Holder<M>*>(m->context);
+    held->consumer.ours_waits_at_the_end();
+    delete held;
+  };
   return &holder->managed;
 }
 
@@ -151,20 +159,40 @@ void release_buffer(PyObject*, Py_buffer* buffer) {
   delete[] static_cast<Py_ssize_t*>(buffer->internal);
 }
 
+// Where the consumer wants it.
+Device device_wanted(const Tensor& x, nb::handle device) {
+  if (device.is_none() || device.equal(dlpack_device(x))) return x.device();
+  if (!device.equal(nb::make_tuple(int(dlpack::kCpu), 0)))
+    throw nb::buffer_error(str("__dlpack__: a tensor on ", x.device(),
+                               " goes out there or, as a copy, on the CPU, not on DLPack's device ",
+                               nb::repr(device).c_str())
+                               .c_str());
+  return Device::cpu();
+}
+
 }  // namespace
 
-nb::object export_dlpack(const Tensor& x, bool versioned) {
+nb::object export_dlpack(const Tensor& x, const DlpackRequest& request) {
   if (x.requires_grad())
     throw nb::buffer_error(
         "the tensor requires a gradient, which an array cannot keep; detach() it first");
-  const bool read_only = is_read_only(x.storage());
-  if (!versioned) {
-    if (read_only) throw nb::buffer_error("DLPack below version 1 cannot say that it is read-only");
-    return capsule(hold<dlpack::Managed>(x), "dltensor");
-  }
-  auto* managed = hold<dlpack::ManagedVersioned>(x);
+  const Device device = device_wanted(x, request.device);
+  const bool moved = device != x.device(), copied = moved || request.copy.is(nb::bool_(true));
+  if (moved && request.copy.is(nb::bool_(false)))
+    throw nb::buffer_error(
+        "__dlpack__: only a copy can be on another device; leave copy=False out");
+  const bool read_only = !copied && is_read_only(x.storage());
+  const bool versioned =
+      !request.max_version.is_none() && nb::cast<int>(request.max_version[0]) >= 1;
+  if (read_only && !versioned)
+    throw nb::buffer_error("DLPack below version 1 cannot say that it is read-only");
+  const PeerStream consumer("__dlpack__", device, request.stream);
+  const Tensor y = copied ? copy_of(x, device) : x;
+  consumer.waits_for_ours();
+  if (!versioned) return capsule(hold<dlpack::Managed>(y, consumer), "dltensor");
+  auto* managed = hold<dlpack::ManagedVersioned>(y, consumer);
   managed->major = 1;
-  managed->flags = read_only ? dlpack::kReadOnly : 0;
+  managed->flags = (read_only ? dlpack::kReadOnly : 0) | (copied ? dlpack::kCopied : 0);
   return capsule(managed, "dltensor_versioned");
 }
 

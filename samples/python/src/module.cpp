@@ -8,6 +8,7 @@
 #include "kernels/products.h"
 #include "kernels/threads.h"
 #include "samples/python/src/bindings.h"
+#include "tensor/device.h"
 #include "tensor/storage.h"
 
 namespace {
@@ -32,6 +33,8 @@ NB_MODULE(_core, m) {
   bind_training(m);
   bind_figures(m);
 
+  m.def("cuda_device_count", papilio::cuda_device_count,
+        "GPUs that this build and this machine can use: \"cuda:0\" and so on.");
   m.def("num_threads", papilio::num_threads,
         "Threads that every operation uses, of OpenMP's one pool.");
   m.def(

@@ -60,7 +60,7 @@ nb::object to_list(const Tensor& x) {
 nb::object numpy(nb::handle self) {
   const auto& x = nb::cast<const Tensor&>(self);
   const nb::module_ np = nb::module_::import_("numpy");
-  if (x.dtype() != DType::bfloat16 || x.requires_grad())
+  if (x.dtype() != DType::bfloat16 || x.requires_grad() || !x.device().is_cpu())
     return np.attr("asarray")(nb::steal(PyMemoryView_FromObject(self.ptr())));
   const nb::object type = nb::module_::import_("ml_dtypes").attr("bfloat16");
   // The same bits in int16 letters: a tensor of another name on the same memory.
@@ -186,18 +186,17 @@ void bind_values(nb::class_<Tensor>& t) {
                   "typing.Any"))
       .def(
           "__dlpack__",
-          [](const Tensor& x, const nb::object&, const nb::object& max_version,
+          [](const Tensor& x, const nb::object& stream, const nb::object& max_version,
              const nb::object& device, const nb::object& copy) {
-            if (!device.is_none() && !device.equal(dlpack_device(x)))
-              throw nb::buffer_error("__dlpack__: the tensor is on another device");
-            const bool versioned = !max_version.is_none() && nb::cast<int>(max_version[0]) >= 1;
-            return export_dlpack(copy.is(nb::bool_(true)) ? copy_of(x) : x, versioned);
+            return export_dlpack(x, {stream, max_version, device, copy});
           },
           nb::kw_only(), nb::arg("stream") = nb::none(), nb::arg("max_version") = nb::none(),
           nb::arg("dl_device") = nb::none(), nb::arg("copy") = nb::none(),
-          nb::sig("def __dlpack__(self, *, stream: typing.Any = None, max_version: tuple[int, int] "
+          nb::sig("def __dlpack__(self, *, stream: int | None = None, max_version: tuple[int, int] "
                   "| None = None, dl_device: tuple[int, int] | None = None, copy: bool | None = "
-                  "None) -> typing.Any"))
+                  "None) -> typing.Any"),
+          "A DLPack capsule. `stream` is the consumer's on a GPU, as the array API numbers it: it\n"
+          "waits for what was asked of this tensor, and must live as long as the array.")
       .def("__dlpack_device__", dlpack_device,
            nb::sig("def __dlpack_device__(self) -> tuple[int, int]"))
       .def("__getstate__", state_of, nb::sig("def __getstate__(self) -> tuple"))

@@ -153,12 +153,13 @@ def test_torch_tensors_share_memory():
         assert torch.from_dlpack(x).dtype == dtype
     with pytest.raises(BufferError):
         pp.from_dlpack(torch.ones(2, requires_grad=True))
-    with pytest.raises(pp.ArgumentError, match="CPU"):
-        pp.from_dlpack(FakeDevice())
 
 
-class FakeDevice:
-    """An array that says it lies on a GPU."""
+class OnDevice:
+    """An array that says it lies on a device."""
+
+    def __init__(self, kind, index=0):
+        self.at = kind, index
 
     def __dlpack__(self, **_):
         import ctypes
@@ -171,10 +172,47 @@ class FakeDevice:
                         ("deleter", ctypes.c_void_p)]
 
         self.managed = Managed()
-        self.managed.device[0] = 2
+        self.managed.device[:] = self.at
         new = ctypes.pythonapi.PyCapsule_New
         new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
         return new(ctypes.addressof(self.managed), b"dltensor", None)
+
+
+class SaysSo(OnDevice):
+    def __dlpack_device__(self):
+        return self.at
+
+
+@pytest.mark.parametrize("kind", [OnDevice, SaysSo])
+def test_devices_that_are_not_here(kind):
+    here = pp.cuda_device_count()
+    missing = f"this (machine has {here} GPU|build of Papilio has no CUDA backend)"
+    with pytest.raises(pp.ArgumentError, match=f"from_dlpack: device cuda:{here} is not available: {missing}"):
+        pp.from_dlpack(kind(2, here))
+    with pytest.raises(pp.ArgumentError, match="DLPack's device 8:3; bring it to the CPU first"):
+        pp.from_dlpack(kind(8, 3))
+
+
+def test_a_stream_is_said_on_a_gpu_alone():
+    x = pp.ones((3,))
+    assert pp.from_dlpack(x.__dlpack__(stream=None)).tolist() == [1, 1, 1]
+    for said in (-1, 1, 2):
+        with pytest.raises(pp.ArgumentError, match="__dlpack__: a stream is said of arrays on a GPU alone"):
+            x.__dlpack__(stream=said)
+        for array in (x.__dlpack__(), np.ones(3)):
+            with pytest.raises(pp.ArgumentError, match="from_dlpack: a stream is said of arrays on a GPU alone"):
+                pp.from_dlpack(array, stream=said)
+
+
+def test_the_consumer_may_ask_for_a_copy_and_a_device():
+    a = np.arange(4, dtype=np.float32)
+    x = pp.asarray(a)
+    assert pp.from_dlpack(x.__dlpack__(dl_device=(1, 0), copy=False)).tolist() == [0, 1, 2, 3]
+    y = pp.from_dlpack(x.__dlpack__(copy=True))
+    y[0] = 9
+    assert a[0] == 0
+    with pytest.raises(BufferError, match=r"on the CPU, not on DLPack's device \(2, 0\)"):
+        x.__dlpack__(dl_device=(2, 0))
 
 
 def test_jax_arrays():
