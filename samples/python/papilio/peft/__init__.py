@@ -30,9 +30,10 @@ def accelerate(model):
     OFT's convolutions.
 
     The functions and their gradients are PEFT's, to rounding; parameters, state dict, merging and
-    saving stay as they are. Tensors on a GPU, and whatever else Papilio does not compute, go
-    through PEFT's code as before: so do OFT and LoRA in 16 bits where papilio.products() is
-    "openblas", which would be slower.
+    saving stay as they are. On a GPU this takes a Papilio built with CUDA; the work is ordered on
+    PyTorch's current stream. Whatever Papilio does not compute goes through PEFT's code as before:
+    so do torch.autocast to float16, and on the CPU OFT and LoRA in 16 bits where papilio.products()
+    is "openblas", which would be slower.
 
     BOFT with boft_n_butterfly_factor > 1: PEFT makes one factor without its CUDA extension; here the
     missing ones are added, as identities, so the function stays the same. Their parameters are new:

@@ -1,6 +1,7 @@
 """Papilio's operations as one operation of PyTorch's graph. Imported when PyTorch is wanted."""
 
 import array
+import contextlib
 import itertools
 import weakref
 
@@ -15,14 +16,29 @@ _graphs = weakref.WeakValueDictionary()
 _numbers = itertools.count()
 
 
+def computes_on(device):
+    """Has Papilio this device of PyTorch's?"""
+    return device.type == "cpu" or (device.type == "cuda" and device.index < papilio.cuda_device_count())
+
+
+def _stream(device):
+    """On a GPU the number of PyTorch's current stream, whose 0 is the legacy default stream; None on the CPU."""
+    return None if device.type == "cpu" else torch.cuda.current_stream(device).cuda_stream or 1
+
+
+def _in_use(device):
+    """While Papilio computes it changes the thread's GPU in use."""
+    return contextlib.nullcontext() if device.type == "cpu" else torch.cuda.device(device)
+
+
 def from_torch(t):
-    """A tensor of Papilio's on t's memory."""
-    return papilio.from_dlpack(dlpack.to_dlpack(t.detach()))
+    """A tensor of Papilio's on t's memory. On a GPU PyTorch's current stream waits for Papilio's when it is let go."""
+    return papilio.from_dlpack(dlpack.to_dlpack(t.detach()), stream=_stream(t.device))
 
 
 def to_torch(x):
-    """A tensor of PyTorch's on x's memory."""
-    return dlpack.from_dlpack(x.detach().__dlpack__())
+    """A tensor of PyTorch's on x's memory. On a GPU PyTorch's current stream waits for Papilio's."""
+    return dlpack.from_dlpack(x.detach().__dlpack__(stream=_stream(torch.device(x.device))))
 
 
 class _Graph:
@@ -88,5 +104,7 @@ class _Operation(torch.autograd.Function):
 def call(compute, *tensors):
     """compute(*tensors) with tensors of Papilio's on the memory of these, as one operation of PyTorch's.
 
-    A tensor may be None. Gradients flow to those that require one; in a second derivative PyTorch raises."""
-    return _Operation.apply(compute, *tensors)
+    A tensor may be None, but the first. Gradients flow to those that require one; in a second derivative PyTorch
+    raises."""
+    with _in_use(tensors[0].device):
+        return _Operation.apply(compute, *tensors)

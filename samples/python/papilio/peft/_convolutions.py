@@ -3,15 +3,15 @@
 import torch
 
 import papilio
-from papilio.peft._bridge import FROM_TORCH
 from papilio.peft._layers import compute, constrain, oft_blocks, plain_base, rotate, rotations, dropped_blocks
 
 
 def boft_conv2d(layer, x):
     """The weight W (out, c k k) turned and scaled, s o (W R^T), as PEFT's convolution does it."""
-    base = plain_base(layer, x, torch.nn.Conv2d)
     names = [name for name in layer.active_adapters if name in layer.boft_R]
-    if base is None or not names or any(layer.boft_R[name].dtype not in FROM_TORCH for name in names):
+    tensors = [t for name in names for t in (layer.boft_R[name], layer.boft_s[name])]
+    base = plain_base(layer, x, tensors, torch.nn.Conv2d)
+    if base is None:
         return None
     masks = [dropped_blocks(layer, name) for name in names]
 
@@ -23,7 +23,6 @@ def boft_conv2d(layer, x):
             w = papilio.butterfly_rotation_transposed(w.to(q.dtype), q) * papilio.reshape(s, (-1, 1))
         return papilio.reshape(w, weight.shape)
 
-    tensors = [t for name in names for t in (layer.boft_R[name], layer.boft_s[name])]
     weight = compute(turned, base.weight, *tensors)
     bias = None if base.bias is None else base.bias.to(weight.dtype)
     # PEFT's convolution knows one stride and one padding, and no dilation.
@@ -33,9 +32,9 @@ def boft_conv2d(layer, x):
 
 def oft_conv2d(layer, x):
     """Each patch (c k k) turned, and folded again, before the base convolves."""
-    base = plain_base(layer, x, torch.nn.Conv2d)
     modules = [layer.oft_R[name] for name in layer.active_adapters if name in layer.oft_R]
-    if base is None or not modules or any(module.weight.dtype not in FROM_TORCH for module in modules):
+    base = plain_base(layer, x, [module.weight for module in modules], torch.nn.Conv2d)
+    if base is None:
         return None
     y = x
     for module in modules:

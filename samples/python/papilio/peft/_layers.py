@@ -5,33 +5,43 @@ import contextlib
 import torch
 
 import papilio
-from papilio.peft._bridge import FROM_TORCH, call, from_torch, to_torch
+from papilio.peft._bridge import FROM_TORCH, call, computes_on, from_torch
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def plain_base(layer, x, kind=torch.nn.Linear):
-    """The layer inside if Papilio can compute it for x, else None: asked before anything is drawn or written."""
-    if torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is not torch.bfloat16:
-        return None
+def _automatic(x):
+    """PyTorch's dtype for products on x's device; None outside of torch.autocast."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+
+
+def _beside(x, t):
+    """Is t on x's device, of a dtype that Papilio computes?"""
+    return t.device == x.device and t.dtype in FROM_TORCH
+
+
+def plain_base(layer, x, parameters, kind=torch.nn.Linear):
+    """The layer inside if Papilio can compute it and the adapters' parameters (one at least) for x, else None: asked
+    before anything is drawn or written."""
     base = layer.base_layer
     plain = type(base) is kind and not any(getattr(base, hooks) for hooks in HOOKS)
-    if not plain or layer.disable_adapters or layer.merged or not x.numel():
+    if not plain or layer.disable_adapters or layer.merged or not x.numel() or not parameters:
         return None
-    if x.device.type != "cpu" or x.layout is not torch.strided or x.dtype not in FROM_TORCH:
+    if x.layout is not torch.strided or not computes_on(x.device) or _automatic(x) not in (None, torch.bfloat16):
         return None
-    return base if base.weight.device.type == "cpu" and base.weight.dtype in FROM_TORCH else None
+    return base if all(_beside(x, t) for t in (x, base.weight, *parameters)) else None
 
 
-def _autocast():
+def _autocast(x):
     """Papilio's scope for PyTorch's."""
-    return papilio.autocast() if torch.is_autocast_enabled("cpu") else contextlib.nullcontext()
+    return contextlib.nullcontext() if _automatic(x) is None else papilio.autocast()
 
 
-def _slow_in_16_bits(base):
+def _slow_in_16_bits(base, x):
     """Would a product in 16 bits be one of float32 here, and slower than PyTorch's, which is most of OFT and LoRA?"""
-    sixteen = torch.is_autocast_enabled("cpu") or base.weight.dtype is torch.bfloat16
-    return sixteen and papilio.products() == "openblas"
+    sixteen = _automatic(x) is not None or base.weight.dtype is torch.bfloat16
+    return sixteen and x.device.type == "cpu" and papilio.products() == "openblas"
 
 
 def _in_dtype(x, dtype):
@@ -40,7 +50,7 @@ def _in_dtype(x, dtype):
 
 def compute(f, x, *tensors, dtype=None):
     """f(x, *tensors) as one operation, in x's dtype if no other is said."""
-    scope, dtype = _autocast(), FROM_TORCH[dtype or x.dtype]
+    scope, dtype = _autocast(x), FROM_TORCH[dtype or x.dtype]
 
     def computed(*ours):
         with scope:
@@ -60,7 +70,7 @@ def dropped_blocks(layer, adapter):
         flat = torch.cat([torch.ones(replaced), torch.zeros(blocks - replaced)])[torch.randperm(blocks)]
         mask = torch.zeros(m, blocks, 1, 1, dtype=torch.bool)
         mask[factor, :, 0, 0] = flat.bool()
-        return from_torch(mask)
+        return from_torch(mask.to(layer.boft_R[adapter].device))
     return None
 
 
@@ -68,7 +78,7 @@ def rotations(r, mask):
     q = papilio.cayley(r)
     if mask is None:
         return q
-    return papilio.where(mask, papilio.eye(q.size(-1), q.dtype), q)
+    return papilio.where(mask, papilio.eye(q.size(-1), q.dtype, q.device), q)
 
 
 def rotate(x, q):
@@ -85,9 +95,10 @@ def _boft_product(x, weight, bias, q, s):
 
 
 def boft_linear(layer, x):
-    base = plain_base(layer, x)
     names = [name for name in layer.active_adapters if name in layer.boft_R]
-    if base is None or not names or any(layer.boft_R[name].dtype not in FROM_TORCH for name in names):
+    tensors = [t for name in names for t in (layer.boft_R[name], layer.boft_s[name])]
+    base = plain_base(layer, x, tensors)
+    if base is None:
         return None
     masks = [dropped_blocks(layer, name) for name in names]
 
@@ -101,14 +112,13 @@ def boft_linear(layer, x):
             x = rotate(x, q)
         return _boft_product(x, weight, bias, qs[0], scale)
 
-    tensors = [t for name in names for t in (layer.boft_R[name], layer.boft_s[name])]
     return compute(computed, x, base.weight, base.bias, *tensors)
 
 
 def boft_delta_weight(layer, adapter):
     """R (d, d) and s (out, 1), which merging multiplies with: any number of factors."""
     r, s = layer.boft_R[adapter], layer.boft_s[adapter]
-    if r.device.type != "cpu" or r.dtype not in FROM_TORCH:
+    if not computes_on(r.device) or r.dtype not in FROM_TORCH:
         return None
     return call(lambda r: papilio.butterfly_matrix(papilio.cayley(r)), r), s.reshape(-1, 1)
 
@@ -130,11 +140,9 @@ def constrain(module):
 
 
 def oft_linear(layer, x):
-    base = plain_base(layer, x)
     modules = [layer.oft_R[name] for name in layer.active_adapters if name in layer.oft_R]
-    if base is None or not modules or any(module.weight.dtype not in FROM_TORCH for module in modules):
-        return None
-    if _slow_in_16_bits(base):
+    base = plain_base(layer, x, [module.weight for module in modules])
+    if base is None or _slow_in_16_bits(base, x):
         return None
     for module in modules:
         constrain(module)
@@ -150,7 +158,7 @@ def oft_linear(layer, x):
 def _plain_lora(layer, name):
     a, b = layer.lora_A[name], layer.lora_B[name]
     return (name not in layer.lora_variant and type(a) is type(b) is torch.nn.Linear and b.bias is None
-            and a.weight.dtype is b.weight.dtype and a.weight.dtype in FROM_TORCH)
+            and a.weight.dtype is b.weight.dtype)
 
 
 def _low_rank_added(y, x, a, b, scaling):
@@ -161,16 +169,18 @@ def _low_rank_added(y, x, a, b, scaling):
 
 
 def lora_linear(layer, x):
-    base = plain_base(layer, x)
     names = [name for name in layer.active_adapters if name in layer.lora_A]
-    if base is None or not names or not all(_plain_lora(layer, name) for name in names):
+    if not all(_plain_lora(layer, name) for name in names):
         return None
-    automatic = torch.is_autocast_enabled("cpu")
-    if _slow_in_16_bits(base) or (x.dtype is not base.weight.dtype and not automatic):
+    base = plain_base(layer, x, [t for name in names for t in (layer.lora_A[name].weight, layer.lora_B[name].weight)])
+    if base is None or _slow_in_16_bits(base, x):
+        return None
+    automatic = _automatic(x)
+    if x.dtype is not base.weight.dtype and automatic is None:
         return None
     # In 16 bits W + B A would lose what is small in B A: there the products stay apart.
     dtypes = {base.weight.dtype, *(layer.lora_A[name].weight.dtype for name in names)}
-    joined = not automatic and len(dtypes) == 1 and torch.bfloat16 not in dtypes
+    joined = automatic is None and len(dtypes) == 1 and torch.bfloat16 not in dtypes
     scalings = [layer.scaling[name] for name in names]
     dropped = []
     for name in names:
@@ -192,5 +202,4 @@ def lora_linear(layer, x):
 
     tensors = [t for name, d in zip(names, dropped)
                for t in (layer.lora_A[name].weight, layer.lora_B[name].weight, d)]
-    dtype = torch.get_autocast_dtype("cpu") if automatic else base.weight.dtype
-    return compute(computed, x, base.weight, base.bias, *tensors, dtype=dtype)
+    return compute(computed, x, base.weight, base.bias, *tensors, dtype=automatic or base.weight.dtype)

@@ -7,7 +7,7 @@ import torch
 from peft.tuners import boft, lora, oft
 
 import papilio
-from papilio.peft import Accelerated, _butterfly, _convolutions, _layers, _versions
+from papilio.peft import Accelerated, _bridge, _butterfly, _convolutions, _layers, _versions
 
 
 def _forward(fast, plain):
@@ -66,6 +66,9 @@ def _why_not(layer):
         return f"{type(layer).__module__}.{type(layer).__name__}"
     if type(layer.base_layer) not in (torch.nn.Linear, torch.nn.Conv2d):
         return f"its base is a {type(layer.base_layer).__name__}"
+    device = layer.base_layer.weight.device
+    if device.type == "cuda" and not _bridge.computes_on(device):
+        return f"it is on {device}, and this Papilio has {papilio.cuda_device_count() or 'no'} GPUs"
     if "forward" in layer.__dict__ and not _is_ours(layer, "forward"):
         return "somebody else has replaced its forward"
     return None
