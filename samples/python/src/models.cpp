@@ -22,6 +22,7 @@
 #include "nn/summary.h"
 #include "samples/python/src/bindings.h"
 #include "samples/python/src/interchange.h"
+#include "tensor/device_named.h"
 #include "tensor/error.h"
 
 namespace papilio::python {
@@ -132,6 +133,18 @@ void bind_models(nb::module_& m) {
           "warnings", [](const Classifier& c) { return c.warnings; }, "What loading had to say.")
       .def_prop_ro(
           "training", [](const Classifier& c) { return c.model->training; }, "Does dropout act?")
+      .def_prop_ro(
+          "device", [](Classifier& c) { return str(nn::device_of(*c.model)); },
+          "\"cpu\" or \"cuda:0\".")
+      .def(
+          "to",
+          [](nb::handle self, const std::string& device) {
+            nn::to(*nb::cast<Classifier&>(self).model, device_named("to", device));
+            return nb::borrow(self);
+          },
+          nb::arg("device"), nb::sig("def to(self, device: str) -> ImageClassifier"),
+          "Moves it to \"cpu\" or \"cuda:0\", where fit's batches follow it. Optimisers are made\n"
+          "afterwards.")
       .def(
           "train", [](Classifier& c, bool on) { nn::train(*c.model, on); }, nb::arg("on") = true,
           "Training mode, in which dropout acts.")

@@ -10,6 +10,7 @@ import papilio as pp
 import pytest
 
 from emulated import LEGACY, OURS, THREAD, busy, device, other_stream
+from small_vit import small_vit, stripes
 
 
 class Producer:
@@ -196,6 +197,21 @@ def test_a_copy_goes_out_if_it_is_asked_for_on_the_cpu_too():
     assert x[0, 0].item() == 0
     assert flags(x.__dlpack__(max_version=(1, 0), copy=False)) == 0
     np.testing.assert_array_equal(np.from_dlpack(pp.from_dlpack(x.__dlpack__(dl_device=(1, 0)))), x.cpu().numpy())
+
+
+# --- models ---
+
+def test_a_model_is_trained_there_and_comes_back():
+    def losses(where):
+        model = small_vit().to(where)
+        assert model.device == where
+        adapters = pp.AdapterModel(model)
+        adapters.add_adapter("default", pp.BoftConfig(target_modules=["query", "value"], modules_to_save=["classifier"]))
+        history = pp.fit(adapters, stripes(), steps=3, batch_size=4, lr=2e-2)
+        assert model.to("cpu").device == "cpu"
+        return [*history["loss"], pp.evaluate(adapters, stripes(8))["loss"]]
+
+    np.testing.assert_allclose(losses("cuda:0"), losses("cpu"), rtol=1e-4)
 
 
 # --- refusals ---

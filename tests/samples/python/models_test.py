@@ -13,24 +13,9 @@ import numpy as np
 import papilio as pp
 import pytest
 
+from small_vit import small_vit, stripes
+
 TARGETS = ["query", "value"]
-
-
-def small_vit(seed=0, classes=("a", "b", "c")):
-    pp.manual_seed(seed)
-    return pp.vit(image_size=8, patch_size=4, num_channels=1, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-                  intermediate_size=32, class_names=list(classes))
-
-
-def stripes(n=48, seed=0):
-    """Images of three classes that a small model learns: rows, columns, or noise."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, n)
-    images = rng.normal(size=(n, 1, 8, 8)).astype(np.float32) * 0.3
-    wave = np.sign(np.sin(np.arange(8) * np.pi / 2 + 0.5)).astype(np.float32)
-    images[labels == 0] += wave[:, None]
-    images[labels == 1] += wave[None, :]
-    return pp.images_from_arrays(pp.asarray(images), pp.asarray(labels), ["a", "b", "c"])
 
 
 def test_a_model_and_its_folder(tmp_path):
@@ -52,6 +37,15 @@ def test_a_model_and_its_folder(tmp_path):
         pp.from_pretrained(str(tmp_path / "nothing"))
     with pytest.raises(OSError):
         pp.from_config(str(tmp_path / "model.safetensors"))
+
+
+def test_devices_of_a_model():
+    model = small_vit()
+    assert model.device == "cpu" and model.to("cpu") is model
+    with pytest.raises(pp.ArgumentError, match="to: expected cpu, cuda or cuda:N"):
+        model.to("gpu")
+    with pytest.raises(pp.ArgumentError, match="to: device cuda:77 is not available"):
+        model.to("cuda:77")
 
 
 def test_state_dicts_of_arrays():
