@@ -217,5 +217,8 @@ def test_the_consumer_may_ask_for_a_copy_and_a_device():
 
 def test_jax_arrays():
     jax = pytest.importorskip("jax")
-    x = pp.from_dlpack(jax.numpy.arange(4.0))
-    assert x.tolist() == [0, 1, 2, 3]
+    for dtype in (jax.numpy.float32, jax.numpy.bfloat16):
+        x = pp.asarray(jax.numpy.arange(4, dtype=dtype))
+        assert x.read_only and x.tolist() == [0, 1, 2, 3]
+        back = jax.dlpack.from_dlpack(x + 1)
+        assert back.dtype == dtype and back.tolist() == [1, 2, 3, 4]

@@ -40,6 +40,21 @@ def test_logits_and_gradients_are_pefts(name, training):
     torch.testing.assert_close(again[0], theirs[0], rtol=0, atol=1e-6 if "constrained" in name else 0)
 
 
+@pytest.mark.skipif(not (torch.cuda.is_available() and pp.cuda_device_count()), reason="no GPU of both")
+@pytest.mark.parametrize("name", METHODS)
+def test_on_a_gpu(name):
+    model = model_of(name).train().cuda()
+    x = batch().cuda()
+    theirs = step(model, x)
+    assert len(pp.peft.accelerate(model).layers) == 2
+    for stream in (torch.cuda.default_stream(), torch.cuda.Stream()):
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            ours = step(model, x)
+        torch.cuda.synchronize()
+        assert_same(theirs, ours, 1e-4)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_it_is_papilio_that_computes(name, monkeypatch):
     model = model_of(name)
