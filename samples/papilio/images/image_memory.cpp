@@ -1,8 +1,8 @@
 #include "samples/papilio/images/image_memory.h"
 
 #include "nn/train/memory_plan.h"
+#include "samples/papilio/images/training_forward.h"
 #include "samples/papilio/output/table.h"
-#include "samples/papilio/run/optimization.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {

@@ -7,7 +7,6 @@
 #include "nn/data/batch_source.h"
 #include "nn/models/pretrained_model.h"
 #include "nn/optim/parameter_groups.h"
-#include "nn/train/evaluate_text.h"
 
 namespace papilio::cli {
 
@@ -26,17 +25,6 @@ std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingS
 
 DType training_precision(const TrainingSettings& s) {
   return s.precision == "bfloat16" ? DType::bfloat16 : DType::float32;
-}
-
-nn::Forward training_forward(nn::ImageClassifier& model, const TrainingSettings& s) {
-  return nn::autocast([&model](const Tensor& images) { return model(images); },
-                      training_precision(s));
-}
-
-nn::Loss token_loss(nn::LanguageModel& model, const TrainingSettings& s) {
-  return [&model, smoothing = s.label_smoothing](const nn::Batch& batch) {
-    return nn::text_loss(model, batch, smoothing);
-  };
 }
 
 nn::Loss in_precision(const TrainingSettings& s, nn::Loss loss) {

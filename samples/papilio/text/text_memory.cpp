@@ -3,6 +3,7 @@
 #include "nn/train/memory_plan.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/optimization.h"
+#include "samples/papilio/text/token_loss.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {

@@ -24,6 +24,7 @@
 #include "samples/papilio/run/training_end.h"
 #include "samples/papilio/text/text_memory.h"
 #include "samples/papilio/text/text_result.h"
+#include "samples/papilio/text/token_loss.h"
 #include "samples/report/pages/run_report.h"
 #include "tensor/creation.h"
 
