@@ -45,10 +45,9 @@ Options declare(Settings& s) {
       "(1,797 images of 8x8 pixels, UCI) or on images in files; or a small GPT-2 "
       "(--model-type gpt2) on a text. (Of a folder of pictures with captions it makes a small "
       "Stable Diffusion, by options of its own: papilio train --data FOLDER --help.) "
-      "Writes a model folder as Hugging Face "
-      "Transformers reads it (config.json, model.safetensors and, for images in files, "
-      "preprocessor_config.json, for text tokenizer.json), with log.csv and run.toml, "
-      "every setting of this run, beside them.");
+      "Writes a model folder as Hugging Face Transformers reads it (config.json, "
+      "model.safetensors and, for images in files, preprocessor_config.json, for text "
+      "tokenizer.json), with log.csv and run.toml, every setting of this run, beside them.");
   options.section("Data and results");
   add_data(options, s.run.data);
   add_out(options, s.run.out);
@@ -95,7 +94,7 @@ int train(const Words& words) {
   RunSettings& run = s.run;
   const Device device = device_of(run.common);
   settle_model_options(options, s.model);
-  if (s.model.model_type == "gpt2")
+  if (s.model.learns_text())
     return train_text({options, words, run.data, s.text, run.common, run.training.batch_size}, run,
                       s.model);
   refuse_text(options, s.text);

@@ -1,12 +1,42 @@
 #include "samples/papilio/options/diffusion_options.h"
 
+#include <algorithm>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/rank_options.h"
 #include "samples/papilio/options/text_options.h"
+#include "tensor/text.h"
 
 namespace papilio::cli {
+
+namespace {
+
+// What an option of these methods is if it is not given: "8", or "boft 0.1, else 0".
+template <class T>
+std::string default_in_pipeline(T PipelineDefaults::*option, bool (*has)(const Method&)) {
+  const std::string usual = str(PipelineDefaults{}.*option);
+  std::vector<std::string> texts;
+  std::set<std::string> values;
+  for (const Method& method : all_methods()) {
+    if (!has(method)) continue;
+    const std::string own = str(method.in_pipeline.*option);
+    values.insert(own);
+    if (own != usual) texts.push_back(str(method.name, ' ', own));
+  }
+  if (values.size() == 1) return *values.begin();
+  texts.push_back("else " + usual);
+  return joined(texts, ", ");
+}
+
+template <auto field>
+bool has(const Method& method) {
+  return std::ranges::count(method.options, Method::Field(field)) > 0;
+}
+
+}  // namespace
 
 void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSettings& t) {
   options.section("Training");
@@ -32,10 +62,15 @@ void add_diffusion_method(Options& options, DiffusionMethod& s, const std::strin
        {Options::Handle(&s.layers_to_transform), Options::Handle(&s.drop_path)})
     options.option(no_pipeline_has).help.clear();
   options.option(&s.target_modules).default_is(targets);
-  options.option(&s.block_num).default_is("8, if --block-size is not given");
+  options.option(&s.block_num)
+      .default_is(
+          default_in_pipeline(&PipelineDefaults::block_num, has<&MethodSettings::block_num>) +
+          ", if --block-size is not given");
   options.option(&s.block_size).default_is("by --block-num");
-  options.option(&s.dropout).default_is("boft 0.1, else 0");
-  options.option(&s.bias).default_is("boft: boft_only, else none");
+  options.option(&s.dropout)
+      .default_is(default_in_pipeline(&PipelineDefaults::dropout, has<&MethodSettings::dropout>));
+  options.option(&s.bias).default_is(default_in_pipeline(
+      &PipelineDefaults::bias, [](const Method& method) { return method.config != nullptr; }));
   for (const Method& method : all_methods()) {
     if (method.trains_backbone && takes(method))
       options.option(&training.lr)

@@ -30,7 +30,7 @@ void add_model_options(Options& options, ModelSettings& s) {
       .default_is("4 times the width");
   options.add("patch-size", &m.patch_size, "N", "pixels of a token's side; divides the image's")
       .range(1, 4096)
-      .default_is("digits 2, else 16 or less, for 7 tokens a side");
+      .default_is(str("digits ", m.patch_size, ", else 16 or less, for 7 tokens a side"));
   options
       .add("conv-layers", &m.conv_layers, "N",
            "convolutions with pooling instead of patches (CCT), each halves the image; 0: patches")
@@ -47,7 +47,7 @@ void add_model_options(Options& options, ModelSettings& s) {
       .below(0, 1);
   options.add("initializer-range", &m.initializer_range, "STD", "of the weights at the start")
       .range(0, 100)
-      .default_is("0.1; gpt2 0.02");
+      .default_is(str(m.initializer_range, "; gpt2 ", nn::GPT2Config().initializer_range));
   options.add("context", &s.context, "N", "gpt2: tokens that it looks at").range(1, 1e6);
   options.add("tokenizer", &s.tokenizer, "DIR", "gpt2: folder with tokenizer.json to take it from")
       .default_is("learned from the text");
@@ -59,7 +59,7 @@ void add_model_options(Options& options, ModelSettings& s) {
 
 void settle_model_options(Options& options, ModelSettings& s) {
   nn::ViTConfig& m = s.vit;
-  if (s.model_type == "gpt2") {
+  if (s.learns_text()) {
     options.applies_when(
         false, {&s.image_size, &m.patch_size, &m.conv_layers, &s.pooling, &m.drop_path_rate},
         kImageModel);

@@ -28,6 +28,8 @@ struct ModelSettings {
   // What a GPT-2 has; its other sizes are those of `vit`.
   int64_t context = 128, vocab_size = 1024;
   std::string tokenizer;  // a folder; empty: learned from the text
+
+  bool learns_text() const { return model_type == "gpt2"; }
 };
 
 // The smallest GPT-2 that learns something: what is not given of a width.

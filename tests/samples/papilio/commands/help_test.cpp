@@ -97,4 +97,12 @@ TEST_CASE("help: what a pipeline's training has is not what a classifier's has")
     CHECK(of(command, "--weight-decay")
               .starts_with("--weight-decay W decoupled; not on biases, norms and scales ["));
   }
+  for (const char* command : {"dreambooth", "controlnet"}) {
+    CAPTURE(command);
+    CHECK(of(command, "--dropout").ends_with(" [boft 0.1, else 0]"));
+    CHECK(of(command, "--bias").ends_with(" [boft boft_only, else none]"));
+    CHECK(of(command, "-n, --block-num").ends_with(" [8, if --block-size is not given]"));
+  }
+  CHECK(of("train", "--initializer-range").ends_with(" [0.1; gpt2 0.02]"));
+  CHECK(of("train", "--patch-size").ends_with(" [digits 2, else 16 or less, for 7 tokens a side]"));
 }
