@@ -155,6 +155,20 @@ std::unique_ptr<TimmViT> dinov2_to_timm(Dinov2ForImageClassification& model) {
   return made<TimmViT>(model, c, to);
 }
 
+// What `convert` makes of the model; null if it is of another class.
+template <class Model, std::unique_ptr<TimmViT> (*convert)(Model&)>
+std::unique_ptr<TimmViT> if_it_is(ImageClassifier& model) {
+  auto* const own = dynamic_cast<Model*>(&model);
+  return own == nullptr ? nullptr : convert(*own);
+}
+
+// Transformers' models that have a form in timm.
+constexpr std::unique_ptr<TimmViT> (*kToTimm[])(ImageClassifier&) = {
+    if_it_is<ViTForImageClassification, vit_to_timm>,
+    if_it_is<DeiTForImageClassification, deit_to_timm>,
+    if_it_is<Dinov2ForImageClassification, dinov2_to_timm>,
+};
+
 struct Lack {
   bool has;
   const char* what;
@@ -224,13 +238,10 @@ std::unique_ptr<ImageClassifier> to_dinov2(TimmViT& model, const TimmViTConfig& 
 std::unique_ptr<TimmViT> to_timm(ImageClassifier& model) {
   check(!is_quantized(model), "to_timm: ", kCodes);
   const NoGrad no_grad;
-  if (auto* const vit = dynamic_cast<ViTForImageClassification*>(&model)) return vit_to_timm(*vit);
-  if (auto* const deit = dynamic_cast<DeiTForImageClassification*>(&model))
-    return deit_to_timm(*deit);
-  auto* const dinov2 = dynamic_cast<Dinov2ForImageClassification*>(&model);
-  check(dinov2 != nullptr, "to_timm: expected a ViT, DeiT or DINOv2 of Transformers', got a ",
-        model.describe());
-  return dinov2_to_timm(*dinov2);
+  for (const auto& to_form : kToTimm)
+    if (auto converted = to_form(model)) return converted;
+  throw ArgumentError("to_timm: expected a ViT, DeiT or DINOv2 of Transformers', got a " +
+                      model.describe());
 }
 
 std::unique_ptr<ImageClassifier> to_transformers(TimmViT& model) {
