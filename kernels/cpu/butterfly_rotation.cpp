@@ -13,6 +13,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/small_gemm.h"
 #include "kernels/detail/butterfly_blocks.h"
+#include "kernels/detail/dispatch_size.h"
 #include "kernels/segment_outer.h"
 
 namespace papilio::cpu {
@@ -241,20 +242,10 @@ void walk(T* dx, T* dq, const In* dy, const In* x, const compute_t<T>* q, const 
   });
 }
 
+// f with b as a compile-time number if that pays, else with 0.
 template <class F>
-void dispatch_size(int64_t b, F&& f) {
-  switch (b) {
-    case 2:
-      return f(std::integral_constant<int, 2>{});
-    case 4:
-      return f(std::integral_constant<int, 4>{});
-    case 8:
-      return f(std::integral_constant<int, 8>{});
-    case 16:
-      return f(std::integral_constant<int, 16>{});
-    default:
-      return f(std::integral_constant<int, 0>{});
-  }
+void dispatch_block(int64_t b, F&& f) {
+  dispatch_size_or_0<2, 4, 8, 16>(b, f);
 }
 
 }  // namespace
@@ -267,7 +258,7 @@ void butterfly_rotation(View y, ConstView x, ConstView q, bool transposed) {
     if constexpr (!is_half_type<T>)
       if (is_small_products<T>(s))
         return rotate_by_products(y.as<T>(), x.as<T>(), factors.data, s, transposed);
-    dispatch_size(s.b, [&]<int B>(std::integral_constant<int, B>) {
+    dispatch_block(s.b, [&]<int B>(std::integral_constant<int, B>) {
       if (transposed)
         rotate<B, true>(y.as<T>(), x.as<T>(), factors.data, s);
       else
@@ -292,7 +283,7 @@ void butterfly_segment_backward(View dq, ConstView dr, ConstView q) {
     std::vector<C> identity(s.w * s.d);
     for (int64_t c = 0; c < s.d; ++c) identity[c % s.w * s.d + c] = 1;
     const Factors<C, T> factors(q);
-    dispatch_size(s.b, [&]<int B>(std::integral_constant<int, B>) {
+    dispatch_block(s.b, [&]<int B>(std::integral_constant<int, B>) {
       walk<B>(static_cast<T*>(nullptr), out, grad, identity.data(), factors.data, s);
     });
   });
@@ -314,7 +305,7 @@ void butterfly_rotation_backward(View dx, View dq, ConstView dy, ConstView x, Co
   }
   dispatch_floating(q.dtype, [&]<class T>() {
     const Factors<compute_t<T>, T> factors(q);
-    dispatch_size(s.b, [&]<int B>(std::integral_constant<int, B>) {
+    dispatch_block(s.b, [&]<int B>(std::integral_constant<int, B>) {
       walk<B>(dx.as<T>(), dq.as<T>(), dy.as<T>(), x.as<T>(), factors.data, s);
     });
   });

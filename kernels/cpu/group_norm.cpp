@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/row.h"
 #include "kernels/cpu/scratch.h"
+#include "kernels/detail/group_sizes.h"
 #include "kernels/functors.h"
 
 namespace papilio::cpu {
@@ -20,15 +21,6 @@ template <class F>
 void for_each_part(int64_t n, F&& f) {
   for (int64_t i = 0; i < n; i += kPart) f(i, std::min(kPart, n - i));
 }
-
-struct Sizes {
-  int64_t B, C, S, groups, channels;  // channels of a group
-  Sizes(const ConstView& x, int64_t groups_)
-      : B(x.shape[0]), C(x.shape[1]), S(1), groups(groups_), channels(C / groups_) {
-    for (int d = 2; d < x.rank; ++d) S *= x.shape[d];
-  }
-  int64_t elements() const { return channels * S; }  // of a group
-};
 
 // t = x scale + shift of one channel is (x - mean) scale + bias.
 template <class C>
@@ -59,7 +51,7 @@ void before_silu(compute_t<T>* d, const T* dy, const T* x, int64_t count,
 
 // sums[2 (b C + c)] = sum over the channel's elements of d n, and beside it sum of d.
 template <class T>
-void channel_sums(compute_t<T>* sums, const GroupNormBackward& args, const Sizes& s) {
+void channel_sums(compute_t<T>* sums, const GroupNormBackward& args, const GroupSizes& s) {
   using C = compute_t<T>;
   parallel_rows(s.B * s.C, s.S, [&](int64_t begin, int64_t end) {
     const Scratch<C> d(kPart);
@@ -83,7 +75,7 @@ void channel_sums(compute_t<T>* sums, const GroupNormBackward& args, const Sizes
 }
 
 template <class T>
-void input_gradient(const GroupNormBackward& args, const compute_t<T>* sums, const Sizes& s) {
+void input_gradient(const GroupNormBackward& args, const compute_t<T>* sums, const GroupSizes& s) {
   using C = compute_t<T>;
   parallel_rows(s.B * s.groups, s.elements(), [&](int64_t begin, int64_t end) {
     const Scratch<C> d(kPart);
@@ -118,7 +110,7 @@ void input_gradient(const GroupNormBackward& args, const compute_t<T>* sums, con
 }  // namespace
 
 void group_norm(const GroupNorm& args) {
-  const Sizes s(args.x, args.groups);
+  const GroupSizes s(args.x, args.groups);
   dispatch_floating(args.x.dtype, [&]<class T>() {
     using C = compute_t<T>;
     parallel_rows(s.B * s.groups, s.elements(), [&](int64_t begin, int64_t end) {
@@ -153,7 +145,7 @@ void group_norm(const GroupNorm& args) {
 }
 
 void group_norm_backward(const GroupNormBackward& args) {
-  const Sizes s(args.x, args.groups);
+  const GroupSizes s(args.x, args.groups);
   dispatch_floating(args.x.dtype, [&]<class T>() {
     using C = compute_t<T>;
     const Scratch<C> sums(2 * s.B * s.C);

@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/detail/dispatch_size.h"
 
 namespace papilio::cpu {
 
@@ -58,29 +59,6 @@ void multiply_lanes(Vec<C>* out, F left, const Vec<C>* right, int size) {
     }
 }
 
-// Calls f with b as a compile-time constant if that pays, else with 0.
-template <class F>
-void dispatch_size(int64_t b, F&& f) {
-  switch (b) {
-    case 2:
-      return f(std::integral_constant<int, 2>{});
-    case 3:
-      return f(std::integral_constant<int, 3>{});
-    case 4:
-      return f(std::integral_constant<int, 4>{});
-    case 5:
-      return f(std::integral_constant<int, 5>{});
-    case 6:
-      return f(std::integral_constant<int, 6>{});
-    case 7:
-      return f(std::integral_constant<int, 7>{});
-    case 8:
-      return f(std::integral_constant<int, 8>{});
-    default:
-      return f(std::integral_constant<int, 0>{});
-  }
-}
-
 // Runs one(i) on every matrix, or lanes(B, scratch, first, count) on groups of them with scratch
 // for `tiles` transposed groups. Which of the two depends on b only, so a matrix's result does not
 // depend on its neighbours.
@@ -95,7 +73,7 @@ void for_batch(int64_t batch, int64_t b, int64_t in_lanes, int64_t tiles, Group 
   }
   constexpr int64_t group = kLanes<C>;
   const int64_t grain = std::max<int64_t>(1, kWork / (b * b * b * group));
-  dispatch_size(b, [&](auto B) {
+  dispatch_size_or_0<2, 3, 4, 5, 6, 7, 8>(b, [&](auto B) {
     parallel_for((batch + group - 1) / group, grain, [&](int64_t begin, int64_t end) {
       const LaneBuffer<C> scratch(tiles * b * b);
       for (int64_t i = begin; i < end; ++i)

@@ -7,6 +7,7 @@
 #include "kernels/cuda/cayley_registers.h"
 #include "kernels/cuda/row.h"
 #include "kernels/cuda/small_matrix.h"
+#include "kernels/detail/dispatch_size.h"
 
 namespace papilio::cuda {
 namespace {
@@ -106,12 +107,6 @@ __global__ void cayley_backward_blocks(T* dr, const T* dq, const T* q, int64_t b
     cayley_backward_one(WholeBlock(), b, dr + at, dq + at, q + at, u, v, x);
     __syncthreads();
   }
-}
-
-// Calls f with b as a compile-time number if it is one of Bs. Whether it was.
-template <int... Bs, class F>
-bool dispatch_size(int64_t b, F f) {
-  return ((b == Bs && (f(std::integral_constant<int, Bs>()), true)) || ...);
 }
 
 }  // namespace

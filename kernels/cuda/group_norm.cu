@@ -4,19 +4,11 @@
 #include <cstdint>
 
 #include "kernels/cuda/row.h"
+#include "kernels/detail/group_sizes.h"
 #include "kernels/functors.h"
 
 namespace papilio::cuda {
 namespace {
-
-struct Sizes {
-  int64_t B, C, S, groups, channels;  // channels of a group
-  Sizes(const ConstView& x, int64_t groups_)
-      : B(x.shape[0]), C(x.shape[1]), S(1), groups(groups_), channels(C / groups_) {
-    for (int d = 2; d < x.rank; ++d) S *= x.shape[d];
-  }
-  PAPILIO_HOST_DEVICE int64_t elements() const { return channels * S; }  // of a group
-};
 
 // The parameters of a layer; null pointers are 1 and 0.
 template <class T>
@@ -34,7 +26,8 @@ struct Parameters {
 
 // A block for each group: its sum, its deviations, its values.
 template <class T, class C>
-__global__ void normalise_groups(T* y, C* statistics, const T* x, Parameters<T> p, Sizes s, C eps) {
+__global__ void normalise_groups(T* y, C* statistics, const T* x, Parameters<T> p, GroupSizes s,
+                                 C eps) {
   const int64_t n = s.elements();
   for (int64_t row = blockIdx.x; row < s.B * s.groups; row += gridDim.x) {
     const T* from = x + row * n;
@@ -56,7 +49,7 @@ __global__ void normalise_groups(T* y, C* statistics, const T* x, Parameters<T> 
 // A block for each channel of each image: sums[2 (b C + c)] = sum of d n, beside it sum of d.
 template <class T, class C>
 __global__ void sum_channels(C* sums, const T* dy, const T* x, const C* statistics, Parameters<T> p,
-                             Sizes s) {
+                             GroupSizes s) {
   for (int64_t bc = blockIdx.x; bc < s.B * s.C; bc += gridDim.x) {
     const int64_t row = bc / s.channels;
     const C mean = statistics[2 * row], rstd = statistics[2 * row + 1];
@@ -74,7 +67,7 @@ __global__ void sum_channels(C* sums, const T* dy, const T* x, const C* statisti
 
 // A block for each group: means[2 row] = mean(g n), beside it mean(g), g = d weight.
 template <class T, class C>
-__global__ void mean_groups(C* means, const C* sums, Parameters<T> p, Sizes s) {
+__global__ void mean_groups(C* means, const C* sums, Parameters<T> p, GroupSizes s) {
   for (int64_t row = blockIdx.x; row < s.B * s.groups; row += gridDim.x) {
     C gn = 0, g = 0;
     for (int64_t c = threadIdx.x; c < s.channels; c += blockDim.x) {
@@ -92,7 +85,7 @@ __global__ void mean_groups(C* means, const C* sums, Parameters<T> p, Sizes s) {
 // A thread for each element.
 template <class T, class C>
 __global__ void input_gradient(T* dx, const T* dy, const T* x, const C* statistics, const C* means,
-                               Parameters<T> p, Sizes s) {
+                               Parameters<T> p, GroupSizes s) {
   for (int64_t e = first_element(); e < s.B * s.C * s.S; e += grid_stride()) {
     const int64_t c = e / s.S % s.C, row = e / s.elements();
     const C rstd = statistics[2 * row + 1], n = (C(x[e]) - statistics[2 * row]) * rstd;
@@ -103,7 +96,7 @@ __global__ void input_gradient(T* dx, const T* dy, const T* x, const C* statisti
 
 // A thread for each channel, which adds the images in order.
 template <class T, class C>
-__global__ void add_images(T* dweight, T* dbias, const C* sums, Sizes s) {
+__global__ void add_images(T* dweight, T* dbias, const C* sums, GroupSizes s) {
   for (int64_t c = first_element(); c < s.C; c += grid_stride()) {
     C dw = 0, db = 0;
     for (int64_t b = 0; b < s.B; ++b)
@@ -116,7 +109,7 @@ __global__ void add_images(T* dweight, T* dbias, const C* sums, Sizes s) {
 }  // namespace
 
 void group_norm(const GroupNorm& args) {
-  const Sizes s(args.x, args.groups);
+  const GroupSizes s(args.x, args.groups);
   dispatch_floating(args.x.dtype, [&]<class T>() {
     using C = compute_t<T>;
     const Parameters<T> p{args.weight.as<T>(), args.bias.as<T>(), args.silu};
@@ -126,7 +119,7 @@ void group_norm(const GroupNorm& args) {
 }
 
 void group_norm_backward(const GroupNormBackward& args) {
-  const Sizes s(args.x, args.groups);
+  const GroupSizes s(args.x, args.groups);
   dispatch_floating(args.x.dtype, [&]<class T>() {
     using C = compute_t<T>;
     const Parameters<T> p{args.weight.as<T>(), args.bias.as<T>(), args.silu};
