@@ -94,6 +94,17 @@ Prediction read_prediction(JsonFields& fields) {
   return Prediction::v;
 }
 
+// The cumulative product of alphas at each timestep of t.
+std::vector<float> alphas_at(const Tensor& t, const std::vector<float>& alphas_cumprod) {
+  std::vector<float> alphas;
+  for (const int64_t at : t.to_vector<int64_t>()) {
+    check(at >= 0 && at < int64_t(alphas_cumprod.size()),
+          "NoiseSchedule: expected timesteps from 0 to ", alphas_cumprod.size() - 1, ", got ", at);
+    alphas.push_back(alphas_cumprod[size_t(at)]);
+  }
+  return alphas;
+}
+
 }  // namespace
 
 NoiseScheduleConfig read_noise_schedule(JsonFields& fields, const std::string& spacing,
@@ -164,13 +175,8 @@ Tensor NoiseSchedule::factors(const Tensor& t, const Tensor& x, bool of_noise) c
             t.size(0) == x.size(0),
         "NoiseSchedule: expected an int64 timestep for each of ", x.size(0), " samples, got ",
         t.shape());
-  std::vector<float> values;
-  for (const int64_t at : t.to_vector<int64_t>()) {
-    check(at >= 0 && at < int64_t(alphas_cumprod.size()),
-          "NoiseSchedule: expected timesteps from 0 to ", alphas_cumprod.size() - 1, ", got ", at);
-    const float a = alphas_cumprod[size_t(at)];
-    values.push_back(std::sqrt(of_noise ? 1 - a : a));
-  }
+  std::vector<float> values = alphas_at(t, alphas_cumprod);
+  for (float& a : values) a = std::sqrt(of_noise ? 1 - a : a);
   Dims shape = x.shape();
   for (int d = 1; d < shape.size(); ++d) shape[d] = 1;
   return copy_of(copy_of(tensor<float>(values, shape), x.dtype()), x.device());
@@ -190,13 +196,8 @@ Tensor NoiseSchedule::target(const Tensor& x, const Tensor& noise, const Tensor&
 }
 
 Tensor NoiseSchedule::snr(const Tensor& t) const {
-  std::vector<float> values;
-  for (const int64_t at : t.to_vector<int64_t>()) {
-    check(at >= 0 && at < int64_t(alphas_cumprod.size()),
-          "NoiseSchedule: expected timesteps from 0 to ", alphas_cumprod.size() - 1, ", got ", at);
-    const float a = alphas_cumprod[size_t(at)];
-    values.push_back(a / (1 - a));
-  }
+  std::vector<float> values = alphas_at(t, alphas_cumprod);
+  for (float& a : values) a /= 1 - a;
   return copy_of(tensor<float>(values), t.device());
 }
 
