@@ -86,6 +86,20 @@ Splits<Sample> hold_out(const SharedDataset<Sample>& all, const HoldOut& shares)
           shares.test > 0 ? subset(all, at.test) : nullptr};
 }
 
+// What there is, and each part that is null held out of its training part by its share. Throws
+// ArgumentError as hold_out_positions does.
+template <class Sample>
+Splits<Sample> hold_out_rest(Splits<Sample> splits, HoldOut shares) {
+  if (splits.validation != nullptr && splits.test != nullptr) return splits;
+  if (splits.validation != nullptr) shares.validation = 0;
+  if (splits.test != nullptr) shares.test = 0;
+  const Splits<Sample> held = hold_out(splits.train, shares);
+  splits.train = held.train;
+  if (splits.validation == nullptr) splits.validation = held.validation;
+  if (splits.test == nullptr) splits.test = held.test;
+  return splits;
+}
+
 // The parts at fixed_positions.
 template <class Sample>
 Splits<Sample> fixed_splits(const SharedDataset<Sample>& all) {

@@ -81,14 +81,9 @@ CaptionedSplits open_captioned_folder(const fs::path& folder, const HoldOut& sha
       to.push_back(std::move(named));
     }
     check<FileError>(!train.empty(), folder.string(), ": holds no picture with a caption");
-    HoldOut held = shares;
-    if (!validation.empty()) held.validation = 0;
-    if (!test.empty()) held.test = 0;
-    CaptionedSplits splits = hold_out(part_of(std::move(train)), held);
-    splits.kind = "captions";
-    if (!validation.empty()) splits.validation = part_of(std::move(validation));
-    if (!test.empty()) splits.test = part_of(std::move(test));
-    return splits;
+    return hold_out_rest<CaptionedImage>({"captions", part_of(std::move(train)),
+                                          part_of(std::move(validation)), part_of(std::move(test))},
+                                         shares);
   });
 }
 

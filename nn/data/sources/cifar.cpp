@@ -112,13 +112,8 @@ ImageSplits open_files(const Files& files, const fs::path& path, bool packed,
     check<FileError>(more != nullptr, where, ": ", batch, " is missing");
     train = train == nullptr ? more : concatenate(train, more);
   }
-  const ImageData test = open(version->test);
-  HoldOut held = shares;
-  if (test != nullptr) held.test = 0;
-  ImageSplits splits = hold_out(train, held);
-  if (test != nullptr) splits.test = test;
-  splits.kind = version->kind == Cifar::ten ? "cifar-10" : "cifar-100";
-  return splits;
+  const char* kind = version->kind == Cifar::ten ? "cifar-10" : "cifar-100";
+  return hold_out_rest<Image>({kind, train, nullptr, open(version->test)}, shares);
 }
 
 // Pixels of an image (channel after channel) as pixels with three channels.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "nn/data/formats/detail/file.h"
+#include "nn/data/formats/image.h"
 #include "nn/data/sources/detail/class_names.h"
 #include "tensor/detail/lower_case.h"
 #include "tensor/error.h"
@@ -224,11 +225,7 @@ ImageSplits open_idx(const fs::path& path, const HoldOut& shares) {
   const ImageData train = open_part(folder, set + "train", names, first_label);
   ImageData test = open_part(folder, set + "t10k", names, first_label);
   if (test == nullptr) test = open_part(folder, set + "test", names, first_label);
-  HoldOut held = shares;
-  if (test != nullptr) held.test = 0;
-  ImageSplits splits = hold_out(train, held);
-  if (test != nullptr) splits.test = test;
-  splits.kind = "idx";
+  ImageSplits splits = hold_out_rest<Image>({"idx", train, nullptr, test}, shares);
   if (set.starts_with("emnist")) {
     splits.notes.emplace_back(
         "EMNIST's pictures have rows and columns exchanged; they are read as they are");

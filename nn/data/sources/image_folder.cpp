@@ -217,7 +217,7 @@ ImageSplits open_image_folder(const fs::path& given, const HoldOut& shares) {
     } else {
       const ImageData train = open_folder(root / parts.train, ignored, {},
                                           classes_in(root, {parts.validation, parts.test}));
-      ImageSplits found;
+      ImageSplits found{"folder", train, nullptr, nullptr};
       note_empty_classes(root / parts.train, *train, found);
       const auto part = [&](const std::string& name) {
         return name.empty() ? nullptr
@@ -225,13 +225,7 @@ ImageSplits open_image_folder(const fs::path& given, const HoldOut& shares) {
       };
       found.validation = part(parts.validation);
       found.test = part(parts.test);
-      HoldOut held = shares;
-      if (found.validation != nullptr) held.validation = 0;
-      if (found.test != nullptr) held.test = 0;
-      splits = hold_out(train, held);
-      if (found.validation != nullptr) splits.validation = found.validation;
-      if (found.test != nullptr) splits.test = found.test;
-      splits.notes = std::move(found.notes);
+      splits = hold_out_rest(std::move(found), shares);
       for (const std::string& other : parts.others)
         splits.notes.push_back((root / other).string() + ": is left out: no part of the data set");
     }

@@ -36,7 +36,7 @@ class ListedImages : public ImageDataset {
   std::vector<int64_t> labels_;
 };
 
-// Below 10^9, so that it can be compared.
+// Whether the text is a number below 10^9, which can be compared.
 bool is_number(const std::string& text) {
   return !text.empty() && text.size() <= 9 && text.find_first_not_of("0123456789") == text.npos;
 }
@@ -75,14 +75,7 @@ ImageSplits labelled_splits(LabelledParts parts, const HoldOut& shares, const st
     return images.empty() ? nullptr : labelled_images(std::move(images), class_names, where);
   };
   const ImageData train = labelled_images(std::move(parts.train), class_names, where);
-  const ImageData validation = part(parts.validation), test = part(parts.test);
-  HoldOut held = shares;
-  if (validation != nullptr) held.validation = 0;
-  if (test != nullptr) held.test = 0;
-  ImageSplits splits = hold_out(train, held);
-  if (validation != nullptr) splits.validation = validation;
-  if (test != nullptr) splits.test = test;
-  return splits;
+  return hold_out_rest<Image>({"", train, part(parts.validation), part(parts.test)}, shares);
 }
 
 }  // namespace papilio::nn

@@ -259,15 +259,7 @@ TextSplits open_text(const fs::path& path, const Tokenizer& tokenizer, const Tex
   }
   check<FileError>(!train.empty(), path.string(), ": has no token to learn");
   TextSplits result{"text", joined_data(train), joined_data(validation), joined_data(test)};
-  if (result.validation != nullptr && result.test != nullptr) return result;
-  HoldOut shares = options.shares;
-  if (result.validation != nullptr) shares.validation = 0;
-  if (result.test != nullptr) shares.test = 0;
-  TextSplits held = hold_out(result.train, shares);
-  result.train = held.train;
-  if (result.validation == nullptr) result.validation = held.validation;
-  if (result.test == nullptr) result.test = held.test;
-  return result;
+  return hold_out_rest(std::move(result), options.shares);
 }
 
 void save_tokens(const fs::path& path, const std::vector<int64_t>& tokens) {

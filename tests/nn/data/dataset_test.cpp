@@ -110,4 +110,21 @@ TEST_CASE("splits: held out and fixed parts of any kind of sample keep each samp
                        "Splits: expected train, validation, test or all, got tests", ArgumentError);
 }
 
+TEST_CASE("splits: only what is missing is held out of the training part") {
+  const nn::SharedDataset<std::string> all = many(20), own = many(3);
+  const nn::HoldOut shares{.validation = 0.1, .test = 0.2};
+  const auto tested = nn::hold_out_rest<std::string>({"words", all, nullptr, own}, shares);
+  CHECK(tested.kind == "words");
+  CHECK(tested.test == own);
+  CHECK(tested.validation->size() == 6);
+  CHECK(tested.train->size() == 54);
+  const auto validated = nn::hold_out_rest<std::string>({"", all, own, nullptr, {"note"}}, shares);
+  CHECK(validated.validation == own);
+  CHECK(validated.test->size() == 12);
+  CHECK(validated.train->size() == 48);
+  CHECK(validated.notes == std::vector<std::string>{"note"});
+  const auto whole = nn::hold_out_rest<std::string>({"", all, own, own}, {.validation = 1});
+  CHECK(text(whole.train) == text(all));
+}
+
 }  // namespace papilio::test
