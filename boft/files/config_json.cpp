@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "tensor/error.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/text.h"
 
@@ -174,11 +175,7 @@ LoadedConfig from_json(const json& document, const std::string& where) {
   visit_fields(loaded.config, reader);
   // Facts about the file; they say nothing about the adapter.
   reader.ignored({"peft_type", "peft_version", "inference_mode"});
-  try {
-    validate(loaded.config);
-  } catch (const ArgumentError& e) {
-    throw FileError(where + ": " + e.what());
-  }
+  as_file_error(where, [&] { validate(loaded.config); });
   for (const std::string& key : fields.unread()) {
     loaded.warnings.push_back(str(where, ": unknown key \"", key, "\" is ignored"));
   }

@@ -17,6 +17,7 @@
 #include "nn/diffusion/diffusion_loss.h"
 #include "tensor/creation.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/as_file_error.h"
 
 namespace papilio::nn {
 
@@ -168,11 +169,7 @@ class CaptionedBatches : public BatchSource {
   // Throws FileError that names the sample.
   std::vector<int64_t> encoded(const CaptionedData& data, int64_t position,
                                const std::string& caption) const {
-    try {
-      return encode_(caption);
-    } catch (const ArgumentError& e) {
-      throw FileError(data->name(position % data->size()) + ": " + e.what());
-    }
+    return as_file_error(data->name(position % data->size()), [&] { return encode_(caption); });
   }
 
   CaptionedData data_;

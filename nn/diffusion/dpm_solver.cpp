@@ -10,6 +10,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "nn/models/detail/vision_config.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
@@ -209,11 +210,8 @@ std::unique_ptr<Scheduler> make_dpm_solver(JsonFields& fields) {
   if (!fields.value("variance_type").is_null())
     fields.fail("variance_type", "null (models that learn their variance are not supported)");
   fields.value("flow_shift"), fields.value("time_shift_type");  // of flows
-  try {
-    return std::make_unique<DPMSolverMultistepScheduler>(c);
-  } catch (const ArgumentError& e) {
-    throw FileError(fields.where() + ": " + e.what());
-  }
+  return as_file_error(fields.where(),
+                       [&] { return std::make_unique<DPMSolverMultistepScheduler>(c); });
 }
 
 }  // namespace papilio::nn

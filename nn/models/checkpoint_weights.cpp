@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/check_name.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/detail/regular_file.h"
@@ -63,11 +64,7 @@ std::map<std::string, Tensor> read_shards(const fs::path& folder, const std::str
                      ": expected a file's name, got ", value.dump());
     const auto file = value.get<std::string>();
     if (!files.contains(file)) {
-      try {
-        check_name("weight_map", file);
-      } catch (const ArgumentError& e) {
-        throw FileError(where + ": " + e.what());
-      }
+      as_file_error(where, [&] { check_name("weight_map", file); });
       files.emplace(file, folder / file);
     }
     const SafetensorsReader& reader = files.at(file);

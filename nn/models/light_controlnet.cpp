@@ -9,6 +9,7 @@
 #include "autograd/ops/activation.h"
 #include "nn/init.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/regular_file.h"
 #include "tensor/files/safetensors.h"
 
@@ -83,14 +84,12 @@ std::unique_ptr<LightControlNet> load_light_controlnet(const fs::path& folder) {
   check<FileError>(file_exists(file), folder.string(), ": holds no control (", kFile, ")");
   const StateDict tensors = load_safetensors(file).tensors;
   const LightControlNetConfig config = config_of(tensors, file.string());
-  try {
+  return as_file_error(file.string(), [&] {
     const SkipInit skip;
     auto model = std::make_unique<LightControlNet>(config);
     load_state_dict(*model, tensors);
     return model;
-  } catch (const ArgumentError& e) {
-    throw FileError(file.string() + ": " + e.what());
-  }
+  });
 }
 
 void save_light_controlnet(LightControlNet& model, const fs::path& folder) {

@@ -12,6 +12,7 @@
 #include "nn/models/detail/checkpoint_weights.h"
 #include "nn/models/detail/transformers_names.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/safetensors.h"
 
 namespace papilio::nn {
@@ -114,13 +115,11 @@ std::vector<std::string> load_weights(PretrainedModel& model, const fs::path& fo
   for (const auto& [name, dtype] : unsupported) file_name[model_name(name)] = name;
   LoadResult result;
   std::vector<std::string> quantized;
-  try {
+  as_file_error(folder.string(), [&] {
     quantized = take_quantized(model, tensors, codes_in(folder, file_name, file));
     model.before_loading(tensors);
     result = load_state_dict(model, tensors, false);
-  } catch (const ArgumentError& e) {
-    throw FileError(folder.string() + ": " + e.what());
-  }
+  });
   if (quantized.empty() && model.other_config.contains("quantization_config"))
     warnings.push_back((folder / "config.json").string() +
                        ": quantization_config: the weights are no codes, and stay as they are");

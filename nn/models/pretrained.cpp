@@ -21,6 +21,7 @@
 #include "nn/models/detail/model_table.h"
 #include "nn/models/quantized_model.h"
 #include "tensor/files/atomic_file.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/safetensors.h"
 
@@ -82,13 +83,8 @@ template <class Model>
 std::unique_ptr<Model> make_model(JsonFields& fields, const ModelType& type, const char* kind) {
   const auto* make = std::get_if<MakeModel<Model>>(&type.make);
   if (make == nullptr) fields.fail("model_type", kind);
-  try {
-    return (*make)(fields);
-  } catch (const FileError&) {
-    throw;
-  } catch (const Error& e) {  // sizes that do not go together, or beyond all memory
-    throw FileError(fields.where() + ": " + e.what());
-  }
+  // Sizes may not go together, or be beyond all memory.
+  return as_file_error<Error>(fields.where(), [&] { return (*make)(fields); });
 }
 
 // What `from_config` makes of the folder, with the folder's weights.

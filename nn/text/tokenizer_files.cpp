@@ -15,6 +15,7 @@
 #include "nn/text/utf8.h"
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/detail/regular_file.h"
 
@@ -304,15 +305,13 @@ Tokenizer load_tokenizer(const fs::path& folder) {
                    kVocabulary, " and ", kMerges);
   const bool whole = file_exists(folder / kTokenizer);
   const std::string where = (folder / (whole ? kTokenizer : kVocabulary)).string();
-  try {
+  return as_file_error(where, [&] {
     Tokenizer::Parts parts =
         whole ? read_tokenizer_json(folder / kTokenizer) : read_vocabulary_files(folder);
     read_roles(folder, parts);
     if (!whole && is_clip(folder)) read_as_clip(parts);
     return Tokenizer(std::move(parts));
-  } catch (const ArgumentError& e) {
-    throw FileError(where + ": " + e.what());
-  }
+  });
 }
 
 void copy_tokenizer(const fs::path& from, const fs::path& to) {

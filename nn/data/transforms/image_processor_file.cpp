@@ -10,6 +10,7 @@
 #include "nn/data/transforms/detail/image_processor_class.h"
 #include "nn/data/transforms/resize.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
@@ -30,7 +31,7 @@ bool read_flag(JsonFields& fields, const json& document, const char* key, bool o
   return fields.boolean(key, otherwise && !document.contains(key));
 }
 
-// What a step needs, where it is done: Transformers refuses null, which is not as if the file left
+// What a step needs if it is done: Transformers refuses null, which is not as if the file left
 // it to the class.
 void check_given(const JsonFields& fields, const json& document, bool done, const char* step,
                  std::initializer_list<const char*> needs, bool class_has_it = true) {
@@ -218,11 +219,7 @@ ImageProcessorFile parse_image_processor(const std::string& text, const std::str
   if (c.crop_pct_is != ImageProcessorClass::CropPct::none) apply_crop_pct(fields, document, p, c);
   read_normalization(fields, document, p, c, model.channels);
   note_the_rest(fields, where, file.warnings);
-  try {
-    p.validate();
-  } catch (const ArgumentError& e) {
-    throw FileError(where + ": " + e.what());
-  }
+  as_file_error(where, [&] { p.validate(); });
   return file;
 }
 

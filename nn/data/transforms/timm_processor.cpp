@@ -11,6 +11,7 @@
 #include "nn/data/transforms/image_processor_file.h"
 #include "nn/data/transforms/resize.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
@@ -75,11 +76,7 @@ ImageProcessor parse_timm_processor(const std::string& text, const std::string& 
   p.resample = read_interpolation(fields);
   p.image_mean = read_statistics(fields, "mean", {0.485, 0.456, 0.406}, size_t(channels));
   p.image_std = read_statistics(fields, "std", {0.229, 0.224, 0.225}, size_t(channels));
-  try {
-    p.validate();
-  } catch (const ArgumentError& e) {
-    throw FileError(where + ": " + e.what());
-  }
+  as_file_error(where, [&] { p.validate(); });
   return p;
 }
 

@@ -17,6 +17,7 @@
 #include "nn/models/detail/vision_config.h"
 #include "nn/models/pretrained_model.h"
 #include "tensor/error.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/json.h"
 
 namespace papilio::nn {
@@ -65,15 +66,11 @@ std::unique_ptr<Model> load_folder_model(const std::filesystem::path& folder,
   const nlohmann::json document = read_json(path);
   JsonFields fields(document, path.string());
   const Config config = read(fields);
-  std::unique_ptr<Model> model;
-  try {
+  // Sizes may not go together, or be beyond all memory.
+  std::unique_ptr<Model> model = as_file_error<Error>(path.string(), [&] {
     const SkipInit skip;
-    model = std::make_unique<Model>(config);
-  } catch (const FileError&) {
-    throw;
-  } catch (const Error& e) {  // sizes that do not go together, or beyond all memory
-    throw FileError(path.string() + ": " + e.what());
-  }
+    return std::make_unique<Model>(config);
+  });
   keep_other_fields(*model, document, fields, warnings);
   for (std::string& warning : load_weights(*model, folder, variant))
     warnings.push_back(std::move(warning));

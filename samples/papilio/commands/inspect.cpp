@@ -25,6 +25,7 @@
 #include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/text/text_run.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/regular_file.h"
 
 namespace papilio::cli {
@@ -42,13 +43,12 @@ struct Settings {
 Options declare(Settings& s) {
   Options options("inspect", "PATH [options]",
                   "Shows what a model folder (a Stable Diffusion, too), an adapter folder or any "
-                  ".safetensors file holds. "
-                  "With --would-adapt: which layers of the model PATH a configuration would adapt, "
-                  "their N and m, how many parameters that trains, and for sizes that do not "
-                  "divide the nearest that do (then the exit code is 1). With --plan: the memory "
-                  "that finetuning the model PATH would take, part by part, and if there is not as "
-                  "much what would fit (the exit code is 1). With --machine and no PATH: what this "
-                  "machine computes with, and how fast.");
+                  ".safetensors file holds. With --would-adapt: which layers of the model PATH a "
+                  "configuration would adapt, their N and m, how many parameters that trains, and "
+                  "for sizes that do not divide the nearest that do (then the exit code is 1). "
+                  "With --plan: the memory that finetuning the model PATH would take, part by "
+                  "part, and if there is not as much what would fit (the exit code is 1). With "
+                  "--machine and no PATH: what this machine computes with, and how fast.");
   options.section("What to inspect");
   options.add("PATH", &s.path, "", "model folder, adapter folder or file");
   options.add("would-adapt", &s.would_adapt, "FILE", "an adapter_config.json").line_only();
@@ -94,11 +94,7 @@ Inspection inspection_of(const std::filesystem::path& path) {
 
 // What is wrong with the configuration's file is no wrong use of the command line.
 Inspection plan_of(const std::string& config, const std::string& model) {
-  try {
-    return would_adapt(config, model);
-  } catch (const ArgumentError& e) {
-    throw FileError(config + ": " + e.what());
-  }
+  return as_file_error(config, [&] { return would_adapt(config, model); });
 }
 
 // A path or the machine.

@@ -22,6 +22,7 @@
 #include "samples/report/pages/run_report.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/random.h"
 
 namespace papilio::cli {
@@ -60,11 +61,7 @@ nn::Batches diffusion_batches(nn::DiffusionPipeline& pipeline, const nn::Caption
                     ", pixels of a latent, got ", s.resolution);
   for (const nn::CaptionedData& part : {data, class_images}) {
     for (int64_t i = 0; part != nullptr && i < part->size(); ++i) {
-      try {
-        pipeline.prompt_ids(part->sample(i).caption);
-      } catch (const ArgumentError& e) {
-        throw FileError(part->name(i) + ": " + e.what());
-      }
+      as_file_error(part->name(i), [&] { pipeline.prompt_ids(part->sample(i).caption); });
     }
   }
   return nn::captioned_batches(

@@ -21,6 +21,7 @@
 #include "samples/papilio/run/old_result.h"
 #include "samples/papilio/run/run_folder.h"
 #include "tensor/files/atomic_file.h"
+#include "tensor/files/detail/as_file_error.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/detail/regular_file.h"
 
@@ -32,16 +33,6 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* kClassNames = "id2label.json";
-
-// What is wrong with a file is no wrong use of the command line.
-template <class F>
-auto as_file_error(const fs::path& path, F&& f) {
-  try {
-    return f();
-  } catch (const ArgumentError& e) {
-    throw FileError(path.string() + ": " + e.what());
-  }
-}
 
 // Outputs of the classifier that an adapter brings, or 0. One in the file that modules_to_save does
 // not name is no part of the adapter.
@@ -106,7 +97,7 @@ namespace {
 LoadedModel load_base(const fs::path& folder) {
   check_model_folder(folder);
   nn::PretrainedClassifier loaded =
-      as_file_error(folder, [&] { return nn::from_pretrained(folder); });
+      as_file_error(folder.string(), [&] { return nn::from_pretrained(folder); });
   const int64_t count = loaded.model->shape().num_labels;
   if (loaded.class_names.empty()) loaded.class_names = numbered(count);
   check<FileError>(int64_t(loaded.class_names.size()) == count, folder.string(),
@@ -136,8 +127,9 @@ std::unique_ptr<boft::AdapterModel> put_adapter(nn::Module& model, const fs::pat
   auto adapters = std::make_unique<boft::AdapterModel>(model);
   const auto unused = ignore_unused ? boft::Unused::ignore : boft::Unused::refuse;
   try {
-    for (const std::string& warning : as_file_error(
-             adapter, [&] { return boft::load_adapter(*adapters, adapter, "default", unused); })) {
+    for (const std::string& warning : as_file_error(adapter.string(), [&] {
+           return boft::load_adapter(*adapters, adapter, "default", unused);
+         })) {
       warnings.push_back(warning);
     }
   } catch (const boft::UnusedWeights& e) {
