@@ -52,8 +52,8 @@ class AdaptedWeight {
 // rows are its entries).
 struct Adapter : Module {
   // W' of the matrix W, differentiable in the adapter's parameters: what merging writes.
-  // `training` switches the method's dropout on. At an embedding, row i of W'
-  // depends on row i of W only: it is also called with the rows looked up.
+  // `training` switches the method's dropout on. At an embedding, row i of W' depends on row i of W
+  // only: it is also called with the rows looked up.
   virtual Tensor weight(const Tensor& w, bool training) = 0;
   // y = x W'^T + bias, in the way that costs least. The default multiplies with weight().
   virtual Tensor linear(const Tensor& x, const AdaptedWeight& inside, const Tensor& bias);

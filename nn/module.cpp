@@ -185,8 +185,7 @@ LoadResult load_state_dict(Module& module, const StateDict& state, bool strict) 
     const auto found = is_state_name(name) ? state.find(name) : state.end();
     check(found == state.end() || found->second.to_vector<double>() == tensor->to_vector<double>(),
           "load_state_dict: ", name,
-          " says that the codes are of another form (blocks, offset, "
-          "dtype) than the model's");
+          " says that the codes are of another form (blocks, offset, dtype) than the model's");
   }
   for (const auto& [name, tensor] : named_parameters(module, true)) {
     known.insert(name);

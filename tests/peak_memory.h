@@ -11,7 +11,7 @@ namespace papilio::test {
 
 class PeakMemory {
  public:
-  // Forgets earlier peaks, where Linux allows it.
+  // Forgets earlier peaks if Linux allows it.
   PeakMemory() {
     std::ofstream("/proc/self/clear_refs") << "5\n";
     before_ = highest();

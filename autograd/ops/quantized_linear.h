@@ -35,7 +35,7 @@ struct QuantizedMatrix {
 
   // Is there a matrix?
   bool defined() const { return codes.defined(); }
-  // As defined().
+  // The same as defined().
   explicit operator bool() const { return defined(); }
   // The numbers that it stands for, out * in.
   int64_t numel() const { return out * in; }

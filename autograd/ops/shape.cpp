@@ -16,7 +16,7 @@ namespace papilio {
 
 namespace {
 
-// Not recorded.
+// x in another shape; not recorded.
 Tensor reshaped(const char* operation, const Tensor& x, const Dims& shape) {
   const auto [fits, layout] = x.layout().reshape(operation, shape);
   return (fits ? x : copy_of(x)).alias(layout);

@@ -54,7 +54,7 @@ MissingBlasMemory take_blas_memory() {
   if (threads <= reserved.load(std::memory_order_acquire)) return {};
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  // As many as there are processors it took when it was loaded.
+  // When it was loaded it took as many as there are processors.
   const int before = std::max(reserved.load(), std::min(omp_get_num_procs(), kMostThreads));
   if (threads <= reserved) return {};
   const auto buffers = size_t(threads - reserved) + size_t(std::max(threads - before, 0));

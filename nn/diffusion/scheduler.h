@@ -56,7 +56,7 @@ struct Scheduler {
   float alpha_bar(int64_t t, bool ends_without_noise) const;
 
   std::vector<int64_t> timesteps_;
-  int64_t distance_ = 1;  // of two timesteps, where each step is as long
+  int64_t distance_ = 1;  // of two timesteps, if each step is as long
 };
 
 // The scheduler that a scheduler_config.json describes: DDPMScheduler, DDIMScheduler,

@@ -51,8 +51,8 @@ struct Dinov2Config {
   bool with_registers() const { return num_register_tokens >= 0; }
   const char* model_type() const { return with_registers() ? "dinov2_with_registers" : "dinov2"; }
   int64_t intermediate_size() const { return int64_t(double(hidden_size) * mlp_ratio); }
-  // Throws ArgumentError for sizes below 1, a patch larger than the image, heads that
-  // do not divide, an unknown activation, and rates outside [0, 1).
+  // Throws ArgumentError for sizes below 1, a patch larger than the image, heads that do not
+  // divide, an unknown activation, and rates outside [0, 1).
   void validate() const;
 };
 

@@ -25,8 +25,8 @@ struct QuantizationResult {
   std::string worst;  // the layer of the largest
 };
 // Quantises every Linear and Conv1D in the model's lists of layers; embeddings, norms, biases and
-// heads stay numbers. Throws ArgumentError for a model that is
-// quantised, or has no such layer, and for adapters on it.
+// heads stay numbers. Throws ArgumentError for a model that is quantised, or has no such layer, and
+// for adapters on it.
 QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind);
 
 }  // namespace papilio::nn

@@ -55,8 +55,8 @@ struct TimmViTConfig {
   // Tokens before the patches'; the MLPs' width.
   int64_t prefix_tokens() const { return int64_t(class_token) + int64_t(distilled) + reg_tokens; }
   int64_t hidden() const { return int64_t(double(embed_dim) * mlp_ratio); }
-  // Throws ArgumentError for sizes below 1, a patch larger than the image, heads that
-  // do not divide, and what timm does not have.
+  // Throws ArgumentError for sizes below 1, a patch larger than the image, heads that do not
+  // divide, and what timm does not have.
   void validate() const;
 };
 

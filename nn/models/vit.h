@@ -52,8 +52,8 @@ struct ViTConfig {
   // Transformers has neither mean and sequence pooling nor convolutions.
   bool known_to_transformers() const { return pooling == Pooling::class_token && conv_layers == 0; }
 
-  // Throws ArgumentError for sizes below 1, a patch larger than the image, heads that
-  // do not divide, an unknown activation, and rates outside [0, 1).
+  // Throws ArgumentError for sizes below 1, a patch larger than the image, heads that do not
+  // divide, an unknown activation, and rates outside [0, 1).
   void validate() const;
 };
 

@@ -91,7 +91,7 @@ void MpiThread::look_after_others(double seconds, bool patient) {
     if (other.asked) other.silent += seconds;
     if (other.silent >= kGoneAfter)
       throw RankError(name(r) + " does not answer: it was stopped, or its machine is gone");
-    // As it last said.
+    // By what it last said.
     other.late = other.busy || other.begun >= begun_ ? 0 : other.late + seconds;
     if (!patient && other.late > patience && !other.asked)
       throw RankError(str(name(r), " has not come in ", patience, " seconds: it hangs"));

@@ -68,7 +68,7 @@ std::optional<fs::path> metadata_in(const fs::path& folder) {
 
 namespace {
 
-// At most `most` rows.
+// The file's rows, at most `most` of them.
 std::vector<MetadataRow> rows_of(const fs::path& file, size_t most = SIZE_MAX) {
   check<FileError>(file.filename() != kCsv || !file_exists(file.parent_path() / kLines),
                    file.parent_path().string(), ": holds both ", kCsv, " and ", kLines,

@@ -65,7 +65,7 @@ using enum ImageProcessorClass::CropPct;
 
 const std::vector<double> kHalf(3, 0.5);
 
-// As Transformers 5.24 has them.
+// The classes as Transformers 5.24 has them.
 const std::vector<ImageProcessorClass>& classes() {
   static const std::vector<ImageProcessorClass> all = {
       {.name = "ViTImageProcessor", .defaults = square(224, bilinear)},
@@ -148,7 +148,7 @@ constexpr std::string_view kOthers =
 
 constexpr std::string_view kEnding = "ImageProcessor";
 
-// Without "Fast" and "Pil", and in today's words.
+// The class's name without "Fast" and "Pil", and in today's words.
 std::string class_name(std::string_view type) {
   std::string name(type);
   for (const std::string_view ending : {"Fast", "Pil"}) {

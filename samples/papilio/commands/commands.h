@@ -27,7 +27,7 @@ struct Command {
   bool in_ranks = false;  // mpirun may start several of it, which share the work
 };
 
-// As --help lists them.
+// In the order in which --help lists them.
 inline constexpr Command kCommands[] = {
     {"train", "a vision transformer, a GPT-2 or a small Stable Diffusion from scratch", train,
      true},

@@ -123,7 +123,7 @@ int make_class_images(const Settings& s, nn::DiffusionPipeline& pipeline) {
   return made == wanted.size() ? 0 : Interruptible::signal();
 }
 
-// As many of them as are asked for, the first ones.
+// The first of the class's pictures, as many as are asked for.
 nn::CaptionedData class_images(const Settings& s) {
   const nn::CaptionedData all = nn::pictures_with_caption(s.class_dir, s.class_prompt);
   std::vector<int64_t> first;

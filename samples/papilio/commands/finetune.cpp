@@ -69,7 +69,7 @@ Options declare(Settings& s) {
   options
       .flag("kept", s.kept,
             "measure what the old head still reads of the model's own classes, before and after, "
-            "where the data have them; --kept=false saves the time [true]")
+            "if the data have them; --kept=false saves the time [true]")
       .line_only();
   add_overwrite(options, s.run.overwrite, "a model or adapter");
   add_text(options, s.text);

@@ -69,7 +69,7 @@ Options declare(Settings& s) {
   return options;
 }
 
-// Without what a terminal would obey; lines stay lines.
+// The text without what a terminal would obey; lines stay lines.
 std::string readable(std::string_view text) {
   std::string result;
   for (const char c : text)

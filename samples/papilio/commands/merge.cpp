@@ -176,8 +176,7 @@ void say(const Settings& s, const Subject& subject, const Merged& merged) {
   }
   if (subject.adapters != nullptr)
     std::printf(
-        "merged %zu layers; largest difference of merged and unmerged logits on %lld %s: "
-        "%s\n",
+        "merged %zu layers; largest difference of merged and unmerged logits on %lld %s: %s\n",
         merged.layers, static_cast<long long>(merged.probes), subject.probes.c_str(),
         short_number(merged.difference).c_str());
   else

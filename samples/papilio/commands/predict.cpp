@@ -145,7 +145,7 @@ struct Predictions {
   std::vector<std::string> skipped;   // what was wrong with the others
 };
 
-// In batches, so that many large images fit the memory.
+// What the model says of all inputs; in batches, so that many large images fit the memory.
 Predictions predictions_of(const Options& options, const Settings& s, LoadedModel& loaded) {
   constexpr size_t kBatch = 32;
   std::optional<nn::ImageProcessor> processor;  // rows of numbers need none

@@ -73,7 +73,7 @@ struct Row {
   std::string where;
 };
 
-// In whatever case.
+// Whether the name is one of these, in whatever case.
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
   return std::ranges::count(names, lower_case(name)) > 0;
 }

@@ -21,7 +21,7 @@ namespace papilio::cli {
 
 namespace {
 
-// As the kernel calls it; "" if it says nothing.
+// What the kernel calls the processor; "" if it says nothing.
 std::string processor_name() {
   std::ifstream lines("/proc/cpuinfo");
   for (std::string line; std::getline(lines, line);) {

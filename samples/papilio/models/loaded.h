@@ -16,7 +16,7 @@ struct Loaded {
   std::unique_ptr<boft::AdapterModel> adapters;  // null without
   std::vector<std::string> warnings;
 
-  // Both.
+  // Moves both.
   void to(Device device) {
     if (adapters)
       adapters->to(device);

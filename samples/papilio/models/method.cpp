@@ -65,7 +65,7 @@ void attach_method(const Options& options, const MethodSettings& s, const std::s
 
 namespace {
 
-// As fan_in_fan_out, which is one for all layers.
+// Whether any layer stores its weight (in, out): PEFT has one fan_in_fan_out for all.
 bool stores_in_out(nn::Module& model) {
   bool found = false;
   nn::for_each_module(model, [&](const std::string&, nn::Module& module) {

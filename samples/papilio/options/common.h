@@ -23,7 +23,7 @@ struct Common {
   std::FILE* progress() const { return quiet ? nullptr : stderr; }
 };
 void add_common(Options& options, Common& common);
-// With --device, for commands that compute.
+// The same with --device, for commands that compute.
 void add_common_and_device(Options& options, Common& common);
 // --out, a folder.
 Option& add_out(Options& options, std::string& out);

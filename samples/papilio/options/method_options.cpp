@@ -171,7 +171,7 @@ void add_module_options(Options& options, M& s) {
       .add("t,target-modules", &s.target_modules, "NAMES",
            "layers to adapt: names or endings a,b,c; a regular expression for the whole path; "
            "or all-linear")
-      .default_is(s.target_modules + "; other names where the model has them, mlp.fc1,mlp.fc2");
+      .default_is(s.target_modules + "; other names if the model has them, mlp.fc1,mlp.fc2");
   options.add("exclude-modules", &s.exclude_modules, "NAMES", "layers to leave alone, said alike");
   options.add("layers-to-transform", &s.layers_to_transform, "LIST",
               "only in these transformer layers: 0-2, or 1,3");

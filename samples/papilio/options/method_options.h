@@ -81,7 +81,7 @@ void settle_method_options(Options& options, MethodSettings& settings);
 bool needs_no_classifier(const Method& method);
 // Throws UsageError for a method that does, which `what` ("a language model") does not have.
 void check_needs_no_classifier(const MethodSettings& settings, const char* what);
-// And the rate and the weight decay that it trains with if they are not given.
+// Settles the rate and the weight decay that it trains with if they are not given.
 void settle_method_rates(const Options& options, const MethodSettings& settings,
                          TrainingSettings& training);
 

@@ -27,7 +27,7 @@ namespace papilio::cli {
 
 namespace {
 
-// Without those that are each machine's own.
+// The settings without those that are each machine's own.
 std::string shared_settings(const std::string& settings) {
   std::istringstream lines(settings);
   std::string text;

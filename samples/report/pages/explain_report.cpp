@@ -33,8 +33,8 @@ void add_factors(Document& page, const ExplainReport& r) {
   }
   page.figure(factors,
               "The factors (BOFT, equation 1 in section 4, with blocks equation 3 in appendix F): "
-              "b x b rotations between pairs of "
-              "half-blocks that lie 1, 2, 4, ... apart. White is zero.");
+              "b x b rotations between pairs of half-blocks that lie 1, 2, 4, ... apart. White is "
+              "zero.");
   page.figure(products,
               "Their products. Factor by factor a row reaches twice as many coordinates; R is "
               "dense when b 2^(m - 1) = d.");

@@ -17,7 +17,7 @@ class RegularFile {
   RegularFile(const RegularFile&) = delete;
   RegularFile& operator=(const RegularFile&) = delete;
 
-  // As open(2) gave it; and the bytes that the file had then.
+  // What open(2) gave, and the bytes that the file had then.
   int descriptor() const { return descriptor_; }
   uint64_t size() const { return size_; }
   // Its first bytes, `most` of them or all.

@@ -74,7 +74,7 @@ std::vector<Seen> take(nn::Loader& loader, int count) {
   return seen;
 }
 
-// Samples whose number is their label; takes its time, and fails where asked.
+// Samples whose number is their label; takes its time, and fails if asked.
 class SlowSource : public nn::ClassifiedSource {
  public:
   explicit SlowSource(int64_t size) : size_(size) {}

@@ -1,4 +1,4 @@
-// The layers that finetune adapts where nobody names any, of every model.
+// The layers that finetune adapts if nobody names any, of every model.
 #include <doctest/doctest.h>
 
 #include <algorithm>
