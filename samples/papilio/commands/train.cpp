@@ -1,32 +1,22 @@
-#include <cstdint>
-#include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
-#include <vector>
 
 #include "nn/data/sources/captioned_images.h"
 #include "nn/data/sources/metadata_folder.h"
-#include "nn/data/transforms/image_processor.h"
-#include "nn/models/vit.h"
 #include "samples/papilio/commands/commands.h"
-#include "samples/papilio/data/class_list.h"
 #include "samples/papilio/data/data.h"
-#include "samples/papilio/data/model_fit.h"
 #include "samples/papilio/diffusion/train_pipeline.h"
-#include "samples/papilio/images/image_run.h"
+#include "samples/papilio/images/image_train.h"
+#include "samples/papilio/options/common.h"
 #include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/model_options.h"
 #include "samples/papilio/options/one_setting.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/text_options.h"
-#include "samples/papilio/output/table.h"
-#include "samples/papilio/report/report_page.h"
 #include "samples/papilio/run/training_run.h"
 #include "samples/papilio/text/text_run.h"
 #include "samples/papilio/text/text_train.h"
-#include "tensor/random.h"
 
 namespace papilio::cli {
 
@@ -68,13 +58,6 @@ Options declare(Settings& s) {
   return options;
 }
 
-std::string intro(const RunData& run, const nn::ViTConfig& config, int64_t parameters) {
-  return str(run.classes.size(), " classes (", class_list_text(run.data.class_names), "), ",
-             run.data.size("train"), " images to train, ", run.data.size("validation"),
-             " to validate, ", run.data.size("test"), " to test\nViT of ", config.num_hidden_layers,
-             " layers, width ", config.hidden_size, ": ", with_commas(parameters), " parameters");
-}
-
 // Whether --data is a folder of pictures with captions and no classes.
 bool names_captions(const Words& words) {
   const auto data = one_setting(words, kDataKey);
@@ -98,29 +81,8 @@ int train(const Words& words) {
     return train_text({options, words, run.data, s.text, run.common, run.training.batch_size}, run,
                       s.model);
   refuse_text(options, s.text);
-  const RunData opened = open_run_data(options, run, device, {});
-  const Data& data = opened.data;
-  const nn::ImageProcessor processor = fit_model_to_data(options, s.model, data);
-  set_threads(run.common);
-  warn(options, data.images.notes);
-
-  const nn::ViTConfig& config = s.model.vit;
-  manual_seed(uint64_t(run.training.seed));
-  nn::ViTForImageClassification model(config);
-  nn::to(model, device);
-  const int64_t parameters = nn::count_parameters(model).all;
-  return ImageRun(
-             {.options = options,
-              .words = words,
-              .settings = run,
-              .intro = intro(opened, config, parameters),
-              .report_title = "Training on " + data_title(run.data),
-              .report_subject = str("A vision transformer of ", config.num_hidden_layers,
-                                    " layers and width ", config.hidden_size, " learned ",
-                                    opened.classes.size(), " classes from scratch."),
-              .add_to_json = [&](nlohmann::json& result) { result["parameters"] = parameters; }},
-             {.data = data, .processor = processor, .model = model})
-      .run();
+  return train_images(
+      {.options = options, .words = words, .run = run, .model = s.model, .device = device});
 }
 
 }  // namespace papilio::cli
