@@ -13,7 +13,8 @@
 // Matrix products
 #include "autograd/ops/conv2d.h"  // conv2d(x, weight, bias, {stride, padding, dilation, groups})
 #include "autograd/ops/linear.h"  // linear(x, weight, bias): x W^T + bias; linear_gelu(x, weight, bias, approximate)
-#include "autograd/ops/matmul.h"  // matmul(a, b): A B, leading dimensions broadcast
+#include "autograd/ops/matmul.h"           // matmul(a, b): A B, leading dimensions broadcast
+#include "autograd/ops/quantize_scales.h"  // quantize_scales(w): double quantisation of nf4 and fp4
 #include "autograd/ops/quantized_linear.h"  // quantized_linear(x, w, bias), dequantize(w), quantize(w, kind): nf4, fp4, int8
 
 // Over dimensions

@@ -1,7 +1,10 @@
 #include "nn/detail/quant_state.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -128,6 +131,19 @@ void take_int8(QuantizedMatrix& q, Files& files) {
                Dims{q.out, q.in}, ", got ", q.codes.shape());
 }
 
+// As Python's json.dumps has it: the shortest text that reads back as x, with a point or an
+// exponent.
+std::string python_number(double x) {
+  const double size = std::abs(x);
+  const bool plain = size == 0 || (size >= 1e-4 && size < 1e16);
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), x,
+                                 plain ? std::chars_format::fixed : std::chars_format::scientific)
+                       .ptr;
+  const std::string number(text.data(), end);
+  return plain && number.find('.') == number.npos ? number + ".0" : number;
+}
+
 }  // namespace
 
 std::string quant_state_name(Quantization kind) {
@@ -140,16 +156,14 @@ Tensor state_of(const QuantizedMatrix& q) {
     *rows.data<uint8_t>() = 0;
     return copy_of(rows, q.device());
   }
-  nlohmann::ordered_json state{{"quant_type", name_of(q.kind)},
-                               {"blocksize", q.block_size},
-                               {"dtype", name_of(q.dtype)},
-                               {"shape", {q.out, q.in}}};
-  if (q.nested_absmax) {
-    state["nested_blocksize"] = q.nested_block_size;
-    state["nested_dtype"] = "float32";
-    state["nested_offset"] = q.nested_offset;
-  }
-  const std::string text = state.dump();
+  std::string text =
+      str("{\"quant_type\": \"", name_of(q.kind), "\", \"blocksize\": ", q.block_size,
+          ", \"dtype\": \"", name_of(q.dtype), "\", \"shape\": [", q.out, ", ", q.in, ']');
+  if (q.nested_absmax)
+    text +=
+        str(", \"nested_blocksize\": ", q.nested_block_size,
+            ", \"nested_dtype\": \"float32\", \"nested_offset\": ", python_number(q.nested_offset));
+  text += '}';
   return copy_of(tensor<uint8_t>(std::vector<uint8_t>(text.begin(), text.end())), q.device());
 }
 

@@ -13,6 +13,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/matrix.h"
+#include "autograd/ops/quantize_scales.h"
 #include "autograd/record.h"
 #include "kernels/dequantize.h"
 #include "kernels/gemm.h"
@@ -276,18 +277,7 @@ QuantizedMatrix quantize_like(const Tensor& w, const QuantizedMatrix& form) {
     return q.to(form.device());
   }
   quantize_in_blocks(q, x);
-  if (q.nested_absmax) {
-    const NoGrad no_grad;
-    double sum = 0;
-    for (const double scale : q.absmax.to_vector<double>()) sum += scale;
-    const auto offset = float(sum / double(std::max<int64_t>(1, q.absmax.numel())));
-    const Tensor rest = q.absmax - double(offset);
-    q.nested_offset = offset;
-    q.absmax = empty({rest.numel()}, {.dtype = DType::uint8});
-    q.nested_absmax = empty({blocks_of(rest.numel(), q.nested_block_size)});
-    cpu::quantize_8bit(view(q.absmax), view(q.nested_absmax), view(rest), view(q.nested_table),
-                       q.nested_block_size);
-  }
+  if (q.nested_absmax) q = quantize_scales(q);
   return q.to(form.device());
 }
 

@@ -14,7 +14,7 @@ namespace papilio::nn {
 
 // "weight.quant_state.bitsandbytes__nf4", below the layer's path; only of 4 bits.
 std::string quant_state_name(Quantization kind);
-// Its bytes, a JSON text; of int8 weight_format, 0 for rows.
+// Its bytes, a JSON text, as bitsandbytes writes them; of int8 weight_format, 0 for rows.
 Tensor state_of(const QuantizedMatrix& matrix);
 
 // Is this one of the names of the codes of the layer at `path` ("": the layer's own), and of what

@@ -9,6 +9,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
+#include "autograd/ops/quantize_scales.h"
 #include "autograd/ops/reduce.h"
 #include "nn/adapter.h"
 #include "nn/detail/layer_places.h"
@@ -93,7 +94,8 @@ void set_quantization_config(PretrainedModel& model) {
   model.other_config[kField] = config.dump();
 }
 
-QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind) {
+QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind,
+                                   const QuantizeOptions& options) {
   check(!is_quantized(model), "quantize_layers: the model is quantised already");
   const NoGrad no_grad;
   QuantizationResult result;
@@ -105,6 +107,7 @@ QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind) {
     if (model.in_head(path) || layer_places(path).empty()) return;
     const Tensor w = layer->matrix();
     QuantizedMatrix codes = quantize(w, kind);
+    if (options.use_double_quant) codes = quantize_scales(codes);
     const double size = norm(w), error = size > 0 ? norm(dequantize(codes) - w) / size : 0;
     ++result.layers;
     result.numbers += w.numel();

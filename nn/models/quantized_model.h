@@ -24,9 +24,14 @@ struct QuantizationResult {
   double error = 0, largest_error = 0;
   std::string worst;  // the layer of the largest
 };
+// How, beside the kind of codes.
+struct QuantizeOptions {
+  bool use_double_quant = false;  // the scales of nf4 and fp4 become codes, too
+};
 // Quantises every Linear and Conv1D in the model's lists of layers; embeddings, norms, biases and
-// heads stay numbers. Throws ArgumentError for a model that is quantised, or has no such layer, and
-// for adapters on it.
-QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind);
+// heads stay numbers. Throws ArgumentError for a model that is quantised, or has no such layer, for
+// adapters on it, and for int8 with double quantisation.
+QuantizationResult quantize_layers(PretrainedModel& model, Quantization kind,
+                                   const QuantizeOptions& options = {});
 
 }  // namespace papilio::nn

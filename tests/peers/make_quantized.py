@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/golden/quantized: matrices quantised by bitsandbytes' CPU build with what it makes of their codes again
-(matrices.safetensors), and small models whose layers Transformers has quantised and saved, with what these answer once
-their layers are the dequantised ones.
+(matrices.safetensors), means of many scales (means.safetensors), and small models whose layers Transformers has
+quantised and saved, with what these answer once their layers are the dequantised ones.
 
     make_quantized.py [OUT]        (written with torch 2.15, transformers 5.24, bitsandbytes 0.50.2, accelerate)
 """
@@ -48,6 +48,15 @@ def matrices():
     tensors["int8.weight_format"] = torch.tensor(0, dtype=torch.uint8)
     tensors["int8.values"] = F.int8_vectorwise_dequant(codes, scale)
     save_file({k: v.contiguous().clone() for k, v in tensors.items()}, OUT / "matrices.safetensors")
+
+
+# torch.mean of so many scales, on one thread: with more of them its bits may differ above 32,768.
+def means():
+    torch.set_num_threads(1)
+    counts = [1, 2, 3, 4, 5, 7, 8, 9, 31, 33, 96, 260, 263, 4096, 9216, 27648, 36864, 65537]
+    scales = [(torch.arange(n) * 40503 % 65536).float() / 262144 + 0.05 for n in counts]
+    save_file({"counts": torch.tensor(counts), "means": torch.stack([s.mean() for s in scales])},
+              OUT / "means.safetensors")
 
 
 # table[code] absmax, by the formula: if a row's length is a multiple of 16 and not of the block's size, bitsandbytes
@@ -102,6 +111,7 @@ if __name__ == "__main__":
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     matrices()
+    means()
     model("gpt2_nf4_double", AutoModelForCausalLM, GOLDEN / "gpt2" / "gpt2",
           BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True))
     model("vit_int8", AutoModelForImageClassification, GOLDEN / "transformers" / "vit",

@@ -40,7 +40,7 @@ namespace {
 
 struct Settings {
   std::string folder, to, base, out;
-  bool overwrite = false;
+  bool double_quant = false, overwrite = false;
   Common common;
 };
 
@@ -136,7 +136,10 @@ int under_names(const Options& options, const Settings& s) {
 }
 
 nn::QuantizationResult quantized(nn::PretrainedModel& model, const Settings& s) {
-  return of_model(s, [&] { return nn::quantize_layers(model, quantization_named(s.to).value()); });
+  return of_model(s, [&] {
+    return nn::quantize_layers(model, quantization_named(s.to).value(),
+                               {.use_double_quant = s.double_quant});
+  });
 }
 
 // The model with its layers quantised.
@@ -169,6 +172,7 @@ int as_quantized(const Options& options, const Settings& s) {
     print_json({{"command", "convert"},
                 {"model", s.folder},
                 {"to", s.to},
+                {"double_quant", s.double_quant},
                 {"out", s.out},
                 {"layers", result.layers},
                 {"numbers", result.numbers},
@@ -178,9 +182,10 @@ int as_quantized(const Options& options, const Settings& s) {
                 {"worst_layer", result.worst}});
   } else {
     std::printf(
-        "%lld layers in %s, %s bits a weight; |Q(W) - W| / |W| %s, at most %s (%s)\n"
+        "%lld layers in %s%s, %s bits a weight; |Q(W) - W| / |W| %s, at most %s (%s)\n"
         "%s: %s\n",
         static_cast<long long>(result.layers), s.to.c_str(),
+        s.double_quant ? ", scales quantised too" : "",
         short_number(8 * double(result.bytes) / double(result.numbers)).c_str(),
         short_number(result.error).c_str(), short_number(result.largest_error).c_str(),
         result.worst.c_str(), s.out.c_str(), written_in(s.out).c_str());
@@ -261,8 +266,9 @@ struct Form {
   ResultKind result;
   int (*write)(const Options&, const Settings&);
   bool needs_base = false;
+  bool has_scales = false;  // for --double-quant
 };
-constexpr bool kNeedsBase = true;
+constexpr bool kNeedsBase = true, kHasScales = true;
 constexpr Form kForms[] = {
     {"boft", ResultKind::adapter, as_boft, kNeedsBase},
     {"oft", ResultKind::adapter, as_oft},
@@ -275,8 +281,8 @@ constexpr Form kForms[] = {
      kNeedsBase},
     {"timm", ResultKind::model, as_timm},
     {"transformers", ResultKind::model, as_transformers},
-    {"nf4", ResultKind::model, as_quantized},
-    {"fp4", ResultKind::model, as_quantized},
+    {"nf4", ResultKind::model, as_quantized, !kNeedsBase, kHasScales},
+    {"fp4", ResultKind::model, as_quantized, !kNeedsBase, kHasScales},
     {"int8", ResultKind::model, as_quantized},
 };
 
@@ -310,6 +316,9 @@ Options declare(Settings& s) {
       "model folder the adapter is for; " +
           joined(names_of([](const Form& form) { return form.needs_base; }), ", ", " and ") +
           " need it");
+  options.flag("double-quant", s.double_quant,
+               "nf4 and fp4: quantise the blocks' scales, too, as bitsandbytes' "
+               "bnb_4bit_use_double_quant; 4.13 bits a weight instead of 4.5");
   add_out(options, s.out).required();
   add_overwrite(options, s.overwrite, "a model or adapter");
   add_common(options, s.common);
@@ -317,7 +326,7 @@ Options declare(Settings& s) {
   options.example("papilio convert runs/oft --to boft --base runs/base --out runs/as_boft");
   options.example("papilio convert runs/boft --to merged --base runs/base --out runs/merged");
   options.example("papilio convert runs/vit --to timm --out runs/timm");
-  options.example("papilio convert gpt2 --to nf4 --out gpt2-nf4");
+  options.example("papilio convert gpt2 --to nf4 --double-quant --out gpt2-nf4");
   return options;
 }
 
@@ -329,6 +338,7 @@ int convert(const Words& words) {
   if (!options.parse(words)) return 0;
   const Form& form = *std::ranges::find(kForms, s.to, &Form::name);
   set_threads(s.common);
+  options.applies_when(form.has_scales, {&s.double_quant}, "--to nf4 or fp4");
   check_result_folder(s.out, form.result, s.overwrite);
   check_not_half_replaced(s.folder);
   check<UsageError>(!s.base.empty() || !form.needs_base, "--to ", s.to,

@@ -53,6 +53,35 @@ TEST_CASE("a quantised GPT-2: convert, finetune, merge, evaluate, predict, gener
                      {"merge q merged --strength 0.5 --out x", 1, "codes do not blend"}});
 }
 
+TEST_CASE("convert --double-quant: fewer bits, said in config.json, kept by finetune and merge") {
+  const Workplace at;
+  test::train_base(at);
+  for (const std::string kind : {"nf4", "fp4"}) {
+    CAPTURE(kind);
+    const std::string line = "convert base --to " + kind, plain = kind, twice = kind + "-double";
+    const auto once = at.json(words(line + " --out " + plain)),
+               made = at.json(words(line + " --double-quant --out " + twice));
+    CHECK(once["double_quant"] == false);
+    CHECK(made["double_quant"] == true);
+    CHECK(made["numbers"] == once["numbers"]);
+    CHECK(made["error"].get<double>() != once["error"].get<double>());
+    CHECK(made["error"].get<double>() ==
+          doctest::Approx(once["error"].get<double>()).epsilon(0.01));
+    CHECK(loss(at, twice) == doctest::Approx(loss(at, "base")).epsilon(0.1));
+    at.json(words("finetune " + twice + " --classes 2-4 --epochs 1 -t query --out " + kind + "-a"));
+    at.json(words("merge " + twice + " " + kind + "-a --out " + kind + "-merged"));
+    for (const std::string& folder : {twice, kind + "-merged"}) {
+      const auto config = nlohmann::json::parse(at.bytes(folder + "/config.json"));
+      CHECK(config["quantization_config"]["bnb_4bit_use_double_quant"] == true);
+      CHECK(at.bytes(folder + "/model.safetensors").find("weight.nested_quant_map") !=
+            std::string::npos);
+    }
+    CHECK(at.run(words("inspect " + twice)).out.find(kind) != std::string::npos);
+  }
+  check_refused(at, {{"convert base --to int8 --double-quant --out x", 2,
+                      "--double-quant: has a meaning only with --to nf4 or fp4"}});
+}
+
 TEST_CASE("a quantised ViT: a head of its own stays numbers, and is read back") {
   const Workplace at;
   test::train_base(at);
