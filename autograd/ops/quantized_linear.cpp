@@ -130,8 +130,8 @@ Tensor columns(const Tensor& x, int64_t first, int64_t count) {
 
 // x W^T (+ bias), x: (R, in).
 Tensor product(const Tensor& x, const QuantizedMatrix& w, const Tensor& bias) {
-  const Tensor rows = gemm_operand(kName, x),
-               y = empty({x.size(0), w.out}, {x.dtype(), x.device()});
+  const Tensor rows = gemm_operand(kName, x);
+  Tensor y = empty({x.size(0), w.out}, {x.dtype(), x.device()});
   Rows(w).tiles(x.dtype(), [&](const Tensor& tile, int64_t first) {
     const Tensor part = columns(y, first, tile.size(0));
     const Tensor b = gemm_operand(kName, transposed(tile));

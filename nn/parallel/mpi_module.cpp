@@ -1,5 +1,8 @@
 // The module papilio_mpi: the one file that knows mpi.h.
 #include <mpi.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <iterator>
@@ -133,7 +136,23 @@ int finalize() {
   return MPI_Finalize();
 }
 
+// Bytes that the launcher has not yet read of what this process said.
+int unread_bytes() {
+  int all = 0;
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat about = {};
+    int bytes = 0;
+    if (::fstat(stream, &about) == 0 && S_ISFIFO(about.st_mode) &&
+        ::ioctl(stream, FIONREAD, &bytes) == 0)
+      all += bytes;
+  }
+  return all;
+}
+
+// Open MPI 5's launcher drops what it has not passed on when a rank aborts: the reason.
 int abort(int code) {
+  for (int i = 0; i < 100 && unread_bytes() > 0; ++i) ::usleep(10'000);
+  ::usleep(100'000);
   return MPI_Abort(MPI_COMM_WORLD, code);
 }
 

@@ -49,8 +49,7 @@ TEST_CASE("ranks: one that fails ends all with its own reason, said once") {
     write_bytes(picture.path(), std::string(picture.file_size(), 'x'));  // sizes are compared
   const std::string line = std::string(papilio_program) +
                            " train --data photos --epochs 2 --test-share 0 --out run" + kSmall;
-  const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line +
-                                       " : -n 1 --wdir " + (at / "b").string() + ' ' + line));
+  const Outcome outcome = at.run_in({"a", "b"}, line);
   CHECK_MESSAGE(outcome.code != 0, outcome.err);
   const auto said = own_lines(outcome.err);
   REQUIRE_MESSAGE(said.size() == 1, outcome.err);
@@ -77,7 +76,7 @@ TEST_CASE("ranks: other options, data or programs are refused at the start, by n
   const std::string line = std::string(papilio_program) + " train --out run --quiet " + kModel;
   const auto refused = [&](const std::string& one, const std::string& other) {
     const Outcome outcome =
-        at.run(words("-n 1 " + line + one + " : -n 1 " + line + other + " : -n 1 " + line + one));
+        at.run_each({"exec " + line + one, "exec " + line + other, "exec " + line + one});
     CHECK_MESSAGE(outcome.code != 0, outcome.err);
     const auto said = own_lines(outcome.err);
     REQUIRE_MESSAGE(said.size() == 1, outcome.err);
@@ -90,8 +89,9 @@ TEST_CASE("ranks: other options, data or programs are refused at the start, by n
   CHECK(options.ends_with("'lr = 0.02', there 'lr = 0.01'"));
   // The same command of another program.
   if (*emulated_program != '\0') {
-    const Outcome program = at.run(words("-n 1 " + line + ": -n 1 " + emulated_program +
-                                         line.substr(std::string(papilio_program).size())));
+    const Outcome program =
+        at.run_each({"exec " + line, "exec " + (emulated_program +
+                                                line.substr(std::string(papilio_program).size()))});
     CHECK_MESSAGE(program.code != 0, program.err);
     const auto other = own_lines(program.err);
     REQUIRE_MESSAGE(other.size() == 1, program.err);
@@ -102,8 +102,7 @@ TEST_CASE("ranks: other options, data or programs are refused at the start, by n
   write_pictures(at / "b/photos/train", 13);
   const std::string photos =
       std::string(papilio_program) + " train --data photos --out run --test-share 0" + kSmall;
-  const Outcome data = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + photos +
-                                    " : -n 1 --wdir " + (at / "b").string() + ' ' + photos));
+  const Outcome data = at.run_in({"a", "b"}, photos);
   CHECK_MESSAGE(data.code != 0, data.err);
   const auto said = own_lines(data.err);
   REQUIRE_MESSAGE(said.size() == 1, data.err);
@@ -120,8 +119,7 @@ TEST_CASE("ranks: another model at one rank is refused, by the first parameter t
   const std::string line = std::string(papilio_program) +
                            " finetune base --classes 2-3 --method lora -r 2 --epochs 1 --quiet "
                            "--out run";
-  const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line +
-                                       " : -n 1 --wdir " + (at / "b").string() + ' ' + line));
+  const Outcome outcome = at.run_in({"a", "b"}, line);
   CHECK_MESSAGE(outcome.code != 0, outcome.err);
   const auto said = own_lines(outcome.err);
   REQUIRE_MESSAGE(said.size() == 1, outcome.err);
@@ -147,8 +145,7 @@ TEST_CASE("ranks: a model that computes otherwise at one rank is refused, by the
     const size_t place = text.find(from);
     REQUIRE(place != text.npos);
     write_bytes(at / ("other/base/" + file), text.replace(place, from.size(), to));
-    const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "one").string() + ' ' + line +
-                                         " : -n 1 --wdir " + (at / "other").string() + ' ' + line));
+    const Outcome outcome = at.run_in({"one", "other"}, line);
     CHECK_MESSAGE(outcome.code != 0, outcome.err);
     const auto said = own_lines(outcome.err);
     REQUIRE_MESSAGE(said.size() == 1, outcome.err);
@@ -171,8 +168,7 @@ TEST_CASE("ranks: pictures of other sizes under the same names are other data") 
   write_bytes(at / "b/photos/train/dark/3.png", plain_png(64, 64, 9, 9, 9));
   const std::string line = std::string(papilio_program) +
                            " train --data photos --epochs 1 --test-share 0 --out run" + kSmall;
-  const Outcome outcome = at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line +
-                                       " : -n 1 --wdir " + (at / "b").string() + ' ' + line));
+  const Outcome outcome = at.run_in({"a", "b"}, line);
   CHECK_MESSAGE(outcome.code != 0, outcome.err);
   const auto said = own_lines(outcome.err);
   REQUIRE_MESSAGE(said.size() == 1, outcome.err);
@@ -185,7 +181,7 @@ TEST_CASE("ranks: another command, or an option at one rank alone, is named") {
   const Ranks at;
   const std::string train = std::string(papilio_program) + " train --quiet --out run " + kModel;
   const auto said = [&](const std::string& other) {
-    const Outcome outcome = at.run(words("-n 1 " + train + " : -n 1 " + other));
+    const Outcome outcome = at.run_each({"exec " + train, "exec " + other});
     CHECK_MESSAGE(outcome.code != 0, outcome.err);
     const auto lines = own_lines(outcome.err);
     REQUIRE_MESSAGE(lines.size() == 1, outcome.err);
@@ -234,8 +230,7 @@ TEST_CASE("ranks: other kernels of products are refused where bits are promised,
   const Ranks at;
   const std::string line = std::string(papilio_program) + " train --quiet --epochs 1 " + kModel;
   const auto with = [&](const std::string& more) {
-    return at.run(
-        words("-n 1 " + line + more + " : -n 1 env OPENBLAS_CORETYPE=Nehalem " + line + more));
+    return at.run_each({"exec " + line + more, "exec env OPENBLAS_CORETYPE=Nehalem " + line + more});
   };
   const Outcome refused = with(" --reproducible 2 --out bits");
   CHECK_MESSAGE(refused.code != 0, refused.err);
@@ -260,8 +255,7 @@ TEST_CASE("ranks: folders need not be shared, and data that one rank lacks are i
   const auto run_in = [&](const std::string& other) {
     const std::string line = std::string(papilio_program) +
                              " train --data photos --epochs 1 --test-share 0 --out run" + kSmall;
-    return at.run(words("-n 1 --wdir " + (at / "a").string() + ' ' + line + " : -n 1 --wdir " +
-                        (at / other).string() + ' ' + line));
+    return at.run_in({"a", other}, line);
   };
   const Outcome apart = run_in("b");
   CHECK_MESSAGE(apart.code == 0, apart.err);

@@ -29,6 +29,7 @@ class Ranks : public Workplace {
     set_environment("OMPI_ALLOW_RUN_AS_ROOT", "1");
     set_environment("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
     set_environment("OMPI_MCA_rmaps_base_oversubscribe", "1");
+    set_environment("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe");  // Open MPI 5
     set_environment("OMP_WAIT_POLICY", "passive");
     set_environment("OMP_NUM_THREADS", "1");
     set_environment("PAPILIO_MPI_MODULE", mpi_module);
@@ -52,6 +53,28 @@ class Ranks : public Workplace {
     return words("-n " + std::to_string(n) + ' ' + papilio_program + ' ' + command);
   }
   Outcome run_ranks(int n, const std::string& command) const { return run(line(n, command)); }
+  // Open MPI 5's kills the ranks a moment after Ctrl-C or SIGTERM, and drops what they say.
+  bool kills_at_once() const {
+    return Workplace::run({"--version"}).out.find("(Open MPI) 5.") != std::string::npos;
+  }
+  // A command of the shell's for each rank. Not mpirun's colons: Open MPI 5.0's crashes at them in
+  // some systems (open-mpi/ompi#13303).
+  Outcome run_each(const std::vector<std::string>& commands) const {
+    std::string script = "case $OMPI_COMM_WORLD_RANK in\n";
+    for (size_t rank = 0; rank < commands.size(); ++rank)
+      script += std::to_string(rank) + ") " + commands[rank] + " ;;\n";
+    write_bytes(*this / "each.sh", script + "esac\n");
+    return run(
+        words("-n " + std::to_string(commands.size()) + " sh " + (*this / "each.sh").string()));
+  }
+  // The same, one in each of these folders.
+  Outcome run_in(const std::vector<std::string>& folders, const std::string& command) const {
+    std::vector<std::string> commands;
+    commands.reserve(folders.size());
+    for (const std::string& folder : folders)
+      commands.push_back("cd " + (*this / folder).string() + " && exec " + command);
+    return run_each(commands);
+  }
   nlohmann::json json_of(int n, const std::string& command) const {
     const Outcome outcome = run_ranks(n, command + " --json --quiet");
     REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
