@@ -68,7 +68,7 @@ TimmViTConfig timm_config(const Config& c, double mlp_ratio) {
 }
 
 TimmViTConfig timm_config_of_vit(const ViTConfig& c) {
-  const TimmViTConfig config = timm_config(c, double(c.intermediate_size) / double(c.hidden_size));
+  TimmViTConfig config = timm_config(c, double(c.intermediate_size) / double(c.hidden_size));
   check(config.hidden() == c.intermediate_size, "to_timm: intermediate_size ", c.intermediate_size,
         " is no whole product of hidden_size ", c.hidden_size, " and an mlp_ratio");
   return config;

@@ -149,7 +149,8 @@ int unread_bytes() {
   return all;
 }
 
-// Open MPI 5's launcher drops what it has not passed on when a rank aborts: the reason.
+// Open MPI 5's launcher drops what a rank said, the reason among it, if it has not passed it on
+// before the abort: time to read it, then to pass it on.
 int abort(int code) {
   for (int i = 0; i < 100 && unread_bytes() > 0; ++i) ::usleep(10'000);
   ::usleep(100'000);

@@ -25,11 +25,11 @@ struct TrainingData {
   std::vector<std::string> class_names;  // the labels' of all parts
   nn::Batches train, validation, test;
   int64_t workers = 0;
-  int64_t evaluation_batch = 1;  // images of the other parts at a time
+  int64_t evaluation_batch = 1;  // samples of the other parts at a time
   Dims image_shape = {};         // (C, H, W)
   int64_t sequence_length = 0;   // of text: the tokens that the longest sample has
 };
-// The training part with its random changes. Evaluating takes as many images at a time as training
+// The training part with its random changes. Evaluating takes as many samples at a time as training
 // does, so that it takes no more memory.
 TrainingData training_data(const Data& data, const DataSettings& settings,
                            const nn::ImageProcessor& processor, const AugmentSettings& augment,

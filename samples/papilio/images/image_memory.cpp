@@ -7,7 +7,7 @@
 
 namespace papilio::cli {
 
-MemoryQuestion memory_question(nn::ImageClassifier& model, const PlannedImages& images,
+MemoryQuestion memory_question(nn::ImageClassifier& model, const ImagesInMemory& images,
                                const TrainingSettings& settings) {
   const nn::ImageClassifier::Shape m = model.shape();
   const int64_t height = images.shape[1], width = images.shape[2];

@@ -9,14 +9,14 @@
 
 namespace papilio::cli {
 
-struct PlannedImages {
+struct ImagesInMemory {
   Dims shape;  // (C, H, W)
   bool validates = true;
   int64_t workers = 0;
   bool resizable = false;  // --image-size may be another
 };
 // The model outlives the question, which may make it take images of any size.
-MemoryQuestion memory_question(nn::ImageClassifier& model, const PlannedImages& images,
+MemoryQuestion memory_question(nn::ImageClassifier& model, const ImagesInMemory& images,
                                const TrainingSettings& settings);
 
 }  // namespace papilio::cli

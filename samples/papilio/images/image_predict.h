@@ -11,10 +11,10 @@
 namespace papilio::cli {
 
 struct ImageQuestion {
-  std::string model, adapter, digit, corrupt = "fail", out;
+  std::string model, adapter, digit, corrupt, out;
   std::vector<std::string> images;  // files, and folders of pictures
-  int64_t top = 3, image_size = 0;
-  bool ignore_unused = false;
+  int64_t top, image_size;
+  bool ignore_unused;
 };
 // What `papilio predict` says of images: the likeliest classes of each. Returns the exit code.
 int predict_images(const Options& options, const ImageQuestion& question, Common& common);

@@ -74,7 +74,7 @@ TrainingSettings divided(const TrainingSettings& s, int64_t batch_size) {
 // (tests/bench/results, 2026-11-30).
 constexpr int64_t kWideTokens = 1024;
 
-// The largest batch that divides the step, has `least` images or more, and fits; all of the step
+// The largest batch that divides the step, has `least` samples or more, and fits; all of the step
 // only if it is `whole`.
 std::optional<TrainingSettings> accumulated(const MemoryQuestion& q, const TrainingSettings& s,
                                             bool whole, int64_t least) {
@@ -191,7 +191,7 @@ RunMemory plan_memory(const MemoryQuestion& q) {
       .ranks = ranks(), .reproducible_parts = s.reproducible, .gradients = gradients_of(s)};
   nn::set_recompute(q.model, nn::recompute_named(s.recompute));
   nn::PlannedTraining run = q.run(s, q.size);
-  run.batch_size = images_at_a_time(s);
+  run.batch_size = samples_at_a_time(s);
   run.accumulation_steps = s.accumulate;
   run.evaluation_batch = q.validates ? s.batch_size : 0;
   run.batches_ahead = q.workers * nn::Loader::Options{}.prefetch;

@@ -109,7 +109,7 @@ DType gradients_of(const TrainingSettings& s) {
   return s.gradients == "bfloat16" ? DType::bfloat16 : DType::float32;
 }
 
-int64_t images_at_a_time(const TrainingSettings& s) {
+int64_t samples_at_a_time(const TrainingSettings& s) {
   const int64_t parts = std::max<int64_t>(ranks().size(), s.reproducible);
   return (s.batch_size + parts - 1) / parts;
 }

@@ -20,7 +20,7 @@ nn::DataParallel parallel_of(const TrainingSettings& settings);
 // What gradients travel as.
 DType gradients_of(const TrainingSettings& settings);
 // Images that a rank computes at a time.
-int64_t images_at_a_time(const TrainingSettings& settings);
+int64_t samples_at_a_time(const TrainingSettings& settings);
 
 // Throws RankError, at all ranks, if programs, settings, what models are besides their weights,
 // data (by their digest) or frozen parameters differ, and names the difference; kernels of products

@@ -19,7 +19,8 @@ void check_text_options(const TextCommand& c, const std::vector<std::string>& fo
 
 namespace {
 
-// Inputs of the longest sample, at most `most`, which all but the last of packed ones have.
+// The number of inputs of the longest sample: `most` at most, as packed ones have, but for the
+// last.
 int64_t longest(const nn::TextData& part, int64_t most) {
   int64_t tokens = 0;
   for (int64_t i = 0; part != nullptr && i < part->size() && tokens < most; ++i)

@@ -53,12 +53,13 @@ class Ranks : public Workplace {
     return words("-n " + std::to_string(n) + ' ' + papilio_program + ' ' + command);
   }
   Outcome run_ranks(int n, const std::string& command) const { return run(line(n, command)); }
-  // Open MPI 5's kills the ranks a moment after Ctrl-C or SIGTERM, and drops what they say.
+  // Open MPI 5's launcher kills the ranks a moment after Ctrl-C or SIGTERM, and drops what they
+  // say.
   bool kills_at_once() const {
     return Workplace::run({"--version"}).out.find("(Open MPI) 5.") != std::string::npos;
   }
-  // A command of the shell's for each rank. Not mpirun's colons: Open MPI 5.0's crashes at them in
-  // some systems (open-mpi/ompi#13303).
+  // A command of the shell's for each rank. Not mpirun's own way, at which that of Open MPI
+  // 5.0 crashes in some systems (open-mpi/ompi#13303).
   Outcome run_each(const std::vector<std::string>& commands) const {
     std::string script = "case $OMPI_COMM_WORLD_RANK in\n";
     for (size_t rank = 0; rank < commands.size(); ++rank)

@@ -110,13 +110,18 @@ TEST_CASE("text: a run that would take more memory than it may is refused, or fi
 TEST_CASE("text: samples that are not packed are planned at the length of the longest") {
   const Workplace at;
   std::string lines;
-  for (int i = 0; i < 40; ++i)
-    lines += R"({"text": "The quick brown fox jumps over the lazy dog."})"
-             "\n";
+  // One in eight is six times as long: a plan by another sample would be far below.
+  for (int i = 0; i < 40; ++i) {
+    lines += R"({"text": ")";
+    for (int part = 0; part < (i % 8 == 0 ? 6 : 1); ++part) lines += "The quick brown fox jumps. ";
+    lines += "\"}\n";
+  }
   write_bytes(at / "fox.jsonl", lines);
   const std::string line = "finetune " + kModel + " --data fox.jsonl --no-pack --epochs 1 ";
   const auto run = at.json(words(line + "--out a"));
-  CHECK(run["memory_plan"]["needed"].get<double>() < 1.1 * run["peak_memory_bytes"].get<double>());
+  const double needed = run["memory_plan"]["needed"], peak = run["peak_memory_bytes"];
+  CHECK(needed < 1.1 * peak);
+  CHECK(needed > 0.9 * peak);
 }
 
 }  // namespace papilio::test
