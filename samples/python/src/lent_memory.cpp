@@ -20,7 +20,9 @@ void Lender::gets_back() const noexcept {
   if (stream) return stream->waits_for_ours_at_the_end();
   try {
     synchronize(device);
-  } catch (const Error&) {  // whoever waits next hears of it
+  } catch (const Error&) {
+    // A failure of the device, of which whoever waits next hears; or a graph is being recorded, in
+    // which nobody can wait: the module offers none today.
   }
 }
 

@@ -24,7 +24,8 @@ int64_t number_of(const char* operation, nb::handle number) {
 }
 
 // After a failure of the device, or of the driver at the process' end, there is no order to make;
-// whoever waits for the device hears of it.
+// whoever waits for the device hears of it. Nor is there one while a graph is being recorded, which
+// another library's stream is no part of: the module offers no graphs today.
 template <class F>
 void quietly(F f) noexcept {
   try {
