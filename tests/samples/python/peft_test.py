@@ -329,6 +329,22 @@ def test_what_is_left_to_peft():
         pp.peft.accelerate(Mixed())
 
 
+def test_devices_are_looked_at():
+    model = model_of("boft")
+    model.to("meta")
+    done = pp.peft.accelerate(model)
+    assert len(done.layers) == 2 and not done.left
+    pp.peft.restore(model)
+
+    class Elsewhere(torch.Tensor):  # on a device that this PyTorch has only the name of
+        device = torch.device("mps")
+
+    layer = model.base_model.model.a.base_layer
+    layer.weight = torch.nn.Parameter(layer.weight.detach().as_subclass(Elsewhere), requires_grad=False)
+    done = pp.peft.accelerate(model)
+    assert len(done.layers) == 1 and list(done.left.values()) == ["it is on mps, where Papilio does not compute"]
+
+
 def test_unknown_versions_are_named(monkeypatch):
     from papilio.peft import _versions
 

@@ -33,7 +33,9 @@ def accelerate(model):
     saving stay as they are. On a GPU this takes a Papilio built with CUDA; the work is ordered on
     PyTorch's current stream. Whatever Papilio does not compute goes through PEFT's code as before:
     so do torch.autocast to float16, and on the CPU OFT and LoRA in 16 bits where papilio.products()
-    is "openblas", which would be slower.
+    is "openblas", which would be slower. Devices are looked at when
+    accelerate is called: a layer on one where Papilio does not compute is left to PEFT, and after a
+    move elsewhere takes another call. A layer on "meta", which is yet to be moved, is not left.
 
     BOFT with boft_n_butterfly_factor > 1: PEFT makes one factor without its CUDA extension; here the
     missing ones are added, as identities, so the function stays the same. Their parameters are new:

@@ -69,6 +69,8 @@ def _why_not(layer):
     device = layer.base_layer.weight.device
     if device.type == "cuda" and not _bridge.computes_on(device):
         return f"it is on {device}, and this Papilio has {papilio.cuda_device_count() or 'no'} GPUs"
+    if device.type != "meta" and not _bridge.computes_on(device):
+        return f"it is on {device}, where Papilio does not compute"
     if "forward" in layer.__dict__ and not _is_ours(layer, "forward"):
         return "somebody else has replaced its forward"
     return None
