@@ -1,5 +1,8 @@
 // The emulated device for tests in Python, which call these by ctypes: what another library would
 // ask of it, and the order that came about.
+#include <Python.h>
+
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,6 +15,17 @@
 
 using papilio::cuda::stream_handle;
 using papilio::cuda::StreamNumber;
+
+namespace {
+
+std::atomic<int> waits = 0, waits_with_lock = 0;
+
+void count_wait() {
+  ++waits;
+  waits_with_lock += PyGILState_Check();
+}
+
+}  // namespace
 
 // A new stream of another library's.
 PAPILIO_TO_PYTHON StreamNumber emulated_stream(int device) {
@@ -35,6 +49,17 @@ PAPILIO_TO_PYTHON bool emulated_waits_for(StreamNumber stream, StreamNumber othe
 }
 PAPILIO_TO_PYTHON bool emulated_host_waited_for(StreamNumber other) {
   return emulator::host_waited_for_all_of(stream_handle(other));
+}
+// How often the host waits from now on, and how often its thread has Python's lock then.
+PAPILIO_TO_PYTHON void emulated_count_waits() {
+  waits = waits_with_lock = 0;
+  emulator::before_host_waits(count_wait);
+}
+PAPILIO_TO_PYTHON int emulated_waits() {
+  return waits;
+}
+PAPILIO_TO_PYTHON int emulated_waits_with_lock() {
+  return waits_with_lock;
 }
 PAPILIO_TO_PYTHON size_t emulated_allocations() {
   return emulator::allocations_alive();

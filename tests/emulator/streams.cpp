@@ -1,6 +1,7 @@
 #include "tests/emulator/streams.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <set>
@@ -14,6 +15,7 @@ std::mutex mutex;
 int streams = 0, events = 0;
 EmulatedStream host = {.device = -1, .waited = {}};  // what it has waited for
 std::set<const EmulatedStream*> blocking;
+std::atomic<void (*)()> before_wait = nullptr;
 
 // cudaStreamLegacy and cudaStreamPerThread, the handles 1 and 2, are streams of the device in use.
 // A thread's outlives it: others may wait for what it was asked for.
@@ -30,6 +32,9 @@ EmulatedStream* stream_of(cudaStream_t handle) {
     if (found->blocking) blocking.insert(found);
   }
   return found;
+}
+void host_waits() {
+  if (const auto f = before_wait.load()) f();
 }
 bool is_legacy(cudaStream_t handle) {
   return reinterpret_cast<uintptr_t>(handle) == 1;
@@ -62,6 +67,9 @@ bool host_waited_for_all_of(cudaStream_t other) {
   const std::lock_guard lock(mutex);
   const EmulatedStream* first = stream_of(other);
   return host.waited[first] == first->asked;
+}
+void before_host_waits(void (*f)()) {
+  before_wait = f;
 }
 int streams_alive() {
   const std::lock_guard lock(mutex);
@@ -106,6 +114,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (stream == nullptr) return emulator::keep_error(cudaErrorInvalidResourceHandle);
   if (const cudaError_t status = emulator::not_in_a_graph(); status != cudaSuccess) return status;
+  host_waits();
   const std::lock_guard lock(mutex);
   const EmulatedStream* done = stream_of(stream);
   wait_for(host, done, done->asked);
@@ -142,5 +151,6 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  host_waits();
   return emulator::not_in_a_graph();
 }

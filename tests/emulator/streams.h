@@ -29,6 +29,8 @@ void ask(cudaStream_t stream);
 // Does `stream`, or the host, wait for all that `other` was asked for so far?
 bool waits_for_all_of(cudaStream_t stream, cudaStream_t other);
 bool host_waited_for_all_of(cudaStream_t other);
+// Calls f before each wait of the host's.
+void before_host_waits(void (*f)());
 // Those that were made and not destroyed.
 int streams_alive();
 int events_alive();

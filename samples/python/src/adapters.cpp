@@ -55,7 +55,7 @@ void bind_life(nb::class_<Adapters>& a) {
        [](Adapters& a, const std::string& name, const Config& c) {
          return a.model->add_adapter(name, c.config);
        },
-       nb::arg("name"), nb::arg("config"),
+       nb::arg("name"), nb::arg("config"), Unlocked(),
        "Attaches one without activating it, but for the first; returns warnings.")
       .def(
           "set_adapter", [](Adapters& a, const Names& names) { a.model->set_adapter(names); },

@@ -198,7 +198,7 @@ void bind_creation(nb::module_& m) {
       [](int64_t n, DType dtype, const std::string& device) {
         return arange(n, options_of(dtype, device));
       },
-      nb::arg("n"), nb::arg("dtype") = DType::int64, nb::arg("device") = "cpu",
+      nb::arg("n"), nb::arg("dtype") = DType::int64, nb::arg("device") = "cpu", Unlocked(),
       "0, 1, ..., n - 1.");
   m.def(
       "linspace",
@@ -206,7 +206,7 @@ void bind_creation(nb::module_& m) {
         return linspace(first, last, n, options_of(dtype, device));
       },
       nb::arg("first"), nb::arg("last"), nb::arg("n"), nb::arg("dtype") = DType::float32,
-      nb::arg("device") = "cpu", "n values from first to last, both included.");
+      nb::arg("device") = "cpu", Unlocked(), "n values from first to last, both included.");
   m.def(
       "eye",
       [](int64_t n, DType dtype, const std::string& device) {

@@ -11,6 +11,7 @@
 #include "samples/python/src/interchange.h"
 #include "samples/python/src/read_only.h"
 #include "samples/python/src/streams.h"
+#include "samples/python/src/unlocked.h"
 #include "tensor/copy.h"
 #include "tensor/device.h"
 #include "tensor/error.h"
@@ -187,7 +188,7 @@ nb::object export_dlpack(const Tensor& x, const DlpackRequest& request) {
   if (read_only && !versioned)
     throw nb::buffer_error("DLPack below version 1 cannot say that it is read-only");
   const PeerStream consumer("__dlpack__", device, request.stream);
-  const Tensor y = copied ? copy_of(x, device) : x;
+  const Tensor y = copied ? unlocked(x.device(), [&] { return copy_of(x, device); }) : x;
   consumer.waits_for_ours();
   if (!versioned) return capsule(hold<dlpack::Managed>(y, consumer), "dltensor");
   auto* managed = hold<dlpack::ManagedVersioned>(y, consumer);

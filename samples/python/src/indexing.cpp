@@ -10,7 +10,9 @@
 #include "autograd/ops/shape.h"
 #include "samples/python/src/bindings.h"
 #include "samples/python/src/interchange.h"
+#include "samples/python/src/unlocked.h"
 #include "tensor/copy.h"
+#include "tensor/device.h"
 #include "tensor/error.h"
 
 namespace papilio::python {
@@ -43,8 +45,14 @@ Tensor indexed(const Tensor& x, int dim, const Tensor& index) {
         index.dtype() == DType::boolean ? "; where() chooses by a mask" : "");
   check(index.dim() <= 1, "index: expected one dimension, got shape ", index.shape(),
         "; gather() and embedding() take more");
-  const Tensor picked = index_select(x, dim, index);
+  const Tensor picked = unlocked(x.device(), [&] { return index_select(x, dim, index); });
   return index.dim() == 0 ? select(picked, dim, 0) : picked;
+}
+
+// Copies between devices wait for the GPU.
+void write(const Tensor& target, const Tensor& value) {
+  const Device device = target.device().is_cpu() ? value.device() : target.device();
+  unlocked(device, [&] { copy_(target, value); });
 }
 
 }  // namespace
@@ -94,9 +102,9 @@ void set_item(const Tensor& x, nb::handle key, nb::handle value) {
   check(target.storage() == x.storage(),
         "setitem: a tensor as index makes a copy, which would take the value in vain");
   if (nb::isinstance<Tensor>(value)) {
-    copy_(target, nb::cast<const Tensor&>(value).detach());
+    write(target, nb::cast<const Tensor&>(value).detach());
   } else if (is_array(value) && PyNumber_Check(value.ptr()) != 0 && !PyFloat_Check(value.ptr())) {
-    copy_(target, import_array(value, std::nullopt));
+    write(target, import_array(value, std::nullopt));
   } else {
     fill_(target, nb::cast<double>(value));
   }

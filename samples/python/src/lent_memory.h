@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "samples/python/src/streams.h"
+#include "samples/python/src/unlocked.h"
 #include "tensor/device.h"
 #include "tensor/dims.h"
 #include "tensor/dtype.h"
@@ -42,9 +43,9 @@ struct Lender {
 template <class T>
 std::shared_ptr<void> kept(T* array, void (*release)(T*), const Lender& lender) {
   return {array, [release, lender](void* owned) {
-            lender.gets_back();
-            if (!Py_IsInitialized()) return;
+            if (!Py_IsInitialized()) return lender.gets_back();
             const nanobind::gil_scoped_acquire lock;
+            unlocked(lender.device, [&] { lender.gets_back(); });
             release(static_cast<T*>(owned));
           }};
 }

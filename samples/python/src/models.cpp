@@ -101,6 +101,15 @@ void set_trainable(Classifier& c, bool on, const std::string& name) {
   check(found, "set_trainable: no parameter and no module has the name \"", name, "\"");
 }
 
+nb::object to_device(nb::handle self, const std::string& device) {
+  nn::Module& model = *nb::cast<Classifier&>(self).model;
+  {
+    const nb::gil_scoped_release unlocked;
+    nn::to(model, device_named("to", device));
+  }
+  return nb::borrow(self);
+}
+
 void set_classes(Classifier& c, const std::vector<std::string>& class_names) {
   check(!class_names.empty(), "reset_classifier: expected names of classes");
   c.model->reset_classifier(int64_t(class_names.size()));
@@ -136,15 +145,10 @@ void bind_models(nb::module_& m) {
       .def_prop_ro(
           "device", [](Classifier& c) { return str(nn::device_of(*c.model)); },
           "\"cpu\" or \"cuda:0\".")
-      .def(
-          "to",
-          [](nb::handle self, const std::string& device) {
-            nn::to(*nb::cast<Classifier&>(self).model, device_named("to", device));
-            return nb::borrow(self);
-          },
-          nb::arg("device"), nb::sig("def to(self, device: str) -> ImageClassifier"),
-          "Moves it to \"cpu\" or \"cuda:0\", where fit's batches follow it. Optimisers are made\n"
-          "afterwards.")
+      .def("to", to_device, nb::arg("device"),
+           nb::sig("def to(self, device: str) -> ImageClassifier"),
+           "Moves it to \"cpu\" or \"cuda:0\", where fit's batches follow it. Optimisers are made\n"
+           "afterwards.")
       .def(
           "train", [](Classifier& c, bool on) { nn::train(*c.model, on); }, nb::arg("on") = true,
           "Training mode, in which dropout acts.")

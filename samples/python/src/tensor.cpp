@@ -25,6 +25,7 @@
 #include "samples/python/src/bindings.h"
 #include "samples/python/src/interchange.h"
 #include "samples/python/src/read_only.h"
+#include "samples/python/src/unlocked.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/device_named.h"
@@ -36,6 +37,12 @@ namespace papilio::python {
 
 namespace {
 
+// x's elements, on the CPU.
+Tensor read(const Tensor& x) {
+  return unlocked(x.device(), [&] { return cpu_data(x); });
+}
+
+// The only element, of a tensor on the CPU, as Python has it.
 nb::object number_at(const Tensor& x) {
   switch (x.dtype()) {
     case DType::boolean:
@@ -49,11 +56,21 @@ nb::object number_at(const Tensor& x) {
   }
 }
 
-nb::object to_list(const Tensor& x) {
+nb::object rows_of(const Tensor& x) {
   if (x.dim() == 0) return number_at(x);
   nb::list rows;
-  for (int64_t i = 0; i < x.size(0); ++i) rows.append(to_list(select(x, 0, i)));
+  for (int64_t i = 0; i < x.size(0); ++i) rows.append(rows_of(select(x, 0, i)));
   return rows;
+}
+
+nb::object to_list(const Tensor& x) {
+  return rows_of(read(x));
+}
+
+// The only element, of a tensor anywhere.
+template <class T>
+T value_of(const Tensor& x) {
+  return unlocked(x.device(), [&] { return x.item<T>(); });
 }
 
 // An array of NumPy's on x's memory. Its bfloat16 is that of the package ml_dtypes.
@@ -71,9 +88,11 @@ nb::object numpy(nb::handle self) {
 }
 
 std::string text_of(const Tensor& x) {
-  std::ostringstream out;
-  out << x;
-  return out.str();
+  return unlocked(x.device(), [&] {
+    std::ostringstream out;
+    out << x;
+    return out.str();
+  });
 }
 
 std::string device_name(const Tensor& x) {
@@ -92,7 +111,7 @@ using State = std::tuple<nb::bytes, Dims, DType, bool>;
 State state_of(const Tensor& x) {
   check(!x.requires_grad() || x.node()->is_leaf(),
         "pickle: the tensor was computed by an operation, whose graph cannot be kept; detach() it");
-  const Tensor own = contiguous_data(cpu_data(x));
+  const Tensor own = contiguous_data(read(x));
   const size_t bytes = size_t(own.numel()) * size_of(own.dtype());
   return {nb::bytes(bytes > 0 ? own.raw_data() : "", bytes), own.shape(), own.dtype(),
           x.requires_grad()};
@@ -166,7 +185,8 @@ void bind_values(nb::class_<Tensor>& t) {
   t.def(
        "item",
        [](const Tensor& x) {
-         return check(x.numel() == 1, "item: expected one element, got ", x.numel()), number_at(x);
+         check(x.numel() == 1, "item: expected one element, got ", x.numel());
+         return number_at(read(x));
        },
        nb::sig("def item(self) -> float | int | bool"), "The only element.")
       .def("tolist", to_list, nb::sig("def tolist(self) -> typing.Any"),
@@ -211,10 +231,10 @@ void bind_values(nb::class_<Tensor>& t) {
            [](const Tensor& x) {
              check(x.numel() == 1, "bool: the truth of a tensor with ", x.numel(),
                    " elements is not one; use item() of one of them");
-             return x.item<double>() != 0;
+             return value_of<double>(x) != 0;
            })
-      .def("__float__", [](const Tensor& x) { return x.item<double>(); })
-      .def("__int__", [](const Tensor& x) { return x.item<int64_t>(); })
+      .def("__float__", value_of<double>)
+      .def("__int__", value_of<int64_t>)
       .def("__hash__", [](nb::handle self) { return std::hash<const void*>()(self.ptr()); })
       .def("__getitem__", get_item, nb::arg("key").none(),
            nb::sig("def __getitem__(self, key: typing.Any, /) -> Tensor"))

@@ -3,6 +3,7 @@ what each stream was asked for and what it waited for."""
 
 import ctypes
 import gc
+import pickle
 import threading
 
 import numpy as np
@@ -197,6 +198,44 @@ def test_a_copy_goes_out_if_it_is_asked_for_on_the_cpu_too():
     assert x[0, 0].item() == 0
     assert flags(x.__dlpack__(max_version=(1, 0), copy=False)) == 0
     np.testing.assert_array_equal(np.from_dlpack(pp.from_dlpack(x.__dlpack__(dl_device=(1, 0)))), x.cpu().numpy())
+
+
+# --- waits ---
+
+def lend_and_let_go():
+    producer = Producer(numbers(4), other_stream())
+    y = pp.from_dlpack(producer) * 2
+    gc.collect()
+    return y
+
+
+def write(value):
+    numbers(2, 2)[0] = value
+
+
+@pytest.mark.parametrize("call", [
+    lambda: numbers(1).item(),
+    lambda: numbers(2, 2).tolist(),
+    lambda: float(numbers(1)),
+    lambda: int(numbers(1)),
+    lambda: bool(numbers(1)),
+    lambda: repr(numbers(2, 2)),
+    lambda: pickle.dumps(numbers(2, 2)),
+    lambda: write(np.ones(2, np.float32)),
+    lambda: write(pp.ones((2,))),
+    lambda: pp.zeros((2,)).copy_(numbers(2)),
+    lambda: numbers(2, 2).__dlpack__(dl_device=(1, 0)),
+    lambda: pp.arange(3, device="cuda"),
+    lambda: pp.linspace(0, 1, 3, device="cuda"),
+    lambda: small_vit().to("cuda"),
+    lambda: pp.AdapterModel(small_vit().to("cuda")).add_adapter("default", pp.BoftConfig(target_modules=["query"])),
+    lend_and_let_go,
+], ids=lambda call: "-".join(call.__code__.co_names[-2:]))
+def test_the_host_waits_without_pythons_lock(call):
+    """A stream may have been asked for a callback that wants it."""
+    device.emulated_count_waits()
+    call()
+    assert device.emulated_waits() > 0 and device.emulated_waits_with_lock() == 0
 
 
 # --- models ---

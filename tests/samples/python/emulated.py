@@ -16,6 +16,9 @@ for name, result, arguments in [
         ("emulated_order", None, [number, number, ctypes.c_int]),
         ("emulated_waits_for", yes, [number, number]),
         ("emulated_host_waited_for", yes, [number]),
+        ("emulated_count_waits", None, []),
+        ("emulated_waits", ctypes.c_int, []),
+        ("emulated_waits_with_lock", ctypes.c_int, []),
         ("emulated_allocations", number, [])]:
     getattr(device, name).restype, getattr(device, name).argtypes = result, arguments
 
