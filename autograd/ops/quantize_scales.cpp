@@ -5,6 +5,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/detail/check.h"
+#include "autograd/ops/detail/quantized_blocks.h"
 #include "kernels/quantize.h"
 #include "tensor/creation.h"
 
@@ -24,9 +25,9 @@ QuantizedMatrix quantize_scales(const QuantizedMatrix& w) {
   }
   q.nested_offset = double(cpu::mean_of_scales(view(q.absmax)));
   const Tensor rest = q.absmax - q.nested_offset;
-  const int64_t n = rest.numel(), blocks = (n + q.nested_block_size - 1) / q.nested_block_size;
+  const int64_t n = rest.numel();
   q.absmax = empty({n}, {.dtype = DType::uint8});
-  q.nested_absmax = empty({blocks});
+  q.nested_absmax = empty({blocks_of(n, q.nested_block_size)});
   cpu::quantize_8bit(view(q.absmax), view(q.nested_absmax), view(rest), view(q.nested_table),
                      q.nested_block_size);
   return q.to(w.device());

@@ -13,6 +13,7 @@
 #include "autograd/ops/arithmetic.h"
 #include "autograd/ops/detail/check.h"
 #include "autograd/ops/detail/matrix.h"
+#include "autograd/ops/detail/quantized_blocks.h"
 #include "autograd/ops/quantize_scales.h"
 #include "autograd/record.h"
 #include "kernels/dequantize.h"
@@ -62,10 +63,6 @@ constexpr float kFp4[] = {0.0F,
                           -0.5F,
                           -0.1666666716337204F,
                           -0.25F};
-
-int64_t blocks_of(int64_t n, int64_t block_size) {
-  return (n + block_size - 1) / block_size;
-}
 
 // absmax of every block in float32. Product and sum are rounded one after the other, as in
 // bitsandbytes: two kernels, which no compiler can fuse.

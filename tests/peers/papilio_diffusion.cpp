@@ -10,7 +10,6 @@
 //       many bytes the process grew over the loaded weights at its largest.
 #include <algorithm>
 #include <cstdint>
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <limits>
@@ -30,6 +29,7 @@
 #include "tensor/random.h"
 #include "tests/bench/targets.h"
 #include "tests/peers/gradients.h"
+#include "tests/peers/or_say.h"
 #include "tests/peers/process_bytes.h"
 
 namespace papilio::test {
@@ -138,10 +138,5 @@ int run(const std::vector<std::string>& words) {
 }  // namespace papilio::test
 
 int main(int argc, char** argv) {
-  try {
-    return papilio::test::run({argv + 1, argv + argc});
-  } catch (const std::exception& e) {
-    std::cerr << e.what() << '\n';
-    return 1;
-  }
+  return papilio::test::or_say([&] { return papilio::test::run({argv + 1, argv + argc}); });
 }

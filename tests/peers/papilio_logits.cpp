@@ -3,7 +3,6 @@
 //   papilio_logits MODEL INPUTS OUT
 //
 // INPUTS: safetensors with ids (B, T) int64 or images (B, C, H, W). OUT: safetensors with logits.
-#include <exception>
 #include <iostream>
 #include <string>
 
@@ -11,6 +10,7 @@
 #include "nn/models/pretrained.h"
 #include "tensor/error.h"
 #include "tensor/files/safetensors.h"
+#include "tests/peers/or_say.h"
 
 namespace papilio::test {
 namespace {
@@ -38,10 +38,5 @@ int run(int argc, char** argv) {
 }  // namespace papilio::test
 
 int main(int argc, char** argv) {
-  try {
-    return papilio::test::run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << e.what() << '\n';
-    return 1;
-  }
+  return papilio::test::or_say([&] { return papilio::test::run(argc, argv); });
 }

@@ -10,7 +10,6 @@
 //   trained/              the adapters after training
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -24,6 +23,7 @@
 #include "nn/optim/optimizer.h"
 #include "tensor/files/safetensors.h"
 #include "tests/peers/gradients.h"
+#include "tests/peers/or_say.h"
 
 namespace papilio::test {
 namespace {
@@ -112,10 +112,5 @@ int run(int argc, char** argv) {
 }  // namespace papilio::test
 
 int main(int argc, char** argv) {
-  try {
-    return papilio::test::run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << e.what() << '\n';
-    return 1;
-  }
+  return papilio::test::or_say([&] { return papilio::test::run(argc, argv); });
 }

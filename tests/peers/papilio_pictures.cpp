@@ -10,7 +10,6 @@
 // reason.
 #include <algorithm>
 #include <cstdint>
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -22,6 +21,7 @@
 #include "nn/data/transforms/image_processor_file.h"
 #include "tensor/creation.h"
 #include "tensor/files/safetensors.h"
+#include "tests/peers/or_say.h"
 
 namespace papilio::test {
 namespace {
@@ -109,10 +109,5 @@ int run(const std::vector<std::string>& words) {
 }  // namespace papilio::test
 
 int main(int count, char** words) {
-  try {
-    return papilio::test::run({words + 1, words + count});
-  } catch (const std::exception& e) {
-    std::cerr << e.what() << '\n';
-    return 1;
-  }
+  return papilio::test::or_say([&] { return papilio::test::run({words + 1, words + count}); });
 }

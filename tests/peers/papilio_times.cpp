@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -29,6 +28,7 @@
 #include "tensor/files/safetensors.h"
 #include "tensor/random.h"
 #include "tests/bench/targets.h"
+#include "tests/peers/or_say.h"
 #include "tests/peers/process_bytes.h"
 
 namespace papilio::test {
@@ -143,11 +143,8 @@ int run(const std::vector<std::string>& words) {
 }  // namespace papilio::test
 
 int main(int argc, char** argv) {
-  try {
+  return papilio::test::or_say([&] {
     papilio::check(argc > 1, "papilio_times: expected step, forward, layer or cayley");
     return papilio::test::run({argv + 1, argv + argc});
-  } catch (const std::exception& e) {
-    std::cerr << e.what() << '\n';
-    return 1;
-  }
+  });
 }
