@@ -12,7 +12,7 @@ __all__ = ["Accelerated", "accelerate", "enable_butterfly_factors", "restore"]
 class Accelerated:
     """What accelerate did: names of `layers` that Papilio computes, and of those `left` with why."""
 
-    def __init__(self, layers, left, factors):
+    def __init__(self, layers: list[str], left: dict[str, str], factors: list[str]):
         self.layers, self.left, self.factors = layers, left, factors
 
     def __repr__(self):
@@ -25,15 +25,16 @@ class Accelerated:
         return "; ".join(parts)
 
 
-def accelerate(model):
+def accelerate(model) -> Accelerated:
     """Lets Papilio compute the model's BOFT, OFT and LoRA layers of linear layers, and BOFT's and
     OFT's convolutions.
 
     The functions and their gradients are PEFT's, to rounding; parameters, state dict, merging and
     saving stay as they are. On a GPU this takes a Papilio built with CUDA; the work is ordered on
-    PyTorch's current stream. Whatever Papilio does not compute goes through PEFT's code as before:
-    so do torch.autocast to float16, and on the CPU OFT and LoRA in 16 bits where papilio.products()
-    is "openblas", which would be slower. Devices are looked at when
+    PyTorch's current stream. In float16, torch.autocast's too, Papilio turns and PyTorch multiplies.
+    Whatever Papilio does not compute goes through PEFT's code as before: so do LoRA in float16, which
+    has nothing to turn, and on the CPU OFT and LoRA in bfloat16 where papilio.products() is
+    "openblas", which would be slower. Devices are looked at when
     accelerate is called: a layer on one where Papilio does not compute is left to PEFT, and after a
     move elsewhere takes another call. A layer on "meta", which is yet to be moved, is not left.
 
@@ -52,7 +53,7 @@ def accelerate(model):
     return _switch.accelerate(model)
 
 
-def restore(model):
+def restore(model) -> list[str]:
     """Undoes accelerate: from now on PEFT's own code computes. Butterfly factors stay.
 
     Returns the names of the layers."""
@@ -61,7 +62,7 @@ def restore(model):
     return _switch.restore(model)
 
 
-def enable_butterfly_factors():
+def enable_butterfly_factors() -> None:
     """Lets PEFT make, load and merge BOFT with more than one factor without its CUDA extension.
 
     Call it before get_peft_model or PeftModel.from_pretrained if a file has several factors. For

@@ -10,7 +10,8 @@ from torch.utils import dlpack
 
 import papilio
 
-FROM_TORCH = {torch.float32: papilio.float32, torch.float64: papilio.float64, torch.bfloat16: papilio.bfloat16}
+FROM_TORCH = {torch.float32: papilio.float32, torch.float64: papilio.float64, torch.bfloat16: papilio.bfloat16,
+              torch.float16: papilio.float16}
 
 _graphs = weakref.WeakValueDictionary()
 _numbers = itertools.count()

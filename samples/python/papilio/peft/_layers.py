@@ -28,14 +28,20 @@ def plain_base(layer, x, parameters, kind=torch.nn.Linear):
     plain = type(base) is kind and not any(getattr(base, hooks) for hooks in HOOKS)
     if not plain or layer.disable_adapters or layer.merged or not x.numel() or not parameters:
         return None
-    if x.layout is not torch.strided or not computes_on(x.device) or _automatic(x) not in (None, torch.bfloat16):
+    if x.layout is not torch.strided or not computes_on(x.device):
         return None
     return base if all(_beside(x, t) for t in (x, base.weight, *parameters)) else None
 
 
 def _autocast(x):
-    """Papilio's scope for PyTorch's."""
-    return contextlib.nullcontext() if _automatic(x) is None else papilio.autocast()
+    """Papilio's scope for PyTorch's; float16 has none, and its products are PyTorch's."""
+    return papilio.autocast() if _automatic(x) is torch.bfloat16 else contextlib.nullcontext()
+
+
+def _float16(base, x):
+    """Is it PyTorch that multiplies, in float16? Its processors' instructions are PyTorch's to know, and gradients that
+    vanish in it are its GradScaler's."""
+    return torch.float16 in (_automatic(x), base.weight.dtype, x.dtype)
 
 
 def _slow_in_16_bits(base, x):
@@ -102,16 +108,26 @@ def boft_linear(layer, x):
         return None
     masks = [dropped_blocks(layer, name) for name in names]
 
+    # R = R_k ... R_1: the last adapter's rotation acts on x first.
+    def turned(x, *rs):
+        for r, mask in reversed(list(zip(rs, masks))):
+            x = rotate(x, rotations(r, mask))
+        return x
+
     def computed(x, weight, bias, *parameters):
         qs = [rotations(r, mask) for r, mask in zip(parameters[::2], masks)]
         scale = parameters[1]
         for s in parameters[3::2]:
             scale = scale * s
-        # R = R_k ... R_1: the last adapter's rotation acts on x first.
         for q in reversed(qs[1:]):
             x = rotate(x, q)
         return _boft_product(x, weight, bias, qs[0], scale)
 
+    if _float16(base, x):
+        y = torch.nn.functional.linear(compute(turned, x, *tensors[::2]), base.weight)
+        for s in tensors[1::2]:
+            y = y * s.squeeze(-1)
+        return (y if base.bias is None else y + base.bias).to(x.dtype)
     return compute(computed, x, base.weight, base.bias, *tensors)
 
 
@@ -146,13 +162,17 @@ def oft_linear(layer, x):
         return None
     for module in modules:
         constrain(module)
+    uppers = [module.weight for module in modules]
 
-    def computed(x, weight, bias, *uppers):
+    def turned(x, *uppers):
         for module, upper in zip(modules, uppers):
             x = rotate(x, oft_blocks(module, upper))
-        return papilio.linear(x, weight, bias)
+        return x
 
-    return compute(computed, x, base.weight, base.bias, *(module.weight for module in modules))
+    if _float16(base, x):
+        return base(compute(turned, x, *uppers)).to(x.dtype)
+    return compute(lambda x, weight, bias, *uppers: papilio.linear(turned(x, *uppers), weight, bias), x, base.weight,
+                   base.bias, *uppers)
 
 
 def _plain_lora(layer, name):
@@ -173,7 +193,7 @@ def lora_linear(layer, x):
     if not all(_plain_lora(layer, name) for name in names):
         return None
     base = plain_base(layer, x, [t for name in names for t in (layer.lora_A[name].weight, layer.lora_B[name].weight)])
-    if base is None or _slow_in_16_bits(base, x):
+    if base is None or _slow_in_16_bits(base, x) or _float16(base, x):
         return None
     automatic = _automatic(x)
     if x.dtype is not base.weight.dtype and automatic is None:
