@@ -8,7 +8,7 @@ from papilio import _core
 class _Scope(contextlib.ContextDecorator):
     """Opens a scope of the library on entry; the same object may be entered again inside."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._opened = []
 
     def _open(self):
@@ -27,29 +27,29 @@ class no_grad(_Scope):
     """Inside, operations record nothing."""
 
     def _open(self):
-        return _core.NoGradScope()
+        return _core._NoGradScope()
 
 
 class enable_grad(_Scope):
     """Inside, operations record, in a no_grad() too."""
 
     def _open(self):
-        return _core.EnableGradScope()
+        return _core._EnableGradScope()
 
 
 class anomaly_mode(_Scope):
     """Inside, the first operation or gradient that makes a NaN raises an Error that names it."""
 
     def _open(self):
-        return _core.AnomalyScope()
+        return _core._AnomalyScope()
 
 
 class autocast(_Scope):
     """Inside, products are computed in `dtype`: bfloat16, or float32 to switch it off."""
 
-    def __init__(self, dtype=_core.bfloat16):
+    def __init__(self, dtype=_core.bfloat16) -> None:
         super().__init__()
         self._dtype = dtype
 
     def _open(self):
-        return _core.AutocastScope(self._dtype)
+        return _core._AutocastScope(self._dtype)

@@ -13,7 +13,7 @@ __all__ = ["Figure", "bar_chart", "confusion_matrix", "heat_map", "histogram", "
 class Figure:
     """A picture: `svg` is its text."""
 
-    def __init__(self, svg):
+    def __init__(self, svg: str):
         self.svg = svg
 
     def _repr_html_(self):
@@ -21,7 +21,7 @@ class Figure:
         text = base64.b64encode(self.svg.encode()).decode()
         return f'<img alt="" src="data:image/svg+xml;base64,{text}"/>'
 
-    def save(self, path):
+    def save(self, path) -> None:
         """Writes an SVG file."""
         with open(path, "w", encoding="utf-8") as file:
             file.write(self.svg)
@@ -52,32 +52,32 @@ def _pairs(series):
     return xs, ys
 
 
-def line_chart(series, *, title="", x_label="", y_label="", log_x=False, log_y=False, width=560, height=340):
+def line_chart(series, *, title="", x_label="", y_label="", log_x=False, log_y=False, width=560, height=340) -> Figure:
     """Curves: {label: y} or {label: (x, y)}."""
     xs, ys = _pairs(series)
-    return Figure(_core.line_chart_svg(list(series), xs, ys, title, x_label, y_label, log_x, log_y, width, height))
+    return Figure(_core._line_chart_svg(list(series), xs, ys, title, x_label, y_label, log_x, log_y, width, height))
 
 
-def bar_chart(values, *, title="", label="", width=480):
+def bar_chart(values, *, title="", label="", width=480) -> Figure:
     """Horizontal bars: {label: value}."""
-    return Figure(_core.bar_chart_svg(list(values), _numbers(list(values.values())), title, label, width))
+    return Figure(_core._bar_chart_svg(list(values), _numbers(list(values.values())), title, label, width))
 
 
-def histogram(samples, *, title="", label="", bins=40, width=480):
+def histogram(samples, *, title="", label="", bins=40, width=480) -> Figure:
     """Shares of each sample in common bins: {label: values}."""
     values = [_numbers(v) for v in samples.values()]
-    return Figure(_core.histogram_svg(list(samples), values, title, label, bins, width))
+    return Figure(_core._histogram_svg(list(samples), values, title, label, bins, width))
 
 
-def heat_map(matrix, *, title="", block=0, range=None, size=320):
+def heat_map(matrix, *, title="", block=0, range=None, size=320) -> Figure:
     """A matrix (rows, columns). block: a line after every so many; range: |value| of the full colour."""
-    return Figure(_core.heat_map_svg(_tensor(matrix), title, block, range, size))
+    return Figure(_core._heat_map_svg(_tensor(matrix), title, block, range, size))
 
 
-def image_grid(pictures, *, captions=(), overlays=(), title="", columns=8, tile=64):
+def image_grid(pictures, *, captions=(), overlays=(), title="", columns=8, tile=64) -> Figure:
     """Pictures side by side: (H, W) of 0 (paper) to 1 (ink), or (3, H, W) of 0 to 1. overlays: matrices over them."""
     pictures, overlays = ([_tensor(x) for x in them] for them in (pictures, overlays))
-    return Figure(_core.image_grid_svg(pictures, [str(c) for c in captions], overlays, title, columns, tile))
+    return Figure(_core._image_grid_svg(pictures, [str(c) for c in captions], overlays, title, columns, tile))
 
 
 def _classes(what, values, lowest, class_names):
@@ -93,7 +93,7 @@ def _classes(what, values, lowest, class_names):
     return [int(value) for value in values]
 
 
-def confusion_matrix(labels, predicted, class_names, *, title=""):
+def confusion_matrix(labels, predicted, class_names, *, title="") -> Figure:
     """How often each class (a row) was taken for which (a column): labels (N) and answers (N). What has no answer, a
     predicted -1, is left out."""
     class_names = list(class_names)
@@ -105,4 +105,4 @@ def confusion_matrix(labels, predicted, class_names, *, title=""):
     for true, answer in zip(labels, predicted):
         if answer >= 0:
             counts[true][answer] += 1
-    return Figure(_core.confusion_matrix_svg(counts, class_names, title))
+    return Figure(_core._confusion_matrix_svg(counts, class_names, title))

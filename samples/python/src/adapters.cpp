@@ -1,12 +1,16 @@
 // Adapters on a model, with PEFT's words and files.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "boft/files/adapter_folder.h"
@@ -15,6 +19,7 @@
 #include "boft/methods/methods.h"
 #include "boft/model/model.h"
 #include "boft/model/status.h"
+#include "nn/module.h"
 #include "samples/python/src/bindings.h"
 #include "samples/python/src/models.h"
 
@@ -41,7 +46,7 @@ struct DisabledScope {
 };
 
 void bind_scope(nb::module_& m) {
-  nb::class_<DisabledScope>(m, "DisabledScope")
+  nb::class_<DisabledScope>(m, "_DisabledScope")
       .def("__enter__",
            [](DisabledScope& d) {
              d.scope = std::make_unique<boft::AdapterModel::Disabled>(*d.model);
@@ -58,8 +63,12 @@ void bind_life(nb::class_<Adapters>& a) {
        nb::arg("name"), nb::arg("config"), Unlocked(),
        "Attaches one without activating it, but for the first; returns warnings.")
       .def(
-          "set_adapter", [](Adapters& a, const Names& names) { a.model->set_adapter(names); },
-          nb::arg("names"), "Makes exactly these active and trainable.")
+          "set_adapter",
+          [](Adapters& a, const std::variant<std::string, Names>& names) {
+            const auto* one = std::get_if<std::string>(&names);
+            a.model->set_adapter(one != nullptr ? Names{*one} : std::get<Names>(names));
+          },
+          nb::arg("names"), "Makes exactly these (a name, or several) active and trainable.")
       .def(
           "delete_adapter",
           [](Adapters& a, const std::string& name) { return a.model->delete_adapter(name); },
@@ -87,7 +96,9 @@ void bind_life(nb::class_<Adapters>& a) {
           nb::arg("name"), nb::arg("strength"), "The adapter does that times as much.")
       .def(
           "disable", [](Adapters& a) { return DisabledScope{a.model.get()}; },
-          nb::keep_alive<0, 1>(), "For `with`: inside, the original model computes.");
+          nb::keep_alive<0, 1>(),
+          nb::sig("def disable(self) -> contextlib.AbstractContextManager[None]"),
+          "For `with`: inside, the original model computes.");
 }
 
 }  // namespace
@@ -104,7 +115,7 @@ void bind_adapters(nb::module_& m) {
           "to_json", [](const Config& c) { return boft::config_text(c.config); },
           "The text of its adapter_config.json.")
       .def("__repr__", [](const Config& c) { return boft::label(c.config); });
-  m.def("adapter_config", config_of, nb::arg("json"),
+  m.def("_adapter_config", config_of, nb::arg("json"),
         "Of the text of an adapter_config.json, with warnings: unknown keys.");
   bind_scope(m);
   nb::class_<Adapters> a(m, "AdapterModel",
@@ -117,7 +128,22 @@ void bind_adapters(nb::module_& m) {
        nb::arg("model"), nb::keep_alive<1, 2>())
       .def(
           "__call__", [](Adapters& a, const Tensor& x) { return (*a.classifier->model)(x); },
-          nb::arg("images"), Unlocked())
+          nb::arg("images"), Unlocked(), "The model with its active adapters: logits (B, classes).")
+      .def(
+          "train",
+          [](nb::handle self, bool on) {
+            nn::train(*nb::cast<Adapters&>(self).classifier->model, on);
+            return nb::borrow(self);
+          },
+          nb::arg("on") = true, nb::sig("def train(self, on: bool = True) -> AdapterModel"),
+          "Training mode, in which dropout acts; returns itself.")
+      .def(
+          "eval",
+          [](nb::handle self) {
+            nn::eval(*nb::cast<Adapters&>(self).classifier->model);
+            return nb::borrow(self);
+          },
+          nb::sig("def eval(self) -> AdapterModel"), "Evaluation mode; returns itself.")
       .def_prop_ro(
           "model", [](Adapters& a) { return a.classifier; }, nb::rv_policy::reference,
           "The model itself.")
@@ -130,7 +156,7 @@ void bind_adapters(nb::module_& m) {
       .def(
           "config",
           [](const Adapters& a, const std::string& n) { return Config{a.model->config(n)}; },
-          nb::arg("name"))
+          nb::arg("name"), "What an adapter was made of.")
       .def(
           "status", [](const Adapters& a) { return boft::status_table(*a.model); },
           "Model and layers as a table.")
@@ -143,14 +169,14 @@ void bind_adapters(nb::module_& m) {
           "(trainable, all)")
       .def(
           "save",
-          [](const Adapters& a, const std::string& folder, const std::string& name) {
+          [](const Adapters& a, const std::filesystem::path& folder, const std::string& name) {
             return boft::save_adapter(*a.model, folder, name).string();
           },
           nb::arg("folder"), nb::arg("name") = "default", Unlocked(),
           "PEFT's folder of one adapter; returns the folder written.")
       .def(
           "load",
-          [](Adapters& a, const std::string& folder, const std::string& name) {
+          [](Adapters& a, const std::filesystem::path& folder, const std::string& name) {
             return boft::load_adapter(*a.model, folder, name);
           },
           nb::arg("folder"), nb::arg("name") = "default", Unlocked(),

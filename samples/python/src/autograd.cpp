@@ -82,10 +82,20 @@ Tensor record_python(const std::string& name, const Tensor& y, const std::vector
       });
 }
 
+// What a function of the user's returned.
+Tensor tensor_of(const char* caller, const nb::object& returned) {
+  if (nb::isinstance<Tensor>(returned)) return nb::cast<Tensor>(returned);
+  throw nb::type_error(str(caller, ": expected a function that returns a Tensor, got ",
+                           nb::type_name(returned.type()).c_str())
+                           .c_str());
+}
+
 bool gradcheck_python(nb::callable f, const std::vector<Tensor>& inputs, double eps, double rtol,
                       double atol, bool raise_exception) {
   const auto result = gradcheck(
-      [&](const std::vector<Tensor>& x) { return nb::cast<Tensor>(f(*nb::tuple(nb::cast(x)))); },
+      [&](const std::vector<Tensor>& x) {
+        return tensor_of("gradcheck", f(*nb::tuple(nb::cast(x))));
+      },
       inputs, {.eps = eps, .rtol = rtol, .atol = atol});
   check<Error>(result.passed || !raise_exception, result.message);
   return result.passed;
@@ -95,7 +105,7 @@ Tensor checkpoint_python(nb::callable f, const Tensor& x) {
   return checkpoint(
       [held = kept(std::move(f))](const Tensor& input) {
         const nb::gil_scoped_acquire lock;
-        return nb::cast<Tensor>((*held)(input));
+        return tensor_of("checkpoint", (*held)(input));
       },
       x);
 }
@@ -149,10 +159,10 @@ void bind_autograd(nb::module_& m) {
   m.def("checkpoint", checkpoint_python, nb::arg("f"), nb::arg("x"), Unlocked(),
         nb::sig("def checkpoint(f: collections.abc.Callable, x: Tensor) -> Tensor"),
         "f(x), of which nothing is kept for backward but x; f is computed once more then.");
-  bind_scope<NoGrad>(m, "NoGradScope");
-  bind_scope<EnableGrad>(m, "EnableGradScope");
-  bind_scope<AnomalyMode>(m, "AnomalyScope");
-  bind_scope<Autocast, DType>(m, "AutocastScope", nb::arg("dtype"));
+  bind_scope<NoGrad>(m, "_NoGradScope");
+  bind_scope<EnableGrad>(m, "_EnableGradScope");
+  bind_scope<AnomalyMode>(m, "_AnomalyScope");
+  bind_scope<Autocast, DType>(m, "_AutocastScope", nb::arg("dtype"));
 }
 
 }  // namespace papilio::python

@@ -42,7 +42,9 @@ void add_number(Nested& n, nb::handle h) {
   if (integer) {
     const nb::object whole = nb::steal(PyNumber_Index(h.ptr()));
     if (!whole.is_valid()) nb::raise_python_error();
-    n.integers.push_back(nb::cast<int64_t>(whole));
+    const int64_t value = PyLong_AsLongLong(whole.ptr());
+    if (value == -1 && PyErr_Occurred() != nullptr) nb::raise_python_error();
+    n.integers.push_back(value);
     n.numbers.push_back(double(n.integers.back()));
   } else {
     const double value = PyFloat_AsDouble(h.ptr());
@@ -93,11 +95,11 @@ Tensor new_tensor(nb::handle data, std::optional<DType> dtype, bool requires_gra
 }
 
 Tensor as_array(nb::handle data, std::optional<DType> dtype, std::optional<bool> copy) {
-  if (nb::isinstance<Tensor>(data)) {
-    const auto& x = nb::cast<const Tensor&>(data);
-    return in_dtype(copy == true ? copy_of(x) : x, dtype);
-  }
-  const Tensor x = is_array(data) ? import_array(data, copy) : from_numbers(data, dtype);
+  Tensor x;
+  if (nb::isinstance<Tensor>(data))
+    x = copy == true ? copy_of(nb::cast<const Tensor&>(data)) : nb::cast<const Tensor&>(data);
+  else
+    x = is_array(data) ? import_array(data, copy) : from_numbers(data, dtype);
   check(copy != false || !dtype || *dtype == x.dtype(), "asarray: ", x.dtype(), " becomes ",
         dtype.value_or(x.dtype()), " only in a copy; leave copy=False out");
   return in_dtype(x, dtype);
@@ -115,9 +117,10 @@ void bind_filled(nb::module_& m, const char* name, Tensor (*make)(const Dims&, T
       [make](const Dims& shape, DType dtype, const std::string& device) {
         return make(shape, options_of(dtype, device));
       },
-      nb::arg("shape"), nb::arg("dtype") = DType::float32, nb::arg("device") = "cpu", doc);
+      nb::arg("shape"), nb::arg("dtype") = DType::float32, nb::arg("device") = "cpu", Unlocked(),
+      doc);
   if (like != nullptr)
-    m.def((std::string(name) + "_like").c_str(), like, nb::arg("x"),
+    m.def((std::string(name) + "_like").c_str(), like, nb::arg("x"), Unlocked(),
           "The same in x's shape, dtype and device.");
 }
 
@@ -129,14 +132,14 @@ void bind_random(nb::module_& m) {
       [](const Dims& shape, DType dtype, const std::string& device) {
         return rand(shape, options_of(dtype, device));
       },
-      nb::arg("shape"), nb::arg("dtype") = DType::float32, nb::arg("device") = "cpu",
+      nb::arg("shape"), nb::arg("dtype") = DType::float32, nb::arg("device") = "cpu", Unlocked(),
       "Uniform in [0, 1).");
   m.def(
       "randn",
       [](const Dims& shape, DType dtype, const std::string& device) {
         return randn(shape, options_of(dtype, device));
       },
-      nb::arg("shape"), nb::arg("dtype") = DType::float32, nb::arg("device") = "cpu",
+      nb::arg("shape"), nb::arg("dtype") = DType::float32, nb::arg("device") = "cpu", Unlocked(),
       "Normal with mean 0 and standard deviation 1.");
   m.def(
       "randint",
@@ -144,13 +147,13 @@ void bind_random(nb::module_& m) {
         return randint(low, high, shape, dtype);
       },
       nb::arg("low"), nb::arg("high"), nb::arg("shape"), nb::arg("dtype") = DType::int64,
-      "Integers low, ..., high - 1.");
+      Unlocked(), "Integers low, ..., high - 1.");
   m.def(
-      "randperm", [](int64_t n) { return randperm(n); }, nb::arg("n"),
+      "randperm", [](int64_t n) { return randperm(n); }, nb::arg("n"), Unlocked(),
       "A permutation of 0, ..., n - 1 (int64).");
   m.def(
       "bernoulli", [](const Dims& shape, double p) { return bernoulli(shape, p); },
-      nb::arg("shape"), nb::arg("p"), "A bool mask: true with probability p.");
+      nb::arg("shape"), nb::arg("p"), Unlocked(), "A bool mask: true with probability p.");
 }
 
 }  // namespace
@@ -192,7 +195,7 @@ void bind_creation(nb::module_& m) {
         return full(shape, value, options_of(dtype, device));
       },
       nb::arg("shape"), nb::arg("value"), nb::arg("dtype") = DType::float32,
-      nb::arg("device") = "cpu", "`value` in every element.");
+      nb::arg("device") = "cpu", Unlocked(), "`value` in every element.");
   m.def(
       "arange",
       [](int64_t n, DType dtype, const std::string& device) {
@@ -212,7 +215,7 @@ void bind_creation(nb::module_& m) {
       [](int64_t n, DType dtype, const std::string& device) {
         return eye(n, options_of(dtype, device));
       },
-      nb::arg("n"), nb::arg("dtype") = DType::float32, nb::arg("device") = "cpu",
+      nb::arg("n"), nb::arg("dtype") = DType::float32, nb::arg("device") = "cpu", Unlocked(),
       "The (n, n) identity.");
   bind_random(m);
 }

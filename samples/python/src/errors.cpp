@@ -18,7 +18,7 @@ struct Exceptions {
 } exceptions;
 
 PyObject* make(nb::module_& m, const char* name, nb::handle bases, const char* doc) {
-  const std::string full = std::string("papilio.") + name;
+  const std::string full = std::string(nb::str(m.attr("__name__")).c_str()) + "." + name;
   PyObject* made = PyErr_NewExceptionWithDoc(full.c_str(), doc, bases.ptr(), nullptr);
   if (made == nullptr) nb::raise_python_error();
   m.attr(name) = nb::handle(made);

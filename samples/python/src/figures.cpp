@@ -160,18 +160,18 @@ std::string confusion_chart(const std::vector<std::vector<int64_t>>& counts, con
 }  // namespace
 
 void bind_figures(nb::module_& m) {
-  m.def("line_chart_svg", line_chart, nb::arg("labels"), nb::arg("x"), nb::arg("y"),
+  m.def("_line_chart_svg", line_chart, nb::arg("labels"), nb::arg("x"), nb::arg("y"),
         nb::arg("title"), nb::arg("x_label"), nb::arg("y_label"), nb::arg("log_x"),
         nb::arg("log_y"), nb::arg("width"), nb::arg("height"), Unlocked());
-  m.def("bar_chart_svg", bar_chart, nb::arg("labels"), nb::arg("values"), nb::arg("title"),
+  m.def("_bar_chart_svg", bar_chart, nb::arg("labels"), nb::arg("values"), nb::arg("title"),
         nb::arg("label"), nb::arg("width"), Unlocked());
-  m.def("histogram_svg", histogram, nb::arg("labels"), nb::arg("samples"), nb::arg("title"),
+  m.def("_histogram_svg", histogram, nb::arg("labels"), nb::arg("samples"), nb::arg("title"),
         nb::arg("label"), nb::arg("bins"), nb::arg("width"), Unlocked());
-  m.def("heat_map_svg", heat_map, nb::arg("matrix"), nb::arg("title"), nb::arg("block"),
+  m.def("_heat_map_svg", heat_map, nb::arg("matrix"), nb::arg("title"), nb::arg("block"),
         nb::arg("range").none(), nb::arg("size"), Unlocked());
-  m.def("image_grid_svg", image_grid, nb::arg("pictures"), nb::arg("captions"), nb::arg("overlays"),
-        nb::arg("title"), nb::arg("columns"), nb::arg("tile"), Unlocked());
-  m.def("confusion_matrix_svg", confusion_chart, nb::arg("counts"), nb::arg("names"),
+  m.def("_image_grid_svg", image_grid, nb::arg("pictures"), nb::arg("captions"),
+        nb::arg("overlays"), nb::arg("title"), nb::arg("columns"), nb::arg("tile"), Unlocked());
+  m.def("_confusion_matrix_svg", confusion_chart, nb::arg("counts"), nb::arg("names"),
         nb::arg("title"), Unlocked());
 }
 

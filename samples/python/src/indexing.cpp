@@ -49,10 +49,14 @@ Tensor indexed(const Tensor& x, int dim, const Tensor& index) {
   return index.dim() == 0 ? select(picked, dim, 0) : picked;
 }
 
-// Copies between devices wait for the GPU.
 void write(const Tensor& target, const Tensor& value) {
-  const Device device = target.device().is_cpu() ? value.device() : target.device();
-  unlocked(device, [&] { copy_(target, value); });
+  const nb::gil_scoped_release others;
+  copy_(target, value);
+}
+
+void write(const Tensor& target, double value) {
+  const nb::gil_scoped_release others;
+  fill_(target, value);
 }
 
 }  // namespace
@@ -106,7 +110,9 @@ void set_item(const Tensor& x, nb::handle key, nb::handle value) {
   } else if (is_array(value) && PyNumber_Check(value.ptr()) != 0 && !PyFloat_Check(value.ptr())) {
     write(target, import_array(value, std::nullopt));
   } else {
-    fill_(target, nb::cast<double>(value));
+    const double number = PyFloat_AsDouble(value.ptr());
+    if (number == -1 && PyErr_Occurred() != nullptr) nb::raise_python_error();
+    write(target, number);
   }
 }
 

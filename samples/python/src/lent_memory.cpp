@@ -47,8 +47,10 @@ Tensor on_memory(Described d, std::shared_ptr<void> owner, std::optional<bool> c
   auto storage = std::make_shared<Storage>(d.data, size_t(last + 1) * size_of(d.dtype),
                                            std::move(owner), d.device);
   Tensor x(storage, {d.shape, d.strides, 0}, d.dtype);
-  if (!reversed.empty()) return flip(x, reversed);
-  if (copy == true) return copy_of(x);
+  if (!reversed.empty() || copy == true) {
+    const nanobind::gil_scoped_release others;
+    return reversed.empty() ? copy_of(x) : flip(x, reversed);
+  }
   if (d.read_only) mark_read_only(storage);
   return x;
 }

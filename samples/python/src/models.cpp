@@ -2,12 +2,14 @@
 #include "samples/python/src/models.h"
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -70,7 +72,10 @@ nb::object load(Classifier& c, const nb::dict& state, bool strict) {
     values[nb::cast<std::string>(name)] = nb::isinstance<Tensor>(array)
                                               ? nb::cast<const Tensor&>(array).detach()
                                               : import_array(array, std::nullopt);
-  const nn::LoadResult result = nn::load_state_dict(*c.model, values, strict);
+  const nn::LoadResult result = [&] {
+    const nb::gil_scoped_release unlocked;
+    return nn::load_state_dict(*c.model, values, strict);
+  }();
   nb::dict d;
   d["missing"] = nb::cast(result.missing);
   d["unexpected"] = nb::cast(result.unexpected);
@@ -123,7 +128,7 @@ void bind_models(nb::module_& m) {
                          "A backbone and its head: images (B, C, H, W) to logits (B, classes).")
       .def(
           "__call__", [](Classifier& c, const Tensor& images) { return (*c.model)(images); },
-          nb::arg("images"), Unlocked())
+          nb::arg("images"), Unlocked(), "Logits (B, classes) of images (B, C, H, W).")
       .def(
           "features", [](Classifier& c, const Tensor& images) { return c.model->features(images); },
           nb::arg("images"), Unlocked(), "What the head sees: (B, inputs).")
@@ -150,10 +155,20 @@ void bind_models(nb::module_& m) {
            "Moves it to \"cpu\" or \"cuda:0\", where fit's batches follow it. Optimisers are made\n"
            "afterwards.")
       .def(
-          "train", [](Classifier& c, bool on) { nn::train(*c.model, on); }, nb::arg("on") = true,
-          "Training mode, in which dropout acts.")
+          "train",
+          [](nb::handle self, bool on) {
+            nn::train(*nb::cast<Classifier&>(self).model, on);
+            return nb::borrow(self);
+          },
+          nb::arg("on") = true, nb::sig("def train(self, on: bool = True) -> ImageClassifier"),
+          "Training mode, in which dropout acts; returns itself.")
       .def(
-          "eval", [](Classifier& c) { nn::eval(*c.model); }, "Evaluation mode.")
+          "eval",
+          [](nb::handle self) {
+            nn::eval(*nb::cast<Classifier&>(self).model);
+            return nb::borrow(self);
+          },
+          nb::sig("def eval(self) -> ImageClassifier"), "Evaluation mode; returns itself.")
       .def("parameters", parameters, "Every parameter by name; writing to one changes the model.")
       .def(
           "set_trainable", set_trainable, nb::arg("on"), nb::arg("name") = "",
@@ -173,7 +188,7 @@ void bind_models(nb::module_& m) {
           nb::arg("image_size"), "A model of images of another size.")
       .def(
           "save_pretrained",
-          [](Classifier& c, const std::string& folder) {
+          [](Classifier& c, const std::filesystem::path& folder) {
             nn::save_pretrained(*c.model, c.class_names, folder);
           },
           nb::arg("folder"), Unlocked(),
@@ -181,16 +196,17 @@ void bind_models(nb::module_& m) {
       .def("__repr__", [](Classifier& c) { return c.model->describe(); });
   m.def(
       "from_pretrained",
-      [](const std::string& folder) { return held(nn::from_pretrained(folder)); },
+      [](const std::filesystem::path& folder) { return held(nn::from_pretrained(folder)); },
       nb::arg("folder"), Unlocked(),
       "The classifier in a folder of Hugging Face's: ViT, DeiT, DINOv2, DINOv3, timm's.");
   m.def(
-      "from_config", [](const std::string& file) { return held(nn::from_config(file)); },
-      nb::arg("config_json"), "The classifier that a config.json describes, with random weights.");
+      "from_config", [](const std::filesystem::path& file) { return held(nn::from_config(file)); },
+      nb::arg("config_json"), Unlocked(),
+      "The classifier that a config.json describes, with random weights.");
   m.def("vit", new_vit, nb::kw_only(), nb::arg("image_size"), nb::arg("patch_size"),
         nb::arg("num_channels") = 3, nb::arg("hidden_size"), nb::arg("num_hidden_layers"),
         nb::arg("num_attention_heads"), nb::arg("intermediate_size"), nb::arg("class_names"),
-        nb::arg("initializer_range") = 0.02, "A new ViT, with random weights.");
+        nb::arg("initializer_range") = 0.02, Unlocked(), "A new ViT, with random weights.");
 }
 
 }  // namespace papilio::python

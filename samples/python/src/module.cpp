@@ -53,7 +53,7 @@ NB_MODULE(_core, m) {
       "products", [] { return std::string(papilio::name(papilio::products())); },
       "What multiplies matrices of 16 bits: \"onednn\" by the processor's instructions for them,\n"
       "\"openblas\" by way of float32, several times slower. PAPILIO_PRODUCTS chooses another.");
-  m.def("after_fork_in_child", [] {
+  m.def("_after_fork_in_child", [] {
     forked = true;
     papilio::set_num_threads(1);
   });

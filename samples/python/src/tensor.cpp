@@ -126,8 +126,8 @@ void set_state(Tensor& x, const State& state) {
   new (&x) Tensor(requires_grad ? leaf(made) : made);
 }
 
-Tensor& set_grad_wanted(Tensor& x, bool value) {
-  return set_requires_grad(x, value);
+void set_grad_wanted(Tensor& x, bool value) {
+  set_requires_grad(x, value);
 }
 
 void bind_dtype(nb::module_& m) {
@@ -238,7 +238,7 @@ void bind_values(nb::class_<Tensor>& t) {
       .def("__hash__", [](nb::handle self) { return std::hash<const void*>()(self.ptr()); })
       .def("__getitem__", get_item, nb::arg("key").none(),
            nb::sig("def __getitem__(self, key: typing.Any, /) -> Tensor"))
-      .def("__setitem__", set_item, nb::arg("key").none(), nb::arg("value"),
+      .def("__setitem__", set_item, nb::arg("key").none(), nb::arg("value").none(),
            nb::sig("def __setitem__(self, key: typing.Any, value: typing.Any, /) -> None"))
       .def(
           "__iter__",

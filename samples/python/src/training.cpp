@@ -1,5 +1,6 @@
 // Data, optimisers, fit and evaluate.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -7,6 +8,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +38,8 @@ namespace papilio::python {
 
 namespace {
 
+namespace fs = std::filesystem;
+
 // Batches that fit and evaluate take.
 struct Data {
   nn::Batches batches;
@@ -48,7 +52,7 @@ Data from_arrays(const Tensor& images, const Tensor& labels,
 }
 
 // The processor of the model's folder if it has one, else a plain one of the model's size.
-nn::ImageProcessor processor_for(const Classifier& c, const std::optional<std::string>& folder) {
+nn::ImageProcessor processor_for(const Classifier& c, const std::optional<fs::path>& folder) {
   const nn::ImageClassifier::Shape s = c.model->shape();
   if (folder) {
     if (const auto found = nn::image_processor_in(*folder))
@@ -60,10 +64,13 @@ nn::ImageProcessor processor_for(const Classifier& c, const std::optional<std::s
   return nn::image_processor_for(s.image_size, s.image_size, s.num_channels);
 }
 
-nb::dict from_folder(const std::string& path, const Classifier& c,
-                     const std::optional<std::string>& model_folder, double hflip) {
-  const nn::ImageSplits splits = nn::open_images(path);
+nb::dict from_folder(const fs::path& path, const Classifier& c,
+                     const std::optional<fs::path>& model_folder, double hflip) {
   const nn::ImageProcessor processor = processor_for(c, model_folder);
+  const nn::ImageSplits splits = [&] {
+    const nb::gil_scoped_release unlocked;
+    return nn::open_images(path);
+  }();
   nb::dict parts;
   const auto add = [&](const char* name, const nn::ImageData& data, double flip) {
     if (data == nullptr) return;
@@ -104,6 +111,11 @@ nb::dict dict_of(const History& h) {
   return d;
 }
 
+// Throws what a signal's handler raises: KeyboardInterrupt for Ctrl-C.
+void check_signals() {
+  if (PyErr_CheckSignals() != 0) nb::raise_python_error();
+}
+
 // Notes a step and asks Python: a signal (Ctrl-C) or an exception of the callback ends the training
 // between two steps, False too.
 bool after_step(const nn::StepReport& r, History& history, const nb::object& on_step) {
@@ -114,7 +126,7 @@ bool after_step(const nn::StepReport& r, History& history, const nb::object& on_
   history.gradient_norm.push_back(r.gradient_norm);
   history.seconds.push_back(r.seconds);
   const nb::gil_scoped_acquire lock;
-  if (PyErr_CheckSignals() != 0) nb::raise_python_error();
+  check_signals();
   return on_step.is_none() || !on_step(dict_of(r)).is(nb::bool_(false));
 }
 
@@ -154,11 +166,17 @@ nb::dict run_fit(Classifier& c, nb::handle data, nn::Optimizer& optimizer, int64
 }
 
 nb::dict run_evaluate(Classifier& c, const Data& data, int64_t batch_size) {
+  const nn::Forward forward = [&](const Tensor& x) {
+    {
+      const nb::gil_scoped_acquire lock;
+      check_signals();
+    }
+    return (*c.model)(x);
+  };
   nn::Evaluation e;
   {
     const nb::gil_scoped_release unlocked;
-    e = nn::evaluate(
-        *c.model, [&](const Tensor& x) { return (*c.model)(x); }, data.batches, batch_size);
+    e = nn::evaluate(*c.model, forward, data.batches, batch_size);
   }
   nb::dict d;
   d["accuracy"] = e.accuracy;
@@ -206,7 +224,7 @@ void bind_optimisers(nb::module_& m) {
           nb::arg("parameters"), nb::arg("lr"), nb::arg("momentum") = 0.0,
           nb::arg("nesterov") = false, nb::arg("weight_decay") = 0.0);
   m.def(
-      "optimizer_of",
+      "_optimizer_of",
       [](Classifier& c, double lr, double weight_decay) {
         return new nn::AdamW(nn::parameter_groups(*c.model, {.weight_decay = weight_decay}),
                              {.lr = lr});
@@ -215,6 +233,7 @@ void bind_optimisers(nb::module_& m) {
       nb::arg("weight_decay") = 0.0,
       "AdamW on the parameters that train; biases, norms and scales do not decay.");
   m.def("clip_grad_norm", nn::clip_grad_norm, nb::arg("parameters"), nb::arg("max_norm"),
+        Unlocked(),
         "Scales gradients to a joint norm of at most max_norm; returns the norm before.");
 }
 
@@ -225,25 +244,27 @@ void bind_training(nb::module_& m) {
       .def("__len__", [](const Data& d) { return d.batches->size(); })
       .def_prop_ro(
           "class_names", [](const Data& d) { return d.class_names; }, "By label.");
-  m.def("images_from_arrays", from_arrays, nb::arg("images"), nb::arg("labels"),
-        nb::arg("class_names"),
-        "Of images (N, C, H, W) float32 and labels (N) int64, as a model takes them.");
-  m.def(
-      "images_from_folder", from_folder, nb::arg("path"), nb::arg("model"),
-      nb::arg("model_folder") = nb::none(), nb::arg("hflip") = 0.0,
-      nb::sig("def images_from_folder(path: str, model: ImageClassifier, model_folder: str | None "
-              "= None, hflip: float = 0.0) -> dict[str, ImageData]"),
-      "The parts of a folder of pictures (a folder a class), IDX, CIFAR or WebDataset files, as "
-      "the\n"
-      "model takes them; model_folder: whose preprocessor_config.json says how.");
+  m.def("_images_from_tensors", from_arrays, nb::arg("images"), nb::arg("labels"),
+        nb::arg("class_names"), "What papilio.images_from_arrays calls.");
+  m.def("images_from_folder", from_folder, nb::arg("path"), nb::arg("model"),
+        nb::arg("model_folder") = nb::none(), nb::arg("hflip") = 0.0,
+        nb::sig("def images_from_folder(path: str | os.PathLike, model: ImageClassifier, "
+                "model_folder: str | os.PathLike | None = None, hflip: float = 0.0) -> dict[str, "
+                "ImageData]"),
+        "The parts of a folder of pictures (a folder a class), IDX, CIFAR or WebDataset files, as "
+        "the\n"
+        "model takes them, under the names \"train\", \"validation\" and \"test\" as far as there "
+        "are\n"
+        "such. model_folder: whose preprocessor_config.json says how; hflip: the probability of a\n"
+        "mirrored picture in training.");
   bind_optimisers(m);
-  m.def("fit_steps", run_fit, nb::arg("model"), nb::arg("data"), nb::arg("optimizer"),
+  m.def("_fit_steps", run_fit, nb::arg("model"), nb::arg("data"), nb::arg("optimizer"),
         nb::arg("steps"), nb::arg("batch_size"), nb::arg("schedule"), nb::arg("warmup_steps"),
         nb::arg("label_smoothing"), nb::arg("max_gradient_norm"), nb::arg("accumulation_steps"),
         nb::arg("seed"), nb::arg("workers"), nb::arg("precision"), nb::arg("on_step").none(),
         "What papilio.fit calls.");
-  m.def("evaluate_classifier", run_evaluate, nb::arg("model"), nb::arg("data"),
-        nb::arg("batch_size"), "What papilio.evaluate calls.");
+  m.def("_evaluate", run_evaluate, nb::arg("model"), nb::arg("data"), nb::arg("batch_size"),
+        "What papilio.evaluate calls.");
 }
 
 }  // namespace papilio::python

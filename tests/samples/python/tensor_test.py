@@ -3,8 +3,10 @@
 import copy
 import os
 import pickle
+import sys
 import threading
 import time
+import traceback
 
 import numpy as np
 import papilio as pp
@@ -25,6 +27,8 @@ def test_numbers_and_lists():
             pp.tensor(wrong)
     with pytest.raises(TypeError):
         pp.tensor(["a"])
+    with pytest.raises(OverflowError):
+        pp.tensor([1, 2**63])
 
 
 def test_facts():
@@ -71,6 +75,9 @@ def test_index_tensors_and_wrong_indices():
         x[::-1]
     with pytest.raises(pp.ArgumentError, match="in vain"):
         x[pp.tensor([0])] = 1
+    for wrong in ("a", [1, 2], None):
+        with pytest.raises(TypeError, match="number"):
+            x[0] = wrong
 
 
 def test_iteration_ends():
@@ -136,6 +143,10 @@ def test_errors_are_of_their_kind():
     assert issubclass(pp.OutOfMemoryError, MemoryError) and issubclass(pp.ArgumentError, pp.Error)
     with pytest.raises(MemoryError):
         pp.zeros((1 << 55,))
+    with pytest.raises(pp.ArgumentError) as caught:
+        pp.zeros((-1,))
+    assert traceback.format_exception_only(caught.type, caught.value)[0].startswith("papilio.ArgumentError: ")
+    assert type(pickle.loads(pickle.dumps(caught.value))) is pp.ArgumentError
 
 
 def test_other_threads_run_during_a_long_call():
@@ -156,6 +167,31 @@ def test_other_threads_run_during_a_long_call():
     done.set()
     thread.join()
     assert any(begin < t < end for t in ticks)
+
+
+BIG = np.ones((2000, 2000), np.float32)
+
+
+@pytest.mark.parametrize("call", [
+    lambda: pp.randn(BIG.shape), lambda: pp.zeros(BIG.shape), lambda: pp.randperm(BIG.size),
+    lambda: pp.asarray(BIG, copy=True), lambda: pp.asarray(BIG[::-1]), lambda: pp.empty(BIG.shape).copy_(BIG),
+    lambda: pp.empty(BIG.shape).fill_(1), lambda: pp.zeros_like(pp.asarray(BIG))])
+def test_the_lock_is_let_go_while_memory_is_filled(call):
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # whoever has the lock keeps it until he lets it go
+    asked, ran = threading.Event(), []
+    other = threading.Thread(target=lambda: (asked.wait(), ran.append(1)))
+    try:
+        other.start()
+        asked.set()
+        for _ in range(100):
+            call()
+            if ran:
+                break
+        assert ran
+    finally:
+        sys.setswitchinterval(interval)
+        other.join()
 
 
 def test_threads_are_a_positive_number():
