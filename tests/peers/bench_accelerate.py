@@ -8,6 +8,7 @@ counted, of the others the shortest. Memory: a process for each side. `papilio f
 """
 
 import argparse
+import contextlib
 import csv
 import os
 import subprocess
@@ -16,6 +17,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import papilio
 
@@ -50,10 +52,12 @@ def vit_small(method):
     names = {name.split(".")[-1] for name, m in base.named_modules() if isinstance(m, torch.nn.Linear)}
     if "m 2" in method:
         papilio.peft.enable_butterfly_factors()
-    else:
-        boft_layer.get_fbd_cuda = lambda: None  # PEFT as it is on a machine without a GPU, and no search for ninja
-    return peft.get_peft_model(base, config_of(
-        method, target_modules=sorted(names - {"classifier"}), modules_to_save=["classifier"])).train()
+        without = contextlib.nullcontext()
+    else:  # PEFT as it is on a machine without a GPU, and no search for ninja
+        without = mock.patch.object(boft_layer, "get_fbd_cuda", lambda: None)
+    with without:
+        return peft.get_peft_model(base, config_of(
+            method, target_modules=sorted(names - {"classifier"}), modules_to_save=["classifier"])).train()
 
 
 def step_of(model):
