@@ -121,30 +121,9 @@ void set_classes(Classifier& c, const std::vector<std::string>& class_names) {
   c.class_names = class_names;
 }
 
-}  // namespace
-
-void bind_models(nb::module_& m) {
-  nb::class_<Classifier>(m, "ImageClassifier",
-                         "A backbone and its head: images (B, C, H, W) to logits (B, classes).")
-      .def(
-          "__call__", [](Classifier& c, const Tensor& images) { return (*c.model)(images); },
-          nb::arg("images"), Unlocked(), "Logits (B, classes) of images (B, C, H, W).")
-      .def(
-          "features", [](Classifier& c, const Tensor& images) { return c.model->features(images); },
-          nb::arg("images"), Unlocked(), "What the head sees: (B, inputs).")
-      .def(
-          "attention_probabilities",
-          [](Classifier& c, const Tensor& images) {
-            return c.model->attention_probabilities(images);
-          },
-          nb::arg("images"), Unlocked(), "Of each layer: (B, heads, T, T).")
-      .def_prop_ro("shape", shape_of, nb::sig("def shape(self) -> dict[str, int | str]"),
-                   "Sizes, in the words of config.json.")
-      .def_prop_ro(
-          "class_names", [](const Classifier& c) { return c.class_names; },
-          "Of the head's outputs; empty if the folder does not say them.")
-      .def_prop_ro(
-          "warnings", [](const Classifier& c) { return c.warnings; }, "What loading had to say.")
+// Mode, place, and parameters.
+void bind_state(nb::class_<Classifier>& model) {
+  model
       .def_prop_ro(
           "training", [](const Classifier& c) { return c.model->training; }, "Does dropout act?")
       .def_prop_ro(
@@ -181,7 +160,34 @@ void bind_models(nb::module_& m) {
           "load_state_dict", load, nb::arg("state"), nb::arg("strict") = true,
           nb::sig("def load_state_dict(self, state: dict[str, typing.Any], strict: bool = True) -> "
                   "dict[str, list[str]]"),
-          "Copies values of tensors or arrays in; nothing is written unless all fits.")
+          "Copies values of tensors or arrays in; nothing is written unless all fits.");
+}
+
+}  // namespace
+
+void bind_models(nb::module_& m) {
+  nb::class_<Classifier> model(
+      m, "ImageClassifier", "A backbone and its head: images (B, C, H, W) to logits (B, classes).");
+  model
+      .def(
+          "__call__", [](Classifier& c, const Tensor& images) { return (*c.model)(images); },
+          nb::arg("images"), Unlocked(), "Logits (B, classes) of images (B, C, H, W).")
+      .def(
+          "features", [](Classifier& c, const Tensor& images) { return c.model->features(images); },
+          nb::arg("images"), Unlocked(), "What the head sees: (B, inputs).")
+      .def(
+          "attention_probabilities",
+          [](Classifier& c, const Tensor& images) {
+            return c.model->attention_probabilities(images);
+          },
+          nb::arg("images"), Unlocked(), "Of each layer: (B, heads, T, T).")
+      .def_prop_ro("shape", shape_of, nb::sig("def shape(self) -> dict[str, int | str]"),
+                   "Sizes, in the words of config.json.")
+      .def_prop_ro(
+          "class_names", [](const Classifier& c) { return c.class_names; },
+          "Of the head's outputs; empty if the folder does not say them.")
+      .def_prop_ro(
+          "warnings", [](const Classifier& c) { return c.warnings; }, "What loading had to say.")
       .def("reset_classifier", set_classes, nb::arg("class_names"), "A new head for these classes.")
       .def(
           "set_image_size", [](Classifier& c, int64_t size) { c.model->set_image_size(size); },
@@ -194,6 +200,7 @@ void bind_models(nb::module_& m) {
           nb::arg("folder"), Unlocked(),
           "config.json and model.safetensors, as Transformers reads them.")
       .def("__repr__", [](Classifier& c) { return c.model->describe(); });
+  bind_state(model);
   m.def(
       "from_pretrained",
       [](const std::filesystem::path& folder) { return held(nn::from_pretrained(folder)); },
