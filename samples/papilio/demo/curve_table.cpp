@@ -79,6 +79,40 @@ std::string level_text(const CurveRow::Level& level) {
   return level.reached == level.of ? text : str(text, " (", level.reached, '/', level.of, ')');
 }
 
+// "93.4 / 90.4": learned and kept, in percent.
+std::string learned_and_kept(const CurvePoint& point) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.1f / %.1f", 100 * point.learned, 100 * point.kept);
+  return text;
+}
+
+// A row for each setting: what all of it learned and kept, and what parts of the way did.
+std::string settings_text(const std::vector<CurvePoint>& points) {
+  const std::vector<CurvePoint> shown = means(points);
+  std::vector<double> parts;
+  for (const CurvePoint& p : shown)
+    if (p.strength < 1 && std::ranges::count(parts, p.strength) == 0) parts.push_back(p.strength);
+  std::vector<std::vector<std::string>> rows{
+      {"method", "epochs", "head", "setting", "learned / kept", "fresh head"}};
+  for (const double strength : parts) rows[0].push_back(str("at ", strength));
+  const auto setting = [](const CurvePoint& p) {
+    return std::tuple(p.method, p.setting, p.epochs, p.fitted_head);
+  };
+  for (const CurvePoint& whole : shown) {
+    if (whole.strength < 1) continue;
+    rows.push_back({whole.label, std::to_string(whole.epochs),
+                    whole.fitted_head ? "fitted" : "drawn", whole.setting, learned_and_kept(whole),
+                    cli::percent(whole.probed)});
+    for (const double strength : parts) {
+      const auto part = std::ranges::find_if(shown, [&](const CurvePoint& p) {
+        return p.strength == strength && setting(p) == setting(whole);
+      });
+      rows.back().push_back(part == shown.end() ? "" : learned_and_kept(*part));
+    }
+  }
+  return cli::table(rows);
+}
+
 }  // namespace
 
 std::optional<Crossing> kept_at(const std::vector<CurvePoint>& points, double learned) {
@@ -171,7 +205,8 @@ std::string curve_text(const std::vector<CurvePoint>& points) {
     cells.push_back(cli::percent(row.probed_least) + " to " + cli::percent(row.probed_most));
     rows.push_back(cells);
   }
-  std::string text = cli::table(rows) + "\nrank correlation with what is kept:";
+  std::string text =
+      cli::table(rows) + '\n' + settings_text(points) + "\nrank correlation with what is kept:";
   for (const Correlation& c : correlations(points)) {
     char number[32];
     std::snprintf(number, sizeof number, " %+.2f", c.rho);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -86,6 +87,11 @@ TEST_CASE(
   CHECK(text.find(">= 50.0") != std::string::npos);
   CHECK(text.find("85.0 ± 7.1") != std::string::npos);
   CHECK(text.find("65.0 (1/2)") != std::string::npos);
+  // Means of each setting, with the part of the way beside the whole.
+  CHECK(text.find("at 0.5\n") != std::string::npos);
+  CHECK(
+      std::regex_search(text, std::regex("\na +20 +drawn +0 +88.0 / 100.0 +96.0 % +89.0 / 0.0\n")));
+  CHECK(std::regex_search(text, std::regex("\na +20 +drawn +1 +92.0 / 70.0 +96.0 %")));
   CHECK(demo::means(points).size() == 5);
 }
 
