@@ -17,6 +17,7 @@
 #include "nn/optim/optimizer.h"
 #include "nn/optim/parameter_groups.h"
 #include "tensor/device_named.h"
+#include "tensor/dry_run.h"
 #include "tensor/random.h"
 #include "tensor/storage.h"
 
@@ -48,6 +49,26 @@ boft::BoftConfig adapter_config() {
           .modules_to_save = {"classifier"}};
 }
 
+// The parameters of DINOv2-large with so many layers, and those that train: counted without memory.
+nn::ParameterCount counted(int64_t layers) {
+  const DryRun no_memory;
+  nn::Dinov2Config config = model_config(true);
+  config.num_hidden_layers = layers;
+  nn::Dinov2ForImageClassification model(config);
+  boft::AdapterModel adapters(model);
+  adapters.add_adapter("default", adapter_config());
+  return nn::count_parameters(model);
+}
+
+// DINOv2-large has 24 layers, of which each adds as many as the second.
+void count() {
+  const nn::ParameterCount one = counted(1), two = counted(2);
+  const int64_t trained = one.trainable + 23 * (two.trainable - one.trainable),
+                all = one.all + 23 * (two.all - one.all);
+  std::cout << "DINOv2-large: " << trained << " of " << all << " parameters train, "
+            << 100 * double(trained) / double(all) << " %\n";
+}
+
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
@@ -65,6 +86,7 @@ double difference(const Tensor& a, const Tensor& b) {
 int main(int argc, char** argv) try {
   const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
   const bool large = argc > 2 && std::string(argv[2]) == "large";
+  count();
   manual_seed(1);
   const auto begin = std::chrono::steady_clock::now();
   nn::Dinov2ForImageClassification model(model_config(large));

@@ -7,6 +7,7 @@
 #include <iomanip>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "autograd/backward.h"
 #include "autograd/ops.h"
@@ -52,6 +53,30 @@ int rank_of(const Tensor& w) {
   int rank = 0;
   for (const double s : boft::singular_values(w)) rank += s > 1e-4;
   return rank;
+}
+
+// The exercise. With Gram-Schmidt no U gives the identity, so attaching warns, and the first loss
+// is not the base's. A chain moves in as many directions as dR / dU has ranks.
+void exercise(Net& net, const Tensor& x, const Tensor& y) {
+  const double base = mean(pow(net(x) - y, 2)).item();
+  boft::AdapterModel adapters(net);
+  const std::vector<std::string> warnings = adapters.add_adapter(
+      "task", boft::HraConfig{.r = r, .apply_GS = true, .target_modules = {"fc"}});
+  const double begins = mean(pow(net(x) - y, 2)).item();
+  std::cout << "\nthe base's loss is " << base << ", with apply_GS it begins at " << begins << '\n';
+  check<Error>(!warnings.empty() && std::abs(begins - base) > 1e-3, "it should not begin as I");
+
+  const Tensor I = eye(d, f64), U = randn({d, r}, f64), steps = 1e-5 * eye(d * r, f64);
+  std::vector<Tensor> slopes;
+  for (int64_t i = 0; i < d * r; ++i) {
+    const Tensor step = reshape(select(steps, 0, i), {d, r});
+    const Tensor slope = (householder(I, U + step) - householder(I, U - step)) / 2e-5;
+    slopes.push_back(reshape(slope, {1, d * d}));
+  }
+  const int directions = rank_of(concat(slopes, 0));
+  std::cout << "a chain of 4 moves in " << directions
+            << " directions, r d - r (r + 1) / 2 = " << r * d - r * (r + 1) / 2 << '\n';
+  check<Error>(directions == r * d - r * (r + 1) / 2, "other degrees of freedom");
 }
 
 // Trains on (x, y), and prints what became of W at the end, and of its energy on the way.
@@ -131,6 +156,7 @@ int main(int argc, char** argv) try {
   adapt(net,
         boft::OftConfig{.oft_block_size = 4, .use_cayley_neumann = false, .target_modules = {"fc"}},
         inputs, y, true);
+  exercise(net, inputs, y);
 } catch (const std::exception& e) {
   std::cerr << "10_hra: " << e.what() << '\n';
   return 1;

@@ -88,6 +88,7 @@ int main(int argc, char** argv) try {
   check<Error>(rows[1].distance < rows[2].distance, "192 angles in six factors beat 224 in one");
   check<Error>(rows[4].distance < rows[3].distance, "and 480 in five factors 480 in one");
   check<Error>(rows[5].distance < rows[3].distance, "more angles come nearer");
+  check<Error>(rows[1].distance < rows[0].distance, "and so do more factors of as many blocks");
 
   // The exercise: angles of a butterfly against those of all rotations.
   int64_t m = 1;

@@ -112,6 +112,14 @@ int main(int argc, char** argv) try {
                other = w2 + 0.05 * randn(w2.shape(), {.device = device});
   const Tensor y = linear(x, other, {});
   for (const bool rotation : {true, false}) learn_blocks(rotation, w2, x, y);
+
+  // The exercise's first half: one length and a common turn leave the energy, new directions do
+  // not.
+  const double energy = boft::hyperspherical_energy(w1);
+  const auto change = [&](const Tensor& w) { return boft::hyperspherical_energy(w) / energy - 1; };
+  check<Error>(std::abs(change(equal_lengths(w1))) < 1e-5, "lengths should not count");
+  check<Error>(std::abs(change(matmul(w1, one_rotation))) < 1e-5, "a common turn should not count");
+  check<Error>(std::abs(change(other_directions(w1))) > 1e-3, "directions should count");
 } catch (const std::exception& e) {
   std::cerr << "13_angle_magnitude: " << e.what() << '\n';
   return 1;

@@ -52,6 +52,19 @@ void small(const char* what, double error, double bound) {
   check<Error>(error < bound, what, error, ", expected less than ", bound);
 }
 
+// The b that fit d coordinates in m factors.
+std::string that_fit(int64_t d, int64_t m) {
+  std::string fit;
+  for (int64_t b = 2; b <= d; b *= 2) {
+    try {
+      static_cast<void>(butterfly_shape("exercise", d, b, 0, m));
+      fit += ' ' + std::to_string(b);
+    } catch (const ArgumentError&) {
+    }
+  }
+  return fit;
+}
+
 int main(int argc, char** argv) try {
   const Device device = device_named("DEVICE", argc > 1 ? argv[1] : "cpu");
   manual_seed(19);
@@ -120,6 +133,9 @@ int main(int argc, char** argv) try {
     std::cout << "b = 3: " << e.what() << '\n';
   }
   check<Error>(refused, "3 does not divide 16");
+  const std::string fit = that_fit(16, 2);
+  std::cout << "m = 2: b =" << fit << " fit\n";
+  check<Error>(fit == " 2 4 8", "2 b should divide 16");
 } catch (const std::exception& e) {
   std::cerr << "19_convolution: " << e.what() << '\n';
   return 1;

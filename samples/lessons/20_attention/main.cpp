@@ -84,6 +84,9 @@ int main(int argc, char** argv) try {
   std::cout << "\nmean of the largest weight: " << sharpest(k) << ", k twice as long "
             << sharpest(2 * k) << ", k turned " << sharpest(turned(k)) << '\n';
   check<Error>(sharpest(2 * k) > sharpest(k) + 0.1, "longer keys should be sharper");
+  check<Error>(std::abs(sharpest(0 * k) - 1. / T) < 1e-14, "keys of zero ask for the mean of all");
+  check<Error>(max(abs(scaled_dot_product_attention(q, k, 2 * v) - 2 * y)).item() < 1e-13,
+               "longer values make longer means, no sharper ones");
 } catch (const std::exception& e) {
   std::cerr << "20_attention: " << e.what() << '\n';
   return 1;

@@ -102,19 +102,19 @@ std::vector<int64_t> text(size_t length) {
   return ids;
 }
 
-void language_model(Device device) {
-  manual_seed(21);
-  nn::GPT2LMHeadModel model({.vocab_size = 3,
-                             .n_positions = 32,
-                             .n_embd = 16,
-                             .n_layer = 1,
-                             .n_head = 2,
-                             .resid_pdrop = 0,
-                             .embd_pdrop = 0,
-                             .attn_pdrop = 0});
-  nn::to(model, device);
-  const Tensor all = copy_of(tensor<int64_t>(text(16 * 33), {16, 33}), device);
-  const Tensor ids = contiguous(slice(all, 1, 0, 32)), next = contiguous(slice(all, 1, 1, 33));
+nn::GPT2Config model_config() {
+  return {.vocab_size = 3,
+          .n_positions = 32,
+          .n_embd = 16,
+          .n_layer = 1,
+          .n_head = 2,
+          .resid_pdrop = 0,
+          .embd_pdrop = 0,
+          .attn_pdrop = 0};
+}
+
+// The loss after 60 steps.
+double learn(nn::GPT2LMHeadModel& model, const Tensor& ids, const Tensor& next) {
   nn::AdamW optimizer({{.parameters = nn::trainable_parameters(model)}}, {.lr = 1e-2});
   double loss = 0;
   for (int step = 0; step < 60; ++step) {
@@ -124,8 +124,24 @@ void language_model(Device device) {
     backward(L);
     optimizer.step();
   }
+  return loss;
+}
+
+void language_model(Device device) {
+  manual_seed(21);
+  nn::GPT2LMHeadModel model(model_config());
+  nn::to(model, device);
+  const Tensor all = copy_of(tensor<int64_t>(text(16 * 33), {16, 33}), device);
+  const Tensor ids = contiguous(slice(all, 1, 0, 32)), next = contiguous(slice(all, 1, 1, 33));
+  const double loss = learn(model, ids, next);
   std::cout << "\nloss after 60 steps " << loss << ", log 2 / 2 = " << std::log(2.0) / 2 << '\n';
   check<Error>(std::abs(loss - std::log(2.0) / 2) < 0.05, "the loss should be what a coin costs");
+  // The exercise: a text that is its own next token has no coin in it.
+  nn::GPT2LMHeadModel copier(model_config());
+  nn::to(copier, device);
+  const double copied = learn(copier, ids, ids);
+  std::cout << "loss of copying after 60 steps " << copied << '\n';
+  check<Error>(copied < 0.1, "a token that is seen costs nothing");
 
   // Token by token with keys and values kept: the same logits.
   const NoGrad no_grad;
