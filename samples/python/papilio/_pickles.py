@@ -1,4 +1,4 @@
-"""Pickles and copies of models: the files of a model's folder, and what no file says."""
+"""Pickles and copies: of models the files of their folder, and what no file says; of configurations their file."""
 
 import os
 import tempfile
@@ -44,5 +44,10 @@ def _reduce_adapters(adapters):
                       "itself can be pickled and copied when it carries none")
 
 
+def _read_config(text):
+    return _core._adapter_config(text)[0]
+
+
+_core.AdapterConfig.__reduce__ = lambda config: (_read_config, (config.to_json(),))
 _core.ImageClassifier.__reduce__ = _reduce_model
 _core.AdapterModel.__reduce__ = _reduce_adapters

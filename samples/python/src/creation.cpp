@@ -84,12 +84,20 @@ Tensor in_dtype(const Tensor& x, std::optional<DType> dtype) {
   return dtype && *dtype != x.dtype() ? copy_of(x, *dtype) : x;
 }
 
+// An array of anybody's, or numbers. What NumPy alone can read (`__array__`: pandas' columns, PIL's
+// pictures), it reads.
+Tensor imported(nb::handle data, std::optional<DType> dtype, std::optional<bool> copy) {
+  if (is_array(data)) return import_array(data, copy);
+  if (!nb::hasattr(data, "__array__")) return from_numbers(data, dtype);
+  return import_array(nb::module_::import_("numpy").attr("asarray")(data), copy);
+}
+
 Tensor new_tensor(nb::handle data, std::optional<DType> dtype, bool requires_grad) {
   Tensor x;
   if (nb::isinstance<Tensor>(data))
     x = copy_of(nb::cast<const Tensor&>(data));
   else
-    x = is_array(data) ? import_array(data, true) : from_numbers(data, dtype);
+    x = imported(data, dtype, true);
   x = in_dtype(x, dtype);
   return requires_grad ? leaf(x) : x;
 }
@@ -99,7 +107,7 @@ Tensor as_array(nb::handle data, std::optional<DType> dtype, std::optional<bool>
   if (nb::isinstance<Tensor>(data))
     x = copy == true ? copy_of(nb::cast<const Tensor&>(data)) : nb::cast<const Tensor&>(data);
   else
-    x = is_array(data) ? import_array(data, copy) : from_numbers(data, dtype);
+    x = imported(data, dtype, copy);
   check(copy != false || !dtype || *dtype == x.dtype(), "asarray: ", x.dtype(), " becomes ",
         dtype.value_or(x.dtype()), " only in a copy; leave copy=False out");
   return in_dtype(x, dtype);
@@ -169,8 +177,9 @@ void bind_creation(nb::module_& m) {
         nb::arg("copy") = nb::none(),
         nb::sig("def asarray(data: typing.Any, dtype: DType | None = None, copy: bool | None = "
                 "None) -> Tensor"),
-        "A tensor on the memory of an array (NumPy, PyTorch, JAX, anything with `__dlpack__` or a\n"
-        "buffer) if dtype, byte order and strides allow, else a copy. copy=True: always a copy,\n"
+        "A tensor on the memory of an array (NumPy, PyTorch, JAX, anything with `__dlpack__`, a\n"
+        "buffer or `__array__`) if dtype, byte order and strides allow, else a copy. copy=True: "
+        "always a copy,\n"
         "copy=False: never, an error in its place. Read-only arrays make read-only tensors.");
   m.def(
       "from_dlpack",

@@ -143,6 +143,33 @@ def test_other_buffers():
     assert pp.asarray(np.float64(2).reshape(())).item() == 2
 
 
+def test_what_numpy_alone_can_read():
+    class Column:  # as pandas has them
+        def __init__(self):
+            self.values = np.arange(3, dtype=np.float32)
+
+        def __array__(self, dtype=None, copy=None):
+            return self.values
+
+    column = Column()
+    x = pp.asarray(column)
+    assert np.shares_memory(x.numpy(), column.values) and x.tolist() == [0, 1, 2]
+    pp.tensor(column)[0] = 5
+    assert column.values[0] == 0
+    with pytest.raises(TypeError):
+        pp.asarray(object())
+
+
+def test_tensors_are_not_taken_for_what_they_are_not():
+    x = pp.ones((2,))
+    with pytest.raises(pp.ArgumentError, match="only in a copy"):
+        pp.asarray(x, dtype=pp.float64, copy=False)
+    assert pp.asarray(x, dtype=pp.float64).dtype == pp.float64
+    y = pp.asarray(x)
+    y[0] = 2
+    assert x[0].item() == 2
+
+
 def test_torch_tensors_share_memory():
     torch = pytest.importorskip("torch")
     for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int64, torch.bool):

@@ -117,7 +117,9 @@ def test_adapters_live_as_in_peft(method, tmp_path):
     x = pp.randn((2, 1, 8, 8))
     base = values(model(x))
     adapters = pp.AdapterModel(model)
-    assert adapters.add_adapter("default", CONFIGS[method]()) == []
+    config = CONFIGS[method]()
+    assert copy.deepcopy(config).to_json() == pickle.loads(pickle.dumps(config)).to_json() == config.to_json()
+    assert adapters.add_adapter("default", config) == []
     assert adapters.names == adapters.active == ["default"] and adapters.config("default").peft_type == method
     trainable, everything = adapters.count_parameters()
     assert 0 < trainable < everything and "default" in adapters.status()
@@ -127,6 +129,13 @@ def test_adapters_live_as_in_peft(method, tmp_path):
         np.testing.assert_allclose(values(adapters(x)), base, atol=1e-6)
     with pytest.raises(pp.Error):
         pickle.dumps(model)
+    kept = {name: t.numpy().copy() for name, t in model.state_dict().items()}
+    for p in model.parameters().values():
+        if p.requires_grad:
+            p.detach().fill_(0.1)
+    assert np.abs(values(adapters(x)) - adapted).max() > 1e-4
+    model.load_state_dict(kept)
+    np.testing.assert_array_equal(values(adapters(x)), adapted)
     folder = Path(adapters.save(tmp_path))
     assert json.loads((folder / "adapter_config.json").read_text())["peft_type"] == method
     other = pp.AdapterModel(small_vit()).eval()

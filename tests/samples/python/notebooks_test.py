@@ -51,4 +51,6 @@ def test_it_runs(path):
     assert not any(output.output_type == "error" for output in shown)
     assert any("image/svg+xml" in output.get("data", {}).get("text/html", "") for output in shown)
     if "PAPILIO_NOTEBOOKS" in os.environ:
-        nbformat.write(notebook, Path(os.environ["PAPILIO_NOTEBOOKS"]) / path.name)
+        kept = Path(os.environ["PAPILIO_NOTEBOOKS"])
+        kept.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, kept / path.name)
