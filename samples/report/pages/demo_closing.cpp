@@ -32,8 +32,8 @@ void add_attention(Document& page, const DemoView& view) {
   page.figure({render(grid)},
               "Attention over the image\u2019s patches, mean over the last layer\u2019s heads; the "
               "deeper the orange, the more a patch counts (each image on its own scale). Compare "
-              "the pretrained column with the adapted ones: adapting moves the gaze to the strokes "
-              "that tell the new digits apart.");
+              "the pretrained column with the adapted ones: does adapting move the gaze to the "
+              "strokes that tell the new digits apart?");
 }
 
 void add_mistakes(Document& page, const DemoView& view) {

@@ -112,7 +112,8 @@ void add_forgetting(Document& page, const DemoView& view) {
   page.figure({render(kept), render(both)},
               "Bars reach one standard deviation over the seeds to each side. First: is forgetting "
               "a matter of how many parameters move? Second: the upper right corner is the place "
-              "to be, new digits learned and old ones kept.");
+              "to be, new digits learned and old ones kept. Each method stands at one rate, chosen "
+              "for the new digits alone; another rate moves it along its own curve.");
 }
 
 }  // namespace papilio::report

@@ -82,8 +82,10 @@ void show_rotation(Document& page, const ButterflyPicture& shape, const Matrix& 
         "Each factor turns pairs of half-blocks, in every pair by its own small rotation <i "
         "class=\"v\">Q</i> = (<i class=\"v\">I</i> \u2212 <i class=\"v\">S</i>)(<i "
         "class=\"v\">I</i> + <i class=\"v\">S</i>)<sup>\u22121</sup> with a skew-symmetric <i "
-        "class=\"v\">S</i>. Factor by factor the partners lie twice as far apart, so a few small "
-        "rotations let far coordinates meet.");
+        "class=\"v\">S</i>, or by a series that comes near it. " +
+        std::string(shape.m > 1 ? "Factor by factor the partners lie twice as far apart, so a few "
+                                  "small rotations let far coordinates meet."
+                                : "With one factor, coordinates of different blocks never meet."));
     page.figure({draw_butterfly(shape)},
                 "A weight row <i class=\"v\">w</i> passes the factors from left to right; boxes "
                 "are half-blocks of coordinates, and the lines between two columns show which of "
