@@ -51,12 +51,16 @@ Step::Step(const Size& size, Method method, Device device, nn::Recompute recompu
       adapters_->add_adapter(
           "a",
           boft::LoraConfig{.r = 8, .target_modules = every, .modules_to_save = {"classifier"}});
+    } else if (method == Method::oft) {
+      adapters_->add_adapter("a", boft::OftConfig{.oft_block_size = 8,
+                                                  .use_cayley_neumann = false,
+                                                  .target_modules = every,
+                                                  .modules_to_save = {"classifier"}});
     } else {
-      adapters_->add_adapter(
-          "a", boft::BoftConfig{.boft_block_size = method == Method::oft ? 8 : 4,
-                                .boft_n_butterfly_factor = method == Method::oft ? 1 : 2,
-                                .target_modules = every,
-                                .modules_to_save = {"classifier"}});
+      adapters_->add_adapter("a", boft::BoftConfig{.boft_block_size = 4,
+                                                   .boft_n_butterfly_factor = 2,
+                                                   .target_modules = every,
+                                                   .modules_to_save = {"classifier"}});
     }
   }
   optimizer_ = std::make_unique<nn::AdamW>(nn::parameter_groups(model_, {.weight_decay = 0.05}));

@@ -24,7 +24,7 @@ import papilio
 METHODS = {  # times faster, and growth of memory, that are wanted
     "BOFT b 4 m 1": (4, 0.6),
     "BOFT b 4 m 2": (4, 0.6),
-    "OFT b 32": (1.3, 0.9),
+    "OFT b 32, series of 5 terms": (1.3, 0.9),
     "LoRA r 8": (None, None),
 }
 

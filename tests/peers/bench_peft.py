@@ -46,7 +46,7 @@ METHODS = {
     "LoRA r 8": dict(kind="LoraConfig", r=8),
     "BOFT b 4 m 1": dict(kind="BOFTConfig", boft_block_size=4, boft_n_butterfly_factor=1),
     "BOFT b 4 m 2": dict(kind="BOFTConfig", boft_block_size=4, boft_n_butterfly_factor=2),
-    "OFT b 32": dict(kind="OFTConfig", oft_block_size=32),
+    "OFT b 32, series of 5 terms": dict(kind="OFTConfig", oft_block_size=32),
 }
 SMALL = list(MODELS)[:3]
 S16, S14, B16 = list(MODELS)[3:6]
@@ -65,7 +65,7 @@ SETS = {
     "real": [
         step(S16, "full", goal=2.6), step(S16, "full", how="compiled", goal=2.6), step(S16, "full", "bfloat16", goal=1.9),
         step(S16, "LoRA r 8", goal=2.6), step(S16, "LoRA r 8", "bfloat16", goal=1.8),
-        step(S16, "OFT b 32", goal=2.7), step(S16, "OFT b 32", "bfloat16"),
+        step(S16, "OFT b 32, series of 5 terms", goal=2.7), step(S16, "OFT b 32, series of 5 terms", "bfloat16"),
         step(S16, "BOFT b 4 m 2", goal=25), step(S16, "BOFT b 4 m 2", "bfloat16"),
         forward(S16, goal=2.4), forward(S16, how="compiled"), forward(S16, how="onnx", goal=1.5),
         forward(S16, "bfloat16", goal=1.6),
