@@ -9,7 +9,8 @@
 backward pass hides of the sums, is fitted by least squares; each link is also predicted from the others. Taken to be
 the same on more ranks: `hidden`, and as many samples at each rank. Not in it: switches, and machines of unlike speed.
 
-Standard input: lines "METHOD LINK MESSAGES BYTES SECONDS", LINK "BITS_A_SECOND,LATENCY", or "-" for the shared memory.
+Standard input: lines "METHOD LINK MESSAGES BYTES SECONDS", LINK "BITS_A_SECOND,LATENCY", or "-" for the shared memory;
+and comments, "# ...".
 """
 import collections
 import sys
@@ -50,6 +51,8 @@ def link_text(bandwidth, latency):
 def main():
     methods = collections.defaultdict(list)
     for line in sys.stdin:
+        if line.startswith("#"):
+            continue
         method, link, messages, size, seconds = line.split()
         bandwidth, latency = (None, None) if link == "-" else map(float, link.split(","))
         methods[method].append(Run(bandwidth, latency, int(messages), int(size), float(seconds)))

@@ -39,10 +39,10 @@ def numeric_cells(row):
             yield plain
 
 
-def measured_rows(table):
-    """[(which line, its measured numbers)] of a table; of one that has counts alone nothing is measured."""
+def measured_rows(table, counts):
+    """[(which line, its measured numbers)] of a table; one that has counts alone is looked at if these are wanted."""
     rows = [(i, [cell for cell in numeric_cells(line)]) for i, line in enumerate(table.lines) if i > 1]
-    if not any(re.search(r'[.%±e]|\d,\d|' + COST.pattern, cell) for _, found in rows for cell in found):
+    if not counts and not any(re.search(r'[.%±e]|\d,\d|' + COST.pattern, cell) for _, found in rows for cell in found):
         return []
     return [(i, [n for cell in found for n in numbers(cell)]) for i, found in rows if found]
 
@@ -79,10 +79,10 @@ def one_line_has(row, lines):
     return False
 
 
-def missing(block, lines, costs):
+def missing(block, lines, costs, counts=False):
     """What of a block's measured numbers the lines do not have; `costs`: what a machine took must be there too."""
     known = [n for line in lines for n in numbers(line)]
-    for i, row in measured_rows(block) if block.kind == 'table' else []:
+    for i, row in measured_rows(block, counts) if block.kind == 'table' else []:
         row = [n for n in row if costs or not n.cost]
         if row and not one_line_has(row, lines):
             yield i, block.lines[i]
@@ -108,7 +108,7 @@ def complaints_of_claims(page, page_sections, printed):
                 wrong = missing(block, quoted + (own or []), costs=own is None)
                 why = 'not in the section that it quotes'
             elif own is not None:
-                wrong, why = missing(block, own, costs=False), 'nothing here prints this'
+                wrong, why = missing(block, own, costs=False, counts=not counted), 'nothing here prints this'
             else:
                 wrong = [] if counted or names_command(section) else missing(block, [], costs=True)
                 why = 'no command beside it'
