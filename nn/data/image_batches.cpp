@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/formats/image.h"
 #include "tensor/batch_rows.h"
 #include "tensor/creation.h"
 #include "tensor/error.h"
@@ -112,6 +113,7 @@ class ImageBatches : public ClassifiedSource {
 
   void transform(int64_t position, Generator& generator, float* to) const {
     try {
+      const ScaledDecoding scaled(options_.scaled_decoding ? options_.transform.least_side() : 0);
       options_.transform(data_->sample(position), generator, to);
     } catch (const ArgumentError& e) {  // an image of another size, and nothing resizes it
       throw FileError(data_->name(position) + ": " + e.what());

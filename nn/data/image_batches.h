@@ -19,6 +19,7 @@ struct ImageBatchOptions {
   RandomAffine affine = {};       // of what the transform made
   Mixup mixup = {};               // of the batch, at last
   OnCorrupt on_corrupt = OnCorrupt::fail;
+  bool scaled_decoding = false;  // ScaledDecoding, as small as the transform allows
 };
 // Throws ArgumentError for a processor that makes no sense.
 Batches batches_of(ImageData data, const ImageBatchOptions& options);

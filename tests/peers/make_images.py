@@ -1,5 +1,5 @@
-"""Writes tests/golden/images: small pictures of every kind that JPEG and PNG know, and in expected.safetensors the
-pixels that Pillow reads out of them. Run once: python tests/peers/make_images.py (Pillow, numpy, safetensors; and cjpeg of
+"""Writes tests/golden/images: small pictures of every kind that JPEG and PNG know, in expected.safetensors the pixels that
+Pillow reads out of them, and in draft.safetensors those of its draft mode. Run once: python tests/peers/make_images.py (Pillow, numpy, safetensors; and cjpeg of
 libjpeg-turbo, for what Pillow does not write)."""
 import io
 import struct
@@ -160,3 +160,14 @@ for name, kind, options in [("mpo.jpg", "MPO", dict(quality=90)), ("apng.png", "
 (out / "bad_adler.png").write_bytes(files.png((w, h), 8, 2, None, packed=packed[:-1] + bytes([packed[-1] ^ 1])))
 
 save_file(expected, out / "expected.safetensors")
+
+# JPEGs at 1/2, 1/4 and 1/8 of their size.
+draft = {}
+for name in ("rgb.jpg", "rgb444.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg", "orientation6.jpg"):
+    for denominator, side in ((2, 4), (4, 2), (8, 1)):
+        read = Image.open(out / name)
+        read.draft(read.mode, (side, side))
+        read = ImageOps.exif_transpose(read)
+        pixels = np.asarray(read.convert("L" if read.mode == "L" else "RGB"))
+        draft[f"{name}/{denominator}"] = np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1))
+save_file(draft, out / "draft.safetensors")

@@ -27,6 +27,8 @@ void check_size(const std::string& name, int64_t width, int64_t height, const Im
 
 namespace {
 
+thread_local int64_t least_side_of_jpeg = 0;
+
 // The picture as it stands upright. EXIF: 2 is mirrored, 3 turned by 180 degrees, 4 upside down
 // mirrored; 5 to 8 have rows and columns exchanged.
 Image upright(Image image, int orientation) {
@@ -57,7 +59,7 @@ Image decode_image(std::string_view bytes, const std::string& name, const ImageL
   check<FileError>(!bytes.empty(), name, ": is empty");
   codec::Decoded decoded;
   if (bytes.starts_with("\xff\xd8\xff")) {
-    decoded = codec::decode_jpeg(bytes, name, limits);
+    decoded = codec::decode_jpeg(bytes, name, limits, least_side_of_jpeg);
   } else if (bytes.starts_with("\x89PNG\r\n\x1a\n")) {
     decoded = codec::decode_png(bytes, name, limits);
   } else {
@@ -70,6 +72,13 @@ Image decode_image(std::string_view bytes, const std::string& name, const ImageL
 
 Image read_image(const std::filesystem::path& path, const ImageLimits& limits) {
   return decode_image(read_file(path, 1'000'000'000), path.string(), limits);
+}
+
+ScaledDecoding::ScaledDecoding(int64_t least_side)
+    : before_(std::exchange(least_side_of_jpeg, least_side)) {}
+
+ScaledDecoding::~ScaledDecoding() {
+  least_side_of_jpeg = before_;
 }
 
 bool has_image_extension(const std::filesystem::path& path) {

@@ -33,6 +33,22 @@ struct ImageLimits {
 Image decode_image(std::string_view bytes, const std::string& name, const ImageLimits& limits = {});
 // The same of a file of at most 1 GB.
 Image read_image(const std::filesystem::path& path, const ImageLimits& limits = {});
+
+// While one lives, this thread decodes JPEG pictures at 1/2, 1/4 or 1/8 of their width and height,
+// rounded up: the smallest whose shorter side keeps `least_side` pixels (libjpeg's scale_denom,
+// Pillow's draft). That costs a part of the time, and gives each pixel's mean to the eye, not to
+// the bit. 0, and pictures that are not JPEG: no change. The limits are those of the whole picture.
+class ScaledDecoding {
+ public:
+  explicit ScaledDecoding(int64_t least_side);
+  ~ScaledDecoding();
+  ScaledDecoding(const ScaledDecoding&) = delete;
+  ScaledDecoding& operator=(const ScaledDecoding&) = delete;
+
+ private:
+  int64_t before_;
+};
+
 // Whether a file's name says that it is one: .jpg, .jpeg or .png, in any case.
 bool has_image_extension(const std::filesystem::path& path);
 

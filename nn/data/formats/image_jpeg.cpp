@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csetjmp>
 #include <cstdint>
 #include <cstdio>
@@ -98,6 +99,13 @@ OrientationNotes notes_of(const Jpeg& jpeg) {
   return notes;
 }
 
+// The greatest of 8, 4, 2 and 1 by which the side may be divided.
+unsigned shrink(int64_t side, int64_t least_side) {
+  unsigned denominator = least_side > 0 ? 8 : 1;
+  while (denominator > 1 && (side + denominator - 1) / denominator < least_side) denominator /= 2;
+  return denominator;
+}
+
 // k - c k / 255 of each pixel's C, M, Y, rounded as Pillow does. Files hold all four inverted, with
 // or without Adobe's marker.
 Image rgb_of_cmyk(const Image& image) {
@@ -115,11 +123,14 @@ Image rgb_of_cmyk(const Image& image) {
 
 }  // namespace
 
-Decoded decode_jpeg(std::string_view bytes, const std::string& name, const ImageLimits& limits) {
+Decoded decode_jpeg(std::string_view bytes, const std::string& name, const ImageLimits& limits,
+                    int64_t least_side) {
   Jpeg jpeg;
   jpeg.max_scans = limits.max_scans;
   run(jpeg, name, [&] { start(jpeg, bytes); });
   check_size(name, jpeg.info.image_width, jpeg.info.image_height, limits);
+  jpeg.info.scale_denom =
+      shrink(std::min(jpeg.info.image_width, jpeg.info.image_height), least_side);
   const int turn = orientation(notes_of(jpeg));  // finishing forgets the markers
   run(jpeg, name, [&] { jpeg_start_decompress(&jpeg.info); });
   Image image{jpeg.info.output_width, jpeg.info.output_height, jpeg.info.output_components, {}};

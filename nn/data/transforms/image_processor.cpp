@@ -175,6 +175,19 @@ void flip_rows(float* x, int64_t rows, int64_t width) {
 
 }  // namespace
 
+int64_t TrainTransform::least_side() const {
+  const ImageProcessor& p = processor;
+  if (crop == Crop::resized) {
+    // The part's shorter side is at least sqrt(min_scale min_ratio) of the picture's.
+    const double share =
+        std::sqrt(resized.min_scale * std::min(resized.min_ratio, 1 / resized.max_ratio));
+    return int64_t(std::ceil(2 * double(std::max(p.out_height(), p.out_width())) / share));
+  }
+  if (!p.do_resize) return 0;
+  return 2 * std::max(p.middle_square,
+                      p.shortest_edge > 0 ? p.shortest_edge : std::max(p.height, p.width));
+}
+
 void TrainTransform::operator()(const Image& image, Generator& generator, float* out) const {
   Draw draw(generator);
   const int64_t height = processor.out_height(), width = processor.out_width();

@@ -80,6 +80,9 @@ struct TrainTransform {
   RandAugment rand_augment = {.num_ops = 0};
   RandomErasing random_erasing = {};
 
+  // The shorter side that a picture wants so that each pixel made is made of at least two by two;
+  // 0 if any size but its own changes what is seen (do_resize false).
+  int64_t least_side() const;
   // out: (channels, out_height, out_width)
   void operator()(const Image& image, Generator& generator, float* out) const;
 };

@@ -11,12 +11,13 @@ void fit_augmentation_to_data(Options& options, AugmentSettings& s, const Data& 
   options.applies_when(made, {&s.shift, &s.rotate}, kOwnProcessor);
   options.applies_when(!made,
                        {&s.crop, &s.padding, &s.min_scale, &s.interpolation, &s.hflip,
-                        &s.rand_augment, &s.magnitude, &s.reprob},
+                        &s.rand_augment, &s.magnitude, &s.reprob, &s.scaled_decoding},
                        kNoProcessor);
   if (made) {
     s.crop = "none";
     s.hflip = s.reprob = 0;
     s.rand_augment = 0;
+    s.scaled_decoding = false;
   } else {
     s.shift = s.rotate = 0;
   }
@@ -41,7 +42,8 @@ nn::ImageBatchOptions training_options(const AugmentSettings& s,
                         .random_erasing = {.p = s.reprob}},
           .affine = {.shift_pixels = s.shift, .rotation_degrees = s.rotate},
           .mixup = {.mixup_alpha = s.mixup, .cutmix_alpha = s.cutmix},
-          .on_corrupt = on_corrupt};
+          .on_corrupt = on_corrupt,
+          .scaled_decoding = s.scaled_decoding};
 }
 
 }  // namespace papilio::cli

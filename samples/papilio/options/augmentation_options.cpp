@@ -25,12 +25,16 @@ void add_augmentation(Options& options, AugmentSettings& s) {
   options.add("magnitude", &s.magnitude, "M", "RandAugment: strength, 0 to 30").range(0, 30);
   options.add("mixup", &s.mixup, "ALPHA", "mixup's alpha; 0 for none").range(0, 100);
   options.add("cutmix", &s.cutmix, "ALPHA", "CutMix's alpha; 0 for none").range(0, 100);
+  options.flag("scaled-decoding", s.scaled_decoding,
+               "JPEGs at 1/2, 1/4 or 1/8 of their size if each pixel still comes of two by two: "
+               "faster for large photographs, and not the same bits");
   options.add("reprob", &s.reprob, "P", "probability of erasing a rectangle").range(0, 1);
 }
 
 std::vector<Options::Handle> augmentation_options(const AugmentSettings& s) {
-  return {&s.shift, &s.rotate,       &s.crop,      &s.padding, &s.min_scale, &s.interpolation,
-          &s.hflip, &s.rand_augment, &s.magnitude, &s.mixup,   &s.cutmix,    &s.reprob};
+  return {&s.shift,         &s.rotate, &s.crop,           &s.padding,   &s.min_scale,
+          &s.interpolation, &s.hflip,  &s.rand_augment,   &s.magnitude, &s.mixup,
+          &s.cutmix,        &s.reprob, &s.scaled_decoding};
 }
 
 }  // namespace papilio::cli

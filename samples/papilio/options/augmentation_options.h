@@ -14,6 +14,7 @@ struct AugmentSettings {
   std::string crop = "auto", interpolation = "bicubic";
   int64_t padding = 4, rand_augment = 0, magnitude = 9;
   double min_scale = 0.35, hflip = 0.5, mixup = 0, cutmix = 0, reprob = 0;
+  bool scaled_decoding = false;
 };
 void add_augmentation(Options& options, AugmentSettings& settings);
 // All of them.

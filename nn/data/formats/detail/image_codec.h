@@ -15,7 +15,9 @@ struct Decoded {
   Image image;
   int orientation = 1;
 };
-Decoded decode_jpeg(std::string_view bytes, const std::string& name, const ImageLimits& limits);
+// Scaled as ScaledDecoding says it for `least_side`.
+Decoded decode_jpeg(std::string_view bytes, const std::string& name, const ImageLimits& limits,
+                    int64_t least_side);
 Decoded decode_png(std::string_view bytes, const std::string& name, const ImageLimits& limits);
 
 // Throws FileError if the limits forbid a picture of this size.

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tensor/error.h"
@@ -50,6 +51,47 @@ TEST_CASE("images: every kind of JPEG and PNG gives Pillow's pixels") {
     REQUIRE(Dims{image.height, image.width, image.channels} == entry.shape);
     CHECK(image.pixels == expected.tensor(name).to_vector<uint8_t>());
   }
+}
+
+TEST_CASE("images: scaled decoding gives the pixels of Pillow's draft") {
+  const SafetensorsReader expected(kFolder / "draft.safetensors");
+  CHECK(expected.entries().size() == 18);
+  for (const auto& [name, entry] : expected.entries()) {
+    CAPTURE_BOUND(name);
+    const nn::ScaledDecoding scaled(std::min(entry.shape[0], entry.shape[1]));
+    const nn::Image image = nn::read_image(kFolder / fs::path(name).parent_path());
+    REQUIRE(Dims{image.height, image.width, image.channels} == entry.shape);
+    CHECK(image.pixels == expected.tensor(name).to_vector<uint8_t>());
+  }
+}
+
+TEST_CASE("images: scaled decoding keeps the side that it was asked to keep, within its scope") {
+  const auto size_of = [](const char* name) {
+    const nn::Image image = nn::read_image(kFolder / name);
+    return Dims{image.height, image.width};
+  };
+  for (const auto& [least, size] : {std::pair{1, Dims{2, 2}},
+                                    {2, Dims{2, 2}},
+                                    {3, Dims{3, 4}},
+                                    {4, Dims{5, 7}},
+                                    {5, Dims{5, 7}},
+                                    {6, Dims{9, 13}},
+                                    {1000, Dims{9, 13}},
+                                    {0, Dims{9, 13}}}) {
+    CAPTURE_BOUND(least);
+    const nn::ScaledDecoding scaled(least);
+    CHECK(size_of("rgb.jpg") == size);
+    CHECK(size_of("rgb.png") == Dims{9, 13});
+    {
+      const nn::ScaledDecoding whole(0);
+      CHECK(size_of("rgb.jpg") == Dims{9, 13});
+    }
+    CHECK(size_of("rgb.jpg") == size);
+  }
+  CHECK(size_of("rgb.jpg") == Dims{9, 13});
+  // A claim is not made smaller by it.
+  const nn::ScaledDecoding scaled(1);
+  CHECK(complaint(bytes_of("huge.jpg")).find("65500x65500 pixels; at most") != std::string::npos);
 }
 
 TEST_CASE("images: a PNG written is the PNG read") {

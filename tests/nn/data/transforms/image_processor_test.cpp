@@ -88,4 +88,20 @@ TEST_CASE("the training transform: nothing asked is the processor; a seed repeat
   }
 }
 
+TEST_CASE("training transform: the shorter side that it wants of a picture") {
+  using Crop = nn::TrainTransform::Crop;
+  nn::TrainTransform t;
+  CHECK(t.least_side() == 448);
+  t.processor.shortest_edge = 256;
+  CHECK(t.least_side() == 512);
+  t.crop = Crop::padded;
+  CHECK(t.least_side() == 512);
+  t.crop = Crop::resized;  // a part of .35 of the area, 3:4: 448 / sqrt(.35 * .75) = 874.4
+  t.resized.min_scale = 0.35;
+  CHECK(t.least_side() == 875);
+  t.crop = Crop::none;
+  t.processor.do_resize = false;
+  CHECK(t.least_side() == 0);
+}
+
 }  // namespace papilio::test
