@@ -3,14 +3,17 @@
 
     bench_accelerate.py [--papilio PROGRAM] [--rounds 5] [--threads N] [METHOD...]
 
-Steps: one process, one model; four steps of PEFT's, then four of ours, again and again; the first after a switch is not
-counted, of the others the shortest. Memory: a process for each side. `papilio finetune` and papilio.fit train the same model on the same files, in turns.
+Steps: one process, one model; four steps of PEFT's, then four of ours, then four of PyTorch's with the adapters off but
+every gradient that flows through the layers, again and again; the first after a switch is not counted, of the others the
+shortest. Memory: a process for each side. `papilio finetune` and papilio.fit train the same model on the same files, in turns.
+Products of Papilio's, PyTorch's and NumPy's are timed alone and in turns, which shows pools of threads that fight.
 """
 
 import argparse
 import contextlib
 import csv
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -83,6 +86,16 @@ def shortest(step):
     return min(step() for _ in range(3))
 
 
+@contextlib.contextmanager
+def adapters_off(model):
+    """The base model, through which gradients flow to the beginning."""
+    first = model.base_model.model.vit.embeddings.cls_token
+    first.requires_grad_()
+    with model.disable_adapter():
+        yield
+    first.requires_grad_(False)
+
+
 def process_bytes(line):
     for text in Path("/proc/self/status").read_text().splitlines():
         if text.startswith(line + ":"):
@@ -111,22 +124,25 @@ def grown(method, side, threads):
 
 
 def beside_peft(options):
-    print("| method | PEFT | accelerated | times faster | wanted | PEFT, memory | accelerated | share | wanted |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    print("| method | PEFT | accelerated | times faster | wanted | PyTorch, adapters off | PEFT, memory | accelerated | share | "
+          "wanted |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     for method in options.methods:
         model = vit_small(method)
         step = step_of(model)
-        theirs = ours = float("inf")
+        theirs = ours = base = float("inf")
         for _ in range(options.rounds):
             theirs = min(theirs, shortest(step))
             papilio.peft.accelerate(model)
             ours = min(ours, shortest(step))
             papilio.peft.restore(model)
+            with adapters_off(model):
+                base = min(base, shortest(step))
         del model, step
         faster, smaller = (goal or "" for goal in METHODS[method])
         memory = [min(grown(method, side, options.threads) for _ in range(2)) / 2**20 for side in ("theirs", "ours")]
-        print(f"| {method} | {theirs * 1e3:.0f} ms | {ours * 1e3:.0f} ms | {theirs / ours:.1f} | {faster} | "
-              f"{memory[0]:.0f} MB | {memory[1]:.0f} MB | {memory[1] / memory[0]:.2f} | {smaller} |", flush=True)
+        print(f"| {method} | {theirs * 1e3:.0f} ms | {ours * 1e3:.0f} ms | {theirs / ours:.2f} | {faster} | "
+              f"{base * 1e3:.0f} ms | {memory[0]:.0f} MB | {memory[1]:.0f} MB | {memory[1] / memory[0]:.2f} | {smaller} |", flush=True)
 
 
 def import_time():
@@ -146,6 +162,32 @@ def call_time():
             add(x, y)
         best = min(best, time.perf_counter() - begin)
     return 1e3 * best
+
+
+def in_turns(functions, count=60):
+    """Milliseconds of each, the median of many turns."""
+    times = [[] for _ in functions]
+    for _ in range(count):
+        for function, own in zip(functions, times):
+            begin = time.perf_counter()
+            function()
+            own.append(time.perf_counter() - begin)
+    return [1e3 * statistics.median(own) for own in times]
+
+
+def beside_others():
+    """Of products of 1024 x 1024 matrices: a table of each alone, and after one of each other library's."""
+    import numpy as np
+    import torch
+
+    n = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
+    t, x = torch.from_numpy(n.copy()), papilio.tensor(n)
+    products = {"Papilio": lambda: x @ x, "PyTorch": lambda: t @ t, "NumPy": lambda: n @ n}
+    print("| a product of | alone | " + " | ".join(f"after {name}'s" for name in products) + " |\n|---" + "|--:" * 4 + "|")
+    for name, product in products.items():
+        cells = ["" if other is product else f"{in_turns([other, product])[1]:.1f} ms" for other in products.values()]
+        print(f"| {name}'s | {in_turns([product])[0]:.1f} ms | {' | '.join(cells)} |")
+    print(flush=True)
 
 
 def write_pictures(folder, count=48, size=224):
@@ -208,6 +250,7 @@ def main():
         times = beside_the_program(options)
         print(f"a step of papilio finetune {times['program'] * 1e3:.0f} ms, of papilio.fit {times['python'] * 1e3:.0f} ms: "
               f"{100 * (times['python'] / times['program'] - 1):+.1f} % (wanted: at most 2)\n", flush=True)
+    beside_others()
     beside_peft(options)
 
 
