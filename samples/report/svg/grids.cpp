@@ -236,6 +236,7 @@ std::string render(const ImageGrid& grid) {
     const double x = centre(i % columns) - grid.tile / 2;
     const double y = top + step_y * (i / columns);
     draw_picture(canvas, tile, x, y, grid.tile, grid.tile);
+    if (grid.framed) canvas.rect(x, y, grid.tile, grid.tile, "class=\"frame\"");
     canvas.text(centre(i % columns), y + grid.tile + 15, tile.caption, "middle", "name");
   }
   return canvas.finish();

@@ -50,6 +50,7 @@ struct ImageGrid {
   int columns = 1;
   std::vector<std::string> column_titles = {};
   double tile = 64;
+  bool framed = false;  // a line around each picture, which may have the page's own colour
 };
 
 std::string render(const HeatMap& map);
