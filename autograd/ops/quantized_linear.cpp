@@ -19,6 +19,7 @@
 #include "kernels/dequantize.h"
 #include "kernels/gemm.h"
 #include "kernels/quantize.h"
+#include "kernels/quantized_gemv.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tensor/pick.h"
@@ -93,13 +94,15 @@ class Rows {
                                                                      view(part(w_.scale)));
       return;
     }
-    pick(w_.device(), cpu::dequantize_4bit, cuda::dequantize_4bit)(view(y),
-                                                                   {.codes = view(w_.codes),
-                                                                    .absmax = view(scales_),
-                                                                    .table = view(w_.table),
-                                                                    .block_size = w_.block_size,
-                                                                    .first = first * w_.in,
-                                                                    .rounded_to = w_.dtype});
+    pick(w_.device(), cpu::dequantize_4bit, cuda::dequantize_4bit)(view(y), codes_from(first));
+  }
+
+  // y = x W^T + bias of one row x on the CPU, where no tile is written to be read once.
+  void gemv(const Tensor& y, const Tensor& x, const Tensor& bias) const {
+    if (w_.kind == Quantization::int8)
+      cpu::gemv_int8(view(y), view(x), view_or_none(bias), view(w_.codes), view(w_.scale));
+    else
+      cpu::gemv_4bit(view(y), view(x), view_or_none(bias), codes_from(0));
   }
 
   // Calls f(rows, first) with a tile after the other; the memory is one tile's.
@@ -117,6 +120,15 @@ class Rows {
   }
 
  private:
+  BlockCodes codes_from(int64_t row) const {
+    return {.codes = view(w_.codes),
+            .absmax = view(scales_),
+            .table = view(w_.table),
+            .block_size = w_.block_size,
+            .first = row * w_.in,
+            .rounded_to = w_.dtype};
+  }
+
   const QuantizedMatrix& w_;
   Tensor scales_;
 };
@@ -127,8 +139,12 @@ Tensor columns(const Tensor& x, int64_t first, int64_t count) {
 
 // x W^T (+ bias), x: (R, in).
 Tensor product(const Tensor& x, const QuantizedMatrix& w, const Tensor& bias) {
-  const Tensor rows = gemm_operand(kName, x);
   Tensor y = empty({x.size(0), w.out}, {x.dtype(), x.device()});
+  if (x.size(0) == 1 && x.device().is_cpu()) {
+    Rows(w).gemv(y, contiguous_data(x), bias);
+    return y;
+  }
+  const Tensor rows = gemm_operand(kName, x);
   Rows(w).tiles(x.dtype(), [&](const Tensor& tile, int64_t first) {
     const Tensor part = columns(y, first, tile.size(0));
     const Tensor b = gemm_operand(kName, transposed(tile));

@@ -52,8 +52,8 @@ struct QuantizedMatrix {
 Tensor dequantize(const QuantizedMatrix& w, DType dtype = DType::float32);
 
 // y = x W^T + bias. x: (..., in) floating, bias: (out) of its dtype, or undefined. Some rows of W
-// at a time become numbers and meet x: the whole of it is never there. Gradients of x and bias; W
-// is frozen.
+// at a time become numbers and meet x: the whole of it is never there; on the CPU none is, if x is
+// one row. Gradients of x and bias; W is frozen.
 Tensor quantized_linear(const Tensor& x, const QuantizedMatrix& w, const Tensor& bias = {});
 
 // The codes of w: (out, in), floating and finite. block_size: of 4 bits, 32, 64, ..., 4096. With
