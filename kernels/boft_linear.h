@@ -35,7 +35,8 @@ struct ScaleGradient {
   ConstView g, x;     // (rows, out), (rows, d)
   ConstView w, q;     // (out, d); (m, d/b, b, b), R's blocks
 };
-// ds, s, w and q have one dtype, g, x and bias that or a 16-bit one; contiguous.
+// ds, s, w and q have one dtype, g, x and bias that or a 16-bit one; contiguous, but for w on the
+// CPU.
 PAPILIO_KERNEL(void scale_gradient(const ScaleGradient& args));
 
 }  // namespace papilio

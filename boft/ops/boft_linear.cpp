@@ -57,8 +57,8 @@ Tensor rotated(const Tensor& rows, const Tensor& q, bool transposed) {
   return y;
 }
 
-// All that forward and backward share; tensors without gradient, contiguous. Products and what
-// comes of them have x's dtype, rotations q's.
+// All that forward and backward share; tensors without gradient, contiguous but for a weight whose
+// rows nothing walks. Products and what comes of them have x's dtype, rotations q's.
 struct Problem {
   Tensor x, weight, bias, q, s;  // x: (rows, d), s: (out)
 
@@ -163,9 +163,11 @@ Tensor boft_linear(const Tensor& input, const Tensor& w, const Tensor& b, const 
   const auto& [x, weight, bias, q, s] = in;
   if (weight.requires_grad()) return composed(x, weight, bias, q, s);
 
-  const Problem p{as_rows(contiguous_data(x)), contiguous_data(weight),
-                  bias.defined() ? contiguous_data(bias) : Tensor(), contiguous_data(q),
-                  with_shape(contiguous_data(s), {weight.size(0)})};
+  Problem p{as_rows(contiguous_data(x)), weight.detach(),
+            bias.defined() ? contiguous_data(bias) : Tensor(), contiguous_data(q),
+            with_shape(contiguous_data(s), {weight.size(0)})};
+  // A product takes W as it lies (Conv1D's is a transpose), rotations and CUDA's ds do not.
+  if (p.weight_side() || !x.device().is_cpu()) p.weight = contiguous_data(weight);
   Dims shape = x.shape();
   shape[shape.size() - 1] = weight.size(0);
   Tensor y = with_shape(p.forward(), shape);

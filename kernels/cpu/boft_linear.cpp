@@ -49,7 +49,8 @@ std::vector<compute_t<T>> by_product(const std::vector<int64_t>& columns,
   std::vector<S> w(count * d), rotated(count * d);
   std::vector<T> g(rows * count), z(rows * count), converted;
   for (int64_t k = 0; k < count; ++k) {
-    std::copy_n(args.w.as<S>() + columns[k] * d, d, w.data() + k * d);
+    const S* row = args.w.as<S>() + columns[k] * args.w.strides[0];
+    for (int64_t i = 0; i < d; ++i) w[k * d + i] = row[i * args.w.strides[1]];
     for (int64_t r = 0; r < rows; ++r) g[r * count + k] = args.g.as<T>()[r * n + columns[k]];
   }
   View factor = matrix(rotated, count, d);
