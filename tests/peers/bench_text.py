@@ -5,8 +5,10 @@ generation with a cache, and, where the program can convert to it, the same on a
     bench_text.py PAPILIO [--quick] [--threads 2] [--steps 6] [--markdown FILE]
 
 GPT-2 small's shape, 4 sequences of 256 tokens a step; --quick: a tiny one, which measures nothing. The sides take turns,
-each measurement is a process of its own, and of its steps the shortest counts. PEFT's BOFT refuses Conv1D, so it adapts
-the equal Linear layers. Takes about ten minutes on two quiet cores.
+each measurement is a process of its own, and of its steps the shortest counts, but of PEFT's BOFT, which takes a minute a
+step, the third. It refuses Conv1D, so it adapts the equal Linear layers. Compiled: torch.compile of the whole model; of each block for BOFT, whose 48 rotations make a
+graph too large for one compilation; of generation's forward pass, over a static cache. What has not finished after
+--minutes is said. Takes about ten minutes on two quiet cores, and the compiled column ten more.
 """
 
 import argparse
@@ -95,9 +97,13 @@ model = GPT2LMHeadModel.from_pretrained(BASE)
 if WHAT == "generate":
     model.eval()
     ids = torch.ones((1, 1), dtype=torch.long)
-    model.generate(ids, max_new_tokens=4, do_sample=False, pad_token_id=0, eos_token_id=None)
+    how = dict(max_new_tokens=TOKENS, min_new_tokens=TOKENS, do_sample=False, pad_token_id=0, eos_token_id=None)
+    if COMPILE:
+        model.forward = torch.compile(model.forward)
+        how["cache_implementation"] = "static"
+    model.generate(ids, **how)
     begin = time.perf_counter()
-    model.generate(ids, max_new_tokens=TOKENS, min_new_tokens=TOKENS, do_sample=False, pad_token_id=0, eos_token_id=None)
+    model.generate(ids, **how)
     print((time.perf_counter() - begin) / TOKENS)
     sys.exit()
 if WHAT == "boft":
@@ -114,7 +120,12 @@ elif WHAT == "lora":
     from peft import LoraConfig, get_peft_model
     model = get_peft_model(model, LoraConfig(r=8, fan_in_fan_out=True, target_modules=["c_attn", "c_proj", "c_fc"]))
 model.train()
-run = torch.compile(model) if COMPILE else model
+run = model
+if COMPILE and WHAT == "boft":
+    for block in model.base_model.model.transformer.h:
+        block.compile()
+elif COMPILE:
+    run = torch.compile(model)
 optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
 ids = torch.randint(1, 600, (BATCH, LENGTH), generator=torch.Generator().manual_seed(1))
 times = []
@@ -131,10 +142,14 @@ print(min(times[WARM:]))
 
 def theirs(what, base, args, compiled=False, tokens=0):
     values = dict(HERE=str(Path(__file__).parent), THREADS=args.threads, BASE=str(base), WHAT=what, COMPILE=compiled,
-                  BATCH=BATCH, LENGTH=LENGTH, STEPS=args.steps, WARM=WARM, TOKENS=tokens)
+                  BATCH=BATCH, LENGTH=LENGTH, STEPS=min(args.steps, WARM + 1) if what == "boft" else args.steps, WARM=WARM,
+                  TOKENS=tokens)
     code = "\n".join(f"{key} = {value!r}" for key, value in values.items()) + THEIRS
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=900,
-                            env={**os.environ, "OMP_NUM_THREADS": str(args.threads)})
+    try:
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60 * args.minutes,
+                                env={**os.environ, "OMP_NUM_THREADS": str(args.threads)})
+    except subprocess.TimeoutExpired:
+        return None, f"{what}{', compiled' if compiled else ''}: not done after {args.minutes} minutes"
     if result.returncode != 0:
         return None, result.stderr.strip().splitlines()[-1][:120]
     return float(result.stdout.split()[-1]), ""
@@ -147,6 +162,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--minutes", type=int, default=15, help="for each of the peer's measurements")
     parser.add_argument("--markdown", type=Path)
     args = parser.parse_args()
     tokens = 16 if args.quick else 100
@@ -182,13 +198,16 @@ def main():
                 print("  peer:", text)
         token = ours.token("base", tokens)
         peer, why = theirs("generate", folder / "base", args, tokens=tokens)
-        say("a token, cache", shown(token), shown(peer), ratio(peer, token), "-", "-")
-        if why:
-            print("  peer:", why)
+        compiled, why_not = (None, "") if args.no_compile else theirs("generate", folder / "base", args, True, tokens)
+        say("a token, cache", shown(token), shown(peer), ratio(peer, token), shown(compiled), ratio(compiled, token))
+        for text in filter(None, (why, why_not)):
+            print("  peer:", text)
         try:
             result = ours.run("convert", "base", "--to", "nf4", "--out", "nf4")
             step = ours.step("nf4", "--method", "boft", "-b", "4", "-m", "2")
             say("step, boft on nf4", shown(step), f"{step / steps['boft']:.2f} of float32's", "-", "-", "-")
+            again = ours.token("nf4", tokens)
+            say("a token, nf4", shown(again), f"{again / token:.2f} of float32's", "-", "-", "-")
             say("nf4's layers", f"{result['bytes'] / 4 / result['numbers']:.3f} of float32's memory", "-", "-", "-", "-")
             resident = {base: ours.resident(base, 2 * tokens) for base in ("nf4", "base")}
             say("resident, nf4", f"{resident['nf4'] / 2**20:.0f} MiB", "-", "-", "-", "-")
