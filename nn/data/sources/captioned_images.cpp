@@ -10,6 +10,7 @@
 #include "nn/data/sources/detail/folder_files.h"
 #include "nn/data/sources/detail/metadata_rows.h"
 #include "nn/data/sources/detail/part_names.h"
+#include "nn/text/utf8.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -65,6 +66,7 @@ CaptionedSplits open_captioned_folder(const fs::path& folder, const HoldOut& sha
       const char* caption = row.first_of(kCaptions);
       check<FileError>(caption != nullptr && row.values.at(caption).has_value(), row.where,
                        ": has no text (or caption, prompt)");
+      check_utf8(row.value(caption), str(row.where, ": ", caption));
       if (first) conditioning = row.first_of(kConditioning);
       first = false;
       check<FileError>((row.first_of(kConditioning) == nullptr) == (conditioning == nullptr),

@@ -8,6 +8,7 @@
 #include "nn/data/formats/detail/csv.h"
 #include "nn/data/formats/detail/file.h"
 #include "nn/data/sources/detail/metadata_rows.h"
+#include "nn/text/utf8.h"
 #include "tensor/error.h"
 #include "tensor/files/detail/json.h"
 #include "tensor/files/detail/regular_file.h"
@@ -46,6 +47,7 @@ std::vector<MetadataRow> rows_of_csv(const std::string& text, const fs::path& fi
 
 MetadataRow row_of_json(const std::string& line, const fs::path& file, size_t number) {
   MetadataRow row{str(file.string(), ", line ", number), file.parent_path()};
+  check_utf8(line, row.where);
   const nlohmann::json object = parse_json(line, row.where);
   check<FileError>(object.is_object(), row.where, ": expected a JSON object, got ",
                    object.type_name());

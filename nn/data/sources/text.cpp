@@ -92,6 +92,7 @@ std::vector<Text> records(const fs::path& path, const std::string& lines) {
     at = stop + 1, ++number;
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
     const std::string where = str(path.string(), ":", number);
+    check_utf8(line, where);
     const nlohmann::json object = parse_json(line, where);
     JsonFields fields(object, where);
     if (fields.has("text")) {

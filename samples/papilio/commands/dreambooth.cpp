@@ -59,12 +59,13 @@ Options declare(Settings& s) {
   options
       .add("instance-prompt", &s.instance_prompt, "TEXT",
            "what they show, with a rare word for the subject: a photo of sks dog")
-      .required();
+      .required()
+      .text();
   options.flag("with-prior-preservation", s.prior,
                "learn pictures of the class beside them, so that it stays what it was");
   options.add("class-data-dir", &s.class_dir, "DIR",
               "pictures of the class; those that are missing are made by the pipeline");
-  options.add("class-prompt", &s.class_prompt, "TEXT", "what they show: a photo of dog");
+  options.add("class-prompt", &s.class_prompt, "TEXT", "what they show: a photo of dog").text();
   options.add("num-class-images", &s.class_images, "N", "pictures of the class").range(1, 1e6);
   options.add("prior-loss-weight", &s.prior_loss_weight, "W", "their weight in the loss").range(0);
   options.add("class-steps", &s.class_steps, "N", "of the scheduler, for pictures that are missing")

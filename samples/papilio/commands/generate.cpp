@@ -26,12 +26,12 @@ Options declare(Settings& s) {
                   "Diffusion folder it makes pictures: papilio generate FOLDER --help.");
   options.section("What to generate");
   options.add("MODEL", &p.model, "", "model folder, with its tokenizer").required();
-  options.add("p,prompt", &p.prompt, "TEXT", "what the text begins with").required();
+  options.add("p,prompt", &p.prompt, "TEXT", "what the text begins with").required().text();
   add_adapter(options, p.adapter, p.ignore_unused);
   options.add("max-new-tokens", &p.max_new_tokens, "N", "where the text ends at the latest")
       .range(1, 1e6);
   options.add("samples", &p.samples, "N", "texts, with seeds that follow each other").range(1, 1e4);
-  options.add("stop", &p.stop, "TEXT", "end before this text; may be given several times");
+  options.add("stop", &p.stop, "TEXT", "end before this text; may be given several times").text();
   options.section("How tokens are chosen");
   options
       .add("temperature", &p.temperature, "T",

@@ -46,8 +46,9 @@ Options declare(Settings& s) {
   options.section("What to generate");
   add_pipeline(options, s.folders);
   options.add("p,prompt", &s.prompts, "TEXT", "what the picture shows; may be given several times")
-      .required();
-  options.add("negative-prompt", &s.how.negative_prompt, "TEXT", "what it does not show");
+      .required()
+      .text();
+  options.add("negative-prompt", &s.how.negative_prompt, "TEXT", "what it does not show").text();
   options.add("control", &s.control, "FILE",
               "a picture that steers (PNG, JPEG), as papilio controlnet was trained on");
   options

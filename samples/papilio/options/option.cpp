@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "nn/data/formats/detail/file.h"
+#include "nn/text/utf8.h"
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/options/toml.h"
 #include "tensor/detail/lower_case.h"
@@ -66,10 +69,21 @@ void set_flag(const Option& o, bool& variable, const std::string& text, const st
   variable = text == "true";
 }
 
+// A list of several says which.
+void check_utf8(const Option& o, const std::vector<std::string>& texts, const std::string& where) {
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const std::optional<size_t> broken = nn::first_invalid_utf8(texts[i]);
+    check<UsageError>(!broken, where, o.shown_name(),
+                      texts.size() > 1 ? str(", number ", i + 1) : "", ": byte ",
+                      broken.value_or(0), " is not UTF-8");
+  }
+}
+
 // run.toml and adapter_config.json are UTF-8: other bytes cannot be written there.
 std::string checked_toml(const Option& o, const std::string& text) {
+  check_utf8(o, {text}, "");
   check<UsageError>(nn::is_plain_text(text), o.shown_name(),
-                    ": expected UTF-8 text without control characters");
+                    ": expected text without control characters");
   return toml_string(text);
 }
 
@@ -101,6 +115,11 @@ Option& Option::default_is(std::string text) {
   return *this;
 }
 
+Option& Option::text() {
+  is_text = true;
+  return *this;
+}
+
 Option& Option::line_only() {
   in_file = false;
   return *this;
@@ -120,6 +139,7 @@ std::string Option::key() const {
 }
 
 void Option::set(const std::vector<std::string>& values, const std::string& where) {
+  if (is_text) check_utf8(*this, is_list() ? values : std::vector{joined(values, ",")}, where);
   if (auto* list = std::get_if<std::vector<std::string>*>(&variable)) {
     **list = values;
     return;

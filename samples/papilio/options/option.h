@@ -25,7 +25,7 @@ struct Option {
   std::string value_name, help, section;
   Variable variable;
   bool positional = false, is_required = false, in_file = true, applies = true;
-  bool same_on_resume = true;
+  bool same_on_resume = true, is_text = false;
   double least = -std::numeric_limits<double>::infinity(),
          most = std::numeric_limits<double>::infinity();
   bool most_excluded = false;
@@ -39,6 +39,8 @@ struct Option {
   Option& choices(std::vector<std::string> values);
   Option& required();
   Option& default_is(std::string text);
+  // A text for a model to read: bytes that are no UTF-8 are refused.
+  Option& text();
   // Neither read from nor written to run.toml.
   Option& line_only();
   // It says how a run is done and shown, not what it computes: --resume takes another value.
@@ -52,7 +54,7 @@ struct Option {
   // Fills the variable. Throws UsageError, behind `where`, for values that it does not take.
   void set(const std::vector<std::string>& values, const std::string& where);
   std::string value_text() const;  // "64", "a b"
-  // The value as TOML. Throws UsageError for text that is not UTF-8.
+  // The value as TOML. Throws UsageError for text that is not UTF-8, or has control characters.
   std::string value_toml() const;
 };
 

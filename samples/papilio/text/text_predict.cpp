@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,8 @@ struct Answer {
 
 Answer answer(nn::LanguageModel& model, const nn::Tokenizer& tokenizer, const std::string& text,
               size_t top) {
+  const std::optional<size_t> broken = nn::first_invalid_utf8(text);
+  check<UsageError>(!broken, printable(text), ": byte ", broken.value_or(0), " is not UTF-8");
   const std::vector<int64_t> ids = tokenizer.encode(text);
   const auto n = int64_t(ids.size());
   const int64_t most = model.shape().max_positions;

@@ -4,6 +4,7 @@
 #include <exception>
 #include <string>
 
+#include "nn/text/utf8.h"
 #include "nn/train/fit.h"
 #include "samples/python/src/bindings.h"
 #include "tensor/error.h"
@@ -25,19 +26,24 @@ PyObject* make(nb::module_& m, const char* name, nb::handle bases, const char* d
   return made;
 }
 
+// A file's broken bytes may stand in the message; Python's text is UTF-8.
+void raise(PyObject* exception, const std::exception& e) {
+  PyErr_SetString(exception, nn::valid_utf8(e.what()).c_str());
+}
+
 void translate(const std::exception_ptr& thrown, void*) {
   try {
     std::rethrow_exception(thrown);
   } catch (const ArgumentError& e) {
-    PyErr_SetString(exceptions.argument, e.what());
+    raise(exceptions.argument, e);
   } catch (const FileError& e) {
-    PyErr_SetString(exceptions.file, e.what());
+    raise(exceptions.file, e);
   } catch (const OutOfMemoryError& e) {
-    PyErr_SetString(exceptions.memory, e.what());
+    raise(exceptions.memory, e);
   } catch (const nn::NonFiniteError& e) {
-    PyErr_SetString(exceptions.not_finite, e.what());
+    raise(exceptions.not_finite, e);
   } catch (const Error& e) {
-    PyErr_SetString(exceptions.error, e.what());
+    raise(exceptions.error, e);
   }
 }
 

@@ -30,6 +30,9 @@ def test_a_model_and_its_folder(tmp_path):
         pp.from_pretrained(str(tmp_path / "nothing"))
     with pytest.raises(OSError):
         pp.from_config(str(tmp_path / "model.safetensors"))
+    (tmp_path / "broken.json").write_bytes(b'{"model_type": "caf\xe9"}')  # the message quotes it
+    with pytest.raises(pp.FileError, match="broken.json: not valid JSON"):
+        pp.from_config(str(tmp_path / "broken.json"))
 
 
 @pytest.mark.parametrize("again", [lambda model: pickle.loads(pickle.dumps(model)), copy.deepcopy, copy.copy])

@@ -88,6 +88,7 @@ TEST_CASE("captions: what is wrong is said with its line") {
   refuses("../0.png,x,0.png\n", "file_name: expected a path inside the folder, got ../0.png");
   refuses("0.png,x,\n", "has no conditioning_image");
   refuses("0.png,,1.png\n", "has no text (or caption, prompt)");
+  refuses("0.png,caf\xe9,1.png\n", "text: byte 3 is not UTF-8");
   refuses("0.png,x,../0.png\n",
           "conditioning_image: expected a path inside the folder, got ../0.png");
   write_bytes(folder / "metadata.csv", "file_name,text\n");
@@ -101,6 +102,8 @@ TEST_CASE("captions: what is wrong is said with its line") {
         "/metadata.jsonl, line 2: lacks a conditioning picture, unlike the lines before");
   write_bytes(folder / "metadata.jsonl", R"({"file_name": "0.png", "text": null})");
   CHECK(refusal_of(folder.path()) == "/metadata.jsonl, line 1: has no text (or caption, prompt)");
+  write_bytes(folder / "metadata.jsonl", "{\"file_name\": \"0.png\", \"text\": \"caf\xe9\"}");
+  CHECK(refusal_of(folder.path()) == "/metadata.jsonl, line 1: byte 35 is not UTF-8");
   // Two captions of one picture are two examples; an empty one is one too, if it says so.
   write_bytes(folder / "metadata.jsonl",
               "{\"file_name\": \"0.png\", \"text\": \"x\"}\n"

@@ -199,7 +199,9 @@ TEST_CASE("CIFAR files that lie: sizes, labels, missing parts, names, archives")
   CHECK(refusal(folder.path()) == ": batches.meta.txt names 1 classes instead of 10");
   write("batches.meta.txt", "a\na\nc\nd\ne\nf\ng\nh\ni\nj\n");
   CHECK(refusal(folder.path()) ==
-        ": batches.meta.txt: expected a different name on each line, in UTF-8");
+        ": batches.meta.txt: expected a different name on each line, without control characters");
+  write("batches.meta.txt", "a\nb\nc\xe9\nd\ne\nf\ng\nh\ni\nj\n");
+  CHECK(refusal(folder.path()) == ": batches.meta.txt: name 3: byte 1 is not UTF-8");
   write("", "");
   fs::remove(folder / "data_batch_4.bin");
   CHECK(refusal(folder.path()) == ": data_batch_4.bin is missing");

@@ -131,7 +131,9 @@ TEST_CASE("open_text: what is broken, with the file and the place") {
   write_bytes(folder / "z.txt", "\x1f\x8b\x08");
   refused(folder / "z.txt", ": is gzip data, expected text in UTF-8");
   write_bytes(folder / "z.jsonl", "\x1f\x8b\x08");
-  refused(folder / "z.jsonl", ":1: is gzip data, expected JSON");
+  refused(folder / "z.jsonl", ":1: is gzip data, expected text in UTF-8");
+  write_bytes(folder / "r.jsonl", "{\"text\": \"a\"}\n{\"text\": \"caf\xe9\"}\n");
+  refused(folder / "r.jsonl", ":2: byte 13 is not UTF-8");
   write_bytes(folder / "e.txt", "");
   refused(folder / "e.txt", ": has no token to learn");
   refused(folder / "none.txt", ": there is no such file");

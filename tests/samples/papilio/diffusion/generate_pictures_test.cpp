@@ -87,6 +87,9 @@ TEST_CASE("generate: what cannot be made is said in one line, and nothing is los
   std::string much;
   for (int i = 0; i < 80; ++i) much += "red ";
   refuses("--out o", much, "has 82 tokens with its begin and end; the text encoder looks at 77");
+  refuses("--out o", "caf\xe9", "papilio generate: --prompt: byte 3 is not UTF-8");
+  refuses("--out o --negative-prompt \xff", "a",
+          "papilio generate: --negative-prompt: byte 0 is not UTF-8");
   refuses("--out o --width 17", "a", "multiples of 2 pixels, got 17: 16 or 18 would do");
   refuses("--out o --scheduler euler", "a", "got euler");
   refuses("--out o --adapter sd/unet", "a", "sd/unet: holds no adapter");

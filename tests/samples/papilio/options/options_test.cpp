@@ -66,6 +66,26 @@ TEST_CASE("a variable that no option fills: an error that says so, whatever the 
                        std::logic_error);
 }
 
+TEST_CASE("a text for a model is UTF-8, on the line and in a file") {
+  const TemporaryFolder folder;
+  const std::string file = folder / "run.toml";
+  Settings s;
+  cli::Options options = declare(s);
+  std::string prompt;
+  options.add("prompt", &prompt, "TEXT", "beginning").text();
+  REQUIRE(
+      options.parse({"--prompt", "caf\u00e9", "--out", "\xff"}));  // a file's name may be anything
+  CHECK(prompt == "caf\u00e9");
+  CHECK_THROWS_WITH_AS(options.parse({"--prompt", "a,caf\xe9"}), "--prompt: byte 5 is not UTF-8",
+                       cli::UsageError);
+  write_bytes(file, "epochs = 7\nprompt = \"\xff\"\n");
+  Settings again;
+  cli::Options more = declare(again);
+  more.add("prompt", &prompt, "TEXT", "beginning").text();
+  CHECK_THROWS_WITH_AS(more.parse({"--config", file}),
+                       (file + ", line 2: --prompt: byte 0 is not UTF-8").c_str(), cli::UsageError);
+}
+
 TEST_CASE("options stay where they are while others are declared and the whole moves") {
   Settings s;
   cli::Options options = declare(s);

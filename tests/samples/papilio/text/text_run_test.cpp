@@ -125,24 +125,46 @@ TEST_CASE("finetune, evaluate: wrong uses of a language model") {
   test::train_base(at);
   test::write_bytes(at / "bad.txt", "abc\xff");
   check_refused(
-      at, {{"finetune " + kModel, 2, "--data: a language model wants a text"},
-           {"finetune " + kModel + " --data fox.txt --sequence-length 65", 2,
-            "--sequence-length: the model looks at 64 tokens, got 65"},
-           {"finetune " + kModel + " --data bad.txt", 1, "bad.txt: byte 3 is not UTF-8"},
-           {"finetune " + kModel + " --data fox.txt --hflip 0", 2, "an image classifier"},
-           {"finetune " + kModel + " --data fox.txt --method linear", 2,
-            "a language model has no classifier to train alone"},
-           {"finetune " + kModel + " --data fox.txt -t wte", 2, "its weight is the head's too"},
-           {"finetune base --sequence-length 8", 2, "a language model"},
-           {"evaluate " + kModel + " --data fox.txt --split all", 2, "one by one"},
-           {"train --model-type gpt2", 2, "--data: a language model wants a text"},
-           {"train --model-type gpt2 --data fox.txt --patch-size 4", 2, "an image classifier"},
-           {"train --context 8", 2, "a language model"},
-           {"train --model-type gpt2 --data fox.txt --heads 5", 2,
-            "n_embd 128 is not a multiple of n_head 5"},
-           {"train --model-type gpt2 --data fox.txt --tokenizer nowhere", 1, "nowhere"},
-           {"predict " + kModel, 2, "give texts to go on from"},
-           {"predict " + kModel + " a --digit 3", 2, "an image classifier"},
-           {"predict " + kModel + " a --out p.csv", 2, "FILE.json"},
-           {"convert x --to transformers4 --base " + kModel + " --out y", 2, "one name"}});
+      at,
+      {{"finetune " + kModel, 2, "--data: a language model wants a text"},
+       {"finetune " + kModel + " --data fox.txt --sequence-length 65", 2,
+        "--sequence-length: the model looks at 64 tokens, got 65"},
+       {"finetune " + kModel + " --data bad.txt", 1, "bad.txt: byte 3 is not UTF-8"},
+       {"finetune " + kModel + " --data fox.txt --hflip 0", 2, "an image classifier"},
+       {"finetune " + kModel + " --data fox.txt --method linear", 2,
+        "a language model has no classifier to train alone"},
+       {"finetune " + kModel + " --data fox.txt -t wte", 2, "its weight is the head's too"},
+       {"finetune base --sequence-length 8", 2, "a language model"},
+       {"evaluate " + kModel + " --data fox.txt --split all", 2, "one by one"},
+       {"train --model-type gpt2", 2, "--data: a language model wants a text"},
+       {"train --model-type gpt2 --data fox.txt --patch-size 4", 2, "an image classifier"},
+       {"train --context 8", 2, "a language model"},
+       {"train --model-type gpt2 --data fox.txt --heads 5", 2,
+        "n_embd 128 is not a multiple of n_head 5"},
+       {"train --model-type gpt2 --data fox.txt --tokenizer nowhere", 1, "nowhere"},
+       {"predict " + kModel, 2, "give texts to go on from"},
+       {"predict " + kModel + " a --digit 3", 2, "an image classifier"},
+       {"predict " + kModel + " the caf\xe9", 2, "papilio predict: caf\xe9: byte 3 is not UTF-8"},
+       {"generate " + kModel + " -p caf\xe9", 2, "papilio generate: --prompt: byte 3 is not UTF-8"},
+       {"generate " + kModel + " -p a --stop b --stop \xff", 2,
+        "papilio generate: --stop, number 2: byte 0 is not UTF-8"},
+       {"predict " + kModel + " a --out p.csv", 2, "FILE.json"},
+       {"convert x --to transformers4 --base " + kModel + " --out y", 2, "one name"}});
+}
+
+TEST_CASE("generate, predict: texts too long, and a vocabulary that is not the model's") {
+  const Workplace at;
+  std::string prompt;
+  for (int i = 0; i < 65; ++i) prompt += '~';
+  std::filesystem::copy(kModel, at / "wide");
+  auto tokenizer = nlohmann::json::parse(at.bytes("wide/tokenizer.json"));
+  tokenizer["added_tokens"].push_back({{"id", 643}, {"content", "<more>"}});
+  test::write_bytes(at / "wide/tokenizer.json", tokenizer.dump());
+  check_refused(at,
+                {{"generate " + kModel + " -p " + prompt, 2,
+                  "papilio generate: --prompt: has 65 tokens, the model looks at 64"},
+                 {"predict " + kModel + " " + prompt, 2, "~: has 65 tokens, the model looks at 64"},
+                 {"generate wide -p a", 1,
+                  "papilio generate: wide: the tokenizer has ids to 643, the model knows 643 "
+                  "(vocab_size)"}});
 }
