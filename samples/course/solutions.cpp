@@ -152,7 +152,7 @@ void exercises() {
   const double once = segment * m * d * b;  // every axis of every segment through the factors
   answer(10, "collapsed, rows d segment and the products once", rows * d * segment + once,
          33292288);
-  answer(10, "rows from which the products are less than a tenth, 10 m b",
+  answer(10, "rows from which collapsing is at most a tenth of the rest, 10 m b",
          10 * once / (d * segment), 160);
 }
 

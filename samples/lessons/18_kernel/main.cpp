@@ -155,10 +155,17 @@ int main() try {
   check<Error>(costs[1].multiplications == rows * m * d * b, "m d b a row");
   check<Error>(costs[1].moved == 2 * rows * d * (m + 1), "every factor reads and writes a row");
   check<Error>(costs[2].moved == 2 * rows * d, "once in, once out");
-  // The exercise: v4 multiplies 2^(m-1) / m times as much as v3, beside segment^2 m d / ... once.
-  const int64_t segment = b << (m - 1);
-  check<Error>(costs[3].multiplications == rows * d * segment + segment * m * d * b,
+  const int64_t segment = b << (m - 1), products = segment * m * d * b;
+  check<Error>(costs[3].multiplications == rows * d * segment + products,
                "a segment's row, and the products once");
+  // The exercise: on each row v4 multiplies 2^(m-1) / m times as much as v3; then what the products
+  // are of all that v4 multiplies.
+  int64_t factors = 1, many = 1;
+  while (b << (factors - 1) <= factors * b) ++factors;
+  while (10 * products >= many * d * segment + products) ++many;
+  std::cout << "v4 multiplies more than v3 from m = " << factors
+            << " on; the products are less than a tenth from " << many << " rows on\n";
+  check<Error>(factors == 3 && many == 9 * m * b + 1, "2^(m-1) > m, and rows > 9 m b");
 } catch (const std::exception& e) {
   std::cerr << "18_kernel: " << e.what() << '\n';
   return 1;
