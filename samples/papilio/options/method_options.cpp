@@ -298,6 +298,10 @@ void settle_method_options(Options& options, MethodSettings& s) {
       "--method " + joined(adapter_names(), ", ", " or "));
   for (const auto& [field, value] : method.defaults)
     if (!options.given(&(s.*field))) s.*field = value;
+  // A file's boft_only means the adapted layers', whatever method the line names.
+  if (options.origin(&s.name) == Options::Origin::line &&
+      options.origin(&s.bias) == Options::Origin::file && s.bias.ends_with("_only"))
+    s.bias = str(method.name, "_only");
   if (s.block_num > 0) {
     check<UsageError>(options.origin(&s.block_size) != Options::Origin::line,
                       "--block-num: give it or --block-size, not both");
