@@ -57,8 +57,9 @@ std::optional<std::pair<double, double>> centre(const std::vector<bool>& mask, i
   double x = 0, y = 0, count = 0;
   for (size_t i = 0; i < mask.size(); ++i) {
     if (!mask[i]) continue;
-    x += double(int64_t(i) % width);
-    y += double(int64_t(i) / width);
+    const int64_t row = int64_t(i) / width, col = int64_t(i) % width;
+    x += double(col);
+    y += double(row);
     ++count;
   }
   if (count == 0) return std::nullopt;

@@ -82,6 +82,7 @@ std::vector<Scene> control_scenes() {
 
 std::vector<Scene> subject_scenes() {
   std::vector<Scene> scenes;
+  scenes.reserve(kPlaces.size());
   for (int place = 0; place < kPlaceCount; ++place)
     scenes.push_back({kSubject, 0, place, place % kHeldBackground});
   return scenes;
@@ -89,6 +90,7 @@ std::vector<Scene> subject_scenes() {
 
 std::vector<Scene> digit_subject_scenes() {
   std::vector<Scene> scenes;
+  scenes.reserve(kColours.size());
   for (int colour = 0; colour < kColourCount; ++colour)
     scenes.push_back({kNewDigit, colour, kMiddle, colour % kHeldBackground});
   return scenes;

@@ -14,6 +14,7 @@ constexpr const char* kLikeness = "likeness to the subject (higher: learned more
 
 std::vector<int> slots_of(const std::vector<Runs>& methods) {
   std::vector<std::string> names;
+  names.reserve(methods.size());
   for (const Runs& runs : methods) names.push_back(runs.front()->method);
   return report::method_slots(names);
 }

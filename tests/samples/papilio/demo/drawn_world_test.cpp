@@ -102,7 +102,7 @@ TEST_CASE("drawn world: things stand where the caption says, in its colours") {
       for (int b = 0; b < 4; ++b) {
         const Scene scene{
             .shape = b % 3, .colour = (place + b) % 5, .place = place, .background = b};
-        const uint64_t seed = uint64_t(10 * place + b);
+        const uint64_t seed = 10 * uint64_t(place) + uint64_t(b);
         const nn::Image image = world().draw(scene, side, seed);
         const Mass mass = mass_of(world().silhouette(scene, side, seed));
         CHECK(std::abs(mass.x - centres[size_t(place)].first) < 0.03);
