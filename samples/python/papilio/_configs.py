@@ -16,7 +16,8 @@ def _config(name, peft_type, fields):
     except _core.FileError as error:  # the message of a file, of which there is none here
         raise _core.ArgumentError(str(error).removeprefix("config: ")) from None
     if unknown:
-        raise _core.ArgumentError(f"{name}: {unknown[0]}")
+        said = unknown[0].removeprefix("config: ").removesuffix(" is ignored")
+        raise _core.ArgumentError(f"{name}: {said}")
     return config
 
 

@@ -22,6 +22,7 @@
 #include "nn/module.h"
 #include "samples/python/src/bindings.h"
 #include "samples/python/src/models.h"
+#include "tensor/error.h"
 
 namespace papilio::python {
 
@@ -44,6 +45,16 @@ struct DisabledScope {
   boft::AdapterModel* model;
   std::unique_ptr<boft::AdapterModel::Disabled> scope = nullptr;
 };
+
+void merge(Adapters& a, bool safe, const Names& names) {
+  check(!a.model->names().empty(), "merge: the model holds no adapter");
+  a.model->merge(safe, names);
+}
+
+void merge_and_unload(Adapters& a, bool safe, const Names& names) {
+  check(!a.model->names().empty(), "merge_and_unload: the model holds no adapter");
+  a.model->merge_and_unload(safe, names);
+}
 
 void bind_scope(nb::module_& m) {
   nb::class_<DisabledScope>(m, "_DisabledScope")
@@ -73,20 +84,14 @@ void bind_life(nb::class_<Adapters>& a) {
           "delete_adapter",
           [](Adapters& a, const std::string& name) { return a.model->delete_adapter(name); },
           nb::arg("name"), "Removes it.")
-      .def(
-          "merge", [](Adapters& a, bool safe, const Names& names) { a.model->merge(safe, names); },
-          nb::arg("safe_merge") = false, nb::arg("adapter_names") = Names(), Unlocked(),
-          "Writes adapters (the active ones) into the weights.")
+      .def("merge", merge, nb::arg("safe_merge") = false, nb::arg("adapter_names") = Names(),
+           Unlocked(), "Writes adapters (the active ones) into the weights.")
       .def(
           "unmerge", [](Adapters& a) { a.model->unmerge(); }, Unlocked(),
           "The weights from before merging, bit for bit.")
-      .def(
-          "merge_and_unload",
-          [](Adapters& a, bool safe, const Names& names) {
-            a.model->merge_and_unload(safe, names);
-          },
-          nb::arg("safe_merge") = false, nb::arg("adapter_names") = Names(), Unlocked(),
-          "Merges, then takes every adapter off the model.")
+      .def("merge_and_unload", merge_and_unload, nb::arg("safe_merge") = false,
+           nb::arg("adapter_names") = Names(), Unlocked(),
+           "Merges, then takes every adapter off the model.")
       .def(
           "unload", [](Adapters& a) { a.model->unload(); },
           "Takes every adapter off and leaves the original model.")

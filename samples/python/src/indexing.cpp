@@ -23,6 +23,12 @@ bool is_number(nb::handle h) {
   return PyIndex_Check(h.ptr()) != 0 && !nb::isinstance<Tensor>(h);
 }
 
+// An array of another library's that has dimensions.
+bool is_index_array(nb::handle h) {
+  return !nb::isinstance<Tensor>(h) && is_array(h) && nb::hasattr(h, "ndim") &&
+         nb::cast<int>(h.attr("ndim")) > 0;
+}
+
 // How many dimensions of x the key names.
 int named_dimensions(const nb::tuple& keys) {
   int named = 0;
@@ -79,6 +85,10 @@ Tensor get_item(const Tensor& x, nb::handle key) {
       y = sliced(y, dim++, k);
     } else if (nb::isinstance<Tensor>(k)) {
       const auto& index = nb::cast<const Tensor&>(k);
+      y = indexed(y, dim, index);
+      dim += index.dim();
+    } else if (is_index_array(k)) {
+      const Tensor index = import_array(k, std::nullopt);
       y = indexed(y, dim, index);
       dim += index.dim();
     } else if (is_number(k) && !nb::isinstance<nb::bool_>(k)) {

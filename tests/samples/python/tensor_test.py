@@ -62,6 +62,9 @@ def test_index_tensors_and_wrong_indices():
     x = pp.tensor(a)
     np.testing.assert_array_equal(x[pp.tensor([2, 0])].numpy(), a[[2, 0]])
     np.testing.assert_array_equal(x[:, pp.tensor([1, 1])].numpy(), a[:, [1, 1]])
+    np.testing.assert_array_equal(x[np.array([2, 0]), 1:].numpy(), a[[2, 0], 1:])
+    with pytest.raises(pp.ArgumentError, match="where"):
+        x[np.array([True, False, True])]
     for wrong in (3, (0, 0, 0), (0, -5)):
         with pytest.raises(IndexError):
             x[wrong]
