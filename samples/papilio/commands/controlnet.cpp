@@ -1,15 +1,13 @@
-#include <algorithm>
-#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
 #include "nn/data/sources/captioned_images.h"
 #include "nn/diffusion/pipeline.h"
 #include "nn/models/light_controlnet.h"
 #include "samples/papilio/commands/commands.h"
 #include "samples/papilio/diffusion/adapt_pipeline.h"
+#include "samples/papilio/diffusion/pipeline_sizes.h"
 #include "samples/papilio/models/pipeline.h"
 #include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/method_options.h"
@@ -60,18 +58,6 @@ Options declare(Settings& s) {
   return options;
 }
 
-// A control of this pipeline's sizes: ControlNet's widths, from the first on.
-nn::LightControlNetConfig control_for(const nn::DiffusionPipeline& pipeline) {
-  nn::LightControlNetConfig config;
-  const std::vector<int64_t> usual = config.block_out_channels;
-  config.block_out_channels.clear();
-  for (int64_t pixels = 1; pixels <= pipeline.vae->config.pixels_of_latent(); pixels *= 2)
-    config.block_out_channels.push_back(
-        usual[std::min(config.block_out_channels.size(), usual.size() - 1)]);
-  config.out_channels = pipeline.unet->config.block_out_channels.front();
-  return config;
-}
-
 }  // namespace
 
 int controlnet(const Words& words) {
@@ -87,7 +73,7 @@ int controlnet(const Words& words) {
   LoadedPipeline loaded = open_pipeline(options, p);
   nn::DiffusionPipeline& pipeline = loaded.pipeline;
   if (pipeline.control == nullptr) {
-    pipeline.control = std::make_unique<nn::LightControlNet>(control_for(pipeline));
+    pipeline.control = std::make_unique<nn::LightControlNet>(control_config(pipeline));
     nn::to(*pipeline.control, pipeline.device());
   }
   return adapt_pipeline(

@@ -4,6 +4,7 @@
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops/join.h"
+#include "autograd/ops/shape.h"
 #include "nn/data/formats/image.h"
 #include "nn/data/transforms/resize.h"
 #include "nn/train/progress.h"
@@ -30,9 +31,13 @@ std::vector<nn::Image> make(nn::DiffusionPipeline& pipeline,
   }
   const Tensor asked = pipeline.encode_prompts(prompts);
   const std::vector<std::string> against(prompts.size(), s.negative_prompt);
-  const Tensor control = s.conditioning.defined()
-                             ? (*pipeline.control)(copy_of(s.conditioning, pipeline.device()))
-                             : Tensor();
+  Tensor control;
+  if (s.conditioning.defined()) {
+    const Tensor own = s.conditioning.size(0) == 1
+                           ? s.conditioning
+                           : slice(s.conditioning, 0, int64_t(begin), int64_t(end));
+    control = (*pipeline.control)(copy_of(own, pipeline.device()));
+  }
   const Tensor result =
       nn::denoise(pipeline, concat(latents, 0), asked, pipeline.encode_prompts(against),
                   {.steps = s.steps,
@@ -71,14 +76,17 @@ size_t make_pictures(nn::DiffusionPipeline& pipeline, const std::vector<WantedPi
   return done;
 }
 
-Tensor read_conditioning(const std::string& file, int64_t height, int64_t width) {
-  const nn::Image image = nn::resize(nn::with_channels(nn::read_image(file), 3), height, width,
-                                     nn::Interpolation::bilinear);
+Tensor conditioning_of(const nn::Image& image) {
   std::vector<float> values;
   for (size_t c = 0; c < 3; ++c)
     for (size_t i = c; i < image.pixels.size(); i += 3)
       values.push_back(float(image.pixels[i]) / 255);
-  return tensor<float>(values, {1, 3, height, width});
+  return tensor<float>(values, {1, 3, image.height, image.width});
+}
+
+Tensor read_conditioning(const std::string& file, int64_t height, int64_t width) {
+  return conditioning_of(nn::resize(nn::with_channels(nn::read_image(file), 3), height, width,
+                                    nn::Interpolation::bilinear));
 }
 
 }  // namespace papilio::cli

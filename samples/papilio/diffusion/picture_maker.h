@@ -24,7 +24,8 @@ struct PictureSettings {
   std::string negative_prompt = {};
   int64_t steps = 50, height = 0, width = 0, batch_size = 1;  // sides of 0: the pipeline's own
   double guidance_scale = 7.5, eta = 0;
-  Tensor conditioning = {};  // (1, 3, H, W) in [0, 1], what pipeline.control takes; or undefined
+  // What pipeline.control takes, in [0, 1]: (1, 3, H, W) for all, or one for each; or undefined.
+  Tensor conditioning = {};
 };
 
 // The same seed makes the same picture, whatever batch it is in. A signal (Interruptible) ends the
@@ -33,8 +34,9 @@ size_t make_pictures(nn::DiffusionPipeline& pipeline, const std::vector<WantedPi
                      const PictureSettings& settings, std::FILE* progress,
                      const std::function<void(size_t i, const nn::Image& image)>& on_picture);
 
-// A conditioning picture, resized to (height, width): (1, 3, height, width) in [0, 1]. Throws
-// FileError.
+// A picture of three channels as a conditioning picture: (1, 3, H, W) in [0, 1].
+Tensor conditioning_of(const nn::Image& image);
+// The same of a file's, resized to (height, width). Throws FileError.
 Tensor read_conditioning(const std::string& file, int64_t height, int64_t width);
 
 }  // namespace papilio::cli

@@ -1,7 +1,5 @@
 #include "samples/papilio/diffusion/train_pipeline.h"
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -18,6 +16,7 @@
 #include "nn/text/tokenizer.h"
 #include "nn/text/train_bpe.h"
 #include "samples/papilio/diffusion/diffusion_run.h"
+#include "samples/papilio/diffusion/pipeline_sizes.h"
 #include "samples/papilio/options/diffusion_options.h"
 #include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/number_ranges.h"
@@ -36,11 +35,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Sizes that suit drawn pictures of 32 x 32 pixels on two cores.
-struct Sizes {
-  std::string unet_channels = "64,128", vae_channels = "16,32";
-  int64_t latent_channels = 4, layers_per_block = 1, heads = 4;
-  int64_t text_width = 64, text_layers = 2, vocab_size = 800, max_tokens = 32;
+// Of the options: lists as they are written, and what is learned beside.
+struct Sizes : PipelineSizes {
+  std::string unet = "64,128", vae = "16,32";
+  int64_t vocab_size = 800;
   std::string prediction = "epsilon";
 };
 
@@ -59,11 +57,11 @@ struct Settings {
 
 void add_sizes(Options& options, Sizes& s) {
   options.section("Model");
-  options.add("unet-channels", &s.unet_channels, "LIST",
+  options.add("unet-channels", &s.unet, "LIST",
               "of the UNet's blocks; all but the last attend to the caption");
   options.add("layers-per-block", &s.layers_per_block, "N", "of the UNet").range(1, 16);
   options.add("heads", &s.heads, "N", "of the UNet's attention").range(1, 256);
-  options.add("vae-channels", &s.vae_channels, "LIST",
+  options.add("vae-channels", &s.vae, "LIST",
               "of the VAE's blocks; each but the first halves the sides of latents");
   options.add("latent-channels", &s.latent_channels, "N", "of latents").range(1, 64);
   options.add("text-width", &s.text_width, "N", "of the text encoder").range(1, 65536);
@@ -112,58 +110,12 @@ std::vector<int64_t> widths(const std::string& option, const std::string& text) 
   return values;
 }
 
-// The largest number of groups up to 32 that divides all of them, eight channels and more in each:
-// a norm of few channels takes away how bright they are.
-int64_t groups_of(const std::vector<int64_t>& widths) {
-  int64_t groups = 32;
-  const auto fits = [&](int64_t w) { return w % groups == 0 && w / groups >= 8; };
-  while (groups > 1 && !std::ranges::all_of(widths, fits)) --groups;
-  return groups;
-}
-
 nn::PipelineConfig config_of(const Sizes& s, int64_t resolution, int64_t tokens) {
-  const std::vector<int64_t> unet = widths("--unet-channels", s.unet_channels),
-                             vae = widths("--vae-channels", s.vae_channels);
-  nn::PipelineConfig c;
-  c.vae = {.block_out_channels = vae,
-           .latent_channels = s.latent_channels,
-           .norm_num_groups = groups_of(vae),
-           .sample_size = resolution,
-           .scaling_factor = 1};
-  const int64_t side = resolution / c.vae.pixels_of_latent();
-  const int64_t last = int64_t(1) << (unet.size() - 1);
-  check<UsageError>(resolution % (c.vae.pixels_of_latent() * last) == 0,
-                    "--resolution: expected a multiple of ", c.vae.pixels_of_latent() * last,
-                    " for these blocks, got ", resolution);
-  const size_t n = unet.size();
-  c.unet = {.sample_size = side,
-            .in_channels = s.latent_channels,
-            .out_channels = s.latent_channels,
-            .down_block_types = std::vector<std::string>(n, "CrossAttnDownBlock2D"),
-            .up_block_types = std::vector<std::string>(n, "CrossAttnUpBlock2D"),
-            .block_out_channels = unet,
-            .layers_per_block = std::vector<int64_t>(n, s.layers_per_block),
-            .norm_num_groups = groups_of(unet),
-            .cross_attention_dim = std::vector<int64_t>(n, s.text_width),
-            .transformer_layers_per_block = std::vector<int64_t>(n, 1),
-            .attention_head_dim = std::vector<int64_t>(n, s.heads)};
-  c.unet.down_block_types.back() = "DownBlock2D";
-  c.unet.up_block_types.front() = "UpBlock2D";
-  c.text = {.vocab_size = tokens,
-            .hidden_size = s.text_width,
-            .intermediate_size = 4 * s.text_width,
-            .num_hidden_layers = s.text_layers,
-            .num_attention_heads = std::max<int64_t>(1, s.text_width / 16),
-            .max_position_embeddings = s.max_tokens};
-  c.scheduler = {.noise = {.beta_start = 0.00085,
-                           .beta_end = 0.012,
-                           .beta_schedule = "scaled_linear",
-                           .prediction_type = s.prediction == "epsilon" ? nn::Prediction::epsilon
-                                                                        : nn::Prediction::v,
-                           .steps_offset = 1},
-                 .clip_sample = false,
-                 .set_alpha_to_one = false};
-  return c;
+  check<UsageError>(resolution % s.side_step() == 0, "--resolution: expected a multiple of ",
+                    s.side_step(), " for these blocks, got ", resolution);
+  nn::PipelineConfig config = pipeline_config(s, resolution, tokens);
+  if (s.prediction == "v_prediction") config.scheduler.noise.prediction_type = nn::Prediction::v;
+  return config;
 }
 
 nn::Tokenizer tokenizer_of(const nn::CaptionedData& data, int64_t vocab_size) {
@@ -173,7 +125,9 @@ nn::Tokenizer tokenizer_of(const nn::CaptionedData& data, int64_t vocab_size) {
   return nn::train_clip_tokenizer(views, vocab_size);
 }
 
-nn::DiffusionPipeline new_pipeline(const Settings& s, const nn::CaptionedData& data) {
+nn::DiffusionPipeline new_pipeline(Settings& s, const nn::CaptionedData& data) {
+  s.sizes.unet_channels = widths("--unet-channels", s.sizes.unet);
+  s.sizes.vae_channels = widths("--vae-channels", s.sizes.vae);
   nn::Tokenizer tokenizer = tokenizer_of(data, s.sizes.vocab_size);
   const nn::PipelineConfig config = config_of(s.sizes, s.diffusion.resolution, tokenizer.size());
   try {
