@@ -13,7 +13,7 @@ namespace papilio::cli {
 
 // Those that suit drawn pictures of 32 x 32 pixels on two cores.
 struct PipelineSizes {
-  // Of the UNet's blocks, all but the last attend to the caption; of the VAE's, each but the first
+  // All blocks of the UNet but the last attend to the caption; each of the VAE's but the first
   // halves the sides of latents.
   std::vector<int64_t> unet_channels{64, 128}, vae_channels{16, 32};
   int64_t latent_channels = 4, layers_per_block = 1, heads = 4;

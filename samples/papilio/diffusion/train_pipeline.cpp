@@ -35,7 +35,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of the options: lists as they are written, and what is learned beside.
+// As the options say them: lists as they are written, and what is learned beside.
 struct Sizes : PipelineSizes {
   std::string unet = "64,128", vae = "16,32";
   int64_t vocab_size = 800;
