@@ -97,7 +97,7 @@ void check_page(Browser& browser, const Page& page, const fs::path& photographs)
 
 }  // namespace
 
-TEST_CASE("reports of train, finetune, evaluate and the demo, narrow and wide, light and dark") {
+TEST_CASE("reports of train, finetune, evaluate and demos, narrow and wide, light and dark") {
   const char* const folder = std::getenv("PAPILIO_PHOTOGRAPHS");
   const Workplace at;
   const fs::path photographs = folder == nullptr ? at / "photographs" : fs::path(folder);
@@ -113,6 +113,7 @@ TEST_CASE("reports of train, finetune, evaluate and the demo, narrow and wide, l
   at.json(words("finetune base --method lora --epochs 1 --out lora"));
   at.json(words("evaluate train --data photos --split all --report evaluate.html"));
   REQUIRE(at.run(words("demo --quick --quiet --out demo")).code == 0);
+  REQUIRE(at.run(words("demo generation --quick --seeds 2 --quiet --out generation")).code == 0);
   at.json(words("explain boft train --out explain.html"));
 
   Browser browser(find_chromium(), at / "profile");
@@ -122,6 +123,7 @@ TEST_CASE("reports of train, finetune, evaluate and the demo, narrow and wide, l
   check_page(browser, {"evaluate", at / "evaluate.html", 3, 1}, photographs);
   check_page(browser, {"explain", at / "explain.html", 7, 0}, photographs);
   check_page(browser, {"demo", at / "demo/report.html", 12, 2}, photographs);
+  check_page(browser, {"generation", at / "generation/report.html", 15, 4}, photographs);
 }
 
 TEST_CASE("the browser's own complaints are heard") {
