@@ -16,6 +16,7 @@
 #include "nn/text/tokenizer.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/dry_run.h"
 #include "tensor/error.h"
 
 namespace papilio::nn {
@@ -54,6 +55,7 @@ Tensor PipelinePretraining::loss(const Batch& batch) {
 }
 
 void PipelinePretraining::note(const Tensor& latents) {
+  if (DryRun::active()) return;  // a plan's, which have no values
   const NoGrad no_grad;
   const Tensor x = cast(latents, DType::float32), centred = x - mean(x);
   parts_of_step_.push_back(

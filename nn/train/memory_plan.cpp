@@ -58,6 +58,7 @@ size_t batch_bytes(const PlannedTraining& run, int64_t size) {
   size_t bytes = 0;
   for (const Tensor& t : {batch.inputs, batch.labels, batch.targets})
     if (t) bytes += size_t(t.numel()) * size_of(t.dtype());
+  for (const auto& [name, t] : batch.more) bytes += size_t(t.numel()) * size_of(t.dtype());
   return bytes;
 }
 
@@ -92,6 +93,27 @@ PlannedTraining planned_text(LanguageModel& model, const Loss& loss, int64_t len
   };
   run.loss = loss;
   run.evaluate = [&model](const Batch& batch) { token_answers(model, batch); };
+  return run;
+}
+
+PlannedTraining planned_pictures(const Loss& loss, const PlannedPictures& pictures) {
+  PlannedTraining run;
+  run.batch = [pictures](int64_t size, Device device) {
+    const Dims pixels{size, 3, pictures.side, pictures.side};
+    const auto ids = [&] {
+      return empty({size, pictures.tokens}, {.dtype = DType::int64, .device = device});
+    };
+    Batch batch;
+    batch.inputs = empty(pixels, {.device = device});
+    batch.more["input_ids"] = ids();
+    if (pictures.conditioning) batch.more["conditioning"] = empty(pixels, {.device = device});
+    if (pictures.class_images) {
+      batch.more["class_inputs"] = empty(pixels, {.device = device});
+      batch.more["class_input_ids"] = ids();
+    }
+    return batch;
+  };
+  run.loss = loss;
   return run;
 }
 

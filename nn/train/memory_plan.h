@@ -58,6 +58,14 @@ PlannedTraining planned_images(const Forward& forward, const Forward& evaluation
 // run's own. The model outlives the plan.
 PlannedTraining planned_text(LanguageModel& model, const Loss& loss, int64_t length);
 
+// A run on pictures with captions, in batches as captioned_batches makes them.
+struct PlannedPictures {
+  int64_t side = 512, tokens = 77;  // of a picture, of a caption
+  bool conditioning = false, class_images = false;
+};
+// `loss` is the run's own; nothing is evaluated.
+PlannedTraining planned_pictures(const Loss& loss, const PlannedPictures& pictures);
+
 // Goes through a step and a validation batch of the run in a DryRun (tensor/dry_run.h), so that it
 // knows what the code knows: nothing is computed, and parameters and random states stay as they
 // are. The module is in evaluation mode afterwards, without gradients.

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bench_peft import process_bytes, shortest
 
+LEARNING_RATE = 3e-5  # of PEFT's guide, as in papilio_diffusion.cpp: with PyTorch's 1e-3 PEFT's BOFT becomes NaN here
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 # PEFT's configurations, how many times faster Papilio wants to be, and at most what share of the memory's growth.
 METHODS = {
@@ -76,7 +77,7 @@ def child(words):
     unet.train()
     if words[2] != "full":
         unet = get_peft_model(unet, make_config(**METHODS[words[2]][0]))
-    optimizer = torch.optim.AdamW([p for p in unet.parameters() if p.requires_grad])
+    optimizer = torch.optim.AdamW([p for p in unet.parameters() if p.requires_grad], lr=LEARNING_RATE)
     scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
 
     def step():

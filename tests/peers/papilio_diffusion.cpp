@@ -104,7 +104,8 @@ void time_step(const std::string& folder, const std::string& method, double seco
   nn::set_trainable(*unet, method == "full");
   std::unique_ptr<boft::AdapterModel> adapters;
   if (method != "full") adapters = with_adapter(*unet, method);
-  nn::AdamW optimizer({{.parameters = nn::trainable_parameters(*unet)}});
+  constexpr double kLearningRate = 3e-5;  // of PEFT's guide, as in bench_diffusion.py
+  nn::AdamW optimizer({{.parameters = nn::trainable_parameters(*unet)}}, {.lr = kLearningRate});
   report(seconds, [&] {
     optimizer.zero_grad();
     backward(mean(nn::diffusion_errors(*unet, schedule, x.latents, x.context,

@@ -102,6 +102,10 @@ int adapt_pipeline(const PipelineAdaptation& a) {
               .pipeline = pipeline,
               .settings = s.diffusion,
               .data = data,
+              .batches = {.side = s.diffusion.resolution,
+                          .tokens = pipeline.text_encoder->config.max_position_embeddings,
+                          .conditioning = nn::has_conditioning(a.pictures),
+                          .class_images = a.class_images != nullptr},
               .loss =
                   [&](const nn::Batch& batch) {
                     return nn::pipeline_loss(pipeline, batch,

@@ -11,6 +11,7 @@
 #include "nn/data/sources/captioned_images.h"
 #include "nn/eval_mode.h"
 #include "nn/train/fit.h"
+#include "samples/papilio/diffusion/diffusion_memory.h"
 #include "samples/papilio/models/model_lines.h"
 #include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
@@ -81,7 +82,13 @@ DiffusionRun::DiffusionRun(TrainingCommand command, DiffusionSubject subject)
 }
 
 std::string DiffusionRun::settle() {
-  return nn::trainable_parameters_line(subject_.model);
+  RunSettings& s = settings();
+  MemoryQuestion question = memory_question(subject_.model, subject_.pipeline, subject_.loss,
+                                            subject_.batches, parts_.workers, s.training);
+  question.samples = subject_.data->size();
+  memory_ = settle_memory(options(), question, s.training, s.out);
+  return nn::trainable_parameters_line(subject_.model) + '\n' +
+         plan_line(question.what, s.training, memory_);
 }
 
 TrainingJob DiffusionRun::job() {
@@ -122,6 +129,7 @@ bool DiffusionRun::gives_numbers() {
 
 void DiffusionRun::add_results(nlohmann::json& results) {
   results["samples"] = subject_.data->size();
+  results["memory_plan"] = memory_.json();
 }
 
 void DiffusionRun::fill_report(report::RunReport& page, const TrainingEnd&) {

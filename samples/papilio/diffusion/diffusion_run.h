@@ -16,9 +16,11 @@
 #include "nn/diffusion/captioned_batches.h"
 #include "nn/diffusion/pipeline.h"
 #include "nn/train/fit.h"
+#include "nn/train/memory_plan.h"
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/diffusion_options.h"
 #include "samples/papilio/options/options.h"
+#include "samples/papilio/run/memory.h"
 #include "samples/papilio/run/run_folder.h"
 #include "samples/papilio/run/training.h"
 #include "samples/papilio/run/training_end.h"
@@ -46,6 +48,7 @@ struct DiffusionSubject {
   nn::DiffusionPipeline& pipeline;
   const DiffusionSettings& settings;
   nn::Batches data;
+  nn::PlannedPictures batches;  // what `data` holds
   nn::Loss loss;
   WriteFolder save;
   std::function<void()> end_step = {};           // called after each step, at all ranks
@@ -68,6 +71,7 @@ class DiffusionRun final : public TrainingRun {
 
   DiffusionSubject subject_;
   TrainingData parts_;
+  RunMemory memory_;
 };
 
 }  // namespace papilio::cli

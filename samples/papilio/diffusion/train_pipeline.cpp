@@ -177,6 +177,9 @@ int train_pipeline(const Words& words) {
                        .pipeline = pipeline,
                        .settings = s.diffusion,
                        .data = data,
+                       .batches = {.side = s.diffusion.resolution,
+                                   .tokens = s.sizes.max_tokens,
+                                   .conditioning = nn::has_conditioning(pictures)},
                        .loss = [&](const nn::Batch& batch) { return pretraining.loss(batch); },
                        .save =
                            [&](const fs::path& out) {

@@ -43,6 +43,8 @@ void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSett
   options.add("max-train-steps", &s.steps, "N", "steps of the optimiser").range(1, 1e9);
   add_batch_options(options, t);
   add_rate_options(options, t);
+  add_memory_limit(options, t);
+  add_fit_memory(options, t);
   options
       .add("snr-gamma", &s.snr_gamma, "G",
            "weigh each timestep's error by min(SNR, G) / SNR (arXiv 2303.09556); 0: all alike")

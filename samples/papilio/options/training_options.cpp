@@ -49,6 +49,25 @@ void add_checkpoint_options(Options& options, TrainingSettings& s) {
       .may_differ_on_resume();
 }
 
+void add_memory_limit(Options& options, TrainingSettings& s) {
+  options
+      .add("memory", &s.memory, "GB",
+           "that the run may take at most; one that would take more does not begin, and says what "
+           "would fit")
+      .range(0)
+      .default_is("what is free")
+      .line_only();
+}
+
+void add_fit_memory(Options& options, TrainingSettings& s, const std::string& besides) {
+  options
+      .flag("fit-memory", s.fit_memory,
+            "if a batch would take more memory than there is, take fewer samples at a time, "
+            "accumulated to as many in a step" +
+                besides)
+      .line_only();
+}
+
 void add_memory_options(Options& options, TrainingSettings& s) {
   add_batch_options(options, s);
   options
@@ -58,13 +77,7 @@ void add_memory_options(Options& options, TrainingSettings& s) {
       .choices({"off", "blocks", "selective"})
       .may_differ_on_resume();
   options.add("optimizer", &s.optimizer, "NAME", "adamw or sgd").choices({"adamw", "sgd"});
-  options
-      .add("memory", &s.memory, "GB",
-           "that the run may take at most; one that would take more does not begin, and says what "
-           "would fit")
-      .range(0)
-      .default_is("what is free")
-      .line_only();
+  add_memory_limit(options, s);
 }
 
 std::vector<Options::Handle> memory_options(const TrainingSettings& s) {
@@ -90,12 +103,7 @@ void add_training_options(Options& options, TrainingSettings& s) {
       .range(0.01, 1);
   options.add("label-smoothing", &s.label_smoothing, "E", "share spread over all classes")
       .below(0, 1);
-  options
-      .flag("fit-memory", s.fit_memory,
-            "if a batch would take more memory than there is, take fewer samples at a time, "
-            "accumulated to as many in a step, and compute blocks again (--recompute) if that is "
-            "not enough")
-      .line_only();
+  add_fit_memory(options, s, ", and compute blocks again (--recompute) if that is not enough");
   options
       .flag("cuda-graph", s.cuda_graph,
             "on a GPU: launch each step as one CUDA graph; for small models, whose steps are "

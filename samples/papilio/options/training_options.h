@@ -35,6 +35,10 @@ void add_batch_options(Options& options, TrainingSettings& settings);
 void add_rate_options(Options& options, TrainingSettings& settings);
 // the section on checkpoints.
 void add_checkpoint_options(Options& options, TrainingSettings& settings);
+// --memory.
+void add_memory_limit(Options& options, TrainingSettings& settings);
+// --fit-memory; `besides` ends what it says that it does.
+void add_fit_memory(Options& options, TrainingSettings& settings, const std::string& besides = "");
 // The options that memory depends on: the batch's, recomputation, the optimiser.
 void add_memory_options(Options& options, TrainingSettings& settings);
 std::vector<Options::Handle> memory_options(const TrainingSettings& settings);

@@ -91,8 +91,8 @@ std::optional<TrainingSettings> accumulated(const MemoryQuestion& q, const Train
 std::optional<TrainingSettings> fitted(const MemoryQuestion& q) {
   const int64_t wide = std::min((kWideTokens + q.tokens - 1) / q.tokens, q.settings.batch_size);
   std::vector<std::string> ways{q.settings.recompute};
-  if (ways[0] == "off") ways.emplace_back("selective");
-  if (ways[0] != "blocks") ways.emplace_back("blocks");
+  if (q.recomputes && ways[0] == "off") ways.emplace_back("selective");
+  if (q.recomputes && ways[0] != "blocks") ways.emplace_back("blocks");
   for (const int64_t least : {wide, int64_t(1)})
     for (const std::string& recompute : ways) {
       TrainingSettings s = q.settings;
@@ -191,7 +191,7 @@ RunMemory plan_memory(const MemoryQuestion& q) {
       .ranks = ranks(), .reproducible_parts = s.reproducible, .gradients = gradients_of(s)};
   nn::set_recompute(q.model, nn::recompute_named(s.recompute));
   nn::PlannedTraining run = q.run(s, q.size);
-  run.batch_size = samples_at_a_time(s);
+  run.batch_size = std::min(samples_at_a_time(s), q.samples);
   run.accumulation_steps = s.accumulate;
   run.evaluation_batch = q.validates ? s.batch_size : 0;
   run.batches_ahead = q.workers * nn::Loader::Options{}.prefetch;
@@ -225,7 +225,7 @@ std::vector<std::string> what_would_fit(const MemoryQuestion& q) {
     if (memory.fits()) ways.push_back(str(way, " (", bytes_text(memory.needed), ")"));
   };
   if (const auto other = fitted(q)) add(options_of(*other, q.settings), with(q, *other));
-  if (q.settings.recompute != "blocks") {
+  if (q.recomputes && q.settings.recompute != "blocks") {
     TrainingSettings again = q.settings;
     again.recompute = "blocks";
     add("--recompute blocks", with(q, again));

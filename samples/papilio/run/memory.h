@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -44,6 +45,8 @@ struct MemoryQuestion {
   std::string size_option = {};  // what sets the size: "--image-size"; empty: nothing does
   // What the run computes of samples of a size.
   std::function<nn::PlannedTraining(const TrainingSettings&, int64_t size)> run = {};
+  int64_t samples = std::numeric_limits<int64_t>::max();  // to train on; no batch holds more
+  bool recomputes = true;  // has blocks that --recompute computes again
   bool validates = true;
   int64_t workers = 0;
 };
