@@ -1,4 +1,4 @@
-// One row times a matrix of codes, which become numbers in registers only.
+// One row times a matrix of codes, of which no tile is written.
 #pragma once
 
 #include "kernels/dequantize.h"

@@ -74,7 +74,7 @@ struct Problem {
 
   // W' = s o (W R^T)
   Tensor adapted_weight() const {
-    Tensor w = rotated(weight, q, true);
+    Tensor w = rotated(contiguous_data(weight), q, true);
     pick(w.device(), cpu::scale_rows, cuda::scale_rows)(view(w), view(s));
     return converted(w, x.dtype());
   }
@@ -166,7 +166,7 @@ Tensor boft_linear(const Tensor& input, const Tensor& w, const Tensor& b, const 
   Problem p{as_rows(contiguous_data(x)), weight.detach(),
             bias.defined() ? contiguous_data(bias) : Tensor(), contiguous_data(q),
             with_shape(contiguous_data(s), {weight.size(0)})};
-  // A product takes W as it lies (Conv1D's is a transpose), rotations and CUDA's ds do not.
+  // A product takes W as it lies (Conv1D's is a transpose), so where x is turned none is copied.
   if (p.weight_side() || !x.device().is_cpu()) p.weight = contiguous_data(weight);
   Dims shape = x.shape();
   shape[shape.size() - 1] = weight.size(0);

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench_peft import process_bytes, shortest
 
-LEARNING_RATE = 3e-5  # of PEFT's guide, as in papilio_diffusion.cpp: with PyTorch's 1e-3 PEFT's BOFT becomes NaN here
+LEARNING_RATE = 3e-5  # the guide's, as in papilio_diffusion.cpp
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 # PEFT's configurations, how many times faster Papilio wants to be, and at most what share of the memory's growth.
 METHODS = {

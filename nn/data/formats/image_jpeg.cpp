@@ -129,6 +129,7 @@ Decoded decode_jpeg(std::string_view bytes, const std::string& name, const Image
   jpeg.max_scans = limits.max_scans;
   run(jpeg, name, [&] { start(jpeg, bytes); });
   check_size(name, jpeg.info.image_width, jpeg.info.image_height, limits);
+  jpeg.info.scale_num = 1;
   jpeg.info.scale_denom =
       shrink(std::min(jpeg.info.image_width, jpeg.info.image_height), least_side);
   const int turn = orientation(notes_of(jpeg));  // finishing forgets the markers

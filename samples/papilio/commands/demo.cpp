@@ -27,7 +27,8 @@ int demo(const Words& words) {
       "accuracy, what is kept, energy and time; merges; writes results.json and report.html. "
       "Of language: a small GPT-2 learns Jane Austen, then the King James Version's Genesis, by "
       "every method over rates and steps. Of generation: a small Stable Diffusion learns pictures "
-      "that the program draws, then a subject from five pictures by BOFT, OFT, LoRA and in full, "
+      "that the program draws, then two subjects from five pictures each by BOFT, OFT, LoRA and in "
+      "full, "
       "each at the rate that keeps nine backgrounds of ten as asked and has the highest likeness, "
       "and to follow silhouettes; what it pretrained is kept in the folder and used again.");
   options.section("Demo");

@@ -24,7 +24,7 @@ struct NamedColour {
 };
 
 // What captions are made of. Things and backgrounds have no colour in common, so that every scene
-// can be seen; two backgrounds are at least 150 apart in RGB.
+// can be seen; two backgrounds are 139 apart in RGB or more.
 inline constexpr std::array kShapes{"square", "circle", "triangle", "ring"};
 inline constexpr std::array<NamedColour, 5> kColours{{{"red", {220, 35, 35}},
                                                       {"yellow", {250, 210, 20}},

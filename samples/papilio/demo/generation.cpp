@@ -20,6 +20,7 @@
 #include "samples/papilio/demo/generation_control.h"
 #include "samples/papilio/demo/generation_plan.h"
 #include "samples/papilio/demo/generation_pretraining.h"
+#include "samples/papilio/demo/generation_rates.h"
 #include "samples/papilio/demo/generation_subject.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/interrupt.h"
@@ -112,12 +113,14 @@ GenerationResults generation_results(const DemoOptions& options) {
   show_world(stage, results);
   Eyes eyes(world, plan.side, options.seed, plan.eyes_steps);
   stage.eyes = &eyes;
+  results.eyes = eyes.accuracy();
   if (!stopped()) {
     Rates rates;
     results.subjects.push_back(learn_subject(stage, ring_task(), rates));
     if (!stopped()) results.control = learn_control(stage);
     if (!stopped()) results.subjects.push_back(learn_subject(stage, five_task(), rates));
   }
+  results.interrupted = stopped();
   results.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return results;
 }

@@ -8,6 +8,7 @@
 
 #include "nn/data/formats/image.h"
 #include "samples/papilio/demo/demo.h"
+#include "samples/papilio/demo/drawn_eyes.h"
 
 namespace papilio::demo {
 
@@ -36,6 +37,7 @@ struct GenerationRun {
 struct SubjectResults {
   std::string name = {}, prompt = {};    // "a striped ring", "a sks ring"
   std::vector<nn::Image> pictures = {};  // what is learned from
+  double drawn_likeness = 0;             // to these, of other drawn pictures of the subject
   std::vector<std::string> prompts = {},
                            other_prompts = {};  // of GenerationRun's samples and others
   std::vector<nn::Image> base_samples = {},
@@ -66,7 +68,9 @@ struct GenerationResults {
   int64_t unet_parameters = 0, vae_parameters = 0, text_parameters = 0, tokens = 0;
   int64_t pretrain_steps = 0, pretrain_pictures = 0, adapt_steps = 0, denoising_steps = 0;
   double guidance = 0, pretrain_seconds = 0, seconds = 0;
-  bool cached = false;  // pretrain_seconds are those of the run before
+  bool cached = false;       // pretrain_seconds are those of the run before
+  bool interrupted = false;  // by a signal
+  EyesAccuracy eyes = {};    // how well the network sees by which pictures are compared
   std::vector<std::string> world_prompts = {};
   std::vector<nn::Image> world = {}, world_rebuilt = {},
                          world_samples = {};  // drawn, by the VAE, of their captions
@@ -83,8 +87,6 @@ using Cells = std::vector<std::vector<std::string>>;
 Cells subject_rows(const SubjectResults& subject);
 Cells tried_rows(const SubjectResults& subject);  // of every rate
 Cells control_rows(const ControlResults& control);
-// How the rates are chosen, in a sentence.
-extern const char* const kGenerationRateRule;
 
 // Trains and measures. A signal ends it with the parts that are whole.
 GenerationResults generation_results(const DemoOptions& options);

@@ -8,6 +8,7 @@
 #include "nn/data/formats/image.h"
 #include "samples/papilio/demo/generation.h"
 #include "samples/papilio/demo/generation_figures.h"
+#include "samples/papilio/demo/generation_rates.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/version.h"
 #include "samples/report/pages/html.h"
@@ -50,8 +51,10 @@ void add_summary(report::Document& page, const GenerationResults& r) {
   page.lead(escape(str(
       "A Stable Diffusion of ", nn::with_commas(r.unet_parameters),
       " parameters in its UNet learned from ", nn::with_commas(r.pretrain_pictures),
-      " drawn pictures and their captions. Then each method taught it subjects that it had never "
-      "seen, from five pictures each, and a silhouette learned to steer it.")));
+      " drawn pictures and their captions. Then BOFT, OFT, LoRA and full finetuning taught it "
+      "subjects that it had never seen, from five pictures each, and silhouettes learned to steer "
+      "it.",
+      r.interrupted ? " The run was interrupted: parts are missing." : "")));
   std::vector<std::pair<std::string, std::string>> merits;
   for (const SubjectResults& subject : r.subjects) {
     for (const auto& runs : subject.by_method()) {
@@ -80,12 +83,14 @@ void add_world(report::Document& page, const GenerationResults& r) {
     grids.push_back(pictures_figure("through the VAE", r.world_rebuilt, 4, kTile));
   if (!r.world_samples.empty())
     grids.push_back(pictures_figure("generated", r.world_samples, 4, kTile));
-  page.figure(grids, str("What the pretraining shows, what the VAE makes of it, and what the "
-                         "pretrained model generates of the same captions. Row by row: ",
-                         in_order(r.world_prompts),
-                         ". The background is the colour that was asked "
-                         "for in ",
-                         report::percent(r.world_fidelity, 1), " of the generated ones."));
+  page.figure(grids,
+              str("What the pretraining shows, what the VAE makes of it, and what the "
+                  "pretrained model generates of the same captions. Row by row: ",
+                  in_order(r.world_prompts), ".",
+                  r.world_samples.empty()
+                      ? ""
+                      : str(" The background is the colour that was asked for in ",
+                            report::percent(r.world_fidelity, 1), " of the generated ones.")));
   if (r.denoising.empty() || r.world_prompts.empty()) return;
   page.figure({pictures_figure("From noise to a picture", r.denoising, 7, kTile)},
               str("The steps of one picture, ", in_order({r.world_prompts.front()}),
@@ -127,12 +132,14 @@ void add_subject(report::Document& page, const SubjectResults& subject, size_t n
   const std::vector<Runs> methods = subject.by_method();
   if (methods.empty()) return;
   page.table(table_of(subject_rows(subject)),
-             str("At the end of the training. Likeness: mean cosine of the generated pictures with "
+             str("At the end of the training; drawn anew: what other drawn pictures of it reach. "
+                 "Likeness: mean cosine of the generated pictures with "
                  "the subject's, in the features by which a small vision transformer names shapes "
                  "and colours, the new ones among them. Drift: (1 \u2212 cosine) / 2 of other "
                  "prompts' pictures before and after, in all of its features, of places and "
                  "backgrounds too. ",
-                 escape(kGenerationRateRule)));
+                 subject.tried.empty() ? "The rates are those chosen for the first subject."
+                                       : escape(kGenerationRateRule)));
   page.figure(beside_base(subject.base_samples, methods, &GenerationRun::samples),
               str("From the same noise, each method's first run. Row by row: ",
                   in_order(subject.prompts), "."));

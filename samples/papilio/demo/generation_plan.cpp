@@ -104,7 +104,9 @@ nn::DiffusionPipeline GenerationStage::pipeline() const {
 std::vector<Scene> GenerationStage::some(const std::vector<Scene>& scenes) const {
   const size_t count = std::min(scenes.size(), size_t(plan.prompts));
   std::vector<Scene> chosen;
-  for (size_t i = 0; i < count; ++i) chosen.push_back(scenes[i * scenes.size() / count]);
+  const size_t apart = count == 0 ? 1 : scenes.size() / count;
+  // One of each stretch, a place further each time: else all might have one background.
+  for (size_t i = 0; i < count; ++i) chosen.push_back(scenes[i * apart + i % apart]);
   return chosen;
 }
 

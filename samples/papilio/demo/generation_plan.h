@@ -62,7 +62,7 @@ struct GenerationStage {
   std::filesystem::path pipeline_folder() const { return options.out / "pipeline"; }
   // The pretrained pipeline, on the device.
   nn::DiffusionPipeline pipeline() const;
-  // The first plan.prompts of them, spread evenly.
+  // plan.prompts of them, spread evenly, over what changes fastest too.
   std::vector<Scene> some(const std::vector<Scene>& scenes) const;
   // A picture of each scene's caption; picture i begins with the noise of seed + i. conditioning:
   // (B, 3, side, side) for the pipeline's control, or undefined. Fewer if a signal came.

@@ -9,6 +9,7 @@
 #include "samples/papilio/demo/demo.h"
 #include "samples/papilio/demo/generation.h"
 #include "samples/papilio/demo/generation_figures.h"
+#include "samples/papilio/demo/generation_rates.h"
 #include "samples/papilio/demo/results.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/output/table.h"
@@ -47,6 +48,7 @@ nlohmann::json subject_json(const SubjectResults& subject) {
   return {{"name", subject.name},
           {"prompt", subject.prompt},
           {"pictures", subject.pictures.size()},
+          {"drawn_likeness", subject.drawn_likeness},
           {"tried", tried},
           {"runs", runs}};
 }
@@ -81,6 +83,8 @@ Cells subject_rows(const SubjectResults& subject) {
   const auto methods = subject.by_method();
   if (!methods.empty()) row("pretrained", methods.front(), true);
   for (const Runs& runs : methods) row(runs.front()->label, runs, false);
+  if (!methods.empty())
+    rows.push_back({"drawn anew", "", "", short_number(subject.drawn_likeness), "", ""});
   return rows;
 }
 
@@ -113,6 +117,12 @@ std::vector<Runs> SubjectResults::by_method() const {
 nlohmann::json GenerationResults::json() const {
   nlohmann::json object{{"command", "demo generation"},
                         {"version", cli::kVersion},
+                        {"interrupted", interrupted},
+                        {"eyes",
+                         {{"shape", eyes.shape},
+                          {"colour", eyes.colour},
+                          {"place", eyes.place},
+                          {"background", eyes.background}}},
                         {"unet_parameters", unet_parameters},
                         {"vae_parameters", vae_parameters},
                         {"text_parameters", text_parameters},
@@ -138,7 +148,10 @@ std::string GenerationResults::table() const {
   std::string text =
       str("pretrained on ", nn::with_commas(pretrain_pictures), " drawn pictures in ",
           short_number(pretrain_seconds), " s", cached ? ", before" : "",
-          "; the background is as asked in ", cli::percent(world_fidelity), " of its pictures\n");
+          world_samples.empty() ? ""
+                                : str("; the background is as asked in ",
+                                      cli::percent(world_fidelity), " of its pictures"),
+          '\n');
   for (const SubjectResults& subject : subjects)
     if (!subject.runs.empty()) text += '\n' + nn::table(subject_rows(subject));
   if (!control.ways.empty()) text += '\n' + nn::table(control_rows(control));

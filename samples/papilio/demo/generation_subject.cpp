@@ -17,6 +17,7 @@
 #include "nn/module.h"
 #include "samples/papilio/demo/drawn_eyes.h"
 #include "samples/papilio/demo/drawn_measures.h"
+#include "samples/papilio/demo/generation_rates.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
 #include "tensor/error.h"
@@ -24,15 +25,10 @@
 
 namespace papilio::demo {
 
-const char* const kGenerationRateRule =
-    "Every method is tried once with each rate of its list, with noise and a seed that are used "
-    "for nothing else; of the rates whose fidelity is at least 90 % it keeps the one with the "
-    "highest likeness, and if there is none the one with the highest fidelity.";
-
 namespace {
 
-constexpr double kLeastFidelity = 0.9;
-constexpr uint64_t kTuneSeed = 100;  // behind the seeds that are reported
+constexpr uint64_t kTuneSeed = 100;      // behind the seeds that are reported
+constexpr uint64_t kUnseen = 2'000'000;  // of pictures that nothing was trained on
 
 // Where the noise of a seed begins; no other seed has any of it.
 uint64_t noise_seed(uint64_t seed) {
@@ -58,7 +54,12 @@ class Subject {
 
   SubjectResults described() const {
     SubjectResults results{.name = task_.name, .prompt = task_.prompt, .pictures = pictures_};
-    for (const Scene& scene : prompts_) results.prompts.push_back(caption(scene));
+    std::vector<nn::Image> drawn;
+    for (const Scene& scene : prompts_) {
+      results.prompts.push_back(caption(scene));
+      drawn.push_back(stage_.world.draw(scene, stage_.plan.side, kUnseen + drawn.size()));
+    }
+    results.drawn_likeness = stage_.eyes->likeness(drawn, pictures_);
     for (const Scene& scene : other_prompts_) results.other_prompts.push_back(caption(scene));
     return results;
   }
@@ -168,23 +169,6 @@ SubjectTask five_task() {
           .prompt = "a sks digit",
           .scenes = digit_subject_scenes(),
           .prompts = digit_subject_prompts()};
-}
-
-Rates chosen_rates(const std::vector<GenerationRun>& tried) {
-  std::map<std::string, const GenerationRun*> best;
-  // Above all enough fidelity, then likeness; without it fidelity.
-  const auto worth = [](const GenerationRun& run) {
-    const GenerationPoint& p = run.points.back();
-    const bool enough = p.fidelity >= kLeastFidelity;
-    return std::pair(enough, enough ? p.likeness : p.fidelity);
-  };
-  for (const GenerationRun& run : tried) {
-    const GenerationRun*& so_far = best[run.method];
-    if (so_far == nullptr || worth(run) > worth(*so_far)) so_far = &run;
-  }
-  Rates rates;
-  for (const auto& [method, run] : best) rates[method] = run->lr;
-  return rates;
 }
 
 SubjectResults learn_subject(const GenerationStage& stage, const SubjectTask& task, Rates& rates) {

@@ -1,7 +1,6 @@
 // A subject that the pretraining did not see, learned from five pictures by every method.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "samples/papilio/demo/drawn_world.h"
 #include "samples/papilio/demo/generation.h"
 #include "samples/papilio/demo/generation_plan.h"
+#include "samples/papilio/demo/generation_rates.h"
 
 namespace papilio::demo {
 
@@ -19,10 +19,6 @@ struct SubjectTask {
 };
 SubjectTask ring_task();
 SubjectTask five_task();
-
-using Rates = std::map<std::string, double>;  // by method
-// Those that kGenerationRateRule chooses of what was tried.
-Rates chosen_rates(const std::vector<GenerationRun>& tried);
 
 // Tries the rates if `rates` has none and fills it in; then a run of each method and seed. The
 // adapters of the first seed are written below the task's folder. A signal ends it with the runs

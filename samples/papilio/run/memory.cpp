@@ -96,6 +96,7 @@ std::optional<TrainingSettings> fitted(const MemoryQuestion& q) {
   for (const int64_t least : {wide, int64_t(1)})
     for (const std::string& recompute : ways) {
       TrainingSettings s = q.settings;
+      s.batch_size = std::min(s.batch_size, q.samples);
       s.recompute = recompute;
       if (auto found = accumulated(q, s, recompute != q.settings.recompute, least)) return found;
     }
