@@ -12,6 +12,11 @@
 
 namespace papilio::cpu {
 
+// The code of element i: of two in a byte the first is the upper half.
+inline int code_of(const uint8_t* codes, int64_t i) {
+  return codes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15;
+}
+
 // Values of 16 codes. look_up reads kSimdLanes bytes: their upper halves are the codes of the
 // elements of even number, the lower ones those of odd number.
 #if defined(__AVX512F__)

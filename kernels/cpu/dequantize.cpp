@@ -63,7 +63,7 @@ void dequantize_4bit(View y, const BlockCodes& from) {
   by_blocks<16>(y, from, [codes]<class T>(T* out, const T* values, int64_t i, int64_t stop) {
     const int64_t begin = i;
     if constexpr (std::is_same_v<T, float>) i = write_vectors(out, values, codes, i, stop);
-    for (; i < stop; ++i) out[i - begin] = values[codes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+    for (; i < stop; ++i) out[i - begin] = values[code_of(codes, i)];
   });
 }
 

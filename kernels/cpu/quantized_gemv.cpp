@@ -49,8 +49,7 @@ compute_t<T> any_row(const T* x, int64_t n, int64_t first, const BlockCodes& w) 
   for (int64_t i = first; i < first + n; ++block) {
     const int64_t stop = std::min((block + 1) * w.block_size, first + n);
     scale_table<R, T>(values, w.table.as<float>(), w.absmax.as<float>()[block]);
-    for (; i < stop; ++i)
-      sum += C(x[i - first]) * values[codes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+    for (; i < stop; ++i) sum += C(x[i - first]) * values[code_of(codes, i)];
   }
   return sum;
 }

@@ -107,6 +107,24 @@ TEST_CASE("quantized_linear") {
                    "quantize: expected finite numbers"}}});
 }
 
+TEST_CASE("quantized_linear: one row of a weight for several threads, of every dtype of numbers") {
+  for (const Quantization kind : kKinds) {
+    for (const DType dtype : {DType::float32, DType::float16, DType::bfloat16}) {
+      for (const int64_t width : {1024, 1025}) {
+        CAPTURE(name_of(kind));
+        CAPTURE(name_of(dtype));
+        CAPTURE(width);
+        QuantizedMatrix w = codes(kind, {300, width});
+        w.dtype = dtype;
+        const Tensor x = copy_of(uniform64({1, width}, -1, 1, 1), DType::float32);
+        const Tensor want = linear(x, copy_of(dequantize(w), DType::float32), {});
+        CHECK(largest_difference(quantized_linear(x, w).to_vector<double>(),
+                                 want.to_vector<double>()) < 1e-4);
+      }
+    }
+  }
+}
+
 TEST_CASE("quantized_linear: a weight of several tiles is the whole one, forward and backward") {
   for (const Device device : devices()) {
     for (const Quantization kind : kKinds) {
