@@ -67,12 +67,67 @@ int64_t grain(const Conv2dSizes& s, int64_t columns) {
   return 1 + (int64_t(1) << 17) / std::max<int64_t>(1, s.O * s.patch() * columns);
 }
 
+// Rows [begin, end) of an image's group bg at n positions from p: y = w col + bias. sums: (end -
+// begin, n), for 16-bit values.
+template <class T>
+void rows_of_output(const Conv2dSizes& s, const compute_t<T>* weight,
+                    Matrix<const compute_t<T>> col, ConstView bias, int64_t bg, int64_t begin,
+                    int64_t end, int64_t p, int64_t n, View y, compute_t<T>* sums) {
+  using C = compute_t<T>;
+  const int64_t P = s.positions(), K = s.patch(), g = bg % s.groups;
+  T* const out = y.as<T>() + (bg * s.O + begin) * P + p;
+  Matrix<C> to{sums, n};
+  if constexpr (!is_half_type<T>) to = {out, P};
+  const C* const w = weight + (g * s.O + begin) * K;
+  product<C>(end - begin, n, K, 1, {w, std::max<int64_t>(K, 1)}, col, 0, to);
+  if (!is_half_type<T> && !bias.data) return;
+  for (int64_t o = 0; o < end - begin; ++o) {
+    const C shift = bias.data ? C(bias.as<T>()[g * s.O + begin + o]) : C(0);
+    const C* from = to.at(o, 0);
+    T* row = out + o * P;
+#pragma omp simd
+    for (int64_t k = 0; k < n; ++k) row[k] = T(from[k] + shift);
+  }
+}
+
+// BLAS packs the weight for every tile, which a large one pays for at the few positions of a tile
+// that fits a cache.
+bool packs_weight_often(const Conv2dSizes& s) {
+  return s.O * s.patch() >= int64_t(1) << 19 && s.positions() > 1 && !omp_in_parallel();
+}
+
+// Threads share the weight's rows, and tiles are large.
+template <class T>
+void conv2d_by_rows(const Conv2dSizes& s, View y, ConstView x, ConstView w, ConstView bias) {
+  using C = compute_t<T>;
+  const int64_t P = s.positions(), K = s.patch(), window = s.kh * s.kw;
+  const int64_t tile = std::min(P, std::max(s.tile(), (int64_t(1) << 22) / K / 16 * 16));
+  const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
+  const Scratch<C> scratch(1, (K + (is_half_type<T> ? s.O : 0)) * tile);
+  C *const col = scratch[0], *const sums = col + K * tile;
+  for (int64_t bg = 0; bg < s.B * s.groups; ++bg)
+    for (int64_t p = 0; p < P; p += tile) {
+      const int64_t n = std::min(tile, P - p);
+      parallel_for(s.C, 1 + 32768 / (window * n), [&](int64_t begin, int64_t end) {
+        Conv2dSizes channels = s;
+        channels.C = end - begin;
+        im2col(channels, x.as<T>() + (bg * s.C + begin) * s.pixels(), p, p + n,
+               col + begin * window * n);
+      });
+      parallel_for(s.O, 1 + (int64_t(1) << 18) / (K * n), [&](int64_t begin, int64_t end) {
+        rows_of_output<T>(s, weight.data(), {col, n}, bias, bg, begin, end, p, n, y,
+                          sums + begin * n);
+      });
+    }
+}
+
 }  // namespace
 
 void conv2d(View y, ConstView x, ConstView w, ConstView bias, const Conv2dOptions& options) {
   const Conv2dSizes s(x, w, y, options);
   const int64_t P = s.positions(), K = s.patch(), tile = s.tile(), tiles = s.tiles();
   dispatch_floating(x.dtype, [&]<class T>() {
+    if (packs_weight_often(s)) return conv2d_by_rows<T>(s, y, x, w, bias);
     using C = compute_t<T>;
     const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
     const int64_t items = s.B * s.groups * tiles;
@@ -80,23 +135,10 @@ void conv2d(View y, ConstView x, ConstView w, ConstView bias, const Conv2dOption
     const Scratch<C> scratch(parts, (K + (is_half_type<T> ? s.O : 0)) * tile);
     parallel_parts(items, parts, [&](int64_t part, int64_t item, int64_t end) {
       for (; item < end; ++item) {
-        const int64_t bg = item / tiles, g = bg % s.groups;
-        const int64_t p = item % tiles * tile, n = std::min(tile, P - p);
+        const int64_t bg = item / tiles, p = item % tiles * tile, n = std::min(tile, P - p);
         C* const col = scratch[part];
         im2col(s, x.as<T>() + bg * s.C * s.pixels(), p, p + n, col);
-        T* const out = y.as<T>() + bg * s.O * P + p;
-        Matrix<C> to{col + K * n, n};
-        if constexpr (!is_half_type<T>) to = {out, P};
-        product<C>(s.O, n, K, 1, {weight.data() + g * s.O * K, std::max<int64_t>(K, 1)}, {col, n},
-                   0, to);
-        if (!is_half_type<T> && !bias.data) continue;
-        for (int64_t o = 0; o < s.O; ++o) {
-          const C shift = bias.data ? C(bias.as<T>()[g * s.O + o]) : C(0);
-          const C* from = to.at(o, 0);
-          T* row = out + o * P;
-#pragma omp simd
-          for (int64_t k = 0; k < n; ++k) row[k] = T(from[k] + shift);
-        }
+        rows_of_output<T>(s, weight.data(), {col, n}, bias, bg, 0, s.O, p, n, y, col + K * n);
       }
     });
   });

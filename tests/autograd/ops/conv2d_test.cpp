@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "autograd/backward.h"
+#include "autograd/ops/shape.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
@@ -152,6 +153,25 @@ TEST_CASE("conv2d: float32 gradients of a large convolution agree with float64")
   for (size_t k = 0; k < 3; ++k) {
     const auto a = grad(wide[k]).to_vector<double>(), b = grad(narrow[k]).to_vector<double>();
     for (size_t i = 0; i < a.size(); ++i) REQUIRE(std::abs(a[i] - b[i]) < 1e-3);
+  }
+}
+
+// So large a weight that the threads share its rows, over several tiles.
+TEST_CASE("conv2d: a large weight gives what its parts give") {
+  const Conv2dOptions o{.stride = {1, 2}, .padding = 1, .groups = 2};
+  const Tensor x = uniform64({2, 512, 45, 44}, -1, 1, 1),
+               w = uniform64({520, 256, 3, 3}, -.1, .1, 2), bias = uniform64({520}, -1, 1, 3);
+  const Tensor small = conv2d(slice(x, 1, 256, 512), slice(w, 0, 260, 280),
+                              slice(bias, 0, 260, 280), {.stride = o.stride, .padding = 1});
+  for (const DType dtype : {DType::float64, DType::float32, DType::bfloat16}) {
+    CAPTURE(int(dtype));
+    const Tensor y = conv2d(copy_of(x, dtype), copy_of(w, dtype), copy_of(bias, dtype), o);
+    CHECK(y.shape() == Dims{2, 520, 45, 22});
+    const auto want = small.to_vector<double>();
+    const auto got = slice(y, 1, 260, 280).to_vector<double>();
+    const double near = dtype == DType::float64 ? 1e-12 : dtype == DType::float32 ? 1e-4 : 0.1;
+    REQUIRE(got.size() == want.size());
+    for (size_t i = 0; i < want.size(); ++i) REQUIRE(std::abs(got[i] - want[i]) < near);
   }
 }
 
