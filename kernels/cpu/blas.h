@@ -26,6 +26,10 @@ struct Matrix {
   operator Matrix<const T>() const requires(!std::is_const_v<T>) { return {data, ld, transposed}; }
 };
 
+// Whether OpenBLAS divides a product among OpenMP's threads. Its pthread build has threads of its
+// own, which would fight with them for the cores: it is held to one, and products are cut here.
+bool blas_divides();
+
 // C = alpha A B + beta C of one row C: GEMM would copy all of B to read it once.
 template <class T>
 void row_product(int64_t n, int64_t k, T alpha, Matrix<const T> a, Matrix<const T> b, T beta,
@@ -48,7 +52,7 @@ void row_product(int64_t n, int64_t k, T alpha, Matrix<const T> a, Matrix<const 
 }
 
 // C = alpha A B + beta C, C row-major (m, n). Inside a parallel region one thread does it all,
-// outside one OpenBLAS divides the work.
+// outside one OpenBLAS divides the work, if it does.
 template <class T>
 void product(int64_t m, int64_t n, int64_t k, T alpha, Matrix<const T> a, Matrix<const T> b, T beta,
              Matrix<T> c) {

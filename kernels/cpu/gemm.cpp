@@ -88,17 +88,18 @@ void split_sum(const Product<T>& p, int64_t parts) {
 template <class T>
 void whole(const Product<T>& p) {
   const int64_t undivided = p.size.m == 1 ? kBlasDividesRow - 1 : kBlasDivides;
-  if (p.size.work() > undivided && !omp_in_parallel()) expect_threads(num_threads());
+  if (blas_divides() && p.size.work() > undivided && !omp_in_parallel())
+    expect_threads(num_threads());
   p.block(0, p.size.m, 0, p.size.n);
 }
 
-// Tall, wide and deep products are cut here, each thread running its own; OpenBLAS's threads do
-// better only if all three sizes are large.
+// Tall, wide and deep products are cut here, each thread running its own; OpenBLAS's threads, if it
+// divides, do better only if all three sizes are large.
 template <class T>
 void threaded(const Product<T>& p) {
   const int64_t m = p.size.m, n = p.size.n, k = p.size.k;
   const int64_t parts = part_count(p.size.work(), kThreadWork);
-  const bool cut = parts > 1 && std::min({m, n, k}) <= 512;
+  const bool cut = parts > 1 && (std::min({m, n, k}) <= 512 || !blas_divides());
   if (cut && k >= std::max(m, n) && k >= 128 * parts && m * n * parts <= 1 << 20) {
     split_sum(p, parts);
   } else if (cut && m >= n && m >= 32 * parts) {

@@ -9,13 +9,13 @@
 #include <cstddef>
 #include <mutex>
 
+#include "kernels/cpu/blas.h"
 #include "kernels/threads.h"
 
 // A buffer, of those that it has or a new one; no header declares these.
 extern "C" {
 void* blas_memory_alloc(int);
 void blas_memory_free(void*);
-void openblas_set_num_threads(int);
 }
 
 namespace papilio::cpu {
@@ -36,7 +36,7 @@ bool has_room(size_t buffers) {
 // Takes the buffers of `threads` callers at once, and those of OpenBLAS' own threads, of which it
 // has `before`.
 void take_buffers(int threads, int before) {
-  if (threads > before) {
+  if (threads > before && blas_divides()) {
     const int own = omp_get_max_threads();  // which it changes too
     openblas_set_num_threads(threads);
     omp_set_num_threads(own);

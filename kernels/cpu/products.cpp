@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "kernels/cpu/blas.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/error.h"
 
@@ -32,6 +33,21 @@ std::atomic<Products>& current() {
   static std::atomic<Products> choice = default_products();
   return choice;
 }
+
+}  // namespace
+
+bool cpu::blas_divides() {
+  static const bool divides = [] {
+    if (openblas_get_parallel() != OPENBLAS_THREAD) return true;
+    openblas_set_num_threads(1);
+    return false;
+  }();
+  return divides;
+}
+
+namespace {
+
+[[maybe_unused]] const bool known_before_the_first_product = cpu::blas_divides();
 
 }  // namespace
 
@@ -71,7 +87,8 @@ std::string openblas_version() {
   std::istringstream words(openblas_get_config());  // "OpenBLAS 0.3.21 DYNAMIC_ARCH ..."
   std::string library, version;
   words >> library >> version;
-  return library + ' ' + version + " (" + openblas_get_corename() + ')';
+  return library + ' ' + version + " (" + openblas_get_corename() +
+         (cpu::blas_divides() ? ")" : ", one thread each)");
 }
 
 std::string onednn_version() {
