@@ -70,7 +70,7 @@ def rate_factor(r, step, total):
         return 1.0
     done = min(1.0, (step - warmup) / max(1, total - warmup))
     left = 1 - done if r["schedule"] == "linear" else (1 + math.cos(math.pi * done)) / 2
-    least = r["min-lr"] / r["lr"]
+    least = r["min-lr"] / r["lr"] if r["lr"] > 0 else 0
     return least + (1 - least) * left
 
 
