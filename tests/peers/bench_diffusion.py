@@ -4,7 +4,8 @@ once into a temporary folder), one image of 32 x 32 latents, 77 tokens, the same
 (noise prediction, AdamW) and one denoising step.
 
 Every measurement is a process of its own, made in turns: ours, theirs, ours, ... The shortest call of each counts, and the
-growth of the process over the loaded weights. See README.md.
+growth of the process over the loaded weights. OMP_NUM_THREADS alone says how many threads PyTorch takes: after
+torch.set_num_threads its solve, and so PEFT's BOFT with blocks of 160, fails (findings/torch_threads_solve.sh). See README.md.
 """
 
 import argparse
@@ -66,7 +67,6 @@ def child(words):
     from peft import get_peft_model
 
     warnings.simplefilter("ignore")
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     if words[0] == "files":
         return make_files(Path(words[1]), words[2] == "small")
     unet, seconds = UNet2DConditionModel.from_pretrained(words[1]), float(words[-1])
