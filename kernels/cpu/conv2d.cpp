@@ -96,12 +96,15 @@ bool packs_weight_often(const Conv2dSizes& s) {
   return s.O * s.patch() >= int64_t(1) << 19 && s.positions() > 1 && !omp_in_parallel();
 }
 
+int64_t large_tile(const Conv2dSizes& s) {
+  return std::min(s.positions(), std::max(s.tile(), (int64_t(1) << 22) / s.patch() / 16 * 16));
+}
+
 // Threads share the weight's rows, and tiles are large.
 template <class T>
 void conv2d_by_rows(const Conv2dSizes& s, View y, ConstView x, ConstView w, ConstView bias) {
   using C = compute_t<T>;
-  const int64_t P = s.positions(), K = s.patch(), window = s.kh * s.kw;
-  const int64_t tile = std::min(P, std::max(s.tile(), (int64_t(1) << 22) / K / 16 * 16));
+  const int64_t P = s.positions(), K = s.patch(), window = s.kh * s.kw, tile = large_tile(s);
   const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
   const Scratch<C> scratch(1, (K + (is_half_type<T> ? s.O : 0)) * tile);
   C *const col = scratch[0], *const sums = col + K * tile;
@@ -119,6 +122,40 @@ void conv2d_by_rows(const Conv2dSizes& s, View y, ConstView x, ConstView w, Cons
                           sums + begin * n);
       });
     }
+}
+
+// The same for the gradient of x: threads share its channels, which are the weight's columns.
+template <class T>
+void backward_input_by_channels(const Conv2dSizes& s, View dx, ConstView dy, ConstView w) {
+  using C = compute_t<T>;
+  constexpr bool half = is_half_type<T>;
+  const int64_t P = s.positions(), K = s.patch(), window = s.kh * s.kw, tile = large_tile(s);
+  const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
+  const Scratch<C> columns(1, K * tile), sums(1, half ? s.C * s.pixels() : 0);
+  for (int64_t bg = 0; bg < s.B * s.groups; ++bg) {
+    const Converted<T> from(dy.as<T>() + bg * s.O * P, s.O * P);
+    const C* const wg = weight.data() + bg % s.groups * s.O * K;
+    T* const out = dx.as<T>() + bg * s.C * s.pixels();
+    parallel_for(s.C, 1 + (int64_t(1) << 18) / (s.O * window * P), [&](int64_t begin, int64_t end) {
+      Conv2dSizes channels = s;
+      channels.C = end - begin;
+      C *const col = columns[0] + begin * window * tile, *sum = nullptr;
+      if constexpr (half)
+        sum = sums[0] + begin * s.pixels();
+      else
+        sum = out + begin * s.pixels();
+      const int64_t pixels = channels.C * s.pixels();
+      std::fill(sum, sum + pixels, C(0));
+      for (int64_t p = 0; p < P; p += tile) {
+        const int64_t n = std::min(tile, P - p);
+        product<C>(channels.patch(), n, s.O, 1, {wg + begin * window, K, true},
+                   {from.data() + p, P}, 0, {col, n});
+        col2im(channels, sum, p, p + n, col);
+      }
+      if constexpr (half)
+        for (int64_t i = 0; i < pixels; ++i) out[begin * s.pixels() + i] = T(sum[i]);
+    });
+  }
 }
 
 }  // namespace
@@ -148,6 +185,7 @@ void conv2d_backward_input(View dx, ConstView dy, ConstView w, const Conv2dOptio
   const Conv2dSizes s(dx, w, dy, options);
   const int64_t P = s.positions(), K = s.patch(), tile = s.tile(), pixels = s.C * s.pixels();
   dispatch_floating(dy.dtype, [&]<class T>() {
+    if (packs_weight_often(s)) return backward_input_by_channels<T>(s, dx, dy, w);
     using C = compute_t<T>;
     constexpr bool half = is_half_type<T>;
     const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
