@@ -163,7 +163,8 @@ void save_pipeline(DiffusionPipeline& pipeline, const fs::path& to) {
   } catch (const fs::filesystem_error& e) {
     throw FileError(str("save_pipeline: ", e.what()));
   }
-  save_tokenizer(*pipeline.tokenizer, to / "tokenizer");
+  save_tokenizer(*pipeline.tokenizer, to / "tokenizer",
+                 pipeline.text_encoder->config.max_position_embeddings);
   save_scheduler(*pipeline.scheduler, to / kScheduler);
   save_models(pipeline, to);
   write_file_atomically(to / kIndex, index.dump(2) + '\n');

@@ -68,11 +68,11 @@ json role(const Tokenizer& tokenizer, std::optional<int64_t> id) {
 }
 
 // CLIP's in the files that all programs read; tokenizer.json follows from them.
-void save_clip(const Tokenizer& tokenizer, const std::filesystem::path& folder) {
+void save_clip(const Tokenizer& tokenizer, const std::filesystem::path& folder, int64_t length) {
   const TokenRoles& roles = tokenizer.roles();
   const json config = {{"bos_token", role(tokenizer, roles.bos)},
                        {"eos_token", role(tokenizer, roles.eos)},
-                       {"model_max_length", 77},
+                       {"model_max_length", length},
                        {"pad_token", role(tokenizer, roles.pad)},
                        {"tokenizer_class", "CLIPTokenizer"},
                        {"unk_token", role(tokenizer, roles.unk)}};
@@ -83,9 +83,10 @@ void save_clip(const Tokenizer& tokenizer, const std::filesystem::path& folder) 
 
 }  // namespace
 
-void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder) {
+void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder,
+                    int64_t clip_length) {
   const Tokenizer::Parts& parts = tokenizer.parts();
-  if (reads_as_clip(parts)) return save_clip(tokenizer, folder);
+  if (reads_as_clip(parts)) return save_clip(tokenizer, folder, clip_length);
   check(!parts.normalize && parts.before.empty() && parts.after.empty(),
         "save_tokenizer: expected a tokenizer that neither normalises nor adds tokens");
   const json vocabulary = vocabulary_json(tokenizer);

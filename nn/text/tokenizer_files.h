@@ -1,6 +1,7 @@
 // Tokenizers in the files of Hugging Face's models.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -23,8 +24,10 @@ Tokenizer load_tokenizer(const std::filesystem::path& folder);
 
 // Writes tokenizer.json and tokenizer_config.json, and for older programs vocab.json and
 // merges.txt; of one that reads as CLIP's the latter two and its configuration. The folder is
-// there. Throws ArgumentError for a tokenizer that normalises in another way.
-void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder);
+// there. clip_length: how many tokens the text encoder of CLIP's takes, to which other programs pad
+// (model_max_length). Throws ArgumentError for a tokenizer that normalises in another way.
+void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder,
+                    int64_t clip_length = 77);
 
 // Copies the tokenizer's files of a model's folder, as they are, into another folder.
 void copy_tokenizer(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import peft_patch  # noqa: F401  (more than one butterfly factor)
 import torch
 import torch.nn.functional as F
 from diffusers import StableDiffusionPipeline

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "nn/diffusion/captioned_batches.h"
 #include "nn/optim/parameter_groups.h"
 #include "nn/train/fit.h"
+#include "tensor/files/detail/regular_file.h"
 #include "tensor/random.h"
 #include "tests/nn/diffusion/drawn_pictures.h"
 #include "tests/nn/diffusion/tiny_pipeline.h"
@@ -83,6 +85,10 @@ TEST_CASE("PipelinePretraining: all three parts learn; the folder is read back w
         doctest::Approx(1 / std::sqrt(variance)).epsilon(1e-6));
 
   nn::save_pipeline(pipeline, folder / "saved");
+  // Others pad a prompt to that, and the text encoder takes no more.
+  CHECK(nlohmann::json::parse(
+            read_file(folder / "saved/tokenizer/tokenizer_config.json"))["model_max_length"] ==
+        pipeline.text_encoder->config.max_position_embeddings);
   std::vector<std::string> warnings;
   nn::DiffusionPipeline again = nn::load_pipeline(folder / "saved", warnings);
   CHECK(warnings.empty());
