@@ -21,6 +21,7 @@
 #include "nn/optim/parameter_groups.h"
 #include "nn/optim/schedule.h"
 #include "samples/papilio/demo/drawn_scenes.h"
+#include "samples/papilio/run/interrupt.h"
 #include "tensor/creation.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
@@ -150,7 +151,7 @@ void Eyes::train(const DrawnWorld& world, uint64_t seed, int64_t steps) {
   const std::vector<Scene> scenes = scenes_to_name();
   nn::AdamW optimizer(nn::parameter_groups(*model_, {.weight_decay = 0.05}), {.lr = kRate});
   const nn::Schedule schedule{.warmup_steps = steps / 20, .total_steps = steps};
-  for (int64_t step = 0; step < steps; ++step) {
+  for (int64_t step = 0; step < steps && cli::Interruptible::signal() == 0; ++step) {
     Drawn drawn;
     const std::vector<int64_t> chosen =
         randint(0, int64_t(scenes.size()), {kBatch}).to_vector<int64_t>();

@@ -24,8 +24,8 @@ class Eyes {
  public:
   static constexpr int64_t kSteps = 800;
 
-  // Trains it, on pictures of `side` pixels, a multiple of 4. The same seed gives the same bits;
-  // the default generator is left as it was.
+  // Trains it, on pictures of `side` pixels, a multiple of 4, or until a signal comes. The same
+  // seed gives the same bits; the default generator is left as it was.
   Eyes(const DrawnWorld& world, int64_t side, uint64_t seed, int64_t steps = kSteps);
   ~Eyes();
   Eyes(Eyes&&) noexcept;

@@ -111,10 +111,12 @@ GenerationResults generation_results(const DemoOptions& options) {
   results.pretrain_seconds = pretrained.seconds;
   if (!pretrained.whole) return results;
   show_world(stage, results);
+  results.interrupted = stopped();
+  if (results.interrupted) return results;
   Eyes eyes(world, plan.side, options.seed, plan.eyes_steps);
   stage.eyes = &eyes;
-  results.eyes = eyes.accuracy();
   if (!stopped()) {
+    results.eyes = eyes.accuracy();
     Rates rates;
     results.subjects.push_back(learn_subject(stage, ring_task(), rates));
     if (!stopped()) results.control = learn_control(stage);

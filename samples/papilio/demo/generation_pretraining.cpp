@@ -128,7 +128,7 @@ nlohmann::json record_in(const fs::path& folder, const nlohmann::json& settings)
              : nlohmann::json();
 }
 
-// False if a signal came.
+// False if a signal ended it.
 bool train(const GenerationStage& stage, nn::DiffusionPipeline& pipeline, const nn::Batches& data) {
   const GenerationPlan& plan = stage.plan;
   nn::PipelinePretraining pretraining(pipeline);
@@ -139,6 +139,7 @@ bool train(const GenerationStage& stage, nn::DiffusionPipeline& pipeline, const 
   nn::ModelAverage average(pretraining, plan.average_decay);
   nn::Progress progress(stage.progress(), "pretrain on drawn pictures", plan.pretrain_steps);
   progress.set_unit("pictures");
+  int64_t made = 0;
   nn::fit(
       pretraining, [&](const nn::Batch& batch) { return pretraining.loss(batch); }, loader,
       optimizer,
@@ -147,13 +148,14 @@ bool train(const GenerationStage& stage, nn::DiffusionPipeline& pipeline, const 
        .schedule = {.warmup_steps = plan.pretrain_steps / 20, .total_steps = plan.pretrain_steps},
        .on_step = [&](const nn::StepReport& r) {
          pretraining.end_step();
+         made = r.step;
          progress.update(r.step, r.samples, "loss " + cli::short_number(r.loss));
          return cli::Interruptible::signal() == 0;
        }});
   progress.finish();
   average.apply();
   pretraining.settle_scaling_factor();
-  return cli::Interruptible::signal() == 0;
+  return made == plan.pretrain_steps;  // a signal that came behind them loses nothing
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "samples/papilio/run/run_lock.h"
 #include "samples/papilio/version.h"
 #include "tensor/files/atomic_file.h"
+#include "tensor/files/detail/regular_file.h"
 
 namespace papilio::demo {
 
@@ -158,6 +161,18 @@ std::string GenerationResults::table() const {
   return text;
 }
 
+namespace {
+
+// A whole run's results lie in the folder.
+bool has_whole_results(const std::filesystem::path& out) {
+  std::error_code error;
+  if (!std::filesystem::exists(out / "results.json", error)) return false;
+  const auto before = nlohmann::json::parse(read_file(out / "results.json"), nullptr, false);
+  return before.is_object() && before.contains("interrupted") && before["interrupted"] == false;
+}
+
+}  // namespace
+
 int run_generation(const DemoOptions& options) {
   const cli::Interruptible interruptible;
   cli::make_folder(options.out);
@@ -168,11 +183,15 @@ int run_generation(const DemoOptions& options) {
     std::fprintf(stderr, "papilio demo: interrupted in the pretraining, nothing is written\n");
     return 128 + signal;
   }
-  write_file_atomically(options.out / "results.json", results.json().dump(2) + '\n');
-  write_file_atomically(options.out / "report.html", generation_page(results));
+  // Parts do not replace a whole run's results of the same pipeline.
+  const bool kept = results.interrupted && results.cached && has_whole_results(options.out);
+  if (!kept) {
+    write_file_atomically(options.out / "results.json", results.json().dump(2) + '\n');
+    write_file_atomically(options.out / "report.html", generation_page(results));
+  }
   if (options.json) {
     cli::print_json(results.json());
-  } else {
+  } else if (!results.interrupted) {
     std::printf(
         "%s\nlikeness: cosine with the subject's pictures in the features of a small vision "
         "transformer; drift: (1 - cosine) / 2 of other prompts' pictures before and after.\n"
@@ -180,12 +199,12 @@ int run_generation(const DemoOptions& options) {
         "(adapters in PEFT's format): %.0f s\n",
         results.table().c_str(), options.out.string().c_str(), results.seconds);
   }
-  if (signal != 0)
-    std::fprintf(stderr,
-                 "papilio demo: interrupted; what was whole is in %s, and the same command "
-                 "goes on with the pipeline\n",
-                 (options.out / "results.json").string().c_str());
-  return signal == 0 ? 0 : 128 + signal;
+  if (!results.interrupted) return 0;
+  std::fprintf(stderr,
+               "papilio demo: interrupted; %s %s, and the same command goes on with the pipeline\n",
+               (options.out / "results.json").string().c_str(),
+               kept ? "is still that of a whole run" : "has what was whole");
+  return 128 + signal;
 }
 
 }  // namespace papilio::demo

@@ -1,10 +1,14 @@
 // `papilio demo generation` in few steps: everything runs, says what it found, and keeps what it
-// pretrained.
+// pretrained; so it does when it is interrupted.
 #include <doctest/doctest.h>
+#include <signal.h>
 
+#include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "tests/samples/papilio/program.h"
 
@@ -21,6 +25,16 @@ void check_point(const nlohmann::json& point) {
   CHECK(point["fidelity"].get<double>() <= 1);
   CHECK(point["drift"].get<double>() >= 0);
   CHECK(point["drift"].get<double>() <= 1);
+}
+
+// For Workplace::run: Ctrl-C as soon as the program has begun with the folder.
+auto interrupt_in(const std::filesystem::path& folder) {
+  return [folder](int process) {
+    using namespace std::chrono_literals;
+    for (int i = 0; i < 3000 && !std::filesystem::exists(folder / ".lock"); ++i)
+      std::this_thread::sleep_for(10ms);
+    kill(process, SIGINT);
+  };
 }
 
 }  // namespace
@@ -74,7 +88,26 @@ TEST_CASE("demo generation: two subjects by every method, silhouettes, and folde
   CHECK(again["pretrain_seconds"] == r["pretrain_seconds"]);
   CHECK(again["subjects"] == r["subjects"]);
   CHECK(again["control"] == r["control"]);
+  // Ctrl-C ends it with one line; a whole run's results are not replaced by parts.
+  const std::string results = at.bytes("d/results.json"), report = at.bytes("d/report.html");
+  const auto ended =
+      at.run(words("demo generation --quick --seeds 2 --out d --quiet"), interrupt_in(at / "d"));
+  CHECK(ended.code == 130);
+  CHECK(ended.out == "");
+  CHECK(ended.err ==
+        "papilio demo: interrupted; d/results.json is still that of a whole run, and the same "
+        "command goes on with the pipeline\n");
+  CHECK(at.bytes("d/results.json") == results);
+  CHECK(at.bytes("d/report.html") == report);
   const auto other = at.json(words("demo generation --quick --seeds 1 --seed 1 --out d --quiet"));
   CHECK(other["cached"] == false);
   CHECK(at.run(words("demo generation --curve")).code == 2);
+}
+
+TEST_CASE("demo generation: Ctrl-C in the pretraining says that nothing is written") {
+  const Workplace at;
+  const auto early = at.run(words("demo generation --out e --quiet"), interrupt_in(at / "e"));
+  CHECK(early.code == 130);
+  CHECK(early.out == "");
+  CHECK(early.err == "papilio demo: interrupted in the pretraining, nothing is written\n");
 }
