@@ -70,22 +70,8 @@ class Loader::Workers {
   }
 
   std::vector<Batch> take() {
-    check(given_ < end_, "Loader: its ", options_.epochs,
-          options_.epochs == 1 ? " epoch is over" : " epochs are over");
-    if (options_.workers == 0) {
-      std::vector<Batch> parts = make(given_, order_of(given_ / per_epoch_));
-      count();
-      return parts;
-    }
-    if (threads_.empty()) threads_ = start_threads("Loader", options_.workers, [this] { work(); });
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return ready_.contains(given_); });
-    const auto found = ready_.find(given_);
-    if (found->second.error) std::rethrow_exception(found->second.error);
-    std::vector<Batch> parts = std::move(found->second.parts);
-    ready_.erase(found);
-    count();
-    room_.notify_one();
+    std::vector<Batch> parts = made();
+    if (options_.on_batch) options_.on_batch();
     return parts;
   }
 
@@ -117,6 +103,27 @@ class Loader::Workers {
     std::exception_ptr error;
   };
   using Order = std::shared_ptr<const std::vector<int64_t>>;
+
+  // The next batch's parts, made here or by a worker.
+  std::vector<Batch> made() {
+    check(given_ < end_, "Loader: its ", options_.epochs,
+          options_.epochs == 1 ? " epoch is over" : " epochs are over");
+    if (options_.workers == 0) {
+      std::vector<Batch> parts = make(given_, order_of(given_ / per_epoch_));
+      count();
+      return parts;
+    }
+    if (threads_.empty()) threads_ = start_threads("Loader", options_.workers, [this] { work(); });
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return ready_.contains(given_); });
+    const auto found = ready_.find(given_);
+    if (found->second.error) std::rethrow_exception(found->second.error);
+    std::vector<Batch> parts = std::move(found->second.parts);
+    ready_.erase(found);
+    count();
+    room_.notify_one();
+    return parts;
+  }
 
   // One batch is given. An epoch lasts until the next one's first batch.
   void count() {

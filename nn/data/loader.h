@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -38,6 +39,7 @@ class Loader {
     int64_t epochs = 0;    // how many there are, nothing is prepared beyond; 0: without end
     bool shuffle = true;
     BatchParts parts = {};
+    std::function<void()> on_batch = nullptr;  // called with each batch that is given
   };
 
   // Throws ArgumentError for options that do not fit the data.

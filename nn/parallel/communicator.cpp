@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <string>
 
 namespace papilio::nn {
@@ -41,7 +42,7 @@ class OneProcess : public Communicator {
     return 0;
   }
   void wait(int64_t) override {}
-  void set_busy(bool) override {}
+  void set_busy_for(double) override {}
   void set_patience(double) override {}
   bool others_busy() override { return false; }
   std::string fail(const std::string& reason) override { return reason; }
@@ -50,6 +51,10 @@ class OneProcess : public Communicator {
 };
 
 }  // namespace
+
+void Communicator::set_busy(bool busy) {
+  set_busy_for(busy ? std::numeric_limits<double>::infinity() : 0);
+}
 
 void Communicator::broadcast_bytes(void* data, size_t bytes, int root) {
   for (size_t at = 0; at < bytes; at += kMost) {

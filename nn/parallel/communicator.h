@@ -63,8 +63,11 @@ class Communicator {
   virtual int64_t start(const Collective& collective) = 0;
   // Returns when this exchange, and so all before it of the same memory, are done.
   virtual void wait(int64_t ticket) = 0;
-  // While true the others wait for this rank as long as it takes: it writes a file.
-  virtual void set_busy(bool busy) = 0;
+  // For so many seconds from now the others wait for this rank, and their patience begins behind
+  // that; 0: from now on.
+  virtual void set_busy_for(double seconds) = 0;
+  // While true they wait as long as it takes: it writes a file.
+  void set_busy(bool busy);
   // Seconds that another may come later than this one before the run ends: it hangs.
   virtual void set_patience(double seconds) = 0;
   // Whether another rank is busy, as it last said: whoever waits for the others by other means than
@@ -100,11 +103,14 @@ class Communicator {
   void broadcast_bytes(void* data, size_t bytes, int root);
 };
 
-// While it lives, the others wait for this rank as long as it takes.
+// While it lives, the others wait for this rank as long as it takes, or so many seconds.
 class Busy {
  public:
   explicit Busy(Communicator& communicator) : communicator_(communicator) {
     communicator_.set_busy(true);
+  }
+  Busy(Communicator& communicator, double seconds) : communicator_(communicator) {
+    communicator_.set_busy_for(seconds);
   }
   ~Busy() { communicator_.set_busy(false); }
   Busy(const Busy&) = delete;

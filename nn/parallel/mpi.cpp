@@ -90,7 +90,7 @@ class Mpi : public Communicator {
   std::string engine() const override { return thread_.engine(); }
   int64_t start(const Collective& collective) override { return thread_.start(collective); }
   void wait(int64_t ticket) override { thread_.wait(ticket); }
-  void set_busy(bool busy) override { thread_.set_busy(busy); }
+  void set_busy_for(double seconds) override { thread_.set_busy_for(seconds); }
   void set_patience(double seconds) override { thread_.set_patience(seconds); }
   bool others_busy() override { return thread_.others_busy(); }
   std::string fail(const std::string& reason) override { return thread_.fail(reason); }

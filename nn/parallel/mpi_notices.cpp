@@ -36,8 +36,7 @@ void MpiThread::read_notices() {
     switch (notice.kind) {
       case Notice::Kind::where: {
         const std::unique_lock lock(mutex_);
-        const bool busy = busy_;
-        send(from, Notice::Kind::here, busy);
+        send(from, Notice::Kind::here, seconds_now() < busy_until_);
         break;
       }
       case Notice::Kind::here:

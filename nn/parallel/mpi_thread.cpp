@@ -97,9 +97,9 @@ void MpiThread::wait(int64_t ticket) {
   if (finished_ < ticket) throw_failure();
 }
 
-void MpiThread::set_busy(bool busy) {
+void MpiThread::set_busy_for(double seconds) {
   const std::lock_guard lock(mutex_);
-  busy_ = busy;
+  busy_until_ = seconds_now() + seconds;
 }
 
 void MpiThread::set_patience(double seconds) {

@@ -88,7 +88,7 @@ class Nccl : public Communicator {
     for (; done_ < -ticket; ++done_) kept_.pop_front();
   }
 
-  void set_busy(bool busy) override { host_->set_busy(busy); }
+  void set_busy_for(double seconds) override { host_->set_busy_for(seconds); }
   void set_patience(double seconds) override {
     patience_ = seconds;
     host_->set_patience(seconds);

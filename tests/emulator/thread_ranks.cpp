@@ -64,9 +64,9 @@ class ThreadRank : public nn::Communicator {
     return 0;
   }
   void wait(int64_t) override {}
-  void set_busy(bool busy) override {
+  void set_busy_for(double seconds) override {
     const std::lock_guard lock(all_.mutex);
-    all_.busy[size_t(rank_)] = busy;
+    all_.busy[size_t(rank_)] = seconds > 0;
   }
   void set_patience(double) override {}
   bool others_busy() override {

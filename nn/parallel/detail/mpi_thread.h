@@ -35,7 +35,7 @@ class MpiThread {
 
   int64_t start(const Collective& collective);
   void wait(int64_t ticket);
-  void set_busy(bool busy);
+  void set_busy_for(double seconds);
   void set_patience(double seconds);
   bool others_busy();
   std::string fail(const std::string& reason);
@@ -61,6 +61,7 @@ class MpiThread {
   };
   using Clock = std::chrono::steady_clock;
   using Seconds = std::chrono::duration<double>;
+  static double seconds_now() { return Seconds(Clock::now().time_since_epoch()).count(); }
   // How long failing ranks wait for each other's reasons.
   static constexpr double kEndWithin = 3;
 
@@ -96,13 +97,14 @@ class MpiThread {
   // What the mutex guards.
   std::deque<Collective> queue_;
   int64_t given_ = 0, finished_ = 0;  // exchanges
-  bool waiting_ = false, busy_ = false, ready_ = false, answered_ = false;
+  bool waiting_ = false, ready_ = false, answered_ = false;
   bool watched_ = false, others_busy_ = false;  // asked since the last look; the answer
   Ask ask_ = Ask::nothing;
   int abort_code_ = 1;
   double patience_;
-  std::string failure_;  // no exchange can be had any more
-  bool told_ = false;    // it is another rank's
+  double busy_until_ = 0;  // by seconds_now()
+  std::string failure_;    // no exchange can be had any more
+  bool told_ = false;      // it is another rank's
 
   // A slower link than this machine has, to measure with (PAPILIO_LINK=BITS_A_SECOND,LATENCY).
   double bits_a_second_ = 0, latency_ = 0;

@@ -143,7 +143,18 @@ class Training {
     validation_ = std::make_unique<nn::Loader>(
         has_share_ ? own : job_.data.validation,
         nn::Loader::Options{
-            .batch_size = batch, .workers = job_.data.workers, .epochs = 1, .shuffle = false});
+            .batch_size = batch,
+            .workers = job_.data.workers,
+            .epochs = 1,
+            .shuffle = false,
+            .on_batch = [this] { ranks().set_busy_for(seconds_of_evaluation_batch()); }});
+  }
+
+  // What one takes at most: ten times as long as training takes for as many samples at a rank.
+  double seconds_of_evaluation_batch() const {
+    if (record_.images == 0) return std::numeric_limits<double>::infinity();
+    const double one = record_.seconds * ranks().size() / double(record_.images);
+    return 10 * one * double(job_.data.evaluation_batch);
   }
 
   nn::TrainingParts parts() { return {job_.model, *optimizer_, loader_, average_.get()}; }
@@ -176,9 +187,9 @@ class Training {
     if (!validation_) return none;
     const nn::Spinner spinner(progress_to_, job_.title + ": validation");
     const auto evaluate = [&] {
-      // Shares, and hosts, are not equally fast.
+      // Shares, and hosts, are not equally fast; but one batch comes after another.
       const auto own = [&] {
-        const nn::Busy busy(ranks());
+        const nn::Busy busy(ranks(), seconds_of_evaluation_batch());
         return job_.evaluate(*validation_);
       };
       return nn::evaluate_together(ranks(), own, has_share_);

@@ -186,6 +186,20 @@ TEST_CASE("loader: every sample once an epoch, in the data's order without shuff
   for (int64_t i = 0; i < 23; i += 5) CHECK(take(straight).labels[0] == i);
 }
 
+TEST_CASE("loader: on_batch is called once for each batch that is given, whoever made it") {
+  for (const int64_t workers : {0, 2}) {
+    int called = 0;
+    nn::Loader loader(std::make_shared<SlowSource>(23),
+                      {.batch_size = 5, .workers = workers, .on_batch = [&called] { ++called; }});
+    for (int given = 1; given <= 7; ++given) {
+      take(loader);
+      CHECK(called == given);
+    }
+    loader.seek(0, 3);
+    CHECK(called == 7);
+  }
+}
+
 TEST_CASE("loader: no more is prepared than asked; leaving and seeking drop what is under way") {
   const auto source = std::make_shared<SlowSource>(1000);
   {

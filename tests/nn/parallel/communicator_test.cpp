@@ -127,6 +127,14 @@ TEST_CASE("parallel: whoever waits by other means hears whether another rank is 
   c.barrier();
   if (c.rank() != last) wait_until(false);
   c.barrier();
+  // For a while only.
+  if (c.rank() == last) c.set_busy(true);
+  c.barrier();
+  if (c.rank() != last) wait_until(true);
+  c.barrier();
+  if (c.rank() == last) c.set_busy_for(0.2);
+  if (c.rank() != last) wait_until(false);
+  c.barrier();
 }
 
 TEST_CASE("parallel: a rank that was busy for longer than the others' patience may come later") {

@@ -69,7 +69,7 @@ struct Overheard : nn::Communicator {
     return all.start(c);
   }
   void wait(int64_t ticket) override { all.wait(ticket); }
-  void set_busy(bool busy) override { all.set_busy(busy); }
+  void set_busy_for(double seconds) override { all.set_busy_for(seconds); }
   void set_patience(double seconds) override { all.set_patience(seconds); }
   bool others_busy() override { return all.others_busy(); }
   std::string fail(const std::string& reason) override { return all.fail(reason); }

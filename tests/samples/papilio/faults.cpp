@@ -1,8 +1,8 @@
-// Loaded into the program (LD_PRELOAD): makes one of its calls that change files fail, or kills it
-// there. Counted are the calls of the functions in PAPILIO_FAULT_CALLS ("write fsync rename
-// remove readdir") on files whose path holds PAPILIO_FAULT_PATH; from call PAPILIO_FAULT_FROM on,
-// up to PAPILIO_FAULT_TO, they fail with PAPILIO_FAULT_ERROR, or with 0 there SIGKILL ends the
-// program.
+// Loaded into the program (LD_PRELOAD): makes one of its calls on files fail, or kills it there.
+// Counted are the calls of the functions in PAPILIO_FAULT_CALLS ("write fsync rename remove readdir
+// pread") on files whose path holds PAPILIO_FAULT_PATH; from call PAPILIO_FAULT_FROM on, up to
+// PAPILIO_FAULT_TO, they fail with PAPILIO_FAULT_ERROR. With 0 there SIGKILL ends the program; with
+// -1 they do not come back, and SIGKILL ends it two minutes later if nobody has.
 #include <dirent.h>
 #include <dlfcn.h>
 #include <signal.h>
@@ -32,7 +32,8 @@ bool fails(const char* call, const char* path) {
   const long n = ++count;
   if (n < number("PAPILIO_FAULT_FROM", 1) || n > number("PAPILIO_FAULT_TO", LONG_MAX)) return false;
   const long error = number("PAPILIO_FAULT_ERROR", ENOSPC);
-  if (error == 0) raise(SIGKILL);
+  if (error < 0) sleep(120);
+  if (error <= 0) raise(SIGKILL);
   errno = int(error);
   return true;
 }
@@ -57,6 +58,10 @@ extern "C" {
 
 ssize_t write(int file, const void* data, size_t bytes) {
   return fails("write", file) ? -1 : next(&write, "write")(file, data, bytes);
+}
+
+ssize_t pread(int file, void* data, size_t bytes, off_t from) {
+  return fails("pread", file) ? -1 : next(&pread, "pread")(file, data, bytes, from);
 }
 
 int fsync(int file) {

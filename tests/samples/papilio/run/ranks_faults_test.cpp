@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/text.h"
 #include "tests/samples/papilio/run/several_ranks.h"
 #include "tests/samples/papilio/run/two_classes.h"
 
@@ -35,6 +36,33 @@ TEST_CASE("ranks: one that is killed or stopped ends all, and the last checkpoin
     } else {
       CHECK(outcome.err.find("signal 9") != std::string::npos);  // the launcher says which
     }
+    check_newest_checkpoint(at, "run");
+  }
+}
+
+TEST_CASE("ranks: one that hangs while its process answers ends all after --rank-timeout") {
+  if (*mpirun == '\0' || *faults_library == '\0') return;
+  // In a step, and in its share of the validation, for which it is given more time.
+  for (const std::string part : {"train", "validation"}) {
+    CAPTURE(part);
+    const Ranks at;
+    write_pictures(at / "photos/train", 12);
+    write_pictures(at / "photos/validation", 12);
+    const std::string line = std::string(papilio_program) +
+                             " train --data photos --test-share 0 --epochs 100000 "
+                             "--checkpoint-steps 2 --rank-timeout 3 --out run" +
+                             kSmall;
+    // A picture that is not read to its end, some epochs later: rank 1 reads at most 16 in one.
+    const std::string hangs = str("exec env LD_PRELOAD=", faults_library,
+                                  " PAPILIO_FAULT_CALLS=pread PAPILIO_FAULT_ERROR=-1 "
+                                  "PAPILIO_FAULT_FROM=100 PAPILIO_FAULT_PATH=photos/",
+                                  part, "/ ");
+    const Outcome outcome = at.run_each({"exec " + line, hangs + line}, KilledAfter{60});
+    CHECK_MESSAGE(outcome.code == 1, outcome.err);
+    const auto said = own_lines(outcome.err);
+    REQUIRE_MESSAGE(said.size() == 1, outcome.err);
+    CHECK(said[0].starts_with("papilio train: rank 1 of 2 on "));
+    CHECK(said[0].ends_with(" has not come in 3 seconds: it hangs"));
     check_newest_checkpoint(at, "run");
   }
 }
@@ -230,7 +258,8 @@ TEST_CASE("ranks: other kernels of products are refused where bits are promised,
   const Ranks at;
   const std::string line = std::string(papilio_program) + " train --quiet --epochs 1 " + kModel;
   const auto with = [&](const std::string& more) {
-    return at.run_each({"exec " + line + more, "exec env OPENBLAS_CORETYPE=Nehalem " + line + more});
+    return at.run_each(
+        {"exec " + line + more, "exec env OPENBLAS_CORETYPE=Nehalem " + line + more});
   };
   const Outcome refused = with(" --reproducible 2 --out bits");
   CHECK_MESSAGE(refused.code != 0, refused.err);

@@ -1,8 +1,7 @@
-// Signals to runs of several processes, to their launcher, and to one thread alone.
+// Signals to runs of several processes, and to their launcher.
 #include <doctest/doctest.h>
 #include <signal.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -24,24 +23,6 @@ bool is_gone(int process) {
   const std::string text((std::istreambuf_iterator<char>(stat)), {});
   const size_t name = text.rfind(") ");
   return name == text.npos || text[name + 2] == 'Z';
-}
-
-// Holds a process's first thread while its others go on, until somebody kills it; false if that is
-// not allowed.
-bool hold_first_thread(int process) {
-  if (::ptrace(PTRACE_SEIZE, process, nullptr, nullptr) != 0) return false;
-  REQUIRE(::ptrace(PTRACE_INTERRUPT, process, nullptr, nullptr) == 0);
-  return true;
-}
-void wait_for_end_of_held(int process) {
-  for (int i = 0; i < 600; ++i) {
-    int status = 0;
-    const int heard = ::waitpid(process, &status, __WALL | WNOHANG);
-    if (heard < 0 || (heard == process && (WIFEXITED(status) || WIFSIGNALED(status)))) return;
-    ::usleep(50'000);
-  }
-  FAIL_CHECK("held for 30 seconds, and nobody ended it");
-  ::kill(process, SIGKILL);
 }
 
 // The run is told to stop, and goes on from the step at which it was.
@@ -93,33 +74,6 @@ TEST_CASE("ranks: when mpirun itself is killed all end, with a checkpoint") {
     CHECK(is_gone(id));
     ::kill(id, SIGKILL);
   }
-  check_newest_checkpoint(at, "run");
-}
-
-TEST_CASE("ranks: one that hangs while its process answers ends all after --rank-timeout") {
-  if (*mpirun == '\0') return;
-  const Ranks at;
-  bool held = false;
-  const Outcome outcome = at.run(Ranks::line(2, kLong + " --rank-timeout 2"), [&](int launcher) {
-    wait_for(at / "run/checkpoints");
-    const std::vector<int> ids = ranks_of(launcher);
-    REQUIRE(ids.size() == 2);
-    held = hold_first_thread(ids[1]);
-    if (held)
-      wait_for_end_of_held(ids[1]);
-    else
-      ::kill(launcher, SIGTERM);
-    KilledAfter{30}(launcher);
-  });
-  if (!held) {
-    MESSAGE("no thread can be held here");
-    return;
-  }
-  CHECK_MESSAGE(outcome.code == 1, outcome.err);
-  const auto said = own_lines(outcome.err);
-  REQUIRE_MESSAGE(said.size() == 1, outcome.err);
-  CHECK(said[0].starts_with("papilio train: rank 1 of 2 on "));
-  CHECK(said[0].ends_with(" has not come in 2 seconds: it hangs"));
   check_newest_checkpoint(at, "run");
 }
 

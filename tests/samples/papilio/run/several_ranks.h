@@ -60,13 +60,18 @@ class Ranks : public Workplace {
   }
   // A command of the shell's for each rank. Not mpirun's own way, at which that of Open MPI
   // 5.0 crashes in some systems (open-mpi/ompi#13303).
-  Outcome run_each(const std::vector<std::string>& commands) const {
+  template <class F>
+  Outcome run_each(const std::vector<std::string>& commands, F meanwhile) const {
     std::string script = "case $OMPI_COMM_WORLD_RANK in\n";
     for (size_t rank = 0; rank < commands.size(); ++rank)
       script += std::to_string(rank) + ") " + commands[rank] + " ;;\n";
     write_bytes(*this / "each.sh", script + "esac\n");
     return run(
-        words("-n " + std::to_string(commands.size()) + " sh " + (*this / "each.sh").string()));
+        words("-n " + std::to_string(commands.size()) + " sh " + (*this / "each.sh").string()),
+        meanwhile);
+  }
+  Outcome run_each(const std::vector<std::string>& commands) const {
+    return run_each(commands, [](int) {});
   }
   // The same, one in each of these folders.
   Outcome run_in(const std::vector<std::string>& folders, const std::string& command) const {
