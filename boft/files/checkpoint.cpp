@@ -12,6 +12,7 @@
 #include "boft/methods/fields.h"
 #include "boft/methods/methods.h"
 #include "boft/model/attach.h"
+#include "boft/model/detail/check_adapter.h"
 #include "boft/model/detail/target_match.h"
 #include "boft/model/targets.h"
 #include "nn/detail/text_table.h"
@@ -184,6 +185,7 @@ Found found_in(const AdapterFolder& read, const Tensors& mine, Unused unused) {
 std::filesystem::path save_adapter(const AdapterModel& model, const std::filesystem::path& folder,
                                    const std::string& name, ModuleNaming naming) {
   check_name("save_adapter", name);
+  check_adapter("save_adapter", name, model.names());
   const bool configured = model.transformers5_names(name);
   const bool transformers5 =
       naming == ModuleNaming::as_configured ? configured : naming == ModuleNaming::transformers5;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "boft/model/detail/activate.h"
+#include "boft/model/detail/check_adapter.h"
 #include "nn/adapter.h"
 #include "tensor/files/detail/check_name.h"
 #include "tensor/text.h"
@@ -16,10 +17,8 @@ AdapterModel::AdapterModel(nn::Module& model) : model_(model) {
 }
 
 const Attached& AdapterModel::entry(const char* operation, const std::string& name) const {
-  const auto found = std::ranges::find(adapters_, name, &Attached::name);
-  if (found != adapters_.end()) return *found;
-  throw ArgumentError(str(operation, ": there is no adapter named ", name,
-                          "; there are: ", adapters_.empty() ? "none" : joined(names(), ", ")));
+  check_adapter(operation, name, names());
+  return *std::ranges::find(adapters_, name, &Attached::name);
 }
 
 std::vector<const Attached*> AdapterModel::entries(const char* operation,

@@ -82,6 +82,21 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("adapter folder: saving an adapter that is not there names it and those that are") {
+  TemporaryFolder folder;
+  TinyModel model;
+  AdapterModel adapters(model);
+  CHECK_THROWS_WITH_AS(boft::save_adapter(adapters, folder.path(), "second"),
+                       "save_adapter: there is no adapter named second; there are: none",
+                       ArgumentError);
+  adapters.add_adapter("default", boft_config());
+  adapters.add_adapter("other", LoraConfig{.r = 2, .target_modules = {"query"}});
+  CHECK_THROWS_WITH_AS(boft::save_adapter(adapters, folder.path(), "second"),
+                       "save_adapter: there is no adapter named second; there are: default, other",
+                       ArgumentError);
+  CHECK(fs::is_empty(folder.path()));
+}
+
 TEST_CASE(
     "adapter folder: missing and unexpected tensors are named, mismatches refused without a "
     "trace") {
