@@ -19,6 +19,7 @@
 #include "nn/models/detail/folder_config.h"
 #include "nn/models/detail/load_weights.h"
 #include "nn/models/detail/model_table.h"
+#include "nn/models/detail/without_adapters.h"
 #include "nn/models/quantized_model.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/files/detail/as_file_error.h"
@@ -111,14 +112,23 @@ std::set<std::string> signed_bytes_of(Module& model) {
   return names;
 }
 
-// `more`: what config.json says besides.
-void write_folder(PretrainedModel& model, const ConfigFields& more, const fs::path& folder) {
-  const std::vector<NamedTensor> parameters = named_parameters(model);
-  for (const NamedTensor& parameter : parameters) {
-    check(parameter.name.find(".adapters.") == std::string::npos,
-          "save_pretrained: the model carries adapters; save them as an adapter, or "
-          "merge_and_unload first");
-  }
+bool is_of_adapter(const std::string& name) {
+  return name.find(".adapters.") != std::string::npos;
+}
+
+enum class Carried { refuse, leave_out };
+
+// `more`: what config.json says besides. carried: what becomes of adapters.
+void write_folder(PretrainedModel& model, const ConfigFields& more, const fs::path& folder,
+                  Carried carried) {
+  std::vector<NamedTensor> parameters = named_parameters(model);
+  const auto left_out =
+      std::erase_if(parameters, [](const NamedTensor& p) { return is_of_adapter(p.name); });
+  check(left_out == 0 || carried == Carried::leave_out,
+        "save_pretrained: the model carries adapters; save them as an adapter, or "
+        "merge_and_unload first");
+  StateDict weights = state_dict(model);
+  std::erase_if(weights, [](const auto& named) { return is_of_adapter(named.first); });
   set_quantization_config(model);
   json document = json::object();
   for (const ConfigFields& fields : {model.other_config, model.config_fields(), more})
@@ -131,9 +141,17 @@ void write_folder(PretrainedModel& model, const ConfigFields& more, const fs::pa
   fs::create_directories(folder, error);
   check<FileError>(!error, "save_pretrained: cannot make the folder ", folder.string(), ": ",
                    error.message());
-  save_safetensors(folder / (model.weights_name() + ".safetensors"), state_dict(model),
-                   {{"format", "pt"}}, signed_bytes_of(model));
+  save_safetensors(folder / (model.weights_name() + ".safetensors"), weights, {{"format", "pt"}},
+                   signed_bytes_of(model));
   write_file_atomically(folder / "config.json", document.dump(2) + '\n');
+}
+
+void write_classifier(ImageClassifier& model, const std::vector<std::string>& class_names,
+                      const fs::path& folder, Carried carried) {
+  const int64_t count = model.classifier.out_features();
+  check(int64_t(class_names.size()) == count, "save_pretrained: expected ", count,
+        " class names, got ", class_names.size());
+  write_folder(model, model.label_fields(class_names), folder, carried);
 }
 
 }  // namespace
@@ -187,14 +205,16 @@ PretrainedLanguageModel language_model_from_pretrained(const fs::path& folder) {
 
 void save_pretrained(ImageClassifier& model, const std::vector<std::string>& class_names,
                      const fs::path& folder) {
-  const int64_t count = model.classifier.out_features();
-  check(int64_t(class_names.size()) == count, "save_pretrained: expected ", count,
-        " class names, got ", class_names.size());
-  write_folder(model, model.label_fields(class_names), folder);
+  write_classifier(model, class_names, folder, Carried::refuse);
+}
+
+void save_without_adapters(ImageClassifier& model, const std::vector<std::string>& class_names,
+                           const fs::path& folder) {
+  write_classifier(model, class_names, folder, Carried::leave_out);
 }
 
 void save_pretrained(PretrainedModel& model, const fs::path& folder) {
-  write_folder(model, {}, folder);
+  write_folder(model, {}, folder, Carried::refuse);
 }
 
 }  // namespace papilio::nn

@@ -19,10 +19,12 @@
 #include "boft/methods/methods.h"
 #include "boft/model/model.h"
 #include "boft/model/status.h"
+#include "nn/models/detail/without_adapters.h"
 #include "nn/module.h"
 #include "samples/python/src/bindings.h"
 #include "samples/python/src/models.h"
 #include "tensor/error.h"
+#include "tensor/random.h"
 
 namespace papilio::python {
 
@@ -45,6 +47,24 @@ struct DisabledScope {
   boft::AdapterModel* model;
   std::unique_ptr<boft::AdapterModel::Disabled> scope = nullptr;
 };
+
+// What a copy is made of besides the adapters' folders: the model without them, and how much each
+// does.
+void save_base(Adapters& a, const std::filesystem::path& folder) {
+  const auto disabled = a.model->disable();
+  nn::save_without_adapters(*a.classifier->model, a.classifier->class_names, folder);
+}
+
+double strength_of(const Adapters& a, const std::string& name) {
+  return a.model->layers(name).front().adapter->strength;
+}
+
+// load, after which the random numbers are those from before: a copy draws none.
+void load_copy(Adapters& a, const std::filesystem::path& folder, const std::string& name) {
+  const GeneratorState before = default_generator().state();
+  boft::load_adapter(*a.model, folder, name);
+  default_generator().set_state(before);
+}
 
 void merge(Adapters& a, bool safe, const Names& names) {
   check(!a.model->names().empty(), "merge: the model holds no adapter");
@@ -104,6 +124,27 @@ void bind_life(nb::class_<Adapters>& a) {
           nb::keep_alive<0, 1>(),
           nb::sig("def disable(self) -> contextlib.AbstractContextManager[None]"),
           "For `with`: inside, the original model computes.");
+}
+
+void bind_files(nb::class_<Adapters>& a) {
+  a.def(
+       "save",
+       [](const Adapters& a, const std::filesystem::path& folder, const std::string& name) {
+         return boft::save_adapter(*a.model, folder, name).string();
+       },
+       nb::arg("folder"), nb::arg("name") = "default", Unlocked(),
+       "PEFT's folder of one adapter; returns the folder written.")
+      .def(
+          "load",
+          [](Adapters& a, const std::filesystem::path& folder, const std::string& name) {
+            return boft::load_adapter(*a.model, folder, name);
+          },
+          nb::arg("folder"), nb::arg("name") = "default", Unlocked(),
+          "Adds the adapter in a folder of PEFT's; returns warnings.")
+      // What samples/python/papilio/_pickles.py makes copies by.
+      .def("_save_base", save_base, nb::arg("folder"), Unlocked())
+      .def("_load_copy", load_copy, nb::arg("folder"), nb::arg("name"), Unlocked())
+      .def("_strength", strength_of, nb::arg("name"));
 }
 
 }  // namespace
@@ -171,22 +212,9 @@ void bind_adapters(nb::module_& m) {
             const boft::ModelStatus s = boft::model_status(*a.model);
             return std::pair(s.trainable_params, s.total_params);
           },
-          "(trainable, all)")
-      .def(
-          "save",
-          [](const Adapters& a, const std::filesystem::path& folder, const std::string& name) {
-            return boft::save_adapter(*a.model, folder, name).string();
-          },
-          nb::arg("folder"), nb::arg("name") = "default", Unlocked(),
-          "PEFT's folder of one adapter; returns the folder written.")
-      .def(
-          "load",
-          [](Adapters& a, const std::filesystem::path& folder, const std::string& name) {
-            return boft::load_adapter(*a.model, folder, name);
-          },
-          nb::arg("folder"), nb::arg("name") = "default", Unlocked(),
-          "Adds the adapter in a folder of PEFT's; returns warnings.");
+          "(trainable, all)");
   bind_life(a);
+  bind_files(a);
 }
 
 }  // namespace papilio::python

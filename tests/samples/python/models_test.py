@@ -35,7 +35,14 @@ def test_a_model_and_its_folder(tmp_path):
         pp.from_config(str(tmp_path / "broken.json"))
 
 
-@pytest.mark.parametrize("again", [lambda model: pickle.loads(pickle.dumps(model)), copy.deepcopy, copy.copy])
+COPIES = [lambda model: pickle.loads(pickle.dumps(model)), copy.deepcopy, copy.copy]
+
+
+def trainable(model):
+    return {name: p.requires_grad for name, p in model.parameters().items()}
+
+
+@pytest.mark.parametrize("again", COPIES)
 def test_copies_of_a_model(again):
     model = small_vit()
     model.set_trainable(False)
@@ -44,15 +51,58 @@ def test_copies_of_a_model(again):
     for training in (True, False):
         twin = again(model.train(training))
         assert twin.training is training and twin.class_names == model.class_names and twin.device == "cpu"
-        assert {n: p.requires_grad for n, p in twin.parameters().items()} == {
-            n: p.requires_grad for n, p in model.parameters().items()}
+        assert trainable(twin) == trainable(model)
         assert twin(x).tolist() == model(x).tolist()
     twin.parameters()["classifier.bias"].detach().fill_(9)
     assert twin.eval()(x).tolist() != model(x).tolist()
-    adapters = pp.AdapterModel(model)
-    adapters.add_adapter("default", pp.BoftConfig(target_modules=TARGETS))
-    with pytest.raises(pp.Error, match="save.*load"):
-        again(adapters)
+
+
+@pytest.mark.parametrize("again", COPIES)
+def test_copies_of_adapters(again):
+    model = small_vit().eval()
+    x = pp.randn((2, 1, 8, 8))
+    base = values(model(x))
+    config = pp.BoftConfig(target_modules="all-linear", exclude_modules=["classifier"], modules_to_save=["classifier"],
+                           init_weights=False)
+    adapters = pp.get_peft_model(model, config, adapter_name="one")
+    adapters.add_adapter("two", CONFIGS["LORA"]())
+    adapters.add_adapter("three", CONFIGS["HRA"]())
+    adapters.set_adapter(["two", "one"])
+    adapters.set_strength("two", 0.5)
+    for merged in ([], ["two", "one"]):
+        if merged:
+            adapters.merge()
+        for training in (True, False):
+            pp.manual_seed(1)
+            twin = again(adapters.train(training))
+            drawn = pp.randn((3,)).tolist()
+            pp.manual_seed(1)
+            assert drawn == pp.randn((3,)).tolist()
+            assert twin.names == ["one", "two", "three"] and twin.active == ["two", "one"] and twin.merged == merged
+            assert twin.model.training is training and twin.model.class_names == model.class_names
+            assert trainable(twin.model) == trainable(model)
+            y = values(adapters.eval()(x))
+            assert np.abs(y - base).max() > 1e-4
+            np.testing.assert_array_equal(values(twin.eval()(x)), y)
+            for p in twin.model.parameters().values():
+                p.detach().fill_(0.1)
+            assert np.abs(values(twin(x)) - y).max() > 1e-4
+            np.testing.assert_array_equal(values(adapters(x)), y)
+    with adapters.disable():
+        twin = again(adapters)
+    np.testing.assert_array_equal(values(twin(x)), y)
+    twin.unload()
+    np.testing.assert_array_equal(values(twin.model(x)), base)
+    with pytest.raises(pp.Error, match="the model carries adapters"):
+        again(model)
+    empty = pp.AdapterModel(small_vit())
+    assert again(empty).names == [] and not any(trainable(again(empty).model).values())
+
+
+def test_saving_an_adapter_that_is_not_there_names_those_that_are(tmp_path):
+    adapters = pp.get_peft_model(small_vit(), CONFIGS["LORA"](), adapter_name="one")
+    with pytest.raises(pp.ArgumentError, match="^save_adapter: there is no adapter named default; there are: one$"):
+        adapters.save(tmp_path)
 
 
 def test_devices_of_a_model():
