@@ -76,6 +76,16 @@ def assert_nearer(exact, theirs, ours):
         assert own <= 1.5 * error + 1e-3 * e.abs().max(), name
 
 
+def accelerate_in_float16(model, x):
+    """Accelerates it: under autocast it is no farther from float32 than PEFT, and draws as many random numbers."""
+    exact = step(model, x)
+    with torch.autocast("cpu", dtype=torch.float16):
+        theirs, state = step(model, x), torch.get_rng_state()
+        pp.peft.accelerate(model)
+        assert_nearer(exact, theirs, step(model, x))
+    assert torch.equal(state, torch.get_rng_state())
+
+
 def assert_same(a, b, tolerance=1e-5):
     (y, g), (z, h) = a, b
     assert y.dtype == z.dtype
