@@ -139,6 +139,19 @@ class Reader {
     const std::vector<int64_t> more = tokenizer_.encode(text);
     ids.insert(ids.end(), more.begin(), more.end());
   }
+  // The first line, from 1, with a character for which the vocabulary has no token.
+  int64_t unknown_line(std::string_view text) const {
+    int64_t line = 1;
+    try {
+      for (size_t at = 0; at < text.size(); ++line) {
+        const size_t stop = std::min(text.find('\n', at), text.size() - 1) + 1;
+        tokenizer_.encode(text.substr(at, stop - at));
+        at = stop;
+      }
+    } catch (const ArgumentError&) {
+    }
+    return line;
+  }
   void end(std::vector<int64_t>& ids) const {
     if (tokenizer_.roles().eos) ids.push_back(*tokenizer_.roles().eos);
   }
@@ -148,11 +161,17 @@ class Reader {
     for (const Text& text : texts_of(path)) {
       NamedSequence named{text.name, {}};
       std::vector<int64_t>& ids = named.sequence.ids;
-      if (text.prompt) {
-        add(ids, *text.prompt);
-        named.sequence.counted = std::max<int64_t>(1, int64_t(ids.size()));
+      try {
+        if (text.prompt) {
+          add(ids, *text.prompt);
+          named.sequence.counted = std::max<int64_t>(1, int64_t(ids.size()));
+        }
+        add(ids, text.text);
+      } catch (const ArgumentError& e) {
+        const bool a_record = text.name != path.string();  // and named by its line
+        throw FileError(a_record ? str(text.name, ": ", e.what())
+                                 : str(text.name, ':', unknown_line(text.text), ": ", e.what()));
       }
-      add(ids, text.text);
       end(ids);
       result.push_back(std::move(named));
     }

@@ -6,8 +6,10 @@
 #include "nn/models/pretrained.h"
 #include "nn/text/tokenizer_files.h"
 #include "samples/papilio/models/model.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/old_result.h"
+#include "tensor/text.h"
 
 namespace papilio::cli {
 
@@ -31,6 +33,15 @@ LoadedLanguageModel load_language_model(const std::filesystem::path& folder,
   if (!adapter.empty())
     result.adapters = put_adapter(*result.model, adapter, ignore_unused, result.warnings);
   return result;
+}
+
+std::vector<int64_t> ids_of(const nn::Tokenizer& tokenizer, const std::string& text,
+                            const std::string& name) {
+  try {
+    return tokenizer.encode(text);
+  } catch (const ArgumentError& e) {
+    throw UsageError(str(name, ": ", e.what()));
+  }
 }
 
 }  // namespace papilio::cli

@@ -63,7 +63,7 @@ int generate_text(const Options& options, const TextPrompt& p, Common& common) {
                             .use_cache = !p.no_cache};
   if (how.eos_token_ids.empty() && tokenizer.roles().eos)
     how.eos_token_ids = {*tokenizer.roles().eos};
-  const std::vector<int64_t> prompt = tokenizer.encode(p.prompt);
+  const std::vector<int64_t> prompt = ids_of(tokenizer, p.prompt, "--prompt");
   check<UsageError>(!prompt.empty(), "--prompt: is empty");
   const int64_t most = loaded.model->shape().max_positions;
   check<UsageError>(int64_t(prompt.size()) <= most, "--prompt: has ", prompt.size(),

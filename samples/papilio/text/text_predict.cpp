@@ -49,7 +49,7 @@ Answer answer(nn::LanguageModel& model, const nn::Tokenizer& tokenizer, const st
               size_t top) {
   const std::optional<size_t> broken = nn::first_invalid_utf8(text);
   check<UsageError>(!broken, printable(text), ": byte ", broken.value_or(0), " is not UTF-8");
-  const std::vector<int64_t> ids = tokenizer.encode(text);
+  const std::vector<int64_t> ids = ids_of(tokenizer, text, printable(text));
   const auto n = int64_t(ids.size());
   const int64_t most = model.shape().max_positions;
   check<UsageError>(n > 0, "a text is empty: there is nothing to go on from");

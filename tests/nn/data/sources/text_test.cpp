@@ -16,6 +16,7 @@
 #include "nn/data/text_batches.h"
 #include "nn/models/gpt2.h"
 #include "nn/optim/parameter_groups.h"
+#include "nn/text/tokenizer_files.h"
 #include "nn/text/train_bpe.h"
 #include "nn/train/evaluate_text.h"
 #include "nn/train/fit.h"
@@ -149,6 +150,31 @@ TEST_CASE("open_text: what is broken, with the file and the place") {
           ": tokens: expected (N) int32 or int64 with N >= 2, got float32 (2)");
   std::filesystem::create_directory(folder / "empty");
   refused(folder / "empty", ": holds no text (files .txt, .jsonl or .safetensors)");
+}
+
+TEST_CASE("open_text: a character without a token, with the file and the line") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "small");
+  write_bytes(folder / "small/tokenizer.json",
+              R"({"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "\u010a": 2}, "merges": []},
+                 "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}})");
+  const nn::Tokenizer small = nn::load_tokenizer(folder / "small");
+  const auto open_it = [&](const char* name) { nn::open_text(folder / name, small, {}); };
+  write_bytes(folder / "a.txt", "ab\nba\nxa\nab\n");
+  CHECK_THROWS_WITH_AS(
+      open_it("a.txt"),
+      ((folder / "a.txt").string() + ":3: Bpe: \"x\" is no token of the vocabulary, "
+                                     "and there is no unk_token")
+          .c_str(),
+      FileError);
+  write_bytes(folder / "r.jsonl",
+              "{\"text\": \"ab\"}\n{\"prompt\": \"a\", \"completion\": \"b\\nx\"}\n");
+  CHECK_THROWS_WITH_AS(
+      open_it("r.jsonl"),
+      ((folder / "r.jsonl").string() + ":2: Bpe: \"x\" is no token of the vocabulary, "
+                                       "and there is no unk_token")
+          .c_str(),
+      FileError);
 }
 
 namespace {

@@ -160,10 +160,17 @@ TEST_CASE("generate, predict: texts too long, and a vocabulary that is not the m
   auto tokenizer = nlohmann::json::parse(at.bytes("wide/tokenizer.json"));
   tokenizer["added_tokens"].push_back({{"id", 643}, {"content", "<more>"}});
   test::write_bytes(at / "wide/tokenizer.json", tokenizer.dump());
+  std::filesystem::copy(kModel, at / "short");
+  tokenizer = nlohmann::json::parse(at.bytes("short/tokenizer.json"));
+  tokenizer["model"]["vocab"].erase("Z");
+  test::write_bytes(at / "short/tokenizer.json", tokenizer.dump());
   check_refused(at,
                 {{"generate " + kModel + " -p " + prompt, 2,
                   "papilio generate: --prompt: has 65 tokens, the model looks at 64"},
                  {"predict " + kModel + " " + prompt, 2, "~: has 65 tokens, the model looks at 64"},
+                 {"generate short -p aZ", 2,
+                  "papilio generate: --prompt: Bpe: \"Z\" is no token of the vocabulary"},
+                 {"predict short aZ", 2, "papilio predict: aZ: Bpe: \"Z\" is no token"},
                  {"generate wide -p a", 1,
                   "papilio generate: wide: the tokenizer has ids to 643, the model knows 643 "
                   "(vocab_size)"}});
