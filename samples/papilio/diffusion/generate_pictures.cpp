@@ -13,6 +13,7 @@
 #include "nn/data/formats/image.h"
 #include "nn/diffusion/pipeline.h"
 #include "samples/papilio/diffusion/picture_maker.h"
+#include "samples/papilio/diffusion/picture_memory.h"
 #include "samples/papilio/models/model.h"
 #include "samples/papilio/models/pipeline.h"
 #include "samples/papilio/options/common.h"
@@ -136,6 +137,7 @@ int generate_pictures(const Words& words) {
   read_control(s, pipeline);
   nn::to(pipeline, device);
   const std::vector<WantedPicture> pictures = wanted(s);
+  check_picture_memory(pipeline, int64_t(pictures.size()), s.how);
   make_folder(s.out);
   if (s.common.progress() != nullptr)
     std::fprintf(stderr, "%s: %s parameters in the UNet, %zu pictures, %lld steps of %s\n",

@@ -11,6 +11,7 @@
 #include "nn/data/formats/image.h"
 #include "tests/nn/models/golden_diffusion.h"
 #include "tests/samples/papilio/program.h"
+#include "tests/sanitizers.h"
 
 using namespace papilio;
 namespace fs = std::filesystem;
@@ -117,6 +118,29 @@ TEST_CASE("generate: what cannot be made is said in one line, and nothing is los
   CHECK(test::read_bytes(at / "kept/0.png") != before);
   fs::remove_all(at / "sd/vae");
   refuses("--out o", "a", "sd: lacks the folder vae, which model_index.json names");
+}
+
+TEST_CASE("generate: pictures that are more than the memory are refused, with what would fit") {
+  if (test::kAddressSanitizer) return;  // which wants more addresses itself
+  const Workplace at("/bin/sh");
+  fs::copy(test::golden_diffusion("sd15"), at / "sd", fs::copy_options::recursive);
+  const auto refuses = [&](const std::string& size, const char* begin, const char* end) {
+    const auto outcome = at.run(
+        {"-c", "ulimit -v 6000000 && exec " + std::string(test::papilio_program) +
+                   " generate sd --prompt a --steps 2 --threads 1 --out o --height 8192 " + size});
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 1);
+    CHECK(outcome.err.starts_with(begin));
+    CHECK(outcome.err.find(" beside the weights, in the UNet; there are ") != std::string::npos);
+    CHECK(outcome.err.ends_with(end));
+    CHECK(!fs::exists(at / "o"));
+  };
+  refuses("--width 8192 --images 8 --batch-size 8",
+          "papilio generate: 8 pictures at a time of 8192x8192 take 230 GB",
+          "; --batch-size 1 --height 2048 --width 2048 would do\n");
+  refuses("--width 1024 --images 2 --batch-size 2",
+          "papilio generate: 2 pictures at a time of 1024x8192 take 7.",
+          "; --batch-size 1 would do\n");
 }
 
 TEST_CASE("generate: weights that are more than the memory are named before they are read") {
