@@ -26,8 +26,9 @@ struct Matrix {
   operator Matrix<const T>() const requires(!std::is_const_v<T>) { return {data, ld, transposed}; }
 };
 
-// Whether OpenBLAS divides a product among OpenMP's threads. Its pthread build has threads of its
-// own, which would fight with them for the cores: it is held to one, and products are cut here.
+// Whether OpenBLAS divides a product among OpenMP's threads, as its OpenMP build does. The pthread
+// build has threads of its own, which would fight with them for the cores: it is held to one, in
+// the whole process, and products are cut in gemm.cpp.
 bool blas_divides();
 
 // C = alpha A B + beta C of one row C: GEMM would copy all of B to read it once.

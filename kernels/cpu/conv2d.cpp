@@ -90,8 +90,8 @@ void rows_of_output(const Conv2dSizes& s, const compute_t<T>* weight,
   }
 }
 
-// BLAS packs the weight for every tile, which a large one pays for at the few positions of a tile
-// that fits a cache.
+// BLAS packs the weight for every tile: much of the time if it is large and the tile small enough
+// for a cache.
 bool packs_weight_often(const Conv2dSizes& s) {
   return s.O * s.patch() >= int64_t(1) << 19 && s.positions() > 1 && !omp_in_parallel();
 }

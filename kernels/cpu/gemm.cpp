@@ -98,7 +98,8 @@ void whole(const Product<T>& p) {
 template <class T>
 void threaded(const Product<T>& p) {
   const int64_t m = p.size.m, n = p.size.n, k = p.size.k;
-  const int64_t parts = part_count(p.size.work(), kThreadWork);
+  int64_t parts = part_count(p.size.work(), kThreadWork);
+  if (!blas_divides()) parts = std::min(parts, std::max<int64_t>(1, std::max(m, n) / 32));
   const bool cut = parts > 1 && (std::min({m, n, k}) <= 512 || !blas_divides());
   if (cut && k >= std::max(m, n) && k >= 128 * parts && m * n * parts <= 1 << 20) {
     split_sum(p, parts);

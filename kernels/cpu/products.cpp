@@ -38,9 +38,8 @@ std::atomic<Products>& current() {
 
 bool cpu::blas_divides() {
   static const bool divides = [] {
-    if (openblas_get_parallel() != OPENBLAS_THREAD) return true;
-    openblas_set_num_threads(1);
-    return false;
+    if (openblas_get_parallel() == OPENBLAS_THREAD) openblas_set_num_threads(1);
+    return openblas_get_parallel() == OPENBLAS_OPENMP;
   }();
   return divides;
 }
