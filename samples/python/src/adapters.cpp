@@ -49,7 +49,7 @@ struct DisabledScope {
 };
 
 // What a copy is made of besides the adapters' folders: the model without them, and how much each
-// does.
+// does. Under Python's lock, so that no other thread sees the adapters switched off.
 void save_base(Adapters& a, const std::filesystem::path& folder) {
   const auto disabled = a.model->disable();
   nn::save_without_adapters(*a.classifier->model, a.classifier->class_names, folder);
@@ -142,7 +142,7 @@ void bind_files(nb::class_<Adapters>& a) {
           nb::arg("folder"), nb::arg("name") = "default", Unlocked(),
           "Adds the adapter in a folder of PEFT's; returns warnings.")
       // What samples/python/papilio/_pickles.py makes copies by.
-      .def("_save_base", save_base, nb::arg("folder"), Unlocked())
+      .def("_save_base", save_base, nb::arg("folder"))
       .def("_load_copy", load_copy, nb::arg("folder"), nb::arg("name"), Unlocked())
       .def("_strength", strength_of, nb::arg("name"));
 }
