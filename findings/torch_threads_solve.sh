@@ -3,7 +3,7 @@
 #
 # torch.linalg.solve shares the matrices of a batch among OpenMP's threads, and each calls oneMKL's sgetrf. set_num_threads also
 # turns off oneMKL's "dynamic" (mkl_set_dynamic(0)), so sgetrf believes, inside a thread of that loop, that it has two threads as
-# well (MKL_VERBOSE=1 says Dyn:0 and NThr:2; without the call Dyn:1 and NThr:1). From about 150 rows on its first pivots are
+# well (MKL_VERBOSE=1 says Dyn:0 and NThr:2; without the call Dyn:1 and NThr:1). Its first pivots are
 # then never written: the memory's old contents are read as row numbers. OMP_NUM_THREADS in the environment, without the call,
 # gives as many threads and right results. A known fault: https://github.com/pytorch/pytorch/issues/142815, open since 2024;
 # https://github.com/pytorch/pytorch/pull/181570 explains the loop over the batch. PEFT's BOFT meets it in Stable Diffusion's
@@ -27,8 +27,8 @@ except RuntimeError as error:
     print(error)
 PYTHON
 export OMP_NUM_THREADS=2 CUDA_VISIBLE_DEVICES=
-plain=$(timeout 60 "$folder/venv/bin/python" "$folder/solve.py" plain 2>/dev/null)
-called=$(timeout 60 "$folder/venv/bin/python" "$folder/solve.py" call 2>/dev/null | grep -v -e 'oneMKL ERROR' -e '^$')
+plain=$(timeout 60 "$folder/venv/bin/python" "$folder/solve.py" plain 2>/dev/null || true)
+called=$(timeout 60 "$folder/venv/bin/python" "$folder/solve.py" call 2>/dev/null | grep -v -e 'oneMKL ERROR' -e '^$' || true)
 printf 'OMP_NUM_THREADS=2: %s\nand torch.set_num_threads(2): %s\n' "$plain" "$called"
 [ "$plain" = right ] || { echo 'what was right is wrong now'; exit 1; }
 [[ $called == *Pivots* ]] || { echo 'what failed is otherwise now'; exit 1; }
