@@ -100,6 +100,20 @@ TEST_CASE("max_pool2d: of equal elements the first has the gradient, of NaNs too
   const Tensor n = leaf(tensor<float>({5, NAN, NAN, 7}, {1, 1, 2, 2}));
   backward(max_pool2d(n), ones({1, 1, 1, 1}));
   CHECK(grad(n).to_vector() == std::vector<float>{0, 1, 0, 0});
+  const Tensor low =
+      leaf(tensor<float>({-INFINITY, -INFINITY, -INFINITY, -INFINITY}, {1, 1, 2, 2}));
+  backward(max_pool2d(low), ones({1, 1, 1, 1}));
+  CHECK(grad(low).to_vector() == std::vector<float>{1, 0, 0, 0});
+  // Windows enough for vectors, a NaN and a 7 in some.
+  std::vector<float> row(80, 1), want(80, 0);
+  for (size_t q = 0; q < 40; ++q) {
+    const bool second = q % 3 != 0;
+    if (second) row[2 * q + 1] = q % 3 == 1 ? NAN : 7;
+    want[2 * q + size_t(second)] = 1;
+  }
+  const Tensor wide = leaf(tensor<float>(row, {1, 1, 1, 80}));
+  backward(max_pool2d(wide, {.kernel_size = {1, 2}}), ones({1, 1, 1, 40}));
+  CHECK(grad(wide).to_vector() == want);
 }
 
 }  // namespace papilio::test
