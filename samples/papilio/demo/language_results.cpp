@@ -153,10 +153,11 @@ std::string language_page(const LanguageResults& r) {
              "On the test part of each author. The rate is the one with the lowest "
              "cross-entropy on Genesis' validation part, of those tried.");
   page.section("curve", "Learned against kept");
-  page.figure({curve(r)},
-              "Each line is one rate of a method, from the pretrained model (top right) over its "
-              "steps. One pretraining, one seed: differences of some hundredths of a bit say "
-              "nothing.");
+  page.figure(
+      {curve(r)},
+      "Each line is one rate of a method, from the pretrained model (bottom right) over its "
+      "steps. One pretraining, one seed: differences of some hundredths of a bit say "
+      "nothing.");
   page.section("samples", "How they go on");
   page.paragraph(report::escape(str("\"", r.prompt, "\", temperature 0.7, top-p 0.9, one seed.")));
   page.paragraph("pretrained");

@@ -157,7 +157,8 @@ std::string render(const LineChart& chart) {
   spec.x_extent.positive_only = chart.x.log;
   spec.y_extent.positive_only = chart.y.log;
   for (const Series& series : chart.series) {
-    spec.legend.push_back({series.label, series.slot, LegendEntry::Kind::line});
+    if (!series.label.empty())
+      spec.legend.push_back({series.label, series.slot, LegendEntry::Kind::line});
     for (double x : series.x) spec.x_extent.add(x);
     for (const auto* values : {&series.y, &series.low, &series.high}) {
       for (double y : *values) spec.y_extent.add(y);

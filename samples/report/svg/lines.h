@@ -10,7 +10,7 @@
 namespace papilio::report {
 
 struct Series {
-  std::string label = {};
+  std::string label = {};  // in the legend; empty: not there
   int slot = kInk;
   std::vector<double> x = {}, y = {};
   std::vector<double> low = {}, high = {};  // band around y; empty: none

@@ -49,4 +49,19 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("svg: a line without a label is drawn, and has no key in the legend") {
+  const auto count = [](const std::string& label, const std::string& word) {
+    const Series named{.label = "one", .slot = 0, .x = {0, 1}, .y = {0, 1}};
+    const Series other{.label = label, .slot = 0, .x = {0, 1}, .y = {1, 2}};
+    const std::string svg = render(LineChart{.series = {named, other}});
+    int found = 0;
+    for (auto at = svg.find(word); at != svg.npos; at = svg.find(word, at + 1)) ++found;
+    return found;
+  };
+  CHECK(count("two", ">two<") > count("", ">two<"));
+  CHECK(count("two", "<text") == count("", "<text") + 1);
+  CHECK(count("two", "<polyline") + count("two", "<path") >= 2);
+  CHECK(count("", "<polyline") + count("", "<path") >= 2);
+}
+
 }  // namespace papilio::test
