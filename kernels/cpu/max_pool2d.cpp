@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 
 #include "kernels/cpu/parallel.h"
@@ -17,19 +16,38 @@ int64_t grain(int64_t pixels) {
   return std::max<int64_t>(1, 32768 / std::max<int64_t>(1, pixels));
 }
 
-// For a row of windows: the values of one row of x, at column q stride + offset for window q, of
-// those windows q in [first, last) that it lies in.
+// One value of x beside the largest so far: the first in row-major order where they are equal; a
+// NaN stays once it is found.
+template <class C>
+bool takes(C value, int32_t at, C largest, int32_t best) {
+  return (value > largest) | ((value == largest) & (at < best)) |
+         ((value != value) & ((largest == largest) | (at < best)));
+}
+
+// For each column of a row of x: the largest of the rows so far, and where it is.
+template <class T, class C>
+void take_row(const T* x, int64_t W, int32_t row, C* largest, int32_t* best) {
+#pragma omp simd
+  for (int64_t w = 0; w < W; ++w) {
+    const C value = C(x[w]), old = largest[w];
+    const bool take = (value > old) | ((value != value) & (old == old));
+    largest[w] = take ? value : old;
+    best[w] = take ? row + int32_t(w) : best[w];
+  }
+}
+
+// For a row of n windows: column q stride of window q.
 template <int kStride, class C>
-void take_larger(const C* x, int64_t stride, int64_t offset, int64_t first, int64_t last,
-                 int64_t row, C* largest, int32_t* best) {
+void take_column(const C* columns, const int32_t* at, int64_t stride, int64_t n, C* largest,
+                 int32_t* best) {
   const int64_t step = kStride > 0 ? kStride : stride;  // 1 and 2 vectorise
 #pragma omp simd
-  for (int64_t q = first; q < last; ++q) {
-    const C value = x[q * step + offset], old = largest[q];
-    // A NaN stays once it is found.
-    const bool take = (value > old) | ((value != value) & (old == old));
+  for (int64_t q = 0; q < n; ++q) {
+    const C value = columns[q * step], old = largest[q];
+    const int32_t place = at[q * step];
+    const bool take = takes(value, place, old, best[q]);
     largest[q] = take ? value : old;
-    best[q] = take ? int32_t(row + q * step + offset) : best[q];
+    best[q] = take ? place : best[q];
   }
 }
 
@@ -40,33 +58,46 @@ void max_pool2d(View y, View index, ConstView x, const MaxPool2dOptions& o) {
   const int64_t stride = o.stride.w, pad = o.padding.w;
   dispatch_floating(x.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    const auto take = stride == 1   ? take_larger<1, C>
-                      : stride == 2 ? take_larger<2, C>
-                                    : take_larger<0, C>;
+    const auto take = stride == 1   ? take_column<1, C>
+                      : stride == 2 ? take_column<2, C>
+                                    : take_column<0, C>;
+    // Windows in whole vectors; columns for all of them, with the padding on both sides.
+    const int64_t n = (OW + 15) / 16 * 16, wide = (n - 1) * stride + o.kernel_size.w;
+    const int64_t used = std::min(W, wide - pad);
     parallel_for(x.size(0) * x.size(1), grain(H * W), [&](int64_t begin, int64_t end) {
-      const auto memory = std::make_unique_for_overwrite<C[]>(size_t(W + OW));
-      C *const row = memory.get(), *const largest = row + W;
+      const auto memory = std::make_unique<C[]>(size_t(wide + n));
+      const auto places = std::make_unique<int32_t[]>(size_t(wide + n));
+      C *const columns = memory.get(), *const largest = columns + wide;
+      int32_t *const at = places.get(), *const best = at + wide;
       for (int64_t channel = begin; channel < end; ++channel) {
         const T* in = x.as<T>() + channel * H * W;
         for (int64_t p = 0; p < OH; ++p) {
           const int64_t top = p * o.stride.h - o.padding.h;
           const int64_t h0 = std::max<int64_t>(top, 0), h1 = std::min(top + o.kernel_size.h, H);
-          int32_t* const best = index.as<int32_t>() + (channel * OH + p) * OW;
-          for (int64_t q = 0; q < OW; ++q) {
-            largest[q] = -std::numeric_limits<C>::infinity();
-            best[q] = int32_t(h0 * W + std::max<int64_t>(q * stride - pad, 0));
+          for (int64_t w = 0; w < used; ++w) {
+            columns[pad + w] = C(in[h0 * W + w]);
+            at[pad + w] = int32_t(h0 * W + w);
           }
-          for (int64_t h = h0; h < h1; ++h) {
-            for (int64_t w = 0; w < W; ++w) row[w] = C(in[h * W + w]);
-            for (int64_t offset = -pad; offset < o.kernel_size.w - pad; ++offset) {
-              // 0 <= q stride + offset < W
-              const int64_t first = offset < 0 ? (stride - 1 - offset) / stride : 0;
-              const int64_t last = std::min(OW, offset < W ? (W - 1 - offset) / stride + 1 : 0);
-              take(row, stride, offset, first, last, h * W, largest, best);
-            }
+          for (int64_t h = h0 + 1; h < h1; ++h)
+            take_row(in + h * W, used, int32_t(h * W), columns + pad, at + pad);
+          // A window with padding has the column beside it: twice the same changes nothing.
+          for (int64_t w = 0; w < pad; ++w) {
+            columns[w] = columns[pad];
+            at[w] = at[pad];
           }
-          T* const out = y.as<T>() + (channel * OH + p) * OW;
-          for (int64_t q = 0; q < OW; ++q) out[q] = T(largest[q]);
+          for (int64_t w = pad + used; w < std::min(wide, pad + W + pad); ++w) {
+            columns[w] = columns[pad + used - 1];
+            at[w] = at[pad + used - 1];
+          }
+          for (int64_t q = 0; q < n; ++q) {
+            largest[q] = columns[q * stride];
+            best[q] = at[q * stride];
+          }
+          for (int64_t j = 1; j < o.kernel_size.w; ++j)
+            take(columns + j, at + j, stride, n, largest, best);
+          const int64_t row = (channel * OH + p) * OW;
+          for (int64_t q = 0; q < OW; ++q) y.as<T>()[row + q] = T(largest[q]);
+          std::copy(best, best + OW, index.as<int32_t>() + row);
         }
       }
     });

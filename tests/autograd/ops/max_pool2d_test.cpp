@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "autograd/backward.h"
+#include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
 
@@ -114,6 +115,32 @@ TEST_CASE("max_pool2d: of equal elements the first has the gradient, of NaNs too
   const Tensor wide = leaf(tensor<float>(row, {1, 1, 1, 80}));
   backward(max_pool2d(wide, {.kernel_size = {1, 2}}), ones({1, 1, 1, 40}));
   CHECK(grad(wide).to_vector() == want);
+}
+
+TEST_CASE("max_pool2d: of equal elements in several rows the first in reading order") {
+  constexpr int64_t H = 9, W = 37, kH = 4, kW = 37;
+  // Small whole numbers and some NaN: nearly every window has its largest several times.
+  std::vector<float> values(H * W), want(H * W, 0);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = i % 23 == 5 ? NAN : float(i * i * 7 / 5 % 4);
+  for (int64_t p = 0; p < kH; ++p)
+    for (int64_t q = 0; q < kW; ++q) {
+      int64_t best = -1;
+      for (int64_t h = 2 * p; h < 2 * p + 3; ++h)
+        for (int64_t w = std::max<int64_t>(q - 1, 0); w < std::min(q + 2, W); ++w) {
+          const float value = values[size_t(h * W + w)];
+          const float old = best < 0 ? 0 : values[size_t(best)];
+          if (best < 0 || value > old || (std::isnan(value) && !std::isnan(old))) best = h * W + w;
+        }
+      want[size_t(best)] += 1;
+    }
+  for (const DType dtype : {DType::float32, DType::bfloat16}) {
+    const Tensor x = leaf(copy_of(tensor<float>(values, {1, 1, H, W}), dtype));
+    const Tensor y = max_pool2d(x, {.kernel_size = 3, .stride = {2, 1}, .padding = {0, 1}});
+    REQUIRE(y.shape() == Dims{1, 1, kH, kW});
+    backward(y, ones(y.shape(), {.dtype = dtype}));
+    CHECK(copy_of(grad(x), DType::float32).to_vector() == want);
+  }
 }
 
 }  // namespace papilio::test
