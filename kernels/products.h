@@ -8,8 +8,8 @@
 namespace papilio {
 
 // openblas: float32 and float64 by OpenBLAS, 16-bit types in float32 and rounded once.
-// onednn: bfloat16 by oneDNN, which has the instructions for it that OpenBLAS lacks; the rest as
-// before. onednn_float32: float32 too if it is large, some percent faster.
+// onednn: bfloat16, convolutions too, by oneDNN, which has the instructions for it that OpenBLAS
+// lacks; the rest as before. onednn_float32: float32 too if it is large, some percent faster.
 // Results of the three differ in last bits.
 enum class Products : uint8_t { openblas, onednn, onednn_float32 };
 

@@ -8,7 +8,9 @@
 
 #include "kernels/cpu/blas.h"
 #include "kernels/cpu/im2col.h"
+#include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/products.h"
 
 namespace papilio::cpu {
 
@@ -90,6 +92,26 @@ void rows_of_output(const Conv2dSizes& s, const compute_t<T>* weight,
   }
 }
 
+// By oneDNN, if it is asked and the products take longer than putting arrays in its order.
+template <class T>
+bool by_onednn(Conv2dPass pass, const Conv2dSizes& s, const void* x, const void* w,
+               const void* bias, const void* y) {
+  constexpr bool kFloat = std::is_same_v<T, float>;
+  if constexpr (kFloat || std::is_same_v<T, BFloat16>) {
+    if (products() != Products::onednn_float32 && (kFloat || products() != Products::onednn))
+      return false;
+    if (s.B * s.groups * s.O * s.patch() * s.positions() < 1 << 22) return false;
+    return onednn_conv2d({.pass = pass,
+                          .dtype = dtype_of<T>(),
+                          .sizes = s,
+                          .x = const_cast<void*>(x),
+                          .w = const_cast<void*>(w),
+                          .bias = bias,
+                          .y = const_cast<void*>(y)});
+  }
+  return false;
+}
+
 // BLAS packs the weight for every tile: much of the time if it is large and the tile small enough
 // for a cache.
 bool packs_weight_often(const Conv2dSizes& s) {
@@ -164,6 +186,7 @@ void conv2d(View y, ConstView x, ConstView w, ConstView bias, const Conv2dOption
   const Conv2dSizes s(x, w, y, options);
   const int64_t P = s.positions(), K = s.patch(), tile = s.tile(), tiles = s.tiles();
   dispatch_floating(x.dtype, [&]<class T>() {
+    if (by_onednn<T>(Conv2dPass::forward, s, x.data, w.data, bias.data, y.data)) return;
     if (packs_weight_often(s)) return conv2d_by_rows<T>(s, y, x, w, bias);
     using C = compute_t<T>;
     const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
@@ -185,6 +208,7 @@ void conv2d_backward_input(View dx, ConstView dy, ConstView w, const Conv2dOptio
   const Conv2dSizes s(dx, w, dy, options);
   const int64_t P = s.positions(), K = s.patch(), tile = s.tile(), pixels = s.C * s.pixels();
   dispatch_floating(dy.dtype, [&]<class T>() {
+    if (by_onednn<T>(Conv2dPass::backward_input, s, dx.data, w.data, nullptr, dy.data)) return;
     if (packs_weight_often(s)) return backward_input_by_channels<T>(s, dx, dy, w);
     using C = compute_t<T>;
     constexpr bool half = is_half_type<T>;
@@ -217,6 +241,13 @@ void conv2d_backward_weight(View dw, ConstView dy, ConstView x, const Conv2dOpti
   dispatch_floating(dy.dtype, [&]<class T>() {
     using C = compute_t<T>;
     constexpr bool half = is_half_type<T>;
+    const Scratch<C> whole(1, half ? size : 0);
+    C* to = whole[0];
+    if constexpr (!half) to = dw.as<C>();
+    if (by_onednn<T>(Conv2dPass::backward_weight, s, x.data, to, nullptr, dy.data)) {
+      if constexpr (half) std::copy(to, to + size, dw.as<T>());
+      return;
+    }
     // Every part has its own sum: few of them if the weight is large.
     const int64_t allowed = std::max<int64_t>(1, (int64_t(1) << 25) / std::max<int64_t>(1, size));
     const int64_t parts = std::min(allowed, part_count(s.B, grain(s, P * s.groups)));

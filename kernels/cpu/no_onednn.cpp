@@ -17,4 +17,8 @@ bool onednn_product(const OnednnProduct&) {
   return false;
 }
 
+bool onednn_conv2d(const OnednnConv2d&) {
+  return false;
+}
+
 }  // namespace papilio::cpu

@@ -1,10 +1,11 @@
-// One matrix product through oneDNN, which is loaded by the first one.
+// Matrix products and convolutions through oneDNN, which is loaded by the first one.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "kernels/cpu/blas.h"
+#include "kernels/cpu/im2col.h"
 #include "kernels/dtype.h"
 
 namespace papilio::cpu {
@@ -20,11 +21,25 @@ struct OnednnProduct {
   bool add;
 };
 
+enum class Conv2dPass : uint8_t { forward, backward_input, backward_weight };
+
+// y = conv(x, w) + bias, or from y's gradient that of x, or of w as float32 values; each replaces
+// the values of x, w, y.
+struct OnednnConv2d {
+  Conv2dPass pass;
+  DType dtype;  // float32 or bfloat16
+  Conv2dSizes sizes;
+  void *x, *w;
+  const void* bias;  // null, or the forward pass's
+  void* y;
+};
+
 // Empty if oneDNN could be loaded, else why not.
 const std::string& onednn_missing();
 // "oneDNN 2.6.3", or "" without it.
 std::string onednn_version();
 // False, and nothing done, if oneDNN has nothing for it.
 bool onednn_product(const OnednnProduct& product);
+bool onednn_conv2d(const OnednnConv2d& convolution);
 
 }  // namespace papilio::cpu

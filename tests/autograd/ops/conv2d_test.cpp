@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include "autograd/backward.h"
 #include "autograd/ops/join.h"
 #include "autograd/ops/shape.h"
+#include "kernels/products.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
@@ -185,6 +187,48 @@ TEST_CASE("conv2d: a large weight gives what its parts give") {
     backward(y, copy_of(dy, dtype));
     near(slice(grad(other), 1, 256), grad(x), by);
   }
+}
+
+// Sizes of which oneDNN takes several pieces of the batch.
+TEST_CASE("conv2d: oneDNN and the house's own products agree, and each repeats its bits") {
+  if (!why_no_onednn().empty()) return;
+  struct Case {
+    Dims x, w;
+    Conv2dOptions options;
+    bool bias;
+  };
+  const Case cases[] = {{{70, 3, 32, 32}, {64, 3, 3, 3}, {.padding = 1}, false},
+                        {{9, 64, 16, 16}, {40, 64, 3, 3}, {.padding = 1}, true},
+                        {{5, 24, 33, 30}, {36, 12, 3, 2}, {{1, 2}, {2, 1}, {2, 1}, 2}, true},
+                        {{1, 512, 40, 20}, {256, 512, 1, 1}, {.stride = 2}, true}};
+  const auto run = [](const Case& c, DType dtype, Products products) {
+    const ProductsScope scope(products);
+    const Tensor x = leaf(copy_of(uniform64(c.x, -1, 1, 1), dtype));
+    const Tensor w = leaf(copy_of(uniform64(c.w, -1, 1, 2), dtype));
+    const Tensor bias = c.bias ? copy_of(uniform64({c.w[0]}, -1, 1, 3), dtype) : Tensor();
+    const Tensor y = conv2d(x, w, bias, c.options);
+    backward(y, copy_of(uniform64(y.shape(), -1, 1, 4), dtype));
+    return std::vector{y.to_vector<double>(), grad(x).to_vector<double>(),
+                       grad(w).to_vector<double>()};
+  };
+  for (const Case& c : cases)
+    for (const DType dtype : {DType::float32, DType::bfloat16}) {
+      CAPTURE(&c - cases);
+      CAPTURE(dtype);
+      const auto want = run(c, dtype, Products::openblas);
+      const auto got = run(c, dtype, Products::onednn_float32);
+      CHECK(run(c, dtype, Products::onednn_float32) == got);
+      for (size_t k = 0; k < 3; ++k) {
+        // Relative to the largest: float32 sums differ in their order, bfloat16 is rounded once.
+        double largest = 0, difference = 0;
+        for (size_t i = 0; i < want[k].size(); ++i) {
+          largest = std::max(largest, std::abs(want[k][i]));
+          difference = std::max(difference, std::abs(want[k][i] - got[k][i]));
+        }
+        CAPTURE(k);
+        CHECK(difference <= largest * (dtype == DType::float32 ? 4e-6 : 8e-3));
+      }
+    }
 }
 
 }  // namespace papilio::test
