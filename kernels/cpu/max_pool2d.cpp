@@ -36,19 +36,31 @@ void take_row(const T* x, int64_t W, int32_t row, C* largest, int32_t* best) {
   }
 }
 
-// For a row of n windows: column q stride of window q.
-template <int kStride, class C>
-void take_column(const C* columns, const int32_t* at, int64_t stride, int64_t n, C* largest,
-                 int32_t* best) {
-  const int64_t step = kStride > 0 ? kStride : stride;  // 1 and 2 vectorise
+// For a row of n windows: one column each.
+template <class C>
+void take_columns(const C* columns, const int32_t* at, int64_t n, C* largest, int32_t* best) {
 #pragma omp simd
   for (int64_t q = 0; q < n; ++q) {
-    const C value = columns[q * step], old = largest[q];
-    const int32_t place = at[q * step];
-    const bool take = takes(value, place, old, best[q]);
+    const C value = columns[q], old = largest[q];
+    const bool take = takes(value, at[q], old, best[q]);
     largest[q] = take ? value : old;
-    best[q] = take ? place : best[q];
+    best[q] = take ? at[q] : best[q];
   }
+}
+
+// Every stride-th value together: to[r n + q] = from[q stride + r].
+template <class V>
+void split(const V* from, int64_t stride, int64_t n, V* to) {
+  if (stride == 2) {
+#pragma omp simd
+    for (int64_t q = 0; q < n; ++q) {
+      to[q] = from[2 * q];
+      to[n + q] = from[2 * q + 1];
+    }
+    return;
+  }
+  for (int64_t r = 0; r < stride; ++r)
+    for (int64_t q = 0; q < n; ++q) to[r * n + q] = from[q * stride + r];
 }
 
 }  // namespace
@@ -58,17 +70,15 @@ void max_pool2d(View y, View index, ConstView x, const MaxPool2dOptions& o) {
   const int64_t stride = o.stride.w, pad = o.padding.w;
   dispatch_floating(x.dtype, [&]<class T>() {
     using C = compute_t<T>;
-    const auto take = stride == 1   ? take_column<1, C>
-                      : stride == 2 ? take_column<2, C>
-                                    : take_column<0, C>;
-    // Windows in whole vectors; columns for all of them, with the padding on both sides.
-    const int64_t n = (OW + 15) / 16 * 16, wide = (n - 1) * stride + o.kernel_size.w;
-    const int64_t used = std::min(W, wide - pad);
+    // Windows and columns in whole vectors, the padding on both sides.
+    const auto vectors = [](int64_t count) { return (count + 15) / 16 * 16; };
+    const int64_t windows = vectors(OW), n = vectors(windows + (o.kernel_size.w - 1) / stride);
+    const int64_t wide = n * stride, used = std::min(W, wide - pad);
     parallel_for(x.size(0) * x.size(1), grain(H * W), [&](int64_t begin, int64_t end) {
-      const auto memory = std::make_unique<C[]>(size_t(wide + n));
-      const auto places = std::make_unique<int32_t[]>(size_t(wide + n));
-      C *const columns = memory.get(), *const largest = columns + wide;
-      int32_t *const at = places.get(), *const best = at + wide;
+      const auto memory = std::make_unique<C[]>(size_t(2 * wide + windows));
+      const auto places = std::make_unique<int32_t[]>(size_t(2 * wide + windows));
+      C *const columns = memory.get(), *const parts = columns + wide, *const largest = parts + wide;
+      int32_t *const at = places.get(), *const at_parts = at + wide, *const best = at_parts + wide;
       for (int64_t channel = begin; channel < end; ++channel) {
         const T* in = x.as<T>() + channel * H * W;
         for (int64_t p = 0; p < OH; ++p) {
@@ -89,12 +99,14 @@ void max_pool2d(View y, View index, ConstView x, const MaxPool2dOptions& o) {
             columns[w] = columns[pad + used - 1];
             at[w] = at[pad + used - 1];
           }
-          for (int64_t q = 0; q < n; ++q) {
-            largest[q] = columns[q * stride];
-            best[q] = at[q * stride];
+          split(columns, stride, n, parts);
+          split(at, stride, n, at_parts);
+          std::copy(parts, parts + windows, largest);
+          std::copy(at_parts, at_parts + windows, best);
+          for (int64_t j = 1; j < o.kernel_size.w; ++j) {
+            const int64_t first = j % stride * n + j / stride;
+            take_columns(parts + first, at_parts + first, windows, largest, best);
           }
-          for (int64_t j = 1; j < o.kernel_size.w; ++j)
-            take(columns + j, at + j, stride, n, largest, best);
           const int64_t row = (channel * OH + p) * OW;
           for (int64_t q = 0; q < OW; ++q) y.as<T>()[row + q] = T(largest[q]);
           std::copy(best, best + OW, index.as<int32_t>() + row);
