@@ -21,6 +21,9 @@ struct TimestepOptions {
 // them. Without gradient. Throws ArgumentError for other shapes, and a shift of h or more.
 // Ho, Jain, Abbeel: "Denoising diffusion probabilistic models", 2020, appendix B.
 Tensor get_timestep_embedding(const Tensor& t, int64_t dim, const TimestepOptions& options = {});
+// The same of cos, sin and concat.
+Tensor get_timestep_embedding_composed(const Tensor& t, int64_t dim,
+                                       const TimestepOptions& options = {});
 
 // linear_2(silu(linear_1(x))): (N, inputs) -> (N, features).
 struct TimestepEmbedding : Module {
