@@ -9,13 +9,15 @@
 namespace papilio {
 
 // One parameter: contiguous views of one shape and one dtype, float32 or float64. `first` and
-// `second` are the optimiser's moments (null data if it keeps none).
+// `second` are the optimiser's moments (null data if it keeps none), of that dtype or codes.
 struct ParameterSlot {
   View parameter;
   ConstView gradient;
   View first, second;
   double lr_scale;  // times the step's rate
   double weight_decay;
+  // The scales of moments that are codes, of each block (kernels/adamw_8bit.h).
+  View first_absmax = {}, second_absmax = {};
 };
 
 // What is another number at every step.

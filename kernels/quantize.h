@@ -17,11 +17,11 @@ void quantize_4bit(View codes, View absmax, ConstView x, ConstView table, int64_
 // table: (256) float32 in ascending order.
 void quantize_8bit(View codes, View absmax, ConstView x, ConstView table, int64_t block_size);
 
-// The 256 values that bitsandbytes' double quantisation takes for absmax - mean, in ascending
-// order: 0, 1, and for i = 0 ... 6 +- 10^(i - 6) times the middles of 2^i equal parts of [0.1, 1].
-// With the bits of its create_dynamic_map (8 bits, signed) where PyTorch has vectors. table: (256)
-// float32.
-void dynamic_table(View table);
+// The 256 values that bitsandbytes' double quantisation takes for absmax - mean, and its 8-bit
+// optimisers for moments, in ascending order: 0, 1, and for i = 0 ... 6 +- 10^(i - 6) times the
+// middles of 2^i equal parts of [0.1, 1]; without a sign the middles of 2^(i + 1). With the bits of
+// its create_dynamic_map (8 bits) where PyTorch has vectors. table: (256) float32.
+void dynamic_table(View table, bool is_signed = true);
 // The mean of x: (n) float32, 0 of none; added up as PyTorch's sum does on one thread, so that it
 // has the bits of torch.mean.
 float mean_of_scales(ConstView x);

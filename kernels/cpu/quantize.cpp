@@ -103,17 +103,18 @@ float sum_in_lanes(const float* x, int64_t n) {
 
 }  // namespace
 
-void dynamic_table(View table) {
+void dynamic_table(View table, bool is_signed) {
   auto* const out = table.as<float>();
-  out[127] = 0, out[255] = 1;
-  int64_t place = 128;
+  const int64_t zero = is_signed ? 127 : 0;
+  out[zero] = 0, out[255] = 1;
+  int64_t place = zero + 1;
   for (int i = 0; i < 7; ++i) {
-    const int64_t parts = int64_t(1) << i;
+    const int64_t parts = int64_t(1) << (is_signed ? i : i + 1);
     const auto power = float(std::pow(10.0, i - 6));
     for (int64_t k = 0; k < parts; ++k, ++place) {
       const float middle = (linspace(k, parts + 1) + linspace(k + 1, parts + 1)) / 2;
       out[place] = power * middle;
-      out[254 - place] = -out[place];
+      if (is_signed) out[254 - place] = -out[place];
     }
   }
 }

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "autograd/backward.h"
+#include "kernels/adamw_8bit.h"
 #include "kernels/optim.h"
+#include "nn/optim/detail/adamw_rule.h"
 #include "nn/optim/detail/check_state.h"
 #include "nn/optim/detail/update_rule.h"
 #include "tensor/copy.h"
@@ -43,8 +45,16 @@ Optimizer::Optimizer(const std::vector<ParameterGroup>& groups, double lr,
       const auto same = [&](const Entry& e) { return e.parameter.node() == p.node(); };
       check(std::ranges::none_of(entries_, same), "Optimizer: a parameter of shape ", p.shape(),
             " is given twice");
-      Entry entry{p, {}, group.lr_scale, group.weight_decay};
-      for (size_t i = 0; i < moment_names_.size(); ++i) entry.moments.push_back(zeros_like(p));
+      Entry entry{p, {}, {}, group.lr_scale, group.weight_decay};
+      for (size_t i = 0; i < moment_names_.size(); ++i) {
+        if (!rule_->in_8_bits(p)) {
+          entry.moments.push_back(zeros_like(p));
+          continue;
+        }
+        const int64_t blocks = (p.numel() + kMomentBlock - 1) / kMomentBlock;
+        entry.moments.push_back(zeros(p.shape(), {.dtype = DType::uint8, .device = p.device()}));
+        entry.absmax.push_back(zeros({blocks}, {.device = p.device()}));
+      }
       entries_.push_back(std::move(entry));
     }
   }
@@ -64,6 +74,8 @@ void Optimizer::with_slots(F&& f) const {
                        e.lr_scale,        e.weight_decay};
     if (!e.moments.empty()) slot.first = view(e.moments[0]);
     if (e.moments.size() > 1) slot.second = view(e.moments[1]);
+    if (!e.absmax.empty()) slot.first_absmax = view(e.absmax[0]);
+    if (e.absmax.size() > 1) slot.second_absmax = view(e.absmax[1]);
     slots.push_back(slot);
   }
   f(std::span<const ParameterSlot>(slots));
@@ -109,7 +121,9 @@ std::map<std::string, Tensor> Optimizer::state_dict() const {
   std::map<std::string, Tensor> state{{"steps", full({}, double(steps_), {.dtype = DType::int64})}};
   for (size_t i = 0; i < entries_.size(); ++i) {
     for (size_t k = 0; k < moment_names_.size(); ++k) {
-      state[std::to_string(i) + '.' + moment_names_[k]] = entries_[i].moments[k];
+      const std::string name = std::to_string(i) + '.' + moment_names_[k];
+      state[name] = entries_[i].moments[k];
+      if (!entries_[i].absmax.empty()) state[name + "_absmax"] = entries_[i].absmax[k];
     }
   }
   return state;
@@ -123,22 +137,6 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& state) {
 }
 
 namespace {
-
-struct AdamWRule : Optimizer::UpdateRule {
-  AdamWStep step;
-
-  explicit AdamWRule(const AdamWOptions& o) : step{o.beta1, o.beta2, o.eps} {}
-  StepRates rates(double lr, int64_t t) const override {
-    return {lr, 1 - std::pow(step.beta1, double(t)), 1 - std::pow(step.beta2, double(t))};
-  }
-  void update(Device device, std::span<const ParameterSlot> slots, StepRates rates) const override {
-    pick(device, cpu::adamw, cuda::adamw)(slots, step, rates);
-  }
-  void update_live(Device device, std::span<const ParameterSlot> slots,
-                   const LiveStep* live) const override {
-    pick_cuda("AdamW", device, cuda::adamw_live)(slots, step, live);
-  }
-};
 
 // A zero buffer at the first step makes b = g, as PyTorch begins.
 struct SgdRule : Optimizer::UpdateRule {
@@ -163,12 +161,7 @@ std::vector<std::string> sgd_moments(const SgdOptions& options) {
 
 AdamW::AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options)
     : Optimizer(groups, options.lr, {"exp_avg", "exp_avg_sq"},
-                std::make_unique<AdamWRule>(options)) {
-  for (double beta : {options.beta1, options.beta2}) {
-    check(beta >= 0 && beta < 1, "AdamW: expected betas in [0, 1), got ", beta);
-  }
-  check(options.eps >= 0, "AdamW: expected eps >= 0, got ", options.eps);
-}
+                std::make_unique<AdamWRule>("AdamW", options)) {}
 
 Sgd::Sgd(const std::vector<ParameterGroup>& groups, SgdOptions options)
     : Optimizer(groups, options.lr, sgd_moments(options), std::make_unique<SgdRule>(options)) {

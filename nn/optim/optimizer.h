@@ -38,7 +38,8 @@ class Optimizer {
   int64_t steps() const { return steps_; }
   std::vector<Tensor> parameters() const;
 
-  // Moments by "<parameter's index>.<name>", and "steps"; sharing memory.
+  // Moments by "<parameter's index>.<name>", and "steps"; sharing memory. Of moments in 8 bits the
+  // codes, and "<name>_absmax".
   std::map<std::string, Tensor> state_dict() const;
   // Copies them back. Throws ArgumentError if names or shapes do not fit, and then changes
   // nothing.
@@ -54,6 +55,7 @@ class Optimizer {
   struct Entry {
     Tensor parameter;
     std::vector<Tensor> moments;
+    std::vector<Tensor> absmax;  // of moments in 8 bits
     double lr_scale, weight_decay;
   };
 
@@ -83,6 +85,16 @@ struct AdamWOptions {
 class AdamW : public Optimizer {
  public:
   explicit AdamW(const std::vector<ParameterGroup>& groups, AdamWOptions options = {});
+};
+
+// AdamW whose moments take two bytes a parameter in place of eight (arXiv 2110.02861), as
+// bitsandbytes' AdamW8bit keeps them: codes of 8 bits for blocks of 256 elements, each the nearest
+// value of its dynamic map times the block's largest magnitude. Parameters of fewer than 4,096
+// elements, and those of float64, keep whole moments. A second moment below 1.6e-7 of its block's
+// largest is 0.
+class AdamW8bit : public Optimizer {
+ public:
+  explicit AdamW8bit(const std::vector<ParameterGroup>& groups, AdamWOptions options = {});
 };
 
 // PyTorch's names; lr has no default there.

@@ -125,12 +125,15 @@ struct File {
 
 template <class T>
 void check_numbers(const File& file, const std::string& name, const Tensor& tensor) {
-  const bool squares = name.ends_with(".exp_avg_sq");
+  // The scales of moments in 8 bits are magnitudes.
+  const bool magnitudes = name.ends_with("_absmax"), squares = name.ends_with(".exp_avg_sq");
   for (const T v : tensor.to_vector<T>()) {
-    if (!std::isfinite(v) || (squares && v < 0))
-      file.fail(str(name,
-                    squares ? ": expected finite squares, got " : ": expected finite numbers, got ",
-                    v));
+    if (!std::isfinite(v) || ((squares || magnitudes) && v < 0))
+      file.fail(str(name, ": expected finite ",
+                    squares      ? "squares"
+                    : magnitudes ? "magnitudes"
+                                 : "numbers",
+                    ", got ", v));
   }
 }
 

@@ -46,7 +46,7 @@ struct Case {
   int64_t image_size = 16, hidden = 32, layers = 2, batch = 8, accumulate = 1;
   std::string method = "full";
   DType precision = DType::float32;
-  bool sgd = false, average = false;
+  bool sgd = false, adamw8bit = false, average = false;
   double dropout = 0;
   bool nf4 = false;
 };
@@ -127,6 +127,7 @@ void compare(const Case& c) {
   const auto make_optimizer = [&]() -> std::unique_ptr<nn::Optimizer> {
     const auto groups = nn::parameter_groups(*model, {});
     if (c.sgd) return std::make_unique<nn::Sgd>(groups, nn::SgdOptions{.momentum = 0.9});
+    if (c.adamw8bit) return std::make_unique<nn::AdamW8bit>(groups);
     return std::make_unique<nn::AdamW>(groups);
   };
   const GeneratorState random = default_generator().state();
@@ -168,6 +169,7 @@ TEST_CASE("memory plan: within a tenth of what the run takes, over models and me
   }
   compare({.name = "vit, larger", .image_size = 32, .batch = 16, .method = "boft"});
   compare({.name = "vit, sgd", .sgd = true});
+  compare({.name = "vit, moments in 8 bits", .hidden = 128, .adamw8bit = true});
   compare({.name = "vit, average", .hidden = 64, .average = true});
   compare({.name = "vit, dropout", .dropout = 0.1});
   for (const char* method : {"boft", "oft", "lora"})

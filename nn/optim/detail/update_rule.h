@@ -12,6 +12,8 @@ namespace papilio::nn {
 // How a step changes the parameters.
 struct Optimizer::UpdateRule {
   virtual ~UpdateRule() = default;
+  // Whether the parameter's moments are codes of 8 bits.
+  virtual bool in_8_bits(const Tensor& /*parameter*/) const { return false; }
   // The rates of step number `step`, counted from 1.
   virtual StepRates rates(double lr, int64_t /*step*/) const { return {.lr = lr}; }
   virtual void update(Device device, std::span<const ParameterSlot> slots,

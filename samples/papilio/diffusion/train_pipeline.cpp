@@ -21,7 +21,6 @@
 #include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/number_ranges.h"
 #include "samples/papilio/options/option.h"
-#include "samples/papilio/options/rank_options.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/report/report_page.h"
 #include "samples/papilio/run/ranks.h"
@@ -144,7 +143,7 @@ int train_pipeline(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   RunSettings& run = s.run;
-  settle_rank_options(options, run.training);
+  settle_diffusion_training(options, run.training);
   check_ranks(run.training);
   const Device device = device_of(run.common);
   set_threads(run.common);

@@ -43,6 +43,8 @@ void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSett
   options.add("max-train-steps", &s.steps, "N", "steps of the optimiser").range(1, 1e9);
   add_batch_options(options, t);
   add_rate_options(options, t);
+  options.flag("use-8bit-adam", t.use_8bit_adam,
+               "AdamW's moments in 8 bits, as bitsandbytes has them: a quarter of their memory");
   add_memory_limit(options, t);
   add_fit_memory(options, t);
   options
@@ -51,6 +53,11 @@ void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSett
       .range(0);
   add_rank_options(options, t);
   add_checkpoint_options(options, t);
+}
+
+void settle_diffusion_training(Options& options, const TrainingSettings& t) {
+  settle_rank_options(options, t);
+  options.name_if_given({&t.use_8bit_adam});
 }
 
 void add_diffusion_method(Options& options, DiffusionMethod& s, const std::string& targets,
@@ -85,7 +92,7 @@ void add_diffusion_method(Options& options, DiffusionMethod& s, const std::strin
 }
 
 void settle_diffusion_method(Options& options, DiffusionMethod& s, TrainingSettings& training) {
-  settle_rank_options(options, training);
+  settle_diffusion_training(options, training);
   const Method& method = method_of(s);
   const auto& [block_num, dropout, bias] = method.in_pipeline;
   if (!options.given(&s.block_size) && !options.given(&s.block_num)) s.block_num = block_num;

@@ -20,6 +20,8 @@ struct DiffusionSettings {
 // The options of training; the defaults are those that the settings have.
 void add_diffusion_training(Options& options, DiffusionSettings& settings,
                             TrainingSettings& training);
+// Settles them: run.toml does not name what a run before an option does not have.
+void settle_diffusion_training(Options& options, const TrainingSettings& training);
 
 // The method, and the pipeline's parts that it adapts.
 struct DiffusionMethod : MethodSettings {

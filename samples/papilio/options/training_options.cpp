@@ -76,7 +76,10 @@ void add_memory_options(Options& options, TrainingSettings& s) {
            "memory, a third more time) or selective (each block's MLP); the bits are the same")
       .choices({"off", "blocks", "selective"})
       .may_differ_on_resume();
-  options.add("optimizer", &s.optimizer, "NAME", "adamw or sgd").choices({"adamw", "sgd"});
+  options
+      .add("optimizer", &s.optimizer, "NAME",
+           "adamw, adamw8bit (its moments in 8 bits, as bitsandbytes has them) or sgd")
+      .choices({"adamw", "adamw8bit", "sgd"});
   add_memory_limit(options, s);
 }
 

@@ -20,6 +20,7 @@ struct TrainingSettings {
   AugmentSettings augment = {.shift = 0.5, .rotate = 8};
   std::string optimizer = "adamw", schedule = "cosine", save = "last", precision = "float32",
               recompute = "off";
+  bool use_8bit_adam = false;  // what a pipeline's training has of --optimizer
   int64_t checkpoint_steps = 0, keep_checkpoints = 2;
   bool resume = false, cuda_graph = false;
   double memory = 0;         // GB that the run may take; 0: what is free

@@ -20,6 +20,8 @@ std::unique_ptr<nn::Optimizer> make_optimizer(nn::Module& model, const TrainingS
   const auto groups = nn::parameter_groups(model, options);
   if (s.optimizer == "sgd")
     return std::make_unique<nn::Sgd>(groups, nn::SgdOptions{.lr = s.lr, .momentum = s.momentum});
+  if (s.optimizer == "adamw8bit" || s.use_8bit_adam)
+    return std::make_unique<nn::AdamW8bit>(groups, nn::AdamWOptions{.lr = s.lr});
   return std::make_unique<nn::AdamW>(groups, nn::AdamWOptions{.lr = s.lr});
 }
 

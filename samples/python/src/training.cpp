@@ -193,6 +193,20 @@ std::vector<nn::ParameterGroup> groups_of(const std::vector<Tensor>& parameters,
   return {{.parameters = parameters, .weight_decay = decay}};
 }
 
+template <class Kind>
+void bind_adamw(nb::module_& m, const char* name, const char* doc) {
+  nb::class_<Kind, nn::Optimizer>(m, name, doc)
+      .def(
+          "__init__",
+          [](Kind* self, const std::vector<Tensor>& parameters, double lr,
+             std::pair<double, double> betas, double eps, double weight_decay) {
+            new (self) Kind(groups_of(parameters, weight_decay),
+                            {.lr = lr, .beta1 = betas.first, .beta2 = betas.second, .eps = eps});
+          },
+          nb::arg("parameters"), nb::arg("lr") = 1e-3, nb::arg("betas") = std::pair(0.9, 0.999),
+          nb::arg("eps") = 1e-8, nb::arg("weight_decay") = 0.01);
+}
+
 void bind_optimisers(nb::module_& m) {
   nb::class_<nn::Optimizer>(m, "Optimizer", "Updates parameters by their gradients.")
       .def("step", &nn::Optimizer::step, Unlocked(), "Updates every parameter with a gradient.")
@@ -202,17 +216,10 @@ void bind_optimisers(nb::module_& m) {
       .def("state_dict", &nn::Optimizer::state_dict, "Moments by name, and \"steps\".")
       .def("load_state_dict", &nn::Optimizer::load_state_dict, nb::arg("state"),
            "Copies them back; nothing is written unless all fits.");
-  nb::class_<nn::AdamW, nn::Optimizer>(m, "AdamW", "torch.optim.AdamW's arithmetic.")
-      .def(
-          "__init__",
-          [](nn::AdamW* self, const std::vector<Tensor>& parameters, double lr,
-             std::pair<double, double> betas, double eps, double weight_decay) {
-            new (self)
-                nn::AdamW(groups_of(parameters, weight_decay),
-                          {.lr = lr, .beta1 = betas.first, .beta2 = betas.second, .eps = eps});
-          },
-          nb::arg("parameters"), nb::arg("lr") = 1e-3, nb::arg("betas") = std::pair(0.9, 0.999),
-          nb::arg("eps") = 1e-8, nb::arg("weight_decay") = 0.01);
+  bind_adamw<nn::AdamW>(m, "AdamW", "torch.optim.AdamW's arithmetic.");
+  bind_adamw<nn::AdamW8bit>(m, "AdamW8bit",
+                            "AdamW with moments in 8 bits, bitsandbytes' arithmetic; parameters of "
+                            "fewer than 4,096 elements keep whole ones.");
   nb::class_<nn::Sgd, nn::Optimizer>(m, "SGD", "torch.optim.SGD's arithmetic.")
       .def(
           "__init__",

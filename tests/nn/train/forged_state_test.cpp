@@ -1,15 +1,19 @@
 // Checkpoints whose checksum is right and whose numbers no run can have.
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "autograd/backward.h"
 #include "nn/layers/linear.h"
 #include "nn/optim/optimizer.h"
 #include "nn/train/training_state.h"
 #include "tensor/creation.h"
+#include "tensor/files/safetensors.h"
+#include "tensor/random.h"
 #include "tests/nn/digits.h"
 #include "tests/nn/train/forged_state.h"
 #include "tests/temporary_folder.h"
@@ -76,6 +80,51 @@ TEST_CASE(
   nn::save_training_state(file, parts, {1, {}});
   forge_state(file, [](SafetensorsFile&) {});
   CHECK(nn::load_training_state(file, parts).step == 1);  // what was not forged is good
+}
+
+TEST_CASE("training state: moments in 8 bits come back bit for bit, and scales are magnitudes") {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder / "state.safetensors";
+  const auto numbers = [](nn::Linear& model, const nn::Optimizer& optimizer) {
+    std::vector<double> all = model.weight.to_vector<double>();
+    for (const auto& [name, tensor] : optimizer.state_dict())
+      for (const double v : tensor.to_vector<double>()) all.push_back(v);
+    return all;
+  };
+  const auto train = [](nn::Linear& model, nn::Optimizer& optimizer, int from, int to) {
+    for (int step = from; step < to; ++step) {
+      manual_seed(uint64_t(step));
+      set_grad(model.weight, randn(model.weight.shape()));
+      set_grad(model.bias, randn(model.bias.shape()));
+      optimizer.step();
+    }
+  };
+  struct Run {
+    nn::Linear model;
+    nn::AdamW8bit optimizer;
+    nn::Loader loader;
+    Run()
+        : model((manual_seed(1), nn::Linear(80, 64))),
+          optimizer({{.parameters = {model.weight, model.bias}}}),
+          loader(digit_batches(nn::subset(digits(), {0, 1, 2, 3, 4})), {.batch_size = 2}) {}
+    nn::TrainingParts parts() { return {model, optimizer, loader}; }
+  };
+  Run whole, first, second;
+  train(whole.model, whole.optimizer, 0, 5);
+  train(first.model, first.optimizer, 0, 3);
+  nn::save_training_state(file, first.parts(), {3, {}});
+  CHECK(load_safetensors(file).tensors.at("optimizer.0.exp_avg").dtype() == DType::uint8);
+  CHECK(nn::load_training_state(file, second.parts()).step == 3);
+  CHECK(numbers(second.model, second.optimizer) == numbers(first.model, first.optimizer));
+  train(second.model, second.optimizer, 3, 5);
+  CHECK(numbers(second.model, second.optimizer) == numbers(whole.model, whole.optimizer));
+  for (const char* name : {"optimizer.0.exp_avg_absmax", "optimizer.0.exp_avg_sq_absmax"}) {
+    nn::save_training_state(file, first.parts(), {3, {}});
+    forge_state(file, [&](SafetensorsFile& f) { f.tensors[name] = full({20}, -1.0); });
+    CHECK_THROWS_WITH_AS(
+        nn::load_training_state(file, second.parts()),
+        (file.string() + ": " + name + ": expected finite magnitudes, got -1").c_str(), FileError);
+  }
 }
 
 }  // namespace papilio::test

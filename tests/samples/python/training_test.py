@@ -204,7 +204,8 @@ def test_arrays_for_data():
         pp.images_from_arrays(images.astype(">f4"), labels, "abcd")
 
 
-@pytest.mark.parametrize("make", [lambda p: pp.AdamW(p, lr=0.1), lambda p: pp.SGD(p, lr=0.1, momentum=0.9)])
+@pytest.mark.parametrize("make", [lambda p: pp.AdamW(p, lr=0.1), lambda p: pp.AdamW8bit(p, lr=0.1),
+                                  lambda p: pp.SGD(p, lr=0.1, momentum=0.9)])
 def test_optimisers(make):
     x = pp.tensor([3.0, -2.0], requires_grad=True)
     optimizer = make([x])
@@ -223,3 +224,15 @@ def test_optimisers(make):
     frozen.flags.writeable = False
     with pytest.raises(pp.ArgumentError, match="read-only"):
         make([pp.asarray(frozen).requires_grad_()])
+
+
+def test_moments_in_8_bits():
+    x = pp.tensor(np.zeros(8192, np.float32), requires_grad=True)
+    optimizer = pp.AdamW8bit([x], lr=0.05)
+    for _ in range(100):
+        optimizer.zero_grad()
+        ((x - 1) * (x - 1)).sum().backward()
+        optimizer.step()
+    assert np.allclose(x.detach().numpy(), 1, atol=0.05)
+    state = optimizer.state_dict()
+    assert state["0.exp_avg"].dtype == pp.uint8 and state["0.exp_avg_sq_absmax"].shape == (32,)

@@ -1,6 +1,7 @@
 // papilio dreambooth, controlnet and train on pictures with captions.
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -168,6 +169,23 @@ TEST_CASE("dreambooth: a run that is resumed ends with the same bytes") {
   const auto other = at.run(words("dreambooth --config parts/run.toml --resume --lr 1e-3"));
   CHECK(other.code == 2);
   CHECK(other.err.find("--resume: the run began with lr") != std::string::npos);
+  // With moments in 8 bits, too, which the UNet's larger weights have.
+  const std::string in_8_bits = "--method full --use-8bit-adam --checkpoint-steps 3 --out ";
+  at.json(at.dreambooth(in_8_bits + "whole8", "6"));
+  at.json(at.dreambooth(in_8_bits + "parts8", "6"));
+  const auto state = load_safetensors(at / "parts8/checkpoints/step-00000003.safetensors").tensors;
+  int64_t codes = 0;
+  for (const auto& [name, tensor] : state)
+    codes += name.starts_with("optimizer.") && tensor.dtype() == DType::uint8;
+  CHECK(codes > 0);
+  at.forget_behind("parts8", "6", {"unet", "vae", "text_encoder", "model_index.json"});
+  at.json(words("dreambooth --config parts8/run.toml --resume"));
+  for (const auto& [name, tensor] :
+       load_safetensors(at / "whole8/unet/diffusion_pytorch_model.safetensors").tensors)
+    CHECK(tensor.to_vector<float>() ==
+          load_safetensors(at / "parts8/unet/diffusion_pytorch_model.safetensors")
+              .tensors.at(name)
+              .to_vector<float>());
   // It multiplies as it began, whatever this machine would choose.
   const std::string lora = "--method lora -r 2 --checkpoint-steps 2 --out lora ";
   at.json(at.dreambooth(lora + "--products openblas"));

@@ -86,14 +86,20 @@ TEST_CASE("help: what a pipeline's training has is not what a classifier's has")
   fs::create_directory(at / "captioned");
   test::write_bytes(at / "captioned/metadata.csv", "file_name,text\n0.png,a square\n");
   test::write_bytes(at / "captioned/0.png", "no picture");
-  for (const char* command : {"train", "finetune"})
+  for (const char* command : {"train", "finetune"}) {
+    CHECK(of(command, "--optimizer") ==
+          "--optimizer NAME adamw, adamw8bit (its moments in 8 bits, as bitsandbytes has them) or "
+          "sgd [adamw]");
+    CHECK(of(command, "--use-8bit-adam") == "");
     CHECK(
         of(command, "--weight-decay")
             .starts_with(
                 "--weight-decay W adamw: decoupled; sgd: added to the gradient; not on biases, "));
+  }
   for (const char* command : {"dreambooth", "controlnet", "train --data captioned"}) {
     CAPTURE(command);
     CHECK(of(command, "--optimizer") == "");
+    CHECK(of(command, "--use-8bit-adam").starts_with("--use-8bit-adam AdamW's moments in 8 bits"));
     CHECK(of(command, "--weight-decay")
               .starts_with("--weight-decay W decoupled; not on biases, norms and scales ["));
   }
