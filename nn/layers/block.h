@@ -1,4 +1,4 @@
-// A transformer's residual blocks, which can be computed again in the backward pass.
+// A model's residual blocks, which can be computed again in the backward pass.
 #pragma once
 
 #include <functional>

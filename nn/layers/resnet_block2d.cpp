@@ -25,6 +25,10 @@ ResnetBlock2D::ResnetBlock2D(const ResnetBlock2DOptions& o)
 }
 
 Tensor ResnetBlock2D::operator()(const Tensor& x, const Tensor& temb) {
+  return whole([this, temb](const Tensor& in) { return compute(in, temb); }, x);
+}
+
+Tensor ResnetBlock2D::compute(const Tensor& x, const Tensor& temb) {
   Tensor h = conv1(norm1.then_silu(x));
   if (time_emb_proj) {
     const Tensor shift = (*time_emb_proj)(silu(temb));

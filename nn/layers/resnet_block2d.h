@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "nn/layers/block.h"
 #include "nn/layers/conv2d.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/group_norm.h"
@@ -26,7 +27,7 @@ struct ResnetBlock2DOptions {
 // (shortcut(x) + conv2(dropout(silu(norm2(h))))) / output_scale_factor; the shortcut is a 1x1
 // convolution if the channels differ. x: (B, in, H, W) -> (B, out, H, W), temb: (B, temb_channels)
 // or undefined.
-struct ResnetBlock2D : Module {
+struct ResnetBlock2D : Block {
   GroupNorm norm1;
   Conv2d conv1;
   std::unique_ptr<Linear> time_emb_proj;
@@ -40,6 +41,9 @@ struct ResnetBlock2D : Module {
   Tensor operator()(const Tensor& x, const Tensor& temb = {});
   void visit(Visitor& v) override;
   std::string describe() const override { return "ResnetBlock2D"; }
+
+ private:
+  Tensor compute(const Tensor& x, const Tensor& temb);
 };
 
 }  // namespace papilio::nn

@@ -34,9 +34,12 @@ BasicTransformerBlock::BasicTransformerBlock(const Transformer2DOptions& o)
       ff(o.channels) {}
 
 Tensor BasicTransformerBlock::operator()(const Tensor& x, const Tensor& context) {
-  const SumAndNorm seen = norm2.add_and_norm(x, attn1(norm1(x)));
-  const SumAndNorm told = norm3.add_and_norm(seen.sum, attn2(seen.norm, context));
-  return told.sum + ff(told.norm);
+  const auto block = [this, context](const Tensor& in) {
+    const SumAndNorm seen = norm2.add_and_norm(in, attn1(norm1(in)));
+    const SumAndNorm told = norm3.add_and_norm(seen.sum, attn2(seen.norm, context));
+    return told.sum + mlp_part([this](const Tensor& inner) { return ff(inner); }, told.norm);
+  };
+  return whole(block, x);
 }
 
 void BasicTransformerBlock::visit(Visitor& v) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/layers/block.h"
 #include "nn/layers/conv2d.h"
 #include "nn/layers/cross_attention.h"
 #include "nn/layers/geglu.h"
@@ -26,7 +27,7 @@ struct Transformer2DOptions {
 };
 
 // x + attn1(norm1(x)), to itself; then + attn2(norm2(x), context); then + ff(norm3(x)).
-struct BasicTransformerBlock : Module {
+struct BasicTransformerBlock : Block {
   LayerNorm norm1;
   CrossAttention attn1;
   LayerNorm norm2;

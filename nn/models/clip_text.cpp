@@ -53,8 +53,11 @@ CLIPEncoderLayer::CLIPEncoderLayer(const CLIPTextConfig& c)
       layer_norm2(c.hidden_size, c.layer_norm_eps) {}
 
 Tensor CLIPEncoderLayer::operator()(const Tensor& x) {
-  const SumAndNorm seen = layer_norm2.add_and_norm(x, self_attn(layer_norm1(x)));
-  return seen.sum + mlp(seen.norm);
+  const auto block = [this](const Tensor& in) {
+    const SumAndNorm seen = layer_norm2.add_and_norm(in, self_attn(layer_norm1(in)));
+    return seen.sum + mlp_part([this](const Tensor& inner) { return mlp(inner); }, seen.norm);
+  };
+  return whole(block, x);
 }
 
 void CLIPEncoderLayer::visit(Visitor& v) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nn/layers/attention.h"
+#include "nn/layers/block.h"
 #include "nn/layers/embedding.h"
 #include "nn/layers/layer_norm.h"
 #include "nn/layers/linear.h"
@@ -47,7 +48,7 @@ struct CLIPAttention : Attention {
 };
 
 // x + self_attn(layer_norm1(x)), then x + mlp(layer_norm2(x)).
-struct CLIPEncoderLayer : Module {
+struct CLIPEncoderLayer : Block {
   CLIPAttention self_attn;
   LayerNorm layer_norm1;
   Mlp mlp;
