@@ -29,6 +29,23 @@ std::vector<CLI::Option*> declare(CLI::App& app, const std::deque<Option>& optio
   return parsers;
 }
 
+// Words as they are, but options whose names have _ as a guide's script writes them: with -, if
+// that is one's name.
+std::vector<std::string> with_own_names(std::vector<std::string> words,
+                                        const std::deque<Option>& options) {
+  for (std::string& word : words) {
+    if (word == "--") break;
+    if (!word.starts_with("--")) continue;
+    std::string name = word.substr(0, word.find('='));
+    const size_t length = name.size();
+    std::ranges::replace(name, '_', '-');
+    const bool known = std::ranges::any_of(
+        options, [&](const Option& o) { return !o.positional && o.shown_name() == name; });
+    if (known) word.replace(0, length, name);
+  }
+  return words;
+}
+
 // Throws UsageError for the first word that no option takes.
 void check_rest(std::vector<std::string> rest, const std::vector<std::string>& words,
                 const std::deque<Option>& options, const std::string& usage) {
@@ -49,8 +66,9 @@ void check_rest(std::vector<std::string> rest, const std::vector<std::string>& w
 
 }  // namespace
 
-void parse_command_line(std::deque<Option>& options, const std::vector<std::string>& words,
+void parse_command_line(std::deque<Option>& options, const std::vector<std::string>& given,
                         const std::string& usage) {
+  const std::vector<std::string> words = with_own_names(given, options);
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
