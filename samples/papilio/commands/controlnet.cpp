@@ -27,7 +27,8 @@ struct Settings {
                                                     .warmup = 0,
                                                     .schedule = "constant",
                                                     .checkpoint_steps = 500}},
-                               .diffusion = {.steps = 10000, .center_crop = true}};
+                               .diffusion = {.steps = 10000, .center_crop = true},
+                               .steered = true};
 };
 
 bool writes_adapter(const Method& method) {

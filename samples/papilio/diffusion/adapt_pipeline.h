@@ -20,6 +20,8 @@ struct PipelineSettings {
   RunSettings run = {};
   DiffusionSettings diffusion = {};
   DiffusionMethod method = {};
+  bool steered = false;           // by pictures, as a ControlNet is
+  std::string adapter_name = {};  // of adapters where PEFT's guides look for them; "": nowhere
 };
 // The options of what becomes of the folder, by adapters on the UNet's layers of these names, or by
 // another method that `takes` names.

@@ -25,7 +25,7 @@ MemoryQuestion memory_question(nn::Module& model, const nn::DiffusionPipeline& p
     other.side = resolution;
     return nn::planned_pictures(in_precision(s, loss), other);
   };
-  q.recomputes = q.validates = false;
+  q.validates = false;
   q.workers = workers;
   return q;
 }

@@ -10,6 +10,7 @@
 #include "nn/data/loader.h"
 #include "nn/data/sources/captioned_images.h"
 #include "nn/eval_mode.h"
+#include "nn/parallel/communicator.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/diffusion/diffusion_memory.h"
 #include "samples/papilio/models/model_lines.h"
@@ -18,6 +19,7 @@
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/report/report_page.h"
 #include "samples/papilio/run/optimization.h"
+#include "samples/papilio/run/ranks.h"
 #include "samples/papilio/run/training.h"
 #include "samples/papilio/run/training_end.h"
 #include "samples/report/pages/run_report.h"
@@ -87,22 +89,32 @@ std::string DiffusionRun::settle() {
                                             subject_.batches, parts_.workers, s.training);
   question.samples = subject_.data->size();
   memory_ = settle_memory(options(), question, s.training, s.out);
+  if (!subject_.settings.validation.prompts.empty()) {
+    pictures_.emplace(subject_.settings.validation, subject_.pipeline, subject_.batches.side);
+    add_pictures(memory_, pictures_->bytes());
+  }
+  const int64_t samples = s.training.batch_size * s.training.accumulate;
   return nn::trainable_parameters_line(subject_.model) + '\n' +
+         (subject_.settings.scale_lr ? str("rate ", short_number(s.training.lr), ": ",
+                                           short_number(s.training.lr / double(samples)),
+                                           " of a sample times ", samples, " (--scale-lr)\n")
+                                     : "") +
          plan_line(question.what, s.training, memory_);
 }
 
 TrainingJob DiffusionRun::job() {
-  Fit fit = fit_by_loss(subject_.model, settings().training, subject_.loss);
-  if (subject_.end_step) {
-    fit = [fit, end_step = subject_.end_step](nn::Loader& loader, nn::Optimizer& optimizer,
-                                              nn::FitOptions options) {
-      options.on_step = [&end_step, after = options.on_step](const nn::StepReport& r) {
-        end_step();
-        return after(r);
-      };
-      fit(loader, optimizer, options);
+  const Fit fit = [this, steps = fit_by_loss(subject_.model, settings().training, subject_.loss)](
+                      nn::Loader& loader, nn::Optimizer& optimizer, nn::FitOptions options) {
+    options.on_step = [this, average = options.average,
+                       after = options.on_step](const nn::StepReport& r) {
+      if (subject_.end_step) subject_.end_step();
+      const bool goes_on = after(r);
+      after_step(r.step, average, false);
+      return goes_on;
     };
-  }
+    if (options.first_step > 0) after_step(options.first_step, options.average, true);
+    steps(loader, optimizer, options);
+  };
   return {.model = subject_.model,
           .fit = fit,
           .evaluate = {},
@@ -111,6 +123,25 @@ TrainingJob DiffusionRun::job() {
           .steps = subject_.settings.steps,
           .samples = "pictures",
           .model_lines = pipeline_lines(subject_.pipeline)};
+}
+
+void DiffusionRun::after_step(int64_t step, nn::ModelAverage* average, bool resumed) {
+  if (!is_first_rank()) return;
+  const RunSettings& s = settings();
+  const int64_t every = s.training.checkpoint_steps;
+  const bool saves = subject_.save_step && !resumed &&
+                     (step == subject_.settings.steps || (every > 0 && step % every == 0));
+  const bool makes = pictures_ && pictures_->due_at(step);
+  if (!saves && !makes) return;
+  const nn::Busy busy(ranks());
+  std::optional<nn::ModelAverage::Shown> shown;
+  if (average != nullptr) shown.emplace(*average);
+  try {
+    if (saves) subject_.save_step(s.out, step);
+    if (makes) pictures_->make(s.out, step, resumed, s.common.progress());
+  } catch (const Error& e) {  // the training is none the worse for it
+    warn(options(), {str("step ", step, ": ", e.what())});
+  }
 }
 
 // Latents of noise: weights that are not finite give no finite answer to any.
@@ -130,6 +161,10 @@ bool DiffusionRun::gives_numbers() {
 void DiffusionRun::add_results(nlohmann::json& results) {
   results["samples"] = subject_.data->size();
   results["memory_plan"] = memory_.json();
+  nlohmann::json pictures = nlohmann::json::array();
+  for (const std::filesystem::path& file : validation_files(settings().out))
+    pictures.push_back(file.lexically_relative(settings().out).string());
+  results["validation_pictures"] = pictures;
 }
 
 void DiffusionRun::fill_report(report::RunReport& page, const TrainingEnd&) {
@@ -137,6 +172,7 @@ void DiffusionRun::fill_report(report::RunReport& page, const TrainingEnd&) {
   nn::DiffusionPipeline& pipeline = subject_.pipeline;
   page.samples = "pictures";
   page.cross_entropy = page.training_is_harder = false;  // the error of the noise
+  if (pictures_) page.pictures = pictures_->report(settings().out);
   report_command(page, options(), words(),
                  str("Model: Stable Diffusion; parameters: UNet ", count(*pipeline.unet), ", VAE ",
                      count(*pipeline.vae), ", text encoder ", count(*pipeline.text_encoder), '.'),

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,7 +18,9 @@
 #include "nn/diffusion/pipeline.h"
 #include "nn/train/fit.h"
 #include "nn/train/memory_plan.h"
+#include "nn/train/model_average.h"
 #include "samples/papilio/data/training_data.h"
+#include "samples/papilio/diffusion/validation_pictures.h"
 #include "samples/papilio/options/diffusion_options.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/run/memory.h"
@@ -51,7 +54,9 @@ struct DiffusionSubject {
   nn::PlannedPictures batches;  // what `data` holds
   nn::Loss loss;
   WriteFolder save;
-  std::function<void()> end_step = {};           // called after each step, at all ranks
+  std::function<void()> end_step = {};  // called after each step, at all ranks
+  // Called by the first rank when a checkpoint is due, with the run's folder; may be null.
+  std::function<void(const std::filesystem::path& out, int64_t step)> save_step = {};
   const boft::AdapterModel* adapters = nullptr;  // the UNet's, if it has any
 };
 
@@ -60,6 +65,9 @@ class DiffusionRun final : public TrainingRun {
   DiffusionRun(TrainingCommand command, DiffusionSubject subject);
 
  private:
+  // What the first rank does behind a step. `resumed`: with the one that the run goes on from.
+  void after_step(int64_t step, nn::ModelAverage* average, bool resumed);
+
   nn::Module& model() override { return subject_.model; }
   const boft::AdapterModel* adapters() override { return subject_.adapters; }
   std::string settle() override;
@@ -72,6 +80,7 @@ class DiffusionRun final : public TrainingRun {
   DiffusionSubject subject_;
   TrainingData parts_;
   RunMemory memory_;
+  std::optional<ValidationPictures> pictures_;
 };
 
 }  // namespace papilio::cli

@@ -63,6 +63,11 @@ Options declare(Settings& s) {
   options.section("The model");
   options.add("adapter", &s.folders.adapter, "DIR",
               "adapter folder for the UNet, or one with unet, text_encoder and controlnet in it");
+  options
+      .add("adapter-step", &s.folders.adapter_step, "N",
+           "the adapters of that step (unet/N/NAME, text_encoder/N/NAME)")
+      .range(1)
+      .default_is("the result, or the last step");
   options.add("text-encoder-adapter", &s.folders.text_encoder_adapter, "DIR",
               "adapter folder for the text encoder");
   options
@@ -128,6 +133,7 @@ int generate_pictures(const Words& words) {
   Settings s;
   Options options = declare(s);
   if (!options.parse(words)) return 0;
+  options.applies_when(!s.folders.adapter.empty(), {&s.folders.adapter_step}, "--adapter");
   const Device device = device_of(s.common);
   check_out(s);
   set_threads(s.common);

@@ -20,6 +20,11 @@ struct Asked {
   int64_t batch, height, width;
 };
 
+Asked asked_by(const nn::DiffusionPipeline& pipeline, const PictureSettings& s) {
+  const int64_t side = pipeline.default_side();
+  return {s.batch_size, s.height > 0 ? s.height : side, s.width > 0 ? s.width : side};
+}
+
 // The most bytes at once of the text encoder and the UNet, and of the VAE behind them.
 struct Needed {
   size_t denoising = 0, decoding = 0;
@@ -77,11 +82,14 @@ Asked what_would_fit(nn::DiffusionPipeline& pipeline, Asked asked, const Picture
 
 }  // namespace
 
+size_t picture_bytes(nn::DiffusionPipeline& pipeline, const PictureSettings& s) {
+  return needed_for(pipeline, asked_by(pipeline, s), s).most();
+}
+
 void check_picture_memory(nn::DiffusionPipeline& pipeline, int64_t count,
                           const PictureSettings& s) {
-  const int64_t side = pipeline.default_side();
-  const Asked asked{std::min(count, s.batch_size), s.height > 0 ? s.height : side,
-                    s.width > 0 ? s.width : side};
+  Asked asked = asked_by(pipeline, s);
+  asked.batch = std::min(count, asked.batch);
   const Needed needed = needed_for(pipeline, asked, s);
   const AvailableMemory there = available_memory(pipeline.device());
   if (needed.most() <= there.bytes) return;

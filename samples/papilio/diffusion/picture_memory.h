@@ -1,6 +1,7 @@
 // Whether pictures that are asked for find room.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "nn/diffusion/pipeline.h"
@@ -14,5 +15,8 @@ namespace papilio::cli {
 // make_pictures does.
 void check_picture_memory(nn::DiffusionPipeline& pipeline, int64_t count,
                           const PictureSettings& settings);
+
+// The most bytes that making settings.batch_size of them takes at once beside the weights.
+size_t picture_bytes(nn::DiffusionPipeline& pipeline, const PictureSettings& settings);
 
 }  // namespace papilio::cli

@@ -143,7 +143,7 @@ int train_pipeline(const Words& words) {
   Options options = declare(s);
   if (!options.parse(words)) return 0;
   RunSettings& run = s.run;
-  settle_diffusion_training(options, run.training);
+  settle_diffusion_training(options, s.diffusion, run.training);
   check_ranks(run.training);
   const Device device = device_of(run.common);
   set_threads(run.common);

@@ -7,8 +7,8 @@
 
 #include "nn/models/light_controlnet.h"
 #include "samples/papilio/models/model.h"
+#include "samples/papilio/models/part_adapters.h"
 #include "samples/papilio/output/table.h"
-#include "samples/papilio/run/folder_kind.h"
 #include "samples/papilio/run/old_result.h"
 #include "samples/papilio/run/run_folder.h"
 #include "tensor/available_memory.h"
@@ -80,11 +80,13 @@ LoadedPipeline load_pipeline(const PipelineFolders& folders) {
   warn_of_old_result(folders.model, loaded.warnings);
   nn::DiffusionPipeline& pipeline = loaded.pipeline;
   const fs::path adapter = folders.adapter, control = adapter / "controlnet";
-  const bool several = !folders.adapter.empty() && is_pipeline_adapter_folder(adapter);
+  PartAdapters parts;
+  if (!folders.adapter.empty()) parts = part_adapters(adapter, folders.adapter_step);
+  const bool several = !parts.empty();
   fs::path unet = adapter, text = folders.text_encoder_adapter;
   if (several) {
-    unet = part_adapter(adapter, "unet");
-    if (text.empty()) text = part_adapter(adapter, "text_encoder");
+    unet = parts.unet;
+    if (text.empty()) text = parts.text_encoder;
   }
   const auto put = [&](nn::Module& part, const fs::path& folder) {
     return folder.empty() ? nullptr

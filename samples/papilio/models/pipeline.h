@@ -1,6 +1,7 @@
 // A Stable Diffusion folder with its adapters and its control, ready to use.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@ struct PipelineFolders {
   std::string adapter = {};  // the UNet's, or a folder with unet, text_encoder and controlnet in it
   std::string text_encoder_adapter = {}, controlnet = {};
   std::string variant = {}, scheduler = {};  // nn::PipelineOptions
+  int64_t adapter_step = 0;  // of a folder with adapters of several steps; 0: the result's
   bool ignore_unused = false;
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
 #include "samples/papilio/options/rank_options.h"
 #include "samples/papilio/options/text_options.h"
@@ -31,6 +32,13 @@ std::string default_in_pipeline(T PipelineDefaults::*option, bool (*has)(const M
   return joined(texts, ", ");
 }
 
+// The prompt's first.
+std::vector<Options::Handle> validation_options(const ValidationSettings& s, bool steered) {
+  std::vector<Options::Handle> all{&s.prompts, &s.steps, &s.pictures, &s.inference_steps, &s.seed};
+  if (steered) all.emplace_back(&s.images);
+  return all;
+}
+
 template <auto field>
 bool has(const Method& method) {
   return std::ranges::count(method.options, Method::Field(field)) > 0;
@@ -42,22 +50,78 @@ void add_diffusion_training(Options& options, DiffusionSettings& s, TrainingSett
   options.section("Training");
   options.add("max-train-steps", &s.steps, "N", "steps of the optimiser").range(1, 1e9);
   add_batch_options(options, t);
+  add_recompute(options, t);
+  options
+      .flag("gradient-checkpointing", s.gradient_checkpointing,
+            "what the guides call --recompute blocks")
+      .line_only();
   add_rate_options(options, t);
   options.flag("use-8bit-adam", t.use_8bit_adam,
                "AdamW's moments in 8 bits, as bitsandbytes has them: a quarter of their memory");
+  options
+      .flag("scale-lr", s.scale_lr,
+            "--lr is that of one sample: times --batch-size (of all processes) and --accumulate it "
+            "is the rate, which run.toml has")
+      .line_only();
   add_memory_limit(options, t);
-  add_fit_memory(options, t);
+  add_fit_memory(options, t, ", and compute blocks again (--recompute) if that is not enough");
   options
       .add("snr-gamma", &s.snr_gamma, "G",
            "weigh each timestep's error by min(SNR, G) / SNR (arXiv 2303.09556); 0: all alike")
       .range(0);
   add_rank_options(options, t);
   add_checkpoint_options(options, t);
+  options.flag("push-to-hub", s.push_to_hub, "").line_only();
 }
 
-void settle_diffusion_training(Options& options, const TrainingSettings& t) {
+void settle_diffusion_training(Options& options, DiffusionSettings& s, TrainingSettings& t) {
   settle_rank_options(options, t);
   options.name_if_given({&t.use_8bit_adam});
+  check<UsageError>(!s.push_to_hub,
+                    "--push-to-hub: nothing here talks to a network; huggingface-cli upload REPO "
+                    "OUT sends the run's folder when it is done");
+  if (s.gradient_checkpointing) {
+    check<UsageError>(
+        options.origin(&t.recompute) != Options::Origin::line || t.recompute == "blocks",
+        "--gradient-checkpointing: is --recompute blocks, and the line has "
+        "--recompute ",
+        t.recompute);
+    t.recompute = "blocks";
+  }
+  if (s.scale_lr) t.lr *= double(t.batch_size * t.accumulate);
+}
+
+void add_validation(Options& options, ValidationSettings& s, bool steered) {
+  options.section("Pictures while it trains");
+  options
+      .add("validation-prompt", &s.prompts, "TEXT",
+           "make pictures of it as the run goes on; may be given several times")
+      .text();
+  if (steered)
+    options.add("validation-image", &s.images, "FILE",
+                "what steers them (PNG, JPEG): one for each prompt, or one for all");
+  options.add("validation-steps", &s.steps, "N", "every N steps").range(1, 1e9);
+  options.add("num-validation-images", &s.pictures, "N", "of each prompt").range(1, 1000);
+  options
+      .add("num-inference-steps", &s.inference_steps, "N", "of the scheduler, for these pictures")
+      .range(1, 1e5);
+  options
+      .add("validation-seed", &s.seed, "N",
+           "of the noise that a prompt's first picture begins with; each other one's is one higher")
+      .range(0);
+  for (const Options::Handle shown : validation_options(s, steered))
+    options.option(shown).may_differ_on_resume();
+}
+
+void settle_validation(Options& options, const ValidationSettings& s, bool steered) {
+  const std::vector<Options::Handle> all = validation_options(s, steered);
+  options.applies_when(!s.prompts.empty(), {all.begin() + 1, all.end()}, "--validation-prompt");
+  if (s.prompts.empty()) options.option(all[0]).applies = false;
+  if (!steered || s.prompts.empty()) return;
+  check<UsageError>(!s.images.empty(), "--validation-image: expected with --validation-prompt");
+  check<UsageError>(s.images.size() == 1 || s.images.size() == s.prompts.size(),
+                    "--validation-image: expected one for all prompts, or one for each of ",
+                    s.prompts.size(), ", got ", s.images.size());
 }
 
 void add_diffusion_method(Options& options, DiffusionMethod& s, const std::string& targets,
@@ -92,7 +156,6 @@ void add_diffusion_method(Options& options, DiffusionMethod& s, const std::strin
 }
 
 void settle_diffusion_method(Options& options, DiffusionMethod& s, TrainingSettings& training) {
-  settle_diffusion_training(options, training);
   const Method& method = method_of(s);
   const auto& [block_num, dropout, bias] = method.in_pipeline;
   if (!options.given(&s.block_size) && !options.given(&s.block_num)) s.block_num = block_num;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "samples/papilio/options/method_options.h"
 #include "samples/papilio/options/options.h"
@@ -10,18 +11,38 @@
 
 namespace papilio::cli {
 
+// Pictures that are made while a pipeline is adapted, to see what it has learned so far.
+struct ValidationSettings {
+  std::vector<std::string> prompts = {};
+  std::vector<std::string> images = {};  // that steer it, one for all prompts or one for each
+  int64_t steps = 100;                   // of training between them
+  int64_t pictures = 4;                  // of each prompt
+  int64_t inference_steps = 25;          // of the scheduler
+  int64_t seed = 0;
+};
+
 struct DiffusionSettings {
   int64_t steps = 1000;    // of the optimiser
   int64_t resolution = 0;  // pixels of a side; 0: the pipeline's own
   bool center_crop = false;
   double hflip = 0, caption_dropout = 0, snr_gamma = 0;
+  // The guides' words: the rate is one of a sample, blocks are computed again, a hub is asked for.
+  bool scale_lr = false, gradient_checkpointing = false, push_to_hub = false;
+  ValidationSettings validation = {};
 };
 
 // The options of training; the defaults are those that the settings have.
 void add_diffusion_training(Options& options, DiffusionSettings& settings,
                             TrainingSettings& training);
-// Settles them: run.toml does not name what a run before an option does not have.
-void settle_diffusion_training(Options& options, const TrainingSettings& training);
+// Settles them: run.toml does not name what a run before an option does not have. Throws UsageError
+// for what means nothing together, or nothing here.
+void settle_diffusion_training(Options& options, DiffusionSettings& settings,
+                               TrainingSettings& training);
+
+// The options of pictures while it trains; `steered`: by a picture, as a ControlNet is.
+void add_validation(Options& options, ValidationSettings& settings, bool steered);
+// Throws UsageError for what means nothing together.
+void settle_validation(Options& options, const ValidationSettings& settings, bool steered);
 
 // The method, and the pipeline's parts that it adapts.
 struct DiffusionMethod : MethodSettings {

@@ -68,14 +68,18 @@ void add_fit_memory(Options& options, TrainingSettings& s, const std::string& be
       .line_only();
 }
 
-void add_memory_options(Options& options, TrainingSettings& s) {
-  add_batch_options(options, s);
+void add_recompute(Options& options, TrainingSettings& s) {
   options
       .add("recompute", &s.recompute, "WHAT",
            "to compute again in the backward pass instead of keeping it: off, blocks (least "
            "memory, a third more time) or selective (each block's MLP); the bits are the same")
       .choices({"off", "blocks", "selective"})
       .may_differ_on_resume();
+}
+
+void add_memory_options(Options& options, TrainingSettings& s) {
+  add_batch_options(options, s);
+  add_recompute(options, s);
   options
       .add("optimizer", &s.optimizer, "NAME",
            "adamw, adamw8bit (its moments in 8 bits, as bitsandbytes has them) or sgd")

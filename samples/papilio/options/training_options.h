@@ -40,6 +40,8 @@ void add_checkpoint_options(Options& options, TrainingSettings& settings);
 void add_memory_limit(Options& options, TrainingSettings& settings);
 // --fit-memory; `besides` ends what it says that it does.
 void add_fit_memory(Options& options, TrainingSettings& settings, const std::string& besides = "");
+// --recompute.
+void add_recompute(Options& options, TrainingSettings& settings);
 // The options that memory depends on: the batch's, recomputation, the optimiser.
 void add_memory_options(Options& options, TrainingSettings& settings);
 std::vector<Options::Handle> memory_options(const TrainingSettings& settings);

@@ -40,6 +40,7 @@ std::vector<Part> parts_of(const RunMemory& memory) {
                           {"gradients", p.gradients}, {"activations", p.activations},
                           {"workspace", p.workspace}, {memory.samples, p.batches}};
   if (p.exchange > 0) parts.emplace_back("exchange", p.exchange);
+  if (memory.pictures > 0) parts.emplace_back("validation pictures", memory.pictures);
   return parts;
 }
 
@@ -217,6 +218,17 @@ RunMemory plan_memory(const MemoryQuestion& q) {
     memory.sharing = 1;
   }
   return memory;
+}
+
+void add_pictures(RunMemory& memory, size_t bytes) {
+  const size_t step = memory.plan.activations + memory.plan.workspace;
+  memory.pictures = std::max(bytes, step) - step;
+  const size_t rest = memory.needed - step;
+  memory.needed += memory.pictures;
+  check<OutOfMemoryError>(memory.fits(), "--validation-prompt: making a picture takes ",
+                          bytes_text(bytes), " beside the run's ", bytes_text(rest), "; there are ",
+                          bytes_text(memory.available), " (", memory.bound,
+                          "); a smaller --resolution takes less");
 }
 
 std::vector<std::string> what_would_fit(const MemoryQuestion& q) {

@@ -24,6 +24,7 @@ struct RunMemory {
   std::string bound;     // of `available`: "free memory", "cgroup limit", "--memory"
   std::string samples;   // what batches hold: "images", "sequences"
   int sharing = 1;       // ranks that have as much each
+  size_t pictures = 0;   // bytes that pictures between the steps take more than a step
 
   bool fits() const { return needed <= available; }
   // "6.4 GB of 21.7 GB: weights 0.1, optimiser 0.0, ..."
@@ -60,6 +61,11 @@ RunMemory plan_memory(const MemoryQuestion& question);
 // ...", said before the first step.
 std::string plan_line(const std::string& what, const TrainingSettings& settings,
                       const RunMemory& memory);
+
+// Between the steps the run makes pictures, which take so many bytes beside what it keeps: what
+// that is more than a step counts from here on. Throws OutOfMemoryError, with the numbers, if there
+// is not as much.
+void add_pictures(RunMemory& memory, size_t bytes);
 
 // What a run that does not fit could be instead: "--batch-size 16 --accumulate 4 (6.4 GB)", a line
 // each.

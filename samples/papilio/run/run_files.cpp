@@ -1,5 +1,7 @@
 #include "samples/papilio/run/run_files.h"
 
+#include <algorithm>
+#include <cctype>
 #include <iterator>
 #include <set>
 #include <system_error>
@@ -71,7 +73,33 @@ Paths model_folders(const fs::path& out) {
   return folders;
 }
 
+// Whether a file's name inside the run's folder is unet/200/NAME/adapter_...
+bool of_step(const fs::path& name) {
+  const std::vector<fs::path> parts(name.begin(), name.end());
+  if (parts.size() != 4 || (parts[0] != "unet" && parts[0] != "text_encoder")) return false;
+  const std::string step = parts[1].string();
+  return std::ranges::all_of(step, [](unsigned char c) { return std::isdigit(c) != 0; }) &&
+         (parts[3] == "adapter_config.json" || parts[3] == "adapter_model.safetensors");
+}
+
 }  // namespace
+
+Paths validation_pictures(const fs::path& out) {
+  Paths files = beginning_with(out / kValidationFolder, "step-");
+  std::erase_if(files, [](const fs::path& file) { return file.extension() != ".png"; });
+  return files;
+}
+
+Paths step_adapters(const fs::path& out) {
+  Paths files;
+  for (const char* part : {"unet", "text_encoder"}) {
+    std::error_code ignored;
+    if (!fs::is_directory(out / part, ignored)) continue;
+    for (const fs::path& file : files_in(out / part))
+      if (of_step(file.lexically_relative(out))) add_file(files, file);
+  }
+  return files;
+}
 
 Paths files_in(const fs::path& folder) {
   Paths files;
@@ -91,7 +119,8 @@ Paths result_files(const fs::path& out) {
   for (const char* name : kFigures) add_file(files, out / name);
   for (const fs::path& shard : beginning_with(out, "model-0")) add_file(files, shard);
   for (const fs::path& folder : model_folders(out))
-    for (const fs::path& file : files_in(folder)) add_file(files, file);
+    for (const fs::path& file : files_in(folder))
+      if (!of_step(file.lexically_relative(out))) add_file(files, file);
   return files;
 }
 
@@ -104,6 +133,8 @@ Paths run_files(const fs::path& out) {
   const nn::Checkpoints checkpoints(out / kCheckpoints);
   for (const fs::path& file : checkpoints.files()) add_file(files, file);
   add_file(files, checkpoints.best());
+  for (const fs::path& picture : validation_pictures(out)) add_file(files, picture);
+  for (const fs::path& file : step_adapters(out)) add_file(files, file);
   return files;
 }
 
@@ -137,7 +168,8 @@ std::string written_in(const fs::path& out) {
   for (const char* name : kModelFolders) add(std::string(name) + '/');
   for (const char* name : kFigures) add(name);
   for (const char* name : kLogs) add(name);
-  for (const char* name : {kTensorboard, kCheckpoints}) add(std::string(name) + '/');
+  for (const char* name : {kTensorboard, kValidationFolder, kCheckpoints})
+    add(std::string(name) + '/');
   add(kRunSettings);
   return joined(names, ", ");
 }

@@ -12,6 +12,12 @@ using Paths = std::vector<std::filesystem::path>;
 // The figures of a run beside its result.
 inline constexpr const char* kResults = "results.json";
 
+// Pictures that a run of a diffusion model makes on its way: validation/step-00000100-0.png.
+inline constexpr const char* kValidationFolder = "validation";
+Paths validation_pictures(const std::filesystem::path& out);
+// Adapters of steps on the way, where PEFT's guides look for them: of unet/200/NAME/ the files.
+Paths step_adapters(const std::filesystem::path& out);
+
 // A result's files that are there, its configurations first; what else a run leaves; both.
 Paths result_files(const std::filesystem::path& out);
 Paths run_files(const std::filesystem::path& out);

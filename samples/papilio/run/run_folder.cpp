@@ -99,7 +99,9 @@ bool holds_adapter(const fs::path& folder) {
 // the other kind in any case.
 void check_output_folder(const fs::path& folder, ResultKind kind, bool overwrite) {
   check<UsageError>(!folder.empty(), "--out: expected a folder's name, got \"\"");
-  const bool model = holds_model(folder), adapter = holds_adapter(folder);
+  // Adapters of steps without a checkpoint beside them are no killed run's of ours.
+  const bool steps = !holds_checkpoints(folder) && !step_adapters(folder).empty();
+  const bool model = holds_model(folder), adapter = holds_adapter(folder) || steps;
   const bool other = kind == ResultKind::model ? adapter : model;
   check<UsageError>(!other, "--out: ", folder.string(), " holds ", model ? "a model" : "an adapter",
                     "; choose another folder");
@@ -290,7 +292,9 @@ void begin_run_folder(const fs::path& out) {
     else  // it marks an old result all the same
       write_file_atomically(out / kResultSettings, "");
   }
+  const Paths steps = step_adapters(out);
   for (const fs::path& file : run_files(out)) must_remove(file);
+  for (const fs::path& file : steps) remove_empty(file.parent_path(), out);
   remove_half_written(out);
   nn::Checkpoints(out / "checkpoints").clear();
 }

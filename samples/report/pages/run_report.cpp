@@ -1,6 +1,8 @@
 #include "samples/report/pages/run_report.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "samples/report/pages/run_adapter.h"
 #include "samples/report/pages/run_classes.h"
 #include "samples/report/svg/axis.h"
+#include "samples/report/svg/grids.h"
 #include "samples/report/svg/lines.h"
 #include "samples/report/svg/text.h"
 #include "tensor/text.h"
@@ -142,6 +145,24 @@ void add_texts(Document& page, const std::vector<TextReport>& texts) {
   }
 }
 
+void add_pictures(Document& page, const std::vector<PicturesReport>& all) {
+  if (all.empty()) return;
+  page.section("pictures", "What it makes, step by step");
+  constexpr size_t kColumns = 4;
+  std::vector<std::string> steps;
+  for (const PicturesReport& one : all) {
+    ImageGrid grid{.title = one.title,
+                   .columns = int(std::min(kColumns, one.pictures.size())),
+                   .tile = 96,
+                   .framed = true};
+    for (const Picture& picture : one.pictures) grid.tiles.emplace_back(picture, Matrix(), "");
+    steps.push_back(render(grid));
+  }
+  page.figure(steps, "Pictures of \u201c" + escape(all.back().note) +
+                         "\u201d. A step\u2019s first picture begins with the same noise as every "
+                         "other step\u2019s first one, and so on: what differs was learned.");
+}
+
 void add_making(Document& page, const RunReport& run) {
   if (run.command_lines.empty() && run.settings.empty() && run.environment.empty()) return;
   page.section("making", "How this was made");
@@ -160,6 +181,7 @@ std::string render(const RunReport& run) {
   add_summary(page, run);
   add_curves(page, run);
   add_texts(page, run.texts);
+  add_pictures(page, run.pictures);
   add_classes(page, run);
   add_worst(page, run);
   add_attention(page, run);

@@ -38,6 +38,12 @@ struct TextReport {
   std::string title = {}, text = {};
 };
 
+// Pictures that the model made at one time.
+struct PicturesReport {
+  std::string title = {}, note = {};  // "step 100", and what they are to show
+  std::vector<Picture> pictures = {};
+};
+
 struct AdaptedLayerReport {
   std::string path = {};
   int64_t inputs = 0, outputs = 0;
@@ -83,6 +89,7 @@ struct RunReport {
 
   std::string samples = "images";  // what the data are made of
   std::vector<TextReport> texts = {};
+  std::vector<PicturesReport> pictures = {};  // the first ones first
 
   std::string part = {};  // of the data that was evaluated: "test"; empty: nothing was
   int64_t images = 0;

@@ -10,45 +10,13 @@
 #include "tensor/files/safetensors.h"
 #include "tests/nn/diffusion/drawn_pictures.h"
 #include "tests/nn/models/golden_diffusion.h"
+#include "tests/samples/papilio/diffusion/diffusion_place.h"
 #include "tests/samples/papilio/program.h"
 
 using namespace papilio;
 namespace fs = std::filesystem;
+using Place = test::DiffusionPlace;
 using test::words;
-using test::Workplace;
-
-namespace {
-
-// A place with the tiny pipeline `sd`, three pictures of a subject in `own`, and pictures with
-// captions and conditioning pictures in `shapes`.
-struct Place : Workplace {
-  Place() {
-    fs::copy(test::golden_diffusion("sd15"), *this / "sd", fs::copy_options::recursive);
-    test::write_captioned(*this / "own", 3, 16);
-    fs::remove(*this / "own/metadata.jsonl");
-    test::write_captioned(*this / "shapes", 6, 16, true);
-  }
-  // Four steps, unless more is said.
-  std::vector<std::string> dreambooth(const std::string& rest,
-                                      const std::string& steps = "4") const {
-    std::vector<std::string> line = words("dreambooth sd --instance-data-dir own --lr 1e-2 " +
-                                          rest + " --max-train-steps " + steps);
-    line.insert(line.end(), {"--instance-prompt", "a sks square"});
-    return line;
-  }
-  nn::Image picture(const std::string& out, const std::string& rest) const {
-    json(words("generate " + rest + " --prompt square --steps 2 --overwrite --out " + out));
-    return nn::read_image(*this / (out + "/0.png"));
-  }
-  // Behind the checkpoint of that step nothing was written.
-  void forget_behind(const std::string& out, const std::string& newest,
-                     const std::vector<std::string>& result) const {
-    fs::remove(*this / (out + "/checkpoints/step-0000000" + newest + ".safetensors"));
-    for (const std::string& name : result) fs::remove_all(*this / (out + '/' + name));
-  }
-};
-
-}  // namespace
 
 TEST_CASE("dreambooth: every method trains, and what it writes changes the picture") {
   const Place at;
@@ -307,6 +275,20 @@ TEST_CASE("dreambooth, controlnet, train on captions: what cannot be is said in 
             "--layers-to-transform: has a meaning only with an image classifier"},
            {"dreambooth sd --instance-data-dir own --instance-prompt x --resolution 15", 2,
             "--resolution: expected a multiple of 2, pixels of a latent, got 15"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --push_to_hub", 2,
+            "--push-to-hub: nothing here talks to a network; huggingface-cli upload REPO OUT sends "
+            "the run's folder when it is done"},
+           {"controlnet sd --data shapes --push-to-hub", 2, "--push-to-hub: nothing here talks"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --gradient-checkpointing "
+            "--recompute off",
+            2, "--gradient-checkpointing: is --recompute blocks, and the line has --recompute off"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --validation-steps 5", 2,
+            "--validation-steps: has a meaning only with --validation-prompt"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --adapter-name ../x", 2,
+            "--adapter-name: expected a name of 1 to 200 letters"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --method full "
+            "--adapter-name x",
+            2, "--adapter-name: has a meaning only with an adapter"},
            {"dreambooth own --instance-data-dir own --instance-prompt x", 1,
             "own: holds no model_index.json"},
            {"controlnet sd --data own", 1, "own: holds no metadata.jsonl or metadata.csv"},

@@ -1,6 +1,7 @@
 // The memory of diffusion runs: planned, refused, fitted.
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -48,7 +49,11 @@ TEST_CASE("a plan is within a tenth of what runs of diffusion take") {
                    "--resolution 64 --ema 0.9 --out c"),
         words("controlnet sd --data shapes -n 2 --dropout 0 --max-train-steps 2 --batch-size 16 "
               "--resolution 64 --out d"),
-        words("train --data shapes --max-train-steps 2 --batch-size 24 --resolution 32 --out e")}) {
+        words("train --data shapes --max-train-steps 2 --batch-size 24 --resolution 32 --out e"),
+        dreambooth("-n 2 --dropout 0 --max-train-steps 2 --batch-size 4 --resolution 64 "
+                   "--gradient-checkpointing --out f"),
+        dreambooth("-n 2 --dropout 0 --max-train-steps 2 --resolution 64 --gradient-checkpointing "
+                   "--validation-prompt x --validation-steps 1 --num-inference-steps 2 --out g")}) {
     CAPTURE(line[0]);
     const auto run = at.json(line);
     const auto planned = run["memory_plan"]["needed"].get<double>(),
@@ -90,6 +95,44 @@ TEST_CASE("a diffusion run that would take more memory than it may says what wou
   CHECK(none.code == 1);
   CHECK_MESSAGE(none.err.find("Not even one picture at a time fits") != std::string::npos,
                 none.err);
+}
+
+TEST_CASE("blocks that are computed again take less, and a run that needs it is told so") {
+  const Place at;
+  const std::string line = "-n 2 --dropout 0 --max-train-steps 1 --resolution 64 ";
+  const auto peak = [&](const std::string& out, const std::string& more) {
+    return at.json(dreambooth(line + more + " --out " + out))["peak_memory_bytes"].get<double>();
+  };
+  const double off = peak("a", ""), selective = peak("b", "--recompute selective"),
+               blocks = peak("c", "--recompute blocks");
+  CHECK(blocks < selective);
+  CHECK(selective < off);
+  const auto plan = at.json(dreambooth(line + "--out d"))["memory_plan"];
+  const std::string limit =
+      "--memory " + std::to_string((plan["needed"].get<double>() - 1e3) / 1e9) + " --fit-memory";
+  const Outcome chosen = at.run(dreambooth(line + "--out e " + limit));
+  CHECK_MESSAGE(chosen.code == 0, chosen.err);
+  CHECK_MESSAGE(chosen.err.find(" --recompute ") != std::string::npos, chosen.err);
+}
+
+TEST_CASE("pictures while a run trains are planned too") {
+  const Place at;
+  const std::string line =
+      "-n 2 --dropout 0 --max-train-steps 1 --resolution 64 --recompute blocks ";
+  const std::string pictures = "--validation-prompt x ";
+  const auto plain = at.json(dreambooth(line + "--out a"))["memory_plan"],
+             seen = at.json(dreambooth(line + pictures + "--out b"))["memory_plan"];
+  CHECK(seen["needed"] > plain["needed"]);
+  CHECK(seen["parts"]["validation pictures"] ==
+        seen["needed"].get<int64_t>() - plain["needed"].get<int64_t>());
+  const std::string limit =
+      "--memory " + std::to_string((plain["needed"].get<double>() + 1e3) / 1e9);
+  at.json(dreambooth(line + limit + " --out c"));
+  const Outcome refused = at.run(dreambooth(line + pictures + limit + " --out d"));
+  CHECK(refused.code == 1);
+  CHECK_MESSAGE(
+      refused.err.find("--validation-prompt: making a picture takes ") != std::string::npos,
+      refused.err);
 }
 
 TEST_CASE("planning the memory of a new pipeline leaves its random numbers and latents alone") {

@@ -94,6 +94,20 @@ TEST_CASE("ranks: diffusion models learn as in one process, in parts the same bi
   CHECK(std::distance(fs::directory_iterator(at / "class"), fs::directory_iterator()) == 4);
 }
 
+TEST_CASE("ranks: pictures while several train are made by one, and change nothing") {
+  if (*mpirun == '\0') return;
+  const Place at;
+  at.json_of(2, kControlnet + "--out plain");
+  const auto seen =
+      at.json_of(2, kControlnet +
+                        "--validation-prompt square --validation-image shapes/c0.png "
+                        "--validation-steps 2 --num-validation-images 1 --num-inference-steps 2 "
+                        "--adapter-name one --out seen");
+  CHECK(seen["validation_pictures"].size() == 2);
+  fs::remove_all(at / "seen/unet/one");
+  CHECK(at.weights("seen") == at.weights("plain"));
+}
+
 TEST_CASE("ranks: a diffusion run of several speaks once") {
   if (*mpirun == '\0') return;
   const Place at;

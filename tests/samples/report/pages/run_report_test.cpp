@@ -88,6 +88,8 @@ RunReport full_page(size_t classes) {
   run.adapter.coordinates = 16;
   run.adapter.row_angles_before = run.adapter.row_angles_after = {10, 20, 90};
   run.settings = run.environment = {{kHostile, kHostile}};
+  const Picture picture{.png = "\x89PNG"};
+  run.pictures = {{kHostile, kHostile, {picture, picture}}, {"step 200", kHostile, {picture}}};
   return run;
 }
 
