@@ -5,9 +5,10 @@
 
 Rows: an adapter that papilio trained on both parts of a tiny pipeline, put on Diffusers' models by PEFT: the UNet's output,
 the loss and the gradients of what trains, as max |a - b| / max |b|; then the same of the adapter that PEFT makes of it in
-three steps of AdamW (back). Fails above 1e-5 (gradients: 1e-4) and if an adapter changes nothing.
+three steps of AdamW (back). Then the folders of the guides. Fails above 1e-5 (gradients: 1e-4) and if an adapter changes nothing.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -64,10 +65,11 @@ def make_batch(path, pipeline):
 class Theirs:
     """Diffusers' pipeline with adapters on both parts."""
 
-    def __init__(self, adapters, trainable=True):
+    def __init__(self, adapters, trainable=True, place="", adapter_name="default"):
         self.pipeline = StableDiffusionPipeline.from_pretrained(GOLDEN)
         self.parts = {
-            name: PeftModel.from_pretrained(getattr(self.pipeline, name), adapters / name, is_trainable=trainable).eval()
+            name: PeftModel.from_pretrained(getattr(self.pipeline, name), adapters / name / place, adapter_name,
+                                            is_trainable=trainable).eval()
             for name in ("unet", "text_encoder")
         }
 
@@ -141,17 +143,49 @@ def check_adapters(build, place):
     return good
 
 
+def check_guide_folders(build, place):
+    """unet/STEP/NAME and text_encoder/STEP/NAME, loaded as PEFT's DreamBooth guide loads them, and read as its script leaves
+    them."""
+    papilio, program = build / "samples/papilio/papilio", build / "tests/peers/papilio_diffusion"
+    out, back, name = place / "steps", place / "guide", "sks_boft"
+    run(papilio, "dreambooth", GOLDEN, "--instance-data-dir", place / "pictures", "--instance-prompt", "a sks square", "-n", 4,
+        "--dropout", 0, "--train-text-encoder", "--lr", "1e-2", "--max-train-steps", 5, "--checkpoint-steps", 2,
+        "--adapter-name", name, "--out", out, "--quiet")
+    batch, worst, outputs = make_batch(place / "steps.safetensors", StableDiffusionPipeline.from_pretrained(GOLDEN)), 0.0, []
+    for step in (2, 4, 5):
+        theirs = Theirs(out, trainable=False, place=f"{step}/{name}", adapter_name=name)
+        for part in theirs.parts:
+            shutil.copytree(out / part / f"{step}/{name}", place / f"step{step}" / part)
+        run(program, "compare", GOLDEN, place / f"step{step}", place / "steps.safetensors", place / f"of{step}")
+        with torch.no_grad():
+            outputs.append(theirs.loss(batch)[0])
+        worst = max(worst, distance(load_file(place / f"of{step}/result.safetensors")["output"], outputs[-1]))
+        for part, model in theirs.parts.items():  # as the guide's script saves
+            model.save_pretrained(back / part / str(step))
+    moved = min(distance(outputs[0], outputs[1]), distance(outputs[1], outputs[2]))
+    pictures = []
+    for adapter, *more in (("guide",), ("steps",), ("guide", "--adapter-step", 2), ("steps", "--adapter-step", 2)):
+        folder = place / f"picture{len(pictures)}"
+        run(papilio, "generate", GOLDEN, "--prompt", "a sks square", "--steps", 4, "--adapter", place / adapter, *more, "--out",
+            folder, "--quiet")
+        pictures.append((folder / "0.png").read_bytes())
+    same = pictures[0] == pictures[1] and pictures[2] == pictures[3] and pictures[0] != pictures[2]
+    print(f"guide's folders: PEFT loads three steps of unet/STEP/{name}, output {worst:.1e}, between steps {moved:.1e}; "
+          f"what PEFT saves so makes {'the same pictures' if same else 'OTHER PICTURES'}")
+    return worst < 1e-5 and moved > 1e-5 and same
+
+
 def check_control(build, place):
     """Diffusers' embedding takes the file; PEFT the adapter beside it."""
     run(build / "samples/papilio/papilio", "controlnet", GOLDEN, "--data", place / "pictures", "-n", 4, "--lr", "1e-2",
-        "--max-train-steps", 5, "--out", place / "control", "--quiet")
+        "--max-train-steps", 5, "--adapter-name", "run_1", "--out", place / "control", "--quiet")
     tensors = load_file(place / "control/controlnet/model.safetensors")
     model = ControlNetConditioningEmbedding(conditioning_embedding_channels=8, block_out_channels=(16, 32))
     model.load_state_dict({k.removeprefix("controlnet_cond_embedding."): t for k, t in tensors.items()})
     with torch.no_grad():
         found = model(torch.ones(1, 3, 16, 16)).abs().max().item()
     pipeline = StableDiffusionPipeline.from_pretrained(GOLDEN)
-    PeftModel.from_pretrained(pipeline.unet, place / "control/unet")
+    PeftModel.from_pretrained(pipeline.unet, place / "control/unet/run_1", adapter_name="run_1")
     print(f"control: learned something, {found:.1e}; the adapter beside it loads")
     return found > 0
 
@@ -176,5 +210,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         draw_pictures(folder / "pictures")
-        checks = [check(Path(sys.argv[1]), folder) for check in (check_adapters, check_control, check_pretrained)]
+        checks = [check(Path(sys.argv[1]), folder) for check in (check_adapters, check_guide_folders, check_control,
+                                                              check_pretrained)]
         sys.exit(not all(checks))
