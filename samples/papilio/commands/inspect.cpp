@@ -17,6 +17,7 @@
 #include "samples/papilio/inspect/inspection.h"
 #include "samples/papilio/inspect/would_adapt.h"
 #include "samples/papilio/models/model.h"
+#include "samples/papilio/models/part_adapters.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
@@ -82,7 +83,7 @@ Inspection inspection_of(const std::filesystem::path& path) {
   }
   check_not_half_replaced(path);
   if (!is_model_folder(path) && nn::is_pipeline_folder(path)) return inspect_pipeline(path);
-  if (!is_adapter_folder(path) && is_pipeline_adapter_folder(path))
+  if (!is_adapter_folder(path) && !part_adapters(path).empty())
     return inspect_pipeline_adapters(path);
   check_folder(path);
   if (is_adapter_folder(path)) return inspect_adapter(path);

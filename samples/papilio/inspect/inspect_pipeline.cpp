@@ -10,10 +10,10 @@
 #include "nn/diffusion/pipeline.h"
 #include "nn/models/clip_text.h"
 #include "samples/papilio/inspect/inspect_adapter.h"
+#include "samples/papilio/models/part_adapters.h"
 #include "samples/papilio/models/pipeline.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/output/table.h"
-#include "samples/papilio/run/folder_kind.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
@@ -59,8 +59,9 @@ Inspection inspect_pipeline_adapters(const fs::path& folder) {
   Inspection all;
   all.text = printable(folder.string()) + ": adapters of a Stable Diffusion folder\n";
   json parts = json::object();
-  for (const char* part : {"unet", "text_encoder"}) {
-    const fs::path adapter = part_adapter(folder, part);
+  const PartAdapters found = part_adapters(folder);
+  for (const auto& [part, adapter] :
+       {std::pair("unet", found.unet), std::pair("text_encoder", found.text_encoder)}) {
     if (adapter.empty()) continue;
     const Inspection one = inspect_adapter(adapter);
     all.text += '\n' + one.text;

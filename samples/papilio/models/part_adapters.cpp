@@ -31,6 +31,7 @@ std::vector<fs::path> adapters_in(const fs::path& folder) {
 fs::path one_in(const fs::path& folder) {
   const std::vector<fs::path> found = adapters_in(folder);
   std::vector<std::string> names;
+  names.reserve(found.size());
   for (const fs::path& path : found) names.push_back(path.filename().string());
   check<FileError>(found.size() < 2, folder.string(), ": holds several adapters, ",
                    joined(names, ", "), "; give the folder of one");
@@ -52,7 +53,7 @@ int64_t last_step(const fs::path& folder) {
 }
 
 fs::path of_step(const fs::path& part, int64_t step) {
-  const fs::path adapter = one_in(part / std::to_string(step));
+  fs::path adapter = one_in(part / std::to_string(step));
   check<FileError>(!adapter.empty(), part.string(), ": holds no adapter of step ", step,
                    last_step(part) > 0 ? str("; the last one is of step ", last_step(part)) : "");
   return adapter;

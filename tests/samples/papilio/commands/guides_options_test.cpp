@@ -124,6 +124,10 @@ TEST_CASE("dreambooth: adapters of every step lie where PEFT's guide looks for t
     for (const char* name : {"adapter_config.json", "adapter_model.safetensors"})
       fs::remove(at / ("guide/" + part + '/' + name));
   }
+  const auto shown = at.json(words("inspect guide"));
+  CHECK(shown["kind"] == "pipeline_adapters");
+  CHECK(shown["parts"]["unet"]["path"] == "guide/unet/5/sks_1");
+  CHECK(shown["parts"]["text_encoder"]["config"]["peft_type"] == "LORA");
   const nn::Image last = at.picture("last", "sd --adapter run");
   CHECK(at.picture("guide-last", "sd --adapter guide") == last);
   const nn::Image second = at.picture("second", "sd --adapter guide --adapter-step 2");
