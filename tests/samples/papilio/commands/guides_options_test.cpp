@@ -84,6 +84,20 @@ TEST_CASE("dreambooth: pictures while it trains change nothing, and are seen") {
   CHECK_FALSE(fs::exists(at / "seen/validation/step-00000002-0.png"));
 }
 
+TEST_CASE("dreambooth: what cannot be written while it trains is a warning, and the run goes on") {
+  Place at;
+  at.set_faults("write rename", "step-00000002-");
+  const Outcome run = at.run(at.dreambooth(
+      "--method lora -r 2 --validation-prompt sks --validation-steps 2 --num-validation-images 1 "
+      "--num-inference-steps 1 --out run"));
+  CHECK_MESSAGE(run.code == 0, run.err);
+  CHECK_MESSAGE(run.err.find("warning: step 2: cannot write run/validation/step-00000002-0.png") !=
+                    std::string::npos,
+                run.err);
+  CHECK_FALSE(fs::exists(at / "run/validation/step-00000002-0.png"));
+  CHECK(fs::exists(at / "run/unet/adapter_model.safetensors"));
+}
+
 TEST_CASE("dreambooth: a signal while pictures are made ends the run, which goes on") {
   const Place at;
   const std::string rest =
