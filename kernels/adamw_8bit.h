@@ -1,5 +1,8 @@
 // AdamW whose moments are codes of 8 bits: "8-bit optimizers via block-wise quantization",
-// arXiv 2110.02861, as bitsandbytes' AdamW8bit computes it.
+// arXiv 2110.02861, as bitsandbytes' AdamW8bit computes it in PyTorch and Triton. Its CUDA kernels
+// have no 0 for a negative first moment, but the value below; its CPU library rounds a moment to
+// one of 65,536 levels of equal distance first, so that no second moment is below 1.5e-5 of the
+// block's largest.
 #pragma once
 
 #include <cstdint>

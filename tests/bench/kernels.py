@@ -31,8 +31,8 @@ LIMITS = {"7.5": (65536, 1024, 65536, 16, 0), "8.0": (65536, 2048, 167936, 32, 1
 THREADS = 256  # of a block, for the occupancy
 
 # Files whose kernels run in every training step; a spill there is an error.
-HOT = ["attention", "bias_gelu", "boft_linear", "butterfly_mma", "butterfly_rotation", "cayley", "copy", "cross_entropy",
-       "dropout", "layer_norm", "optim", "segment_outer", "softmax"]
+HOT = ["adamw_8bit", "attention", "bias_gelu", "boft_linear", "butterfly_mma", "butterfly_rotation", "cayley", "copy",
+       "cross_entropy", "dropout", "layer_norm", "mse_loss", "optim", "segment_outer", "softmax"]
 
 # The card of the bounds: bytes and float32 operations a second (NVIDIA H200 SXM, data sheet).
 CARD, BANDWIDTH, OPERATIONS = "H200 SXM", 4.8e12, 67e12

@@ -3,8 +3,8 @@
     python make_adamw_8bit.py FOLDER
 
 Its CPU library rounds a moment to one of 65,536 levels of equal distance before it looks for the map's nearest value, so
-that a second moment is never below 1.5e-5 of its block's largest; its CUDA kernels, and PyTorch's twin of both, take the
-nearest value. Here the latter stands in the library's place, and how far the library is from it is printed.
+that a second moment is never below 1.5e-5 of its block's largest; its PyTorch and Triton forms take the nearest value. Here
+that stands in the library's place, and how far the library is from it is printed.
 """
 
 import pathlib
@@ -19,7 +19,7 @@ COUNT, STEPS = 4096 + 60, 4
 
 
 def nearest(x, code, absmax_out, out, blocksize):
-    """The default backend's quantize_blockwise, which divides by absmax as its CUDA kernels do."""
+    """What the default backend's quantize_blockwise computes, but for a division in place of a product."""
     for block in range(absmax_out.numel()):
         part = x.view(-1)[block * blocksize:(block + 1) * blocksize]
         absmax_out[block] = part.abs().max()
