@@ -6,7 +6,9 @@
 // strides whose last is 1. mask: bool (B, H, T, S), any strides, true if the query sees the key;
 // data is null if there is none. causal: query t sees keys s <= t + S - T only (T <= S), and only
 // those that the mask shows as well. statistics: (B, H, T, 2) contiguous, float64 for float64 and
-// float32 otherwise: m = max s and 1 / sum exp(s - m) of each row s of scale q k^T.
+// float32 otherwise: m = max s and 1 / sum exp(s - m) of each row s of scale q k^T. Sums are float32
+// for 16-bit types; where a processor multiplies pairs of bfloat16 (AVX512_BF16, --products onednn),
+// p and ds are rounded to it before their products.
 #pragma once
 
 #include <cstdint>

@@ -4,8 +4,9 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
-#include "kernels/cpu/pack.h"
+#include "kernels/cpu/attention_operands.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/scratch.h"
 #include "kernels/cpu/simd.h"
@@ -68,6 +69,13 @@ void hide(C* s, int64_t visible, int64_t padded, const bool* mask, int64_t mask_
     store<C>(s + j, lane < C(visible - j) ? load(s + j) : hidden);
 }
 
+// s = scale s
+template <class C>
+void multiply(C* s, C scale, int64_t padded) {
+  if (scale == 1) return;
+  for (int64_t j = 0; j < padded; j += kSimdLanes<C>) store<C>(s + j, scale * load(s + j));
+}
+
 template <class C>
 C maximum(const C* s, int64_t padded) {
   Simd<C> m = load(s);
@@ -124,151 +132,184 @@ void store_rows(T* to, int64_t stride, const compute_t<T>* from, int64_t from_st
     store_row<T>(to + i * stride, from + i * from_stride, compute_t<T>(1), columns);
 }
 
+template <class Operands, class T>
+void forward(View out, View statistics, ConstView q, ConstView k, ConstView v, ConstView mask,
+             bool causal, compute_t<T> scale) {
+  using C = compute_t<T>;
+  using Value = typename Operands::Value;
+  const Sizes n(q, v);
+  const int64_t keys = n.keys<C>(), Sp = round_up_to_lanes<C>(n.S);
+  const int64_t Dp = round_up_to_lanes<C>(n.D), Ep = round_up_to_lanes<C>(n.E);
+  const bool one = n.T == 1 && !is_half_type<T>;
+  parallel_for(n.heads, n.grain(), [&](int64_t begin, int64_t end) {
+    const Scratch<Value> kt_packed(n.D * Sp), v_packed(n.S * Ep), q_packed(kQueries * Dp);
+    const Scratch<Value> p_packed(kQueries * keys);
+    const Scratch<C> scores(kQueries * keys), sum_pv(kQueries * Ep);
+    C shift[kQueries], sum[kQueries];
+    for (int64_t head = begin; head < end; ++head) {
+      typename Operands::Right kt{};
+      if (!one) kt = Operands::transposed(kt_packed, rows_of<T>(k, head), n.S, n.D, scale);
+      const auto vh = Operands::right(v_packed, rows_of<T>(v, head), n.S, n.E);
+      for (int64_t i0 = 0; i0 < n.T; i0 += kQueries) {
+        const int64_t rows = std::min(kQueries, n.T - i0);
+        const Rows<T> q_tile{rows_of<T>(q, head)[i0], q.strides[2]};
+        const auto qh = Operands::left(q_packed, q_tile, rows, n.D);
+        C max[kQueries];
+        for (int64_t r = 0; r < rows; ++r) max[r] = -std::numeric_limits<C>::infinity(), sum[r] = 0;
+        if (n.S == 0) std::fill_n(static_cast<C*>(sum_pv), rows * Ep, C(0));
+        const int64_t seen = visible_keys(causal, i0 + rows - 1, n.T, n.S);  // by the last
+        for (int64_t j0 = 0; j0 < seen; j0 += keys) {
+          const int64_t count = std::min(keys, seen - j0), padded = round_up_to_lanes<C>(count);
+          if (one)
+            one_query<T>(scores, q_tile[0], {rows_of<T>(k, head)[j0], k.strides[2]}, count, n.D,
+                         scale);
+          else
+            Operands::product({.rows = rows, .columns = count, .inner = n.D}, {scores, keys}, qh,
+                              {kt.data + j0, kt.stride});
+          for (int64_t r = 0; r < rows; ++r) {
+            C* s = scores + r * keys;
+            const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +
+                                            j0 * mask.strides[3]
+                                      : nullptr;
+            const int64_t visible = visible_keys(causal, i0 + r, n.T, n.S) - j0;
+            multiply(s, Operands::missing(scale), padded);
+            hide(s, std::min(visible, count), padded, m, mask.strides[3]);
+            const C before = max[r], here = maximum(s, padded);
+            max[r] = before > here ? before : here;
+            shift[r] = max[r] == -std::numeric_limits<C>::infinity() ? C(0) : max[r];
+            const C part = exponentials(s, shift[r], padded);
+            const C keep = j0 ? math::exp(before - shift[r]) : C(0);
+            sum[r] = sum[r] * keep + part;
+            if (j0 && keep != 1)
+              for (int64_t c = 0; c < Ep; ++c) sum_pv[r * Ep + c] *= keep;
+          }
+          Operands::product({.rows = rows, .columns = n.E, .inner = count}, {sum_pv, Ep},
+                            Operands::of_sums(p_packed, {scores, keys}, rows, padded),
+                            Operands::from(vh, j0), j0 > 0);
+        }
+        C* stats = statistics.as<C>() + 2 * (head * n.T + i0);
+        T* y = matrix<T>(out, head) + i0 * out.strides[2];
+        for (int64_t r = 0; r < rows; ++r) {
+          const C inverse = n.S == 0 ? C(0) : 1 / sum[r];  // an empty sum of values is 0
+          stats[2 * r] = shift[r], stats[2 * r + 1] = inverse;
+          store_row<T>(y + r * out.strides[2], sum_pv + r * Ep, inverse, n.E);
+        }
+      }
+    }
+  });
+}
+
+template <class Operands, class T>
+void backward(const AttentionBackward& args) {
+  using C = compute_t<T>;
+  using Value = typename Operands::Value;
+  const bool need_ds = args.dq.data || args.dk.data;
+  const C scale = C(args.scale);
+  constexpr int L = kSimdLanes<C>;
+  const Sizes n(args.q, args.v);
+  const int64_t keys = n.keys<C>(), Sp = round_up_to_lanes<C>(n.S);
+  const int64_t Dp = round_up_to_lanes<C>(n.D), Ep = round_up_to_lanes<C>(n.E);
+  parallel_for(n.heads, n.grain(), [&](int64_t begin, int64_t end) {
+    const Scratch<Value> kt_packed(n.D * Sp), vt_packed(n.E * Sp), k_packed(n.S * Dp);
+    const Scratch<Value> q_packed(kQueries * Dp), dout_packed(kQueries * Ep);
+    const Scratch<Value> sums_packed(kQueries * keys);
+    const Scratch<C> p(kQueries * keys), ds(kQueries * keys);
+    const Scratch<C> dq_tile(kQueries * Dp), dk_sum(n.S * Dp), dv_sum(n.S * Ep);
+    for (int64_t head = begin; head < end; ++head) {
+      const Rows<T> kh = rows_of<T>(args.k, head);
+      const auto kt = Operands::transposed(kt_packed, kh, n.S, n.D, scale);
+      typename Operands::Right vt{}, k_rows{};
+      if (need_ds) vt = Operands::transposed(vt_packed, rows_of<T>(args.v, head), n.S, n.E, C(1));
+      if (args.dq.data) k_rows = Operands::right(k_packed, kh, n.S, n.D);
+      if (n.T == 0 || args.causal) {  // no tile writes them, or the first ones only some
+        std::fill_n(static_cast<C*>(dk_sum), n.S * Dp, C(0));
+        std::fill_n(static_cast<C*>(dv_sum), n.S * Ep, C(0));
+      }
+      for (int64_t i0 = 0; i0 < n.T; i0 += kQueries) {
+        const int64_t rows = std::min(kQueries, n.T - i0);
+        if (n.S == 0) std::fill_n(static_cast<C*>(dq_tile), rows * Dp, C(0));
+        const Rows<T> q_tile{rows_of<T>(args.q, head)[i0], args.q.strides[2]};
+        const Rows<T> dout_tile{rows_of<T>(args.dout, head)[i0], args.dout.strides[2]};
+        const Rows<T> out_tile{rows_of<T>(args.out, head)[i0], args.out.strides[2]};
+        const auto qh = Operands::both(q_packed, q_tile, rows, n.D);
+        const auto dy = Operands::both(dout_packed, dout_tile, rows, n.E);
+        const C* stats = args.statistics.as<C>() + 2 * (head * n.T + i0);
+        C delta[kQueries];
+        for (int64_t r = 0; r < rows && need_ds; ++r)
+          delta[r] = dot(dout_tile[r], out_tile[r], n.E);
+        const int64_t seen = visible_keys(args.causal, i0 + rows - 1, n.T, n.S);
+        const bool add = i0 > 0 || args.causal;
+        for (int64_t j0 = 0; j0 < seen; j0 += keys) {
+          const int64_t count = std::min(keys, seen - j0), padded = round_up_to_lanes<C>(count);
+          Operands::product({.rows = rows, .columns = count, .inner = n.D}, {p, keys}, qh.left,
+                            {kt.data + j0, kt.stride});
+          if (need_ds)
+            Operands::product({.rows = rows, .columns = count, .inner = n.E}, {ds, keys}, dy.left,
+                              {vt.data + j0, vt.stride});
+          for (int64_t r = 0; r < rows; ++r) {
+            C *s = p + r * keys, *d = ds + r * keys;
+            const bool* m = args.mask.data
+                                ? matrix<bool>(args.mask, head) + (i0 + r) * args.mask.strides[2] +
+                                      j0 * args.mask.strides[3]
+                                : nullptr;
+            const int64_t visible = visible_keys(args.causal, i0 + r, n.T, n.S) - j0;
+            multiply(s, Operands::missing(scale), padded);
+            hide(s, std::min(visible, count), padded, m, args.mask.strides[3]);
+            const C shift = stats[2 * r], inverse = stats[2 * r + 1];
+            for (int64_t j = 0; j < padded; j += L)
+              for (int l = 0; l < L; ++l) s[j + l] = math::exp(s[j + l] - shift) * inverse;
+            if (need_ds)
+              for (int64_t j = 0; j < padded; j += L)
+                store<C>(d + j, load(s + j) * (load(d + j) - delta[r]) * scale);
+          }
+          // p^T dout, ds^T q and ds k; p and ds are 0 behind the last key.
+          const Rows<C> p_rows{p, keys}, ds_rows{ds, keys};
+          if (args.dv.data)
+            Operands::product(
+                {.rows = count, .columns = n.E, .inner = rows}, {dv_sum + j0 * Ep, Ep},
+                Operands::of_sums_transposed(sums_packed, p_rows, rows, padded), dy.right, add);
+          if (args.dk.data)
+            Operands::product(
+                {.rows = count, .columns = n.D, .inner = rows}, {dk_sum + j0 * Dp, Dp},
+                Operands::of_sums_transposed(sums_packed, ds_rows, rows, padded), qh.right, add);
+          if (args.dq.data)
+            Operands::product({.rows = rows, .columns = n.D, .inner = count}, {dq_tile, Dp},
+                              Operands::of_sums(sums_packed, ds_rows, rows, padded),
+                              Operands::from(k_rows, j0), j0 > 0);
+        }
+        if (args.dq.data)
+          store_rows<T>(matrix<T>(args.dq, head) + i0 * args.dq.strides[2], args.dq.strides[2],
+                        dq_tile, Dp, rows, n.D);
+      }
+      if (args.dk.data)
+        store_rows<T>(matrix<T>(args.dk, head), args.dk.strides[2], dk_sum, Dp, n.S, n.D);
+      if (args.dv.data)
+        store_rows<T>(matrix<T>(args.dv, head), args.dv.strides[2], dv_sum, Ep, n.S, n.E);
+    }
+  });
+}
+
+// Calls f by the operands for values of that type.
+template <class F>
+void with_operands(DType dtype, F&& f) {
+  dispatch_floating(dtype, [&]<class T>() {
+    if constexpr (std::is_same_v<T, BFloat16>)
+      if (multiplies_pairs()) return f.template operator()<PairOperands, T>();
+    f.template operator()<SingleOperands<T>, T>();
+  });
+}
+
 }  // namespace
 
 void attention(View out, View statistics, ConstView q, ConstView k, ConstView v, ConstView mask,
                bool causal, double scale) {
-  dispatch_floating(q.dtype, [&]<class T>() {
-    using C = compute_t<T>;
-    const Sizes n(q, v);
-    const int64_t keys = n.keys<C>(), Sp = round_up_to_lanes<C>(n.S);
-    const int64_t Dp = round_up_to_lanes<C>(n.D), Ep = round_up_to_lanes<C>(n.E);
-    const bool one = n.T == 1 && !is_half_type<T>;
-    parallel_for(n.heads, n.grain(), [&](int64_t begin, int64_t end) {
-      const Scratch<C> kt(n.D * Sp), v_packed(n.S * Ep), q_packed(kQueries * Dp);
-      const Scratch<C> scores(kQueries * keys), sum_pv(kQueries * Ep);
-      C shift[kQueries], sum[kQueries];
-      for (int64_t head = begin; head < end; ++head) {
-        if (!one) pack_transposed<T>(kt, rows_of<T>(k, head), n.S, n.D, C(scale));
-        const auto vh = ready_rows<T>(rows_of<T>(v, head), n.S, n.E, true, v_packed);
-        for (int64_t i0 = 0; i0 < n.T; i0 += kQueries) {
-          const int64_t rows = std::min(kQueries, n.T - i0);
-          const Rows<T> q_tile{rows_of<T>(q, head)[i0], q.strides[2]};
-          const auto qh = ready_rows<T>(q_tile, rows, n.D, false, q_packed);
-          C max[kQueries];
-          for (int64_t r = 0; r < rows; ++r)
-            max[r] = -std::numeric_limits<C>::infinity(), sum[r] = 0;
-          if (n.S == 0) std::fill_n(static_cast<C*>(sum_pv), rows * Ep, C(0));
-          const int64_t seen = visible_keys(causal, i0 + rows - 1, n.T, n.S);  // by the last
-          for (int64_t j0 = 0; j0 < seen; j0 += keys) {
-            const int64_t count = std::min(keys, seen - j0), padded = round_up_to_lanes<C>(count);
-            if (one)
-              one_query<T>(scores, q_tile[0], {rows_of<T>(k, head)[j0], k.strides[2]}, count, n.D,
-                           C(scale));
-            else
-              small_gemm<C>({.rows = rows, .columns = count, .inner = n.D}, {scores, keys},
-                            {qh.data, qh.stride, 1}, {kt + j0, Sp});
-            for (int64_t r = 0; r < rows; ++r) {
-              C* s = scores + r * keys;
-              const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +
-                                              j0 * mask.strides[3]
-                                        : nullptr;
-              const int64_t visible = visible_keys(causal, i0 + r, n.T, n.S) - j0;
-              hide(s, std::min(visible, count), padded, m, mask.strides[3]);
-              const C before = max[r], here = maximum(s, padded);
-              max[r] = before > here ? before : here;
-              shift[r] = max[r] == -std::numeric_limits<C>::infinity() ? C(0) : max[r];
-              const C part = exponentials(s, shift[r], padded);
-              const C keep = j0 ? math::exp(before - shift[r]) : C(0);
-              sum[r] = sum[r] * keep + part;
-              if (j0 && keep != 1)
-                for (int64_t c = 0; c < Ep; ++c) sum_pv[r * Ep + c] *= keep;
-            }
-            small_gemm<C>({.rows = rows, .columns = n.E, .inner = count}, {sum_pv, Ep},
-                          {scores, keys, 1}, vh.from(j0), j0 > 0);
-          }
-          C* stats = statistics.as<C>() + 2 * (head * n.T + i0);
-          T* y = matrix<T>(out, head) + i0 * out.strides[2];
-          for (int64_t r = 0; r < rows; ++r) {
-            const C inverse = n.S == 0 ? C(0) : 1 / sum[r];  // an empty sum of values is 0
-            stats[2 * r] = shift[r], stats[2 * r + 1] = inverse;
-            store_row<T>(y + r * out.strides[2], sum_pv + r * Ep, inverse, n.E);
-          }
-        }
-      }
-    });
+  with_operands(q.dtype, [&]<class Operands, class T>() {
+    forward<Operands, T>(out, statistics, q, k, v, mask, causal, compute_t<T>(scale));
   });
 }
 
 void attention_backward(const AttentionBackward& args) {
-  const bool need_ds = args.dq.data || args.dk.data;
-  dispatch_floating(args.q.dtype, [&]<class T>() {
-    using C = compute_t<T>;
-    constexpr int L = kSimdLanes<C>;
-    const Sizes n(args.q, args.v);
-    const int64_t keys = n.keys<C>(), Sp = round_up_to_lanes<C>(n.S);
-    const int64_t Dp = round_up_to_lanes<C>(n.D), Ep = round_up_to_lanes<C>(n.E);
-    parallel_for(n.heads, n.grain(), [&](int64_t begin, int64_t end) {
-      const Scratch<C> kt(n.D * Sp), vt(n.E * Sp), k_packed(n.S * Dp), q_packed(kQueries * Dp);
-      const Scratch<C> dout_packed(kQueries * Ep), p(kQueries * keys), ds(kQueries * keys);
-      const Scratch<C> dq_tile(kQueries * Dp), dk_sum(n.S * Dp), dv_sum(n.S * Ep);
-      for (int64_t head = begin; head < end; ++head) {
-        const Rows<T> kh = rows_of<T>(args.k, head);
-        pack_transposed<T>(kt, kh, n.S, n.D, C(args.scale));
-        if (need_ds) pack_transposed<T>(vt, rows_of<T>(args.v, head), n.S, n.E, C(1));
-        Rows<C> k_rows{};
-        if (args.dq.data) k_rows = ready_rows<T>(kh, n.S, n.D, true, k_packed);
-        if (n.T == 0 || args.causal) {  // no tile writes them, or the first ones only some
-          std::fill_n(static_cast<C*>(dk_sum), n.S * Dp, C(0));
-          std::fill_n(static_cast<C*>(dv_sum), n.S * Ep, C(0));
-        }
-        for (int64_t i0 = 0; i0 < n.T; i0 += kQueries) {
-          const int64_t rows = std::min(kQueries, n.T - i0);
-          if (n.S == 0) std::fill_n(static_cast<C*>(dq_tile), rows * Dp, C(0));
-          const Rows<T> q_tile{rows_of<T>(args.q, head)[i0], args.q.strides[2]};
-          const Rows<T> dout_tile{rows_of<T>(args.dout, head)[i0], args.dout.strides[2]};
-          const Rows<T> out_tile{rows_of<T>(args.out, head)[i0], args.out.strides[2]};
-          const auto qh = ready_rows<T>(q_tile, rows, n.D, true, q_packed);
-          const auto dy = ready_rows<T>(dout_tile, rows, n.E, true, dout_packed);
-          const C* stats = args.statistics.as<C>() + 2 * (head * n.T + i0);
-          C delta[kQueries];
-          for (int64_t r = 0; r < rows && need_ds; ++r)
-            delta[r] = dot(dout_tile[r], out_tile[r], n.E);
-          const int64_t seen = visible_keys(args.causal, i0 + rows - 1, n.T, n.S);
-          const bool add = i0 > 0 || args.causal;
-          for (int64_t j0 = 0; j0 < seen; j0 += keys) {
-            const int64_t count = std::min(keys, seen - j0), padded = round_up_to_lanes<C>(count);
-            small_gemm<C>({.rows = rows, .columns = count, .inner = n.D}, {p, keys},
-                          {qh.data, qh.stride, 1}, {kt + j0, Sp});
-            if (need_ds)
-              small_gemm<C>({.rows = rows, .columns = count, .inner = n.E}, {ds, keys},
-                            {dy.data, dy.stride, 1}, {vt + j0, Sp});
-            for (int64_t r = 0; r < rows; ++r) {
-              C *s = p + r * keys, *d = ds + r * keys;
-              const bool* m = args.mask.data
-                                  ? matrix<bool>(args.mask, head) +
-                                        (i0 + r) * args.mask.strides[2] + j0 * args.mask.strides[3]
-                                  : nullptr;
-              const int64_t visible = visible_keys(args.causal, i0 + r, n.T, n.S) - j0;
-              hide(s, std::min(visible, count), padded, m, args.mask.strides[3]);
-              const C shift = stats[2 * r], inverse = stats[2 * r + 1];
-              for (int64_t j = 0; j < padded; j += L)
-                for (int l = 0; l < L; ++l) s[j + l] = math::exp(s[j + l] - shift) * inverse;
-              if (need_ds)
-                for (int64_t j = 0; j < padded; j += L)
-                  store<C>(d + j, load(s + j) * (load(d + j) - delta[r]) * C(args.scale));
-            }
-            if (args.dv.data)
-              small_gemm<C>({.rows = count, .columns = n.E, .inner = rows}, {dv_sum + j0 * Ep, Ep},
-                            {p, 1, keys}, dy, add);
-            if (args.dk.data)
-              small_gemm<C>({.rows = count, .columns = n.D, .inner = rows}, {dk_sum + j0 * Dp, Dp},
-                            {ds, 1, keys}, qh, add);
-            if (args.dq.data)
-              small_gemm<C>({.rows = rows, .columns = n.D, .inner = count}, {dq_tile, Dp},
-                            {ds, keys, 1}, k_rows.from(j0), j0 > 0);
-          }
-          if (args.dq.data)
-            store_rows<T>(matrix<T>(args.dq, head) + i0 * args.dq.strides[2], args.dq.strides[2],
-                          dq_tile, Dp, rows, n.D);
-        }
-        if (args.dk.data)
-          store_rows<T>(matrix<T>(args.dk, head), args.dk.strides[2], dk_sum, Dp, n.S, n.D);
-        if (args.dv.data)
-          store_rows<T>(matrix<T>(args.dv, head), args.dv.strides[2], dv_sum, Ep, n.S, n.E);
-      }
-    });
-  });
+  with_operands(args.q.dtype, [&]<class Operands, class T>() { backward<Operands, T>(args); });
 }
 
 }  // namespace papilio::cpu

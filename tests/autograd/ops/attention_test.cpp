@@ -14,6 +14,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
+#include "kernels/products.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
 #include "tests/autograd/op_case.h"
@@ -249,9 +250,25 @@ TEST_CASE("attention: values and gradients over sizes, from strided projections"
   compare(300, 50, 40, 24, DType::float32, 5e-6);
 }
 
-TEST_CASE("attention: half precision computes in float32") {
+TEST_CASE("attention: half precision sums in float32") {
   compare(65, 65, 20, 20, DType::bfloat16, 0.06);
   compare(65, 65, 20, 20, DType::float16, 0.008);
+}
+
+// Odd sizes too: bfloat16 is multiplied in pairs where the processor has the instruction.
+TEST_CASE("attention: bfloat16 by float32 and by pairs") {
+  for (const Products products : {Products::openblas, default_products()}) {
+    const ProductsScope scope(products);
+    CAPTURE(name(products));
+    for (int64_t T : {1, 5, 17, 48, 65, 197})
+      for (int64_t D : {1, 7, 16, 64}) {
+        compare(T, T, D, D, DType::bfloat16, 0.06);
+        compare_causal(T, T + 2, D, D + 2, DType::bfloat16, 0.06);
+      }
+    compare(50, 301, 24, 40, DType::bfloat16, 0.06);
+    compare(301, 50, 40, 24, DType::bfloat16, 0.06);
+    compare(197, 197, 15, 16, DType::bfloat16, 0.06, causal(197, 197));
+  }
 }
 
 TEST_CASE("attention: fused and composed agree in value and every gradient") {
@@ -294,17 +311,19 @@ TEST_CASE("attention: causal over several tiles, as many keys as queries and mor
 }
 
 TEST_CASE("attention: what comes later changes no bit of a causal query's output or gradient") {
-  const auto results = [](int64_t T) {
-    const Tensor all = projection({1, 2, 200, 16}, DType::float32, 1);
+  const auto results = [](int64_t T, DType dtype) {
+    const Tensor all = projection({1, 2, 200, 16}, dtype, 1);
     const Tensor q = leaf(contiguous_data(slice(all, 2, 0, T))),
-                 dy = projection({1, 2, 200, 16}, DType::float32, 2);
+                 dy = projection({1, 2, 200, 16}, dtype, 2);
     const Tensor y = scaled_dot_product_attention(q, q.detach(), q.detach(), {.causal = true});
     backward(y, slice(dy, 2, 0, T));
     return Tensors{slice(y.detach(), 2, 0, 40), slice(grad(q), 2, 0, 40)};
   };
-  const Tensors shorter = results(60), longer = results(200);
-  for (size_t i = 0; i < 2; ++i)
-    CHECK(shorter[i].to_vector<float>() == longer[i].to_vector<float>());
+  for (const DType dtype : {DType::float32, DType::bfloat16}) {
+    const Tensors shorter = results(60, dtype), longer = results(200, dtype);
+    for (size_t i = 0; i < 2; ++i)
+      CHECK(shorter[i].to_vector<double>() == longer[i].to_vector<double>());
+  }
 }
 
 TEST_CASE("attention: a query that sees nothing gets NaN, the others their values") {
