@@ -1,4 +1,5 @@
-// How many threads the kernels and OpenBLAS use: one pool, OpenMP's.
+// How many threads the kernels use: OpenMP's pool, which OpenBLAS and oneDNN use too, or, of an
+// OpenBLAS with threads of its own, one of them (kernels/cpu/blas.h).
 #pragma once
 
 namespace papilio {

@@ -245,7 +245,10 @@ void conv2d_backward_weight(View dw, ConstView dy, ConstView x, const Conv2dOpti
     C* to = whole[0];
     if constexpr (!half) to = dw.as<C>();
     if (by_onednn<T>(Conv2dPass::backward_weight, s, x.data, to, nullptr, dy.data)) {
-      if constexpr (half) std::copy(to, to + size, dw.as<T>());
+      if constexpr (half)
+        parallel_for(size, 16384, [&](int64_t begin, int64_t end) {
+          std::copy(to + begin, to + end, dw.as<T>() + begin);
+        });
       return;
     }
     // Every part has its own sum: few of them if the weight is large.

@@ -56,7 +56,8 @@ class Array {
     const int rank = int(sizes.size());
     dnnl_dims_t dims{}, strides{};
     std::copy(sizes.begin(), sizes.end(), dims);
-    for (int i = rank - 1, stride = 1; i >= 0; stride *= int(dims[i--])) strides[i] = stride;
+    dnnl_dim_t stride = 1;
+    for (int i = rank; i-- > 0; stride *= dims[i]) strides[i] = stride;
     library().memory_desc_init_by_strides(&ours_, rank, dims, type, strides);
     library().memory_desc_init_by_tag(&theirs_, rank, dims, type, dnnl_format_tag_any);
   }
@@ -226,7 +227,9 @@ bool onednn_conv2d(const OnednnConv2d& c) {
     void* const w = dw && image > 0 ? share.get() : c.w;
     if (!code->run(x, w, c.bias, y)) return false;
     if (dw && image > 0)
-      for (int64_t i = 0; i < weights; ++i) static_cast<float*>(c.w)[i] += share[size_t(i)];
+      parallel_for(weights, 16384, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) static_cast<float*>(c.w)[i] += share[size_t(i)];
+      });
   }
   return true;
 }

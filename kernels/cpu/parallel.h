@@ -1,4 +1,4 @@
-// One thread pool for everything: OpenMP, shared with OpenBLAS.
+// Loops over the threads of OpenMP's pool (kernels/threads.h).
 #pragma once
 
 #include <omp.h>
