@@ -38,7 +38,8 @@ struct OnednnConv2d {
 const std::string& onednn_missing();
 // "oneDNN 2.6.3", or "" without it.
 std::string onednn_version();
-// False, and nothing done, if oneDNN has nothing for it.
+// False, and nothing of use done, if oneDNN has nothing for it; no convolution inside a parallel
+// region.
 bool onednn_product(const OnednnProduct& product);
 bool onednn_conv2d(const OnednnConv2d& convolution);
 

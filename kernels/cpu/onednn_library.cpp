@@ -81,6 +81,7 @@ std::byte* workspace(size_t bytes) {
   thread_local size_t size = 0;
   if (bytes > size) {
     memory.reset();
+    size = 0;  // if there is no memory for more
     memory.reset(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{64})));
     size = bytes;
   }
