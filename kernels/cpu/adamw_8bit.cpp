@@ -13,6 +13,8 @@ namespace papilio::cpu {
 
 namespace {
 
+static_assert(kChunk % kMomentBlock == 0);
+
 // A moment's map: its values, and the way back.
 struct Map {
   const float* values;
@@ -74,6 +76,7 @@ void update_block(const ParameterSlot& s, int64_t block, const AdamWStep& step,
 
 void adamw_8bit(std::span<const ParameterSlot> slots, AdamWStep step, StepRates rates,
                 const MomentMaps& maps) {
+  if (slots.empty()) return;
   const Map first(maps.first), second(maps.second);
   const auto size = [&](size_t i) { return slots[i].parameter.numel(); };
   for_each_chunk(slots.size(), size, [&](const Chunk& c, size_t) {

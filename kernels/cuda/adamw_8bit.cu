@@ -10,6 +10,7 @@ namespace papilio::cuda {
 namespace {
 
 constexpr int kEach = int(kMomentBlock) / kWarp;  // elements of a lane: a warp has a block's
+static_assert(kChunk % kMomentBlock == 0);
 
 struct CodedParameter {
   float* parameter;
