@@ -24,7 +24,7 @@ struct Block : Module {
   Recompute recompute = Recompute::off;
 
  protected:
-  // (B, T, D) -> (B, T, D). What it captures lives until the backward pass.
+  // What it captures lives until the backward pass.
   using Function = std::function<Tensor(const Tensor&)>;
   // f(x), where f is the whole block, or its MLP: computed again if `recompute` says so.
   Tensor whole(const Function& f, const Tensor& x) const;

@@ -17,8 +17,9 @@ struct TimestepOptions {
 
 // Sinusoids of t: with h = dim / 2 and w_i = max_period^(-i / (h - downscale_freq_shift)), the row
 // (sin(t w_0), ..., sin(t w_h-1), cos(t w_0), ...), a zero behind it if dim is odd. t: (N) int64 or
-// floating; result: (N, dim) float32. Frequencies are computed in float32, as Diffusers computes
-// them. Without gradient. Throws ArgumentError for other shapes, and a shift of h or more.
+// floating; result: (N, dim) float32. The exponents of frequencies are computed in float32, as
+// Diffusers computes them, and the powers rounded once (kernels/timestep_embedding.h). Without
+// gradient. Throws ArgumentError for other shapes, and a shift of h or more.
 // Ho, Jain, Abbeel: "Denoising diffusion probabilistic models", 2020, appendix B.
 Tensor get_timestep_embedding(const Tensor& t, int64_t dim, const TimestepOptions& options = {});
 // The same of cos, sin and concat.
