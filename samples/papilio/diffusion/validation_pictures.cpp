@@ -88,7 +88,7 @@ void ValidationPictures::make(const fs::path& out, int64_t step, bool missing,
       std::error_code ignored;
       if (missing && fs::exists(file, ignored)) continue;
       files.push_back(file);
-      wanted.push_back({settings_.prompts[p], uint64_t(settings_.seed + i)});
+      wanted.push_back({settings_.prompts[p], uint64_t(settings_.seed) + uint64_t(i)});
     }
     make_pictures(pipeline_, wanted, how(p), nullptr, [&](size_t i, const nn::Image& image) {
       write_file_atomically(files[i], nn::encode_png(image));

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
 #include <iterator>
 #include <set>
+#include <string>
+#include <string_view>
 #include <system_error>
 
 #include "nn/diffusion/pipeline.h"
@@ -73,20 +76,35 @@ Paths model_folders(const fs::path& out) {
   return folders;
 }
 
-// Whether a file's name inside the run's folder is unet/200/NAME/adapter_...
+bool is_count(std::string_view text) {
+  return !text.empty() && text.size() <= 18 &&
+         std::ranges::all_of(text, [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+// Whether a file's name inside the run's folder is unet/200/NAME/adapter_..., or that of what a
+// process that was killed left of it.
 bool of_step(const fs::path& name) {
   const std::vector<fs::path> parts(name.begin(), name.end());
   if (parts.size() != 4 || (parts[0] != "unet" && parts[0] != "text_encoder")) return false;
-  const std::string step = parts[1].string();
-  return std::ranges::all_of(step, [](unsigned char c) { return std::isdigit(c) != 0; }) &&
-         (parts[3] == "adapter_config.json" || parts[3] == "adapter_model.safetensors");
+  if (!is_count(parts[1].string())) return false;
+  for (const std::string file : {"adapter_config.json", "adapter_model.safetensors"})
+    if (parts[3] == file || parts[3] == '.' + file + ".tmp") return true;
+  return false;
+}
+
+// "step-00000100-0.png".
+bool is_validation_picture(const fs::path& file) {
+  const std::string name = file.stem().string();
+  const size_t step = name.find('-') + 1, last = name.rfind('-');
+  return file.extension() == ".png" && name.starts_with("step-") && step < last &&
+         is_count(name.substr(step, last - step)) && is_count(name.substr(last + 1));
 }
 
 }  // namespace
 
 Paths validation_pictures(const fs::path& out) {
   Paths files = beginning_with(out / kValidationFolder, "step-");
-  std::erase_if(files, [](const fs::path& file) { return file.extension() != ".png"; });
+  std::erase_if(files, [](const fs::path& file) { return !is_validation_picture(file); });
   return files;
 }
 
@@ -134,6 +152,8 @@ Paths run_files(const fs::path& out) {
   for (const fs::path& file : checkpoints.files()) add_file(files, file);
   add_file(files, checkpoints.best());
   for (const fs::path& picture : validation_pictures(out)) add_file(files, picture);
+  for (const fs::path& half : beginning_with(out / kValidationFolder, ".step-"))
+    add_file(files, half);
   for (const fs::path& file : step_adapters(out)) add_file(files, file);
   return files;
 }

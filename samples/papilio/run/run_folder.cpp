@@ -295,6 +295,7 @@ void begin_run_folder(const fs::path& out) {
   const Paths steps = step_adapters(out);
   for (const fs::path& file : run_files(out)) must_remove(file);
   for (const fs::path& file : steps) remove_empty(file.parent_path(), out);
+  remove_empty(out / kValidationFolder, out);
   remove_half_written(out);
   nn::Checkpoints(out / "checkpoints").clear();
 }
