@@ -129,7 +129,7 @@ void DiffusionRun::after_step(int64_t step, nn::ModelAverage* average, bool resu
   if (!is_first_rank()) return;
   const RunSettings& s = settings();
   const int64_t every = s.training.checkpoint_steps;
-  const bool saves = subject_.save_step && !resumed &&
+  const bool saves = subject_.save_step &&
                      (step == subject_.settings.steps || (every > 0 && step % every == 0));
   const bool makes = pictures_ && pictures_->due_at(step);
   if (!saves && !makes) return;
