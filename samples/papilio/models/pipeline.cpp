@@ -81,7 +81,10 @@ LoadedPipeline load_pipeline(const PipelineFolders& folders) {
   nn::DiffusionPipeline& pipeline = loaded.pipeline;
   const fs::path adapter = folders.adapter, control = adapter / "controlnet";
   PartAdapters parts;
-  if (!folders.adapter.empty()) parts = part_adapters(adapter, folders.adapter_step);
+  if (!folders.adapter.empty()) {
+    check_not_half_replaced(adapter);
+    parts = part_adapters(adapter, folders.adapter_step);
+  }
   const bool several = !parts.empty();
   fs::path unet = adapter, text = folders.text_encoder_adapter;
   if (several) {
