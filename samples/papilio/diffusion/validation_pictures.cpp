@@ -1,7 +1,6 @@
 #include "samples/papilio/diffusion/validation_pictures.h"
 
 #include <algorithm>
-#include <cinttypes>
 #include <cstdio>
 #include <map>
 #include <system_error>
@@ -12,10 +11,8 @@
 #include "nn/eval_mode.h"
 #include "nn/train/spinner.h"
 #include "samples/papilio/diffusion/picture_memory.h"
-#include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/run_files.h"
 #include "tensor/files/atomic_file.h"
-#include "tensor/random.h"
 #include "tensor/text.h"
 
 namespace papilio::cli {
