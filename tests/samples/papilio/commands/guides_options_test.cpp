@@ -76,7 +76,9 @@ TEST_CASE("dreambooth: pictures while it trains change nothing, and are seen") {
   const std::string third = picture("parts", "3-1");
   at.forget_behind("parts", "6", {"unet"});
   fs::remove(at / "parts/validation/step-00000003-1.png");
+  test::write_bytes(at / "parts/validation/step-x.png", "another's");
   at.json(words("dreambooth --config parts/run.toml --resume"));
+  CHECK(at.bytes("parts/validation/step-x.png") == "another's");
   CHECK(at.bytes("parts" + file) == at.bytes("plain" + file));
   CHECK(picture("parts", "3-1") == third);
   // A new run leaves none of an old one's.
@@ -130,6 +132,14 @@ TEST_CASE("dreambooth: adapters of every step lie where PEFT's guide looks for t
           at.bytes(place + "adapter_model.safetensors"));
     CHECK(at.bytes(place + "2/sks_1/adapter_model.safetensors") !=
           at.bytes(place + "4/sks_1/adapter_model.safetensors"));
+  }
+  // Killed between its fourth step's checkpoint and adapters, a run has them when it goes on.
+  at.json(at.dreambooth(rest + "killed", "5"));
+  at.forget_behind("killed", "5", {"unet", "text_encoder"});
+  at.json(words("dreambooth --config killed/run.toml --resume"));
+  for (const char* adapter : {"/unet/4/sks_1/", "/text_encoder/4/sks_1/", "/unet/5/sks_1/"}) {
+    const std::string file = std::string(adapter) + "adapter_model.safetensors";
+    CHECK(at.bytes("killed" + file) == at.bytes("run" + file));
   }
   // As it lies after the guide's script: without a result of ours.
   fs::create_directories(at / "guide");
