@@ -38,8 +38,8 @@ struct OnednnConv2d {
 const std::string& onednn_missing();
 // "oneDNN 2.6.3", or "" without it.
 std::string onednn_version();
-// False, and nothing of use done, if oneDNN has nothing for it; no convolution inside a parallel
-// region.
+// False, and nothing of use done, if oneDNN has nothing for it; for a convolution also where OpenMP
+// may give fewer threads than num_threads(), as inside a parallel region.
 bool onednn_product(const OnednnProduct& product);
 bool onednn_conv2d(const OnednnConv2d& convolution);
 

@@ -207,9 +207,10 @@ class ConvolutionCode {
 
 bool onednn_conv2d(const OnednnConv2d& c) {
   const Conv2dSizes& s = c.sizes;
-  // The threads of a gradient of w wait for one another, as many as there were when its code was
-  // made: with fewer, as inside a parallel region, it would not end.
-  if (omp_in_parallel()) return false;
+  // The threads of a gradient of w wait for one another, for as many as its code was made for: with
+  // fewer it would not end.
+  if (omp_in_parallel() || omp_get_dynamic() || omp_get_thread_limit() < num_threads())
+    return false;
   expect_threads(num_threads());  // for oneDNN's own region
   const int64_t value = c.dtype == DType::float32 ? 4 : 2;
   const int64_t x_step = s.groups * s.C * s.pixels() * value;
