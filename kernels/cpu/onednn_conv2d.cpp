@@ -215,10 +215,11 @@ bool onednn_conv2d(const OnednnConv2d& c) {
   const int64_t value = c.dtype == DType::float32 ? 4 : 2;
   const int64_t x_step = s.groups * s.C * s.pixels() * value;
   const int64_t y_step = s.groups * s.O * s.positions() * value;
-  // Copies in oneDNN's order do not grow with the batch.
-  constexpr int64_t kCopies = int64_t(4) << 20;
-  const int64_t chunk = std::min(
-      s.B, std::max<int64_t>(num_threads(), kCopies / std::max<int64_t>(1, x_step + y_step)));
+  // Copies in oneDNN's order do not grow with the batch, nor beyond 64 MiB with an image.
+  constexpr int64_t kCopies = int64_t(4) << 20, kLargest = int64_t(64) << 20;
+  const int64_t image_bytes = std::max<int64_t>(1, x_step + y_step);
+  if (image_bytes > kLargest) return false;
+  const int64_t chunk = std::min(s.B, std::max<int64_t>(1, kCopies / image_bytes));
   const bool dw = c.pass == Conv2dPass::backward_weight;
   const int64_t weights = s.groups * s.O * s.patch();
   const auto share =

@@ -78,12 +78,11 @@ void add_pipeline_training(Options& options, PipelineSettings& s, const std::str
   add_diffusion_training(options, s.diffusion, s.run.training);
   add_validation(options, s.diffusion.validation, s.steered);
   add_diffusion_method(options, s.method, targets, s.run.training, takes);
-  options
-      .add("adapter-name", &s.adapter_name, "NAME",
-           s.steered ? "write the UNet's adapter as unet/NAME too, where PEFT's guide looks"
-                     : "write the adapters of each --checkpoint-steps and of the last step as "
-                       "unet/STEP/NAME and text_encoder/STEP/NAME too, where PEFT's guide looks")
-      .may_differ_on_resume();
+  options.add("adapter-name", &s.adapter_name, "NAME",
+              s.steered
+                  ? "write the UNet's adapter as unet/NAME too, where PEFT's guide looks"
+                  : "write the adapters of each --checkpoint-steps and of the last step as "
+                    "unet/STEP/NAME and text_encoder/STEP/NAME too, where PEFT's guide looks");
   add_common_and_device(options, s.run.common);
 }
 
@@ -97,6 +96,8 @@ void settle_pipeline(Options& options, PipelineSettings& s) {
   if (!s.adapter_name.empty()) {
     try {
       check_name("--adapter-name", s.adapter_name);
+      check(!s.adapter_name.starts_with("adapter_"), "--adapter-name: expected another name than ",
+            "those of an adapter's files, got '", s.adapter_name, "'");
     } catch (const ArgumentError& e) {
       throw UsageError(e.what());
     }

@@ -129,8 +129,8 @@ void DiffusionRun::after_step(int64_t step, nn::ModelAverage* average, bool resu
   if (!is_first_rank()) return;
   const RunSettings& s = settings();
   const int64_t every = s.training.checkpoint_steps;
-  const bool saves = subject_.save_step &&
-                     (step == subject_.settings.steps || (every > 0 && step % every == 0));
+  const bool saves =
+      subject_.save_step && (step == subject_.settings.steps || (every > 0 && step % every == 0));
   const bool makes = pictures_ && pictures_->due_at(step);
   if (!saves && !makes) return;
   const nn::Busy busy(ranks());
@@ -162,7 +162,7 @@ void DiffusionRun::add_results(nlohmann::json& results) {
   results["samples"] = subject_.data->size();
   results["memory_plan"] = memory_.json();
   nlohmann::json pictures = nlohmann::json::array();
-  for (const std::filesystem::path& file : validation_files(settings().out))
+  for (const std::filesystem::path& file : validation_pictures(settings().out))
     pictures.push_back(file.lexically_relative(settings().out).string());
   results["validation_pictures"] = pictures;
 }

@@ -34,20 +34,6 @@ std::string prefix(int64_t step) {
 
 }  // namespace
 
-std::vector<fs::path> validation_files(const fs::path& out) {
-  std::vector<fs::path> files = validation_pictures(out);
-  // "step-00000100-10.png" behind "step-00000100-9.png".
-  std::ranges::sort(files, [](const fs::path& a, const fs::path& b) {
-    const std::string x = a.filename().string(), y = b.filename().string();
-    return std::pair(x.size(), x) < std::pair(y.size(), y);
-  });
-  std::ranges::stable_sort(files, {}, [](const fs::path& file) {
-    const std::string name = file.filename().string();
-    return name.substr(0, name.rfind('-'));
-  });
-  return files;
-}
-
 ValidationPictures::ValidationPictures(const ValidationSettings& settings,
                                        nn::DiffusionPipeline& pipeline, int64_t side)
     : settings_(settings), pipeline_(pipeline), side_(side) {
@@ -95,7 +81,7 @@ void ValidationPictures::make(const fs::path& out, int64_t step, bool missing,
 
 std::vector<report::PicturesReport> ValidationPictures::report(const fs::path& out) const {
   std::map<std::string, std::vector<fs::path>> steps;
-  for (const fs::path& file : validation_files(out)) {
+  for (const fs::path& file : validation_pictures(out)) {
     const std::string name = file.filename().string();
     steps[name.substr(0, name.rfind('-'))].push_back(file);
   }

@@ -43,7 +43,4 @@ class ValidationPictures {
   std::vector<Tensor> conditioning_;  // (1, 3, side, side), for all prompts or for each
 };
 
-// The pictures that lie in `out`, those of a step together.
-std::vector<std::filesystem::path> validation_files(const std::filesystem::path& out);
-
 }  // namespace papilio::cli

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 
 #include "nn/diffusion/pipeline.h"
 #include "nn/text/tokenizer_files.h"
@@ -81,15 +82,30 @@ bool is_count(std::string_view text) {
          std::ranges::all_of(text, [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
-// Whether a file's name inside the run's folder is unet/200/NAME/adapter_..., or that of what a
-// process that was killed left of it.
-bool of_step(const fs::path& name) {
+// Whether a file's name inside the run's folder is unet/NAME/adapter_..., or that of what a process
+// that was killed left of it; `step`: unet/200/NAME/adapter_...
+bool of_named_adapter(const fs::path& name, bool step) {
   const std::vector<fs::path> parts(name.begin(), name.end());
-  if (parts.size() != 4 || (parts[0] != "unet" && parts[0] != "text_encoder")) return false;
-  if (!is_count(parts[1].string())) return false;
+  if (parts.size() != (step ? 4 : 3) || (parts[0] != "unet" && parts[0] != "text_encoder"))
+    return false;
+  if (step && !is_count(parts[1].string())) return false;
   for (const std::string file : {"adapter_config.json", "adapter_model.safetensors"})
-    if (parts[3] == file || parts[3] == '.' + file + ".tmp") return true;
+    if (parts.back() == file || parts.back() == '.' + file + ".tmp") return true;
   return false;
+}
+bool of_step(const fs::path& name) {
+  return of_named_adapter(name, true);
+}
+
+Paths named_adapter_files(const fs::path& out, bool step) {
+  Paths files;
+  for (const char* part : {"unet", "text_encoder"}) {
+    std::error_code ignored;
+    if (!fs::is_directory(out / part, ignored)) continue;
+    for (const fs::path& file : files_in(out / part))
+      if (of_named_adapter(file.lexically_relative(out), step)) add_file(files, file);
+  }
+  return files;
 }
 
 // "step-00000100-0.png".
@@ -105,18 +121,21 @@ bool is_validation_picture(const fs::path& file) {
 Paths validation_pictures(const fs::path& out) {
   Paths files = beginning_with(out / kValidationFolder, "step-");
   std::erase_if(files, [](const fs::path& file) { return !is_validation_picture(file); });
+  // "step-00000100-10.png" behind "step-00000100-9.png".
+  std::ranges::sort(files, [](const fs::path& a, const fs::path& b) {
+    const std::string x = a.filename().string(), y = b.filename().string();
+    const auto step = [](const std::string& name) { return name.substr(0, name.rfind('-')); };
+    return std::tuple(step(x), x.size(), x) < std::tuple(step(y), y.size(), y);
+  });
   return files;
 }
 
 Paths step_adapters(const fs::path& out) {
-  Paths files;
-  for (const char* part : {"unet", "text_encoder"}) {
-    std::error_code ignored;
-    if (!fs::is_directory(out / part, ignored)) continue;
-    for (const fs::path& file : files_in(out / part))
-      if (of_step(file.lexically_relative(out))) add_file(files, file);
-  }
-  return files;
+  return named_adapter_files(out, true);
+}
+
+Paths named_adapters(const fs::path& out) {
+  return model_folders(out).empty() ? named_adapter_files(out, false) : Paths();
 }
 
 Paths files_in(const fs::path& folder) {
@@ -155,6 +174,7 @@ Paths run_files(const fs::path& out) {
   for (const fs::path& half : beginning_with(out / kValidationFolder, ".step-"))
     add_file(files, half);
   for (const fs::path& file : step_adapters(out)) add_file(files, file);
+  for (const fs::path& file : named_adapters(out)) add_file(files, file);
   return files;
 }
 

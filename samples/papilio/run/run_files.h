@@ -14,9 +14,12 @@ inline constexpr const char* kResults = "results.json";
 
 // Pictures that a run of a diffusion model makes on its way: validation/step-00000100-0.png.
 inline constexpr const char* kValidationFolder = "validation";
+// Those of a step together, in their order.
 Paths validation_pictures(const std::filesystem::path& out);
 // Adapters of steps on the way, where PEFT's guides look for them: of unet/200/NAME/ the files.
 Paths step_adapters(const std::filesystem::path& out);
+// Adapters that PEFT's guide to ControlNet left, in unet/NAME/; where a result lies they are its.
+Paths named_adapters(const std::filesystem::path& out);
 
 // A result's files that are there, its configurations first; what else a run leaves; both.
 Paths result_files(const std::filesystem::path& out);

@@ -99,9 +99,10 @@ bool holds_adapter(const fs::path& folder) {
 // the other kind in any case.
 void check_output_folder(const fs::path& folder, ResultKind kind, bool overwrite) {
   check<UsageError>(!folder.empty(), "--out: expected a folder's name, got \"\"");
-  // Adapters of steps without a checkpoint beside them are no killed run's of ours.
-  const bool steps = !holds_checkpoints(folder) && !step_adapters(folder).empty();
-  const bool model = holds_model(folder), adapter = holds_adapter(folder) || steps;
+  // Adapters as PEFT's guides leave them, without a checkpoint beside them, are no killed run's.
+  const bool of_guide = !holds_checkpoints(folder) &&
+                        !(step_adapters(folder).empty() && named_adapters(folder).empty());
+  const bool model = holds_model(folder), adapter = holds_adapter(folder) || of_guide;
   const bool other = kind == ResultKind::model ? adapter : model;
   check<UsageError>(!other, "--out: ", folder.string(), " holds ", model ? "a model" : "an adapter",
                     "; choose another folder");

@@ -75,7 +75,8 @@ void share_resumed(const nn::TrainingParts& parts, int64_t& step, TrainingRecord
 void check_kernels(const TrainingSettings& s, Device device, const Options& options) {
   std::string text = str("for ", cpu::compiled_for(), ", products by ", name(products()), ", ",
                          openblas_version());
-  if (products() != Products::openblas) text += ", " + onednn_version();
+  if (products() != Products::openblas)
+    text += ", " + onednn_version() + (multiplies_bfloat16() ? " and bfloat16's instructions" : "");
   if (!device.is_cpu()) text += ", on a GPU";
   const std::string found = nn::difference_of_ranks(ranks(), "kernels", text);
   if (found.empty()) return;

@@ -286,6 +286,9 @@ TEST_CASE("dreambooth, controlnet, train on captions: what cannot be is said in 
             "--validation-steps: has a meaning only with --validation-prompt"},
            {"dreambooth sd --instance-data-dir own --instance-prompt x --adapter-name ../x", 2,
             "--adapter-name: expected a name of 1 to 200 letters"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --adapter-name "
+            "adapter_config.json",
+            2, "--adapter-name: expected another name than those of an adapter's files"},
            {"dreambooth sd --instance-data-dir own --instance-prompt x --method full "
             "--adapter-name x",
             2, "--adapter-name: has a meaning only with an adapter"},

@@ -202,6 +202,15 @@ TEST_CASE("controlnet: pictures while it trains, steered, and the adapter under 
       words("generate sd --adapter steered --control shapes/c0.png --prompt square --steps 2 "
             "--out guide"));
   CHECK(at.bytes("guide/0.png") == at.bytes("made/0.png"));
+  // What the guide's script leaves is not written over unasked, and goes where it is asked.
+  for (const char* part : {"controlnet", "unet/run_1"}) {
+    fs::create_directories(at / ("left/" + std::string(part)));
+    fs::copy(at / ("steered/" + std::string(part)), at / ("left/" + std::string(part)),
+             fs::copy_options::recursive);
+  }
+  test::check_refused(at, {{rest + "--out left", 2, "--out: left holds an adapter already"}});
+  at.json(words(rest + "--overwrite --out left"));
+  CHECK_FALSE(fs::exists(at / "left/unet/run_1"));
   const std::string wrong = rest + "--out w --validation-prompt square ";
   test::check_refused(
       at, {{wrong, 2, "--validation-image: expected with --validation-prompt"},
