@@ -10,7 +10,7 @@
 #include "kernels/cpu/im2col.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/products.h"
+#include "kernels/cpu/scratch.h"
 
 namespace papilio::cpu {
 
@@ -36,19 +36,6 @@ class Converted {
  private:
   std::unique_ptr<C[]> copy_;
   const C* data_;
-};
-
-// Scratch memory for each part of a parallel loop.
-template <class C>
-class Scratch {
- public:
-  Scratch(int64_t parts, int64_t each)
-      : each_(each), memory_(std::make_unique_for_overwrite<C[]>(size_t(parts * each))) {}
-  C* operator[](int64_t part) const { return memory_.get() + part * each_; }
-
- private:
-  int64_t each_;
-  std::unique_ptr<C[]> memory_;
 };
 
 // n columns of a row-major matrix with P: as they lie, or 16-bit values converted into `memory`.
@@ -96,11 +83,9 @@ void rows_of_output(const Conv2dSizes& s, const compute_t<T>* weight,
 template <class T>
 bool by_onednn(Conv2dPass pass, const Conv2dSizes& s, const void* x, const void* w,
                const void* bias, const void* y) {
-  constexpr bool kFloat = std::is_same_v<T, float>;
-  if constexpr (kFloat || std::is_same_v<T, BFloat16>) {
-    if (products() != Products::onednn_float32 && (kFloat || products() != Products::onednn))
-      return false;
-    if (s.B * s.groups * s.O * s.patch() * s.positions() < 1 << 22) return false;
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, BFloat16>) {
+    const int64_t work = s.B * s.groups * s.O * s.patch() * s.positions();
+    if (!onednn_multiplies(dtype_of<T>()) || work < 1 << 22) return false;
     return onednn_conv2d({.pass = pass,
                           .dtype = dtype_of<T>(),
                           .sizes = s,
@@ -128,7 +113,7 @@ void conv2d_by_rows(const Conv2dSizes& s, View y, ConstView x, ConstView w, Cons
   using C = compute_t<T>;
   const int64_t P = s.positions(), K = s.patch(), window = s.kh * s.kw, tile = large_tile(s);
   const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
-  const Scratch<C> scratch(1, (K + (is_half_type<T> ? s.O : 0)) * tile);
+  const PartScratch<C> scratch(1, (K + (is_half_type<T> ? s.O : 0)) * tile);
   C *const col = scratch[0], *const sums = col + K * tile;
   for (int64_t bg = 0; bg < s.B * s.groups; ++bg)
     for (int64_t p = 0; p < P; p += tile) {
@@ -153,7 +138,7 @@ void backward_input_by_channels(const Conv2dSizes& s, View dx, ConstView dy, Con
   constexpr bool half = is_half_type<T>;
   const int64_t P = s.positions(), K = s.patch(), window = s.kh * s.kw, tile = large_tile(s);
   const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
-  const Scratch<C> columns(1, K * tile), sums(1, half ? s.C * s.pixels() : 0);
+  const PartScratch<C> columns(1, K * tile), sums(1, half ? s.C * s.pixels() : 0);
   for (int64_t bg = 0; bg < s.B * s.groups; ++bg) {
     const Converted<T> from(dy.as<T>() + bg * s.O * P, s.O * P);
     const C* const wg = weight.data() + bg % s.groups * s.O * K;
@@ -192,7 +177,7 @@ void conv2d(View y, ConstView x, ConstView w, ConstView bias, const Conv2dOption
     const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
     const int64_t items = s.B * s.groups * tiles;
     const int64_t parts = part_count(items, grain(s, tile));
-    const Scratch<C> scratch(parts, (K + (is_half_type<T> ? s.O : 0)) * tile);
+    const PartScratch<C> scratch(parts, (K + (is_half_type<T> ? s.O : 0)) * tile);
     parallel_parts(items, parts, [&](int64_t part, int64_t item, int64_t end) {
       for (; item < end; ++item) {
         const int64_t bg = item / tiles, p = item % tiles * tile, n = std::min(tile, P - p);
@@ -214,7 +199,7 @@ void conv2d_backward_input(View dx, ConstView dy, ConstView w, const Conv2dOptio
     constexpr bool half = is_half_type<T>;
     const Converted<T> weight(w.as<T>(), s.groups * s.O * K);
     const int64_t items = s.B * s.groups, parts = part_count(items, grain(s, P));
-    const Scratch<C> scratch(parts, (K + (half ? s.O : 0)) * tile + (half ? pixels : 0));
+    const PartScratch<C> scratch(parts, (K + (half ? s.O : 0)) * tile + (half ? pixels : 0));
     parallel_parts(items, parts, [&](int64_t part, int64_t item, int64_t end) {
       for (; item < end; ++item) {
         C *const col = scratch[part], *const dy_tile = col + K * tile;
@@ -241,7 +226,7 @@ void conv2d_backward_weight(View dw, ConstView dy, ConstView x, const Conv2dOpti
   dispatch_floating(dy.dtype, [&]<class T>() {
     using C = compute_t<T>;
     constexpr bool half = is_half_type<T>;
-    const Scratch<C> whole(1, half ? size : 0);
+    const PartScratch<C> whole(1, half ? size : 0);
     C* to = whole[0];
     if constexpr (!half) to = dw.as<C>();
     if (by_onednn<T>(Conv2dPass::backward_weight, s, x.data, to, nullptr, dy.data)) {
@@ -254,7 +239,7 @@ void conv2d_backward_weight(View dw, ConstView dy, ConstView x, const Conv2dOpti
     // Every part has its own sum: few of them if the weight is large.
     const int64_t allowed = std::max<int64_t>(1, (int64_t(1) << 25) / std::max<int64_t>(1, size));
     const int64_t parts = std::min(allowed, part_count(s.B, grain(s, P * s.groups)));
-    const Scratch<C> sums(parts, size), scratch(parts, (K + (half ? s.O : 0)) * tile);
+    const PartScratch<C> sums(parts, size), scratch(parts, (K + (half ? s.O : 0)) * tile);
     parallel_parts(s.B, parts, [&](int64_t part, int64_t image, int64_t end) {
       C *const col = scratch[part], *const dy_tile = col + K * tile, *const sum = sums[part];
       std::fill(sum, sum + size, C(0));

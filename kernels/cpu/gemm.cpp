@@ -10,7 +10,6 @@
 #include "kernels/cpu/blas.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/products.h"
 
 namespace papilio::cpu {
 
@@ -204,11 +203,7 @@ bool for_onednn(const Sizes& size) {
   const auto wide = [&](int64_t work) {
     return size.work() >= work && std::min({size.m, size.n, size.k}) >= 16;
   };
-  if constexpr (std::is_same_v<T, BFloat16>)
-    return products() != Products::openblas && wide(kThreadWork);
-  else
-    return std::is_same_v<T, float> && products() == Products::onednn_float32 &&
-           wide(8 * kThreadWork);
+  return onednn_multiplies(dtype_of<T>()) && wide(is_half_type<T> ? kThreadWork : 8 * kThreadWork);
 }
 
 template <class T>

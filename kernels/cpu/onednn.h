@@ -7,6 +7,7 @@
 #include "kernels/cpu/blas.h"
 #include "kernels/cpu/im2col.h"
 #include "kernels/dtype.h"
+#include "kernels/products.h"
 
 namespace papilio::cpu {
 
@@ -38,6 +39,11 @@ struct OnednnConv2d {
 const std::string& onednn_missing();
 // "oneDNN 2.6.3", or "" without it.
 std::string onednn_version();
+// Whether values of this dtype are multiplied by it, where they are many (kernels/products.h).
+inline bool onednn_multiplies(DType dtype) {
+  return (dtype == DType::bfloat16 && products() != Products::openblas) ||
+         (dtype == DType::float32 && products() == Products::onednn_float32);
+}
 // False, and nothing of use done, if oneDNN has nothing for it; for a convolution also where OpenMP
 // may give fewer threads than num_threads(), as inside a parallel region.
 bool onednn_product(const OnednnProduct& product);

@@ -22,4 +22,16 @@ class Scratch {
   std::unique_ptr<C, Free> data_;
 };
 
+// The same for each part of a parallel loop.
+template <class C>
+class PartScratch {
+ public:
+  PartScratch(int64_t parts, int64_t each) : each_(each), memory_(parts * each) {}
+  C* operator[](int64_t part) const { return memory_ + part * each_; }
+
+ private:
+  int64_t each_;
+  Scratch<C> memory_;
+};
+
 }  // namespace papilio::cpu
