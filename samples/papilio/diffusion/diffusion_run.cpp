@@ -93,12 +93,12 @@ std::string DiffusionRun::settle() {
     pictures_.emplace(subject_.settings.validation, subject_.pipeline, subject_.batches.side);
     add_pictures(memory_, pictures_->bytes());
   }
-  const int64_t samples = s.training.batch_size * s.training.accumulate;
+  const int64_t samples = subject_.settings.lr_samples;
   return nn::trainable_parameters_line(subject_.model) + '\n' +
-         (subject_.settings.scale_lr ? str("rate ", short_number(s.training.lr), ": ",
-                                           short_number(s.training.lr / double(samples)),
-                                           " of a sample times ", samples, " (--scale-lr)\n")
-                                     : "") +
+         (samples > 0 ? str("rate ", short_number(s.training.lr), ": ",
+                            short_number(s.training.lr / double(samples)), " of a sample times ",
+                            samples, " (--scale-lr)\n")
+                      : "") +
          plan_line(question.what, s.training, memory_);
 }
 

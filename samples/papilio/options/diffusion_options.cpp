@@ -88,7 +88,10 @@ void settle_diffusion_training(Options& options, DiffusionSettings& s, TrainingS
         t.recompute);
     t.recompute = "blocks";
   }
-  if (s.scale_lr) t.lr *= double(t.batch_size * t.accumulate);
+  if (s.scale_lr) {
+    s.lr_samples = t.batch_size * t.accumulate;
+    t.lr *= double(s.lr_samples);
+  }
 }
 
 void add_validation(Options& options, ValidationSettings& s, bool steered) {

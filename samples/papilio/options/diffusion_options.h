@@ -28,6 +28,7 @@ struct DiffusionSettings {
   double hflip = 0, caption_dropout = 0, snr_gamma = 0;
   // The guides' words: the rate is one of a sample, blocks are computed again, a hub is asked for.
   bool scale_lr = false, gradient_checkpointing = false, push_to_hub = false;
+  int64_t lr_samples = 0;  // what scale_lr has multiplied the rate by
   ValidationSettings validation = {};
 };
 
