@@ -20,6 +20,7 @@
 #include "samples/papilio/report/report_page.h"
 #include "samples/papilio/run/optimization.h"
 #include "samples/papilio/run/ranks.h"
+#include "samples/papilio/run/run_files.h"
 #include "samples/papilio/run/training.h"
 #include "samples/papilio/run/training_end.h"
 #include "samples/report/pages/run_report.h"

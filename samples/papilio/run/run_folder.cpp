@@ -293,9 +293,10 @@ void begin_run_folder(const fs::path& out) {
     else  // it marks an old result all the same
       write_file_atomically(out / kResultSettings, "");
   }
-  const Paths steps = step_adapters(out);
-  for (const fs::path& file : run_files(out)) must_remove(file);
-  for (const fs::path& file : steps) remove_empty(file.parent_path(), out);
+  const Paths files = run_files(out);
+  for (const fs::path& file : files) must_remove(file);
+  for (const fs::path& file : files)
+    if (file.parent_path() != out) remove_empty(file.parent_path(), out);
   remove_empty(out / kValidationFolder, out);
   remove_half_written(out);
   nn::Checkpoints(out / "checkpoints").clear();
