@@ -3,8 +3,8 @@
     python make_adamw_8bit.py FOLDER
 
 Its CPU library rounds a moment to one of 65,536 levels of equal distance before it looks for the map's nearest value, so
-that a second moment is never below 1.5e-5 of its block's largest; its PyTorch and Triton forms take the nearest value. Here
-that stands in the library's place, and how far the library is from it is printed.
+that a second moment is never below 1.5e-5 of its block's largest, not even 0; its PyTorch and Triton forms take the nearest
+value. Here that stands in the library's place, and how far the library is from it is printed.
 """
 
 import pathlib
