@@ -61,10 +61,13 @@ class CodeTable {
  public:
   explicit CodeTable(const float* values) : values_(values) {}  // which it refers to
   void look_up(const uint8_t* bytes, Simd<float>& even, Simd<float>& odd) const {
+    // g++ 12 takes vectors that are written lane by lane for uninitialised.
+    float high[kSimdLanes<float>], low[kSimdLanes<float>];
     for (int l = 0; l < kSimdLanes<float>; ++l) {
-      even[l] = values_[bytes[l] >> 4];
-      odd[l] = values_[bytes[l] & 15];
+      high[l] = values_[bytes[l] >> 4];
+      low[l] = values_[bytes[l] & 15];
     }
+    even = load(high), odd = load(low);
   }
 
  private:

@@ -74,6 +74,7 @@ void attach_method(const Options& options, const PipelineSettings& settings,
 
 void add_pipeline_training(Options& options, PipelineSettings& s, const std::string& targets,
                            bool (*takes)(const Method&)) {
+  know_guides_names(options);
   add_diffusion_data(options, s.run, s.diffusion);
   add_diffusion_training(options, s.diffusion, s.run.training);
   add_validation(options, s.diffusion.validation, s.steered);

@@ -106,12 +106,9 @@ std::string DiffusionRun::settle() {
 TrainingJob DiffusionRun::job() {
   const Fit fit = [this, steps = fit_by_loss(subject_.model, settings().training, subject_.loss)](
                       nn::Loader& loader, nn::Optimizer& optimizer, nn::FitOptions options) {
-    options.on_step = [this, average = options.average,
-                       after = options.on_step](const nn::StepReport& r) {
+    options.on_step = [this, after = options.on_step](const nn::StepReport& r) {
       if (subject_.end_step) subject_.end_step();
-      const bool goes_on = after(r);
-      after_step(r.step, average, false);
-      return goes_on;
+      return after(r);
     };
     if (options.first_step > 0) after_step(options.first_step, options.average, true);
     steps(loader, optimizer, options);
@@ -123,7 +120,10 @@ TrainingJob DiffusionRun::job() {
           .data = parts_,
           .steps = subject_.settings.steps,
           .samples = "pictures",
-          .model_lines = pipeline_lines(subject_.pipeline)};
+          .model_lines = pipeline_lines(subject_.pipeline),
+          .after_step = [this](int64_t step, nn::ModelAverage* average) {
+            after_step(step, average, false);
+          }};
 }
 
 void DiffusionRun::after_step(int64_t step, nn::ModelAverage* average, bool resumed) {
@@ -132,7 +132,7 @@ void DiffusionRun::after_step(int64_t step, nn::ModelAverage* average, bool resu
   const int64_t every = s.training.checkpoint_steps;
   const bool saves =
       subject_.save_step && (step == subject_.settings.steps || (every > 0 && step % every == 0));
-  const bool makes = pictures_ && pictures_->due_at(step);
+  const bool makes = pictures_ && (step == subject_.settings.steps || pictures_->due_at(step));
   if (!saves && !makes) return;
   const nn::Busy busy(ranks());
   std::optional<nn::ModelAverage::Shown> shown;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "nn/train/spinner.h"
 #include "samples/papilio/diffusion/picture_memory.h"
 #include "samples/papilio/run/run_files.h"
+#include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
 #include "tensor/text.h"
 
@@ -38,6 +40,11 @@ ValidationPictures::ValidationPictures(const ValidationSettings& settings,
                                        nn::DiffusionPipeline& pipeline, int64_t side)
     : settings_(settings), pipeline_(pipeline), side_(side) {
   for (const std::string& prompt : settings.prompts) pipeline.prompt_ids(prompt);
+  try {
+    pipeline.scheduler->set_timesteps(settings.inference_steps);
+  } catch (const ArgumentError& e) {
+    throw UsageError(std::string("--num-inference-steps: ") + e.what());
+  }
   for (const std::string& file : settings.images)
     conditioning_.push_back(read_conditioning(file, side, side));
 }

@@ -18,7 +18,8 @@ namespace papilio::cli {
 class ValidationPictures {
  public:
   // The pipeline outlives this; pictures have `side` pixels a side. Throws FileError for a picture
-  // that steers and cannot be read, and as prompt_ids does for a prompt that is too long.
+  // that steers and cannot be read, UsageError for more steps than the scheduler has, and as
+  // prompt_ids does for a prompt that is too long.
   ValidationPictures(const ValidationSettings& settings, nn::DiffusionPipeline& pipeline,
                      int64_t side);
 

@@ -55,7 +55,9 @@ int64_t last_step(const fs::path& folder) {
 fs::path of_step(const fs::path& part, int64_t step) {
   fs::path adapter = one_in(part / std::to_string(step));
   check<FileError>(!adapter.empty(), part.string(), ": holds no adapter of step ", step,
-                   last_step(part) > 0 ? str("; the last one is of step ", last_step(part)) : "");
+                   last_step(part) > 0 ? str("; the last one is of step ", last_step(part))
+                                       : "; adapters of steps lie in RUN/unet/STEP/NAME, and "
+                                         "controlnet writes none");
   return adapter;
 }
 

@@ -6,6 +6,7 @@
 
 #include "samples/papilio/options/nearest.h"
 #include "samples/papilio/options/toml.h"
+#include "tensor/text.h"
 
 namespace papilio::cli {
 
@@ -48,8 +49,9 @@ std::vector<std::string> with_own_names(std::vector<std::string> words,
 
 // Throws UsageError for the first word that no option takes.
 void check_rest(std::vector<std::string> rest, const std::vector<std::string>& words,
-                const std::deque<Option>& options, const std::string& usage) {
-  std::vector<std::string> known;
+                const std::deque<Option>& options, const OtherNames& others,
+                const std::string& usage) {
+  std::vector<std::string> known, elsewhere;
   for (const Option& o : options)
     if (!o.positional) known.push_back(o.shown_name());
   std::erase(rest, "--");
@@ -58,8 +60,12 @@ void check_rest(std::vector<std::string> rest, const std::vector<std::string>& w
     if (!word.starts_with('-') || word == "-") continue;
     if (std::find(end_of_options, words.end(), word) != words.end()) continue;
     const std::string name = word.substr(0, word.find('='));
-    throw UsageError("unknown option " + name + did_you_mean(name, known));
+    const auto other = others.find(name);
+    if (other == others.end())
+      throw UsageError("unknown option " + name + did_you_mean(name, known));
+    elsewhere.push_back(name + ": " + other->second);
   }
+  check<UsageError>(elsewhere.empty(), "unknown option ", joined(elsewhere, "; "));
   check<UsageError>(rest.empty(), "unexpected ", toml_string(rest.empty() ? "" : rest[0]),
                     "; usage: ", usage);
 }
@@ -67,7 +73,7 @@ void check_rest(std::vector<std::string> rest, const std::vector<std::string>& w
 }  // namespace
 
 void parse_command_line(std::deque<Option>& options, const std::vector<std::string>& given,
-                        const std::string& usage) {
+                        const OtherNames& others, const std::string& usage) {
   const std::vector<std::string> words = with_own_names(given, options);
   CLI::App app;
   app.set_help_flag();
@@ -82,7 +88,7 @@ void parse_command_line(std::deque<Option>& options, const std::vector<std::stri
   } catch (const CLI::ParseError& e) {
     throw UsageError(e.what());
   }
-  check_rest(app.remaining(), words, options, usage);
+  check_rest(app.remaining(), words, options, others, usage);
   for (size_t i = 0; i < options.size(); ++i) {
     if (parsers[i]->count() == 0) continue;
     const std::vector<std::string>& results = parsers[i]->results();

@@ -89,9 +89,46 @@ void settle_diffusion_training(Options& options, DiffusionSettings& s, TrainingS
     t.recompute = "blocks";
   }
   if (s.scale_lr) {
+    check<UsageError>(options.origin(&t.lr) != Options::Origin::file,
+                      "--scale-lr: the rate of run.toml is that of a step already; give --lr, that "
+                      "of a sample");
     s.lr_samples = t.batch_size * t.accumulate;
     t.lr *= double(s.lr_samples);
   }
+}
+
+void know_guides_names(Options& options) {
+  options.know_other_names(
+      {{"--pretrained_model_name_or_path", "here the first word, a folder"},
+       {"--output_dir", "here --out"},
+       {"--train_batch_size", "here --batch-size"},
+       {"--gradient_accumulation_steps", "here --accumulate"},
+       {"--learning_rate", "here --lr"},
+       {"--lr_scheduler", "here --schedule"},
+       {"--lr_warmup_steps", "here --warmup, a share of the steps"},
+       {"--checkpointing_steps", "here --checkpoint-steps"},
+       {"--resume_from_checkpoint", "here --resume"},
+       {"--num_dataloader_workers", "here --workers"},
+       {"--dataloader_num_workers", "here --workers"},
+       {"--mixed_precision", "here --precision"},
+       {"--adam_weight_decay", "here --weight-decay"},
+       {"--max_grad_norm", "here --clip"},
+       {"--dataset_name", "here --data, a folder with metadata.jsonl"},
+       {"--controlnet_model_name_or_path", "here --controlnet"},
+       {"--proportion_empty_prompts", "here --caption-dropout"},
+       {"--use_boft", "here --method boft"},
+       {"--use_oft", "here --method oft"},
+       {"--use_lora", "here --method lora"},
+       {"--boft_block_num", "here -n"},
+       {"--boft_block_size", "here -b; 0 is to leave it out"},
+       {"--boft_n_butterfly_factor", "here -m"},
+       {"--boft_dropout", "here --dropout"},
+       {"--boft_bias", "here --bias"},
+       {"--enable_xformers_memory_efficient_attention", "not needed here"},
+       {"--report_to",
+        "not needed here: steps.csv, TensorBoard's files and report.html are written"},
+       {"--wandb_project_name", "nothing here talks to a network"},
+       {"--wandb_run_name", "nothing here talks to a network"}});
 }
 
 void add_validation(Options& options, ValidationSettings& s, bool steered) {
@@ -103,7 +140,7 @@ void add_validation(Options& options, ValidationSettings& s, bool steered) {
   if (steered)
     options.add("validation-image", &s.images, "FILE",
                 "what steers them (PNG, JPEG): one for each prompt, or one for all");
-  options.add("validation-steps", &s.steps, "N", "every N steps").range(1, 1e9);
+  options.add("validation-steps", &s.steps, "N", "every N steps, and after the last").range(1, 1e9);
   options.add("num-validation-images", &s.pictures, "N", "of each prompt").range(1, 1000);
   options
       .add("num-inference-steps", &s.inference_steps, "N", "of the scheduler, for these pictures")

@@ -32,6 +32,8 @@ struct DiffusionSettings {
   ValidationSettings validation = {};
 };
 
+// What the options of PEFT's guides to DreamBooth and ControlNet are called here.
+void know_guides_names(Options& options);
 // The options of training; the defaults are those that the settings have.
 void add_diffusion_training(Options& options, DiffusionSettings& settings,
                             TrainingSettings& training);

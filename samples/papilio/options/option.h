@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "tensor/error.h"
 
 namespace papilio::cli {
+
+// Options of other tools' scripts that are called otherwise here: {"--learning_rate", "here --lr"}.
+using OtherNames = std::map<std::string, std::string>;
 
 // Wrong use of the command line; main prints it and exits with 2.
 struct UsageError : ArgumentError {

@@ -114,7 +114,7 @@ bool Options::parse(const Words& words) {
     std::fputs(help().c_str(), stdout);
     return false;
   }
-  parse_command_line(options_, words, usage_line());
+  parse_command_line(options_, words, other_names_, usage_line());
   if (config_ != nullptr && !config_->empty()) read_settings(options_, *config_, command_);
   for (const Option& o : options_) {
     check<UsageError>(!o.is_required || (o.origin != Origin::unset && !o.value_text().empty()),

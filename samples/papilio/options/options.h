@@ -58,6 +58,9 @@ class Options {
   // run.toml names these if they were given, as runs from before them do not.
   void name_if_given(const std::vector<Handle>& variables);
 
+  // What unknown options are that another tool's script has.
+  void know_other_names(OtherNames names) { other_names_ = std::move(names); }
+
   const std::string& command() const { return command_; }
   std::string usage_line() const;  // "papilio inspect PATH [options]"
   std::string help() const;
@@ -69,6 +72,7 @@ class Options {
 
   std::string command_, usage_, summary_, section_ = "Options";
   std::deque<Option> options_;  // whose elements stay where they are
+  OtherNames other_names_;
   std::vector<std::string> examples_;
   const std::string* config_ = nullptr;
 };

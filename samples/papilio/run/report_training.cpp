@@ -3,42 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "samples/papilio/output/shell.h"
+#include "samples/papilio/run/run_logs.h"
 
 namespace papilio::cli {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-// Numbers of a CSV file by column; columns that are not there are empty.
-std::map<std::string, std::vector<double>> read_csv(const fs::path& path) {
-  std::map<std::string, std::vector<double>> columns;
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) return columns;  // a pipe would be waited for
-  std::ifstream file(path);
-  std::vector<std::string> names;
-  std::string line, field;
-  for (bool header = true; std::getline(file, line); header = false) {
-    std::istringstream fields(line);
-    for (size_t i = 0; std::getline(fields, field, ','); ++i) {
-      if (header) {
-        names.push_back(field);
-      } else if (i < names.size()) {
-        columns[names[i]].push_back(std::strtod(field.c_str(), nullptr));
-      }
-    }
-  }
-  return columns;
-}
 
 // Means of `group` neighbours, against the epoch in which they lie.
 std::vector<report::CurvePoint> grouped_means(const std::vector<double>& steps,
@@ -65,7 +41,7 @@ void report_training(report::RunReport& page, const fs::path& out, const Trainin
   page.steps = end.steps;
   page.total_steps = end.total_steps;
   const auto per_epoch = double(std::max<int64_t>(end.steps_per_epoch, 1));
-  auto steps = read_csv(out / "steps.csv");
+  auto steps = read_log(out / "steps.csv");
   const size_t count = steps["step"].size();
   const size_t group = std::max<size_t>(1, (count + kMostPoints - 1) / kMostPoints);
   const auto curve = [&](const char* column) {
@@ -82,7 +58,7 @@ void report_training(report::RunReport& page, const fs::path& out, const Trainin
     page.seconds = seconds;
     page.images_per_second = images / seconds;
   }
-  auto epochs = read_csv(out / "log.csv");
+  auto epochs = read_log(out / "log.csv");
   const std::vector<double>& at = epochs["step"];
   for (size_t i = 0; i < at.size(); ++i) {
     const auto add = [&](std::vector<report::CurvePoint>& to, const char* column) {

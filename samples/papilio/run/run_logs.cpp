@@ -2,8 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -34,6 +37,27 @@ nn::CsvLog open_log(const std::filesystem::path& file, const std::vector<std::st
 
 }  // namespace
 
+std::map<std::string, std::vector<double>> read_log(const std::filesystem::path& path) {
+  std::map<std::string, std::vector<double>> columns;
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored))
+    return columns;  // a pipe would be waited for
+  std::ifstream file(path);
+  std::vector<std::string> names;
+  std::string line, field;
+  for (bool header = true; std::getline(file, line); header = false) {
+    std::istringstream fields(line);
+    for (size_t i = 0; std::getline(fields, field, ','); ++i) {
+      if (header) {
+        names.push_back(field);
+      } else if (i < names.size()) {
+        columns[names[i]].push_back(std::strtod(field.c_str(), nullptr));
+      }
+    }
+  }
+  return columns;
+}
+
 RunLogs::RunLogs(const std::filesystem::path& out, std::optional<Resumed> resumed, Warn warn)
     : warn_(std::move(warn)),
       epochs_(open_log(out / "log.csv", {std::begin(kColumns), std::end(kColumns)},
@@ -58,6 +82,19 @@ bool RunLogs::end_with_epoch_of(const std::filesystem::path& out, int64_t step) 
   for (std::string line; std::getline(file, line);) last = line;
   const size_t begin = last.find(',') + 1;  // behind the epoch
   return begin > 0 && last.substr(begin, last.find(',', begin) - begin) == std::to_string(step);
+}
+
+RunLogs::Spent RunLogs::spent_until(const std::filesystem::path& out, int64_t step) {
+  Spent spent;
+  std::map<std::string, std::vector<double>> columns = read_log(out / "steps.csv");
+  const std::vector<double>&steps = columns["step"], &images = columns["images"],
+        &seconds = columns["seconds"];
+  for (size_t i = 0; i < steps.size() && i < images.size() && i < seconds.size(); ++i) {
+    if (steps[i] > double(step)) break;
+    spent.images += int64_t(images[i]);
+    spent.seconds += seconds[i];
+  }
+  return spent;
 }
 
 template <class Write>

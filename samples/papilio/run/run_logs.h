@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "nn/train/csv_log.h"
 #include "nn/train/fit.h"
@@ -18,6 +20,9 @@ struct EpochFigures {
   int64_t epoch, step;
   double loss, lr, gradient_norm, validation_loss, validation_accuracy, images_per_second;
 };
+
+// Numbers of log.csv or steps.csv by column; columns that are not there are empty.
+std::map<std::string, std::vector<double>> read_log(const std::filesystem::path& path);
 
 // A disk that is full ends no training: `warn` gets what could not be written.
 class RunLogs {
@@ -32,6 +37,13 @@ class RunLogs {
 
   // Whether log.csv ends with the line of the epoch that this step ended.
   static bool end_with_epoch_of(const std::filesystem::path& out, int64_t step);
+
+  // What the steps to this one took, by steps.csv.
+  struct Spent {
+    int64_t images = 0;
+    double seconds = 0;
+  };
+  static Spent spent_until(const std::filesystem::path& out, int64_t step);
 
   void step(const nn::StepReport& report);
   void epoch(const EpochFigures& figures);

@@ -71,12 +71,19 @@ class Training {
                       "--patience: the data have no validation part");
     make_validation();
     if (s.ema > 0) average_ = std::make_unique<nn::ModelAverage>(job.model, s.ema);
-    if (s.resume && is_first_rank()) first_step_ = checkpoints_.resume(parts(), record_);
+    if (s.resume && is_first_rank()) {
+      first_step_ = checkpoints_.resume(parts(), record_);
+      const RunLogs::Spent before = RunLogs::spent_until(job.out, first_step_);
+      end_.seconds = before.seconds;
+      images_ = before.images;
+    }
     share_start(s, parts(), first_step_, record_, job, options);
     note_good_step(first_step_);
     // A finished run has nothing more to say.
     const bool finished = first_step_ == total_ && RunLogs::end_with_epoch_of(job.out, total_);
     if (s.resume && !finished) open_logs();
+    if (s.resume && finished)
+      warn_once("", {str("all ", total_, " steps were done; there is nothing to go on with")});
     progress_.set_done_before(first_step_);
     progress_.set_unit(job.samples);
     if (job.operations && common.progress() != nullptr && nn::device_of(job.model).is_cpu())
@@ -293,6 +300,7 @@ class Training {
     if ((job_.steps > 0 ? r.step == total_ : epoch_ends) ||
         (s_.checkpoint_steps > 0 && r.step % s_.checkpoint_steps == 0))
       save(r.step);
+    if (job_.after_step) job_.after_step(r.step, average_.get());
     // A signal after the last step stops nothing. It comes to ranks in different steps.
     const auto stopped = [&] {
       return r.step < total_ ? int(ranks().max(Interruptible::signal())) : 0;

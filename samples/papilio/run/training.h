@@ -33,6 +33,9 @@ struct TrainingJob {
   std::string settings = {};       // the resolved options, as run.toml has them
   // What the model is besides its weights, and what prepares its inputs (model_lines.h).
   std::string model_lines = {};
+  // Called at every step's end, behind its checkpoint: a signal that comes meanwhile ends the run
+  // with this step.
+  std::function<void(int64_t step, nn::ModelAverage* average)> after_step = {};
 };
 
 // The optimiser's steps in all.

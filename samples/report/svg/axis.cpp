@@ -104,7 +104,7 @@ Scale::Scale(const Axis& axis, const Extent& extent, double padding) : log_(axis
     high_ = std::log10(high_);
   }
   if (high_ - low_ <= 1e-12 * std::max(std::abs(low_), std::abs(high_))) {
-    const double half = log_ ? 0.3 : std::max(0.05 * std::abs(low_), 1e-3);
+    const double half = log_ ? 0.3 : low_ != 0 ? 0.05 * std::abs(low_) : 1e-3;
     const bool from = usable(axis.min), to = usable(axis.max);
     if (!from || to) low_ -= half;  // an end that is given stays, if the other is free to move
     if (!to || from) high_ += half;
