@@ -47,6 +47,12 @@ Rows<T> rows_of(const ConstView& x, int64_t head) {
   return {matrix<T>(x, head), x.strides[2]};
 }
 
+// The mask of a query from key `key` on, or null.
+const bool* mask_row(const ConstView& mask, int64_t head, int64_t query, int64_t key) {
+  if (!mask.data) return nullptr;
+  return matrix<bool>(mask, head) + query * mask.strides[2] + key * mask.strides[3];
+}
+
 // 0, 1, ... kSimdLanes - 1
 template <class C>
 Simd<C> lane_numbers() {
@@ -95,6 +101,21 @@ C exponentials(C* s, C shift, int64_t padded) {
     sum += load(s + j);
   }
   return reduce_add<C>(sum);
+}
+
+// s = exp(s - shift) inverse
+template <class C>
+void probabilities(C* s, C shift, C inverse, int64_t padded) {
+  constexpr int L = kSimdLanes<C>;
+  for (int64_t j = 0; j < padded; j += L)
+    for (int l = 0; l < L; ++l) s[j + l] = math::exp(s[j + l] - shift) * inverse;
+}
+
+// d = p (d - delta) scale
+template <class C>
+void score_gradients(C* d, const C* p, C delta, C scale, int64_t padded) {
+  for (int64_t j = 0; j < padded; j += kSimdLanes<C>)
+    store<C>(d + j, load(p + j) * (load(d + j) - delta) * scale);
 }
 
 template <class T>
@@ -168,9 +189,7 @@ void forward(View out, View statistics, ConstView q, ConstView k, ConstView v, C
                               {kt.data + j0, kt.stride});
           for (int64_t r = 0; r < rows; ++r) {
             C* s = scores + r * keys;
-            const bool* m = mask.data ? matrix<bool>(mask, head) + (i0 + r) * mask.strides[2] +
-                                            j0 * mask.strides[3]
-                                      : nullptr;
+            const bool* m = mask_row(mask, head, i0 + r, j0);
             const int64_t visible = visible_keys(causal, i0 + r, n.T, n.S) - j0;
             multiply(s, Operands::missing(scale), padded);
             hide(s, std::min(visible, count), padded, m, mask.strides[3]);
@@ -205,7 +224,6 @@ void backward(const AttentionBackward& args) {
   using Value = typename Operands::Value;
   const bool need_ds = args.dq.data || args.dk.data;
   const C scale = C(args.scale);
-  constexpr int L = kSimdLanes<C>;
   const Sizes n(args.q, args.v);
   const int64_t keys = n.keys<C>(), Sp = round_up_to_lanes<C>(n.S);
   const int64_t Dp = round_up_to_lanes<C>(n.D), Ep = round_up_to_lanes<C>(n.E);
@@ -248,33 +266,25 @@ void backward(const AttentionBackward& args) {
                               {vt.data + j0, vt.stride});
           for (int64_t r = 0; r < rows; ++r) {
             C *s = p + r * keys, *d = ds + r * keys;
-            const bool* m = args.mask.data
-                                ? matrix<bool>(args.mask, head) + (i0 + r) * args.mask.strides[2] +
-                                      j0 * args.mask.strides[3]
-                                : nullptr;
+            const bool* m = mask_row(args.mask, head, i0 + r, j0);
             const int64_t visible = visible_keys(args.causal, i0 + r, n.T, n.S) - j0;
             multiply(s, Operands::missing(scale), padded);
             hide(s, std::min(visible, count), padded, m, args.mask.strides[3]);
-            const C shift = stats[2 * r], inverse = stats[2 * r + 1];
-            for (int64_t j = 0; j < padded; j += L)
-              for (int l = 0; l < L; ++l) s[j + l] = math::exp(s[j + l] - shift) * inverse;
-            if (need_ds)
-              for (int64_t j = 0; j < padded; j += L)
-                store<C>(d + j, load(s + j) * (load(d + j) - delta[r]) * scale);
+            probabilities(s, stats[2 * r], stats[2 * r + 1], padded);
+            if (need_ds) score_gradients(d, s, delta[r], scale, padded);
           }
           // p^T dout, ds^T q and ds k; p and ds are 0 behind the last key.
-          const Rows<C> p_rows{p, keys}, ds_rows{ds, keys};
           if (args.dv.data)
             Operands::product(
                 {.rows = count, .columns = n.E, .inner = rows}, {dv_sum + j0 * Ep, Ep},
-                Operands::of_sums_transposed(sums_packed, p_rows, rows, padded), dy.right, add);
+                Operands::of_sums_transposed(sums_packed, {p, keys}, rows, padded), dy.right, add);
           if (args.dk.data)
             Operands::product(
                 {.rows = count, .columns = n.D, .inner = rows}, {dk_sum + j0 * Dp, Dp},
-                Operands::of_sums_transposed(sums_packed, ds_rows, rows, padded), qh.right, add);
+                Operands::of_sums_transposed(sums_packed, {ds, keys}, rows, padded), qh.right, add);
           if (args.dq.data)
             Operands::product({.rows = rows, .columns = n.D, .inner = count}, {dq_tile, Dp},
-                              Operands::of_sums(sums_packed, ds_rows, rows, padded),
+                              Operands::of_sums(sums_packed, {ds, keys}, rows, padded),
                               Operands::from(k_rows, j0), j0 > 0);
         }
         if (args.dq.data)

@@ -12,6 +12,7 @@
 #include "nn/eval_mode.h"
 #include "nn/train/spinner.h"
 #include "samples/papilio/diffusion/picture_memory.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/run/run_files.h"
 #include "tensor/error.h"
 #include "tensor/files/atomic_file.h"

@@ -82,8 +82,6 @@ class Training {
     // A finished run has nothing more to say.
     const bool finished = first_step_ == total_ && RunLogs::end_with_epoch_of(job.out, total_);
     if (s.resume && !finished) open_logs();
-    if (s.resume && finished)
-      warn_once("", {str("all ", total_, " steps were done; there is nothing to go on with")});
     progress_.set_done_before(first_step_);
     progress_.set_unit(job.samples);
     if (job.operations && common.progress() != nullptr && nn::device_of(job.model).is_cpu())

@@ -9,6 +9,7 @@
 
 #include "nn/data/loader.h"
 #include "nn/train/fit.h"
+#include "nn/train/model_average.h"
 #include "samples/papilio/data/training_data.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/options/options.h"
