@@ -41,12 +41,14 @@ static int level = 0;  // asking a virtual processor costs microseconds
 
 }  // namespace papilio::cpu
 
-// The kernel of this linker's name, of which there are three.
+// The kernel of this linker's name, of which there are three. They are hidden by the assembler: g++ 12
+// drops the attribute of a function that is declared only.
 #define PAPILIO_PICK(n, name)                                                   \
+  asm(".hidden " name ".v2\n.hidden " name ".v3\n.hidden " name ".v4");         \
   extern "C" {                                                                  \
-  [[gnu::visibility("hidden")]] void kernel_v2_##n() asm(name ".v2");           \
-  [[gnu::visibility("hidden")]] void kernel_v3_##n() asm(name ".v3");           \
-  [[gnu::visibility("hidden")]] void kernel_v4_##n() asm(name ".v4");           \
+  void kernel_v2_##n() asm(name ".v2");                                         \
+  void kernel_v3_##n() asm(name ".v3");                                         \
+  void kernel_v4_##n() asm(name ".v4");                                         \
   [[gnu::used]] static papilio::cpu::Function* pick_##n() {                     \
     return papilio::cpu::of_level(kernel_v2_##n, kernel_v3_##n, kernel_v4_##n); \
   }                                                                             \
