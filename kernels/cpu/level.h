@@ -41,8 +41,8 @@ static int level = 0;  // asking a virtual processor costs microseconds
 
 }  // namespace papilio::cpu
 
-// The kernel of this linker's name, of which there are three. They are hidden by the assembler: g++ 12
-// drops the attribute of a function that is declared only.
+// The kernel of this linker's name, of which there are three. They are hidden by the assembler: g++
+// 12 drops the attribute of a function that is declared only.
 #define PAPILIO_PICK(n, name)                                                   \
   asm(".hidden " name ".v2\n.hidden " name ".v3\n.hidden " name ".v4");         \
   extern "C" {                                                                  \
