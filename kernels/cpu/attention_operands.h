@@ -10,19 +10,23 @@
 
 namespace papilio::cpu {
 
-// Both have: Value, what packed matrices consist of; scale, what is still missing at the products
-// with `transposed`; operands of products from rows as they lie, in a buffer of as many Values as
-// the rows have elements, columns rounded up to whole vectors; sums as left operands.
+// The same rows for products from either side.
+template <class Left, class Right>
+struct BothOperands {
+  Left left;
+  Right right;
+};
+
+// The two ways have: Value, what packed matrices consist of; scale, what is still missing at the
+// products with `transposed`; operands of products from rows as they lie, in a buffer of as many
+// Values as the rows have elements, columns rounded up to whole vectors; sums as left operands.
 template <class T>
 struct SingleOperands {
   using C = compute_t<T>;
   using Value = C;
   using Left = Elements<C>;
   using Right = Rows<C>;
-  struct Both {
-    Left left;
-    Right right;
-  };
+  using Both = BothOperands<Left, Right>;
 
   // scale times the rows, as a right operand (columns, rows).
   static Right transposed(Value* to, Rows<T> from, int64_t rows, int64_t columns, C scale) {
@@ -61,10 +65,7 @@ struct PairOperands {
   using Value = uint32_t;
   using Left = Elements<uint32_t>;
   using Right = Rows<uint32_t>;
-  struct Both {
-    Left left;
-    Right right;
-  };
+  using Both = BothOperands<Left, Right>;
 
   static Right transposed(Value* to, Rows<BFloat16> from, int64_t rows, int64_t columns, float) {
     pack_transposed_pairs(to, from, rows, columns);

@@ -278,6 +278,12 @@ TEST_CASE("dreambooth, controlnet, train on captions: what cannot be is said in 
            {"dreambooth sd --instance-data-dir own --instance-prompt x --push_to_hub", 2,
             "--push-to-hub: nothing here talks to a network; huggingface-cli upload REPO OUT sends "
             "the run's folder when it is done"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --learning_rate 3e-5 "
+            "--output_dir out",
+            2, "unknown option --learning_rate: here --lr; --output_dir: here --out"},
+           {"dreambooth sd --instance-data-dir own --instance-prompt x --validation-prompt d "
+            "--num-inference-steps 100000 --out late",
+            2, "--num-inference-steps: DDIMScheduler: expected 1 to 1000 steps, got 100000"},
            {"controlnet sd --data shapes --push-to-hub", 2, "--push-to-hub: nothing here talks"},
            {"dreambooth sd --instance-data-dir own --instance-prompt x --gradient-checkpointing "
             "--recompute off",

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,8 @@ TEST_CASE("dreambooth: the guides' words for a rate of a sample and for blocks c
   // run.toml has the rate as it is: nothing is scaled again.
   at.json(words("dreambooth --config scaled/run.toml --out again"));
   CHECK(at.bytes("again" + file) == at.bytes("plain" + file));
+  test::check_refused(at, {{"dreambooth --config scaled/run.toml --scale-lr --out twice", 2,
+                            "--scale-lr: the rate of run.toml is that of a step already"}});
 }
 
 TEST_CASE("dreambooth: pictures while it trains change nothing, and are seen") {
@@ -100,6 +103,16 @@ TEST_CASE("dreambooth: what cannot be written while it trains is a warning, and 
   CHECK(fs::exists(at / "run/unet/adapter_model.safetensors"));
 }
 
+TEST_CASE("dreambooth: pictures come after the last step too") {
+  const Place at;
+  at.json(
+      at.dreambooth("--method lora -r 2 --validation-prompt sks --validation-steps 2 "
+                    "--num-validation-images 1 --num-inference-steps 1 --out run",
+                    "3"));
+  for (const char* step : {"2", "3"})
+    CHECK(fs::exists(at / ("run/validation/step-0000000" + std::string(step) + "-0.png")));
+}
+
 TEST_CASE("dreambooth: a signal while pictures are made ends the run, which goes on") {
   const Place at;
   const std::string rest =
@@ -112,6 +125,7 @@ TEST_CASE("dreambooth: a signal while pictures are made ends the run, which goes
     test::KilledAfter{60}(process);
   });
   CHECK_MESSAGE(stopped.code == 128 + SIGTERM, stopped.err);
+  CHECK_MESSAGE(stopped.err.find("interrupted after step 1") != std::string::npos, stopped.err);
   CHECK_FALSE(fs::exists(at / "run/validation/step-00000001-999.png"));
   CHECK(fs::exists(at / "run/unet/adapter_model.safetensors"));
   const Outcome resumed = at.run(at.dreambooth(rest + "1 --resume", "4"));
@@ -133,6 +147,12 @@ TEST_CASE("dreambooth: adapters of every step lie where PEFT's guide looks for t
     CHECK(at.bytes(place + "2/sks_1/adapter_model.safetensors") !=
           at.bytes(place + "4/sks_1/adapter_model.safetensors"));
   }
+  // Resumed when it is done, a run keeps what it took.
+  const auto before = nlohmann::json::parse(at.bytes("run/results.json"));
+  at.json(words("dreambooth --config run/run.toml --resume"));
+  const auto after = nlohmann::json::parse(at.bytes("run/results.json"));
+  CHECK(before["seconds"].get<double>() > 0);
+  CHECK(after["seconds"].get<double>() == doctest::Approx(before["seconds"].get<double>()));
   // Killed between its fourth step's checkpoint and adapters, a run has them when it goes on.
   at.json(at.dreambooth(rest + "killed", "5"));
   at.forget_behind("killed", "5", {"unet", "text_encoder"});
