@@ -38,8 +38,9 @@ fs::path one_in(const fs::path& folder) {
   return found.empty() ? fs::path() : found[0];
 }
 
-// The largest number that is a folder's name there and has adapters in it, or 0.
-int64_t last_step(const fs::path& folder) {
+// The largest number that is a folder's name there and has adapters in it, or 0; `empty`: with or
+// without them.
+int64_t last_step(const fs::path& folder, bool empty = false) {
   int64_t last = 0;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
@@ -47,7 +48,7 @@ int64_t last_step(const fs::path& folder) {
     int64_t step = 0;
     const auto [rest, bad] = std::from_chars(name.data(), name.data() + name.size(), step);
     if (bad != std::errc() || rest != name.data() + name.size() || step <= last) continue;
-    if (!adapters_in(it->path()).empty()) last = step;
+    if (empty || !adapters_in(it->path()).empty()) last = step;
   }
   return last;
 }
@@ -67,8 +68,14 @@ PartAdapters part_adapters(const fs::path& folder, int64_t step) {
   const fs::path unet = folder / "unet", text = folder / "text_encoder";
   PartAdapters found{part_adapter(folder, "unet"), part_adapter(folder, "text_encoder")};
   if (step == 0 && !found.empty()) return found;
-  if (step == 0) step = std::max(last_step(unet), last_step(text));
+  const bool by_step = step > 0;
+  if (!by_step) step = std::max(last_step(unet), last_step(text));
   if (step == 0) return {one_in(unet), one_in(text)};
+  for (const fs::path& part : {unet, text}) {
+    const int64_t last = last_step(part), newest = last_step(part, true);
+    check<FileError>(by_step || last == newest, part.string(), ": step ", newest,
+                     " holds no adapter; --adapter-step ", last, " takes the last one that does");
+  }
   found.unet = of_step(unet, step);
   found.text_encoder = last_step(text) > 0 ? of_step(text, step) : fs::path();
   return found;

@@ -191,6 +191,11 @@ TEST_CASE("dreambooth: adapters of every step lie where PEFT's guide looks for t
   test::check_refused(at, {{generate + "guide", 1,
                             "guide/unet/5: holds several adapters, other, sks_1; give the folder "
                             "of one"}});
+  fs::create_directories(at / "guide/text_encoder/9");
+  fs::remove_all(at / "guide/unet/5/other");
+  test::check_refused(at, {{generate + "guide", 1,
+                            "guide/text_encoder: step 9 holds no adapter; --adapter-step 5 takes "
+                            "the last one that does"}});
   // Another run takes the place of all of them.
   at.json(at.dreambooth("--method lora -r 2 --overwrite --out run", "1"));
   CHECK_FALSE(fs::exists(at / "run/unet/5"));
