@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "samples/papilio/commands/commands.h"
+#include "samples/papilio/data/digits.h"
 #include "samples/papilio/demo/methods.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/options.h"
 
 namespace papilio::cli {
@@ -17,7 +19,7 @@ int demo(const Words& words) {
   std::string what = "digits", out = "demo";
   int64_t seeds = papilio::demo::Hyperparameters{}.seeds, seed = 0;
   int64_t pretrainings = 3;
-  std::string epochs = "20,60", heads = "both";
+  std::string epochs = "20,60", heads = "both", data = kDigits;
   bool quick = false, tune = false, curve = false;
   Common common;
   Options options(
@@ -37,6 +39,10 @@ int demo(const Words& words) {
   add_out(options, out);
   options.add("seeds", &seeds, "N", "adaptations of each method").range(1, 100);
   options.flag("quick", quick, "few steps: shows that everything runs, measures nothing");
+  options.add(
+      kDataKey, &data, "PATH",
+      "--curve: the digits, or a folder of pictures (such as CIFAR-10), whose first half of "
+      "classes is learned first, then the others");
   options.flag("curve", curve,
                "only draw what is learned against what is kept: every method over rates, epochs, "
                "heads and three pretrainings; goes on with what is in the folder");
@@ -53,16 +59,19 @@ int demo(const Words& words) {
   options.example("papilio demo language --out language");
   options.example("papilio demo generation --out generation");
   options.example("papilio demo --curve --seeds 1 --out curve");
+  options.example("papilio demo --curve --data cifar --pretrainings 1 --seeds 1 --out photographs");
   if (!options.parse(words)) return 0;
   const bool digits = what == "digits";
   options.applies_when(what != "language", {&seeds}, "the digits and generation");
   options.applies_when(digits, {&curve, &tune}, "the digits");
-  options.applies_when(curve, {&pretrainings, &epochs, &heads}, "--curve");
+  options.applies_when(curve, {&pretrainings, &epochs, &heads, &data}, "--curve");
+  options.applies_when(data == kDigits, {&epochs}, "the digits");
   set_threads(common);
   const Device device = device_of(common);
   const papilio::demo::DemoOptions settings{
       .out = out,
       .seeds = seeds,
+      .data = data,
       .quick = quick,
       .curve = curve,
       .pretrainings = pretrainings,

@@ -15,6 +15,7 @@
 #include "samples/papilio/data/median.h"
 #include "samples/papilio/demo/curve_points.h"
 #include "samples/papilio/demo/methods.h"
+#include "samples/papilio/demo/task.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
@@ -63,8 +64,8 @@ struct Base {
 
 Pretrained pretrained_with(const Task& task, const Hyperparameters& hyperparameters, uint64_t seed,
                            Device device, std::FILE* progress) {
-  const int64_t batches =
-      (task.old_digits.train->size() + hyperparameters.batch_size - 1) / hyperparameters.batch_size;
+  const int64_t batches = (task.old_classes.train->size() + hyperparameters.batch_size - 1) /
+                          hyperparameters.batch_size;
   nn::Progress bar(progress, str("pretraining ", seed), hyperparameters.pretrain_epochs * batches);
   return pretrain(task, hyperparameters, seed, device, [&](int64_t step, double, int64_t images) {
     bar.update(step, images, "");
@@ -82,8 +83,8 @@ Base base_of(Pretrained pretrained) {
 
 void measure(CurvePoint& point, Run& run, const Base& base, const Task& task) {
   const Weights weights = run.weights();
-  point.learned = run.evaluate_new(task.new_digits.test).accuracy;
-  point.kept = run.accuracy_old(task.old_digits.test);
+  point.learned = run.evaluate(task.batches(task.new_classes.test)).accuracy;
+  point.kept = run.accuracy_old(task);
   point.energy_change = total_energy(weights) / base.energy - 1;
   point.weight_change = relative_change(base.weights, weights);
   point.angle = median_angle(run);
@@ -115,7 +116,8 @@ std::vector<CurvePoint> points_of(const CurvePoint& at, const DemoMethod& method
 }
 
 // Every run of the plan as a point without figures; the cheap ones first.
-std::vector<std::pair<CurvePoint, const DemoMethod*>> runs_of(const CurvePlan& plan) {
+std::vector<std::pair<CurvePoint, const DemoMethod*>> runs_of(const CurvePlan& plan,
+                                                              const Task& task) {
   std::vector<std::pair<CurvePoint, const DemoMethod*>> runs;
   for (const int64_t epochs : plan.epochs)
     for (const bool fitted : plan.fitted_heads)
@@ -130,6 +132,7 @@ std::vector<std::pair<CurvePoint, const DemoMethod*>> runs_of(const CurvePlan& p
                                          .method = s.method.name,
                                          .label = s.method.label,
                                          .setting = s.setting,
+                                         .data = task.data,
                                          .order = order,
                                          .pretraining = pretraining,
                                          .seed = uint64_t(seed),
@@ -150,7 +153,7 @@ std::vector<CurvePoint> draw_curve(const CurvePlan& plan, const Task& task,
   PointFile file(out / "points.jsonl");
   std::map<uint64_t, Base> bases;
   std::vector<CurvePoint> points;
-  const auto runs = runs_of(plan);
+  const auto runs = runs_of(plan, task);
   nn::Progress bar(progress, "curves", int64_t(runs.size()));
   for (size_t i = 0; i < runs.size() && cli::Interruptible::signal() == 0; ++i) {
     const auto& [at, method] = runs[i];

@@ -11,6 +11,7 @@
 
 #include "samples/papilio/demo/experiment.h"
 #include "samples/papilio/demo/methods.h"
+#include "samples/papilio/demo/task.h"
 
 namespace papilio::demo {
 
@@ -38,21 +39,22 @@ CurvePlan whole_curve(int64_t seeds);
 CurvePlan quick_curve(uint64_t seed);
 
 // One adapted model, all of it or a part of the way back (strength < 1). Figures are shares of the
-// test digits, of energy and of |W|, and degrees; NaN if there is none.
+// test pictures, of energy and of |W|, and degrees; NaN if there is none.
 struct CurvePoint {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
   std::string version = {};  // of the program
   std::string method = {}, label = {}, setting = {};
-  int64_t order = 0;  // of the setting, among those of its method
+  std::string data = cli::kDigits;  // Task::data
+  int64_t order = 0;                // of the setting, among those of its method
   uint64_t pretraining = 0, seed = 0;
   int64_t epochs = 0;
   bool fitted_head = false;
   double strength = 1;
-  double before = kNone;         // the old digits before adapting
-  double learned = kNone;        // the new digits
-  double kept = kNone;           // the old digits under their old head
-  double probed = kNone;         // the old digits under a head fitted afresh to the features
+  double before = kNone;         // the old classes before adapting
+  double learned = kNone;        // the new classes
+  double kept = kNone;           // the old classes under their old head
+  double probed = kNone;         // the old classes under a head fitted afresh to the features
   double energy_change = kNone;  // of the adapted layers
   double weight_change = kNone;  // |W' - W| / |W| of all of them together
   double angle = kNone;          // median over all planes; methods in blocks only

@@ -23,6 +23,7 @@ constexpr size_t kLargest = 100'000'000;
 template <class Point, class F>
 void fields(Point& p, F&& f) {
   f("version", p.version);
+  f("data", p.data);
   f("method", p.method);
   f("label", p.label);
   f("setting", p.setting);
@@ -52,6 +53,8 @@ CurvePoint point_of(const std::string& where, std::string_view line) {
   try {
     const ordered_json read = ordered_json::parse(line);
     fields(point, [&](const char* key, auto& value) {
+      // Before there were others, all were of the digits.
+      if (key == std::string_view("data") && !read.contains(key)) return;
       const ordered_json& found = read.at(key);
       if (!found.is_null()) found.get_to(value);  // null: NaN
     });
@@ -62,9 +65,9 @@ CurvePoint point_of(const std::string& where, std::string_view line) {
 }
 
 bool same_run(const CurvePoint& a, const CurvePoint& b) {
-  return a.version == b.version && a.method == b.method && a.setting == b.setting &&
-         a.pretraining == b.pretraining && a.seed == b.seed && a.epochs == b.epochs &&
-         a.fitted_head == b.fitted_head;
+  return a.version == b.version && a.data == b.data && a.method == b.method &&
+         a.setting == b.setting && a.pretraining == b.pretraining && a.seed == b.seed &&
+         a.epochs == b.epochs && a.fitted_head == b.fitted_head;
 }
 
 }  // namespace

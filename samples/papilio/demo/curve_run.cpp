@@ -14,6 +14,7 @@
 #include "samples/papilio/demo/curve_table.h"
 #include "samples/papilio/demo/experiment.h"
 #include "samples/papilio/demo/methods.h"
+#include "samples/papilio/demo/task.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/report/pages/html.h"
 #include "samples/report/svg/text.h"
@@ -118,7 +119,9 @@ int run_curve(const DemoOptions& options, const Task& task,
               const Hyperparameters& hyperparameters) {
   CurvePlan plan = whole_curve(options.seeds);
   if (options.quick) plan.settings = curve_settings(true);
-  plan.epochs = options.quick ? std::vector<int64_t>{1} : options.curve_epochs;
+  plan.epochs = options.quick      ? std::vector<int64_t>{1}
+                : task.of_digits() ? options.curve_epochs
+                                   : std::vector<int64_t>{hyperparameters.adapt_epochs};
   plan.fitted_heads = options.fitted_heads;
   plan.pretrainings.clear();
   for (int64_t i = 0; i < options.pretrainings; ++i)
@@ -127,7 +130,10 @@ int run_curve(const DemoOptions& options, const Task& task,
                                                     options.out, options.quiet ? nullptr : stderr);
   if (!points.empty()) {
     report::CurveReport page = curve_report(points);
+    page.old_classes = joined(task.old_classes.class_names(), ", ");
+    page.new_classes = joined(task.new_classes.class_names(), ", ");
     page.environment = {
+        {"data", task.data},
         {"pretraining seeds",
          str(options.seed, " to ", options.seed + uint64_t(options.pretrainings) - 1)},
         {"device", str(options.device)},

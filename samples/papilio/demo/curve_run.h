@@ -7,6 +7,7 @@
 #include "samples/papilio/demo/demo.h"
 #include "samples/papilio/demo/experiment.h"
 #include "samples/papilio/demo/methods.h"
+#include "samples/papilio/demo/task.h"
 #include "samples/report/pages/curve_report.h"
 
 namespace papilio::demo {

@@ -12,7 +12,7 @@
 
 namespace papilio::demo {
 
-// The accuracies on the new digits at which methods are compared.
+// The accuracies on the new classes at which methods are compared.
 inline constexpr double kLevels[] = {0.90, 0.93, 0.95};
 
 // Kept where `learned` is reached: along the points, in the order of their rates, the first two

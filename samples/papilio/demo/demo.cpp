@@ -23,6 +23,7 @@
 #include "samples/papilio/demo/methods.h"
 #include "samples/papilio/demo/pictures.h"
 #include "samples/papilio/demo/results.h"
+#include "samples/papilio/demo/task.h"
 #include "samples/papilio/demo/tune.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/run/interrupt.h"
@@ -40,7 +41,8 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kPictureLayer = "vit.encoder.layer.3.attention.attention.query";
 
 Hyperparameters hyperparameters_of(const DemoOptions& options) {
-  Hyperparameters hyperparameters;
+  Hyperparameters hyperparameters =
+      options.data == cli::kDigits ? Hyperparameters{} : pictures_hyperparameters();
   hyperparameters.seeds = options.seeds;
   if (options.quick) hyperparameters.pretrain_epochs = hyperparameters.adapt_epochs = 2;
   return hyperparameters;
@@ -56,8 +58,8 @@ bool show(nn::Progress& progress, int64_t step, double loss, int64_t images) {
 
 Pretrained pretrained_model(const Task& task, const Hyperparameters& hyperparameters,
                             const DemoOptions& options, std::FILE* out) {
-  const int64_t batches =
-      (task.old_digits.train->size() + hyperparameters.batch_size - 1) / hyperparameters.batch_size;
+  const int64_t batches = (task.old_classes.train->size() + hyperparameters.batch_size - 1) /
+                          hyperparameters.batch_size;
   nn::Progress progress(out, "pretrain on digits 0-4", hyperparameters.pretrain_epochs * batches);
   return pretrain(task, hyperparameters, options.seed, options.device,
                   [&](int64_t step, double loss, int64_t images) {
@@ -70,8 +72,8 @@ std::vector<Run> adapt(const Pretrained& pretrained, const DemoMethod& method, c
                        const Hyperparameters& hyperparameters, uint64_t first_seed,
                        std::FILE* out) {
   std::vector<Run> runs;
-  const int64_t batches =
-      (task.new_digits.train->size() + hyperparameters.batch_size - 1) / hyperparameters.batch_size;
+  const int64_t batches = (task.new_classes.train->size() + hyperparameters.batch_size - 1) /
+                          hyperparameters.batch_size;
   const int64_t steps = hyperparameters.adapt_epochs * batches;
   nn::Progress progress(out, method.label, hyperparameters.seeds * steps);
   for (int64_t i = 0; i < hyperparameters.seeds && cli::Interruptible::signal() == 0; ++i) {
@@ -151,10 +153,10 @@ std::string command_of(const DemoOptions& options) {
 }
 
 // What the report says about the run beside its figures.
-void describe(report::DemoReport& page, const Hyperparameters& hyperparameters,
+void describe(report::DemoReport& page, const Task& task, const Hyperparameters& hyperparameters,
               const DemoOptions& options) {
-  const nn::ViTConfig c = model_config();
-  const nn::RandomAffine a = augmentation();
+  const nn::ViTConfig& c = task.model;
+  const nn::RandomAffine& a = task.training.affine;
   page.data_note =
       "1,797 handwritten digits of 8x8 pixels: E. Alpaydin and C. Kaynak, Optical Recognition of "
       "Handwritten Digits, UCI Machine Learning Repository, CC BY 4.0. Of every ten digits of a "
@@ -190,7 +192,7 @@ double add_base(report::DemoReport& page, const Pretrained& pretrained, const Ta
   page.row_angles_layer = kPictureLayer;
   page.base_row_angles = row_angles(base.weights().at(kPictureLayer));
   page.model_parameters = nn::count_parameters(base.model()).all;
-  nn::save_pretrained(base.model(), task.old_digits.class_names(), folder);
+  nn::save_pretrained(base.model(), task.old_classes.class_names(), folder);
   return total_energy(base.weights());
 }
 
@@ -199,9 +201,9 @@ void finish_boft(Run& boft, Results& results, report::DemoReport& page, const Ta
                  const std::filesystem::path& out) {
   page.adapter_folder = boft::save_adapter(*boft.adapters(), out / "adapter").string();
   results.merge_max_difference =
-      merge_difference(boft, nn::whole_batch(*digit_batches(task.new_digits.test)).inputs);
+      merge_difference(boft, nn::whole_batch(*task.batches(task.new_classes.test)).inputs);
   page.merge_max_difference = results.merge_max_difference;
-  page.merge_images = task.new_digits.test->size();
+  page.merge_images = task.new_classes.test->size();
   add_rotation(page, boft, kPictureLayer);
 }
 
@@ -243,8 +245,8 @@ int run(const DemoOptions& options) {
   const cli::Interruptible interruptible;
   const Hyperparameters hyperparameters = hyperparameters_of(options);
   std::FILE* const progress = options.quiet ? nullptr : stderr;
+  const Task task = options.data == cli::kDigits ? digits_task() : pictures_task(options.data);
   if (!options.tune) cli::make_folder(options.out);
-  const Task task = make_task(cli::all_digits());
   if (options.curve) return run_curve(options, task, hyperparameters);
   const Pretrained pretrained = pretrained_model(task, hyperparameters, options, progress);
   if (cli::Interruptible::signal() != 0) return interrupted(0, options.out);
@@ -252,7 +254,7 @@ int run(const DemoOptions& options) {
 
   Results results{.device = options.device, .pretrain_accuracy = pretrained.accuracy};
   report::DemoReport page;
-  describe(page, hyperparameters, options);
+  describe(page, task, hyperparameters, options);
   page.pretrain_accuracy = pretrained.accuracy;
   std::vector<std::vector<Run>> runs;
   double energy_before = 0;
@@ -288,7 +290,7 @@ int run(const DemoOptions& options) {
   if (runs.size() > 1) shown.push_back(&runs.back().front());
   add_attention(page, pretrained, shown, task);
   boft.adapters()->merge_and_unload(true);
-  nn::save_pretrained(boft.model(), task.new_digits.class_names(), options.out / "merged");
+  nn::save_pretrained(boft.model(), task.new_classes.class_names(), options.out / "merged");
 
   results.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   page.environment.push_back({"running time", seconds_text(results.seconds)});

@@ -3,17 +3,20 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
+#include "samples/papilio/data/digits.h"
 #include "tensor/device.h"
 
 namespace papilio::demo {
 
 struct DemoOptions {
-  std::filesystem::path out;  // made if it is missing
-  int64_t seeds = 1;          // adaptations of each method
-  bool quick = false;         // few steps: shows that everything runs, measures nothing
-  bool curve = false;         // only draws what is learned against what is kept, every method whole
+  std::filesystem::path out;        // made if it is missing
+  int64_t seeds = 1;                // adaptations of each method
+  std::string data = cli::kDigits;  // of the curves, or a folder of pictures
+  bool quick = false;               // few steps: shows that everything runs, measures nothing
+  bool curve = false;  // only draws what is learned against what is kept, every method whole
   // How many pretrainings the curves have, and which of the lengths and heads.
   int64_t pretrainings = 3;
   std::vector<int64_t> curve_epochs = {20, 60};

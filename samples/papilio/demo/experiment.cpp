@@ -27,7 +27,7 @@ namespace papilio::demo {
 namespace {
 
 std::unique_ptr<nn::ViTForImageClassification> model_from(const Pretrained& pretrained) {
-  auto model = std::make_unique<nn::ViTForImageClassification>(model_config());
+  auto model = std::make_unique<nn::ViTForImageClassification>(pretrained.config);
   nn::load_state_dict(*model, pretrained.state);
   return model;
 }
@@ -40,30 +40,30 @@ nn::FitOptions fit_options(const Hyperparameters& hyperparameters, int64_t steps
           .label_smoothing = hyperparameters.label_smoothing};
 }
 
-nn::Loader make_loader(const nn::ImageData& data, const Hyperparameters& hyperparameters,
-                       uint64_t seed) {
-  const nn::Batches batches = nn::batches_of(
-      data, {.transform = {.processor = nn::digits_processor()}, .affine = augmentation()});
-  return nn::Loader(batches, {.batch_size = hyperparameters.batch_size, .seed = seed});
+nn::Loader make_loader(const Task& task, const nn::ImageData& data,
+                       const Hyperparameters& hyperparameters, uint64_t seed) {
+  return nn::Loader(
+      nn::batches_of(data, task.training),
+      {.batch_size = hyperparameters.batch_size, .seed = seed, .workers = task.workers});
+}
+
+// Once all pictures as they are.
+nn::Loader plain_loader(const Task& task, const nn::ImageData& data,
+                        const Hyperparameters& hyperparameters, uint64_t seed) {
+  return nn::Loader(task.batches(data), {.batch_size = hyperparameters.batch_size,
+                                         .seed = seed,
+                                         .workers = task.workers,
+                                         .epochs = 1});
 }
 
 }  // namespace
 
-Task make_task(const nn::ImageData& digits) {
-  const nn::ImageSplits splits = nn::fixed_splits(digits);
-  return {nn::with_classes(splits, {0, 1, 2, 3, 4}), nn::with_classes(splits, {5, 6, 7, 8, 9})};
-}
-
-nn::Batches digit_batches(const nn::ImageData& data) {
-  return nn::plain_batches(data, nn::digits_processor());
-}
-
 Pretrained pretrain(const Task& task, const Hyperparameters& hyperparameters, uint64_t seed,
                     Device device, const OnStep& on_step) {
   manual_seed(seed);
-  nn::ViTForImageClassification model(model_config());
+  nn::ViTForImageClassification model(task.model);
   nn::to(model, device);
-  nn::Loader loader = make_loader(task.old_digits.train, hyperparameters, seed);
+  nn::Loader loader = make_loader(task, task.old_classes.train, hyperparameters, seed);
   const int64_t steps = hyperparameters.pretrain_epochs * loader.batches_per_epoch();
   nn::AdamW optimizer(nn::parameter_groups(model, {.weight_decay = hyperparameters.weight_decay}),
                       {.lr = hyperparameters.pretrain_lr});
@@ -73,9 +73,9 @@ Pretrained pretrain(const Task& task, const Hyperparameters& hyperparameters, ui
   };
   const nn::Forward forward = [&](const Tensor& images) { return model(images); };
   nn::fit(model, forward, loader, optimizer, options);
-  Pretrained result;
+  Pretrained result{.config = task.model};
   result.device = device;
-  result.accuracy = nn::evaluate(model, forward, digit_batches(task.old_digits.test)).accuracy;
+  result.accuracy = nn::evaluate(model, forward, task.batches(task.old_classes.test)).accuracy;
   for (const auto& [name, tensor] : nn::state_dict(model))
     result.state[name] = copy_of(tensor, Device::cpu());
   return result;
@@ -109,7 +109,7 @@ Run::Run(const Pretrained& pretrained, const DemoMethod& method, uint64_t seed)
 
 void Run::train(const Task& task, const Hyperparameters& hyperparameters, int64_t every,
                 const OnStep& on_step) {
-  nn::Loader loader = make_loader(task.new_digits.train, hyperparameters, seed_);
+  nn::Loader loader = make_loader(task, task.new_classes.train, hyperparameters, seed_);
   const int64_t steps = hyperparameters.adapt_epochs * loader.batches_per_epoch();
   // Adapters begin at the identity, and decay would pull a scale to 0 instead of 1: only weights of
   // layers decay.
@@ -117,7 +117,7 @@ void Run::train(const Task& task, const Hyperparameters& hyperparameters, int64_
   nn::AdamW optimizer(nn::parameter_groups(*model_, {.weight_decay = decay}), {.lr = method_.lr});
   const auto measure = [&](int64_t step) {
     accuracies_.push_back(
-        {step, evaluate_new(task.new_digits.test).accuracy, accuracy_old(task.old_digits.test)});
+        {step, evaluate(task.batches(task.new_classes.test)).accuracy, accuracy_old(task)});
   };
   measure(0);
   nn::FitOptions options = fit_options(hyperparameters, steps);
@@ -132,8 +132,7 @@ void Run::train(const Task& task, const Hyperparameters& hyperparameters, int64_
 }
 
 void Run::fit_head(const Task& task, const Hyperparameters& hyperparameters) {
-  nn::Loader images(digit_batches(task.new_digits.train),
-                    {.batch_size = hyperparameters.batch_size, .seed = seed_, .epochs = 1});
+  nn::Loader images = plain_loader(task, task.new_classes.train, hyperparameters, seed_);
   cli::fit_head(*model_, images, hyperparameters.label_smoothing);
 }
 
@@ -141,10 +140,9 @@ double Run::probe_old(const Task& task, const Hyperparameters& hyperparameters) 
   nn::Linear& head = model_->classifier;
   const Tensor weight = head.weight, bias = head.bias;
   head.weight = leaf(zeros_like(weight)), head.bias = leaf(zeros_like(bias));
-  nn::Loader images(digit_batches(task.old_digits.train),
-                    {.batch_size = hyperparameters.batch_size, .seed = seed_, .epochs = 1});
+  nn::Loader images = plain_loader(task, task.old_classes.train, hyperparameters, seed_);
   cli::fit_head(*model_, images, hyperparameters.label_smoothing);
-  const double accuracy = evaluate_new(task.old_digits.test).accuracy;
+  const double accuracy = evaluate(task.batches(task.old_classes.test)).accuracy;
   head.weight = weight, head.bias = bias;
   return accuracy;
 }
@@ -162,14 +160,14 @@ void Run::set_strength(const Pretrained& pretrained, double strength) {
   }
 }
 
-nn::Evaluation Run::evaluate_new(const nn::ImageData& data) {
+nn::Evaluation Run::evaluate(const nn::Batches& pictures) {
   return nn::evaluate(
-      *model_, [this](const Tensor& images) { return (*model_)(images); }, digit_batches(data));
+      *model_, [this](const Tensor& images) { return (*model_)(images); }, pictures);
 }
 
-double Run::accuracy_old(const nn::ImageData& data) {
+double Run::accuracy_old(const Task& task) {
   const auto forward = [this](const Tensor& images) { return (*old_head_)(model_->vit(images)); };
-  return nn::evaluate(*model_, forward, digit_batches(data)).accuracy;
+  return nn::evaluate(*model_, forward, task.batches(task.old_classes.test)).accuracy;
 }
 
 Tensor Run::logits(const Tensor& images) {
@@ -228,7 +226,7 @@ StepTime time_step(const Pretrained& pretrained, const DemoMethod& method, const
   nn::AdamW head_optimizer(nn::parameter_groups(without.model(), {}));
   nn::train(with.model());
   nn::train(without.model());
-  nn::Batch batch = make_loader(task.new_digits.train, hyperparameters, 0).next();
+  nn::Batch batch = make_loader(task, task.new_classes.train, hyperparameters, 0).next();
   batch.inputs = to(batch.inputs, pretrained.device);
   batch.labels = to(batch.labels, pretrained.device);
   std::vector<double> seconds, ratios;

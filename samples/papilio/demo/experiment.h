@@ -1,4 +1,4 @@
-// The main job: pretrain on digits 0-4, adapt to 5-9 by every method, and measure.
+// The main job: pretrain on the old classes, adapt to the new ones by every method, and measure.
 #pragma once
 
 #include <cstdint>
@@ -10,27 +10,20 @@
 
 #include "boft/model/model.h"
 #include "nn/data/batch_source.h"
-#include "nn/data/image_batches.h"
-#include "nn/data/sources/digits.h"
 #include "nn/data/sources/image_dataset.h"
 #include "nn/layers/linear.h"
 #include "nn/models/vit.h"
 #include "nn/train/fit.h"
 #include "samples/papilio/demo/methods.h"
+#include "samples/papilio/demo/task.h"
 
 namespace papilio::demo {
 
-struct Task {
-  nn::ImageSplits old_digits, new_digits;  // 0-4 and 5-9, each relabelled 0..4
-};
-Task make_task(const nn::ImageData& digits);
-// Batches as a model is evaluated on them.
-nn::Batches digit_batches(const nn::ImageData& data);
-
 // A pretrained model as values, from which every run starts anew.
 struct Pretrained {
-  nn::StateDict state;
-  double accuracy = 0;            // on the test digits 0-4
+  nn::ViTConfig config;
+  nn::StateDict state = {};
+  double accuracy = 0;            // on the old classes' test pictures
   Device device = Device::cpu();  // where the runs compute
 };
 
@@ -61,7 +54,7 @@ class Run {
 
   // Before training: the new head is fitted to the features of the frozen backbone.
   void fit_head(const Task& task, const Hyperparameters& hyperparameters);
-  // A head fitted afresh to what the features are now, on the old digits: its test accuracy. The
+  // A head fitted afresh to what the features are now, on the old classes: its test accuracy. The
   // model's own head stays.
   double probe_old(const Task& task, const Hyperparameters& hyperparameters);
   // After training: so much of what was trained; see AdapterModel::set_strength. Of full finetuning
@@ -69,8 +62,8 @@ class Run {
   // head stays.
   void set_strength(const Pretrained& pretrained, double strength);
 
-  nn::Evaluation evaluate_new(const nn::ImageData& data);
-  double accuracy_old(const nn::ImageData& data);  // through the pretrained head
+  nn::Evaluation evaluate(const nn::Batches& pictures);
+  double accuracy_old(const Task& task);  // of the test pictures, through the pretrained head
   Tensor logits(const Tensor& images);
   int64_t trainable_parameters();
   // Weights of the layers that the methods adapt, as they act now, by path; on the CPU.

@@ -3,8 +3,6 @@
 #include <cstddef>
 
 #include "samples/papilio/demo/curve.h"
-#include "samples/papilio/options/augmentation_options.h"
-#include "samples/papilio/options/model_options.h"
 #include "samples/papilio/options/training_options.h"
 #include "samples/papilio/output/table.h"
 
@@ -103,17 +101,6 @@ CurvePlan quick_curve(uint64_t seed) {
           .pretrainings = {seed},
           .epochs = {20},
           .fitted_heads = {false}};
-}
-
-nn::ViTConfig model_config() {
-  nn::ViTConfig config = cli::ModelSettings{}.vit;
-  config.num_labels = 5;
-  return config;
-}
-
-nn::RandomAffine augmentation() {
-  const cli::AugmentSettings usual = cli::TrainingSettings{}.augment;
-  return {.shift_pixels = usual.shift, .rotation_degrees = usual.rotate};
 }
 
 }  // namespace papilio::demo

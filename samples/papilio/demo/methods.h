@@ -7,8 +7,6 @@
 #include <vector>
 
 #include "boft/methods/methods.h"
-#include "nn/data/transforms/random_affine.h"
-#include "nn/models/vit.h"
 #include "samples/papilio/options/method_options.h"
 #include "samples/papilio/options/training_options.h"
 
@@ -34,10 +32,6 @@ struct CurveSetting;  // curve.h
 // Every method of the curves with what it is tried with, the lowest rate (COFT: bound) first.
 // `few`: of the main job's methods, two of each and one of COFT.
 std::vector<CurveSetting> curve_settings(bool few);
-
-// The model and the augmentation of train, for five classes.
-nn::ViTConfig model_config();
-nn::RandomAffine augmentation();
 
 // As train and finetune have them. 40 epochs teach the digits 0-4; more make the backbone forget
 // what five others need, and cost every adapter that must work with it about a point.

@@ -13,6 +13,7 @@
 #include "nn/data/batch_source.h"
 #include "nn/models/vit.h"
 #include "nn/train/fit.h"
+#include "samples/papilio/demo/task.h"
 #include "samples/papilio/report/report_data.h"
 #include "samples/report/svg/grids.h"
 #include "tensor/copy.h"
@@ -70,9 +71,9 @@ void add_inside(report::MethodReport& method, Run& run, const Task& task,
     }
   }
   method.row_angles = row_angles(run.weights().at(layer));
-  const nn::Evaluation evaluation = run.evaluate_new(task.new_digits.test);
-  const std::vector<std::string>& names = task.new_digits.class_names();
-  const nn::Batch test = nn::whole_batch(*digit_batches(task.new_digits.test));
+  const nn::Evaluation evaluation = run.evaluate(task.batches(task.new_classes.test));
+  const std::vector<std::string>& names = task.new_classes.class_names();
+  const nn::Batch test = nn::whole_batch(*task.batches(task.new_classes.test));
   constexpr size_t kShown = 12;
   for (int64_t i = 0; i < test.labels.numel() && method.misclassified.size() < kShown; ++i) {
     const int64_t label = test.labels.data<int64_t>()[i],
@@ -98,7 +99,7 @@ void add_rotation(report::DemoReport& report, Run& run, const std::string& layer
 void add_attention(report::DemoReport& report, const Pretrained& pretrained,
                    const std::vector<Run*>& runs, const Task& task) {
   const NoGrad no_grad;
-  nn::ViTForImageClassification base(model_config());
+  nn::ViTForImageClassification base(task.model);
   nn::load_state_dict(base, pretrained.state);
   nn::to(base, pretrained.device);
   std::vector<nn::ViTForImageClassification*> models{&base};
@@ -107,13 +108,13 @@ void add_attention(report::DemoReport& report, const Pretrained& pretrained,
     models.push_back(&run->model());
     report.attention_titles.push_back(run->method().label);
   }
-  const nn::Batch test = nn::whole_batch(*digit_batches(task.new_digits.test));
-  const int64_t side = model_config().image_size / model_config().patch_size;
+  const nn::Batch test = nn::whole_batch(*task.batches(task.new_classes.test));
+  const int64_t side = task.model.image_size / task.model.patch_size;
   for (int64_t label = 0; label < 5; ++label) {
     const std::vector<int64_t> labels = test.labels.to_vector<int64_t>();
     const int64_t at = std::ranges::find(labels, label) - labels.begin();
     report::AttentionExample example{
-        picture(test, at), std::stoi(task.new_digits.class_names()[size_t(label)]), {}};
+        picture(test, at), std::stoi(task.new_classes.class_names()[size_t(label)]), {}};
     for (nn::ViTForImageClassification* model : models) {
       nn::eval(*model);
       const Tensor p =

@@ -6,6 +6,7 @@
 
 #include "samples/papilio/demo/experiment.h"
 #include "samples/papilio/demo/results.h"
+#include "samples/papilio/demo/task.h"
 #include "samples/report/pages/demo_report.h"
 
 namespace papilio::demo {

@@ -12,6 +12,7 @@
 
 #include "nn/train/fit.h"
 #include "samples/papilio/demo/methods.h"
+#include "samples/papilio/demo/task.h"
 #include "samples/papilio/options/common.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
@@ -33,7 +34,7 @@ std::optional<Trial> attempt(DemoMethod method, double lr, const Task& task,
   run.train(task, hyperparameters, std::numeric_limits<int64_t>::max(),
             [](int64_t, double, int64_t) { return cli::Interruptible::signal() == 0; });
   if (cli::Interruptible::signal() != 0) return {};
-  return Trial{lr, run.evaluate_new(task.new_digits.validation)};
+  return Trial{lr, run.evaluate(task.batches(task.new_classes.validation))};
 }
 
 nlohmann::json as_json(const DemoMethod& method, const std::vector<Trial>& trials, double best) {

@@ -3,6 +3,7 @@
 
 #include "samples/papilio/demo/experiment.h"
 #include "samples/papilio/demo/methods.h"
+#include "samples/papilio/demo/task.h"
 
 namespace papilio::demo {
 

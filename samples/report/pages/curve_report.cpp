@@ -6,6 +6,7 @@
 
 #include "samples/report/svg/lines.h"
 #include "samples/report/svg/palette.h"
+#include "samples/report/svg/text.h"
 
 namespace papilio::report {
 
@@ -17,7 +18,7 @@ std::string chart_of(const std::string& title, const std::vector<CurveLine>& lin
   for (const CurveLine& line : lines) names.push_back(line.name);
   const std::vector<int> slots = method_slots(names);
   LineChart chart{.title = title};
-  chart.x = {.label = "accuracy on the new digits (%)"};
+  chart.x = {.label = "accuracy on the new classes (%)"};
   chart.y = {.label = "kept under the old head (%)"};
   chart.width = 560;
   chart.height = 400;
@@ -52,11 +53,12 @@ void add_curves(Document& page, const CurveReport& report) {
                 "learned.");
   }
   if (!report.levels.rows.empty()) {
-    page.table(report.levels,
-               "Old digits kept (%) where so many new ones are right, read off the lines; mean "
-               "\u00B1 standard deviation over the pretrainings that reach the level (how many, "
-               "where not all). \u2265: its first point has learned more already. Fresh head: the "
-               "old digits under a head fitted anew to the adapted features, least to most.");
+    page.table(
+        report.levels,
+        "Old classes kept (%) where so many new pictures are right, read off the lines; mean "
+        "\u00B1 standard deviation over the pretrainings that reach the level (how many, "
+        "where not all). \u2265: its first point has learned more already. Fresh head: the "
+        "old classes under a head fitted anew to the adapted features, least to most.");
   }
   if (!report.correlations.empty()) {
     page.paragraph("Rank correlation with what is kept, over all points:");
@@ -67,8 +69,9 @@ void add_curves(Document& page, const CurveReport& report) {
 std::string render(const CurveReport& report) {
   Document page("Learned against kept");
   page.lead(
-      "A small vision transformer, pretrained on the digits 0\u20134, learns 5\u20139 by "
-      "every method. What it still makes of the old digits under its <em>old head</em> falls "
+      "A small vision transformer, pretrained on " + escape(report.old_classes) + ", learns " +
+      escape(report.new_classes) +
+      " by every method. What it still makes of the old classes under its <em>old head</em> falls "
       "as its features move away from that head; a head fitted afresh says what they could "
       "still tell apart.");
   add_curves(page, report);

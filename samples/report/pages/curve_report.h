@@ -21,6 +21,7 @@ struct CurvePicture {  // one length of training, one kind of head
 };
 
 struct CurveReport {
+  std::string old_classes = {}, new_classes = {};  // "0, 1, 2"
   std::vector<CurvePicture> pictures = {};
   Table levels = {};              // kept at equal learned accuracy
   std::string pretrainings = {};  // "3 pretrainings, one seed each"

@@ -132,6 +132,9 @@ TEST_CASE(
   CurvePoint newer = whole;
   newer.version = "another";
   CHECK(file.find(newer).empty());
+  CurvePoint elsewhere = whole;
+  elsewhere.data = "cifar";
+  CHECK(file.find(elsewhere).empty());
   CHECK(read_bytes(path) == bytes);
   write_bytes(path, "[1]\n");
   CHECK_THROWS_AS(demo::PointFile{path}, FileError);

@@ -49,5 +49,9 @@ TEST_CASE("demo --curve goes on with the runs that are made; figures, table and 
   CHECK(at.bytes("c/points.jsonl") == points);
   CHECK(at.bytes("c/curve.html") == page);
   test::check_refused(at, {{"demo --curve-epochs 20", 2, "--curve-epochs: has a meaning only with"},
-                           {"demo --curve --curve-epochs 7", 2, "--curve-epochs: "}});
+                           {"demo --curve --curve-epochs 7", 2, "--curve-epochs: "},
+                           {"demo --data photos", 2, "--data: has a meaning only with --curve"},
+                           {"demo --curve --data photos --curve-epochs 20", 2,
+                            "--curve-epochs: has a meaning only with the digits"},
+                           {"demo --curve --data photos", 1, "photos"}});
 }
