@@ -64,7 +64,14 @@ Task pictures_task(const std::string& path) {
   cli::AugmentSettings augment;
   if (data.source->drawings) augment.hflip = 0;
   const int64_t half = classes / 2;
-  return {.data = std::filesystem::absolute(path).lexically_normal().filename().string(),
+  for (const int64_t begin : {int64_t(0), half})
+    for (const char* part : {"train", "test"}) {
+      const nn::ImageData images =
+          nn::with_classes(data.images, classes_from(begin, half)).part(part);
+      check<cli::UsageError>(images != nullptr && images->size() > 0, "--data: ", path,
+                             ": half of the classes have no picture in the ", part, " part");
+    }
+  return {.data = std::filesystem::canonical(path).filename().string() + '/',
           .old_classes = nn::with_classes(data.images, classes_from(0, half)),
           .new_classes = nn::with_classes(data.images, classes_from(half, half)),
           .model = {.image_size = kSide,

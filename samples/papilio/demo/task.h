@@ -15,7 +15,7 @@ namespace papilio::demo {
 struct Hyperparameters;  // methods.h
 
 struct Task {
-  std::string data = cli::kDigits;           // or the folder's name
+  std::string data = cli::kDigits;           // or the folder's name and /
   nn::ImageSplits old_classes, new_classes;  // each relabelled 0, 1, ...
   nn::ViTConfig model = {};                  // of as many labels as either has
   nn::ImageBatchOptions training = {};       // of the pictures that train; for the model
@@ -29,7 +29,8 @@ struct Task {
 // 0-4, then 5-9.
 Task digits_task();
 // Pictures of 32x32 pixels, for which others are resized: the first half of the classes, then
-// the other. Throws UsageError for fewer than four classes or an odd number, FileError.
+// the other. Throws UsageError for fewer than four classes, an odd
+// number, or a half without pictures to train or to test on; FileError.
 Task pictures_task(const std::string& path);
 // What trains on pictures in files where digits have the defaults.
 Hyperparameters pictures_hyperparameters();
