@@ -1,6 +1,7 @@
 #include "boft/methods/lora.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -142,14 +143,26 @@ Tensor LoraLayer::convolve(const nn::Convolution& conv, const Tensor& x,
   return y + cast(conv(dropout(cast(x, dtype)), cast(delta(), dtype), {}), y.dtype());
 }
 
+namespace {
+
+// Where one dtype is settled for all: theirs, or in autocast that of products.
+bool in_one_operation(const Tensor& x, const Tensor& w, const Tensor& a) {
+  if (autocast_enabled()) {
+    return std::ranges::none_of(std::array{x, w, a},
+                                [](const Tensor& t) { return t.dtype() == DType::float64; });
+  }
+  return w.dtype() == x.dtype() && w.dtype() == a.dtype() && size_of(w.dtype()) >= 4;
+}
+
+}  // namespace
+
 Tensor LoraLayer::linear(const Tensor& x, const nn::AdaptedWeight& inside, const Tensor& bias) {
   check_strength(training);
   const Tensor w = inside.base();
-  if (w && w.dtype() == x.dtype() && w.dtype() == lora_A.dtype() && size_of(w.dtype()) >= 4 &&
-      !autocast_enabled()) {
-    const bool drops = dropout.p > 0 && dropout.training;
+  const bool drops = dropout.p > 0 && dropout.training;
+  if (w && in_one_operation(x, w, lora_A)) {
     return lora_linear(x, w, bias, lora_A, lora_B, strength * scaling,
-                       drops ? dropout(x) : Tensor());
+                       drops ? dropout(cast(x, lora_A.dtype())) : Tensor());
   }
   const Tensor low = papilio::linear(dropout(cast(x, lora_A.dtype())), lora_A, {});
   const Tensor delta = papilio::linear(low, lora_B, {}) * (strength * scaling);

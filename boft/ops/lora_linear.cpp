@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "autograd/autocast.h"
 #include "autograd/backward.h"
 #include "autograd/ops.h"
 #include "autograd/ops/detail/check.h"
@@ -21,7 +22,6 @@ constexpr const char* kName = "lora_linear";
 void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& a,
                      const Tensor& b, const Tensor& dropped) {
   check_floating(kName, x);
-  check(size_of(x.dtype()) >= 4, kName, ": expected float32 or float64 tensors, got ", x.dtype());
   check_defined(kName, weight, "weight");
   check_defined(kName, a, "a");
   check(weight.dim() == 2, kName, ": expected weight of shape (out, d), got ", weight.shape());
@@ -42,13 +42,19 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias, 
   }
 }
 
-// c += alpha a b
+bool narrow(const Tensor& x) {
+  return size_of(x.dtype()) < 4;
+}
+
+// c += alpha a b. In 16 bits a, which is narrow, takes alpha: oneDNN's products have none.
 void add_product(const Tensor& c, const Tensor& a, const Tensor& b, double alpha) {
-  pick(c.device(), cpu::gemm, cuda::gemm)(view(c), view(gemm_operand(kName, a)),
-                                          view(gemm_operand(kName, b)), alpha, 1);
+  const bool first = narrow(c) && alpha != 1;
+  pick(c.device(), cpu::gemm, cuda::gemm)(view(c), view(gemm_operand(kName, first ? a * alpha : a)),
+                                          view(gemm_operand(kName, b)), first ? 1 : alpha, 1);
 }
 // alpha a b
 Tensor scaled_product(const Tensor& a, const Tensor& b, double alpha) {
+  if (narrow(a)) return matrix_product(kName, a, b) * alpha;
   Tensor c = empty({a.size(0), b.size(1)}, {a.dtype(), a.device()});
   pick(c.device(), cpu::gemm, cuda::gemm)(view(c), view(gemm_operand(kName, a)),
                                           view(gemm_operand(kName, b)), alpha, 0);
@@ -77,14 +83,17 @@ struct Problem {
 
 }  // namespace
 
-Tensor lora_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& a,
-                   const Tensor& b, double scaling, const Tensor& dropped) {
+Tensor lora_linear(const Tensor& input, const Tensor& frozen, const Tensor& vector,
+                   const Tensor& down, const Tensor& up, double scaling, const Tensor& less) {
+  using autocast::to_product;
+  const Tensor x = to_product(input), weight = to_product(frozen), bias = to_product(vector),
+               a = to_product(down), b = to_product(up), dropped = to_product(less);
   check_arguments(x, weight, bias, a, b, dropped);
   if (weight.requires_grad()) return lora_linear_composed(x, weight, bias, a, b, scaling, dropped);
   const Tensor& in = dropped.defined() ? dropped : x;
   const Tensor rows = as_rows(x.detach()), low_rows = as_rows(in.detach());
   const Problem p{weight.detach(), bias.detach(), a.detach(), b.detach(), scaling};
-  const bool weight_side = !dropped.defined() && rows.size(0) > weight.size(0);
+  const bool weight_side = !dropped.defined() && !narrow(x) && rows.size(0) > weight.size(0);
   Dims shape = x.shape();
   shape[shape.size() - 1] = weight.size(0);
   return record(

@@ -201,7 +201,7 @@ class Batch {
 template <class T>
 bool for_onednn(const Sizes& size) {
   const auto wide = [&](int64_t work) {
-    return size.work() >= work && std::min({size.m, size.n, size.k}) >= 16;
+    return size.work() >= work && std::min({size.m, size.n, size.k}) >= (is_half_type<T> ? 4 : 16);
   };
   return onednn_multiplies(dtype_of<T>()) && wide(is_half_type<T> ? kThreadWork : 8 * kThreadWork);
 }

@@ -58,16 +58,16 @@ report::CurvePicture picture_of(const std::vector<CurvePoint>& points) {
   return picture;
 }
 
-report::Table table_of(const std::vector<CurveRow>& rows) {
+report::Table table_of(const std::vector<CurvePoint>& points) {
   report::Table table;
   table.headers = {"Method", "epochs", "head"};
-  for (const double level : kLevels)
+  for (const double level : levels_of(points))
     table.headers.push_back("at " + report::percent(level, 0) + "<br/>learned");
   table.headers.emplace_back("fresh<br/>head");
   const auto number = [](std::string text) {
     return report::Table::Cell{std::move(text), true, false};
   };
-  for (const CurveRow& row : rows) {
+  for (const CurveRow& row : read_levels(points)) {
     std::vector<report::Table::Cell> cells{{report::escape(row.label)},
                                            number(std::to_string(row.epochs)),
                                            {row.fitted_head ? "fitted" : "drawn"}};
@@ -109,7 +109,7 @@ report::CurveReport curve_report(const std::vector<CurvePoint>& points) {
   };
   page.pretrainings = str("the mean of ", counted(pretrainings.size(), "pretraining"), " and ",
                           counted(seeds.size(), "adaptation"), " of each");
-  page.levels = table_of(read_levels(points));
+  page.levels = table_of(points);
   for (const Correlation& c : correlations(points))
     page.correlations.push_back({c.measure, str(report::fixed(c.rho, 2), " over ", c.points)});
   return page;

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "samples/papilio/data/digits.h"
 #include "samples/papilio/output/table.h"
 #include "tensor/text.h"
 
@@ -127,6 +128,27 @@ std::optional<Crossing> kept_at(const std::vector<CurvePoint>& points, double le
   return {};
 }
 
+std::vector<double> levels_of(const std::vector<CurvePoint>& points) {
+  if (points.empty() || points.front().data == cli::kDigits) return {0.90, 0.93, 0.95};
+  using Line = std::tuple<std::string, int64_t, bool>;
+  std::map<Line, double> best;
+  double probe = 0, least = 1;
+  for (const CurvePoint& p : means(points)) {
+    if (p.strength != 1) continue;
+    if (p.method == "probe") {
+      probe = std::max(probe, p.learned);
+    } else {
+      double& b = best[{p.method, p.epochs, p.fitted_head}];
+      b = std::max(b, p.learned);
+    }
+  }
+  for (const auto& [line, b] : best) least = std::min(least, b);
+  std::set<double> levels;
+  for (const double share : {1. / 3, 2. / 3, 1.})
+    levels.insert(std::floor(1e-9 + 100 * std::lerp(std::min(probe, least), least, share)) / 100);
+  return {levels.begin(), levels.end()};
+}
+
 std::vector<CurveRow> read_levels(const std::vector<CurvePoint>& points) {
   std::vector<CurvePoint> whole;
   std::ranges::copy_if(points, std::back_inserter(whole),
@@ -135,6 +157,7 @@ std::vector<CurveRow> read_levels(const std::vector<CurvePoint>& points) {
     return std::tuple(p.method, p.epochs, p.fitted_head);
   };
   std::vector<CurveRow> rows;
+  const std::vector<double> levels = levels_of(points);
   std::set<std::tuple<std::string, int64_t, bool>> done;
   for (const CurvePoint& first : whole) {
     if (!done.insert(line(first)).second) continue;
@@ -150,8 +173,8 @@ std::vector<CurveRow> read_levels(const std::vector<CurvePoint>& points) {
       row.probed_least = std::min(row.probed_least, p.probed);
       row.probed_most = std::max(row.probed_most, p.probed);
     }
-    for (const double level : kLevels) {
-      CurveRow::Level found{.of = int(of_pretraining.size())};
+    for (const double level : levels) {
+      CurveRow::Level found{.learned = level, .of = int(of_pretraining.size())};
       std::vector<double> kept;
       for (const auto& [pretraining, own] : of_pretraining) {
         auto path = averaged(own, [](const CurvePoint& p) { return p.order; });
@@ -196,7 +219,8 @@ std::vector<CurvePoint> means(const std::vector<CurvePoint>& points) {
 
 std::string curve_text(const std::vector<CurvePoint>& points) {
   std::vector<std::vector<std::string>> rows{{"method", "epochs", "head"}};
-  for (const double level : kLevels) rows[0].push_back("kept at " + cli::percent(level));
+  for (const double level : levels_of(points))
+    rows[0].push_back("kept at " + cli::percent(level));
   rows[0].emplace_back("fresh head");
   for (const CurveRow& row : read_levels(points)) {
     std::vector<std::string> cells{row.label, std::to_string(row.epochs),
@@ -221,9 +245,8 @@ std::string curve_json(const std::vector<CurvePoint>& points) {
                          goes_with = nlohmann::ordered_json::object();
   for (const CurveRow& row : read_levels(points)) {
     nlohmann::ordered_json levels = nlohmann::ordered_json::array();
-    for (size_t i = 0; i < row.levels.size(); ++i) {
-      const CurveRow::Level& l = row.levels[i];
-      levels.push_back({{"learned", kLevels[i]},
+    for (const CurveRow::Level& l : row.levels) {
+      levels.push_back({{"learned", l.learned},
                         {"kept", {{"mean", l.kept.mean}, {"std", l.kept.std}}},
                         {"reached", l.reached},
                         {"above", l.above},

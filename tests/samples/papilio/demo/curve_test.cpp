@@ -73,7 +73,8 @@ TEST_CASE(
   REQUIRE(rows.size() == 2);
   CHECK(rows[0].method == "a");
   REQUIRE(rows[0].levels.size() == 3);  // 90, 93 and 95 %
-  const auto& [kept, reached, above, of] = rows[0].levels[0];
+  const auto& [learned, kept, reached, above, of] = rows[0].levels[0];
+  CHECK(learned == 0.90);
   CHECK(of == 2);
   CHECK(reached == 2);
   CHECK(above == 0);
@@ -93,6 +94,31 @@ TEST_CASE(
       std::regex_search(text, std::regex("\na +20 +drawn +0 +88.0 / 100.0 +96.0 % +89.0 / 0.0\n")));
   CHECK(std::regex_search(text, std::regex("\na +20 +drawn +1 +92.0 / 70.0 +96.0 %")));
   CHECK(demo::means(points).size() == 5);
+}
+
+TEST_CASE("levels of other data: between the probe and the method that learns least at its best") {
+  std::vector<CurvePoint> points{point("probe", 0, 0, 0.500, 1), point("a", 0, 0, 0.30, 1),
+                                 point("a", 1, 0, 0.816, 0.8), point("b", 0, 0, 0.90, 0.9),
+                                 point("b", 1, 0, 0.70, 0.1)};
+  CurvePoint half = point("c", 0, 0, 0.1, 1);
+  half.strength = 0.5;
+  points.push_back(half);
+  CHECK(demo::levels_of(points) == std::vector<double>{0.90, 0.93, 0.95});
+  CHECK(demo::levels_of({}) == std::vector<double>{0.90, 0.93, 0.95});
+  for (CurvePoint& p : points) p.data = "photographs/";
+  CHECK(demo::levels_of(points) == std::vector<double>{0.60, 0.71, 0.81});
+  CHECK(demo::read_levels(points)[1].levels[2].learned == 0.81);
+  CHECK(demo::curve_text(points).find("kept at 71.0 %") != std::string::npos);
+  // Of another setting of the run, both count.
+  points.push_back(points[2]);
+  points.back().fitted_head = true, points.back().learned = 0.62;
+  points.push_back(points[0]);
+  points.back().fitted_head = true, points.back().learned = 0.59;
+  CHECK(demo::levels_of(points) == std::vector<double>{0.60, 0.61, 0.62});
+  // A probe that learns most, and no probe.
+  points[0].learned = 0.95;
+  CHECK(demo::levels_of(points) == std::vector<double>{0.62});
+  CHECK(demo::levels_of({points[2]}) == std::vector<double>{0.27, 0.54, 0.81});
 }
 
 TEST_CASE("correlation is of ranks, over whole runs and finite measures") {

@@ -4,17 +4,35 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "tests/nn/data/files.h"
 #include "tests/samples/papilio/program.h"
 
 using namespace papilio;
 using test::words;
 using test::Workplace;
+
+namespace {
+
+// Classes a, b, ... of one shade each, five pictures of each in a part.
+void write_shades(const Workplace& at, const char* folder, int classes,
+                  const std::vector<std::string>& parts) {
+  for (const std::string& part : parts)
+    for (int c = 0; c < classes; ++c) {
+      const std::filesystem::path of = at / folder / part / std::string(1, char('a' + c));
+      std::filesystem::create_directories(of);
+      for (int i = 0; i < 5; ++i)
+        test::write_bytes(of / (std::to_string(i) + ".png"), test::plain_png(32, 32, 60 * c, i, 9));
+    }
+}
+
+}  // namespace
 
 TEST_CASE("demo: its folder is made first; Ctrl-C says what there is") {
   const Workplace at;
@@ -54,4 +72,39 @@ TEST_CASE("demo --curve goes on with the runs that are made; figures, table and 
                            {"demo --curve --data photos --curve-epochs 20", 2,
                             "--curve-epochs: has a meaning only with the digits"},
                            {"demo --curve --data photos", 1, "photos"}});
+}
+
+TEST_CASE("demo --curve --data: the first half of the classes first, levels of what was learned") {
+  const Workplace at;
+  write_shades(at, "shades", 4, {"train", "test"});
+  const std::vector<std::string> line =
+      words("demo --curve --quick --data shades --seeds 1 --pretrainings 1 --curve-heads drawn");
+  const auto first = at.json(line);
+  CHECK(first["rows"].size() == 6);
+  for (const auto& row : first["rows"])
+    for (const auto& level : row["levels"]) {
+      const double learned = level["learned"];
+      CHECK(learned * 100 == doctest::Approx(std::round(learned * 100)));
+      if (row["method"] != "probe") CHECK(level["reached"] == 1);
+    }
+  const std::string points = at.bytes("demo/points.jsonl"), page = at.bytes("demo/curve.html");
+  CHECK(std::ranges::count(points, '\n') == 9 * 4 + 1);
+  CHECK(points.find("\"data\":\"shades/\"") != std::string::npos);
+  CHECK(page.find("a, b") != std::string::npos);
+  CHECK(page.find("c, d") != std::string::npos);
+  CHECK(at.json(line) == first);  // from the points
+  CHECK(at.bytes("demo/points.jsonl") == points);
+}
+
+TEST_CASE("demo --curve --data: classes that cannot be halved, and halves without pictures") {
+  const Workplace at;
+  write_shades(at, "odd", 5, {"train", "test"});
+  write_shades(at, "two", 2, {"train", "test"});
+  write_shades(at, "half", 4, {"train"});
+  write_shades(at, "half", 2, {"test"});
+  const std::string line = "demo --curve --data ";
+  test::check_refused(at, {{line + "odd", 2, "their number is even, 4 at least; odd has 5"},
+                           {line + "two", 2, "their number is even, 4 at least; two has 2"},
+                           {line + "half", 2, "half: half of the classes have no picture in the test part"}});
+  CHECK(!std::filesystem::exists(at / "demo"));
 }
