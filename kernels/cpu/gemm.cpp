@@ -197,13 +197,13 @@ class Batch {
 };
 
 // What oneDNN is asked for: its call takes some microseconds, and single rows or columns are a
-// matter of bandwidth.
+// matter of bandwidth. Thin products of 16 bits, such as LoRA's, have no other instructions.
 template <class T>
 bool for_onednn(const Sizes& size) {
-  const auto wide = [&](int64_t work) {
-    return size.work() >= work && std::min({size.m, size.n, size.k}) >= (is_half_type<T> ? 4 : 16);
-  };
-  return onednn_multiplies(dtype_of<T>()) && wide(is_half_type<T> ? kThreadWork : 8 * kThreadWork);
+  constexpr int64_t kWork = is_half_type<T> ? kThreadWork : 8 * kThreadWork;
+  constexpr int64_t kThinnest = is_half_type<T> ? 4 : 16;
+  return onednn_multiplies(dtype_of<T>()) && size.work() >= kWork &&
+         std::min({size.m, size.n, size.k}) >= kThinnest;
 }
 
 template <class T>
