@@ -41,6 +41,10 @@ std::string with_commas(int64_t n) {
   return digits;
 }
 
+std::string counted(int64_t n, const char* what) {
+  return with_commas(n) + ' ' + what + (n == 1 ? "" : "s");
+}
+
 std::string listed(const std::vector<std::string>& names, size_t most) {
   std::string text = joined(std::span(names).first(std::min(names.size(), most)), ", ");
   if (names.size() > most) text += " and " + std::to_string(names.size() - most) + " more";

@@ -47,7 +47,7 @@ bool ends_with_any(const fs::path& file, std::initializer_list<std::string_view>
 }
 
 bool is_shard(const fs::path& file) {
-  if (!fs::is_regular_file(file)) return false;
+  if (!file_exists(file) || !fs::is_regular_file(file)) return false;
   std::string header = RegularFile(file).read(kBeginning);
   if (is_gzip(header)) header = gunzip_beginning(header, kBeginning);
   // CIFAR comes in a tar file too: the files' names tell them apart.
@@ -59,7 +59,7 @@ bool is_shard(const fs::path& file) {
 // A tar file in another library's compression.
 bool is_packed(const fs::path& file) {
   return ends_with_any(file, {".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tar.lz4"}) &&
-         fs::is_regular_file(file);
+         file_exists(file) && fs::is_regular_file(file);
 }
 
 std::string packed_by(const fs::path& file) {

@@ -12,6 +12,7 @@
 #include "samples/papilio/options/keys.h"
 #include "samples/papilio/options/method_options.h"
 #include "samples/papilio/options/options.h"
+#include "samples/papilio/output/table.h"
 
 namespace papilio::cli {
 
@@ -83,7 +84,7 @@ int controlnet(const Words& words) {
        .settings = p,
        .loaded = loaded,
        .pictures = pictures,
-       .intro = str(pictures->size(), " pictures with captions and conditioning pictures"),
+       .intro = str(counted(pictures->size(), "picture"), " with captions and conditioning pictures"),
        .add_to_json = [&](nlohmann::json& result) {
          result["control_parameters"] = nn::count_parameters(*pipeline.control).all;
        }});

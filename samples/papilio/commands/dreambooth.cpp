@@ -17,6 +17,7 @@
 #include "samples/papilio/options/method_options.h"
 #include "samples/papilio/options/option.h"
 #include "samples/papilio/options/options.h"
+#include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/papilio/run/ranks.h"
 #include "tensor/files/atomic_file.h"
@@ -160,7 +161,7 @@ int dreambooth(const Words& words) {
        .pictures = own,
        .class_images = prior,
        .prior_loss_weight = s.prior_loss_weight,
-       .intro = str(own->size(), " pictures of \"", printable(s.instance_prompt), "\"",
+       .intro = str(counted(own->size(), "picture"), " of \"", printable(s.instance_prompt), "\"",
                     prior == nullptr
                         ? ""
                         : str(", ", prior->size(), " of \"", printable(s.class_prompt), "\"")),

@@ -15,6 +15,7 @@
 #include "samples/papilio/demo/experiment.h"
 #include "samples/papilio/demo/methods.h"
 #include "samples/papilio/demo/task.h"
+#include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/report/pages/html.h"
 #include "samples/report/svg/text.h"
@@ -104,11 +105,8 @@ report::CurveReport curve_report(const std::vector<CurvePoint>& points) {
   }
   std::set<uint64_t> pretrainings, seeds;
   for (const CurvePoint& p : points) pretrainings.insert(p.pretraining), seeds.insert(p.seed);
-  const auto counted = [](size_t n, const char* what) {
-    return str(n, ' ', what, n == 1 ? "" : "s");
-  };
-  page.pretrainings = str("the mean of ", counted(pretrainings.size(), "pretraining"), " and ",
-                          counted(seeds.size(), "adaptation"), " of each");
+  page.pretrainings = str("the mean of ", cli::counted(int64_t(pretrainings.size()), "pretraining"), " and ",
+                          cli::counted(int64_t(seeds.size()), "adaptation"), " of each");
   page.levels = table_of(points);
   for (const Correlation& c : correlations(points))
     page.correlations.push_back({c.measure, str(report::fixed(c.rho, 2), " over ", c.points)});

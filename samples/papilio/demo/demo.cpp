@@ -26,6 +26,7 @@
 #include "samples/papilio/demo/task.h"
 #include "samples/papilio/demo/tune.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/report/pages/demo_report.h"
 #include "tensor/files/atomic_file.h"
@@ -210,10 +211,9 @@ void finish_boft(Run& boft, Results& results, report::DemoReport& page, const Ta
 void print_results(const Results& results, const report::DemoReport& page,
                    const Hyperparameters& hyperparameters, const std::filesystem::path& out) {
   std::printf(
-      "\npretrained on digits 0-4: %.1f %% of the test digits; then adapted to 5-9, %lld seed%s "
-      "each\n\n%s\n",
-      100 * results.pretrain_accuracy, static_cast<long long>(hyperparameters.seeds),
-      hyperparameters.seeds == 1 ? "" : "s", table(results).c_str());
+      "\npretrained on digits 0-4: %.1f %% of the test digits; then adapted to 5-9, %s each\n\n%s\n",
+      100 * results.pretrain_accuracy, cli::counted(hyperparameters.seeds, "seed").c_str(),
+      table(results).c_str());
   std::printf(
       "old digits: the adapted backbone under the pretrained head. energy: change of the adapted "
       "layers' hyperspherical energy.\nx frozen: a training step against the same with adapters "

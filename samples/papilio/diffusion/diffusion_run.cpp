@@ -177,7 +177,7 @@ void DiffusionRun::fill_report(report::RunReport& page, const TrainingEnd&) {
   report_command(page, options(), words(),
                  str("Model: Stable Diffusion; parameters: UNet ", count(*pipeline.unet), ", VAE ",
                      count(*pipeline.vae), ", text encoder ", count(*pipeline.text_encoder), '.'),
-                 str("Data: ", settings().data.path, "; ", subject_.data->size(), " pictures of ",
+                 str("Data: ", settings().data.path, "; ", counted(subject_.data->size(), "picture"), " of ",
                      subject_.settings.resolution, "x", subject_.settings.resolution,
                      " pixels with captions."));
 }

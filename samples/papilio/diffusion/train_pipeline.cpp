@@ -160,7 +160,7 @@ int train_pipeline(const Words& words) {
   return DiffusionRun({.options = options,
                        .words = words,
                        .settings = run,
-                       .intro = str(pictures->size(), " pictures with captions; parameters: UNet ",
+                       .intro = str(counted(pictures->size(), "picture"), " with captions; parameters: UNet ",
                                     count(*pipeline.unet), ", VAE ", count(*pipeline.vae),
                                     ", text encoder ", count(*pipeline.text_encoder), ", ",
                                     pipeline.tokenizer->size(), " tokens"),

@@ -8,6 +8,7 @@
 
 namespace papilio::cli {
 
+using nn::counted;
 using nn::table;
 using nn::with_commas;
 

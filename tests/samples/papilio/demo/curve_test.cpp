@@ -109,7 +109,7 @@ TEST_CASE("levels of other data: between the probe and the method that learns le
   CHECK(demo::levels_of(points) == std::vector<double>{0.60, 0.71, 0.81});
   CHECK(demo::read_levels(points)[1].levels[2].learned == 0.81);
   CHECK(demo::curve_text(points).find("kept at 71.0 %") != std::string::npos);
-  // Of another setting of the run, both count.
+  // The least of all settings, and the best probe among them.
   points.push_back(points[2]);
   points.back().fitted_head = true, points.back().learned = 0.62;
   points.push_back(points[0]);
