@@ -88,8 +88,8 @@ void vit_step(benchmark::State& state, const Size& size, Method method) {
     report_target(
         {"BOFT b=4 m=2 step against frozen step, " + at, ratio, on_gpu() ? 1.05 : 1.10, true});
     Step lora(size, Method::lora, device());
-    report_target({"BOFT b=4 m=2 step against LoRA r=8 step, " + at, median_ratio(step, lora), 1.0,
-                   true});
+    report_target(
+        {"BOFT b=4 m=2 step against LoRA r=8 step, " + at, median_ratio(step, lora), 1.0, true});
   }
   if (method == Method::full && size.precision == DType::float32) {
     Step recomputed(size, Method::full, device(), nn::Recompute::blocks);

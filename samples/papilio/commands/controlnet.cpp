@@ -78,16 +78,17 @@ int controlnet(const Words& words) {
     pipeline.control = std::make_unique<nn::LightControlNet>(control_config(pipeline));
     nn::to(*pipeline.control, pipeline.device());
   }
-  return adapt_pipeline(
-      {.options = options,
-       .words = words,
-       .settings = p,
-       .loaded = loaded,
-       .pictures = pictures,
-       .intro = str(counted(pictures->size(), "picture"), " with captions and conditioning pictures"),
-       .add_to_json = [&](nlohmann::json& result) {
-         result["control_parameters"] = nn::count_parameters(*pipeline.control).all;
-       }});
+  return adapt_pipeline({.options = options,
+                         .words = words,
+                         .settings = p,
+                         .loaded = loaded,
+                         .pictures = pictures,
+                         .intro = str(counted(pictures->size(), "picture"),
+                                      " with captions and conditioning pictures"),
+                         .add_to_json = [&](nlohmann::json& result) {
+                           result["control_parameters"] =
+                               nn::count_parameters(*pipeline.control).all;
+                         }});
 }
 
 }  // namespace papilio::cli

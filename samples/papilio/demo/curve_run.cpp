@@ -105,8 +105,8 @@ report::CurveReport curve_report(const std::vector<CurvePoint>& points) {
   }
   std::set<uint64_t> pretrainings, seeds;
   for (const CurvePoint& p : points) pretrainings.insert(p.pretraining), seeds.insert(p.seed);
-  page.pretrainings = str("the mean of ", cli::counted(int64_t(pretrainings.size()), "pretraining"), " and ",
-                          cli::counted(int64_t(seeds.size()), "adaptation"), " of each");
+  page.pretrainings = str("the mean of ", cli::counted(int64_t(pretrainings.size()), "pretraining"),
+                          " and ", cli::counted(int64_t(seeds.size()), "adaptation"), " of each");
   page.levels = table_of(points);
   for (const Correlation& c : correlations(points))
     page.correlations.push_back({c.measure, str(report::fixed(c.rho, 2), " over ", c.points)});

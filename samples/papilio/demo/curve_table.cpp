@@ -219,8 +219,7 @@ std::vector<CurvePoint> means(const std::vector<CurvePoint>& points) {
 
 std::string curve_text(const std::vector<CurvePoint>& points) {
   std::vector<std::vector<std::string>> rows{{"method", "epochs", "head"}};
-  for (const double level : levels_of(points))
-    rows[0].push_back("kept at " + cli::percent(level));
+  for (const double level : levels_of(points)) rows[0].push_back("kept at " + cli::percent(level));
   rows[0].emplace_back("fresh head");
   for (const CurveRow& row : read_levels(points)) {
     std::vector<std::string> cells{row.label, std::to_string(row.epochs),

@@ -12,8 +12,8 @@
 
 namespace papilio::demo {
 
-// The accuracies on the new classes at which methods are compared, ascending: 0.90, 0.93 and 0.95 of
-// the digits. Of others, a third, two thirds and the whole of the way from what the linear probe
+// The accuracies on the new classes at which methods are compared, ascending: 0.90, 0.93 and 0.95
+// of the digits. Of others, a third, two thirds and the whole of the way from what the linear probe
 // learns to what the method that learns least does at its best rate, in whole percent.
 std::vector<double> levels_of(const std::vector<CurvePoint>& points);
 

@@ -211,7 +211,8 @@ void finish_boft(Run& boft, Results& results, report::DemoReport& page, const Ta
 void print_results(const Results& results, const report::DemoReport& page,
                    const Hyperparameters& hyperparameters, const std::filesystem::path& out) {
   std::printf(
-      "\npretrained on digits 0-4: %.1f %% of the test digits; then adapted to 5-9, %s each\n\n%s\n",
+      "\npretrained on digits 0-4: %.1f %% of the test digits; then adapted to 5-9, %s "
+      "each\n\n%s\n",
       100 * results.pretrain_accuracy, cli::counted(hyperparameters.seeds, "seed").c_str(),
       table(results).c_str());
   std::printf(

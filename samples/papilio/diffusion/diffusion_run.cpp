@@ -174,12 +174,13 @@ void DiffusionRun::fill_report(report::RunReport& page, const TrainingEnd&) {
   page.samples = "pictures";
   page.cross_entropy = page.training_is_harder = false;  // the error of the noise
   if (pictures_) page.pictures = pictures_->report(settings().out);
-  report_command(page, options(), words(),
-                 str("Model: Stable Diffusion; parameters: UNet ", count(*pipeline.unet), ", VAE ",
-                     count(*pipeline.vae), ", text encoder ", count(*pipeline.text_encoder), '.'),
-                 str("Data: ", settings().data.path, "; ", counted(subject_.data->size(), "picture"), " of ",
-                     subject_.settings.resolution, "x", subject_.settings.resolution,
-                     " pixels with captions."));
+  report_command(
+      page, options(), words(),
+      str("Model: Stable Diffusion; parameters: UNet ", count(*pipeline.unet), ", VAE ",
+          count(*pipeline.vae), ", text encoder ", count(*pipeline.text_encoder), '.'),
+      str("Data: ", settings().data.path, "; ", counted(subject_.data->size(), "picture"), " of ",
+          subject_.settings.resolution, "x", subject_.settings.resolution,
+          " pixels with captions."));
 }
 
 }  // namespace papilio::cli

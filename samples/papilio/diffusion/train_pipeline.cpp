@@ -157,40 +157,41 @@ int train_pipeline(const Words& words) {
   pretraining.kl_weight = s.kl_weight;
   pretraining.options.snr_gamma = s.diffusion.snr_gamma;
   const auto count = [](nn::Module& part) { return with_commas(nn::count_parameters(part).all); };
-  return DiffusionRun({.options = options,
-                       .words = words,
-                       .settings = run,
-                       .intro = str(counted(pictures->size(), "picture"), " with captions; parameters: UNet ",
-                                    count(*pipeline.unet), ", VAE ", count(*pipeline.vae),
-                                    ", text encoder ", count(*pipeline.text_encoder), ", ",
-                                    pipeline.tokenizer->size(), " tokens"),
-                       .report_title = "Training on " + data_title(run.data),
-                       .report_subject = "A small Stable Diffusion learned the pictures and their "
-                                         "captions from scratch: VAE, UNet and text encoder.",
-                       .add_to_json =
-                           [&](nlohmann::json& result) {
-                             result["tokens"] = pipeline.tokenizer->size();
-                             result["scaling_factor"] = pipeline.vae->config.scaling_factor;
-                           }},
-                      {.model = pretraining,
-                       .pipeline = pipeline,
-                       .settings = s.diffusion,
-                       .data = data,
-                       .batches = {.side = s.diffusion.resolution,
-                                   .tokens = s.sizes.max_tokens,
-                                   .conditioning = nn::has_conditioning(pictures)},
-                       .loss = [&](const nn::Batch& batch) { return pretraining.loss(batch); },
-                       .save =
-                           [&](const fs::path& out) {
-                             pretraining.settle_scaling_factor();
-                             nn::save_pipeline(pipeline, out);
-                           },
-                       .end_step =
-                           [&] {
-                             pretraining.end_step([](const std::vector<nn::LatentMoments>& own) {
-                               return nn::all_values(ranks(), own);
-                             });
-                           }})
+  return DiffusionRun(
+             {.options = options,
+              .words = words,
+              .settings = run,
+              .intro =
+                  str(counted(pictures->size(), "picture"), " with captions; parameters: UNet ",
+                      count(*pipeline.unet), ", VAE ", count(*pipeline.vae), ", text encoder ",
+                      count(*pipeline.text_encoder), ", ", pipeline.tokenizer->size(), " tokens"),
+              .report_title = "Training on " + data_title(run.data),
+              .report_subject = "A small Stable Diffusion learned the pictures and their "
+                                "captions from scratch: VAE, UNet and text encoder.",
+              .add_to_json =
+                  [&](nlohmann::json& result) {
+                    result["tokens"] = pipeline.tokenizer->size();
+                    result["scaling_factor"] = pipeline.vae->config.scaling_factor;
+                  }},
+             {.model = pretraining,
+              .pipeline = pipeline,
+              .settings = s.diffusion,
+              .data = data,
+              .batches = {.side = s.diffusion.resolution,
+                          .tokens = s.sizes.max_tokens,
+                          .conditioning = nn::has_conditioning(pictures)},
+              .loss = [&](const nn::Batch& batch) { return pretraining.loss(batch); },
+              .save =
+                  [&](const fs::path& out) {
+                    pretraining.settle_scaling_factor();
+                    nn::save_pipeline(pipeline, out);
+                  },
+              .end_step =
+                  [&] {
+                    pretraining.end_step([](const std::vector<nn::LatentMoments>& own) {
+                      return nn::all_values(ranks(), own);
+                    });
+                  }})
       .run();
 }
 

@@ -103,8 +103,9 @@ TEST_CASE("demo --curve --data: classes that cannot be halved, and halves withou
   write_shades(at, "half", 4, {"train"});
   write_shades(at, "half", 2, {"test"});
   const std::string line = "demo --curve --data ";
-  test::check_refused(at, {{line + "odd", 2, "their number is even, 4 at least; odd has 5"},
-                           {line + "two", 2, "their number is even, 4 at least; two has 2"},
-                           {line + "half", 2, "half: half of the classes have no picture in the test part"}});
+  test::check_refused(
+      at, {{line + "odd", 2, "their number is even, 4 at least; odd has 5"},
+           {line + "two", 2, "their number is even, 4 at least; two has 2"},
+           {line + "half", 2, "half: half of the classes have no picture in the test part"}});
   CHECK(!std::filesystem::exists(at / "demo"));
 }
