@@ -172,7 +172,8 @@ std::vector<CurvePoint> draw_curve(const CurvePlan& plan, const Task& task,
       file.add(found);
     }
     points.insert(points.end(), found.begin(), found.end());
-    bar.update(int64_t(i) + 1, 0, str(at.label, ' ', at.setting, ", ", at.epochs, " epochs"));
+    bar.update(int64_t(i) + 1, 0,
+               str(at.label, ' ', at.setting, ", ", cli::counted(at.epochs, "epoch")));
   }
   return points;
 }

@@ -59,7 +59,9 @@ CurvePoint point_of(const std::string& where, std::string_view line) {
       if (!found.is_null()) found.get_to(value);  // null: NaN
     });
   } catch (const ordered_json::exception& e) {
-    throw FileError(str(where, ": is no list of points: ", e.what()));
+    const std::string_view why = e.what();  // "[json.exception.parse_error.101] ..."
+    throw FileError(str(where, " is no point of a curve (", why.substr(why.find("] ") + 2),
+                        "); move the file away to begin anew"));
   }
   return point;
 }
@@ -78,7 +80,8 @@ PointFile::PointFile(std::filesystem::path path) : path_(std::move(path)) {
   const std::string text = RegularFile(path_.string()).read(kLargest);
   size_t begin = 0;
   for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
-    points_.push_back(point_of(path_.string(), std::string_view(text).substr(begin, end - begin)));
+    points_.push_back(point_of(str(path_.string(), ": line ", points_.size() + 1),
+                               std::string_view(text).substr(begin, end - begin)));
   if (begin < text.size()) std::filesystem::resize_file(path_, begin);
 }
 

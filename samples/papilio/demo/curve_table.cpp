@@ -206,7 +206,9 @@ std::vector<Correlation> correlations(const std::vector<CurvePoint>& points) {
       if (p.strength != 1 || !std::isfinite(measure(p)) || !std::isfinite(p.kept)) continue;
       x.push_back(measure(p)), y.push_back(p.kept);
     }
-    if (x.size() > 2) result.push_back({name, pearson(ranks(x), ranks(y)), x.size()});
+    if (x.size() < 3) continue;
+    const double rho = pearson(ranks(x), ranks(y));
+    if (std::isfinite(rho)) result.push_back({name, rho, x.size()});  // not of one value alone
   }
   return result;
 }
@@ -228,14 +230,15 @@ std::string curve_text(const std::vector<CurvePoint>& points) {
     cells.push_back(cli::percent(row.probed_least) + " to " + cli::percent(row.probed_most));
     rows.push_back(cells);
   }
-  std::string text =
-      cli::table(rows) + '\n' + settings_text(points) + "\nrank correlation with what is kept:";
+  std::vector<std::string> measures;
   for (const Correlation& c : correlations(points)) {
     char number[32];
-    std::snprintf(number, sizeof number, " %+.2f", c.rho);
-    text += str(c.measure == "learned" ? " " : ", ", c.measure, number, " (", c.points, ')');
+    std::snprintf(number, sizeof number, "%+.2f", c.rho);
+    measures.push_back(str(c.measure, ' ', number, " (", c.points, ')'));
   }
-  return text + '\n';
+  return cli::table(rows) + '\n' + settings_text(points) +
+         "\nrank correlation with what is kept: " +
+         (measures.empty() ? "none" : joined(measures, ", ")) + '\n';
 }
 
 std::string curve_json(const std::vector<CurvePoint>& points) {

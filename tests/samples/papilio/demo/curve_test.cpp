@@ -132,6 +132,9 @@ TEST_CASE("correlation is of ranks, over whole runs and finite measures") {
     CHECK(c.measure != "median angle");  // no method here turns in blocks
     if (c.measure == "|W' - W| / |W|") CHECK(c.rho == doctest::Approx(-1));
   }
+  for (CurvePoint& p : points) p.kept = 0.5;  // the same everywhere: it goes with nothing
+  CHECK(demo::correlations(points).empty());
+  CHECK(demo::curve_text(points).find("what is kept: none\n") != std::string::npos);
 }
 
 TEST_CASE(
@@ -162,6 +165,13 @@ TEST_CASE(
   elsewhere.data = "cifar";
   CHECK(file.find(elsewhere).empty());
   CHECK(read_bytes(path) == bytes);
+  write_bytes(path, bytes + "{\"x\": 1}\n");
+  CHECK_THROWS_WITH_AS(
+      demo::PointFile{path},
+      (path.string() + ": line 3 is no point of a curve (key 'version' not found); "
+                       "move the file away to begin anew")
+          .c_str(),
+      FileError);
   write_bytes(path, "[1]\n");
   CHECK_THROWS_AS(demo::PointFile{path}, FileError);
 }
