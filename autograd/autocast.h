@@ -9,7 +9,8 @@ namespace papilio {
 
 // While it lives, operations on this thread choose their dtype as under torch.autocast, on every
 // device alike:
-//   `dtype`     linear, matmul, conv2d, scaled_dot_product_attention, the products of boft_linear
+//   `dtype`     linear, matmul, conv2d, scaled_dot_product_attention, lora_linear, the products of
+//               boft_linear
 //   float32     softmax, log_softmax, layer_norm, group_norm, cross_entropy, mse_loss, exp, log,
 //               pow, sum, mean, var;
 //               cayley, cayley_neumann, butterfly_rotation, boft_linear's rotation, householder

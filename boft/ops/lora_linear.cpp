@@ -96,11 +96,13 @@ Tensor lora_linear(const Tensor& input, const Tensor& frozen, const Tensor& vect
   const bool weight_side = !dropped.defined() && !narrow(x) && rows.size(0) > weight.size(0);
   Dims shape = x.shape();
   shape[shape.size() - 1] = weight.size(0);
+  const Tensor y = with_shape(p.forward(rows, low_rows, weight_side), shape);
+  Problem kept = p;
+  if (!x.requires_grad()) kept.weight = {};
   return record(
-      kName, with_shape(p.forward(rows, low_rows, weight_side), shape),
-      {x, bias, a, b, dropped, weight},
-      [p, weight_side, beside = !weight_side && !dropped.defined(), saved = Saved(in, low_rows),
-       x_shape = x.shape()](const Tensor& dy, Needs needs) {
+      kName, y, {x, bias, a, b, dropped, weight},
+      [p = kept, weight_side, beside = !weight_side && !dropped.defined(),
+       saved = Saved(in, low_rows), x_shape = x.shape()](const Tensor& dy, Needs needs) {
         const Tensor g = as_rows(contiguous_data(dy)), x = as_rows(saved.get());
         Grads grads(6);  // none for the weight, which is frozen here
         const auto of_x = [&](const Tensor& rows) { return with_shape(rows, x_shape); };

@@ -15,7 +15,8 @@ namespace papilio {
 // is added. Else, and always in 16 bits, where W' would lose what is small in B A, (x A^T) B^T is
 // added into y by the product itself. Either way
 //   u = scaling g B,  dA = u^T x,  dB = scaling g^T (x A^T),
-// where u and x A^T have r columns. Saved: x.
+// where u and x A^T have r columns. Saved: x, and if it wants a gradient W, inside Autocast in
+// 16 bits.
 // The linear layer's own product has the bits of linear(x, W, bias) if B = 0. A weight that wants a
 // gradient is passed on to lora_linear_composed. Hu and others: "LoRA", arXiv 2106.09685, equation
 // 3.

@@ -99,6 +99,13 @@ TEST_CASE_TEMPLATE("gemm: every orientation, size and path", T, float, double, B
     check_product<T>(40, 33, 31, 35, layout, 1, 0);    // many small ones
     check_product<T>(2, 150, 150, 150, layout, 1, 0);
     check_product<T>(2, 150, 150, 150, layout, 1, 1);  // added to C
+    for (const int64_t thin : {3, 4, 7, 8}) {
+      for (const double beta : {0, 1}) {
+        check_product<T>(1, thin, 310, 290, layout, 1, beta);
+        check_product<T>(1, 310, thin, 290, layout, 1, beta);
+        check_product<T>(1, 310, 290, thin, layout, 1, beta);
+      }
+    }
   }
   check_product<T>(1, 530, 520, 540, 0, 1, 0);  // large
 }

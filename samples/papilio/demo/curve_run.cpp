@@ -11,10 +11,12 @@
 #include <utility>
 
 #include "kernels/threads.h"
+#include "nn/data/sources/image_dataset.h"
 #include "samples/papilio/demo/curve_table.h"
 #include "samples/papilio/demo/experiment.h"
 #include "samples/papilio/demo/methods.h"
 #include "samples/papilio/demo/task.h"
+#include "samples/papilio/options/common.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/report/pages/html.h"
@@ -90,6 +92,33 @@ report::Table table_of(const std::vector<CurvePoint>& points) {
   return table;
 }
 
+// "0, 1, 2, 3, 4", and of many the first ones.
+std::string names_of(const nn::ImageSplits& classes) {
+  return nn::listed(classes.class_names(), 12);
+}
+
+// What is left out of the data, and what will be done.
+void say_beginning(const Task& task, const Hyperparameters& hyperparameters, const CurvePlan& plan,
+                   bool quiet) {
+  for (const std::string& note : task.notes)
+    std::fprintf(stderr, "papilio demo: warning: %s\n", cli::printable(note).c_str());
+  if (quiet) return;
+  const size_t runs = plan.settings.size() * plan.pretrainings.size() * size_t(plan.seeds) *
+                      plan.epochs.size() * plan.fitted_heads.size();
+  const auto half = [](const nn::ImageSplits& images) {
+    return str(cli::printable(names_of(images)), " (",
+               cli::counted(images.train->size(), "picture"), " to train, ",
+               cli::with_commas(images.test->size()), " to test)");
+  };
+  std::fprintf(stderr,
+               "%s learned first, in %s, by a transformer of width %lld and %s; then %s, in %s\n",
+               half(task.old_classes).c_str(),
+               cli::counted(hyperparameters.pretrain_epochs, "epoch").c_str(),
+               static_cast<long long>(task.model.hidden_size),
+               cli::counted(task.model.num_hidden_layers, "layer").c_str(),
+               half(task.new_classes).c_str(), cli::counted(int64_t(runs), "run").c_str());
+}
+
 }  // namespace
 
 report::CurveReport curve_report(const std::vector<CurvePoint>& points) {
@@ -124,14 +153,21 @@ int run_curve(const DemoOptions& options, const Task& task,
   plan.pretrainings.clear();
   for (int64_t i = 0; i < options.pretrainings; ++i)
     plan.pretrainings.push_back(options.seed + uint64_t(i));
+  say_beginning(task, hyperparameters, plan, options.quiet);
   const std::vector<CurvePoint> points = draw_curve(plan, task, hyperparameters, options.device,
                                                     options.out, options.quiet ? nullptr : stderr);
   if (!points.empty()) {
     report::CurveReport page = curve_report(points);
-    page.old_classes = joined(task.old_classes.class_names(), ", ");
-    page.new_classes = joined(task.new_classes.class_names(), ", ");
+    const std::string what = task.of_digits() ? "the digits " : "";
+    page.old_classes = what + names_of(task.old_classes);
+    page.new_classes = what + names_of(task.new_classes);
     page.environment = {
         {"data", task.data},
+        {"pictures to train and to test",
+         str(cli::with_commas(task.old_classes.train->size()), " and ",
+             cli::with_commas(task.old_classes.test->size()), "; of the new classes ",
+             cli::with_commas(task.new_classes.train->size()), " and ",
+             cli::with_commas(task.new_classes.test->size()))},
         {"pretraining seeds",
          str(options.seed, " to ", options.seed + uint64_t(options.pretrainings) - 1)},
         {"device", str(options.device)},

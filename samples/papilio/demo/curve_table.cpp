@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -132,7 +133,7 @@ std::vector<double> levels_of(const std::vector<CurvePoint>& points) {
   if (points.empty() || points.front().data == cli::kDigits) return {0.90, 0.93, 0.95};
   using Line = std::tuple<std::string, int64_t, bool>;
   std::map<Line, double> best;
-  double probe = 0, least = 1;
+  double probe = 0, least = 2;
   for (const CurvePoint& p : means(points)) {
     if (p.strength != 1) continue;
     if (p.method == "probe") {
@@ -142,10 +143,12 @@ std::vector<double> levels_of(const std::vector<CurvePoint>& points) {
       b = std::max(b, p.learned);
     }
   }
-  for (const auto& [line, b] : best) least = std::min(least, b);
+  for (const auto& [line, b] : best)
+    if (b > probe) least = std::min(least, b);
+  if (probe == 0 || least > 1) return {};
   std::set<double> levels;
   for (const double share : {1. / 3, 2. / 3, 1.})
-    levels.insert(std::floor(1e-9 + 100 * std::lerp(std::min(probe, least), least, share)) / 100);
+    levels.insert(std::floor(1e-9 + 100 * std::lerp(probe, least, share)) / 100);
   return {levels.begin(), levels.end()};
 }
 
@@ -206,9 +209,11 @@ std::vector<Correlation> correlations(const std::vector<CurvePoint>& points) {
       if (p.strength != 1 || !std::isfinite(measure(p)) || !std::isfinite(p.kept)) continue;
       x.push_back(measure(p)), y.push_back(p.kept);
     }
-    if (x.size() < 3) continue;
-    const double rho = pearson(ranks(x), ranks(y));
-    if (std::isfinite(rho)) result.push_back({name, rho, x.size()});  // not of one value alone
+    const auto varies = [](const std::vector<double>& v) {
+      return std::ranges::adjacent_find(v, std::not_equal_to()) != v.end();
+    };
+    if (x.size() > 2 && varies(x) && varies(y))
+      result.push_back({name, pearson(ranks(x), ranks(y)), x.size()});
   }
   return result;
 }

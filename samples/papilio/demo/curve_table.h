@@ -14,7 +14,8 @@ namespace papilio::demo {
 
 // The accuracies on the new classes at which methods are compared, ascending: 0.90, 0.93 and 0.95
 // of the digits. Of others, a third, two thirds and the whole of the way from what the linear probe
-// learns to what the method that learns least does at its best rate, in whole percent.
+// learns to what the method that learns least of those above it does at its best rate, in whole
+// percent; none while the probe's run is missing, or if no method learns more.
 std::vector<double> levels_of(const std::vector<CurvePoint>& points);
 
 // Kept where `learned` is reached: along the points, in the order of their rates, the first two

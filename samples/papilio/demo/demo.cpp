@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@
 #include "samples/papilio/demo/task.h"
 #include "samples/papilio/demo/tune.h"
 #include "samples/papilio/options/common.h"
+#include "samples/papilio/options/option.h"
 #include "samples/papilio/output/table.h"
 #include "samples/papilio/run/interrupt.h"
 #include "samples/report/pages/demo_report.h"
@@ -239,6 +241,15 @@ int interrupted(size_t finished, const std::filesystem::path& out) {
   return 128 + cli::Interruptible::signal();
 }
 
+// What is written among the classes would be taken for one.
+void check_outside(const std::filesystem::path& data, const std::filesystem::path& out) {
+  std::error_code missing;  // which is said when the data are opened
+  const auto inside = std::filesystem::weakly_canonical(std::filesystem::absolute(out), missing)
+                          .lexically_relative(std::filesystem::canonical(data, missing));
+  check<cli::UsageError>(missing || inside.empty() || *inside.begin() == "..",
+                         "--out: ", out.string(), " lies in the data, ", data.string());
+}
+
 }  // namespace
 
 int run(const DemoOptions& options) {
@@ -246,7 +257,9 @@ int run(const DemoOptions& options) {
   const cli::Interruptible interruptible;
   const Hyperparameters hyperparameters = hyperparameters_of(options);
   std::FILE* const progress = options.quiet ? nullptr : stderr;
-  const Task task = options.data == cli::kDigits ? digits_task() : pictures_task(options.data);
+  const bool of_digits = options.data == cli::kDigits;
+  if (!of_digits) check_outside(options.data, options.out);
+  const Task task = of_digits ? digits_task() : pictures_task(options.data);
   if (!options.tune) cli::make_folder(options.out);
   if (options.curve) return run_curve(options, task, hyperparameters);
   const Pretrained pretrained = pretrained_model(task, hyperparameters, options, progress);

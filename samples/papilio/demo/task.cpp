@@ -2,15 +2,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <numeric>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "nn/data/splits.h"
 #include "nn/data/transforms/image_processor.h"
 #include "nn/data/transforms/random_affine.h"
+#include "nn/train/tensorboard_log.h"
 #include "samples/papilio/data/augmentation.h"
 #include "samples/papilio/data/data.h"
 #include "samples/papilio/data/processor.h"
@@ -32,6 +35,27 @@ std::vector<int64_t> classes_from(int64_t begin, int64_t count) {
   std::vector<int64_t> classes(static_cast<size_t>(count));
   std::iota(classes.begin(), classes.end(), begin);
   return classes;
+}
+
+// "6f0c23a1": of the classes, and how many pictures of each are in each part. Throws UsageError for
+// a class that has none to train or to test on.
+std::string digest_of(const nn::ImageSplits& images, const std::string& path) {
+  std::string text;
+  for (const std::string& name : images.class_names()) text += name + '\n';
+  for (const char* part : {"train", "validation", "test"}) {
+    const nn::ImageData& data = images.part(part);
+    std::vector<int64_t> counts(images.class_names().size());
+    for (int64_t i = 0; data != nullptr && i < data->size(); ++i) ++counts[size_t(data->label(i))];
+    for (size_t c = 0; c < counts.size(); ++c) {
+      check<cli::UsageError>(counts[c] > 0 || part == std::string_view("validation"),
+                             "--data: ", path, ": class ", images.class_names()[c],
+                             " has no picture in the ", part, " part");
+      text += std::to_string(counts[c]) + ' ';
+    }
+  }
+  char digest[9];
+  std::snprintf(digest, sizeof digest, "%08x", nn::crc32c(text));
+  return digest;
 }
 
 }  // namespace
@@ -64,14 +88,9 @@ Task pictures_task(const std::string& path) {
   cli::AugmentSettings augment;
   if (data.source->drawings) augment.hflip = 0;
   const int64_t half = classes / 2;
-  for (const int64_t begin : {int64_t(0), half})
-    for (const char* part : {"train", "test"}) {
-      const nn::ImageData images =
-          nn::with_classes(data.images, classes_from(begin, half)).part(part);
-      check<cli::UsageError>(images != nullptr && images->size() > 0, "--data: ", path,
-                             ": half of the classes have no picture in the ", part, " part");
-    }
-  return {.data = std::filesystem::canonical(path).filename().string() + '/',
+  const std::string digest = digest_of(data.images, path);
+  return {.data = str(std::filesystem::canonical(path).filename().string(), "/ ", digest),
+          .notes = data.images.notes,
           .old_classes = nn::with_classes(data.images, classes_from(0, half)),
           .new_classes = nn::with_classes(data.images, classes_from(half, half)),
           .model = {.image_size = kSide,

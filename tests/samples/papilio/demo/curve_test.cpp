@@ -115,10 +115,14 @@ TEST_CASE("levels of other data: between the probe and the method that learns le
   points.push_back(points[0]);
   points.back().fitted_head = true, points.back().learned = 0.59;
   CHECK(demo::levels_of(points) == std::vector<double>{0.60, 0.61, 0.62});
-  // A probe that learns most, and no probe.
+  // A probe that learns more than one method does, than all do, and none yet.
+  points[0].learned = 0.82;
+  CHECK(demo::levels_of(points) == std::vector<double>{0.84, 0.87, 0.90});
   points[0].learned = 0.95;
-  CHECK(demo::levels_of(points) == std::vector<double>{0.62});
-  CHECK(demo::levels_of({points[2]}) == std::vector<double>{0.27, 0.54, 0.81});
+  CHECK(demo::levels_of(points).empty());
+  CHECK(demo::levels_of({points[2]}).empty());
+  CHECK(demo::levels_of({points[0]}).empty());
+  CHECK(demo::curve_text({points[2]}).find("kept at") == std::string::npos);
 }
 
 TEST_CASE("correlation is of ranks, over whole runs and finite measures") {

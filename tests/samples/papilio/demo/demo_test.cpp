@@ -89,7 +89,7 @@ TEST_CASE("demo --curve --data: the first half of the classes first, levels of w
     }
   const std::string points = at.bytes("demo/points.jsonl"), page = at.bytes("demo/curve.html");
   CHECK(std::ranges::count(points, '\n') == 9 * 4 + 1);
-  CHECK(points.find("\"data\":\"shades/\"") != std::string::npos);
+  CHECK(points.find("\"data\":\"shades/ ") != std::string::npos);
   CHECK(page.find("a, b") != std::string::npos);
   CHECK(page.find("c, d") != std::string::npos);
   CHECK(at.json(line) == first);  // from the points
@@ -103,9 +103,22 @@ TEST_CASE("demo --curve --data: classes that cannot be halved, and halves withou
   write_shades(at, "half", 4, {"train"});
   write_shades(at, "half", 2, {"test"});
   const std::string line = "demo --curve --data ";
-  test::check_refused(
-      at, {{line + "odd", 2, "their number is even, 4 at least; odd has 5"},
-           {line + "two", 2, "their number is even, 4 at least; two has 2"},
-           {line + "half", 2, "half: half of the classes have no picture in the test part"}});
+  test::check_refused(at,
+                      {{line + "odd", 2, "their number is even, 4 at least; odd has 5"},
+                       {line + "two", 2, "their number is even, 4 at least; two has 2"},
+                       {line + "half", 2, "half: class c has no picture in the test part"},
+                       {"demo --curve --data . --out runs", 2, "--out: runs lies in the data"},
+                       {line + "odd --tune", 2, "--tune: has a meaning only with the main job"}});
   CHECK(!std::filesystem::exists(at / "demo"));
+}
+
+TEST_CASE("demo --curve --data: other data under the same name are not taken for those before") {
+  const Workplace at;
+  write_shades(at, "one/shades", 4, {"train", "test"});
+  write_shades(at, "two/shades", 6, {"train", "test"});
+  const std::string line =
+      " --curve --quick --seeds 1 --pretrainings 1 --curve-heads drawn --out curve";
+  at.json(words("demo --data one/shades" + line));
+  at.json(words("demo --data two/shades" + line));
+  CHECK(std::ranges::count(at.bytes("curve/points.jsonl"), '\n') == 2 * (9 * 4 + 1));
 }
