@@ -12,6 +12,8 @@
 
 #include "kernels/threads.h"
 #include "nn/data/sources/image_dataset.h"
+#include "nn/data/survey.h"
+#include "nn/train/progress.h"
 #include "samples/papilio/demo/curve_table.h"
 #include "samples/papilio/demo/experiment.h"
 #include "samples/papilio/demo/methods.h"
@@ -21,6 +23,7 @@
 #include "samples/papilio/run/interrupt.h"
 #include "samples/report/pages/html.h"
 #include "samples/report/svg/text.h"
+#include "tensor/error.h"
 #include "tensor/files/atomic_file.h"
 
 namespace papilio::demo {
@@ -119,6 +122,24 @@ void say_beginning(const Task& task, const Hyperparameters& hyperparameters, con
                half(task.new_classes).c_str(), cli::counted(int64_t(runs), "run").c_str());
 }
 
+// A picture that cannot be read is better found before the hours that would end at it.
+void check_readable(const Task& task, bool quiet) {
+  for (const nn::ImageSplits* half : {&task.old_classes, &task.new_classes}) {
+    const nn::ImageData all = half->part("all");
+    nn::Progress bar(quiet ? nullptr : stderr, "read", all->size());
+    int64_t before = 0;
+    const nn::ImageSurvey found = nn::survey(*all, num_threads(), [&](int64_t done) {
+      bar.update(done, done - before, "");
+      before = done;
+      return cli::Interruptible::signal() == 0;
+    });
+    if (found.corrupt.empty()) continue;
+    const size_t more = found.corrupt.size() - 1;
+    throw FileError(found.corrupt.front().message +
+                    (more == 0 ? "" : str(", and ", more, " more that cannot be read")));
+  }
+}
+
 }  // namespace
 
 report::CurveReport curve_report(const std::vector<CurvePoint>& points) {
@@ -154,6 +175,7 @@ int run_curve(const DemoOptions& options, const Task& task,
   for (int64_t i = 0; i < options.pretrainings; ++i)
     plan.pretrainings.push_back(options.seed + uint64_t(i));
   say_beginning(task, hyperparameters, plan, options.quiet);
+  if (!task.of_digits()) check_readable(task, options.quiet);
   const std::vector<CurvePoint> points = draw_curve(plan, task, hyperparameters, options.device,
                                                     options.out, options.quiet ? nullptr : stderr);
   if (!points.empty()) {

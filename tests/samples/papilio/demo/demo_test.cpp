@@ -110,6 +110,15 @@ TEST_CASE("demo --curve --data: classes that cannot be halved, and halves withou
                        {"demo --curve --data . --out runs", 2, "--out: runs lies in the data"},
                        {line + "odd --tune", 2, "--tune: has a meaning only with the main job"}});
   CHECK(!std::filesystem::exists(at / "demo"));
+  write_shades(at, "torn", 4, {"train", "test"});
+  for (const char* file : {"torn/test/d/2.png", "torn/test/d/3.png"})
+    test::write_bytes(at / file, "torn");
+  const auto torn = at.run(words(line + "torn --quiet"));
+  CHECK(torn.code == 1);
+  CHECK(torn.err ==
+        "papilio demo: torn/test/d/2.png: expected a JPEG or PNG picture, got no picture, and 1 "
+        "more that cannot be read\n");
+  CHECK(!std::filesystem::exists(at / "demo/points.jsonl"));
 }
 
 TEST_CASE("demo --curve --data: other data under the same name are not taken for those before") {
