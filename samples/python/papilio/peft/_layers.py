@@ -198,9 +198,9 @@ def lora_linear(layer, x):
     automatic = _automatic(x)
     if x.dtype is not base.weight.dtype and automatic is None:
         return None
-    # In 16 bits W + B A would lose what is small in B A: there the products stay apart.
+    # One operation where one dtype is settled for all, in autocast that of products.
     dtypes = {base.weight.dtype, *(layer.lora_A[name].weight.dtype for name in names)}
-    joined = automatic is None and len(dtypes) == 1 and torch.bfloat16 not in dtypes
+    joined = automatic in (None, torch.bfloat16) and len(dtypes) == 1
     scalings = [layer.scaling[name] for name in names]
     dropped = []
     for name in names:
