@@ -152,6 +152,12 @@ TEST_CASE("lora_linear: in 16 bits nothing of B A is lost beside a large weight"
                  w = copy_of(transpose(slice(reshape(x.detach(), {16, 20}), 1, 0, 12), 0, 1)),
                  a = leaf(copy_of(slice(x.detach(), 0, 0, 1)) * 0x1p-12),
                  b = leaf(ones({12, 1}, {.device = device}));
+    for (const DType half : {DType::bfloat16, DType::float16}) {
+      const auto as = [&](const Tensor& t) { return copy_of(t, half); };
+      const Tensor y = lora_linear(as(x), as(w), {}, as(a), as(b), 2);
+      CHECK(y.dtype() == half);
+      CHECK(y.to_vector<double>() == std::vector<double>(20 * 12, 2 * 16 * 0x1p-12));
+    }
     const Autocast scope;
     const Tensor y = lora_linear(x, w, {}, a, b, 2);
     CHECK(y.dtype() == DType::bfloat16);
@@ -161,6 +167,10 @@ TEST_CASE("lora_linear: in 16 bits nothing of B A is lost beside a large weight"
     CHECK(grad(b).to_vector<double>() == std::vector<double>(12, 20 * 2 * 16 * 0x1p-12));
     CHECK(grad(a).to_vector<double>()[1] == -2 * 12 * 20);
     CHECK(grad(x).to_vector<double>()[0] == 2 * 12 * 0x1p-12);
+    const std::vector<double> da = grad(a).to_vector<double>();
+    zero_grad(a);
+    backward(sum(lora_linear(x.detach(), w, {}, a, b, 2)));  // for which W is not kept
+    CHECK(grad(a).to_vector<double>() == da);
   }
 }
 

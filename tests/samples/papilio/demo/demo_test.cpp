@@ -96,7 +96,7 @@ TEST_CASE("demo --curve --data: the first half of the classes first, levels of w
   CHECK(at.bytes("demo/points.jsonl") == points);
 }
 
-TEST_CASE("demo --curve --data: classes that cannot be halved, and halves without pictures") {
+TEST_CASE("demo --curve --data: what is refused before anything is trained") {
   const Workplace at;
   write_shades(at, "odd", 5, {"train", "test"});
   write_shades(at, "two", 2, {"train", "test"});
