@@ -43,7 +43,7 @@ std::string digest_of(const nn::ImageSplits& images, const std::string& path) {
   std::string text;
   for (const std::string& name : images.class_names()) text += name + '\n';
   for (const char* part : {"train", "validation", "test"}) {
-    const nn::ImageData& data = images.part(part);
+    const nn::ImageData data = images.part(part);
     std::vector<int64_t> counts(images.class_names().size());
     for (int64_t i = 0; data != nullptr && i < data->size(); ++i) ++counts[size_t(data->label(i))];
     for (size_t c = 0; c < counts.size(); ++c) {
