@@ -48,8 +48,10 @@ namespace {
 
 class Cache {
  public:
+  // nullptr if there is none.
   void* take(size_t bytes) {
-    if (told_to_fail(bytes)) return nullptr;
+    // Above 2^62 rounding up could wrap; no machine has that much.
+    if (told_to_fail(bytes) || bytes >= size_t(1) << 62) return nullptr;
     std::lock_guard lock(mutex_);
     const size_t size = size_class(bytes);
     void* data = nullptr;
@@ -160,8 +162,7 @@ Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
     data_ = cuda::allocate(bytes, device.index);
     return;
   }
-  // Above 2^62 rounding up could wrap; no machine has that much.
-  data_ = bytes < (size_t(1) << 62) ? cache().take(bytes) : nullptr;
+  data_ = cache().take(bytes);
   if (data_ == nullptr) {
     const MemoryStats stats = memory_stats();
     throw OutOfMemoryError(str("out of memory on ", device, ": requested ", bytes, " bytes; ",
@@ -182,6 +183,16 @@ Storage::~Storage() {
 
 void* Storage::dry_values() const {
   return dry_->values();
+}
+
+void* take_block(size_t bytes) {
+  void* const data = cache().take(bytes);
+  if (data == nullptr) throw std::bad_alloc();
+  return data;
+}
+
+void give_block(void* data, size_t bytes) noexcept {
+  cache().give(data, bytes);
 }
 
 MemoryStats memory_stats() {

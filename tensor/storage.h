@@ -44,8 +44,13 @@ class Storage {
   std::unique_ptr<DryBlock> dry_;
 };
 
+// A block of CPU memory from the same cache, for what is no tensor: `bytes` uninitialised bytes,
+// 64-byte aligned. Throws std::bad_alloc. It goes back with the same number of bytes.
+void* take_block(size_t bytes);
+void give_block(void* data, size_t bytes) noexcept;
+
 // In bytes, of CPU memory (a GPU's pool is the driver's: kernels/cuda.h). `in_use` counts live
-// tensors' blocks, `cached` the freed ones kept for reuse.
+// blocks, of tensors and others, `cached` the freed ones kept for reuse.
 struct MemoryStats {
   size_t in_use = 0, cached = 0, peak_in_use = 0;
   uint64_t allocations = 0;  // blocks handed out since the start

@@ -37,7 +37,7 @@ nn::ImageProcessor parsed(int kind, const std::string& text) {
 void process(const nn::ImageProcessor& p) {
   if (p.out_height() > 64 || p.out_width() > 64) return;
   for (const auto& [width, height] : {std::pair{5, 7}, {9, 4}}) {
-    const nn::Image image{width, height, 3, std::vector<uint8_t>(size_t(3 * width * height), 77)};
+    const nn::Image image{width, height, 3, nn::Pixels(size_t(3 * width * height), 77)};
     std::vector<float> out(size_t(p.channels() * p.out_height() * p.out_width()));
     try {
       p(image, out.data());

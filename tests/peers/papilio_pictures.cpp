@@ -31,13 +31,16 @@ namespace fs = std::filesystem;
 using Tensors = std::map<std::string, Tensor>;
 
 Tensor tensor_of(const nn::Image& image) {
-  return tensor<uint8_t>(image.pixels, {image.height, image.width, image.channels});
+  return tensor<uint8_t>({image.pixels.begin(), image.pixels.end()},
+                         {image.height, image.width, image.channels});
 }
 
 std::map<std::string, nn::Image> read_pictures(const fs::path& path) {
   std::map<std::string, nn::Image> pictures;
-  for (const auto& [name, t] : load_safetensors(path).tensors)
-    pictures[name] = {t.size(1), t.size(0), t.size(2), t.to_vector<uint8_t>()};
+  for (const auto& [name, t] : load_safetensors(path).tensors) {
+    const uint8_t* values = t.data<uint8_t>();
+    pictures[name] = {t.size(1), t.size(0), t.size(2), nn::Pixels(values, values + t.numel())};
+  }
   return pictures;
 }
 

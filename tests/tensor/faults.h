@@ -9,8 +9,8 @@
 
 namespace papilio {
 
-// Makes the k-th allocation from now (k = 1: the next), on any device, throw OutOfMemoryError; 0
-// turns it off. In tensor/storage.cpp, like the next.
+// Makes the k-th allocation from now (k = 1: the next), on any device, throw OutOfMemoryError (of
+// take_block: std::bad_alloc); 0 turns it off. In tensor/storage.cpp, like the next.
 void fail_allocation(uint64_t k);
 // Makes each allocation of more than so many bytes throw OutOfMemoryError; SIZE_MAX turns it off.
 void fail_allocations_above(size_t bytes);

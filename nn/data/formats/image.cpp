@@ -39,7 +39,7 @@ Image upright(Image image, int orientation) {
              bottom_up =
                  orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   Image result{exchanged ? image.height : image.width, exchanged ? image.width : image.height,
-               image.channels, std::vector<uint8_t>(image.pixels.size())};
+               image.channels, Pixels(image.pixels.size())};
   uint8_t* to = result.pixels.data();
   for (int64_t y = 0; y < result.height; ++y) {
     for (int64_t x = 0; x < result.width; ++x) {

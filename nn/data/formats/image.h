@@ -5,13 +5,14 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "nn/data/formats/pixels.h"
 
 namespace papilio::nn {
 
 struct Image {
   int64_t width = 0, height = 0, channels = 0;  // 1 channel is grey, 3 are RGB
-  std::vector<uint8_t> pixels;                  // (height, width, channels), row-major
+  Pixels pixels;                                // (height, width, channels), row-major
 
   bool operator==(const Image&) const = default;
 };

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/formats/pixels.h"
 #include "nn/data/transforms/crop.h"
 #include "nn/data/transforms/detail/cut_out.h"
 #include "nn/data/transforms/detail/resize_torch.h"
@@ -141,7 +142,7 @@ void ImageProcessor::normalize(const Image& image, float* out) const {
 }
 
 Image ImageProcessor::denormalize(const float* x, int64_t height, int64_t width) const {
-  Image image{width, height, channels(), std::vector<uint8_t>(size_t(height * width * channels()))};
+  Image image{width, height, channels(), Pixels(size_t(height * width * channels()))};
   for (int64_t c = 0; c < channels(); ++c) {
     for (int64_t i = 0; i < height * width; ++i) {
       double value = *x++;

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdint>
 #include <numbers>
-#include <vector>
 
+#include "nn/data/formats/pixels.h"
 #include "nn/data/transforms/color.h"
 
 namespace papilio::nn {
@@ -19,7 +19,7 @@ Image moved(const Image& image, const std::array<double, 6>& m, uint8_t fill) {
   const int64_t dx = fixed(m[0]), dy = fixed(m[3]);
   int64_t x_row = fixed(m[2] + m[0] * 0.5 + m[1] * 0.5),
           y_row = fixed(m[5] + m[3] * 0.5 + m[4] * 0.5);
-  Image out{image.width, image.height, C, std::vector<uint8_t>(image.pixels.size(), fill)};
+  Image out{image.width, image.height, C, Pixels(image.pixels.size(), fill)};
   uint8_t* to = out.pixels.data();
   for (int64_t y = 0; y < image.height; ++y) {
     int64_t u = x_row, v = y_row;

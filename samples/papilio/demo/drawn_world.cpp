@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "nn/data/formats/pixels.h"
 #include "nn/data/transforms/draw.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
@@ -166,7 +167,7 @@ nn::Image DrawnWorld::paint(const Scene& s, const Colours& colours, int64_t side
     const std::vector<int64_t>& some = positions_[size_t(s.shape - kFirstDigit)];
     digit = digits_->sample(some[size_t(p.which_writing * double(some.size()))]);
   }
-  nn::Image image{side, side, 3, std::vector<uint8_t>(size_t(side * side * 3))};
+  nn::Image image{side, side, 3, nn::Pixels(size_t(side * side * 3))};
   for (int64_t row = 0; row < side; ++row) {
     for (int64_t col = 0; col < side; ++col) {
       const Coverage c = coverage_of(s.shape, digit, p, side, row, col);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "nn/data/formats/image.h"
+#include "nn/data/formats/pixels.h"
 #include "samples/python/src/bindings.h"
 #include "samples/report/svg/bars.h"
 #include "samples/report/svg/confusion.h"
@@ -126,8 +127,7 @@ report::Picture picture_of(const std::string& what, const Tensor& x) {
   const std::vector<double> values = x.to_vector<double>();
   check_no_nan(what, values);
   const size_t plane = size_t(height) * size_t(width);
-  nn::Image image{
-      .width = width, .height = height, .channels = 3, .pixels = std::vector<uint8_t>(3 * plane)};
+  nn::Image image{.width = width, .height = height, .channels = 3, .pixels = nn::Pixels(3 * plane)};
   for (size_t i = 0; i < plane; ++i)
     for (size_t c = 0; c < 3; ++c)
       image.pixels[3 * i + c] = uint8_t(255 * std::clamp(values[c * plane + i], 0.0, 1.0) + 0.5);

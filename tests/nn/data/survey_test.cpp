@@ -7,7 +7,6 @@
 #include <memory>
 #include <new>
 #include <string>
-#include <vector>
 
 #include "nn/data/sources/image_folder.h"
 #include "tensor/error.h"
@@ -22,7 +21,7 @@ TEST_CASE("survey: sizes, colours and corrupt pictures, in order whatever the nu
   std::filesystem::create_directories(folder / "a");
   for (int i = 0; i < 9; ++i)
     write_bytes(folder / "a" / (std::to_string(i) + ".png"), plain_png(i + 1, 5, 1, 2, 3));
-  nn::Image grey{100, 1, 1, std::vector<uint8_t>(100, 7)};
+  nn::Image grey{100, 1, 1, nn::Pixels(100, 7)};
   write_bytes(folder / "a/9.png", nn::encode_png(grey));
   for (const char* name : {"2.png", "7.png"})
     write_bytes(folder / "a" / name, read_bytes(folder / "a" / name).substr(0, 40));

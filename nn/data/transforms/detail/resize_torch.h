@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "nn/data/formats/image.h"
+#include "nn/data/formats/pixels.h"
 #include "nn/data/transforms/resize.h"
 
 namespace papilio::nn {
@@ -13,7 +14,7 @@ namespace papilio::nn {
 // An Image of floats.
 struct FloatImage {
   int64_t width = 0, height = 0, channels = 0;
-  std::vector<float> pixels;  // (height, width, channels), row-major
+  std::vector<float, CachedMemory<float>> pixels;  // (height, width, channels), row-major
 };
 
 // The window of a picture resized to (height, width): the width first, each axis with weights of

@@ -59,7 +59,7 @@ TEST_CASE("IDX: images and labels, packed or not, with a validation part held ou
   for (const auto& part : {splits.train, splits.validation, splits.test}) {
     for (int64_t i = 0; i < part->size(); ++i) {
       const nn::Image image = part->sample(i);
-      CHECK(image == nn::Image{3, 2, 1, std::vector<uint8_t>(6, image.pixels[0])});
+      CHECK(image == nn::Image{3, 2, 1, nn::Pixels(6, image.pixels[0])});
       CHECK(part->label(i) == image.pixels[0] % 10);
     }
   }

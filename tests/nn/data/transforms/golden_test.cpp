@@ -23,7 +23,8 @@ namespace {
 
 nn::Image golden(const SafetensorsFile& file, const std::string& name) {
   const Tensor& t = file.tensors.at(name);
-  return {t.size(1), t.size(0), t.size(2), t.to_vector<uint8_t>()};
+  const uint8_t* values = t.data<uint8_t>();
+  return {t.size(1), t.size(0), t.size(2), nn::Pixels(values, values + t.numel())};
 }
 
 // "resize.bicubic.8x9", "rotate.-30", "equalize"
@@ -107,19 +108,18 @@ TEST_CASE("image processors give the tensors of Transformers and timm") {
 }
 
 TEST_CASE("resizing: the whole picture, its own size, one value everywhere, wrong sizes") {
-  const nn::Image flat{5, 4, 3, std::vector<uint8_t>(60, 77)};
+  const nn::Image flat{5, 4, 3, nn::Pixels(60, 77)};
   for (auto kind :
        {nn::Interpolation::nearest, nn::Interpolation::lanczos, nn::Interpolation::bilinear,
         nn::Interpolation::bicubic, nn::Interpolation::box, nn::Interpolation::hamming}) {
     CHECK(nn::resize(flat, 4, 5, kind) == flat);
-    CHECK(nn::resize(flat, 9, 3, kind) == nn::Image{3, 9, 3, std::vector<uint8_t>(81, 77)});
+    CHECK(nn::resize(flat, 9, 3, kind) == nn::Image{3, 9, 3, nn::Pixels(81, 77)});
     CHECK(nn::interpolation(nn::interpolation_name(kind)) == kind);
   }
   const nn::Image shorter = nn::resize_shortest_edge(flat, 10, nn::Interpolation::bilinear);
   CHECK(shorter.height == 10);
   CHECK(shorter.width == 12);  // 12.5, rounded down
-  CHECK(nn::resize_shortest_edge({1, 900, 1, std::vector<uint8_t>(900)}, 2,
-                                 nn::Interpolation::bilinear)
+  CHECK(nn::resize_shortest_edge({1, 900, 1, nn::Pixels(900)}, 2, nn::Interpolation::bilinear)
             .height == 1800);
   CHECK_THROWS_WITH_AS(nn::resize(flat, 0, 3, nn::Interpolation::bilinear),
                        "resize: expected a height and a width >= 1, got 0x3", ArgumentError);
@@ -132,7 +132,7 @@ TEST_CASE("resizing: nearest adds scale to scale / 2, and ties fall as Pillow's 
     for (int64_t i = 0; i < from; ++i) row.pixels.push_back(uint8_t(i));
     return nn::resize(row, 1, to, nn::Interpolation::nearest).pixels;
   };
-  using Row = std::vector<uint8_t>;
+  using Row = nn::Pixels;
   CHECK(places(2, 7) == Row{0, 0, 0, 0, 1, 1, 1});
   CHECK(places(4, 6) == Row{0, 1, 1, 2, 2, 3});
   CHECK(places(4, 10) == Row{0, 0, 1, 1, 1, 2, 2, 2, 3, 3});
@@ -166,11 +166,11 @@ TEST_CASE("resizing: a window has the pixels of the whole, and costs what it hol
   nn::ImageProcessor p = nn::image_processor_for(4, 4, 1);
   p.do_center_crop = true;
   p.shortest_edge = 8192;
-  nn::Image thin{16384, 1, 1, std::vector<uint8_t>(16384)};
+  nn::Image thin{16384, 1, 1, nn::Pixels(16384)};
   std::fill_n(thin.pixels.begin() + 8188, 8, uint8_t(200));
   for (auto kind : {nn::Interpolation::nearest, nn::Interpolation::bicubic}) {
     p.resample = kind;
-    CHECK(p.geometry(thin) == nn::Image{4, 4, 1, std::vector<uint8_t>(16, 200)});
+    CHECK(p.geometry(thin) == nn::Image{4, 4, 1, nn::Pixels(16, 200)});
   }
 }
 
@@ -200,10 +200,9 @@ TEST_CASE("crops: inside, across the border, the middle; a flip") {
     CHECK(first(3, rounding) == 2);
     CHECK(first(1, rounding) == (even ? 4 : 3));
     CHECK(first(6, rounding) == 1);
-    CHECK(zeros(2, rounding) ==
-          (rounding == down ? std::vector<uint8_t>{0, 9} : std::vector<uint8_t>{9, 0}));
+    CHECK(zeros(2, rounding) == (rounding == down ? nn::Pixels{0, 9} : nn::Pixels{9, 0}));
     CHECK(zeros(4, rounding) ==
-          (rounding == down ? std::vector<uint8_t>{0, 0, 9, 0} : std::vector<uint8_t>{0, 9, 0, 0}));
+          (rounding == down ? nn::Pixels{0, 0, 9, 0} : nn::Pixels{0, 9, 0, 0}));
   }
   CHECK(nn::hflip(image) == nn::Image{3, 2, 1, {3, 2, 1, 6, 5, 4}});
   CHECK(nn::hflip(nn::with_channels(image, 3)) == nn::with_channels(nn::hflip(image), 3));
@@ -211,7 +210,7 @@ TEST_CASE("crops: inside, across the border, the middle; a flip") {
 }
 
 TEST_CASE("colours at their limits: factor 1, no contrast to stretch, all bits or none") {
-  const nn::Image flat{4, 4, 3, std::vector<uint8_t>(48, 90)};
+  const nn::Image flat{4, 4, 3, nn::Pixels(48, 90)};
   nn::Image some{4, 4, 3, {}};
   for (int i = 0; i < 48; ++i) some.pixels.push_back(uint8_t(i * 5));
   for (auto* adjust :
@@ -223,9 +222,9 @@ TEST_CASE("colours at their limits: factor 1, no contrast to stretch, all bits o
   CHECK(nn::autocontrast({3, 1, 1, {0, 3, 45}}) == nn::Image{3, 1, 1, {0, 17, 255}});
   CHECK(nn::equalize(flat) == flat);
   CHECK(nn::posterize(some, 8) == some);
-  CHECK(nn::posterize(some, 0).pixels == std::vector<uint8_t>(48, 0));
+  CHECK(nn::posterize(some, 0).pixels == nn::Pixels(48, 0));
   CHECK(nn::solarize(some, 256) == some);
-  CHECK(nn::solarize(flat, 0).pixels == std::vector<uint8_t>(48, 165));
+  CHECK(nn::solarize(flat, 0).pixels == nn::Pixels(48, 165));
 }
 
 }  // namespace papilio::test

@@ -118,7 +118,7 @@ TEST_CASE("RandAugment: magnitude 0 changes little, a seed repeats, every operat
   nn::RandAugment augment;
   Generator a(5), b(5);
   nn::Draw one(a), two(b);
-  std::set<std::vector<uint8_t>> results;
+  std::set<nn::Pixels> results;
   for (int i = 0; i < 200; ++i) {
     const nn::Image out = augment(image, one);
     CHECK(out == augment(image, two));
@@ -132,7 +132,7 @@ TEST_CASE("RandAugment: magnitude 0 changes little, a seed repeats, every operat
     if (!colours) CHECK(augment.apply(image, nn::AugmentOp(op), op % 2 == 0) == image);
   }
   augment.magnitude = 30;
-  std::set<std::vector<uint8_t>> strongest;
+  std::set<nn::Pixels> strongest;
   for (int op = 0; op < nn::kAugmentOps; ++op) {
     for (bool negative : {false, true})
       strongest.insert(augment.apply(image, nn::AugmentOp(op), negative).pixels);

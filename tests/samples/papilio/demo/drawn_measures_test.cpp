@@ -124,7 +124,7 @@ TEST_CASE("a drawn scene covers its own silhouette, and another place's hardly")
 }
 
 TEST_CASE("measures: pictures that do not fit are refused") {
-  CHECK_THROWS_WITH_AS(demo::border_colour({4, 4, 1, std::vector<uint8_t>(16)}),
+  CHECK_THROWS_WITH_AS(demo::border_colour({4, 4, 1, nn::Pixels(16)}),
                        "border_colour: expected an RGB picture, got 4x4 of 1 channels",
                        ArgumentError);
   CHECK_THROWS_WITH_AS(demo::centre_error(plain(8, kBlack), plain(16, kBlack)),
