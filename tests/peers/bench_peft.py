@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times Papilio beside PEFT on PyTorch: the same models, batches, adapters and threads, one after the other. See README.md.
 
-    bench_peft.py PAPILIO_TIMES [--set real,growth] [--minutes 15] [--out FILE]
+    bench_peft.py PAPILIO_TIMES [--set real,growth,recompute] [--minutes 25] [--out FILE]
 
 Every measurement is a process of its own (so memory can be compared too), made in turns: ours, theirs, ours, ... Rounds
 over all rows go on until the minutes are over; the shortest call of each counts, whichever round it was in.
@@ -69,11 +69,15 @@ SETS = {
         step(S16, "BOFT b 4 m 2", goal=25), step(S16, "BOFT b 4 m 2", "bfloat16"),
         forward(S16, goal=2.4), forward(S16, how="compiled"), forward(S16, how="onnx", goal=1.5),
         forward(S16, "bfloat16", goal=1.6),
-        step(S14, "full"), step(S14, "LoRA r 8"), step(S14, "LoRA r 8", "bfloat16"), forward(S14), forward(S14, how="onnx"),
+        step(S14, "full"), step(S14, "LoRA r 8"), step(S14, "LoRA r 8", "bfloat16"),
+        step(S14, "BOFT b 4 m 2"), forward(S14), forward(S14, how="onnx"),
         step(B16, "full"), step(B16, "full", "bfloat16"), step(B16, "LoRA r 8"), forward(B16, how="onnx"),
     ],
     # With tokens (50 to 1,370), batch and width.
     "growth": [step(name, "LoRA r 8") for name in list(MODELS)[6:]],
+    # Blocks computed again in the backward pass, there by gradient checkpointing.
+    "recompute": [step(model, method, how="recomputed") for model in (S16, S14)
+                  for method in ("full", "LoRA r 8", "BOFT b 4 m 2")],
     "small": [step(name, method, goal=goal) for name in SMALL for method, goal in
               [("full", 2), ("LoRA r 8", None), ("BOFT b 4 m 1", 5), ("BOFT b 4 m 2", 5)]],
 }
@@ -87,7 +91,7 @@ def name_of(row):
     if row[0] == "cayley":
         return f"Cayley of 1024 matrices {row[1]}x{row[1]}, forward and backward"
     what, model, method, dtype, how, _ = row
-    peer = {"eager": "", "compiled": ", compiled there", "onnx": ", ONNX Runtime there"}[how]
+    peer = {"eager": "", "compiled": ", compiled there", "onnx": ", ONNX Runtime there", "recomputed": ", recomputed"}[how]
     work = f"training step, {model}, {method}" if what == "step" else f"forward, {model}"
     return work + (", bfloat16" if dtype == "bfloat16" else "") + peer
 
@@ -175,6 +179,8 @@ def time_step(folder, method, dtype, how, seconds):
     import side_peft
     batch = load_file(folder / "batch.safetensors")
     model = side_peft.load_base(folder / "base", "vit", attention="sdpa").train()
+    if how == "recomputed":
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     arguments = METHODS[method]
     before = process_bytes("VmRSS")
     if arguments:
@@ -294,7 +300,8 @@ def commands(row, folder, program):
     ours = [program, what, at / "base", at / "batch.safetensors"]
     if what == "forward":
         return [*ours, dtype], [*theirs, at, dtype, how]
-    return [*ours, "full" if method == "full" else at / folder_name(method), dtype], [*theirs, at, method, dtype, how]
+    adapter = "full" if method == "full" else at / folder_name(method)
+    return [*ours, adapter, dtype, "blocks" if how == "recomputed" else "off"], [*theirs, at, method, dtype, how]
 
 
 class Turns:
@@ -346,9 +353,9 @@ def main():
         return child(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path, help="papilio_times")
-    parser.add_argument("--set", default="real,growth", help="of " + ", ".join(SETS))
+    parser.add_argument("--set", default="real,growth,recompute", help="of " + ", ".join(SETS))
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--minutes", type=float, default=15, help="after which no measurement begins")
+    parser.add_argument("--minutes", type=float, default=25, help="after which no measurement begins")
     parser.add_argument("--rounds", type=int, default=5, help="at most")
     parser.add_argument("--seconds", type=float, default=1.0, help="of one measurement")
     parser.add_argument("--only", default="", help="rows whose name contains this")

@@ -1,13 +1,17 @@
 // Papilio's half of the timing beside PEFT; bench_peft.py starts it and reads its one line.
 //
-//   papilio_times step BASE BATCH METHOD DTYPE SECONDS    METHOD: full, or an adapter's folder
+//   papilio_times step BASE BATCH METHOD DTYPE RECOMPUTE SECONDS
 //   papilio_times forward BASE BATCH DTYPE SECONDS
 //   papilio_times layer IN OUT B M ROWS SECONDS     one adapted Linear, forward and backward
 //   papilio_times cayley B COUNT SECONDS            forward and backward
 //
-// DTYPE: of products, float32 or bfloat16. Prints the shortest call in seconds and by how many
-// bytes the process grew at its largest.
+//   papilio_times pictures FOLDER WORKERS SECONDS   a picture read and augmented, the mean of all
+//
+// METHOD: full, or an adapter's folder. DTYPE: of products, float32 or bfloat16. RECOMPUTE: off,
+// blocks or selective. Prints the shortest call in seconds and by how many bytes the process grew
+// at its largest.
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
@@ -22,6 +26,10 @@
 #include "autograd/ops.h"
 #include "boft/files/checkpoint.h"
 #include "boft/ops/cayley.h"
+#include "nn/data/image_batches.h"
+#include "nn/data/loader.h"
+#include "nn/data/sources/image_folder.h"
+#include "nn/layers/block.h"
 #include "nn/models/pretrained.h"
 #include "nn/optim/optimizer.h"
 #include "tensor/copy.h"
@@ -65,6 +73,13 @@ struct Work {
   }
 };
 
+nn::Recompute recompute_of(const std::string& word) {
+  if (word == "off") return nn::Recompute::off;
+  if (word == "blocks") return nn::Recompute::blocks;
+  check(word == "selective", "papilio_times: RECOMPUTE is off, blocks or selective");
+  return nn::Recompute::selective;
+}
+
 void time_forward(const Work& work, double seconds) {
   const int64_t before = process_bytes("VmRSS");
   const NoGrad no_grad;
@@ -72,8 +87,10 @@ void time_forward(const Work& work, double seconds) {
   report(before, seconds, [&] { work.logits(); });
 }
 
-void time_step(const Work& work, const std::string& method, double seconds) {
+void time_step(const Work& work, const std::string& method, const std::string& recompute,
+               double seconds) {
   nn::ImageClassifier& model = *work.base.model;
+  nn::set_recompute(model, recompute_of(recompute));
   const int64_t before = process_bytes("VmRSS");
   std::unique_ptr<boft::AdapterModel> adapters;
   nn::train(model);
@@ -122,18 +139,44 @@ void time_cayley(int64_t b, int64_t count, double seconds) {
   });
 }
 
+// Batches of 32 at 224 pixels, as bench_pictures.py makes them: a part resized, a flip,
+// RandAugment.
+void time_pictures(const std::string& folder, int64_t workers, double seconds) {
+  const int64_t before = process_bytes("VmRSS");
+  nn::ImageBatchOptions options;
+  options.transform = {.processor = nn::image_processor_for(224, 224, 3),
+                       .crop = nn::TrainTransform::Crop::resized,
+                       .interpolation = nn::Interpolation::bilinear,
+                       .hflip = 0.5,
+                       .rand_augment = {}};
+  nn::Loader loader(nn::batches_of(nn::image_folder(folder), options),
+                    {.batch_size = 32, .workers = workers});
+  const auto now = [] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  };
+  // Until next() waits for the workers: then none lies ready when the clock starts or stops.
+  for (int i = 0; i < 8; ++i) loader.next();
+  int64_t pictures = 0;
+  const double begin = now();
+  while (now() - begin < seconds) pictures += loader.next().size();
+  std::cout << (now() - begin) / double(pictures) << ' ' << process_bytes("VmHWM") - before << '\n';
+}
+
 int run(const std::vector<std::string>& words) {
   const auto number = [&](size_t i) { return std::stoll(words.at(i)); };
   const double seconds = std::stod(words.back());
-  if (words[0] == "step" && words.size() == 6) {
-    time_step({words[1], words[2], words[4]}, words[3], seconds);
+  if (words[0] == "step" && words.size() == 7) {
+    time_step({words[1], words[2], words[4]}, words[3], words[5], seconds);
   } else if (words[0] == "forward" && words.size() == 5) {
     time_forward({words[1], words[2], words[3]}, seconds);
   } else if (words[0] == "layer" && words.size() == 7) {
     time_layer(number(1), number(2), number(3), number(4), number(5), seconds);
+  } else if (words[0] == "pictures" && words.size() == 4) {
+    time_pictures(words[1], number(2), seconds);
   } else {
     check(words[0] == "cayley" && words.size() == 4,
-          "papilio_times: expected step, forward, layer or cayley");
+          "papilio_times: expected step, forward, layer, pictures or cayley");
     time_cayley(number(1), number(2), seconds);
   }
   return 0;
@@ -144,7 +187,7 @@ int run(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   return papilio::test::or_say([&] {
-    papilio::check(argc > 1, "papilio_times: expected step, forward, layer or cayley");
+    papilio::check(argc > 1, "papilio_times: expected step, forward, layer, pictures or cayley");
     return papilio::test::run({argv + 1, argv + argc});
   });
 }
