@@ -33,6 +33,12 @@ Kernel* pick(Device device, Kernel* on_cpu, Kernel* on_cuda) {
   return on_cuda;
 }
 
+// A kernel that only the CPU has.
+template <class Kernel>
+Kernel* pick_cpu(Kernel* kernel) {
+  return DryRun::active() ? Skipped<Kernel>::run : kernel;
+}
+
 // A kernel that only a GPU has; throws ArgumentError on the CPU, naming the operation.
 template <class Kernel>
 Kernel* pick_cuda(const char* operation, Device device, Kernel* kernel) {

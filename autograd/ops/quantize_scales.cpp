@@ -8,6 +8,7 @@
 #include "autograd/ops/detail/quantized_blocks.h"
 #include "kernels/quantize.h"
 #include "tensor/creation.h"
+#include "tensor/pick.h"
 
 namespace papilio {
 
@@ -21,15 +22,15 @@ QuantizedMatrix quantize_scales(const QuantizedMatrix& w) {
   QuantizedMatrix q = w.to(Device::cpu());
   if (!q.nested_table) {
     q.nested_table = empty({256});
-    cpu::dynamic_table(view(q.nested_table));
+    pick_cpu(cpu::dynamic_table)(view(q.nested_table), true);
   }
-  q.nested_offset = double(cpu::mean_of_scales(view(q.absmax)));
+  q.nested_offset = double(pick_cpu(cpu::mean_of_scales)(view(q.absmax)));
   const Tensor rest = q.absmax - q.nested_offset;
   const int64_t n = rest.numel();
   q.absmax = empty({n}, {.dtype = DType::uint8});
   q.nested_absmax = empty({blocks_of(n, q.nested_block_size)});
-  cpu::quantize_8bit(view(q.absmax), view(q.nested_absmax), view(rest), view(q.nested_table),
-                     q.nested_block_size);
+  pick_cpu(cpu::quantize_8bit)(view(q.absmax), view(q.nested_absmax), view(rest),
+                               view(q.nested_table), q.nested_block_size);
   return q.to(w.device());
 }
 

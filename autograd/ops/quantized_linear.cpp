@@ -100,9 +100,10 @@ class Rows {
   // y = x W^T + bias of one row x on the CPU, where no tile is written to be read once.
   void gemv(const Tensor& y, const Tensor& x, const Tensor& bias) const {
     if (w_.kind == Quantization::int8)
-      cpu::gemv_int8(view(y), view(x), view_or_none(bias), view(w_.codes), view(w_.scale));
+      pick_cpu(cpu::gemv_int8)(view(y), view(x), view_or_none(bias), view(w_.codes),
+                               view(w_.scale));
     else
-      cpu::gemv_4bit(view(y), view(x), view_or_none(bias), codes_from(0));
+      pick_cpu(cpu::gemv_4bit)(view(y), view(x), view_or_none(bias), codes_from(0));
   }
 
   // Calls f(rows, first) with a tile after the other; the memory is one tile's.
@@ -186,13 +187,13 @@ Tensor numbers_of(const Tensor& w) {
 void quantize_in_blocks(QuantizedMatrix& q, const Tensor& x) {
   q.codes = empty({(q.numel() + 1) / 2, 1}, {.dtype = DType::uint8});
   q.absmax = empty({blocks_of(q.numel(), q.block_size)});
-  cpu::quantize_4bit(view(q.codes), view(q.absmax), view(x), view(q.table), q.block_size);
+  pick_cpu(cpu::quantize_4bit)(view(q.codes), view(q.absmax), view(x), view(q.table), q.block_size);
 }
 
 void quantize_in_rows(QuantizedMatrix& q, const Tensor& x) {
   q.codes = empty({q.out, q.in}, {.dtype = DType::uint8});
   q.scale = empty({q.out});
-  cpu::quantize_rows(view(q.codes), view(q.scale), view(x));
+  pick_cpu(cpu::quantize_rows)(view(q.codes), view(q.scale), view(x));
 }
 
 }  // namespace

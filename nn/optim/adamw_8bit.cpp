@@ -23,7 +23,7 @@ bool coded(const ParameterSlot& slot) {
 
 Tensor dynamic_map(bool is_signed, Device device) {
   const Tensor map = empty({256});
-  pick(Device::cpu(), cpu::dynamic_table, cpu::dynamic_table)(view(map), is_signed);
+  pick_cpu(cpu::dynamic_table)(view(map), is_signed);
   return copy_of(map, device);
 }
 

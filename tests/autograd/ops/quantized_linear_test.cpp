@@ -14,6 +14,8 @@
 #include "autograd/ops.h"
 #include "tensor/copy.h"
 #include "tensor/creation.h"
+#include "tensor/dry_run.h"
+#include "tensor/random.h"
 #include "tests/autograd/op_case.h"
 #include "tests/compare.h"
 #include "tests/devices.h"
@@ -184,6 +186,18 @@ TEST_CASE("quantize: a row of tiny numbers has the codes of a large one") {
     const QuantizedMatrix q = codes_times(scale);
     CHECK(q.codes.to_vector<uint8_t>() == want);
     CHECK(q.scale.item() == 3 * double(scale));
+  }
+}
+
+TEST_CASE("quantized_linear: a DryRun computes neither a row's product nor codes") {
+  const Tensor w = randn({16, 64});
+  for (const Quantization kind : {Quantization::nf4, Quantization::int8}) {
+    const QuantizedMatrix q = quantize(w, kind);
+    const DryRun dry;
+    for (const int64_t rows : {1, 2})
+      CHECK(quantized_linear(empty({rows, 64}), q).shape() == Dims{rows, 16});
+    const QuantizedMatrix shapes = quantize(empty({16, 64}), kind);
+    CHECK(shapes.codes.shape() == q.codes.shape());
   }
 }
 
