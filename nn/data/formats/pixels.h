@@ -11,8 +11,9 @@
 
 namespace papilio::nn {
 
-// An allocator (std::allocator's requirements) that takes 32 KiB and more from the tensors' cache:
-// mapped anew for each picture, memory took a third of the time in which pictures are read.
+// An allocator (std::allocator's requirements) that takes 32 KiB to 4 MiB from the tensors' cache:
+// mapped anew for each picture, memory took a third of the time in which pictures are read. Larger
+// ones, of which each may have another size, go back to the system.
 template <class T>
 struct CachedMemory {
   using value_type = T;
@@ -25,17 +26,19 @@ struct CachedMemory {
   T* allocate(size_t count) {
     if (count > std::numeric_limits<size_t>::max() / sizeof(T)) throw std::bad_array_new_length();
     const size_t bytes = count * sizeof(T);
-    return static_cast<T*>(bytes < kLeast ? ::operator new(bytes) : take_block(bytes));
+    return static_cast<T*>(is_cached(bytes) ? take_block(bytes) : ::operator new(bytes));
   }
   // Back with the same count.
   void deallocate(T* memory, size_t count) noexcept {
     const size_t bytes = count * sizeof(T);
-    bytes < kLeast ? ::operator delete(memory) : give_block(memory, bytes);
+    is_cached(bytes) ? give_block(memory, bytes) : ::operator delete(memory);
   }
   bool operator==(const CachedMemory&) const = default;
 
  private:
-  static constexpr size_t kLeast = size_t(1) << 15;
+  static bool is_cached(size_t bytes) {
+    return bytes >= size_t(1) << 15 && bytes <= size_t(1) << 22;
+  }
 };
 
 // 8-bit values of a picture.

@@ -20,6 +20,9 @@ TEST_CASE("pixels: a picture's memory comes from the tensors' cache and goes bac
     const nn::Pixels picture(600'000, 7), small(1000, 8);
     CHECK(memory_stats().in_use >= before + 600'000);
     CHECK(memory_stats().in_use < before + 700'000);  // not the small one's
+    const nn::Pixels photograph(36'000'000, 9);
+    CHECK(memory_stats().in_use < before + 700'000);
+    CHECK(photograph.back() == 9);
     CHECK(picture.back() == 7);
     CHECK(small.back() == 8);
   }
