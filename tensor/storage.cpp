@@ -48,8 +48,9 @@ namespace {
 
 class Cache {
  public:
-  // nullptr if there is none.
-  void* take(size_t bytes) {
+  // nullptr if there is none. `makes_room`: rather than beyond the limit it gives back what is
+  // kept.
+  void* take(size_t bytes, bool makes_room) {
     // Above 2^62 rounding up could wrap; no machine has that much.
     if (told_to_fail(bytes) || bytes >= size_t(1) << 62) return nullptr;
     std::lock_guard lock(mutex_);
@@ -60,7 +61,8 @@ class Cache {
       blocks.pop_back();
       stats_.cached -= size;
     } else {
-      if (stats_.cached > 0 && stats_.in_use + stats_.cached + size > most_) release_all();
+      const bool beyond = stats_.in_use + stats_.cached + size > most_;
+      if (makes_room && stats_.cached > 0 && beyond) release_all();
       data = std::aligned_alloc(kAlignment, size);
       if (data == nullptr) {
         release_all();
@@ -162,7 +164,7 @@ Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
     data_ = cuda::allocate(bytes, device.index);
     return;
   }
-  data_ = cache().take(bytes);
+  data_ = cache().take(bytes, true);
   if (data_ == nullptr) {
     const MemoryStats stats = memory_stats();
     throw OutOfMemoryError(str("out of memory on ", device, ": requested ", bytes, " bytes; ",
@@ -186,7 +188,7 @@ void* Storage::dry_values() const {
 }
 
 void* take_block(size_t bytes) {
-  void* const data = cache().take(bytes);
+  void* const data = cache().take(bytes, false);
   if (data == nullptr) throw std::bad_alloc();
   return data;
 }

@@ -13,10 +13,22 @@ namespace papilio::nn {
 
 // An allocator (std::allocator's requirements) that takes 32 KiB to 4 MiB from the tensors' cache:
 // mapped anew for each picture, memory took a third of the time in which pictures are read. Larger
-// ones, of which each may have another size, go back to the system.
+// ones, of which each may have another size, are left to operator new; so are all under
+// AddressSanitizer, which sees an overrun to the byte there.
 template <class T>
 struct CachedMemory {
   using value_type = T;
+
+  static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+
+  // Whether the cache serves so many bytes.
+  static bool is_cached([[maybe_unused]] size_t bytes) {
+#if defined(__SANITIZE_ADDRESS__)
+    return false;
+#else
+    return bytes >= size_t(1) << 15 && bytes <= size_t(1) << 22;
+#endif
+  }
 
   CachedMemory() = default;
   template <class U>
@@ -31,14 +43,12 @@ struct CachedMemory {
   // Back with the same count.
   void deallocate(T* memory, size_t count) noexcept {
     const size_t bytes = count * sizeof(T);
-    is_cached(bytes) ? give_block(memory, bytes) : ::operator delete(memory);
+    if (is_cached(bytes))
+      give_block(memory, bytes);
+    else
+      ::operator delete(memory);
   }
   bool operator==(const CachedMemory&) const = default;
-
- private:
-  static bool is_cached(size_t bytes) {
-    return bytes >= size_t(1) << 15 && bytes <= size_t(1) << 22;
-  }
 };
 
 // 8-bit values of a picture.
